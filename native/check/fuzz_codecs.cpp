@@ -1,17 +1,21 @@
 // Fuzzes codecs by libFuzzer: a request's bytes are anybody's, and so are the texts in it. What is read stays within
 // its bounds, and what is written of it is what a client can read.
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <yyjson.h>
 
 #include "../transport/codec_embed.hpp"
+#include "../transport/codec_infer.hpp"
 #include "../transport/codec_openai.hpp"
+#include "../transport/protobuf.hpp"
 
 namespace {
 
@@ -20,6 +24,7 @@ using namespace transport;
 constexpr std::size_t dimension = 8;
 const EmbedCodec embed("1", {4, dimension}, {3, "nothing", "\x08\x03"});
 const EmbedStreamCodec embed_stream("1", {4, dimension});
+const InferCodec infer({"m", "1", dimension, {4, dimension}});
 const OpenAICodec openai({{"m", "n\n"}, "\"m\"", "\"1\"", {4, dimension}, Truncation::error});
 
 void check(bool holds) {
@@ -35,19 +40,25 @@ std::vector<float> numbers_of(std::string_view bytes) {
     return numbers;
 }
 
-/// Reads an embedding for each sentence, each of the size that its tag and length say; in an item, where there are any.
-void check_embed(std::string_view response, std::size_t sentences, bool has_items) {
-    std::size_t found = 0;
-    for (; !response.empty() && response.front() == 0x0a; ++found) {
-        const std::size_t size = std::uint8_t(response.at(1));
-        check(size < 0x80);
-        const std::string_view content = response.substr(2, size);
-        check(!has_items || (content.at(0) == 0x0a && std::uint8_t(content.at(1)) == size - 2));
-        response = response.substr(2).substr(size);
+/// Takes a field's number and what it holds, which is bytes.
+std::pair<unsigned, std::string_view> take_field(std::string_view& from) {
+    check(!from.empty() && (from.front() & 7) == 2);
+    const unsigned field = unsigned(from.front()) >> 3;
+    from.remove_prefix(1);
+    const auto bytes = take_bytes(from);
+    check(bytes.has_value());
+    return {field, *bytes};
+}
+
+/// Reads an embedding for each sentence, in an item where there are any, and the model's version.
+template <bool has_items>
+void check_embed(std::string_view response, std::size_t sentences) {
+    for (std::size_t found = 0; found < sentences; ++found) {
+        auto [field, bytes] = take_field(response);
+        check(field == 1);
+        check(!has_items || (take_field(bytes).first == 1 && bytes.empty()));
     }
-    check(found == sentences && response ==
-                                    "\x12\x01"
-                                    "1");
+    check(take_field(response) == std::pair(2U, std::string_view("1")) && response.empty());
 }
 
 void check_openai(std::string_view response, std::size_t sentences) {
@@ -57,13 +68,31 @@ void check_openai(std::string_view response, std::size_t sentences) {
     yyjson_doc_free(document);
 }
 
+/// Reads the model's name and version, an id, then as many tensors as are described, of numbers for each sentence.
+void check_infer(std::string_view response, std::size_t sentences) {
+    check(take_field(response) == std::pair(1U, std::string_view("m")));
+    check(take_field(response) == std::pair(2U, std::string_view("1")));
+    std::size_t described = 0, found = 0;
+    while (!response.empty()) {
+        const auto [field, bytes] = take_field(response);
+        check(field == 3 || field == 5 || field == 6);
+        described += field == 5;
+        found += field == 6;
+        check(field != 6 || (!bytes.empty() && bytes.size() % sentences == 0));
+    }
+    check(found == described && found >= 1 && found <= 3);
+}
+
+const std::array<const Codec*, 4> codecs{&embed, &embed_stream, &openai, &infer};
+constexpr std::array checks{check_embed<false>, check_embed<true>, check_openai, check_infer};
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size < 1) return 0;
     const std::size_t most = data[0] % 4;
-    const bool is_json = data[0] & 4, has_items = data[0] & 8;
-    const Codec& codec = is_json ? static_cast<const Codec&>(openai) : has_items ? embed_stream : embed;
+    const std::size_t kind = data[0] / 4 % codecs.size();
+    const Codec& codec = *codecs[kind];
     const std::string_view content(reinterpret_cast<const char*>(data) + 1, size - 1);
     Request read;
     if (!codec.read(content, most, read)) return 0;
@@ -80,7 +109,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         codec.append(request, {numbers.data(), dimension, readings.size() - 1, readings.back()}, response);
     }
     codec.end(request, readings, response);
-    if (is_json) check_openai(response, readings.size());
-    else check_embed(response, readings.size(), has_items);
+    checks[kind](response, readings.size());
     return 0;
 }

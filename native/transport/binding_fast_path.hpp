@@ -11,6 +11,7 @@
 #include "called_encoder.hpp"
 #include "codec_constant.hpp"
 #include "codec_embed.hpp"
+#include "codec_infer.hpp"
 #include "codec_openai.hpp"
 #include "fast_path.hpp"
 
@@ -33,6 +34,12 @@ inline GivenCodec embed_stream_codec(std::string version, std::vector<std::size_
 
 inline GivenCodec constant_codec(const nb::bytes& response) {
     return {std::make_shared<ConstantCodec>(std::string(response.c_str(), response.size()))};
+}
+
+inline GivenCodec infer_codec(std::string name, std::string version, std::size_t dimension,
+                              std::vector<std::size_t> sizes) {
+    InferCodec::Settings settings{std::move(name), std::move(version), dimension, std::move(sizes)};
+    return {std::make_shared<InferCodec>(std::move(settings))};
 }
 
 inline GivenCodec openai_codec(std::vector<std::string> names, std::string model, std::string version,
@@ -86,6 +93,9 @@ inline void bind_path(nb::module_& module) {
         .def_static("constant", &constant_codec, "response"_a,
                     "Return that of a method whose requests have no fields, and all of them this response, unless a key "
                     "has limits.")
+        .def_static("infer", &infer_codec, nb::kw_only(), "name"_a, "version"_a, "dimension"_a, "sizes"_a,
+                    "Return that of the Open Inference Protocol's ModelInfer, by the model of this name and version, whose "
+                    "embeddings have so many numbers, or as many as one of these sizes.")
         .def_static("openai", &openai_codec, nb::kw_only(), "names"_a, "model"_a, "version"_a, "sizes"_a,
                     "truncation"_a,
                     "Return that of OpenAI's embeddings, in JSON, by the model that has these names and offers these "

@@ -57,8 +57,8 @@ public:
     virtual bool read(std::string_view content, std::size_t most_sentences, Request& request) const = 0;
 
     // A response is written in pieces, so that rows needn't be kept until there are all: its beginning, its rows in the
-    // order of their sentences, and its end. Each appends to `response`. Of the request only the number of sentences is
-    // looked at, and no text.
+    // order of their sentences, and its end. Each appends to `response`, or fills what `begin` has left room for at its
+    // end. Of the request only the number of sentences is looked at, and no text.
 
     virtual void begin(const Request& request, std::string& response) const = 0;
     virtual void append(const Request& request, const Row& row, std::string& response) const = 0;

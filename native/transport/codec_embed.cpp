@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "protobuf.hpp"
@@ -27,27 +26,6 @@ constexpr std::array<char, 4> values{0x0a, 0x22, 0x2a, 0x3a};             // by 
 constexpr std::array truncations{Truncation::start, Truncation::error, Truncation::start, Truncation::end};
 constexpr std::array encodings{Encoding::float32, Encoding::float32, Encoding::float16, Encoding::int8,
                                Encoding::sign_bits};
-
-/// Takes a number of at most four bytes: longer ones are negative, or written by nobody.
-std::optional<std::size_t> take_number(std::string_view& from) {
-    std::size_t number = 0;
-    for (int shift = 0; shift < 28 && !from.empty(); shift += 7) {
-        const auto byte = static_cast<unsigned char>(from.front());
-        from.remove_prefix(1);
-        number |= std::size_t(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) return number;
-    }
-    return std::nullopt;
-}
-
-/// Takes a length, and returns what has that length behind it.
-std::optional<std::string_view> take_bytes(std::string_view& from) {
-    const auto size = take_number(from);
-    if (!size || *size > from.size()) return std::nullopt;
-    const std::string_view bytes = from.substr(0, *size);
-    from.remove_prefix(*size);
-    return bytes;
-}
 
 /// Notes an option; false where it is none, or asks for what the contract doesn't know.
 bool set_option(char tag, std::size_t number, Options& options) {

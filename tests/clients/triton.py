@@ -110,6 +110,11 @@ def main() -> None:
                 sequence_start=True,
             )
         ),
+        "shaped": seen(
+            client.infer(
+                MODEL, [tensor(sentences[:2])], parameters=OPTIONS, request_id="8", headers=HEADERS, priority=2
+            )
+        ),
         "several": several_at_once(client, sentences),
         "aio": asyncio.run(suspended(target, sentences)),
         "wrong_dtype": refused(client, inputs=[numbers()]),

@@ -1,13 +1,17 @@
 """Two servers of one model, of which one leaves all to Python: what C++ serves is held to what that answers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+import grpc
 import pytest
 
 from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from tests.support.doors import connected, embed, serving
+from tests.support.until import TIMEOUT_S
 
 LONG = 200_000
 """Real sentences of every kind of the long form: pytest -m slow --long tests/promises/test_two_languages.py."""
@@ -24,6 +28,31 @@ class Both:
         labels = {"method": method, "path": path}
         return self.native.metrics.registry.get_sample_value("bothends_path_requests_total", labels) or 0
 
+    @contextmanager
+    def agreeing(self, method: str) -> Iterator[Callable[[Sequence[bytes]], int]]:
+        """Have both answer requests to a method alike; yields what returns how many had a response."""
+        with connected(self.native) as native, connected(self.python) as python:
+
+            def ask(contents: Sequence[bytes]) -> int:
+                found = _outcomes(native, method, contents)
+                for content, one, other in zip(contents, found, _outcomes(python, method, contents), strict=True):
+                    assert one == other, content
+                return sum(isinstance(outcome, bytes) for outcome in found)
+
+            yield ask
+
+
+def _outcomes(channel: grpc.Channel, method: str, contents: Sequence[bytes]) -> list[Any]:
+    """Return each one's response, or its status: code, words and details."""
+    called: Any = channel.unary_unary(method)
+    outcomes: list[Any] = []
+    for call in [called.future(content, timeout=TIMEOUT_S) for content in contents]:
+        try:
+            outcomes.append(call.result())
+        except grpc.RpcError:
+            outcomes.append((call.code(), call.details(), call.trailing_metadata()))
+    return outcomes
+
 
 @pytest.fixture(scope="module")
 def both(english: Bundle) -> Iterator[Both]:
@@ -38,5 +67,5 @@ def both(english: Bundle) -> Iterator[Both]:
             assert made.served("Embed", "native") == 1
             yield made
             seen = python.metrics.registry.get_sample_value
-            for method in ("Embed", "POST /v1/embeddings"):
+            for method in ("Embed", "ModelInfer", "POST /v1/embeddings"):
                 assert not seen("bothends_path_requests_total", {"method": method, "path": "native"})

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import grpc
 import hypothesis
 import pytest
 from hypothesis import strategies as st
@@ -30,30 +29,11 @@ OPTIONS = st.fixed_dictionaries(
 SENTENCES = st.lists(st.one_of(TEXTS, st.text(max_size=60), st.sampled_from(HARD).filter(lambda text: len(text) < 999)))
 
 
-def embeds(channel: grpc.Channel, contents: Sequence[bytes]) -> list[Any]:
-    """Return each one's response, or its status: code, words and details."""
-    embed: Any = channel.unary_unary(f"/{SERVICE}/Embed")
-    outcomes: list[Any] = []
-    for call in [embed.future(content, timeout=TIMEOUT_S) for content in contents]:
-        try:
-            outcomes.append(call.result())
-        except grpc.RpcError:
-            outcomes.append((call.code(), call.details(), call.trailing_metadata()))
-    return outcomes
-
-
 @pytest.fixture
 def agree(both: Both) -> Iterator[Callable[[Sequence[bytes]], int]]:
     """Have both servers answer requests alike; returns how many were answered with embeddings."""
-    with connected(both.native) as native, connected(both.python) as python:
-
-        def ask(contents: Sequence[bytes]) -> int:
-            found = embeds(native, contents)
-            for content, one, other in zip(contents, found, embeds(python, contents), strict=True):
-                assert one == other, content
-            return sum(isinstance(outcome, bytes) for outcome in found)
-
-        yield ask
+    with both.agreeing(f"/{SERVICE}/Embed") as agree:
+        yield agree
 
 
 def batches(contents: Iterator[bytes]) -> Iterator[list[bytes]]:

@@ -34,7 +34,7 @@ def routes_of(service: ModelService, streams: EmbedStreams, *, transport: Transp
         for name, read in {**embedding.small_requests(), **inference.small_requests()}.items()
     }
     unary = {**embedding.methods(dispatcher), **inference.methods(dispatcher)}
-    codecs = {**embedding.codecs(), **streams.codecs()}
+    codecs = {**embedding.codecs(), **inference.codecs(), **streams.codecs()}
     routes = [
         Route(Method(name), handle, _counted(name), small.get(name), codecs.get(name)) for name, handle in unary.items()
     ]

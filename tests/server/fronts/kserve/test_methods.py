@@ -159,7 +159,8 @@ def test_a_version_that_was_asked_for_is_never_another(toy_bundle: Bundle, newer
         stub = Stub(channel)
         assert stub.ModelInfer(request("a man", model=name, model_version=version)).model_version == version
         patch.setattr(Embedder, "begin_together", takes_over)
-        code, text, _ = refused(lambda: stub.ModelInfer(request("a man", model=name, model_version=version)))
+        asked = request("a man", model=name, model_version=version, id="é")  # which is read by Python alone
+        code, text, _ = refused(lambda: stub.ModelInfer(asked))
         assert code == NOT_FOUND
         assert "served here" in text
         assert stub.ModelInfer(request("a man", model=name)).model_version == newer[0].config.version

@@ -17,9 +17,11 @@ from ....text import printable
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
 from ...grpc.calls.small import Read, SmallRequest
+from ...grpc.contract import CreateCodec
 from ...inbound import Inbound
 from ...responder import Responder
 from .bounds import check
+from .codec import infer_codec
 from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
 
 SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -54,6 +56,10 @@ class InferenceService:
     def small_requests(self) -> Mapping[str, Read]:
         """Map methods' full names to what reads their small requests."""
         return {f"/{SERVICE}/ModelInfer": self._small}
+
+    def codecs(self) -> Mapping[str, CreateCodec]:
+        """Map methods' full names to what makes their native codecs."""
+        return {f"/{SERVICE}/ModelInfer": infer_codec}
 
     def probes(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
         """Make the handlers of the methods that need no key, by their full names."""

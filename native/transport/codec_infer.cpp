@@ -1,0 +1,115 @@
+#include "codec_infer.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "codec_infer_fields.hpp"
+#include "protobuf.hpp"
+#include "shape.hpp"
+
+namespace transport::infer {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);  // as tensors' numbers are
+
+// Numbers of a response's fields, and of one that describes a tensor.
+constexpr unsigned model_name = 1, model_version = 2, id = 3, outputs = 5, raw_contents = 6;
+constexpr unsigned tensor_name = 1, tensor_datatype = 2, tensor_shape = 3;
+
+/// What a response needs of its request.
+struct Asked {
+    std::string id;
+    Wanted wanted;
+};
+
+const Asked& asked_of(const Request& request) { return *static_cast<const Asked*>(request.kept.get()); }
+
+/// Returns how many numbers a tensor has for each text.
+std::size_t width_of(std::size_t tensor, std::size_t numbers) { return tensor == embedding ? numbers : 1; }
+
+/// Appends what a response says of a tensor.
+void describe(std::string& response, std::size_t tensor, std::size_t sentences, std::size_t numbers) {
+    std::string shape, bytes;
+    append_varint(shape, sentences);
+    if (tensor == embedding) append_varint(shape, numbers);
+    append_bytes(bytes, tensor_name, described[tensor].name);
+    append_bytes(bytes, tensor_datatype, described[tensor].datatype);
+    append_bytes(bytes, tensor_shape, shape);
+    append_bytes(response, outputs, bytes);
+}
+
+template <typename Number>
+void put(char* tensor, std::size_t place, Number number) {
+    std::memcpy(tensor + place * sizeof number, &number, sizeof number);
+}
+
+}  // namespace
+
+std::optional<std::size_t> InferCodec::count(std::string_view content, std::size_t most_sentences) const {
+    Fields fields;
+    if (!fields.read(content) || !serves(fields, most_sentences)) return std::nullopt;
+    return fields.count();
+}
+
+bool InferCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+    request = {};
+    Fields fields;
+    if (!fields.read(content) || !serves(fields, most_sentences) || !fields.read_texts(request.sentences)) return false;
+    request.options = fields.options();
+    request.kept = std::make_shared<const Asked>(Asked{std::string(fields.id()), fields.wanted()});
+    return true;
+}
+
+/// Returns whether a request is for this model, and for no more than that has.
+bool InferCodec::serves(const Fields& fields, std::size_t most_sentences) const {
+    const auto& [name, version, dimension, sizes] = settings_;
+    const bool names_it = fields.model_name() == name;
+    const bool is_its_version = fields.model_version().empty() || fields.model_version() == version;
+    const std::size_t size = fields.options().dimensions;
+    const bool is_offered = size == 0 || std::find(sizes.begin(), sizes.end(), size) != sizes.end();
+    return names_it && is_its_version && is_offered && fields.count() <= most_sentences;
+}
+
+/// Returns how many numbers each embedding has.
+std::size_t InferCodec::numbers(const Request& request) const {
+    return request.options.dimensions ? request.options.dimensions : settings_.dimension;
+}
+
+// Fields go by their numbers, and those that are empty are left out, as protobuf's own serializers have it.
+void InferCodec::begin(const Request& request, std::string& response) const {
+    const auto& [its_id, wanted] = asked_of(request);
+    const std::size_t sentences = request.sentences.size(), size = numbers(request);
+    append_bytes(response, model_name, settings_.name);
+    if (!settings_.version.empty()) append_bytes(response, model_version, settings_.version);
+    if (!its_id.empty()) append_bytes(response, id, its_id);
+    for (const std::size_t tensor : wanted.all()) describe(response, tensor, sentences, size);
+    for (const std::size_t tensor : wanted.all()) {
+        const std::size_t bytes = sentences * width_of(tensor, size) * described[tensor].bytes;
+        append_varint(response, raw_contents << 3 | 2);
+        append_varint(response, bytes);
+        response.append(bytes, '\0');
+    }
+}
+
+void InferCodec::append(const Request& request, const Row& row, std::string& response) const {
+    const auto wanted = asked_of(request).wanted.all();
+    const std::size_t sentences = request.sentences.size(), size = numbers(request);
+    char* end = response.data() + response.size();  // of a tensor, the last one first
+    for (std::size_t place = wanted.size(); place-- > 0;) {
+        const std::size_t width = width_of(wanted[place], size) * described[wanted[place]].bytes;
+        const std::size_t bytes = sentences * width;
+        char* const tensor = end - bytes;
+        end = tensor - size_of_varint(bytes) - 1;
+        if (wanted[place] == token_count) put(tensor, row.index, std::int32_t(row.reading.tokens));
+        if (wanted[place] == truncated) put(tensor, row.index, char(row.reading.is_truncated));
+        if (wanted[place] != embedding) continue;
+        std::vector<float> room;
+        const std::span<const float> shown = shaped({row.numbers, row.count}, request.options, room);
+        std::memcpy(tensor + row.index * width, shown.data(), width);
+    }
+}
+
+}  // namespace transport::infer

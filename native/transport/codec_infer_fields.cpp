@@ -1,0 +1,203 @@
+#include "codec_infer_fields.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <initializer_list>
+#include <utility>
+
+#include "protobuf.hpp"
+
+namespace transport::infer {
+namespace {
+
+using namespace std::string_view_literals;
+
+static_assert(std::endian::native == std::endian::little);  // as texts' lengths are
+
+// Tags of fields: their numbers, and how they are written.
+namespace tag {
+constexpr char model_name = 0x0a, model_version = 0x12, id = 0x1a, parameters = 0x22, inputs = 0x2a, outputs = 0x32,
+               raw_contents = 0x3a;                                                // a request's
+constexpr char name = 0x0a, datatype = 0x12, shape = 0x1a, contents = 0x2a;        // an input's; an output has a name
+constexpr char bytes_contents = 0x42;                                              // of contents
+constexpr char key = 0x0a, value = 0x12;                                           // a parameter's
+constexpr char of_bool = 0x08, of_int64 = 0x10, of_text = 0x1a, of_uint64 = 0x28;  // such a value's
+}  // namespace tag
+constexpr std::array number_kinds{tag::of_bool, tag::of_int64, tag::of_uint64};
+
+// As service/bothends/server/fronts/kserve/bounds.py has them.
+constexpr std::size_t most_parameters = 64, most_outputs = 64, most_bytes = 1024;
+
+constexpr std::array<std::pair<std::string_view, Truncation>, 3> truncations{
+    {{"start", Truncation::start}, {"error", Truncation::error}, {"end", Truncation::end}}};
+constexpr std::array without_meaning{"priority"sv, "sequence_id"sv, "sequence_start"sv, "sequence_end"sv,
+                                     "triton_enable_empty_final_response"sv};  // which clients send to any model
+
+/// A field of bytes, once it was read.
+using Once = std::optional<std::string_view>;
+
+bool set_once(Once& field, std::string_view bytes) { return !std::exchange(field, bytes); }
+
+bool is_ascii(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char character) { return !(character & 0x80); });
+}
+
+char take_tag(std::string_view& from) {
+    const char found = from.front();
+    from.remove_prefix(1);
+    return found;
+}
+
+/// Reads fields of bytes that may come once each; false where there is any other.
+bool read_once(std::string_view from, std::initializer_list<std::pair<char, Once*>> fields) {
+    while (!from.empty()) {
+        const char found = take_tag(from);
+        const auto bytes = take_bytes(from);
+        const auto* const field =
+            std::find_if(fields.begin(), fields.end(), [&](const auto& known) { return known.first == found; });
+        if (!bytes || field == fields.end() || !set_once(*field->second, *bytes)) return false;
+    }
+    return true;
+}
+
+/// A parameter's value: a number, or text in ASCII.
+struct Value {
+    char kind;
+    std::size_t number = 0;
+    std::string_view text;
+};
+
+std::optional<Value> read_value(std::string_view from) {
+    if (from.empty()) return std::nullopt;
+    Value value{take_tag(from), 0, {}};
+    if (value.kind == tag::of_text) {
+        const auto text = take_bytes(from);
+        if (!text || !is_ascii(*text)) return std::nullopt;
+        value.text = *text;
+    } else {
+        const auto number = take_number(from);
+        if (!number || std::find(number_kinds.begin(), number_kinds.end(), value.kind) == number_kinds.end())
+            return std::nullopt;
+        value.number = *number;
+    }
+    return from.empty() ? std::optional(value) : std::nullopt;
+}
+
+/// Notes an option; false where it is unknown, or of another kind.
+bool set_option(std::string_view name, const Value& value, Options& options) {
+    if (name == "truncation") {
+        for (const auto& [word, means] : truncations)
+            if (value.kind == tag::of_text && value.text == word) return options.truncation = means, true;
+        return false;
+    }
+    if (name == "normalize") {
+        options.is_normalized = value.number != 0;
+        return value.kind == tag::of_bool;
+    }
+    if (name == "dimensions") {
+        options.dimensions = value.number;
+        return value.kind == tag::of_int64 && value.number > 0;
+    }
+    if (name == "timeout") return value.kind == tag::of_int64 && value.number == 0;
+    return std::find(without_meaning.begin(), without_meaning.end(), name) != without_meaning.end();
+}
+
+bool read_parameter(std::string_view from, Options& options) {
+    Once key, content;
+    if (!read_once(from, {{tag::key, &key}, {tag::value, &content}}) || !key || !content) return false;
+    const auto value = read_value(*content);
+    return value && set_option(*key, *value, options);
+}
+
+/// Notes a tensor that is asked for.
+bool want(std::string_view output, Wanted& wanted) {
+    Once name;
+    if (!read_once(output, {{tag::name, &name}})) return false;
+    const auto* const found =
+        std::find_if(described.begin(), described.end(), [&](const Described& each) { return each.name == name; });
+    if (found == described.end()) return false;
+    const auto tensor = std::size_t(found - described.begin());
+    const auto before = wanted.all();
+    if (std::find(before.begin(), before.end(), tensor) == before.end()) wanted.of[wanted.count++] = tensor;
+    return true;
+}
+
+/// Returns how many texts a shape says, [n] or [n, 1]; 0 where it says something else.
+std::size_t count_of(std::string_view shape) {
+    const auto count = take_number(shape);
+    if (!count || shape.empty()) return count.value_or(0);
+    return take_number(shape) == 1 && shape.empty() ? *count : 0;
+}
+
+/// Hands each text to `take`, which says whether to go on; false where there is anything else.
+template <typename Take>
+bool read_contents(std::string_view from, const Take& take) {
+    while (!from.empty()) {
+        if (take_tag(from) != tag::bytes_contents) return false;
+        const auto text = take_bytes(from);
+        if (!text || !take(*text)) return false;
+    }
+    return true;
+}
+
+/// The same of texts behind their lengths, four bytes each.
+template <typename Take>
+bool read_raw(std::string_view from, const Take& take) {
+    while (!from.empty()) {
+        std::uint32_t size = 0;
+        if (from.size() < sizeof size) return false;
+        std::memcpy(&size, from.data(), sizeof size);
+        from.remove_prefix(sizeof size);
+        if (size > from.size() || !take(from.substr(0, size))) return false;
+        from.remove_prefix(size);
+    }
+    return true;
+}
+
+}  // namespace
+
+bool Fields::read(std::string_view request) {
+    while (!request.empty()) {
+        const char found = take_tag(request);
+        const auto bytes = take_bytes(request);
+        if (!bytes || !take(found, *bytes)) return false;
+    }
+    if (outputs_ == 0) wanted_.count = tensors;
+    return input_ && read_input(*input_) && count_ > 0;
+}
+
+bool Fields::take(char found, std::string_view bytes) {
+    switch (found) {
+        case tag::model_name: return set_once(model_name_, bytes);
+        case tag::model_version: return set_once(model_version_, bytes);
+        case tag::id: return set_once(id_, bytes) && bytes.size() <= most_bytes && is_ascii(bytes);
+        case tag::parameters:
+            return ++parameters_ <= most_parameters && bytes.size() <= most_bytes && read_parameter(bytes, options_);
+        case tag::inputs: return set_once(input_, bytes);
+        case tag::outputs: return ++outputs_ <= most_outputs && bytes.size() <= most_bytes && want(bytes, wanted_);
+        case tag::raw_contents: return set_once(raw_, bytes);
+        default: return false;
+    }
+}
+
+/// Reads what is said of the input; false where it isn't texts, or they are in two places.
+bool Fields::read_input(std::string_view input) {
+    Once name, datatype, shape, contents;
+    const std::initializer_list<std::pair<char, Once*>> known{
+        {tag::name, &name}, {tag::datatype, &datatype}, {tag::shape, &shape}, {tag::contents, &contents}};
+    if (!read_once(input, known) || name != "text" || datatype != "BYTES" || !shape) return false;
+    contents_ = contents.value_or("");
+    count_ = count_of(*shape);
+    return contents_.empty() || !raw_;
+}
+
+bool Fields::read_texts(std::vector<std::string_view>& texts) const {
+    const auto take = [&](std::string_view text) {
+        texts.push_back(text);
+        return texts.size() <= count_;
+    };
+    return (raw_ ? read_raw(*raw_, take) : read_contents(contents_, take)) && texts.size() == count_;
+}
+
+}  // namespace transport::infer

@@ -1,0 +1,63 @@
+// What is read of a ModelInferRequest beside its texts, and those.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "options.hpp"
+
+namespace transport::infer {
+
+/// Tensors that a response may hold.
+enum Tensor : std::size_t { embedding, token_count, truncated, tensors };
+
+struct Described {
+    std::string_view name, datatype;
+    std::size_t bytes;  // of a number
+};
+
+constexpr std::array<Described, tensors> described{
+    {{"embedding", "FP32", sizeof(float)}, {"token_count", "INT32", sizeof(std::int32_t)}, {"truncated", "BOOL", 1}}};
+
+/// Tensors that a response is to hold, each once, in order.
+struct Wanted {
+    std::array<std::size_t, tensors> of{embedding, token_count, truncated};  // so many of them
+    std::size_t count = 0;
+
+    std::span<const std::size_t> all() const { return {of.data(), count}; }
+};
+
+/// The fields of a request for texts' embeddings. They are views of it.
+class Fields {
+public:
+    /// Reads all but the texts themselves, with a look at a few fields; false where there is anything that isn't plain.
+    bool read(std::string_view request);
+
+    /// Reads the texts; false where they aren't as many as `count`.
+    bool read_texts(std::vector<std::string_view>& texts) const;
+
+    std::string_view model_name() const { return model_name_.value_or(""); }
+    std::string_view model_version() const { return model_version_.value_or(""); }
+    std::string_view id() const { return id_.value_or(""); }  // in ASCII
+    const Options& options() const { return options_; }
+    const Wanted& wanted() const { return wanted_; }
+    std::size_t count() const { return count_; }  // of texts, as their shape says: one at least
+
+private:
+    bool take(char tag, std::string_view bytes);
+    bool read_input(std::string_view input);
+
+    std::optional<std::string_view> model_name_, model_version_, id_, input_, raw_;
+    std::size_t parameters_ = 0, outputs_ = 0;
+    Options options_;
+    Wanted wanted_;
+    std::string_view contents_;  // of the input
+    std::size_t count_ = 0;
+};
+
+}  // namespace transport::infer
