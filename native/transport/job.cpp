@@ -109,7 +109,8 @@ void Job::write(std::size_t from, const float* rows, std::size_t sentences, std:
     const std::size_t before = response_.size();
     for (std::size_t place = from; place < from + sentences; ++place, rows += dimension) {
         codec_->append(request_, {rows, dimension, place, tokens_.readings()[place]}, response_);
-        if (place == 0) response_.reserve(before + (response_.size() - before + 1) * request_.sentences.size() + most_end);
+        const std::size_t added = response_.size() - before;  // nothing, where all rows have their room by now
+        if (place == 0 && added > 0) response_.reserve(before + (added + 1) * request_.sentences.size() + most_end);
     }
     written_ = from + sentences;
 }

@@ -155,6 +155,19 @@ def test_hard_texts(both: Both, agree: Agree) -> None:
     assert both.served("ModelInfer", "native") > before + answered / 4
 
 
+def test_lists(both: Both, agree: Agree) -> None:
+    """Many texts are served in slices, of which no thread knows the whole. One list at a time: none is late."""
+    before = both.served("ModelInfer", "native")
+    texts = [f"{'a ' * (1 + index % 9)}man is {'very ' * (index % 7 * 50)}old" for index in range(100)]
+    asked = itertools.product((17, 100), (True, False), ORDERS[::5])
+    contents = [
+        request(*texts[:count], raw=raw, outputs=map(output, wanted)).SerializeToString()
+        for count, raw, wanted in asked
+    ]
+    assert [agree([content]) for content in contents] == [1] * len(contents)
+    assert both.served("ModelInfer", "native") == before + len(contents)
+
+
 def test_requests_of_any_kind(both: Both, agree: Agree) -> None:
     """Known parameters and unknown ones, of any type; other names, versions and shapes; no text at all."""
     before = both.served("ModelInfer", "native")

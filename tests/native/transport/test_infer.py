@@ -14,7 +14,8 @@ from bothends.server.fronts.kserve.tensors import OUTPUTS, options, outputs, res
 from tests.support.infer import parameters, request
 from tests.support.until import TIMEOUT_S
 
-from .fast import MOST_TOKENS, SIZES, VERSION, WORDS, Fast, encoder_of
+from .fast import MOST_TOKENS, SIZES, VERSION, WORDS, Fast, encoder_of, path_of
+from .long import LIMITS, TOKENS, Long, sentences_of
 from .served import ECHO, Served
 
 NAME = "english"
@@ -106,3 +107,26 @@ def test_what_clients_send_to_any_model_changes_nothing(inferring: Fast) -> None
 def test_anything_else_is_left_to_python(inferring: Fast, content: bytes) -> None:
     assert answers(inferring, [content]) == [content]
     assert inferring.count() == 0
+
+
+def test_lists_are_served_in_slices(serve: Callable[..., Served]) -> None:
+    """Each text's numbers stand at its place, whatever is told before or behind them."""
+    long = Long(serve())
+    long.path = path_of(long.served, long.encoder, codec=codec_of(long.encoder), **LIMITS)
+    with long.served.channel() as channel:
+        for count, wanted in itertools.product((4, 17, 200), (*ORDERS[:3], ORDERS[-1])):
+            content = asked(*sentences_of(count, count), wanted=wanted)
+            future = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
+            found = inference_pb2.ModelInferResponse.FromString(long.answers(future))
+            for sentence, row in zip(sentences_of(count, count), rows_of(found), strict=True):
+                ids = np.array([TOKENS[word] for word in sentence.split()][:MOST_TOKENS], np.int32)
+                assert row in (None, long.encoder.run(ids, np.array([0, len(ids)]))[0].tolist())
+            assert future.result() == written(long.encoder, content)
+
+
+def rows_of(found: Any) -> list[list[float] | None]:
+    """A response's embeddings, or None for each text where they weren't asked for."""
+    for tensor, content in zip(found.outputs, found.raw_output_contents, strict=True):
+        if tensor.name == "embedding":
+            return list(np.frombuffer(content, "<f4").reshape(tuple(tensor.shape)).tolist())
+    return [None] * found.outputs[0].shape[0]
