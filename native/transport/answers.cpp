@@ -82,7 +82,6 @@ void FastPath::answer(Work& work) {
     }
     for (const auto& job : work.whole) answers.push_back({job->message.id, job->response(), cut(job->tokens().readings())});
     work.charges.clear();  // before its caller can come again
-    for (const auto& job : work.whole) job->end_charge();
     const std::lock_guard lock(served_mutex_);
     const std::vector<bool> are_wanted = transport_.answer(answers);
     const double time = now();

@@ -22,10 +22,6 @@ Job::Read Job::read(const std::shared_ptr<const Codec>& codec, const shared::Tok
         codec_ = codec;
         if (!inflate() || !codec_->read(content(), limits.sentences, request_) || request_.sentences.empty())
             return Read::declined;
-        Charge charge;
-        if (charge.take(message.usage, request_.sentences)) return Read::declined;  // Python has the words
-        exchange_charge(std::move(charge));
-        if (is_over) end_charge();
     }
     const Read found = tokenise(tokenizer, limits);
     tokenise_s_ += now() - began;
@@ -38,11 +34,6 @@ bool Job::inflate() {
     auto inflated = gunzip(message.content, message.inflated_size);
     if (inflated) inflated_ = std::move(*inflated);
     return inflated.has_value();
-}
-
-Charge Job::exchange_charge(Charge charge) {
-    const std::lock_guard lock(charging_);
-    return std::exchange(charge_, std::move(charge));
 }
 
 Job::Read Job::tokenise(const shared::Tokenizer& tokenizer, const LongLimits& limits) {

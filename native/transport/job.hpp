@@ -1,4 +1,5 @@
-// A long request that is served in slices, by several threads: what was read of it, and what is written.
+// A long request that is served in slices, by several threads: what was read of it, and what is written. Its caller's
+// share is not counted: where it is, such requests are Python's.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,6 @@
 #include "codec.hpp"
 #include "taken.hpp"
 #include "tokens.hpp"
-#include "usage.hpp"
 
 namespace transport {
 
@@ -32,8 +32,8 @@ struct Slice {
     std::size_t sentences() const { return to - from; }
 };
 
-/// How much a slice may hold. At least one sentence is in it, and up to `few` where they have at most `most_tokens`; more of them where
-/// they have at most `soon_tokens`.
+/// How much a slice may hold. At least one sentence is in it, and up to `few` where they have at most `most_tokens`;
+/// more of them where they have at most `soon_tokens`.
 struct SliceLimits {
     std::size_t few, most_sentences;
     std::size_t soon_tokens, most_tokens;
@@ -94,10 +94,6 @@ public:
     /// Writes the rows of a slice, once those before it are written. Returns whether the response is complete.
     bool put(const Slice& slice, const float* rows, std::size_t dimension);
 
-    /// Gives the share of its key back, as if it had never been taken, or because it is over.
-    void undo_charge() { exchange_charge({}).undo(); }
-    void end_charge() { exchange_charge({}).end(); }
-
     // Once `put` has returned true.
 
     const std::string& response() const { return response_; }
@@ -107,7 +103,6 @@ public:
 private:
     bool inflate();
     std::string_view content() const { return message.is_compressed ? inflated_ : message.content; }
-    Charge exchange_charge(Charge charge);
     Read tokenise(const shared::Tokenizer& tokenizer, const LongLimits& limits);
     bool put_in_order(const Slice& slice, const float* rows, std::size_t dimension);
     void write(std::size_t from, const float* rows, std::size_t sentences, std::size_t dimension);
@@ -119,8 +114,6 @@ private:
     double tokenise_s_ = 0, serialise_s_ = 0;
     bool is_whole_ = false;
     std::size_t next_ = 0;  // sentence that nobody has taken
-    std::mutex charging_;
-    Charge charge_;
     std::mutex mutex_;
     struct Rows {
         std::size_t sentences;

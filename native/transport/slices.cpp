@@ -17,7 +17,6 @@ void Call::shared_out(Message& message) {
 void Call::start_over(Message& message, Line& line) {
     if (message.waits()) message.line->remove(message);
     message.content = message.job->message.content;  // some thread may still be at it
-    message.job->undo_charge();
     end_job(message);
     shared_.outstanding.remove(message.id);
     message.state = Message::State::waiting;
@@ -31,7 +30,6 @@ void Call::start_over(Message& message, Line& line) {
 void Call::end_job(Message& message) {
     if (!message.job) return;
     message.job->is_over = true;
-    message.job->end_charge();
     message.job.reset();
     shared_.making.give_back(std::exchange(message.made, 0));
 }

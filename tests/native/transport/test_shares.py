@@ -19,6 +19,7 @@ from bothends.wire.status import from_status, to_status
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import Fast
+from .long import MOST, Long, checked, request_of
 from .served import ECHO, STATUSES, Served
 
 KEY, OTHER = "one", "two"
@@ -161,6 +162,25 @@ def test_what_an_engine_cannot_run_costs_nothing_yet(fast: Fast) -> None:
     assert EmbedRequest.FromString(holder.ask("a")).sentences == ["a"]
     assert holder.account.in_progress == 0
     holder.account.check()
+
+
+def test_a_list_is_pythons_where_a_share_is_counted(serve: Callable[..., Served]) -> None:
+    """It is there at once, behind no other's list: Python refuses what is over the share before anything is read."""
+    long, content = Long(serve()), request_of(*["a b"] * MOST)
+    account = Account(KEY, Quota(sentences_per_s=1e6), create_usage=transport.Usage)
+    long.served.transport.set_keys({sha256(KEY): account.usage, sha256(OTHER): None})
+    with long.served.channel() as channel, long.served.channel() as another:
+        calls = {
+            key: way.unary_unary(ECHO).future(content, timeout=TIMEOUT_S, metadata=[("authorization", f"Bearer {key}")])
+            for key, way in ((OTHER, channel), (KEY, another))
+        }
+        long.waits(2)
+        (message,) = long.step(most=1)
+        long.served.transport.answer([message.id], [b"python"])
+        assert calls[KEY].result() == b"python"
+        checked(long.answers(calls[OTHER]), long.encoder, ["a b"] * MOST)
+    assert account.in_progress == 0
+    long.served.let_go()
 
 
 def test_a_share_is_back_before_its_caller_has_the_answer(fast: Fast) -> None:
