@@ -88,9 +88,9 @@ void FastPath::answer(Work& work) {
     if (!work.calls.empty()) work.served.serialise_s += time - began;
     for (std::size_t call = 0; call < work.calls.size(); ++call) {
         const Taken& of = work.calls[call];
-        if (of.is_in_stream) continue;  // the transport counts a stream, at its end
         const double seconds = time - of.arrived;
-        if (are_wanted[call]) work.served.seconds[of.method].push_back(seconds);
+        if (of.is_in_stream) ++work.served.messages[of.method];  // the transport counts a stream, at its end
+        else if (are_wanted[call]) work.served.seconds[of.method].push_back(seconds);
         else work.served.left.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
     }
     served_.push_back(std::move(work.served));
@@ -100,7 +100,8 @@ void FastPath::answer(Work& work) {
         Served& served = served_.emplace_back();
         served.tokenise_s = job.tokenise_s();
         served.serialise_s = job.serialise_s();
-        if (!job.message.is_in_stream) served.seconds[job.message.method].push_back(time - job.message.arrived);
+        if (job.message.is_in_stream) ++served.messages[job.message.method];
+        else served.seconds[job.message.method].push_back(time - job.message.arrived);
         count(job.tokens().readings(), served);
     }
 }

@@ -124,6 +124,7 @@ inline void bind_results(nb::module_& module) {
         .def_ro("seconds", &Served::seconds,
                 "Of each small unary call, from when it came to its answer; by its method's place. Long ones are the "
                 "transport's to count, as those that it ended by itself.")
+        .def_ro("messages", &Served::messages, "How many of streams were answered, by their method's place.")
         .def_ro("left", &Served::left, "Small unary calls that had no embeddings.");
     nb::class_<InStream>(module, "InStream", "A stream's message, which has a response whatever becomes of it.")
         .def_ro("id", &InStream::id)

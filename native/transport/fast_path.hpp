@@ -34,6 +34,7 @@ struct Served {
     std::size_t truncated = 0;     // sentences of what was answered
     std::vector<std::size_t> counts;  // tokens of each of them
     std::map<std::size_t, std::vector<double>> seconds;  // of each small unary call that was answered, since it came; by method
+    std::map<std::size_t, std::size_t> messages;         // streams' that were answered, by method
     std::vector<Left> left;                              // small unary ones
 };
 

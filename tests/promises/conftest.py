@@ -24,7 +24,7 @@ class Both:
         self.native, self.python = native, python
 
     def served(self, method: str, path: str) -> float:
-        """Return how many requests of a method took that path in the first server."""
+        """Return how many requests of a method, or messages of its streams, took that path in the first server."""
         labels = {"method": method, "path": path}
         return self.native.metrics.registry.get_sample_value("bothends_path_requests_total", labels) or 0
 
@@ -67,5 +67,5 @@ def both(english: Bundle) -> Iterator[Both]:
             assert made.served("Embed", "native") == 1
             yield made
             seen = python.metrics.registry.get_sample_value
-            for method in ("Embed", "ModelInfer", "POST /v1/embeddings"):
+            for method in ("Embed", "EmbedStream", "ModelInfer", "POST /v1/embeddings"):
                 assert not seen("bothends_path_requests_total", {"method": method, "path": "native"})

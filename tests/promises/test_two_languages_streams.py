@@ -9,13 +9,11 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from bothends.server.fronts.bothends.message import Message
-from bothends.server.fronts.bothends.stream import EmbedStreams
 from bothends.v1.embedding_pb2 import EmbedStreamRequest
 from tests.importing.tokenising.hard_texts import HARD
 from tests.support.doors import connected
 from tests.support.streams import PATH
-from tests.support.until import TIMEOUT_S
+from tests.support.until import TIMEOUT_S, until
 
 from .conftest import Both
 from .test_two_languages import OPTIONS, SENTENCES, asking, batches
@@ -46,45 +44,46 @@ def agree(both: Both) -> Iterator[Agree]:
         yield ask
 
 
-@pytest.fixture
-def left(both: Both, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
-    """The messages that Python answers in the server that has C++."""
-    answered, done = list[Message](), EmbedStreams.done
-
-    def note(streams: EmbedStreams, message: Message) -> None:
-        if streams is both.native.streams:
-            answered.append(message)
-        done(streams, message)
-
-    monkeypatch.setattr(EmbedStreams, "done", note)
-    return answered
-
-
-def test_hard_texts(agree: Agree, left: list[Message]) -> None:
+def test_hard_texts(both: Both, agree: Agree) -> None:
     """Each alone or beside others, with each option; items of some have errors."""
+    before = both.served("EmbedStream", "native")
     answered = sum(map(agree, batches(asking(iter(HARD * 4)))))
     assert answered > 100
-    assert len(left) < answered * 3 / 4
+    assert both.served("EmbedStream", "native") > before + answered / 4
 
 
-def test_plain_messages_of_any_length_are_answered_by_c(agree: Agree, left: list[Message]) -> None:
+def test_plain_messages_of_any_length_are_answered_by_c(both: Both, agree: Agree) -> None:
+    before = both.served("EmbedStream", "native")
     contents = [
         EmbedStreamRequest(sentences=["there will be dragons", "word " * 300] * count, encoding=count % 5)
         for count in (1, 2, 8, 20, 60)
     ]
     assert agree([content.SerializeToString() for content in contents]) == len(contents)
-    assert left == []
+    assert both.served("EmbedStream", "native") == before + len(contents)
 
 
-def test_messages_of_any_kind(agree: Agree, left: list[Message]) -> None:
+def test_one_that_is_left_to_python_keeps_its_place(both: Both, agree: Agree) -> None:
+    """Each is counted by the path that it took."""
+    native, python = (both.served("EmbedStream", path) for path in ("native", "python"))
+    plain = EmbedStreamRequest(sentences=["there will be dragons"]).SerializeToString()
+    unknown = b"\x30\x01"  # a field
+    assert agree([plain, plain + unknown, plain]) == 3
+    assert both.served("EmbedStream", "native") == native + 2
+    until(lambda: both.served("EmbedStream", "python") == python + 1)
+
+
+def test_messages_of_any_kind(both: Both, agree: Agree) -> None:
     """Known options and unknown ones, sentences of every script, none at all, or too many, in one stream."""
     made = st.builds(lambda sentences, options: EmbedStreamRequest(sentences=sentences, **options), SENTENCES, OPTIONS)
     plain = EmbedStreamRequest(sentences=["there will be dragons"])
+    before, streams = both.served("EmbedStream", "native"), 0
 
     @hypothesis.settings(max_examples=60, database=None)
     @hypothesis.given(st.lists(made, max_size=7))
     def ask(messages: list[EmbedStreamRequest]) -> None:
+        nonlocal streams
+        streams += 1
         assert agree([message.SerializeToString() for message in (plain, *messages)]) > 0
 
     ask()
-    assert not any(message.sentences == plain.sentences for message in left)
+    assert both.served("EmbedStream", "native") >= before + streams

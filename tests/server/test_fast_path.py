@@ -40,7 +40,7 @@ class HangingPath:
         self.inside.append(arguments[-1])
         assert self.over.wait(TIMEOUT_S)
         served = {"tokens": 3, "truncated": 0, "counts": [3], "waited_s": [0.1], "seconds": {0: [0.5]}, "left": []}
-        self.untold.append(SimpleNamespace(**served, tokenise_s=0.1, engine_s=0.2, serialise_s=0.1))
+        self.untold.append(SimpleNamespace(**served, messages={1: 2}, tokenise_s=0.1, engine_s=0.2, serialise_s=0.1))
         return SimpleNamespace(messages=[], over=[], is_given_up=False)
 
     def forgive(self, thread: int, seconds: float) -> None:
@@ -81,7 +81,8 @@ class Takeover:
         )
         self.failed, self.ran, self.answered = list[int](), list[int](), dict[int, bytes]()
         self.metrics = Metrics()
-        self.metrics.register("Embed")
+        for name in ("Embed", "EmbedStream"):
+            self.metrics.register(name)
         transport = SimpleNamespace(
             fail=lambda ids, _: self.failed.extend(ids),
             answer=lambda ids, contents: self.answered.update(zip(ids, contents, strict=True)),
@@ -107,6 +108,11 @@ class Takeover:
         labels = {"method": "Embed", "code": code_pb2.Code.Name(code)}
         return self.metrics.registry.get_sample_value("bothends_requests_total", labels)
 
+    def messages(self) -> float | None:
+        """Return how many of streams were answered."""
+        labels = {"method": "EmbedStream", "path": "native"}
+        return self.metrics.registry.get_sample_value("bothends_path_requests_total", labels)
+
     def end(self) -> None:
         HangingPath.over.set()
         for thread in self.threads:
@@ -127,7 +133,7 @@ def test_who_hangs_in_the_path_of_an_older_model_is_given_up(paths: list[Hanging
 
 
 def test_a_stream_s_message_in_a_run_that_is_given_up_has_an_error_for_each_sentence(paths: list[HangingPath]) -> None:
-    """As Python answers it: the stream goes on, and nothing is counted, since it is counted as a whole."""
+    """As Python answers it: the stream goes on. It is counted at its end, and of the message its path alone."""
     over = Takeover(paths)
     paths[1].in_streams = [SimpleNamespace(id=9, method=1, sentences=2)]
     over.fast.give_up(1.0, lambda _: 0.0)
@@ -136,6 +142,7 @@ def test_a_stream_s_message_in_a_run_that_is_given_up_has_an_error_for_each_sent
     assert response.model_version == "2"
     assert list(over.answered) == [9]
     assert over.counted(code_pb2.INTERNAL) == 2
+    assert over.messages() == 1
     over.end()
 
 
@@ -145,4 +152,4 @@ def test_what_an_older_model_served_is_counted(paths: list[HangingPath]) -> None
     over.end()
     assert (over.counted(code_pb2.OK), over.ran) == (1, [3])
     over.fast.count()
-    assert (over.counted(code_pb2.OK), over.ran) == (2, [3, 3])
+    assert (over.counted(code_pb2.OK), over.ran, over.messages()) == (2, [3, 3], 4)

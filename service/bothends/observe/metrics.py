@@ -152,7 +152,7 @@ class Metrics:
         self._path_of[method, "python"].inc()
         self._seconds_of[method].observe(seconds, trace_id)
         if refusal is not None:
-            self.refused(refusal)
+            self._refusals[refusal].inc()
 
     def answered_all(
         self, method: str, code: str, seconds: Sequence[float], *, path: Path | None, refusal: Refusal | None = None
@@ -165,9 +165,11 @@ class Metrics:
         if refusal is not None:
             self._refusals[refusal].inc(len(seconds))
 
-    def refused(self, reason: Refusal) -> None:
-        """Count a refusal apart from its request: of a message in a stream, which is counted as a whole."""
-        self._refusals[reason].inc()
+    def messages(self, method: str, path: Path, count: int, *, refusal: Refusal | None = None) -> None:
+        """Count a stream's messages, all alike. The stream itself is a request, `answered` when it ends."""
+        self._path_of[method, path].inc(count)
+        if refusal is not None:
+            self._refusals[refusal].inc(count)
 
     def transport_refused(self, reason: str, calls: int = 1) -> None:
         """Count calls that gRPC's transport refused by itself, by its own reason, which is finer than `answered`'s."""

@@ -186,8 +186,7 @@ class Dispatcher:
                 self._concurrency.leave()
 
     def _count_message(self, method: Method, call: Inbound, span: Span, code: int, refused: Refusal | None) -> None:
-        if refused is not None:
-            self._metrics.refused(refused)
+        self._metrics.messages(method.name, "python", 1, refusal=refused)
         tracing.answered(span, method, code_pb2.Code.Name(code), call.wire_status(code))
 
     def _count(self, method: Method, call: Inbound, span: Span, code: int, refused: Refusal | None) -> None:

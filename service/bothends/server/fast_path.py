@@ -138,7 +138,9 @@ class FastPaths:
     def _answer_failed(self, messages: Sequence["InStream"], status: status_pb2.Status, model: LoadedModel) -> None:
         """Answer streams' messages whose sentences have all failed, as Python does: the streams go on."""
         for message in messages:
-            if (write := self._methods[message.method].write_failed) is not None:
+            method = self._methods[message.method]
+            self._metrics.messages(method.name, "native", 1)
+            if (write := method.write_failed) is not None:
                 self._transport.answer([message.id], [write(status, message.sentences, model)])
 
     def _answered(self, place: int, code: str, seconds: Sequence[float], refusal: Refusal | None = None) -> None:
@@ -193,6 +195,8 @@ class FastPaths:
             self._answered(left.method, code, (left.seconds,), _REFUSALS.get(code))
         for place, seconds in served.seconds.items():
             self._answered(place, "OK", seconds)
+        for place, count in served.messages.items():
+            self._metrics.messages(self._methods[place].name, "native", count)
         self._metrics.embedded(served.counts, served.truncated)
         if served.tokenise_s:
             self._metrics.took("tokenise", served.tokenise_s)

@@ -96,6 +96,7 @@ def test_a_stream_is_counted_as_a_whole_and_its_sentences_one_by_one(fast: Fast)
     told = fast.path.served()
     assert [(batch.seconds, batch.left) for batch in told] == [({}, [])] * len(told)
     assert sorted(count for batch in told for count in batch.counts) == [1, 2] + [5] * MOST
+    assert sum(batch.messages.get(1, 0) for batch in told) == 2
     assert sum(batch.truncated for batch in told) == MOST
     assert sum(len(batch.waited_s) for batch in told) == MOST + 2
     until(lambda: fast.served.count() == [(1, 0, "")])
