@@ -114,6 +114,9 @@ public:
 
     const std::string& key_digest() const REQUIRES(the_lock) { return key_digest_; }
     const std::shared_ptr<Usage>& usage() const REQUIRES(the_lock) { return usage_; }
+
+    /// Returns whether its sentences may be more than its key's share.
+    bool has_share() const REQUIRES(the_lock) { return usage_ && usage_->has_limits(); }
     std::size_t held() const REQUIRES(the_lock) { return held_.used(); }
     double came() const REQUIRES(the_lock) { return came_; }
 

@@ -122,7 +122,7 @@ Line& GrpcCall::choose_line(Message& message) {
         return lines.choose(message, method_, may_be_plain && !message.is_for_python);
     }
     // Python refuses what is over its key's share at once: a list would first wait for its turn.
-    const double left_s = usage() ? -1 : deadline_ - now();
+    const double left_s = has_share() ? -1 : deadline_ - now();
     return lines.choose(message, method_, may_be_plain, left_s);
 }
 

@@ -28,7 +28,7 @@ bool GrpcCall::look_at_key() {
     const auto found = shared_.keys->find(key_digest_);
     if (found == shared_.keys->end()) return false;
     usage_ = found->second;
-    return !usage_ || !usage_->has_limits();
+    return !has_share();
 }
 
 const Line* GrpcCall::line_ahead() const { return may_be_small() ? &shared_.lines.small : &shared_.lines.metered; }

@@ -177,7 +177,7 @@ Line& HttpCall::choose_line() {
     Lines& lines = shared_.lines;
     if (!is_whole_ || is_gzip_ != message_->is_compressed || !is_plain() || !lines.is_small_method(method_)) return lines.application;
     // The application refuses what is over its key's share at once: a list would first wait for its turn.
-    Line& line = lines.choose(*message_, method_, true, usage() ? -1 : deadline_ - now());
+    Line& line = lines.choose(*message_, method_, true, has_share() ? -1 : deadline_ - now());
     return &line == &lines.metered ? lines.application : line;
 }
 

@@ -167,8 +167,11 @@ def test_what_an_engine_cannot_run_costs_nothing_yet(fast: Fast) -> None:
 def test_a_list_is_pythons_where_a_share_is_counted(serve: Callable[..., Served]) -> None:
     """It is there at once, behind no other's list: Python refuses what is over the share before anything is read."""
     long, content = Long(serve()), request_of(*["a b"] * MOST)
-    account = Account(KEY, Quota(sentences_per_s=1e6), create_usage=transport.Usage)
-    long.served.transport.set_keys({sha256(KEY): account.usage, sha256(OTHER): None})
+    account, free = (
+        Account(name, limits, create_usage=transport.Usage)
+        for name, limits in ((KEY, Quota(sentences_per_s=1e6)), (OTHER, Quota()))
+    )
+    long.served.transport.set_keys({sha256(KEY): account.usage, sha256(OTHER): free.usage})
     with long.served.channel() as channel, long.served.channel() as another:
         calls = {
             key: way.unary_unary(ECHO).future(content, timeout=TIMEOUT_S, metadata=[("authorization", f"Bearer {key}")])
