@@ -1,6 +1,5 @@
 #include "codec_embed.hpp"
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -82,7 +81,7 @@ std::optional<std::size_t> EmbedCodec::count(std::string_view content, std::size
     Options options;
     std::size_t found = 0;
     const auto take = [&](std::string_view) { return ++found <= most_sentences; };
-    if (!read_fields(content, options, take) || !offers(options.dimensions)) return std::nullopt;
+    if (!read_fields(content, options, take) || !offers(sizes_, options.dimensions)) return std::nullopt;
     return found;
 }
 
@@ -92,13 +91,9 @@ bool EmbedCodec::read(std::string_view content, std::size_t most_sentences, Requ
         request.sentences.push_back(sentence);
         return request.sentences.size() <= most_sentences;
     };
-    if (!read_fields(content, request.options, take) || !offers(request.options.dimensions)) return false;
+    if (!read_fields(content, request.options, take) || !offers(sizes_, request.options.dimensions)) return false;
     if (request.sentences.empty()) request.error = &empty_;
     return true;
-}
-
-bool EmbedCodec::offers(std::size_t dimensions) const {
-    return dimensions == 0 || std::find(sizes_.begin(), sizes_.end(), dimensions) != sizes_.end();
 }
 
 void EmbedCodec::begin(const Request&, std::string&) const {}

@@ -18,8 +18,6 @@ public:
     void end(const Request& request, std::span<const Reading> readings, std::string& response) const override;
 
 private:
-    bool offers(std::size_t dimensions) const;
-
     const std::string version_;
     const std::vector<std::size_t> sizes_;
     const Status empty_;

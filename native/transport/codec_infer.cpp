@@ -1,6 +1,5 @@
 #include "codec_infer.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -68,9 +67,7 @@ bool InferCodec::serves(const Fields& fields, std::size_t most_sentences) const 
     const auto& [name, version, dimension, sizes] = settings_;
     const bool names_it = fields.model_name() == name;
     const bool is_its_version = fields.model_version().empty() || fields.model_version() == version;
-    const std::size_t size = fields.options().dimensions;
-    const bool is_offered = size == 0 || std::find(sizes.begin(), sizes.end(), size) != sizes.end();
-    return names_it && is_its_version && is_offered && fields.count() <= most_sentences;
+    return names_it && is_its_version && offers(sizes, fields.options().dimensions) && fields.count() <= most_sentences;
 }
 
 /// Returns how many numbers each embedding has.

@@ -116,7 +116,7 @@ bool read_word(yyjson_val* value, const Words<Meaning, count>& words, Meaning& m
 bool read_size(yyjson_val* value, const std::vector<std::size_t>& sizes, std::size_t& size) {
     if (yyjson_is_null(value)) return true;
     size = yyjson_get_uint(value);  // 0 where it is none
-    return std::find(sizes.begin(), sizes.end(), size) != sizes.end();
+    return size > 0 && offers(sizes, size);
 }
 
 bool read_member(Member member, yyjson_val* value, const OpenAICodec::Settings& settings, std::size_t most,

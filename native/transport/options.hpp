@@ -1,7 +1,9 @@
 // What a request may ask for beside its sentences' embeddings.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <vector>
 
 namespace transport {
 
@@ -17,5 +19,10 @@ struct Options {
     std::size_t dimensions = 0;  // numbers that an embedding is to have; 0 for all
     Encoding encoding = Encoding::float32;
 };
+
+/// Returns whether a model that offers embeddings of these sizes has any of so many numbers; 0 asks for its own.
+inline bool offers(const std::vector<std::size_t>& sizes, std::size_t dimensions) {
+    return dimensions == 0 || std::find(sizes.begin(), sizes.end(), dimensions) != sizes.end();
+}
 
 }  // namespace transport
