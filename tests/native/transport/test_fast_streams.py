@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import grpc
 import pytest
@@ -47,9 +48,9 @@ def message(*sentences: str, **options: int) -> bytes:
     return EmbedStreamRequest(sentences=sentences, **options).SerializeToString()
 
 
-def written(fast: Fast, content: bytes) -> bytes:
+def written(encoder: Any, content: bytes) -> bytes:
     """What Python answers."""
-    return encode_items(items(*embedded(fast.encoder, content)), VERSION)
+    return encode_items(items(*embedded(encoder, content)), VERSION)
 
 
 def answers(fast: Fast, contents: Sequence[bytes], key: str = "") -> list[bytes]:
@@ -71,7 +72,7 @@ def test_each_message_is_answered_with_the_bytes_that_python_writes(fast: Fast) 
         )
         for seed, (truncation, normalize, dimensions, encoding) in enumerate(asked)
     ]
-    assert answers(fast, contents) == [written(fast, content) for content in contents]
+    assert answers(fast, contents) == [written(fast.encoder, content) for content in contents]
     assert fast.taken == []
 
 
@@ -79,7 +80,7 @@ def test_each_message_is_answered_with_the_bytes_that_python_writes(fast: Fast) 
 def test_what_is_not_plain_is_python_s_and_has_its_place(fast: Fast, asked: dict[str, object]) -> None:
     """The others of its stream are answered as ever, before it and after it."""
     plain, odd = message("a man"), EmbedStreamRequest(**asked).SerializeToString()  # type: ignore[arg-type]  # any
-    right = written(fast, plain)
+    right = written(fast.encoder, plain)
     assert answers(fast, [plain, odd, plain, odd, plain]) == [right, odd, right, odd, right]
     assert [left.content for left in fast.taken] == [odd, odd]
 
@@ -157,7 +158,7 @@ def digest(key: str) -> bytes:
 
 def test_a_key_without_limits_is_on_the_fast_path_and_counted(fast: Fast, account: Account) -> None:
     contents = [message("a"), message(*["a b"] * MOST)]
-    assert answers(fast, contents, KEY) == [written(fast, content) for content in contents]
+    assert answers(fast, contents, KEY) == [written(fast.encoder, content) for content in contents]
     assert fast.taken == []
     assert account.in_progress == 0
 
@@ -173,7 +174,7 @@ def test_messages_of_a_key_with_a_share_are_python_s(fast: Fast, account: Accoun
 def test_a_key_may_change_while_its_stream_is_open(fast: Fast, account: Account) -> None:
     """It gets limits, is another's of the same name, or is withdrawn: Python has the words."""
     content = message("a man")
-    right = written(fast, content)
+    right = written(fast.encoder, content)
     changes: list[tuple[Callable[[], None], bytes]] = [
         (lambda: None, right),
         (lambda: setattr(account, "limits", Quota(sentences_per_s=1e9)), content),
