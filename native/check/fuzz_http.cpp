@@ -24,24 +24,14 @@ using namespace transport;
 using fuzz::Input;
 
 Settings settings() {
-    Settings told;
+    Settings told = fuzz::settings();
     told.limits.max_concurrent_requests = 2;
-    told.limits.max_connection_requests = 8;
     told.limits.max_message_bytes = 500;
     told.limits.max_inflated_bytes = 300;
-    told.limits.max_header_bytes = 300;
-    told.limits.held_bytes = 2000;
-    told.limits.held_total_bytes = 3000;
-    told.limits.unread_bytes = 2000;
     told.limits.requests = 2;
     told.limits.connection_requests = 2;
     told.methods = {{"/e", false, true, true}, {"/h", false, false, true}};
     told.hosts = Hosts{{"a"}, true};
-#define TRANSPORT_SAID(name, words)                                       \
-    told.statuses[std::size_t(Refusal::name)] = {8, #name, "\x08\x03"}; \
-    told.responses[std::size_t(Refusal::name)] = {429, {{"x-refusal", #name}}, #name};
-    TRANSPORT_REFUSALS(TRANSPORT_SAID)
-#undef TRANSPORT_SAID
     return told;
 }
 

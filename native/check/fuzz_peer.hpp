@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "../transport/grpc.hpp"
+#include "../transport/shared.hpp"
 
 namespace fuzz {
 
@@ -19,6 +20,22 @@ constexpr std::array<std::string_view, 8> authorizations{"", "Bearer none", "Bas
                                                          "bearer one ", "Bearer one", "Bearer two", "Bearer  two"};
 // DATA HEADERS RST_STREAM SETTINGS PING GOAWAY WINDOW_UPDATE CONTINUATION
 constexpr std::array<std::uint8_t, 8> frames{0, 1, 3, 4, 6, 7, 8, 9};
+
+/// What every fuzzed transport is told: bounds that are soon met, and how it refuses.
+inline transport::Settings settings() {
+    transport::Settings told;
+    told.limits.max_connection_requests = 8;
+    told.limits.max_header_bytes = 300;
+    told.limits.held_bytes = 2000;
+    told.limits.held_total_bytes = 3000;
+    told.limits.unread_bytes = 2000;
+#define TRANSPORT_SAID(name, words)                                                \
+    told.statuses[std::size_t(transport::Refusal::name)] = {8, #name, "\x08\x03"}; \
+    told.responses[std::size_t(transport::Refusal::name)] = {429, {{"x-refusal", #name}}, #name};
+    TRANSPORT_REFUSALS(TRANSPORT_SAID)
+#undef TRANSPORT_SAID
+    return told;
+}
 
 /// What of the input is still to be used.
 struct Input {

@@ -24,7 +24,7 @@
 namespace {
 
 using namespace transport;
-using namespace fuzz;
+using fuzz::frame, fuzz::frames, fuzz::headers, fuzz::Input, fuzz::message, fuzz::parse, fuzz::preface;
 
 std::string digest_of(std::string_view key) {
     std::string digest(SHA256_DIGEST_LENGTH, '\0');
@@ -33,23 +33,15 @@ std::string digest_of(std::string_view key) {
 }
 
 Settings settings() {
-    Settings told;
+    Settings told = fuzz::settings();
     told.limits.max_concurrent_requests = 3;
-    told.limits.max_connection_requests = 8;
     told.limits.max_message_bytes = 1000;
-    told.limits.max_header_bytes = 300;
     told.limits.window_messages = told.limits.window_sentences = 3;
     told.limits.window_bytes = 500;
-    told.limits.held_bytes = 2000;
-    told.limits.held_total_bytes = 3000;
-    told.limits.unread_bytes = 2000;
     told.limits.min_ping_s = 0;
     told.methods = {{"/t/Unary", false, true}, {"/t/Row", true, true}, {"/t/Probe", false, false}};
     told.headers = {"grpc-encoding"};
     told.health_services = {"", "t"};
-#define TRANSPORT_SAID(name, words) told.statuses[std::size_t(Refusal::name)] = {8, #name, "\x08\x03"};
-    TRANSPORT_REFUSALS(TRANSPORT_SAID)
-#undef TRANSPORT_SAID
     return told;
 }
 
@@ -86,7 +78,9 @@ class Fuzzer {
 public:
     explicit Fuzzer(bool asks_for_keys) : shared_(settings()) {
         if (asks_for_keys) shared_.keys = Keys{{digest_of("one"), nullptr}, {digest_of("two"), nullptr}};
-        shared_.lines.set_small(0, std::make_shared<EmbedCodec>("", std::vector<std::size_t>{}, Status{}), 32, 3, 9);
+        const std::vector<std::size_t> sizes;
+        shared_.lines.set_small(0, std::make_shared<EmbedCodec>("", sizes, Status{}), 32, 3, 9);
+        shared_.lines.set_small(1, std::make_shared<EmbedStreamCodec>("", sizes), 32, 3, 9);
     }
 
     ~Fuzzer() {
