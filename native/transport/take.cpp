@@ -7,6 +7,7 @@
 namespace transport {
 namespace {
 constexpr std::size_t most_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
+constexpr std::size_t lately = 64;  // batches within which one who asks for little may ask again
 
 Taken taken_of(Message& message) REQUIRES(the_lock) {
     const Call& call = *message.call;
@@ -120,8 +121,9 @@ std::size_t Transport::take_small(const Most& most, Batch& batch) {
     Line& line = shared_.lines.small;
     const double time = now();
     std::size_t bytes = 0;
-    bool are_modest = true;
-    for (std::size_t count = 0; count < most.small;) {
+    bool has_modest = false;
+    std::size_t count = 0;
+    while (count < most.small) {
         Message* const message = line.first(!batch.unread && may_begin(most));
         if (!message) break;
         Call& call = *message->call;
@@ -139,11 +141,7 @@ std::size_t Transport::take_small(const Most& most, Batch& batch) {
             batch.unread = set_apart(*message, most.path);  // it is read after the others are answered
             continue;
         }
-        // Who has all that it asked for in this batch isn't to wait for the company of one who has a thousand calls,
-        // or of a list that doesn't end with it.
-        const bool is_much = is_sliced ? message->job->untaken() > most.small - count
-                                       : line.waiting(message->caller) > double(most.small_bytes);
-        if (count > 0 && are_modest && is_much) break;
+        if (is_for_another(*message, most, count, has_modest)) break;
         if (is_sliced) {
             bytes += take_slice(*message, most.slices.beside(count, bytes), batch);
             count += batch.slices.back().sentences();
@@ -153,9 +151,21 @@ std::size_t Transport::take_small(const Most& most, Batch& batch) {
             bytes += message->size;
             hand_over(*message, batch);
         }
-        are_modest = are_modest && line.waiting(message->caller) == 0;
+        const bool is_modest = line.waiting(message->caller) == 0;
+        if (is_modest && !is_sliced) since_modest_ = 0;
+        has_modest = has_modest || is_modest;
     }
+    since_modest_ += count > 0;
     return bytes;
+}
+
+/// Returns whether a batch of so many ends before a message. Who has all that it asked for in it isn't to wait for the company of one who
+/// has a thousand calls, or of a list that doesn't end with it; nor, who asks again soon, for the end of a large batch of theirs.
+bool Transport::is_for_another(const Message& message, const Most& most, std::size_t count, bool has_modest) const {
+    const bool is_sliced = message.is_long && most.path != 0;
+    const bool is_much = is_sliced ? message.job->untaken() > most.small - count
+                                   : message.line->waiting(message.caller) > double(most.small_bytes);
+    return is_much && (has_modest || (2 * count >= most.small && since_modest_ < lately));
 }
 
 /// Returns whether long requests may be begun: not while the rows of those that were take too much.

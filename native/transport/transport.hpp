@@ -171,6 +171,7 @@ private:
     std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);
     std::size_t take_slice(Message& message, const SliceLimits& limits, Batch& batch) REQUIRES(the_lock);
     void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
+    bool is_for_another(const Message& message, const Most& most, std::size_t count, bool has_modest) const REQUIRES(the_lock);
     bool may_begin(const Most& most) const REQUIRES(the_lock);
     void inflate(Batch& batch);
 
@@ -190,6 +191,7 @@ private:
     std::size_t idle_ GUARDED_BY(the_lock) = 0;    // threads that wait in take_messages while another looks at the sockets
     std::size_t sated_ GUARDED_BY(the_lock) = 0;   // of them, those that take unmetered messages alone
     std::size_t woken_ GUARDED_BY(the_lock) = 0;  // of those that wait, how many are to return with nothing
+    std::size_t since_modest_ GUARDED_BY(the_lock) = 0;  // batches since a small message whose caller had no other
     std::vector<std::uint64_t> resting_ GUARDED_BY(the_lock);
     std::uint64_t rests_ GUARDED_BY(the_lock) = 0, polls_ GUARDED_BY(the_lock) = 0;  // of connections, so far; that have ended
     double polled_at_ GUARDED_BY(the_lock) = now(), ticked_at_ GUARDED_BY(the_lock) = 0, most_lag_s_ GUARDED_BY(the_lock) = 0;

@@ -16,23 +16,40 @@ from .served import ECHO, Served
 def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
     serve: Callable[..., Served], most_together: int
 ) -> None:
-    """A batch holds all that one caller asked for; the next holds those of another, of whom more waits than fits."""
+    """A batch ends with all that one caller asked for, whoever came before; those of another, of whom more waits than
+    fits, are in the next, and in small ones while the former may ask again.
+    """
     served = serve(max_connection_requests=200)
     path = path_of(served, encoder_of(), most_together=most_together)
     content = EmbedRequest(sentences=["a"]).SerializeToString()
     with served.channel() as greedy, served.channel() as modest:
-        calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(120)]
-        until(lambda: served.figure("waiting") == 120)
+        calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(130)]
+        until(lambda: served.figure("waiting") == 130)
         first = served.take_messages(2)  # so that the others' turn is later than a newcomer's
-        calls.append(modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S))
-        until(lambda: served.figure("waiting") == 119)
-        path.take_messages(0, 0.0, 0.0, 0, 1)
-        assert [len(batch.counts) for batch in path.served()] == [1]
-        assert calls[-1].result()
+        for company in (0, 1):  # the second time it is after the next of the others'
+            again = modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
+            until(lambda: served.figure("waiting") == 129)
+            path.take_messages(0, 0.0, 0.0, 0, 1)
+            assert [len(batch.counts) for batch in path.served()] == [1 + company]
+            assert again.result()
         served.transport.answer([message.id for message in first], [b"", b""])
-        while not calls[-2].done():
+        while not calls[-1].done():
             path.take_messages(0, 0.1, 0.0, 0, 1)
-        assert [len(batch.counts) for batch in path.served()][:7] == [most_together] * 7
+        assert [len(batch.counts) for batch in path.served()][:7] == [most_together // 2] * 7
+
+
+def test_a_thousand_calls_are_computed_together_where_nobody_else_asks(serve: Callable[..., Served]) -> None:
+    """As soon as so many batches have gone by without a caller who had a single one."""
+    served = serve(max_connection_requests=400)
+    path = path_of(served, encoder_of(), most_together=4)
+    content = EmbedRequest(sentences=["a"]).SerializeToString()
+    with served.channel() as greedy:
+        calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(300)]
+        until(lambda: served.figure("waiting") == 300)
+        while not calls[-1].done():
+            path.take_messages(0, 0.1, 0.0, 0, 1)
+        sizes = [len(batch.counts) for batch in path.served()]
+    assert sizes == [2] * 64 + [4] * 43
 
 
 def test_what_is_left_to_python_changes_nobody_elses_answer(serve: Callable[..., Served]) -> None:
