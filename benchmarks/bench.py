@@ -17,6 +17,7 @@ from rich.console import Console
 import charts
 import engines
 import report
+import speeds
 from bars import judge
 from comparison import bars as comparison_bars
 from comparison import chart as comparison_chart
@@ -112,12 +113,14 @@ def _write_docs(found: Results | ComparisonResults) -> None:
     before = Results.open(file)
     if isinstance(found, ComparisonResults):
         replace(before, comparison=asdict(found)).save(file)
+        speeds.write(before, found)
         comparison_chart.draw(found, images)
         page = _DOCS / "performance.md"
         report.replace_between_markers(page, comparison_summary.markdown(found), markers=comparison_summary.MARKERS)
         report.replace_between_markers(_REPORT, comparison_report.markdown(found), markers=comparison_report.MARKERS)
         return
     replace(found, comparison=before.comparison).save(file)
+    speeds.write(found, ComparisonResults.open(file))
     drawn = charts.draw(found, images)
     text = report.markdown(found, charts=[(f"../docs/images/{file.name}", what) for file, what in drawn.items()])
     report.replace_between_markers(_REPORT, text)

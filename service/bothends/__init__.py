@@ -34,6 +34,8 @@ from .errors import (
 if TYPE_CHECKING:
     from .encoder import Encoder as Encoder
 
+    __version__: str
+
 __all__ = [
     "TLS",
     "AsyncClient",
@@ -58,10 +60,20 @@ __all__ = [
     "UnauthenticatedError",
     "nested",
 ]
+_LAZY = ("Encoder", "__version__")
+"""Names that cost something, and so are there once they are asked for."""
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
 
 
 def __getattr__(name: str) -> Any:
     """`Encoder`, once it is asked for: the client alone has no onnxruntime. (Nor does `import *` ask for it.)"""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("bothends")
     if name != "Encoder":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -4,6 +4,7 @@ It shares the server's embedder, options and encodings, so that both give the sa
 a bounded number of them is in memory.
 """
 
+import logging
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -18,13 +19,16 @@ from .core.embedder import Embedder
 from .core.inputs import OnError, refuse
 from .core.query import AcceptedRequest, Rows
 from .embeddings import Embeddings, joined, rows_or_warning
-from .engines.contract import precision_of
+from .engines import native
+from .engines.contract import engine_of, precision_of
+from .engines.native_parts import Speeds, remedy
 from .errors import SentenceError
 from .model.bundle import Bundle, default_path
 from .model.versions import newest
 from .options import EmbedOptions, EncodeOptions, Options, encoded, ours, parse_options
 from .settings import EmbedderSettings
 
+_log = logging.getLogger(__name__)
 _IN_FLIGHT = 2  # one is computed while the next is tokenised
 _NO_LIMIT = 2**31 - 1
 
@@ -45,6 +49,8 @@ class Encoder:
         self._embedder = embedder
         self._process = os.getpid()
         self.name, self.version = config.name, config.version
+        self.engine, self.device = engine_of(embedder.model.provider), embedder.model.device
+        """What computes, as `load` takes it ("native/avx512", "onnxruntime"), and on which device ("cpu", "cuda")."""
         self.precision = precision_of(embedder.model.provider)
         """Precision of its arithmetic."""
         self.dimension = config.dimension
@@ -68,7 +74,8 @@ class Encoder:
 
         `device` is "auto", "cpu" or "cuda"; `engine` is "auto", "onnxruntime" or "native", and `precision`, of the
         native one, "float32", "bf16" or "int8"; `workers` are model runs at once on a CPU, by default one a core.
-        Raises SettingsError, BundleError or DeviceError.
+        Where "auto" finds no native engine on a CPU, one line of the log says how much slower onnxruntime is, and what
+        to install. Raises SettingsError, BundleError or DeviceError.
         """
         asked = {"device": device, "engine": engine, "precision": precision}
         asked |= {} if workers is None else {"workers": str(workers)}
@@ -76,7 +83,10 @@ class Encoder:
         limits = dict.fromkeys(("max_sentence_chars", "max_request_tokens", "max_queue_tokens"), _NO_LIMIT)
         settings = EmbedderSettings.load(asked, {}, max_sentences=WINDOW, **limits)
         found = default_path() if bundle is None else newest(Path(bundle))
-        return cls(Embedder.load(Bundle.open(found), settings=settings))
+        loaded = cls(Embedder.load(Bundle.open(found), settings=settings))
+        if engine == "auto" and loaded.device == "cpu" and not native.is_built():
+            _log.warning("slow: onnxruntime computes %s: %s", Speeds.of_record().computed(), remedy("engine"))
+        return loaded
 
     def encode(self, sentences: Sequence[str] | str, **asked: Unpack[EncodeOptions]) -> NDArray[Any]:
         """Embeddings of `sentences`, float32 [sentences, dimension], in order; of one string, float32 [dimension].
@@ -120,6 +130,10 @@ class Encoder:
         """Stop. Calls in progress get `timeout_s` to finish, then raise DrainingError."""
         if os.getpid() == self._process:  # a fork has nothing to stop
             self._embedder.close(timeout_s=timeout_s)
+
+    def __repr__(self) -> str:
+        computes = f"{self.dimension} numbers, {self.precision} by {self.engine} on {self.device}"
+        return f"<bothends.Encoder {self.name} {self.version}: {computes}>"
 
     def __enter__(self) -> Self:
         return self

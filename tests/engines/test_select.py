@@ -12,6 +12,7 @@ import pytest
 
 from bothends.core.loaded import LoadedModel
 from bothends.engines import native
+from bothends.engines.native_parts import remedy
 from bothends.engines.onnx_weights import Weights, read
 from bothends.engines.select import choose_device, engines
 from bothends.errors import BundleError, DeviceError, SelfTestError, SettingsError
@@ -105,13 +106,13 @@ def test_one_that_fails_its_self_test_serves_nobody(toy_bundle: Bundle, caplog: 
 def test_without_it_onnxruntime_serves(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "bothends.engines.select"):
         assert loaded(toy_bundle) == "CPUExecutionProvider"
-    assert caplog.messages == ["onnxruntime serves: the native engine isn't installed: make native"]
+    assert caplog.messages == [f"onnxruntime serves: the native engine isn't installed: {remedy('engine')}"]
 
 
 @pytest.mark.usefixtures("not_built")
 @pytest.mark.parametrize("asked", [{"engine": "native"}, {"precision": "int8"}])
 def test_asking_for_it_without_it_is_an_error(toy_bundle: Bundle, asked: dict[str, str]) -> None:
-    with pytest.raises(DeviceError, match="the native engine isn't installed: make native"):
+    with pytest.raises(DeviceError, match="the native engine isn't installed: "):
         loaded(toy_bundle, **asked)
 
 

@@ -16,6 +16,11 @@ def precision_of(provider: str) -> str:
     return provider.rpartition("/")[2] if "/" in provider else "float32"
 
 
+def engine_of(provider: str) -> str:
+    """The engine of a provider, as settings name it: "native/avx512" of "native/avx512/float32", else onnxruntime."""
+    return provider.rpartition("/")[0] if "/" in provider else "onnxruntime"
+
+
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
     """Measurements of one batch."""

@@ -18,6 +18,7 @@ from ..settings import Level
 from ..text import printable
 from .arrays import flat
 from .contract import TokenIds
+from .native_parts import remedy
 from .onnx_weights import read
 
 _log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class NativeEngine:
         Raises DeviceError where that can't be had here, BundleError where the model isn't what config.json says.
         """
         if not is_built():
-            raise DeviceError("the native engine isn't installed: make native")
+            raise DeviceError(f"the native engine isn't installed: {remedy('engine')}")
         if (reason := _why_not(bundle.config)) is not None:
             raise DeviceError(f"the native engine can't serve {bundle.config.name}: {reason}")
         from bothends_native import engine  # needed only to serve with it

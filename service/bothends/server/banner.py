@@ -6,6 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..core.embedder import Embedder
+from ..engines import native
+from ..engines.native_parts import Speeds, remedy
 from ..settings import PortSettings
 from .grpc.contract import TransportName
 from .sockets import bracketed
@@ -15,7 +17,19 @@ _SPEAKERS: dict[TransportName, tuple[str, str]] = {
     "grpcio": ("grpcio", "uvicorn"),
 }
 """What speaks gRPC, and what HTTP."""
-_FASTER = "bothends-native isn't built here: it serves several times as many calls of both, within bounds by caller"
+
+
+def slowness(settings: PortSettings, embedder: Embedder, transport: TransportName) -> tuple[str, str] | None:
+    """Say why this server answers far fewer sentences than it could here, and what to do; None where it doesn't."""
+    if transport == "native":
+        return None
+    if embedder.model.device != "cpu":
+        why = "grpcio and uvicorn pass on far fewer sentences than the native transport does"
+    elif native.is_built():
+        why = f"grpcio and uvicorn serve {Speeds.of_record().served('transport')}"
+    else:
+        return f"onnxruntime and grpcio serve {Speeds.of_record().served('engine')}", remedy("engine")
+    return why, "leave out --transport grpcio" if settings.transport == "grpcio" else remedy("transport")
 
 
 def banner(
@@ -35,6 +49,7 @@ def banner(
     options += " --api-key-file FILE" if settings.api_keys else ""
     scheme = "https" if settings.tls_cert else "http"
     grpc, http = _SPEAKERS[transport]
+    slow = slowness(settings, embedder, transport)
     paths = ["/v1/embeddings"] * settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
     return "\n".join(
         [
@@ -46,7 +61,7 @@ def banner(
             f"  HTTP       {scheme}://{host}:{http_port}  {' '.join(paths)}  by {http}",
             *[f"  health     http://{host}:{health_port}  /healthz /readyz"] * (health_port is not None),
             *[f"  page       {scheme}://{host}:{http_port}/"] * settings.offers_http_api,
-            *[f"  slower     {_FASTER}"] * (transport != "native"),
+            *([] if slow is None else [f"  slow       {slow[0]}", f"  faster     {slow[1]}"]),
             f'  try        {_command()} embed{options} "there will be dragons" "dragons will be there"',
         ]
     )

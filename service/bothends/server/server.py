@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..settings import Settings
-from .banner import banner
+from .banner import banner, slowness
 from .concurrency_limit import linger
 from .dispatch import logs_each_call
 from .fast_path import FastMethod, FastPaths
@@ -103,6 +103,8 @@ class Server:
         self.service.start(self._let_calls_in)
         model = self.service.embedder.model
         config, test = model.config, model.self_test
+        if (slow := slowness(self.settings, self.service.embedder, self.transport)) is not None:
+            _log.warning("slow: %s: %s", *slow)
         _log.info("serving", extra={"model": config.name, "version": config.version, "device": model.device,
                                     "transport": self.transport, "port": self.port,
                                     "selftest_difference": test.max_difference})  # fmt: skip

@@ -14,7 +14,7 @@ def test_one_that_cannot_serve_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch
     """Auto is grpcio where the native one isn't installed."""
     monkeypatch.setitem(sys.modules, "bothends_native.transport", None)
     assert select(Settings(transport="auto")) == select(Settings(transport="grpcio")) == "grpcio"
-    with pytest.raises(StartupError, match=r"^--transport native: .+$"):
+    with pytest.raises(StartupError, match=r"^--transport native: .+ To have it: .+$"):
         select(Settings(transport="native"))
 
 

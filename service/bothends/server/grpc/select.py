@@ -2,6 +2,8 @@
 
 import socket
 
+from ...engines import native
+from ...engines.native_parts import remedy
 from ...errors import StartupError
 from ...settings import GrpcSettings, PortSettings
 from ..sockets import bound, bracketed
@@ -18,7 +20,8 @@ def select(settings: GrpcSettings) -> TransportName:
         import bothends_native.transport  # noqa: F401
     except ImportError as error:
         if settings.transport == "native":
-            raise StartupError(f"--transport native: {error}") from error
+            lacks = remedy("transport" if native.is_built() else "engine")
+            raise StartupError(f"--transport native: {error}. To have it: {lacks}") from error
         return "grpcio"
     return "native"
 

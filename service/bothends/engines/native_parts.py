@@ -1,0 +1,80 @@
+"""Tells what an installation without bothends-native's parts costs, in figures of the benchmark, and how to get them.
+
+speeds.json beside this file holds the figures; `make bench ARGS="--bars --docs"` writes it.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, Self
+
+Part = Literal["engine", "transport"]
+"""A part of bothends-native: "engine" computes, "transport" speaks gRPC and HTTP."""
+_LIBRARIES = "libnghttp2-dev libllhttp-dev libyyjson-dev libssl-dev zlib1g-dev"
+"""Debian's packages with the headers that the transport is built with."""
+_PACKAGES: dict[Part, str] = {"engine": f"g++ python3-dev {_LIBRARIES}", "transport": _LIBRARIES}
+"""Debian's packages that a clone lacks where that part is missing. Without the engine there is no transport either."""
+_WORTH_A_FRACTION = 2.5
+"""Ratio from which on a fraction with 1 above says it shortly: 1/3 and less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """Sentences a second, as the benchmark measured them."""
+
+    machine: str
+    """Day, processor and number of cores of the measurement."""
+    callers: int
+    """Number of callers of the servers, each of one sentence at a time."""
+    native: float
+    """Rate of a server with both native parts, in float32."""
+    grpcio: float
+    """Rate of a server with the native engine, but on grpcio."""
+    onnxruntime: float
+    """Rate of a server on onnxruntime and grpcio, with neither part."""
+    native_alone: float
+    """Rate of the native engine in float32 with no server around it, on all cores."""
+    onnxruntime_alone: float
+    """Rate of onnxruntime likewise."""
+
+    @classmethod
+    @cache
+    def of_record(cls) -> Self:
+        """Read what the benchmark wrote."""
+        return cls(**json.loads((files(__package__) / "speeds.json").read_bytes()))
+
+    def served(self, missing: Part) -> str:
+        """Say what a server without that part answers, beside one with both: "1/8 of the sentences …"."""
+        here = self.grpcio if missing == "transport" else self.onnxruntime
+        return (
+            f"{_share(here, self.native)} of the sentences that the native parts do "
+            f"({here:,.0f} a second in place of {self.native:,.0f}, {self.callers} callers)"
+        )
+
+    def computed(self) -> str:
+        """Say what onnxruntime computes in this process, beside the native engine."""
+        return (
+            f"{_share(self.onnxruntime_alone, self.native_alone)} of the sentences that the native engine does "
+            f"({self.onnxruntime_alone:,.0f} a second in place of {self.native_alone:,.0f})"
+        )
+
+
+def remedy(missing: Part) -> str:
+    """Command that brings the missing part, as fits how bothends was installed: in a clone, or by pip."""
+    if _is_clone():
+        return f"apt install {_PACKAGES[missing]} && make native"
+    if missing == "transport":
+        return f"apt install {_PACKAGES[missing]} && pip install --force-reinstall --no-cache-dir bothends-native"
+    return "pip install bothends-native"
+
+
+def _is_clone() -> bool:
+    """Return whether this code runs from a clone, in which `make native` builds the parts."""
+    return (Path(__file__).resolve().parents[3] / "native" / "CMakeLists.txt").is_file()
+
+
+def _share(here: float, native: float) -> str:
+    ratio = native / here
+    return f"1/{ratio:.0f}" if ratio >= _WORTH_A_FRACTION else f"{100 / ratio:.0f} %"

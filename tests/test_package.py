@@ -1,0 +1,50 @@
+"""The package as one sees it at a prompt: version, names, and what an encoder says of itself and of its speed."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import pytest
+
+import bothends
+from bothends import Encoder
+from bothends.engines import native
+from bothends.engines.native_parts import Speeds, remedy
+from bothends.model.bundle import Bundle
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[Encoder]:
+    """The packaged model."""
+    with Encoder.load(device="cpu") as encoder:
+        yield encoder
+
+
+def test_it_says_what_it_is_and_by_what_it_computes(loaded: Encoder) -> None:
+    """The engine is what `load` takes; whoever prints an encoder sees it."""
+    assert loaded.engine.partition("/")[0] == ("native" if native.is_built() else "onnxruntime")
+    assert (loaded.device, loaded.precision) == ("cpu", "float32")
+    assert repr(loaded) == (
+        f"<bothends.Encoder english {loaded.version}: 512 numbers, float32 by {loaded.engine} on cpu>"
+    )
+    with Encoder.load(engine=loaded.engine, device="cpu") as again:
+        assert again.engine == loaded.engine
+
+
+def test_without_the_native_engine_it_says_how_slow_that_is(
+    toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line of the log, with what to install; none for whoever asked for onnxruntime."""
+    monkeypatch.setattr(native, "find_spec", lambda name: None)
+    with Encoder.load(toy_bundle.path, device="cpu") as slow:
+        assert slow.engine == "onnxruntime"
+    (line,) = caplog.messages
+    assert line == f"slow: onnxruntime computes {Speeds.of_record().computed()}: {remedy('engine')}"
+    caplog.clear()
+    with Encoder.load(toy_bundle.path, device="cpu", engine="onnxruntime"):
+        assert caplog.messages == []
+
+
+def test_the_package_has_its_version_and_lists_what_is_lazy() -> None:
+    """`dir` is what completion shows; neither name is in `__all__`, since `import *` would ask for them."""
+    assert {"Client", "Encoder", "__version__"} <= set(dir(bothends))
+    assert bothends.__version__ == version("bothends")
