@@ -24,6 +24,7 @@ from .engines.contract import engine_of, precision_of
 from .engines.native_parts import Speeds, remedy
 from .errors import SentenceError
 from .model.bundle import Bundle, default_path
+from .model.tokenizer import Pieces
 from .model.versions import newest
 from .options import EmbedOptions, EncodeOptions, Options, encoded, ours, parse_options
 from .settings import EmbedderSettings
@@ -59,6 +60,8 @@ class Encoder:
         """Smaller sizes that may be asked for as `dimensions`."""
         self.max_tokens = config.max_tokens
         """Largest number of tokens that the model reads of a sentence."""
+        self.languages = config.languages
+        """BCP 47 tags of what the model was trained to read; none where nobody said."""
 
     @classmethod
     def load(
@@ -125,6 +128,14 @@ class Encoder:
         whole = joined(found)
         numbers, scales = encoded(whole.rows, encoding)
         return replace(whole, rows=numbers, scales=scales)
+
+    def tokenize(self, sentences: Sequence[str]) -> list[Pieces]:
+        """Tokens that the model reads of each sentence, with their texts and places; a longer one is cut at its end.
+
+        Raises as `embed` does.
+        """
+        self._check_process()
+        return self._embedder.tokenise(_texts(sentences), Options("start"))[1]
 
     def close(self, *, timeout_s: float = 30) -> None:
         """Stop. Calls in progress get `timeout_s` to finish, then raise DrainingError."""

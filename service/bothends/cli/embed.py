@@ -18,6 +18,7 @@ from ..errors import SettingsError
 from ..options import EmbedOptions, Options
 from .client_options import connect, key_options, server_options
 from .embed_options import file_options, vector_options
+from .unread import unread
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
@@ -106,7 +107,10 @@ def _few(
         with connect(timeout_s=flags["timeout"] or _TIMEOUT_S, **connection) as client:
             return client.embed(sentences, **options)
     with _load(bundle, flags) as encoder:
-        return encoder.embed(sentences, **options)
+        found = encoder.embed(sentences, **options)
+        if problem := unread(sentences, encoder.tokenize(sentences), encoder.languages):
+            click.echo(f"Warning: {problem}", err=True)
+        return found
 
 
 def _show(sentences: Sequence[str], found: Embeddings, *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from ..options import Options, Truncation
+from .unread import unread
 
 if TYPE_CHECKING:
     from ..model.tokenizer import Pieces
@@ -30,12 +31,18 @@ def tokenize(sentences: tuple[str, ...], bundle: Path | None, truncation: Trunca
 
     Places are characters from 0, of the sentence as it was given; the second is the first after the token.
     """
-    for sentence, pieces in zip(sentences, _pieces(sentences, bundle, truncation), strict=True):
+    read, languages = _pieces(sentences, bundle, truncation)
+    for sentence, pieces in zip(sentences, read, strict=True):
         for line in [json.dumps(_as_json(pieces))] if as_json else _table(sentence, pieces):
             click.echo(line)
+    if problem := unread(sentences, read, languages):
+        click.echo(f"Warning: {problem}", err=True)
 
 
-def _pieces(sentences: Sequence[str], bundle: Path | None, truncation: Truncation) -> "list[Pieces]":
+def _pieces(
+    sentences: Sequence[str], bundle: Path | None, truncation: Truncation
+) -> "tuple[list[Pieces], Sequence[str]]":
+    """Return what the model reads of each sentence, and the languages that it was trained to read."""
     from ..core.inputs import InputReader, RequestLimits
     from ..model.bundle import Bundle, default_path
     from ..model.tokenizer import Tokenizer
@@ -46,7 +53,7 @@ def _pieces(sentences: Sequence[str], bundle: Path | None, truncation: Truncatio
     tokenizer = Tokenizer(opened.tokenizer, max_tokens=opened.config.max_tokens, source=opened.path)
     bounds = RequestLimits(len(sentences), limits.max_sentence_chars, len(sentences) * opened.config.max_tokens)
     reader = InputReader(tokenizer, opened.config, bounds)
-    return reader.pieces(sentences, Options(truncation), check_deadline=lambda: None)
+    return reader.pieces(sentences, Options(truncation), check_deadline=lambda: None), opened.config.languages
 
 
 def _as_json(pieces: "Pieces") -> dict[str, object]:

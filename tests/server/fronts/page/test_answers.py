@@ -146,7 +146,7 @@ def test_a_long_sentence_leaves_the_page_short(visit: Callable[..., Visit], widt
 def test_what_the_model_doesnt_know_is_marked(visit: Callable[..., Visit]) -> None:
     """Unknown tokens show what stands in the sentence; letters of another script are told; so is what it reads."""
     opened = visit()
-    opened.sees("#reads", "the model reads English")
+    opened.sees("#reads", "The model reads English.")
     opened.tries("🍕 love you", "there will be dragons", "الطقس جميل اليوم", "أحب القهوة في الصباح", "🍕🍕")
     opened.sees("#worth", "The model reads English. Most of sentences 3, 4, and 5 is unknown to it")
     remarks = opened.page.locator("#heat .remarks").all_text_contents()

@@ -61,7 +61,6 @@ def test_a_key_that_has_had_its_share_is_told_when_to_come_again(
     ("text", "said"),
     [
         (" \n ", "There is no sentence. Type one a line."),
-        ("\n".join("abcdefghijklmnopqrstuvwxyz"), "This page compares 24 sentences at most; there are 26."),
         ("fine\n\u200b", "Input[1] holds nothing that the model's tokenizer can read."),
     ],
 )

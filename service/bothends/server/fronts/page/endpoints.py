@@ -5,7 +5,7 @@ It asks for embeddings as any caller does. Every file is packaged; nothing that 
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -89,6 +89,7 @@ class Page:
         self._keys = keys
         self._numbers = Recent(partial(live, metrics.registry))
         self._server_version = version("bothends")
+        self._documentation = _repository()
 
     def routes(self, dispatcher: Dispatcher, limits: BodyLimits) -> list[BaseRoute]:
         """Make the routes of every path."""
@@ -120,6 +121,7 @@ class Page:
             "engine": model.provider,
             "selftest_difference": model.self_test.max_difference,
             "server_version": self._server_version,
+            "documentation": self._documentation,
             "grpc_port": self._grpc_port,
             "limits": {
                 "sentences": self._responder.most_sentences(context),
@@ -176,6 +178,12 @@ def _render_error(code: int, status: status_pb2.Status) -> bytes:
 
 def _json(content: Mapping[str, Any]) -> bytes:
     return orjson.dumps(content)
+
+
+def _repository() -> str | None:
+    """Return the address that the distribution says its source is at, which a release alone does."""
+    addresses = (each.partition(", ") for each in metadata("bothends").get_all("Project-URL", []))
+    return next((address for name, _, address in addresses if name == "Source"), None)
 
 
 def _files() -> list[Route]:

@@ -12,7 +12,7 @@ import { Live } from "./live.js";
 import { languages, reading, remarks, worth } from "./reading.js";
 
 const EVERY_MS = 1000;
-const MOST_SENTENCES = 24; // more would be no picture
+const MOST_SENTENCES = 24; // of those in the box, from the first: more would be no picture
 const WIDE_SENTENCES = 10; // whose heat map needs all of the page's width
 const TO_TRY_AGAIN = [0, 401, 503];
 
@@ -54,7 +54,7 @@ async function readModel() {
   page.model = model;
   byId("summary").textContent =
     `${model.name} ${model.version} · ${model.dimension} numbers a sentence · on ${model.device}`;
-  byId("reads").textContent = model.languages.length ? `; the model reads ${languages(model.languages)}` : "";
+  byId("reads").textContent = model.languages.length ? ` The model reads ${languages(model.languages)}.` : "";
   document.title = `bothends: ${model.name} ${model.version}`;
   const described = Object.entries(facts(model)).map(([name, value]) =>
     html("div", {}, html("dt", {}, name), html("dd", {}, value)),
@@ -63,6 +63,8 @@ async function readModel() {
   byId("card-lead").replaceChildren(...lead(model.card));
   byId("card-text").replaceChildren(...whole(model.card));
   show(byId("card"));
+  const documents = model.documentation && html("a", { href: model.documentation, rel: "noreferrer" }, "Documentation");
+  if (documents) byId("documents").replaceChildren(documents);
 }
 
 function typed() {
@@ -72,18 +74,19 @@ function typed() {
     .filter(Boolean);
 }
 
+// Embeds the first of the sentences in the box. Returns what failed.
 async function embed() {
-  const sentences = typed();
+  const all = typed();
+  const sentences = all.slice(0, MOST_SENTENCES);
   const asked = ++page.asked;
   const failure = await attempt(async () => {
     if (!sentences.length) throw new Failure(400, "There is no sentence. Type one a line.");
-    if (sentences.length > MOST_SENTENCES)
-      throw new Failure(400, `This page compares ${MOST_SENTENCES} sentences at most; there are ${sentences.length}.`);
     if (!page.model) await readModel(); // whoever is quick, or had no key at first
     const answer = await send("v1/embeddings", { input: sentences, model: page.model.name, truncation: "start" });
     if (asked !== page.asked) return;
     Object.assign(page, { sentences, vectors: answer.data.map((one) => one.embedding) });
     compare();
+    tell(leftOut(all.length), "left-out");
     byId("took").textContent = `${sentences.length} in ${latestMs("v1/embeddings")?.toFixed(0)} ms, there and back`;
     const counts = (await send("tokens", { sentences })).sentences;
     if (asked === page.asked) tellOf(counts);
@@ -94,6 +97,13 @@ async function embed() {
   if (!failure) return choose(0);
   byId("took").textContent = "";
   if (isNew) shown.clear();
+  return failure;
+}
+
+// Says that only the first of so many sentences are shown; nothing where all are.
+function leftOut(count) {
+  if (count <= MOST_SENTENCES) return "";
+  return `The first ${MOST_SENTENCES} of ${plural(count, "sentence")} are shown. For more: bothends embed --input FILE.`;
 }
 
 // Fades what isn't of the sentences in the box, and says so.
@@ -168,6 +178,7 @@ async function isServing() {
     return reading.is_serving;
   } catch (error) {
     if (!(error instanceof Failure) || ![401, 404].includes(error.status)) throw error;
+    show(byId("metrics"), error.status !== 404);
     byId("live-note").textContent =
       error.status === 404 ? "This server's numbers are switched off (--metrics off)." : error.message;
     return (await ask("readyz")).status === "serving";
@@ -191,15 +202,17 @@ async function open() {
 byId("try").addEventListener("submit", async (event) => {
   event.preventDefault();
   const fits = keep(typed());
-  await embed();
-  if (!fits) byId("took").textContent += "; too long for a link";
+  const failure = await embed();
+  if (!fits && !failure) byId("took").textContent += "; too long for a link";
 });
 byId("sentences").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("try").requestSubmit();
 });
 byId("sentences").addEventListener("input", () => {
-  if (typed().join("\n") !== page.sentences.join("\n")) byId("took").textContent = "not embedded yet: Ctrl+Enter";
+  if (typed().slice(0, MOST_SENTENCES).join("\n") !== page.sentences.join("\n"))
+    byId("took").textContent = "not embedded yet";
 });
+if (navigator.userAgent.includes("Mac")) document.querySelector(".keys kbd").textContent = "⌘";
 byId("key-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   key.set(byId("key").value.trim());
