@@ -3,12 +3,15 @@
 Imports of torch and its like stand inside the functions: `bothends --help` lists these commands without them.
 """
 
+import os
 from pathlib import Path
 from typing import get_args
 
 import click
 
 from bothends.options import Precision
+
+from .public_sets import SETS
 
 
 @click.command(short_help="Train an encoder by a recipe.")
@@ -50,8 +53,53 @@ def train(recipe: Path, out: Path | None, cache: Path, prepare: bool, teachers: 
     click.echo(f"checkpoint in {out}; next: bothends export {out} --out BUNDLE")
 
 
+def _default_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bothends" / "sets"
+
+
+def _list_sets(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
+    """Tell where each public set comes from, how large it is, and how it is checked."""
+    if is_given and not ctx.resilient_parsing:
+        for each in SETS.values():
+            checked = "SHA-256" if each.sha256 else "number of lines"
+            click.echo(f"{each.name:11} {each.size:32} checked by its {checked}")
+            for url in each.urls:
+                click.echo(f"{'':11} {url}")
+        ctx.exit()
+
+
+def _places(names: tuple[str, ...], folder: Path, *, fetches: bool) -> list[Path]:
+    """Return where the sets of these names lie, and fetch those that aren't there where that is wished."""
+    from .fetch import fetch, missing
+
+    wanted = SETS.values() if "all" in names else [SETS[name] for name in dict.fromkeys(names)]
+    for each in wanted:
+        if fetches:
+            fetch(each, folder)
+        elif not each.place(folder).exists():
+            raise missing(each, folder)
+    return [each.place(folder) for each in wanted]
+
+
 @click.command(short_help="Score a bundle on sentence pairs, in search and on triples.")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--set",
+    "sets",
+    type=click.Choice([*SETS, "all"]),
+    multiple=True,
+    help="A public test set; --list-sets tells where each comes from.",
+)
+@click.option("--fetch", "fetches", is_flag=True, help="Fetch those of them that aren't there.")
+@click.option(
+    "--sets-folder",
+    type=click.Path(path_type=Path),
+    default=_default_folder,
+    help="Folder in which they lie.  [default: bothends/sets in XDG_CACHE_HOME or ~/.cache]",
+)
+@click.option(
+    "--list-sets", is_flag=True, is_eager=True, expose_value=False, callback=_list_sets, help="Tell, and exit."
+)
 @click.option(
     "--sts",
     "files",
@@ -83,7 +131,11 @@ def train(recipe: Path, out: Path | None, cache: Path, prepare: bool, teachers: 
     help="Of the engine; several are compared.",
 )
 def evaluate(
-    bundle: Path,
+    bundle: Path | None,
+    sets: tuple[str, ...],
+    sets_folder: Path,
+    *,
+    fetches: bool,
     files: tuple[Path, ...],
     folders: tuple[Path, ...],
     triples: tuple[Path, ...],
@@ -92,7 +144,7 @@ def evaluate(
     """Print Spearman × 100 of BUNDLE's cosines on scored sentence pairs, nDCG@10 × 100 of its ranking of documents, and
     the percentage of sentences that it has nearer to the same in other words than to what says something else.
 
-    All go the service's own way.
+    Without BUNDLE the packaged model is scored. All go the service's own way.
     A column for each number of dimensions that the bundle offers; where a precision is below float32, also what its
     embeddings' cosines to float32's lack to 1, in the mean and at most.
     """
@@ -100,15 +152,18 @@ def evaluate(
     from rich.console import Console
     from rich.table import Table
 
-    from bothends.model.bundle import Bundle
+    from bothends.model.bundle import Bundle, default_path
 
     from .evaluate import evaluate as run
     from .evaluate import read_pairs, try_out
     from .trials import Trial, read_collection, read_triples
 
-    if not (files or folders or triples):
-        raise click.UsageError("nothing to score: give --sts, --retrieval or --triples")
-    opened = Bundle.open(bundle)
+    if not (sets or files or folders or triples):
+        raise click.UsageError("nothing to score: give --set, --sts, --retrieval or --triples")
+    placed = _places(sets, sets_folder, fetches=fetches)
+    files += tuple(place for place in placed if place.suffix == ".tsv")
+    folders += tuple(place for place in placed if place.suffix != ".tsv")
+    opened = Bundle.open(bundle or default_path())
     sizes = (opened.config.dimension, *reversed(opened.config.nested_dimensions))
     lossy = any(precision != "float32" for precision in precisions)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)

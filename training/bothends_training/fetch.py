@@ -1,0 +1,105 @@
+"""Brings public test sets from where they are given away into a folder, each whole or not at all.
+
+It asks the web only where it is told to, and for nothing else than the sets that are named.
+"""
+
+import hashlib
+import http.client
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from bothends.errors import BothendsError
+
+from .originals import Files
+from .public_sets import PublicSet
+
+_TIMEOUT_S = 60.0
+_MOST_BYTES = 64 << 20
+"""Largest original; the largest of record has 3 MB."""
+
+
+class FetchError(BothendsError):
+    """A public set can't be had, or isn't the one that was measured."""
+
+
+class _UnreachableError(FetchError):
+    """One address of a set doesn't answer; another may."""
+
+
+def missing(wanted: PublicSet, folder: Path) -> FetchError:
+    """Say that a set isn't there, where it comes from, and what brings it."""
+    checked = "its SHA-256" if wanted.sha256 else "how many lines it makes"
+    return FetchError(
+        f"{wanted.name} ({wanted.size}) isn't at {wanted.place(folder)}. It comes from {wanted.urls[0]} and is checked "
+        f"by {checked}; --fetch fetches it"
+    )
+
+
+def fetch(wanted: PublicSet, folder: Path) -> Path:
+    """Fetch a set into `folder`, unless it is there; return its place. Raises FetchError, and then leaves nothing."""
+    place = wanted.place(folder)
+    if place.exists():
+        return place
+    files = _checked(wanted, _download(wanted))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        for name, lines in files.items():
+            (made / (name or place.name)).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        (made / place.name if wanted.kind == "pairs" else made).replace(place)
+    return place
+
+
+def _checked(wanted: PublicSet, original: bytes) -> Files:
+    """Our files of an original that is the one that was measured."""
+    found = hashlib.sha256(original).hexdigest()
+    if wanted.sha256 not in (None, found):
+        raise FetchError(
+            f"what is given away as {wanted.name} isn't what was measured: its SHA-256 is {found}, not {wanted.sha256}"
+        )
+    try:
+        files = wanted.read(original)
+    except Exception as error:  # whatever an archive or a text that isn't as expected raises
+        raise FetchError(f"what is given away as {wanted.name} can't be read: {error!r}") from error
+    counts = {name: len(lines) for name, lines in files.items()}
+    if counts != wanted.counts:
+        raise FetchError(
+            f"what is given away as {wanted.name} isn't what was measured: it makes {_words(counts)}, "
+            f"not {_words(wanted.counts)}"
+        )
+    return files
+
+
+def _download(wanted: PublicSet) -> bytes:
+    """The original's bytes, all of them, from the first address that answers."""
+    failures = []
+    for url in wanted.urls:
+        try:
+            return _read(url)
+        except _UnreachableError as error:
+            failures.append(str(error))
+    raise FetchError(f"{wanted.name} can't be fetched: {'; '.join(failures)}")
+
+
+def _read(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310  a constant, not a caller's
+            content: bytes = answer.read(_MOST_BYTES + 1)
+            told = answer.headers.get("Content-Length")
+    except http.client.IncompleteRead as error:
+        raise _UnreachableError(f"{url} was cut after {len(error.partial):,} bytes") from error
+    except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise _UnreachableError(f"{url}: {reason}") from error
+    if len(content) > _MOST_BYTES:
+        raise FetchError(f"{url} has more than {_MOST_BYTES:,} bytes, which no set has")
+    if told is not None and len(content) < int(told):
+        raise _UnreachableError(f"{url} was cut after {len(content):,} of {int(told):,} bytes")
+    return content
+
+
+def _words(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} lines{f' of {name}' if name else ''}" for name, count in counts.items())

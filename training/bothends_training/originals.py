@@ -1,0 +1,112 @@
+"""Reads test sets as their owners give them away, and makes lines of `evaluate`'s own files of them.
+
+Each function takes the bytes of one original. What isn't as expected raises ValueError, KeyError or an archive's own
+error; whoever calls says which set that was.
+"""
+
+import csv
+import io
+import re
+import tarfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+Files = dict[str, list[str]]
+"""Lines by file; pairs have one, which has no name."""
+_MOST_BYTES = 16 << 20
+"""Largest file of an archive; the largest of record has 2 MB."""
+_INPUT = re.compile(r"STS(?:\d{4})?\.input\.(.+)\.txt")
+_SCORES = re.compile(r"STS(?:\d{4})?\.gs\.(.+)\.txt")
+_FIELD = re.compile(r"\.([A-Z])\s*")
+
+
+def stsb_table(original: bytes) -> Files:
+    """Pairs of a table of sentence, sentence, score, separated by commas."""
+    rows = csv.reader(io.StringIO(original.decode(), newline=""))
+    return {"": [_pair(score, first, second) for first, second, score in rows]}
+
+
+def sick_text(original: bytes) -> Files:
+    """Pairs of SemEval 2014's file: below a heading number, sentence, sentence, relatedness, entailment, by tabs."""
+    rows = (line.split("\t") for line in original.decode().splitlines()[1:])
+    return {"": [_pair(row[3], row[1], row[2]) for row in rows if len(row) > 1]}
+
+
+def semeval_archive(original: bytes) -> Files:
+    """Pairs of a year's zip: of each source a file of sentences and one of scores, line by line.
+
+    Lines without a score weren't judged, and sources without sentences aren't given away; both are left out.
+    """
+    texts: dict[str, list[str]] = {}
+    scores: dict[str, list[str]] = {}
+    with zipfile.ZipFile(io.BytesIO(original)) as archive:
+        for path in archive.namelist():
+            for pattern, found in ((_INPUT, texts), (_SCORES, scores)):
+                if (named := pattern.fullmatch(path.rpartition("/")[2])) and named[1] != "ALL":
+                    with archive.open(path) as file:
+                        found[named[1]] = _bounded(file).decode().split("\n")
+    pairs = []
+    for source in sorted(texts):
+        for text, score in zip(texts[source], scores[source], strict=False):  # one may end by a blank line
+            if score.strip():
+                pairs.append(_pair(score, *text.split("\t")[:2]))
+    return {"": pairs}
+
+
+def smart_archive(original: bytes, *, names: Sequence[str]) -> Files:
+    """A collection of a tar in SMART's format: `names` are its files of documents, questions, and who answers whom.
+
+    A document is its title and its abstract; questions that nothing answers are left out.
+    """
+    documents, queries, answers = (_member(original, name) for name in names)
+    relevant = [line.split()[:2] for line in answers.splitlines() if line.strip()]
+    pairs = list(dict.fromkeys((str(int(query)), str(int(document))) for query, document in relevant))
+    asked = {query for query, _ in pairs}
+    found = {name: _one_line(fields.get("W", "")) for name, fields in _records(queries)}
+    return {
+        "documents.tsv": [
+            f"{name}\t{_one_line(fields.get('T', '') + ' ' + fields.get('W', ''))}"
+            for name, fields in _records(documents)
+        ],
+        "queries.tsv": [f"{name}\t{text}" for name, text in found.items() if name in asked],
+        "relevant.tsv": [f"{query}\t{document}" for query, document in pairs],
+    }
+
+
+def _member(original: bytes, name: str) -> str:
+    with tarfile.open(fileobj=io.BytesIO(original)) as archive:
+        for member in archive:
+            if member.name.rpartition("/")[2] == name and (file := archive.extractfile(member)) is not None:
+                return _bounded(file).decode("latin-1")
+    raise KeyError(name)
+
+
+def _bounded(file: IO[bytes]) -> bytes:
+    """Read a file of an archive, which may be far larger than the archive; ValueError where it is."""
+    content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"a file of it has more than {_MOST_BYTES:,} bytes")
+    return content
+
+
+def _records(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each record's number and its fields by letter: `.I 7` begins one, `.T` alone on a line a field."""
+    for record in re.split(r"^\.I ", text, flags=re.MULTILINE)[1:]:
+        number, _, rest = record.partition("\n")
+        fields: dict[str, str] = {}
+        letter = ""
+        for line in rest.splitlines():
+            if (named := _FIELD.fullmatch(line)) is not None:
+                letter = named[1]
+            else:
+                fields[letter] = f"{fields.get(letter, '')} {line}"
+        yield str(int(number)), fields
+
+
+def _pair(score: str, first: str, second: str) -> str:
+    return f"{float(score):g}\t{_one_line(first)}\t{_one_line(second)}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
