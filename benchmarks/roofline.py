@@ -20,6 +20,7 @@ from native_engine import PRECISIONS
 from report import replace_between_markers
 from roofline_runs import NUMBER_BYTES, SIZES, SLOTS, Roofs, Run, runs_of
 from sentences import load
+from style import mark
 from tokens import token_ids
 
 _DOCS = Path(__file__).parent.parent / "docs"
@@ -77,6 +78,7 @@ def main(*, sentences: Path | None, rounds: int, level: str, docs: bool) -> None
     if docs:
         roofline_chart.draw(runs, roofs, level, _DOCS / "images" / "roofline.png")
         replace_between_markers(_DOCS.parent / "native" / "performance.md", text, markers=_MARKERS)
+        mark("roofline.png")
 
 
 if __name__ == "__main__":

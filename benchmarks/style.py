@@ -1,6 +1,9 @@
 """The look of pictures: colours, type and a page of two panels. Draws nothing by itself."""
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -36,6 +39,7 @@ STYLE: dict[Any, Any] = {
 }
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 DASHES = (0, (4, 3))
+_PICTURES = Path(__file__).parent.parent / "docs" / "images" / "pictures.py"
 _NAME = 15
 """Height of a line's name, in points."""
 
@@ -46,6 +50,11 @@ def two_panels(title: str, height: float) -> tuple[Figure, Sequence[Axes]]:
     figure.suptitle(title, x=0.01, ha="left", fontsize=15, fontweight="bold")
     figure.subplots_adjust(left=0.06, right=0.97, bottom=0.19, top=0.8, wspace=0.2)
     return figure, axes
+
+
+def mark(*names: str) -> None:
+    """Mark pictures of the documents as made of what they show now."""
+    subprocess.run([sys.executable, str(_PICTURES), "--mark", *names], stdout=subprocess.DEVNULL, check=False)
 
 
 def sign(figure: Figure, machine: Mapping[str, str], *, what: str) -> None:

@@ -48,7 +48,11 @@ def figures(found: ComparisonResults) -> Iterator[tuple[str, Figure]]:
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.xaxis.set_major_formatter(THOUSANDS)
-        axes.set_title("sentences a second, by sentences a request × requests in flight; peers run onnxruntime")
+        tokens = found.sentences["short"]["mean_tokens"]
+        axes.set_title(
+            f"sentences of {tokens:.0f} tokens a second, by sentences a request × requests in flight; "
+            "peers run onnxruntime"
+        )
         marks = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()]
         figure.legend(marks, list(_COLOURS), loc="upper left", bbox_to_anchor=(0.0, 0.95), ncols=4, frameon=False,
                       fontsize=10, columnspacing=1.4, handletextpad=0.5)  # fmt: skip

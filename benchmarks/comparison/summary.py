@@ -8,24 +8,73 @@ from report import number
 from results import FLOAT32, INT8, Row
 
 from .bars import judge
-from .forms import BASE64, form_of
+from .forms import BASE64, SINGLE, Form, form_of
 from .loads import CELLS
 from .results import ComparisonResults, best, named
 
 MARKERS = ("<!-- summary:begin -->", "<!-- summary:end -->")
+SERVED = ("<!-- served:begin -->", "<!-- served:end -->")
+"""Markers of the README's line."""
+_BARS = ("<!-- bars:begin -->", "<!-- bars:end -->")
 CHART = "servers.png"
+_CALLERS = SINGLE[1]
+"""Load of which the page's first sentence tells."""
+
+
+def parts(found: ComparisonResults) -> dict[tuple[str, str], str]:
+    """Return the page's parts that a run changes, by their markers: what callers get, and below it the bars."""
+    return {MARKERS: markdown(found), _BARS: _bars(found)}
 
 
 def markdown(found: ComparisonResults) -> str:
-    """Return the page's part that a run changes."""
+    """Return what callers get, beside peers."""
     return "\n\n".join([
-        _bars(found),
+        _opening(found),
         f"![{headline(found)}](images/{CHART})",
         "\n".join(_table(found)),
+        "`1 sentence × 128`: 128 calls at a time, each of one sentence. "
         f"{found.machine['date']}, {found.machine['processor']}, {found.machine['cores']} cores, which the load "
         f"generator shares; rounds: {found.settings['rounds']} of {found.settings['seconds']:g} s a row; sentences of "
         f"{found.sentences['short']['mean_tokens']:.0f} tokens on average.",
     ])  # fmt: skip
+
+
+def served(found: ComparisonResults) -> str:
+    """Return the README's line: what a server answers, over each protocol, beside the best peer."""
+    rows = [
+        f"{row.sentences_per_s:,.0f} over {protocol}"
+        for protocol, form in (("gRPC", None), ("HTTP", BASE64))
+        if (row := named(found.rows, form_of(found.judged(FLOAT32), form), _CALLERS.name)) is not None
+    ]
+    peer = best(found.rows, _CALLERS.name)
+    beside = "" if peer is None else f"; {peer.server.split()[0]}, the best peer, answers {peer.sentences_per_s:,.0f}"
+    return (
+        f"- **Fast as a server.** Single sentences a second of {_CALLERS.concurrency} callers on "
+        f"{found.machine['cores']} cores: {' and '.join(rows)}{beside}. [By load](docs/performance.md)."
+    )
+
+
+def _opening(found: ComparisonResults) -> str:
+    """Say what callers of single sentences get, in figures, over each protocol."""
+    said = [
+        f"over {protocol} {' or '.join(rates)}"
+        for protocol, form in (("gRPC", None), ("HTTP", BASE64))
+        if (rates := [rate for engine in (FLOAT32, INT8) if (rate := _rate(found, engine, form))])
+    ]
+    if not said:
+        return "What a server answers, beside its peers."
+    callers = (
+        f"A server on {found.machine['cores']} cores answers {_CALLERS.concurrency} callers of one sentence at a time"
+    )
+    return f"{callers}: {'; '.join(said)}."
+
+
+def _rate(found: ComparisonResults, engine: str, form: Form | None) -> str:
+    row = named(found.rows, form_of(found.judged(engine), form), _CALLERS.name)
+    if row is None:
+        return ""
+    precision = engine.removeprefix("native ")
+    return f"{row.sentences_per_s:,.0f} sentences a second in {precision} (p99 {row.p99_ms or 0:.1f} ms)"
 
 
 def headline(found: ComparisonResults) -> str:
@@ -54,9 +103,8 @@ def _bars(found: ComparisonResults) -> str:
             missed.setdefault(what, []).append(f"{where} ({figures})")
     count = sum(map(len, missed.values()))
     met = (
-        "Beside mosec, Triton and a plain grpcio server of the same model, and beyond its own peak, bothends meets "
-        f"{len(measured) - count} of {len(measured)} bars. "
-        "(`1 sentence × 128`: 128 calls at a time, each of one sentence.)"
+        "Of the bars that were set beforehand, beside mosec, Triton and a plain grpcio server of the same model and "
+        f"beyond its own peak, bothends meets {len(measured) - count} of {len(measured)}."
     )
     lines = [f"- {what}: {'; '.join(where)}" for what, where in missed.items()]
     return "\n".join([met, *(["Missed are:", "", *lines] if lines else [])])

@@ -33,11 +33,34 @@ def test_the_documents_show_what_the_json_holds() -> None:
     """A change is followed by `python benchmarks/bench.py --bars --docs --from benchmarks/performance.json`."""
     record = ComparisonResults.open(JSON)
     for file, text, (begin, end) in (
-        (ROOT / "docs" / "performance.md", summary.markdown(record), summary.MARKERS),
+        *((ROOT / "docs" / "performance.md", text, markers) for markers, text in summary.parts(record).items()),
+        (ROOT / "README.md", summary.served(record), summary.SERVED),
         (ROOT / "benchmarks" / "report.md", comparison_report.markdown(record), comparison_report.MARKERS),
     ):
         shown = file.read_text("utf-8").partition(begin)[2].partition(end)[0]
         assert shown.strip() == text.strip()
+
+
+def test_what_callers_get_stands_above_what_was_missed() -> None:
+    """A page that opens with what it can't do is read by nobody who looks for what it can."""
+    opening, *_ = summary.parts(found(peer=1600)).values()
+    assert "missed" not in opening.lower()
+    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    assert page.index(" sentences a second in float32") < page.index("| sentences/s |") < page.index("Missed are")
+
+
+def test_both_protocols_are_named_where_both_were_measured() -> None:
+    """The README's line, and the page's first sentence."""
+    made, load = found(peer=1000), unary(8).name
+    made.rows += [row(ours(engine, "native"), load, sentences_per_s=2000) for engine in (FLOAT32, INT8)]
+    made.rows += [row(form_of(ours(FLOAT32, "native"), BASE64), load, sentences_per_s=900)]
+    made.rows += [row("mosec 4", load, sentences_per_s=700)]
+    assert "2,000 over gRPC and 900 over HTTP; mosec, the best peer, answers 700." in summary.served(made)
+    opening = summary.markdown(made).partition("\n")[0]
+    assert opening.startswith(
+        "A server on 2 cores answers 8 callers of one sentence at a time: over gRPC 2,000 sentences"
+    )
+    assert opening.endswith("; over HTTP 900 sentences a second in float32 (p99 2.0 ms).")
 
 
 def test_the_page_is_short() -> None:
@@ -47,7 +70,7 @@ def test_the_page_is_short() -> None:
 
 
 def test_a_missed_bar_is_named_with_its_figure() -> None:
-    text = summary.markdown(found(peer=1600))
+    text = "\n".join(summary.parts(found(peer=1600)).values())
     assert "- sentences/s over the best peer's: 1 sentence × 1 (1.25 ×, bar ≥ 1.80 ×)" in text
     assert "| 1 sentence × 1 | 2,000 | 2,000 | 900 | – | 1,600 (mosec 8) | 1.25 × | 2.0 | 2.0 |" in text
 

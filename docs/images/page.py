@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pictures import mark
 from playwright.sync_api import sync_playwright
 
 from bothends import Client
@@ -98,6 +99,8 @@ def main() -> None:
             photograph(pages[""], "", first="header", last="#legend")
             photograph(pages["-dark"], "-dark", first="section:has(#ends)", last="section:has(#facts)")
             photograph(pages["-phone"], "-phone", first="section:has(#heat)", last="#legend")
+            for name in pages:
+                mark(HERE / f"page{name}.png")
             browser.close()
     finally:
         server.stop()

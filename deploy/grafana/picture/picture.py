@@ -8,6 +8,7 @@ import argparse
 import json
 import re
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.parse
@@ -102,6 +103,8 @@ def photograph(folder: Path, dashboard: dict[str, Any], prometheus: Prometheus, 
         check=True,
         capture_output=True,
     )
+    if image.parent == IMAGES:  # so that a test sees once it is older than what it shows
+        subprocess.run([sys.executable, IMAGES / "pictures.py", "--mark", image.name], check=False)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,61 @@
+"""Writes benchmarks/quality.json, scores on test sets of this and of other models, as the tables of docs/quality.md.
+
+Its figures were measured once, since nobody tunes to these sets; the page says by which commands they are repeated.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("quality.json")
+MARKERS = ("<!-- scores:begin -->", "<!-- scores:end -->")
+
+
+def read() -> dict[str, Any]:
+    """Return the record."""
+    found: dict[str, Any] = json.loads(FILE.read_bytes())
+    return found
+
+
+def markdown(record: Mapping[str, Any]) -> str:
+    """Return the page's part that the record decides: what was measured here, then what others published."""
+    measured, retrieval = record["measured"], record["retrieval"]
+    sets = list(record["pairs"])
+    return "\n\n".join([
+        f"### Measured\n\n{measured['how']}; {measured['date']}.",
+        "\n".join(_pairs(record, measured["models"], sets)),
+        f"nDCG@10 × 100 of ranking whole texts by cosine; {retrieval['date']}.",
+        "\n".join(_retrieval(retrieval)),
+        "### Published by others",
+        "\n".join(_published(record, sets)),
+    ])  # fmt: skip
+
+
+def _pairs(record: Mapping[str, Any], models: Sequence[Mapping[str, Any]], sets: Sequence[str]) -> Iterator[str]:
+    yield f"| | numbers | {' | '.join(f'{name} ({count:,})' for name, count in record['pairs'].items())} |"
+    yield f"| :-- | --: | {' | '.join('--:' for _ in sets)} |"
+    for model in models:
+        scores = " | ".join(_score(model, name) for name in sets)
+        yield f"| {model['name']} | {model['numbers']} | {scores} |"
+
+
+def _retrieval(retrieval: Mapping[str, Any]) -> Iterator[str]:
+    queries = retrieval["queries"]
+    yield f"| | numbers | {' | '.join(f'{name} ({count} questions)' for name, count in queries.items())} |"
+    yield f"| :-- | --: | {' | '.join('--:' for _ in queries)} |"
+    for model in retrieval["models"]:
+        scores = " | ".join(_score(model, name) for name in queries)
+        yield f"| {model['name']} | {model['numbers'] or ''} | {scores} |"
+
+
+def _published(record: Mapping[str, Any], sets: Sequence[str]) -> Iterator[str]:
+    yield f"| | {' | '.join(name.replace('SICK test', 'SICK-R, all pairs') for name in sets)} |"
+    yield f"| :-- | {' | '.join('--:' for _ in sets)} |"
+    for model in record["published"]:
+        scores = " | ".join(_score(model, name) for name in sets)
+        yield f"| [{model['name']}]({model['source']}) | {scores} |"
+
+
+def _score(model: Mapping[str, Any], name: str) -> str:
+    return f"{model['scores'][name]:.2f}" if name in model["scores"] else "–"
