@@ -1,5 +1,6 @@
 """What is said where bothends-native is missing: how much slower that is, and what to install."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,17 @@ def by_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The package where pip puts it."""
     installed = tmp_path / "lib" / "python3.13" / "site-packages" / "bothends" / "engines" / "native_parts.py"
     monkeypatch.setattr(native_parts, "__file__", str(installed))
+    installed_from(monkeypatch, None)
+
+
+def installed_from(monkeypatch: pytest.MonkeyPatch, url: str | None) -> None:
+    """Have pip's metadata tell where bothends came from; None is an index, of which they tell nothing."""
+
+    class Distribution:
+        def read_text(self, _: str) -> str | None:
+            return None if url is None else json.dumps({"dir_info": {}, "url": url})
+
+    monkeypatch.setattr(native_parts, "distribution", lambda name: Distribution())
 
 
 def test_the_cost_is_said_as_a_fraction_and_in_figures() -> None:
@@ -43,3 +55,18 @@ def test_whoever_has_it_by_pip_is_told_of_pip_alone() -> None:
     assert remedy("engine") == "pip install bothends-native"
     assert "make" not in remedy("transport")
     assert remedy("transport").endswith("pip install --force-reinstall --no-cache-dir bothends-native")
+
+
+@pytest.mark.usefixtures("by_pip")
+def test_whoever_installed_it_from_a_clone_is_told_of_that_clone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`pip install '.[cpu]'` leaves no Makefile beside the package, but pip knows where it came from."""
+    clone = tmp_path / "a clone"
+    (clone / "native").mkdir(parents=True)
+    installed_from(monkeypatch, clone.as_uri())
+    assert remedy("engine") == "pip install bothends-native"  # the clone is gone, or never was one
+    (clone / "native" / "CMakeLists.txt").touch()
+    assert remedy("engine").startswith("apt install g++ python3-dev ")
+    assert remedy("engine").endswith(f" && pip install '{clone}/native'")
+    assert remedy("transport").endswith(f" && pip install --force-reinstall --no-cache-dir '{clone}/native'")

@@ -4,11 +4,14 @@ speeds.json beside this file holds the figures; `make bench ARGS="--bars --docs"
 """
 
 import json
+import shlex
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import unquote, urlsplit
 
 Part = Literal["engine", "transport"]
 """A part of bothends-native: "engine" computes, "transport" speaks gRPC and HTTP."""
@@ -62,17 +65,30 @@ class Speeds:
 
 
 def remedy(missing: Part) -> str:
-    """Command that brings the missing part, as fits how bothends was installed: in a clone, or by pip."""
-    if _is_clone():
+    """Command that brings the missing part, as fits how bothends was installed: in a clone, from one, from an index."""
+    if _is_clone(Path(__file__).resolve().parents[3]):
         return f"apt install {_PACKAGES[missing]} && make native"
+    if (folder := _installed_from()) is not None:
+        again = "--force-reinstall --no-cache-dir " if missing == "transport" else ""
+        return f"apt install {_PACKAGES[missing]} && pip install {again}{shlex.quote(str(folder / 'native'))}"
     if missing == "transport":
         return f"apt install {_PACKAGES[missing]} && pip install --force-reinstall --no-cache-dir bothends-native"
     return "pip install bothends-native"
 
 
-def _is_clone() -> bool:
-    """Return whether this code runs from a clone, in which `make native` builds the parts."""
-    return (Path(__file__).resolve().parents[3] / "native" / "CMakeLists.txt").is_file()
+def _is_clone(folder: Path) -> bool:
+    """Return whether `folder` is a clone, which has what the parts are built of."""
+    return (folder / "native" / "CMakeLists.txt").is_file()
+
+
+def _installed_from() -> Path | None:
+    """Return the clone that pip installed bothends from, as the metadata tell (PEP 610); None where it was none."""
+    try:
+        url = json.loads(distribution("bothends").read_text("direct_url.json") or "{}").get("url", "")
+    except PackageNotFoundError:
+        return None
+    folder = Path(unquote(urlsplit(url).path))
+    return folder if url.startswith("file:") and _is_clone(folder) else None
 
 
 def _share(here: float, native: float) -> str:
