@@ -5,18 +5,23 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
 
 PACKAGES = Path(sysconfig.get_path("purelib"))
+PROTOC = Path(sys.prefix) / "protoc" / "bin" / "python"
 STATUS = Path("google") / "rpc" / "status.proto"
 CONTRACTS = (Path("bothends/v1/embedding.proto"), Path("bothends/kserve/v2/inference.proto"))
 
 
 def test_generated_code_is_fresh(tmp_path: Path) -> None:
     """Generating anew gives the committed bytes; `make proto` mends it."""
+    if not PROTOC.exists():
+        pytest.skip(f"{PROTOC} is missing; `make test` installs protoc there, where it has a wheel")
     subprocess.run(
         [
-            *(sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", f"-I{PACKAGES}"),
+            *(PROTOC, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}"),
             *(f"--{kind}_out={tmp_path}" for kind in ("python", "pyi", "grpc_python")),
             *(ROOT / "proto" / contract for contract in CONTRACTS),
         ],

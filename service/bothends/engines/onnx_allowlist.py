@@ -6,7 +6,7 @@ sentences. Of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 model has are declared here, so that the `onnx` package isn't needed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,9 @@ def _unusual(message: Message) -> Iterator[str]:
         name = _NAMES.get((kind, field.field_number), f"field {field.field_number}")
         yield f"has {name} in a {kind}"
     for declared, value in message.ListFields():
-        values = value if declared.is_repeated else [value]
+        values = (
+            value if isinstance(value, MutableSequence) else [value]
+        )  # protobuf 5 has no `is_repeated`, 7 no `label`
         if declared.message_type is not None:
             for inner in values:
                 yield from _unusual(inner)

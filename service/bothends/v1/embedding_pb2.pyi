@@ -3,8 +3,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -44,7 +43,7 @@ class EmbedRequest(_message.Message):
     normalize: bool
     dimensions: int
     encoding: Encoding
-    def __init__(self, sentences: _Optional[_Iterable[str]] = ..., truncation: _Optional[_Union[Truncation, str]] = ..., normalize: _Optional[bool] = ..., dimensions: _Optional[int] = ..., encoding: _Optional[_Union[Encoding, str]] = ...) -> None: ...
+    def __init__(self, sentences: _Optional[_Iterable[str]] = ..., truncation: _Optional[_Union[Truncation, str]] = ..., normalize: bool = ..., dimensions: _Optional[int] = ..., encoding: _Optional[_Union[Encoding, str]] = ...) -> None: ...
 
 class EmbedResponse(_message.Message):
     __slots__ = ("embeddings", "model_version")
@@ -70,7 +69,7 @@ class Embedding(_message.Message):
     int8_values: bytes
     scale: float
     sign_bits: bytes
-    def __init__(self, values: _Optional[_Iterable[float]] = ..., token_count: _Optional[int] = ..., truncated: _Optional[bool] = ..., float16_values: _Optional[bytes] = ..., int8_values: _Optional[bytes] = ..., scale: _Optional[float] = ..., sign_bits: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, values: _Optional[_Iterable[float]] = ..., token_count: _Optional[int] = ..., truncated: bool = ..., float16_values: _Optional[bytes] = ..., int8_values: _Optional[bytes] = ..., scale: _Optional[float] = ..., sign_bits: _Optional[bytes] = ...) -> None: ...
 
 class EmbedStreamRequest(_message.Message):
     __slots__ = ("sentences", "truncation", "normalize", "dimensions", "encoding")
@@ -84,7 +83,7 @@ class EmbedStreamRequest(_message.Message):
     normalize: bool
     dimensions: int
     encoding: Encoding
-    def __init__(self, sentences: _Optional[_Iterable[str]] = ..., truncation: _Optional[_Union[Truncation, str]] = ..., normalize: _Optional[bool] = ..., dimensions: _Optional[int] = ..., encoding: _Optional[_Union[Encoding, str]] = ...) -> None: ...
+    def __init__(self, sentences: _Optional[_Iterable[str]] = ..., truncation: _Optional[_Union[Truncation, str]] = ..., normalize: bool = ..., dimensions: _Optional[int] = ..., encoding: _Optional[_Union[Encoding, str]] = ...) -> None: ...
 
 class EmbedStreamResponse(_message.Message):
     __slots__ = ("items", "model_version")
@@ -124,7 +123,7 @@ class TokenizedSentence(_message.Message):
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     tokens: _containers.RepeatedCompositeFieldContainer[Token]
     truncated: bool
-    def __init__(self, tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., truncated: _Optional[bool] = ...) -> None: ...
+    def __init__(self, tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., truncated: bool = ...) -> None: ...
 
 class Token(_message.Message):
     __slots__ = ("id", "text", "start", "end")

@@ -5,8 +5,10 @@ import warnings
 
 from bothends.v1 import embedding_pb2 as bothends_dot_v1_dot_embedding__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.65.5'
 GRPC_VERSION = grpc.__version__
+EXPECTED_ERROR_RELEASE = '1.66.0'
+SCHEDULED_RELEASE_DATE = 'August 6, 2024'
 _version_not_supported = False
 
 try:
@@ -16,16 +18,19 @@ except ImportError:
     _version_not_supported = True
 
 if _version_not_supported:
-    raise RuntimeError(
+    warnings.warn(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in bothends/v1/embedding_pb2_grpc.py depends on'
+        + f' but the generated code in bothends/v1/embedding_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
+        + f' This warning will become an error in {EXPECTED_ERROR_RELEASE},'
+        + f' scheduled for release on {SCHEDULED_RELEASE_DATE}.',
+        RuntimeWarning
     )
 
 
-class EmbeddingServiceStub:
+class EmbeddingServiceStub(object):
     """Turns sentences into embeddings with a bidirectional LSTM.
 
     Every error of the server's carries a google.rpc.ErrorInfo with domain "bothends". A request that is wrong also carries a
@@ -61,7 +66,7 @@ class EmbeddingServiceStub:
                 _registered_method=True)
 
 
-class EmbeddingServiceServicer:
+class EmbeddingServiceServicer(object):
     """Turns sentences into embeddings with a bidirectional LSTM.
 
     Every error of the server's carries a google.rpc.ErrorInfo with domain "bothends". A request that is wrong also carries a
@@ -145,7 +150,7 @@ def add_EmbeddingServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class EmbeddingService:
+class EmbeddingService(object):
     """Turns sentences into embeddings with a bidirectional LSTM.
 
     Every error of the server's carries a google.rpc.ErrorInfo with domain "bothends". A request that is wrong also carries a

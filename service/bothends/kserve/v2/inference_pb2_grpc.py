@@ -5,8 +5,10 @@ import warnings
 
 from bothends.kserve.v2 import inference_pb2 as bothends_dot_kserve_dot_v2_dot_inference__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.65.5'
 GRPC_VERSION = grpc.__version__
+EXPECTED_ERROR_RELEASE = '1.66.0'
+SCHEDULED_RELEASE_DATE = 'August 6, 2024'
 _version_not_supported = False
 
 try:
@@ -16,16 +18,19 @@ except ImportError:
     _version_not_supported = True
 
 if _version_not_supported:
-    raise RuntimeError(
+    warnings.warn(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in bothends/kserve/v2/inference_pb2_grpc.py depends on'
+        + f' but the generated code in bothends/kserve/v2/inference_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
+        + f' This warning will become an error in {EXPECTED_ERROR_RELEASE},'
+        + f' scheduled for release on {SCHEDULED_RELEASE_DATE}.',
+        RuntimeWarning
     )
 
 
-class GRPCInferenceServiceStub:
+class GRPCInferenceServiceStub(object):
     """Inference on named tensors. Here the model reads one tensor of text and gives one of embeddings.
 
     Errors carry the same google.rpc details as those of bothends.v1.EmbeddingService.
@@ -74,7 +79,7 @@ class GRPCInferenceServiceStub:
                 _registered_method=True)
 
 
-class GRPCInferenceServiceServicer:
+class GRPCInferenceServiceServicer(object):
     """Inference on named tensors. Here the model reads one tensor of text and gives one of embeddings.
 
     Errors carry the same google.rpc details as those of bothends.v1.EmbeddingService.
@@ -179,7 +184,7 @@ def add_GRPCInferenceServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class GRPCInferenceService:
+class GRPCInferenceService(object):
     """Inference on named tensors. Here the model reads one tensor of text and gives one of embeddings.
 
     Errors carry the same google.rpc details as those of bothends.v1.EmbeddingService.
