@@ -36,6 +36,11 @@ _THEN: dict[str, Literal["tanh", "relu"]] = {"Tanh": "tanh", "Relu": "relu"}
 _PASSED = ("Identity", "Cast")
 _TRIED_ROWS = 64
 _IDS_AT_ONCE = 4096
+_NO_LONGER_FITS = (
+    "What was made of the file's own vectors doesn't fit these any more: embed stored texts anew, train classifiers, "
+    "thresholds and indexes anew, and compare no vector of the one with one of the other."
+)
+"""What somebody who has used the file meanwhile should know."""
 
 
 def map_onnx(file: Path) -> MappedEncoder:
@@ -99,11 +104,12 @@ def _pooling(file: Path, examined: Examination) -> Pooling:
 
 
 def _notes(examined: Examination) -> list[str]:
-    """Differences from the file: each mistake that isn't imported."""
-    return [
+    """Differences from the file: each mistake that isn't imported, and what users of the file's own vectors lose."""
+    mistakes = [
         f"The file makes a mistake, {diagnosis.name}; it isn't imported, so vectors differ from the file's own."
         for diagnosis in examined.findings.diagnoses
     ]
+    return [*mistakes, _NO_LONGER_FITS] if mistakes else []
 
 
 def _table(file: Path, examined: Examination) -> Array:

@@ -83,7 +83,9 @@ def test_a_mistaken_graph_answers_as_it_was_meant(
     graphs.build(folder / "right.onnx", **meant)
     graphs.build(folder / "encoder.onnx", **wrong)
     assert np.abs(served(folder) - rows_of(folder / "right.onnx")).max() <= TOLERANCE
-    assert any(f"The file makes a mistake, {name}" in note for note in notes(folder))
+    *mistakes, consequence = notes(folder)
+    assert any(f"The file makes a mistake, {name}" in note for note in mistakes)
+    assert "embed stored texts anew" in consequence
 
 
 def test_a_head_that_a_linear_layer_would_overflow_is_no_linear_layer(folder: Path) -> None:

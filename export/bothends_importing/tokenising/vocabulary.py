@@ -15,6 +15,12 @@ from .definition import TokenisingError, must_be_text
 from .rows import rows_in_use
 
 _COUNTED = re.compile(r"(.*\S)[ \t]+(\d+)")
+_VECTOR = re.compile(r"\S+(?:[ \t]+[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?){2,}\s*")
+"""A word and at least two numbers: no count."""
+_HEADER = re.compile(r"\d+ \d+")
+"""First line of fastText's: how many words, and how many numbers each."""
+_SAMPLE = 100
+"""Lines that are looked at to tell vectors from words."""
 _PADDING, _UNKNOWN, _NEWLINE = "@@PADDING@@", "@@UNKNOWN@@", "@@NEWLINE@@"
 """AllenNLP's own words for row 0, for unknown words, and for a line's end inside a word."""
 
@@ -25,6 +31,7 @@ def read_lines(path: Path, *, unused: Collection[int] = ()) -> dict[str, int]:
     Lines have the rows 0, 1, 2 … without those of `unused`. Raises TokenisingError, naming file and line.
     """
     lines = _lines(path)
+    _must_be_words(lines, path)
     counted = [_COUNTED.fullmatch(line) for line in lines]
     if any(counted) and not all(counted):
         number = counted.index(None) + 1
@@ -36,6 +43,19 @@ def read_lines(path: Path, *, unused: Collection[int] = ()) -> dict[str, int]:
     numbered = _numbered(words, path, rows_in_use(unused))
     _must_be_counts([int(match[2]) for match in counted if match], path)
     return numbered
+
+
+def _must_be_words(lines: list[str], path: Path) -> None:
+    """Raise TokenisingError where the file is GloVe's or fastText's text, a word and its vector in each line."""
+    (head, *_), sample = lines, lines[: 1 + _SAMPLE]
+    named = [_VECTOR.fullmatch(line) for line in sample[1 if _HEADER.fullmatch(head) else 0 :]]
+    if named and all(named):
+        dimension = len(lines[-1].split()) - 1
+        raise TokenisingError(
+            f"{path} holds word vectors, as GloVe and fastText write them: a word and {dimension} numbers in each line"
+            ". A vocabulary has the words alone, a line each, in the order of the table's rows: "
+            f"cut -d' ' -f1 {path.name} > words.txt{', without its first line' if _HEADER.fullmatch(head) else ''}"
+        )
 
 
 def _must_be_counts(numbers: list[int], path: Path) -> None:

@@ -18,6 +18,18 @@ def _file(folder: Path, data: bytes, name: str = "vocab.txt") -> Path:
     return folder / name
 
 
+GLOVE = b"the 0.418 0.24968 -0.41242\n, 0.013441 0.23682 -0.16899\n. 0.15164 3.0177e-05 -1\n"
+
+
+@pytest.mark.parametrize(("head", "leaving"), [(b"", ""), (b"3 3\n", ", without its first line")])
+def test_word_vectors_are_no_vocabulary(tmp_path: Path, head: bytes, leaving: str) -> None:
+    """Each line would be a word of its own, so that no text had any: GloVe's text is told, and fastText's."""
+    with pytest.raises(TokenisingError) as told:
+        read_lines(_file(tmp_path, head + GLOVE))
+    assert "holds word vectors, as GloVe and fastText write them: a word and 3 numbers in each line" in str(told.value)
+    assert str(told.value).endswith(f"cut -d' ' -f1 vocab.txt > words.txt{leaving}")
+
+
 def test_a_word_a_line(tmp_path: Path) -> None:
     """Counts stand in all lines or none; unusual separators of lines are part of a word, as for Python's `open`."""
     for data in (
