@@ -27,7 +27,7 @@ from .model.bundle import Bundle, default_path
 from .model.tokenizer import Pieces
 from .model.versions import newest
 from .options import EmbedOptions, EncodeOptions, Options, encoded, ours, parse_options
-from .settings import EmbedderSettings
+from .settings import EmbedderSettings, chosen
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 2  # one is computed while the next is tokenised
@@ -73,7 +73,7 @@ class Encoder:
         precision: str = "float32",
         workers: int | None = None,
     ) -> Self:
-        """Load and self-test a model: of the folder `bundle`, or the packaged English one.
+        """Load and self-test a model: of the folder `bundle`, or the packaged English one, which "english" names too.
 
         `device` is "auto", "cpu" or "cuda"; `engine` is "auto", "onnxruntime" or "native", and `precision`, of the
         native one, "float32", "bf16" or "int8"; `workers` are model runs at once on a CPU, by default one a core.
@@ -85,7 +85,8 @@ class Encoder:
         # Limits keep callers from each other; here there is one, and `embed` holds no more than a few windows at once.
         limits = dict.fromkeys(("max_sentence_chars", "max_request_tokens", "max_queue_tokens"), _NO_LIMIT)
         settings = EmbedderSettings.load(asked, {}, max_sentences=WINDOW, **limits)
-        found = default_path() if bundle is None else newest(Path(bundle))
+        folder = chosen(None if bundle is None else Path(bundle))
+        found = default_path() if folder is None else newest(folder)
         loaded = cls(Embedder.load(Bundle.open(found), settings=settings))
         if engine == "auto" and loaded.device == "cpu" and not native.is_built():
             _log.warning("slow: onnxruntime computes %s: %s", Speeds.of_record().computed(), remedy("engine"))

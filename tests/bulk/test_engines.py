@@ -77,8 +77,8 @@ def test_where_a_model_runs_is_its_own_business(embed: Embed, tmp_path: Path) ->
     source = write_lines(tmp_path / "in.txt", ["dragons"])
     for flags in (
         ["--input", source, "--server", "127.0.0.1:1", "--workers", 2],
-        ["dragons", "--device", "cpu"],
-        ["dragons", "--precision", "int8"],
+        ["dragons", "--server", "127.0.0.1:1", "--device", "cpu"],
+        ["dragons", "--tls", "--precision", "int8"],
     ):
         assert "a server has its own" in embed(*flags, code=2, local=False).stderr
 

@@ -94,6 +94,7 @@ def test_what_isnt_installed_is_named(tmp_path: Path, module: str, output: str, 
             [*command, name], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment()
         )
 
-    assert run(output).stderr == f"Error: bothends embed needs {module}: pip install 'bothends[{extra}]'\n"
+    elsewhere = ", or ask a server by --server HOST:PORT" if extra == "cpu" else ""
+    assert run(output).stderr == f"Error: bothends embed needs {module}: pip install 'bothends[{extra}]'{elsewhere}\n"
     if extra == "bulk":
         assert run("y.npy").returncode == 0

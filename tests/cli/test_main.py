@@ -117,7 +117,10 @@ def test_it_is_a_module_too() -> None:
 
 def test_help_says_where_to_begin() -> None:
     """Lines to copy stay lines."""
-    assert '\n    bothends serve\n    bothends embed "there' in CliRunner().invoke(main, ["--help"]).stdout
+    assert (
+        '\n    bothends embed "there will be dragons" "dragons will be there"\n    bothends serve'
+        in CliRunner().invoke(main, ["--help"]).stdout
+    )
 
 
 def test_info_describes_the_model(shared: Running) -> None:

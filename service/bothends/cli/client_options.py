@@ -4,46 +4,67 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ..client.channel import TLS
 from ..client.retry import Retry
 from ..client.sync import Client
 from ..errors import SettingsError
+from .grouped import FunctionT, option, options
 
-FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+SERVER = "127.0.0.1:50051"
+"""Address of a server on this machine that was started without flags."""
+CONNECTION = ("server", "tls", "ca", "cert", "key", "server_name", "api_key_file")
+"""Parameters that these flags become."""
+_GROUP = "By a server"
+_FILE = click.Path(dir_okay=False, path_type=Path)
 _RETRY = Retry(attempts=3)
 """Retries of a short command: a person who waits for an answer would rather know now."""
 
 
-def server_options(command: FunctionT) -> FunctionT:
-    """Add the flags that say where the server is, and how it is known to be the right one."""
-    file = click.Path(dir_okay=False, path_type=Path)
-    for option in reversed(
-        [
-            click.option("--server", default="127.0.0.1:50051", show_default=True, envvar="BOTHENDS_SERVER",
-                         help="host:port of gRPC; several IP addresses with commas.  [env: BOTHENDS_SERVER]"),
-            click.option("--tls", is_flag=True, help="Connect by TLS; implied by the flags below."),
-            click.option("--ca", type=file, envvar="BOTHENDS_CA",
-                         help="Authorities to trust, PEM; the default is gRPC's own list.  [env: BOTHENDS_CA]"),
-            click.option("--cert", type=file, help="This client's certificate, PEM, where the server asks for one."),
-            click.option("--key", type=file, help="The certificate's private key, PEM."),
-            click.option("--server-name", help="Name in the server's certificate, where it isn't the address's host."),
-        ]
-    ):  # fmt: skip
-        command = option(command)
-    return command
+def _server(**about: Any) -> Callable[[FunctionT], FunctionT]:
+    return options(
+        option(_GROUP, "--server", envvar="BOTHENDS_SERVER", metavar="HOST:PORT", **about),
+        option(_GROUP, "--tls", is_flag=True, help="Connect by TLS; implied by the flags below."),
+        option(_GROUP, "--ca", type=_FILE, envvar="BOTHENDS_CA",
+               help="Authorities to trust, PEM; the default is gRPC's own list.  [env: BOTHENDS_CA]"),
+        option(_GROUP, "--cert", type=_FILE, help="This client's certificate, PEM, where the server asks for one."),
+        option(_GROUP, "--key", type=_FILE, help="The certificate's private key, PEM."),
+        option(_GROUP, "--server-name", metavar="NAME",
+               help="Name in the server's certificate, where it isn't the address's host."),
+    )  # fmt: skip
 
 
-def key_options(command: FunctionT) -> FunctionT:
-    """Add the flag that says which key the caller has."""
-    file = click.Path(dir_okay=False, path_type=Path)
-    return click.option(
-        "--api-key-file", type=file, envvar="BOTHENDS_API_KEY_FILE",
-        help="File that holds the API key.  [env: BOTHENDS_API_KEY_FILE, or BOTHENDS_API_KEY with the key itself]",
-    )(command)  # fmt: skip
+server_options = _server(
+    default=SERVER,
+    show_default=True,
+    help="Address of gRPC; several IP addresses with commas.  [env: BOTHENDS_SERVER]",
+)
+"""Where the server is, and how it is known to be the right one."""
+optional_server_options = _server(
+    help="Address of gRPC; several IP addresses with commas. Without it, a flag below asks "
+    f"{SERVER}.  [env: BOTHENDS_SERVER]",
+)
+"""The same, for a command that may ask a server and need not."""
+key_options = option(
+    _GROUP, "--api-key-file", type=_FILE, envvar="BOTHENDS_API_KEY_FILE",
+    help="File that holds the API key.  [env: BOTHENDS_API_KEY_FILE, or BOTHENDS_API_KEY with the key itself]",
+)  # fmt: skip
+"""Which key the caller has."""
+timeout_option = option(
+    _GROUP, "--timeout", type=float, metavar="SECONDS",
+    help="Time to wait for its answer.  [default: 30; 300 for files]",
+)  # fmt: skip
+"""How long a person waits."""
+
+
+def asks_server(ctx: click.Context) -> bool:
+    """Return True if a flag of the connection was given, or BOTHENDS_SERVER says which server is asked."""
+    given = {name for name in CONNECTION if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    return bool(given) or ctx.params["server"] is not None
 
 
 def identity(*, tls: bool, ca: Path | None, cert: Path | None, key: Path | None, server_name: str | None) -> TLS | None:
@@ -51,13 +72,14 @@ def identity(*, tls: bool, ca: Path | None, cert: Path | None, key: Path | None,
     return TLS(ca, cert, key, server_name) if tls or ca or cert or key or server_name else None
 
 
-def connect(server: str, *, timeout_s: float, api_key_file: Path | None, retry: Retry = _RETRY, **tls: Any) -> Client:
+def connect(
+    server: str | None, *, timeout_s: float, api_key_file: Path | None, retry: Retry = _RETRY, **tls: Any
+) -> Client:
     """Make a client from the flags. Its warnings are printed, a line each."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        client = Client(
-            server, timeout_s=timeout_s, api_key=_api_key(api_key_file), tls=identity(**tls) or False, retry=retry
-        )
+        api_key, secured = _api_key(api_key_file), identity(**tls) or False
+        client = Client(server or SERVER, timeout_s=timeout_s, api_key=api_key, tls=secured, retry=retry)
     for warning in caught:
         click.echo(f"Warning: {warning.message}", err=True)
     return client

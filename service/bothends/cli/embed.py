@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import click
 from click.core import ParameterSource
@@ -16,32 +16,29 @@ from ..client.retry import Retry
 from ..embeddings import Embeddings
 from ..errors import SettingsError
 from ..options import EmbedOptions, Options
-from .client_options import connect, key_options, server_options
-from .embed_options import file_options, vector_options
+from .client_options import CONNECTION, asks_server, connect, key_options, optional_server_options, timeout_option
+from .embed_options import MODEL, file_options, model_or_ray_options, sentence_options, vector_options
+from .file_or_words import file_meant
+from .grouped import GroupedCommand
+from .place import check_place, load_encoder
 from .unread import unread
-
-if TYPE_CHECKING:
-    from ..encoder import Encoder
 
 _TIMEOUT_S, _FILE_TIMEOUT_S = 30.0, 300.0
 _PERSISTENCE = Retry(attempts=1000, longest_wait_s=5.0, burst=100_000)
 """Retries of a run over a file, which outlasts a restart of its servers, within each request's time."""
-_LOCAL = ("device", "engine", "precision", "workers")
-"""Flags of a model in this process."""
-_CONNECTION = ("server", "tls", "ca", "cert", "key", "server_name", "api_key_file")
-"""Flags of a connection to servers."""
 _SHOWN_NUMBERS = 4
 _SHOWN_COSINES = 10
 
 
-@click.command(short_help="Embed sentences, or files of them.")
+@click.command(cls=GroupedCommand, short_help="Embed sentences, or files of them.")
 @click.argument("sentences", nargs=-1)
+@sentence_options
 @file_options
 @vector_options
-@server_options
+@model_or_ray_options
+@optional_server_options
 @key_options
-@click.option("--timeout", type=float, help="Seconds to wait for an answer.  [default: 30; 300 for files]")
-@click.option("--json", "as_json", is_flag=True, help="Print whole vectors of SENTENCES, one JSON object each.")
+@timeout_option
 @click.pass_context
 def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: str | None, as_json: bool, **flags: Any) -> None:
     """Embed SENTENCES and show how alike they are, or embed a file of them.
@@ -51,42 +48,44 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: str | None,
       bothends embed --input reviews.csv --column text --output reviews.parquet
       cat lines.txt | bothends embed - | head
 
-    SENTENCES are embedded by a server, unless --bundle names a model. Files are embedded in this process, by the
-    packaged model or --bundle; by servers where --server or BOTHENDS_SERVER says which.
+    The model runs in this process: the packaged one, or --bundle. A server is asked where --server or
+    BOTHENDS_SERVER names one.
 
     Rows that can't be embedded are listed in OUTPUT.bad.jsonl (for stdout on stderr), each with its reason. A run that
     was stopped or killed goes on where it was when the same command is given again.
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
     given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    if sentences == ("-",) and source is None:
+    is_literal = flags.pop("literal")
+    if source is None and sentences == ("-",):
         sentences, source = (), "-"
-    names_servers = ctx.get_parameter_source("server") is not ParameterSource.DEFAULT
-    is_local = "bundle" in given or (source is not None and not names_servers)
+    elif source is None and not is_literal and (file := file_meant(sentences)) is not None:
+        sentences, source = (), file
+    is_local = "bundle" in given or not asks_server(ctx)
     is_ray = flags["engine"] == "ray"
     _check(given, sentences, source, as_json=as_json, is_local=is_local, is_ray=is_ray)
     options = cast("EmbedOptions", {name: flags.pop(name) for name in EmbedOptions.__annotations__})
-    connection = {name: flags.pop(name) for name in _CONNECTION}
+    flags_of_connection = {name: flags.pop(name) for name in CONNECTION}
+    connection = None if is_local else flags_of_connection
     if source is None:
         _check_few(given, options, as_json=as_json)
         _show(sentences, _few(sentences, options, connection, **flags), as_json=as_json)
     elif is_ray:
         ctx.exit(_files(source, options, **flags))
     else:
-        ctx.exit(_file(source, options, None if is_local else connection, **flags))
+        ctx.exit(_file(source, options, connection, **flags))
 
 
 def _check(
     given: set[str], sentences: tuple[str, ...], source: str | None, *, as_json: bool, is_local: bool, is_ray: bool
 ) -> None:
     """Check that the flags `given` go together. Raises SettingsError."""
-    if {"bundle", "server"} <= given:
-        raise SettingsError("--bundle embeds in this process, --server elsewhere; give one of them")
+    check_place(given, is_local=is_local)
     if bool(sentences) == (source is not None):
         raise SettingsError("give SENTENCES, or --input FILE, or - for sentences from stdin; one of these")
     if as_json and source is not None:
         raise SettingsError("--json is for SENTENCES; what a file becomes, --output says")
-    if not is_local and (of_server := given & set(_LOCAL)):
-        raise SettingsError(f"--{min(of_server)} is for a model in this process; a server has its own")
+    if is_ray and not is_local:
+        raise SettingsError("--engine ray computes on a cluster, and asks no server")
     if "address" in given and not is_ray:
         raise SettingsError("--address is for --engine ray")
 
@@ -101,16 +100,21 @@ def _check_few(given: set[str], options: EmbedOptions, *, as_json: bool) -> None
 
 
 def _few(
-    sentences: tuple[str, ...], options: EmbedOptions, connection: dict[str, Any], *, bundle: Path | None, **flags: Any
+    sentences: tuple[str, ...], options: EmbedOptions, connection: dict[str, Any] | None, **flags: Any
 ) -> Embeddings:
-    if bundle is None:
+    """Embed sentences, and tell on standard error who did."""
+    if connection is None:
+        with load_encoder(**flags) as encoder:
+            found = encoder.embed(sentences, **options)
+            if problem := unread(sentences, encoder.tokenize(sentences), encoder.languages):
+                click.echo(f"Warning: {problem}", err=True)
+            by = f"in this process by {encoder.name} {encoder.version}; --server HOST:PORT asks a server instead"
+    else:
         with connect(timeout_s=flags["timeout"] or _TIMEOUT_S, **connection) as client:
-            return client.embed(sentences, **options)
-    with _load(bundle, flags) as encoder:
-        found = encoder.embed(sentences, **options)
-        if problem := unread(sentences, encoder.tokenize(sentences), encoder.languages):
-            click.echo(f"Warning: {problem}", err=True)
-        return found
+            found = client.embed(sentences, **options)
+            by = f"by the server at {client.target}; --bundle english computes in this process instead"
+    click.echo(f"Embedded {by}.", err=True)
+    return found
 
 
 def _show(sentences: Sequence[str], found: Embeddings, *, as_json: bool) -> None:
@@ -138,12 +142,6 @@ def _table(sentences: Sequence[str], found: Embeddings) -> str:
     return "\n".join(lines)
 
 
-def _load(bundle: Path | None, flags: dict[str, Any]) -> "Encoder":
-    from ..encoder import Encoder
-
-    return Encoder.load(bundle, **{name: flags[name] for name in _LOCAL if flags[name] is not None})
-
-
 def _files(source: str, options: EmbedOptions, **flags: Any) -> int:
     """Embed many files on a Ray cluster; return the exit code."""
     if "-" in (source, flags["output"] or "-"):
@@ -151,9 +149,11 @@ def _files(source: str, options: EmbedOptions, **flags: Any) -> int:
     from ..bulk.ray.cluster import embed as embed_files
     from ..bulk.ray.plan import Plan
     from ..bulk.ray.storage import absolute
+    from ..settings import chosen
 
-    model = {name: flags[name] for name in _LOCAL if name != "engine" and flags[name] is not None}
-    bundle = flags["bundle"] and str(flags["bundle"].absolute())
+    model = {name: flags[name] for name in MODEL if name != "engine" and flags[name] is not None}
+    folder = chosen(flags["bundle"])
+    bundle = None if folder is None else str(folder.absolute())
     formats = flags["input_format"], flags["output_format"] or "parquet"
     paths = absolute(source), absolute(flags["output"])
     columns = flags["column"], flags["keep"]
@@ -179,7 +179,7 @@ def _file(source: str, options: EmbedOptions, connection: dict[str, Any] | None,
         if connection is not None:
             timeout_s = flags["timeout"] or _FILE_TIMEOUT_S
             return RemoteEngine(connect(timeout_s=timeout_s, retry=_PERSISTENCE, **connection), options)
-        return LocalEngine(_load(flags["bundle"], flags), options)
+        return LocalEngine(load_encoder(**flags), options)
 
     return execute(job, engine)
 

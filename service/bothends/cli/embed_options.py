@@ -1,63 +1,84 @@
-"""Flags of `bothends embed`, shared by its forms: which vectors, of which file, to which file, by which model."""
+"""Flags of `bothends embed`: of sentences and files, of vectors, of models. Other commands share some of them."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import get_args
 
 import click
 
 from ..bulk.job import INPUTS, OUTPUTS
 from ..options import Encoding, Precision, Truncation
+from .grouped import option, options
 
-FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+_SENTENCES, _FILE, _VECTORS, _HERE = "Sentences", "A file", "Vectors", "In this process"
+MODEL = ("device", "engine", "precision", "workers")
+"""Parameters of a model in this process, beside `bundle`."""
 
+sentence_options = options(
+    option(_SENTENCES, "--json", "as_json", is_flag=True, help="Print whole vectors, one JSON object each."),
+    option(_SENTENCES, "--literal", is_flag=True,
+           help="Take SENTENCES as they stand, also where one is the name of a file."),
+)  # fmt: skip
 
-def vector_options(command: FunctionT) -> FunctionT:
-    """Add the flags that say which vectors are wanted."""
-    for option in reversed(
-        [
-            click.option("--truncation", type=click.Choice(get_args(Truncation)), default="start", show_default=True,
-                         help="Of a sentence longer than the model reads: keep its start or its end, or refuse it."),
-            click.option("--normalize", is_flag=True, help="Scale each vector to length 1."),
-            click.option("--dimensions", type=int, help="Numbers a vector; a size that the model was trained for."),
-            click.option("--encoding", type=click.Choice(get_args(Encoding)), default="float32", show_default=True,
-                         help="How numbers are written."),
-        ]
-    ):  # fmt: skip
-        command = option(command)
-    return command
+column_options = options(
+    option(_FILE, "--column", metavar="COLUMN", help="Which column holds the sentences; needed where several could."),
+    option(_FILE, "--input-format", type=click.Choice(list(dict.fromkeys(INPUTS.values()))),
+           help="What the input is, where its name doesn't say so."),
+)  # fmt: skip
+"""Where in a file sentences are."""
 
+_file = click.Path(allow_dash=True)  # no Path: it would make one slash of the two in s3://
+file_options = options(
+    option(_FILE, "--input", "source", type=_file, metavar="FILE",
+           help="Sentences: .txt (one a line), .csv, .tsv, .jsonl, also .gz, or .parquet; - is stdin. "
+           "With --engine ray also a folder, a pattern, or a URL of them."),
+    option(_FILE, "--output", type=_file, metavar="FILE",
+           help="Vectors: .parquet, .npy or .jsonl; - (the default) is stdout, as jsonl. "
+           "With --engine ray a folder or its URL, of parquet unless --output-format says otherwise."),
+    column_options,
+    option(_FILE, "--output-format", type=click.Choice(list(dict.fromkeys(OUTPUTS.values()))),
+           help="What the output is, where its name doesn't say so."),
+    option(_FILE, "--keep", multiple=True, metavar="COLUMN",
+           help="A column to copy to the output (parquet, jsonl); may be given several times."),
+    option(_FILE, "--overwrite", is_flag=True, help="Replace an output that is there, or was begun otherwise."),
+)  # fmt: skip
 
-def file_options(command: FunctionT) -> FunctionT:
-    """Add the flags that say which file is embedded, to which file, and by which model."""
-    file = click.Path(allow_dash=True)  # no Path: it would make one slash of the two in s3://
-    for option in reversed(
-        [
-            click.option("--input", "source", type=file, metavar="FILE",
-                         help="Sentences: .txt (one a line), .csv, .tsv, .jsonl, also .gz, or .parquet; - is stdin. "
-                         "With --engine ray also a folder, a pattern, or a URL of them."),
-            click.option("--output", type=file, metavar="FILE",
-                         help="Vectors: .parquet, .npy or .jsonl; - (the default) is stdout, as jsonl. "
-                         "With --engine ray a folder or its URL, of parquet unless --output-format says otherwise."),
-            click.option("--column", help="Which column holds the sentences; needed where several could."),
-            click.option("--keep", multiple=True, metavar="COLUMN",
-                         help="A column to copy to the output (parquet, jsonl); may be given several times."),
-            click.option("--overwrite", is_flag=True, help="Replace an output that is there, or was begun otherwise."),
-            click.option("--input-format", type=click.Choice(list(dict.fromkeys(INPUTS.values()))),
-                         help="Where the name doesn't say so."),
-            click.option("--output-format", type=click.Choice(list(dict.fromkeys(OUTPUTS.values()))), help="The same."),
-            click.option("--bundle", type=click.Path(path_type=Path),
-                         help="Embed in this process, by the model in that folder."),
-            click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where that runs."),
-            click.option("--engine", type=click.Choice(["auto", "onnxruntime", "native", "ray"]),
-                         help="By what, on a CPU; ray: many files at once, by models on a Ray cluster."),
-            click.option("--address", envvar="RAY_ADDRESS", metavar="HOST:PORT",
-                         help="The Ray cluster; by default one is started here for the run.  [env: RAY_ADDRESS]"),
-            click.option("--precision", type=click.Choice(get_args(Precision)),
-                         help="Of the native engine; below float32 is faster and less exact."),
-            click.option("--workers", type=int,
-                         help="Its runs at once on a CPU; by default one a core. With --engine ray, a model's CPUs."),
-        ]
-    ):  # fmt: skip
-        command = option(command)
-    return command
+dimensions_option = option(
+    _VECTORS, "--dimensions", type=int, metavar="N", help="Numbers a vector; a size that the model was trained for."
+)
+vector_options = options(
+    option(_VECTORS, "--truncation", type=click.Choice(get_args(Truncation)), default="start", show_default=True,
+           help="Of a sentence longer than the model reads: keep its start or its end, or refuse it."),
+    option(_VECTORS, "--normalize", is_flag=True, help="Scale each vector to length 1."),
+    dimensions_option,
+    option(_VECTORS, "--encoding", type=click.Choice(get_args(Encoding)), default="float32", show_default=True,
+           help="How numbers are written."),
+)  # fmt: skip
+
+bundle_option = option(
+    _HERE, "--bundle", type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Folder of the model, or of its versions; without it the packaged one, which english names too.",
+)  # fmt: skip
+_computing = options(
+    option(_HERE, "--precision", type=click.Choice(get_args(Precision)),
+           help="Numbers of the native engine; below float32 is faster and less exact."),
+    option(_HERE, "--workers", type=int, metavar="N",
+           help="Runs of the model at once on a CPU; by default one a core."),
+)  # fmt: skip
+_device_option = option(_HERE, "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs.")
+model_options = options(
+    bundle_option,
+    _device_option,
+    option(_HERE, "--engine", type=click.Choice(["auto", "onnxruntime", "native"]),
+           help="What computes on a CPU; auto is native where it is installed."),
+    _computing,
+)  # fmt: skip
+model_or_ray_options = options(
+    bundle_option,
+    _device_option,
+    option(_HERE, "--engine", type=click.Choice(["auto", "onnxruntime", "native", "ray"]),
+           help="What computes on a CPU; auto is native where it is installed. ray: many files at once, by models on "
+           "a Ray cluster, with --workers CPUs each."),
+    _computing,
+    option(_HERE, "--address", envvar="RAY_ADDRESS", metavar="HOST:PORT",
+           help="The Ray cluster; by default one is started here for the run.  [env: RAY_ADDRESS]"),
+)  # fmt: skip

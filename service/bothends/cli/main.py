@@ -16,6 +16,7 @@ import click
 from ..errors import BothendsError, SettingsError
 from .client_options import connect, identity, key_options, server_options
 from .embed import embed
+from .embed_options import bundle_option
 from .serve import serve
 from .tokenize import tokenize
 
@@ -61,7 +62,9 @@ class Commands(click.Group):
 
 def _missing(command: str | None, error: ModuleNotFoundError) -> str:
     """Say what `command` lacks, and how to get it."""
-    return f"bothends {command} needs {error.name}: pip install 'bothends[{_extra(command, error.name)}]'"
+    extra = _extra(command, error.name)
+    elsewhere = ", or ask a server by --server HOST:PORT" if (command, extra) == ("embed", "cpu") else ""
+    return f"bothends {command} needs {error.name}: pip install 'bothends[{extra}]'{elsewhere}"
 
 
 def _unloadable(name: str, error: ModuleNotFoundError) -> click.Command:
@@ -103,8 +106,8 @@ def main() -> None:
     """Sentence embeddings on plain CPUs: serve a model, ask for embeddings, bring an encoder of your own.
 
     \b
-      bothends serve
-      bothends embed "there will be dragons" "dragons will be there"   # from another terminal
+      bothends embed "there will be dragons" "dragons will be there"
+      bothends serve   # and from another terminal: bothends embed --server 127.0.0.1:50051 …
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
 
 
@@ -115,7 +118,7 @@ main.add_command(tokenize)
 
 @main.command(short_help="Show where a sentence's embedding comes from.")
 @click.argument("sentence")
-@click.option("--bundle", type=click.Path(path_type=Path), help="Folder of the model; the default is the packaged one.")
+@bundle_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every state's numbers.")
 def explain(sentence: str, bundle: Path | None, as_json: bool) -> None:
     """Show where the embedding of SENTENCE comes from, and why output[-1] isn't it. Asks no server."""
@@ -123,10 +126,10 @@ def explain(sentence: str, bundle: Path | None, as_json: bool) -> None:
     from ..core.explain import explain as explained
     from ..model.bundle import Bundle, default_path
     from ..model.versions import newest
-    from ..settings import EmbedderSettings
+    from ..settings import EmbedderSettings, chosen
     from .explain_table import table
 
-    opened = Bundle.open(newest(bundle or default_path()))
+    opened = Bundle.open(newest(chosen(bundle) or default_path()))
     longest = opened.config.max_tokens
     most = {"max_request_tokens": longest * (longest + 1), "max_queue_tokens": longest * (longest + 1)}
     with Embedder.load(opened, settings=EmbedderSettings(device="cpu", max_sentences=2 * longest, **most)) as embedder:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -10,19 +9,16 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from ..errors import BothendsError
+from .grouped import SHOWS_ALL, GroupedCommand, GroupedOption
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo  # which a client alone doesn't have
 
+    from ..settings import Option
+
 _log = logging.getLogger(__name__)
 _GPU_LOST = 75
 """Exit code of a server whose GPU doesn't come back in its process: sysexits' EX_TEMPFAIL, try again."""
-_SHOWS_ALL = "bothends.shows_all_options"
-"""Key in a context's `meta`: true once `--help-all` was given."""
-_NAMES_WIDTH = 27
-"""Width of the help's first column. What is longer has a line of its own."""
-_UNBROKEN = {ord(" "): 0xA0, ord("-"): 0x2011}
-"""Unicode's characters for those at which the help's lines aren't to be broken."""
 _METAVARS = {
     **dict.fromkeys(("ca", "cert", "key", "keys"), "FILE"),
     **dict.fromkeys(("alias", "hosts"), "NAMES"),
@@ -36,39 +32,19 @@ _METAVARS = {
 """What the help calls the value of an option, by the last word of its name."""
 
 
-class ServeCommand(click.Command):
+class ServeCommand(GroupedCommand):
     """A command whose options are the settings. Their names, defaults and help stand in settings/."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return one option for each setting that people may choose, then those of the command itself."""
-        from ..settings import Settings
-
-        fields = Settings.model_fields
-        return [*(_option(name, fields[name]) for name in Settings.options()), *super().get_params(ctx)]
-
-    def get_help(self, ctx: click.Context) -> str:
-        """Return the help, with the spaces and hyphens again that lines weren't to be broken at."""
-        return super().get_help(ctx).translate({kept: broken for broken, kept in _UNBROKEN.items()})
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options in groups, rare ones only where all are asked for."""
+        """Return one option for each setting that people may choose, by groups, then those of the command itself."""
         from ..settings import GROUPS, Settings
 
-        shown = Settings.options()
-        sections: dict[str, list[tuple[str, str]]] = {group: [] for group in (*GROUPS, "Help")}
-        for parameter in self.get_params(ctx):
-            option = shown.get(parameter.name or "")
-            names, text = parameter.get_help_record(ctx) or ("", "")
-            if option is None or not option.is_rare or ctx.meta.get(_SHOWS_ALL):
-                text = re.sub(r"(?<=default:) |-", lambda found: chr(_UNBROKEN[ord(found[0])]), text)
-                sections[option.group if option else "Help"].append((names.ljust(_NAMES_WIDTH), text))
-        for group, rows in sections.items():
-            if rows:
-                with formatter.section(click.style(group, bold=True)):
-                    formatter.write_dl(rows, col_max=_NAMES_WIDTH)
+        fields, options = Settings.model_fields, Settings.options()
+        ordered = sorted(options, key=lambda name: GROUPS.index(options[name].group))
+        return [*(_option(name, fields[name], options[name]) for name in ordered), *super().get_params(ctx)]
 
 
-def _option(name: str, field: "FieldInfo") -> click.Option:
+def _option(name: str, field: "FieldInfo", shown_as: "Option") -> click.Option:
     """Make the option of a setting. Its value stays as given: the settings check it, with those of the environment."""
     from ..settings import flag
 
@@ -84,12 +60,12 @@ def _option(name: str, field: "FieldInfo") -> click.Option:
     elif Path in choices:
         kind = click.Path()
     text = f"{field.description}  [default: {shown}]" if isinstance(default, int | float | str) else field.description
-    return click.Option([names], type=kind, default=None, metavar=metavar, help=text)
+    return GroupedOption([names], type=kind, default=None, metavar=metavar, help=text, **shown_as._asdict())
 
 
 def _show_all(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
     if is_given and not ctx.resilient_parsing:
-        ctx.meta[_SHOWS_ALL] = True
+        ctx.meta[SHOWS_ALL] = True
         click.echo(ctx.get_help(), color=ctx.color)
         ctx.exit()
 

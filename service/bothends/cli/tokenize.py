@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from ..options import Options, Truncation
+from .embed_options import bundle_option
 from .unread import unread
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _TEXT = 14
 
 @click.command(short_help="Show what the model reads of sentences.")
 @click.argument("sentences", nargs=-1, required=True)
-@click.option("--bundle", type=click.Path(path_type=Path), help="Folder of the model; the default is the packaged one.")
+@bundle_option
 @click.option("--truncation", type=click.Choice(get_args(Truncation)), default="start", show_default=True,
               help="Of a sentence longer than the model reads: keep its start or its end, or refuse it.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each sentence.")
@@ -47,9 +48,9 @@ def _pieces(
     from ..model.bundle import Bundle, default_path
     from ..model.tokenizer import Tokenizer
     from ..model.versions import newest
-    from ..settings import EmbedderSettings
+    from ..settings import EmbedderSettings, chosen
 
-    opened, limits = Bundle.open(newest(bundle or default_path())), EmbedderSettings()
+    opened, limits = Bundle.open(newest(chosen(bundle) or default_path())), EmbedderSettings()
     tokenizer = Tokenizer(opened.tokenizer, max_tokens=opened.config.max_tokens, source=opened.path)
     bounds = RequestLimits(len(sentences), limits.max_sentence_chars, len(sentences) * opened.config.max_tokens)
     reader = InputReader(tokenizer, opened.config, bounds)

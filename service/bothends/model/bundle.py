@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from ..errors import BundleError
+from ..settings import PACKAGED
 from ..text import printable
 from ..validation import one_line
 from .architecture import MEANING, EncoderConfig, Languages
@@ -161,7 +162,7 @@ def default_path() -> Path:
 
     Raises BundleError where that isn't installed.
     """
-    path = Path(str(files("bothends") / "models" / "english"))
+    path = Path(str(files("bothends") / "models" / PACKAGED))
     if not path.exists():
         raise BundleError("the packaged model isn't installed: pip install bothends-english, or name a bundle")
     return path

@@ -43,7 +43,7 @@ def banner(
 ) -> str:
     """Describe what is served, where, and what to try next."""
     host, test = bracketed(settings.host), embedder.model.self_test
-    options = f" --server {host}:{port}" if (host, port) != ("127.0.0.1", 50051) else ""
+    options = f" --server {host}:{port}"
     options += " --ca FILE" if settings.tls_cert else ""
     options += " --cert FILE --key FILE" if settings.tls_client_ca else ""
     options += " --api-key-file FILE" if settings.api_keys else ""

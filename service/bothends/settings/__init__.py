@@ -1,6 +1,7 @@
 """Every setting of the server, from flags and environment variables, in sections that parts of it take one by one."""
 
 from .model import (
+    PACKAGED,
     BatchingSettings,
     EmbedderSettings,
     EngineSettings,
@@ -9,6 +10,7 @@ from .model import (
     ReloadSettings,
     RequestSettings,
     SupervisorSettings,
+    chosen,
 )
 from .ports import (
     AccessSettings,
@@ -23,6 +25,7 @@ from .section import ENV_PREFIX, GROUPS, Option, Section, flag
 __all__ = [
     "ENV_PREFIX",
     "GROUPS",
+    "PACKAGED",
     "AccessSettings",
     "BatchingSettings",
     "EmbedderSettings",
@@ -40,6 +43,7 @@ __all__ = [
     "Section",
     "Settings",
     "SupervisorSettings",
+    "chosen",
     "flag",
 ]
 

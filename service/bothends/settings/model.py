@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Literal, Self, cast
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from ..errors import SettingsError
 from ..options import Precision
@@ -16,12 +16,22 @@ from .section import INT32, Section, fixed, option
 Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
 """Instruction set that the native engine has code for; "auto" is the best that the processor has."""
 
+PACKAGED = "english"
+"""Name of the packaged model."""
 _QUEUE_TOKENS = 1 << 18
 _TOKENS_A_SENTENCE = 256
 
 
 def _usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def chosen(bundle: Path | None) -> Path | None:
+    """Return the folder that a person names as the model's; None for the packaged model.
+
+    That may be called by its name, where no folder has the same.
+    """
+    return None if bundle is not None and str(bundle) == PACKAGED and not bundle.exists() else bundle
 
 
 class EngineSettings(Section):
@@ -143,13 +153,15 @@ class SupervisorSettings(Section):
     bundle: Path | None = option(
         "Start here",
         "Folder of the model, or of its versions, of which the highest is served; without it, the packaged English "
-        "one.",
+        "one, as does english.",
     )
     selftest_s: float = fixed(
         "Seconds between self-tests of the live model, or 20 times as long as one took at the start where that is "
         "more: they never take more than a twentieth of its time. 0 tests it at start only.",
         60.0,
     )
+
+    _chosen = field_validator("bundle")(chosen)
 
 
 class ModelSettings(EmbedderSettings, ReloadSettings, SupervisorSettings):
