@@ -1,24 +1,28 @@
 """`bothends serve`: its options, which are the settings, its help, and a server from its start to its stop."""
 
+import json
 import logging
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from ..errors import BothendsError
-from .grouped import SHOWS_ALL, GroupedCommand, GroupedOption
+from .grouped import SHOWS_ALL, GroupedCommand, GroupedOption, option
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo  # which a client alone doesn't have
 
-    from ..settings import Option
+    from ..settings import Option, Settings
 
 _log = logging.getLogger(__name__)
 _GPU_LOST = 75
 """Exit code of a server whose GPU doesn't come back in its process: sysexits' EX_TEMPFAIL, try again."""
+_VALUES_WIDTH = 44
+"""Width of a setting and its value, where they are shown."""
 _METAVARS = {
     **dict.fromkeys(("ca", "cert", "key", "keys"), "FILE"),
     **dict.fromkeys(("alias", "hosts"), "NAMES"),
@@ -71,6 +75,12 @@ def _show_all(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
 
 
 @click.command(cls=ServeCommand, short_help="Serve a model over gRPC and HTTP.")
+@option(
+    "Running", "--config", type=click.Path(dir_okay=False), metavar="FILE",
+    help="TOML file of settings, named as these flags with underscores; a flag wins over it, and so does a variable."
+    "  [env: BOTHENDS_CONFIG]",
+)  # fmt: skip
+@option("Running", "--show-settings", is_flag=True, help="Print the settings, each with where it is from, and exit.")
 @click.option(
     "--help-all",
     is_flag=True,
@@ -79,19 +89,31 @@ def _show_all(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
     callback=_show_all,
     help="Show all options, the rare ones too, and exit.",
 )
-def serve(**flags: str | bool | None) -> None:
+def serve(config: str | None, show_settings: bool, **flags: str | bool | None) -> None:
     """Serve a model over gRPC and HTTP, with metrics and a page.
 
-    The environment sets the same options, as BOTHENDS_PORT; a flag wins.
+    The environment sets the same options, as BOTHENDS_PORT, and so does a file by --config. A flag wins over a
+    variable, a variable over the file.
     """
+    from ..settings import ConfigFile, Settings
+
+    given = {name: str(value) for name, value in flags.items() if value is not None}
+    file = ConfigFile.chosen(config, os.environ)
+    settings = Settings.load(given, os.environ, file)
+    if show_settings:
+        click.echo("\n".join(_shown(settings, Settings.given(given, os.environ, file))))
+    else:
+        _serve(settings)
+
+
+def _serve(settings: "Settings") -> None:
+    """Run a server from its start to its stop, and end the process where its GPU is lost."""
     from ..observe import tracing
     from ..observe.logs import configure
     from ..server.server import Server
     from ..server.sockets import allow_sockets
-    from ..settings import Settings
     from .signals import started
 
-    settings = Settings.load({name: str(value) for name, value in flags.items() if value is not None}, os.environ)
     configure(settings.log_level, sys.stderr)
     send_last_spans = tracing.export() if settings.tracing else None
     if settings.api_keys is None and os.environ.get("BOTHENDS_API_KEY"):
@@ -119,6 +141,24 @@ def serve(**flags: str | bool | None) -> None:
             )  # what CUDA and a thread that hangs in it do at a process's usual end can't be relied on
     if not everything_answered:
         raise BothendsError(f"not everything was answered within {settings.drain_s:g} s")
+
+
+def _shown(settings: "Settings", given: Mapping[str, tuple[object, str]]) -> Iterator[str]:
+    """Yield lines of a settings file with what is in force and from where. Defaults are comments.
+
+    No setting is a secret itself: keys and certificates are in files, whose names are shown.
+    """
+    from ..settings import GROUPS
+
+    options = settings.options()
+    for group in GROUPS:
+        yield f"# {group}"
+        for name in (name for name, shown in options.items() if shown.group == group):
+            value = getattr(settings, name)
+            text = "" if value is None else json.dumps(value if isinstance(value, bool | int | float) else str(value))
+            origin = given[name][1].removesuffix(":") if name in given else "default"
+            yield f"{'' if name in given else '# '}{name} = {text}".ljust(_VALUES_WIDTH) + f" # {origin}"
+        yield ""
 
 
 def _greet(banner: str) -> None:

@@ -1,5 +1,6 @@
 """Every setting of the server, from flags and environment variables, in sections that parts of it take one by one."""
 
+from .config_file import ConfigFile
 from .model import (
     PACKAGED,
     BatchingSettings,
@@ -28,6 +29,7 @@ __all__ = [
     "PACKAGED",
     "AccessSettings",
     "BatchingSettings",
+    "ConfigFile",
     "EmbedderSettings",
     "EngineSettings",
     "GrpcSettings",

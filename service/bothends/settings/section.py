@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import SettingsError
 from ..validation import first_problem
+from .config_file import CONFIG_VARIABLE, ConfigFile
 
 ENV_PREFIX = "BOTHENDS_"
 INT32 = 2**31 - 1
@@ -21,6 +22,7 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 """All of them, in the order in which they are shown."""
 _CLIENT_VARIABLES = {"BOTHENDS_SERVER", "BOTHENDS_CA", "BOTHENDS_API_KEY", "BOTHENDS_API_KEY_FILE"}
 """Read by the command line's client side; a server may be started where they are set."""
+_OTHER_VARIABLES = {*_CLIENT_VARIABLES, CONFIG_VARIABLE}
 
 
 class Option(NamedTuple):
@@ -66,31 +68,54 @@ class Section(BaseModel):
         }
 
     @classmethod
-    def load(cls, flags: Mapping[str, str], environment: Mapping[str, str], **bounds: object) -> Self:
-        """Settings from the flags given (by field name), then the environment, then the defaults.
+    def load(
+        cls,
+        flags: Mapping[str, str],
+        environment: Mapping[str, str],
+        file: ConfigFile | None = None,
+        /,
+        **bounds: object,
+    ) -> Self:
+        """Settings from the flags given (by field name), then the environment, then the file, then the defaults.
 
-        `bounds` are set by the calling program itself, and may be fixed ones. Raises SettingsError that names the flag
-        or variable at fault.
+        `bounds` are set by the calling program itself, and may be fixed ones. Raises SettingsError that names the flag,
+        the variable or the file's key at fault.
         """
-        options = cls.options()
-        known = {ENV_PREFIX + name.upper(): name for name in options}
-        values: dict[str, str] = {}
-        for variable, value in environment.items():
-            if variable in known:
-                if value:  # an empty variable is an unset one, as compose files write it
-                    values[known[variable]] = value
-            elif variable.startswith(ENV_PREFIX) and variable not in _CLIENT_VARIABLES:
-                raise SettingsError(f"unknown setting {variable}{_hint(variable, known)}")
-        for name in flags:
-            if name not in options:
-                raise SettingsError(f"unknown setting {name}{_hint(name, options)}")
+        given = cls.given(flags, environment, file)
         try:
-            return cls.model_validate(values | dict(flags) | bounds)
+            return cls.model_validate({name: value for name, (value, _) in given.items()} | bounds)
         except ValidationError as error:
             first = first_problem(error)
             name = first.path[0]
-            source = flag(name) if name in flags else ENV_PREFIX + name.upper()
-            raise SettingsError(f"{source} {first.found}: {first.lower_message}") from error
+            origin = given[name][1] if name in given else ENV_PREFIX + name.upper()
+            raise SettingsError(f"{origin} {first.found}: {first.lower_message}") from error
+
+    @classmethod
+    def given(
+        cls, flags: Mapping[str, str], environment: Mapping[str, str], file: ConfigFile | None = None
+    ) -> dict[str, tuple[Any, str]]:
+        """Return the value of each option that was given, and by what: a flag, a variable, or a key of the file.
+
+        Raises SettingsError for an unknown one.
+        """
+        options = cls.options()
+        found: dict[str, tuple[Any, str]] = {}
+        for name, value in ({} if file is None else file.values).items():
+            if name not in options:
+                raise SettingsError(f"{file and file.path}: unknown setting {name}{_hint(name, options)}")
+            found[name] = (value, f"{name} in {file and file.path}:")
+        known = {ENV_PREFIX + name.upper(): name for name in options}
+        for variable, text in environment.items():
+            if variable in known:
+                if text:  # an empty variable is an unset one, as compose files write it
+                    found[known[variable]] = (text, variable)
+            elif variable.startswith(ENV_PREFIX) and variable not in _OTHER_VARIABLES:
+                raise SettingsError(f"unknown setting {variable}{_hint(variable, known)}")
+        for name, text in flags.items():
+            if name not in options:
+                raise SettingsError(f"unknown setting {name}{_hint(name, options)}")
+            found[name] = (text, flag(name))
+        return found
 
 
 def flag(name: str) -> str:
