@@ -12,7 +12,7 @@ NOBODY = "127.0.0.1:1"
 
 @pytest.mark.parametrize(
     ("example", "arguments"),
-    [("search.py", ["index", NOTES]), ("deduplicate.py", [NOTES]), ("cluster.py", [NOTES])],
+    [("search.py", ["index", NOTES]), ("cluster.py", [NOTES])],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_no_server_is_one_line(run: Run, example: str, arguments: list[Path]) -> None:
@@ -20,8 +20,8 @@ def test_no_server_is_one_line(run: Run, example: str, arguments: list[Path]) ->
     assert line.startswith(f"Error: no bothends server answers at {NOBODY}: ")
 
 
-@pytest.mark.parametrize("example", ["deduplicate.py", "cluster.py"])
-def test_a_missing_file_and_a_bad_line_are_named(run: Run, example: str) -> None:
+def test_a_missing_file_and_a_bad_line_are_named(run: Run) -> None:
+    example = "cluster.py"
     missing = run(example, "nothing.txt")
     assert missing.returncode == 2
     assert missing.stderr.endswith("Error: Invalid value for 'FILE': 'nothing.txt': No such file or directory\n")

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from bothends.core.embedder import Embedder
 from bothends.engines import native
+from bothends.model.bundle import Bundle
 from bothends.settings import Settings
 from bothends_export import checkpoint
 from bothends_export.checkpoint import Checkpoint
@@ -16,7 +17,7 @@ from bothends_export.export import export
 from bothends_training import cli
 from bothends_training.errors import RecipeError
 from bothends_training.evaluate import read_pairs, spearman
-from bothends_training.trials import read_collection, read_triples
+from bothends_training.trials import Collection, by_words, read_collection, read_triples
 from tests.support import toy
 
 
@@ -99,6 +100,17 @@ def test_search_and_triples_stand_in_the_table(
     found, kind = (row for row in table_of(result.output))
     assert found[-3:] == ["2", "float32", f"{scores[0]:.2f}"]
     assert kind == ["roles", "1", "float32", f"{scores[1]:.2f}"]
+    result = CliRunner().invoke(cli.evaluate, [str(made.path), *arguments, "--hybrid"])
+    assert [row[-1] for row in table_of(result.output)] == [
+        f"{score:.2f}" for score in (scores[0], *_with_words(collection, made), scores[1])
+    ]
+
+
+def _with_words(collection: Collection, made: Bundle) -> list[float]:
+    """Compute the scores of words alone and of both."""
+    with Embedder.load(made, settings=Settings(max_sentences=40)) as embedder:
+        vectors = embedder.embed(collection.texts).rows
+    return [trial.score(vectors) for trial in by_words(collection)]
 
 
 def test_nothing_to_score_is_said(make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path) -> None:
@@ -107,6 +119,9 @@ def test_nothing_to_score_is_said(make_checkpoint: Callable[..., tuple[Path, Che
     result = CliRunner().invoke(cli.evaluate, [str(made.path)])
     assert result.exit_code == 2
     assert "--retrieval" in result.output
+    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", "x", "--hybrid"])
+    assert result.exit_code == 2
+    assert "--hybrid is for collections" in result.output
 
 
 def table_of(output: str) -> list[list[str]]:

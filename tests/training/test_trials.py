@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bothends_training.trials import Collection, TrialError, Triples, read_collection, read_triples
+from bothends_training.trials import Collection, TrialError, Triples, by_words, read_collection, read_triples
 
 
 def test_ndcg_is_that_of_the_formula() -> None:
@@ -22,6 +22,23 @@ def test_ndcg_is_that_of_the_formula() -> None:
     assert collection.score(vectors) == pytest.approx(100 * (found + 0) / 2)
     assert collection.texts == [*map(str, range(12)), "one", "two"]
     assert collection.count == 2
+
+
+def test_words_rank_alone_and_beside_cosines() -> None:
+    """The first question's document shares its words and is far off, the second's is near and shares none."""
+    collection = Collection("toy", ["a dragon", "ships", "a house"], ["the dragon", "a boat"], [{0}, {1}])
+    vectors = np.array([[0, 1], [1, 0], [0.6, 0.8], [1, 0], [1, 0]], dtype=np.float32)
+    alone, both = by_words(collection)
+    assert (alone.name, both.name) == ("toy, BM25 alone", "toy, with BM25")
+    assert alone.score(vectors) == alone.score(vectors[:, ::-1])
+    assert both.count == alone.count == 2
+    assert both.texts == collection.texts
+    assert collection.score(vectors) == pytest.approx(100 * (1 / math.log2(4) + 1) / 2)
+    words = np.array([[math.sqrt(2), -math.sqrt(0.5), -math.sqrt(0.5)], [0, 0, 0]])
+    cosines = vectors[3:] @ vectors[:3].T
+    cosines = (cosines - cosines.mean(axis=1, keepdims=True)) / cosines.std(axis=1, keepdims=True)
+    assert both.score(vectors) == pytest.approx(collection.gain((words + cosines).astype(np.float32)))
+    assert both.score(vectors) > collection.score(vectors)
 
 
 def test_a_triple_is_right_where_the_same_is_nearer() -> None:

@@ -115,6 +115,12 @@ def _places(names: tuple[str, ...], folder: Path, *, fetches: bool) -> list[Path
     help="A folder of documents.tsv, queries.tsv (id⇥text) and relevant.tsv (query⇥document).",
 )
 @click.option(
+    "--hybrid",
+    "is_hybrid",
+    is_flag=True,
+    help="Rank collections by words (BM25) too, alone and together, as bothends search --hybrid does.",
+)
+@click.option(
     "--triples",
     "triples",
     type=click.Path(path_type=Path),
@@ -138,6 +144,7 @@ def evaluate(
     fetches: bool,
     files: tuple[Path, ...],
     folders: tuple[Path, ...],
+    is_hybrid: bool,
     triples: tuple[Path, ...],
     precisions: tuple[Precision, ...],
 ) -> None:
@@ -153,17 +160,21 @@ def evaluate(
     from rich.table import Table
 
     from bothends.model.bundle import Bundle, default_path
+    from bothends.model.versions import newest
+    from bothends.settings import chosen
 
     from .evaluate import evaluate as run
     from .evaluate import read_pairs, try_out
-    from .trials import Trial, read_collection, read_triples
+    from .trials import Trial, by_words, read_collection, read_triples
 
     if not (sets or files or folders or triples):
         raise click.UsageError("nothing to score: give --set, --sts, --retrieval or --triples")
     placed = _places(sets, sets_folder, fetches=fetches)
     files += tuple(place for place in placed if place.suffix == ".tsv")
     folders += tuple(place for place in placed if place.suffix != ".tsv")
-    opened = Bundle.open(bundle or default_path())
+    if is_hybrid and not folders:
+        raise click.UsageError("--hybrid is for collections: give --retrieval, or a --set that is one")
+    opened = Bundle.open(newest(chosen(bundle) or default_path()))
     sizes = (opened.config.dimension, *reversed(opened.config.nested_dimensions))
     lossy = any(precision != "float32" for precision in precisions)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
@@ -173,7 +184,9 @@ def evaluate(
         off = [f"{1 - cosine:.1e}" for cosine in score.to_float32] if lossy else []
         spearmans = (f"{value:.2f}" for value in score.spearman)
         table.add_row(score.pairs.name, str(len(score.pairs.scores)), score.precision, *spearmans, *off)
-    trials: list[Trial] = [read_collection(folder) for folder in folders]
+    collections = [read_collection(folder) for folder in folders]
+    trials: list[Trial] = [*collections]
+    trials += [trial for collection in collections if is_hybrid for trial in by_words(collection)]
     trials += [kind for file in triples for kind in read_triples(file)]
     for trial, precision, values in try_out(opened, trials, precisions, sizes):
         shown = (f"{value:.2f}" for value in values)

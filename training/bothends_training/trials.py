@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothends.errors import BothendsError
+from bothends.search import WordIndex, standardised
 
 _FIRST = 10
 """Ranks that count in nDCG@10."""
@@ -57,19 +58,67 @@ class Collection:
         """Number of questions."""
         return len(self.queries)
 
-    def score(self, vectors: NDArray[np.float32]) -> float:
-        """Mean nDCG@10 × 100 of ranking by cosine, each relevant document a gain of 1 (Järvelin and Kekäläinen,
-        "Cumulated Gain-Based Evaluation of IR Techniques", ACM TOIS 2002).
-        """
+    def cosines(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cosines of each question to each document, float32 [questions, documents], of the embeddings of `texts`."""
         unit = _unit(vectors)
-        cosines = unit[len(self.documents) :] @ unit[: len(self.documents)].T
-        ranked = np.argsort(-cosines, axis=1, kind="stable")[:, :_FIRST]
+        found: NDArray[np.float32] = unit[len(self.documents) :] @ unit[: len(self.documents)].T
+        return found
+
+    def score(self, vectors: NDArray[np.float32]) -> float:
+        """Mean nDCG@10 × 100 of ranking by cosine."""
+        return self.gain(self.cosines(vectors))
+
+    def gain(self, scores: NDArray[np.float32]) -> float:
+        """Mean nDCG@10 × 100 of ranking by `scores`, float32 [questions, documents], each relevant document a gain of
+        1 (Järvelin and Kekäläinen, "Cumulated Gain-Based Evaluation of IR Techniques", ACM TOIS 2002).
+        """
+        ranked = np.argsort(-scores, axis=1, kind="stable")[:, :_FIRST]
         discounts = 1 / np.log2(np.arange(2, _FIRST + 2))
         found = []
         for order, wanted in zip(ranked, self.relevant, strict=True):
             gains = np.array([number in wanted for number in order])
             found.append(float((gains * discounts[: len(gains)]).sum() / discounts[: len(wanted)].sum()))
         return 100 * float(np.mean(found))
+
+
+@dataclass(frozen=True, slots=True)
+class ByWords:
+    """Search in a collection by the words of its questions, as `bothends search --hybrid` does; or by them alone."""
+
+    collection: Collection
+    words: NDArray[np.float32]
+    """BM25's scores, float32 [questions, documents]."""
+    is_hybrid: bool
+    """True if cosines count as much as words; False if they count for nothing."""
+
+    @property
+    def name(self) -> str:
+        """The collection's, and what ranks its documents."""
+        return f"{self.collection.name}, {'with BM25' if self.is_hybrid else 'BM25 alone'}"
+
+    @property
+    def texts(self) -> list[str]:
+        """Documents, then questions."""
+        return self.collection.texts
+
+    @property
+    def count(self) -> int:
+        """Number of questions."""
+        return self.collection.count
+
+    def score(self, vectors: NDArray[np.float32]) -> float:
+        """Mean nDCG@10 × 100 of ranking by words, and by the cosines of `vectors` too."""
+        if not self.is_hybrid:
+            return self.collection.gain(self.words)
+        both = [standardised(each) for each in (*self.collection.cosines(vectors), *self.words)]
+        return self.collection.gain(np.stack(both[: self.count]) + np.stack(both[self.count :]))
+
+
+def by_words(collection: Collection) -> list[ByWords]:
+    """Search in `collection` by words alone and by both. Raises ModuleNotFoundError without bm25s."""
+    index = WordIndex(collection.documents)
+    words = np.stack([index.scores(query) for query in collection.queries])
+    return [ByWords(collection, words, is_hybrid) for is_hybrid in (False, True)]
 
 
 @dataclass(frozen=True, slots=True)

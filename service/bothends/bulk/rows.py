@@ -10,6 +10,8 @@ from ..text import is_blank, unicode_problem
 
 MOST_CHARS = 65536
 """Most characters of a sentence: a server's own limit by default."""
+BLANK = "is empty; a sentence needs at least one word"
+"""Reason of a row that holds no more than spaces."""
 _FIRST = 64
 """Rows of the first window where a person waits for the first answer; each further one is twice as large."""
 
@@ -48,7 +50,7 @@ def row(text: object, kept: tuple[Any, ...] = ()) -> Row:
     if len(text) > MOST_CHARS:
         return Row("", f"has {len(text)} characters; the limit is {MOST_CHARS}", kept)
     if is_blank(text):
-        return Row("", "is empty; a sentence needs at least one word", kept)
+        return Row("", BLANK, kept)
     if not all(map(_is_unicode, (text, *kept))):
         return Row("", "is no valid UTF-8", tuple(value if _is_unicode(value) else None for value in kept))
     return Row(text, None, kept)

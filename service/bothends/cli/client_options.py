@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from ..client.channel import TLS
 from ..client.retry import Retry
 from ..client.sync import Client
 from ..errors import SettingsError
-from .grouped import FunctionT, option, options
+from .grouped import FunctionT, given, option, options
 
 SERVER = "127.0.0.1:50051"
 """Address of a server on this machine that was started without flags."""
@@ -63,8 +62,7 @@ timeout_option = option(
 
 def asks_server(ctx: click.Context) -> bool:
     """Return True if a flag of the connection was given, or BOTHENDS_SERVER says which server is asked."""
-    given = {name for name in CONNECTION if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    return bool(given) or ctx.params["server"] is not None
+    return bool(given(ctx) & set(CONNECTION)) or ctx.params["server"] is not None
 
 
 def identity(*, tls: bool, ca: Path | None, cert: Path | None, key: Path | None, server_name: str | None) -> TLS | None:

@@ -7,25 +7,20 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
-from click.core import ParameterSource
 
-from ..bulk.engines import BulkEngine, LocalEngine, RemoteEngine
 from ..bulk.execute import execute
 from ..bulk.job import INPUTS, OUTPUTS, Job, format_of
-from ..client.retry import Retry
 from ..embeddings import Embeddings
 from ..errors import SettingsError
 from ..options import EmbedOptions, Options
 from .client_options import CONNECTION, asks_server, connect, key_options, optional_server_options, timeout_option
 from .embed_options import MODEL, file_options, model_or_ray_options, sentence_options, vector_options
 from .file_or_words import file_meant
-from .grouped import GroupedCommand
-from .place import check_place, load_encoder
+from .grouped import GroupedCommand, given
+from .place import check_place, load_encoder, load_engine
 from .unread import unread
 
-_TIMEOUT_S, _FILE_TIMEOUT_S = 30.0, 300.0
-_PERSISTENCE = Retry(attempts=1000, longest_wait_s=5.0, burst=100_000)
-"""Retries of a run over a file, which outlasts a restart of its servers, within each request's time."""
+_TIMEOUT_S = 30.0
 _SHOWN_NUMBERS = 4
 _SHOWN_COSINES = 10
 
@@ -54,20 +49,20 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: str | None,
     Rows that can't be embedded are listed in OUTPUT.bad.jsonl (for stdout on stderr), each with its reason. A run that
     was stopped or killed goes on where it was when the same command is given again.
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
-    given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    flags_given = given(ctx)
     is_literal = flags.pop("literal")
     if source is None and sentences == ("-",):
         sentences, source = (), "-"
     elif source is None and not is_literal and (file := file_meant(sentences)) is not None:
         sentences, source = (), file
-    is_local = "bundle" in given or not asks_server(ctx)
+    is_local = "bundle" in flags_given or not asks_server(ctx)
     is_ray = flags["engine"] == "ray"
-    _check(given, sentences, source, as_json=as_json, is_local=is_local, is_ray=is_ray)
+    _check(flags_given, sentences, source, as_json=as_json, is_local=is_local, is_ray=is_ray)
     options = cast("EmbedOptions", {name: flags.pop(name) for name in EmbedOptions.__annotations__})
     flags_of_connection = {name: flags.pop(name) for name in CONNECTION}
     connection = None if is_local else flags_of_connection
     if source is None:
-        _check_few(given, options, as_json=as_json)
+        _check_few(flags_given, options, as_json=as_json)
         _show(sentences, _few(sentences, options, connection, **flags), as_json=as_json)
     elif is_ray:
         ctx.exit(_files(source, options, **flags))
@@ -76,24 +71,24 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: str | None,
 
 
 def _check(
-    given: set[str], sentences: tuple[str, ...], source: str | None, *, as_json: bool, is_local: bool, is_ray: bool
+    flags: set[str], sentences: tuple[str, ...], source: str | None, *, as_json: bool, is_local: bool, is_ray: bool
 ) -> None:
-    """Check that the flags `given` go together. Raises SettingsError."""
-    check_place(given, is_local=is_local)
+    """Check that the `flags` given go together. Raises SettingsError."""
+    check_place(flags, is_local=is_local)
     if bool(sentences) == (source is not None):
         raise SettingsError("give SENTENCES, or --input FILE, or - for sentences from stdin; one of these")
     if as_json and source is not None:
         raise SettingsError("--json is for SENTENCES; what a file becomes, --output says")
     if is_ray and not is_local:
         raise SettingsError("--engine ray computes on a cluster, and asks no server")
-    if "address" in given and not is_ray:
+    if "address" in flags and not is_ray:
         raise SettingsError("--address is for --engine ray")
 
 
-def _check_few(given: set[str], options: EmbedOptions, *, as_json: bool) -> None:
-    """Check that no flag is for files. Raises SettingsError."""
+def _check_few(flags: set[str], options: EmbedOptions, *, as_json: bool) -> None:
+    """Check that none of the `flags` given is for files. Raises SettingsError."""
     for name in ("output", "column", "keep", "overwrite", "input_format", "output_format"):
-        if name in given:
+        if name in flags:
             raise SettingsError(f"--{name.replace('_', '-')} is for files; name one with --input")
     if options["encoding"] != "float32" and not as_json:
         raise SettingsError("--encoding is for files and --json")
@@ -175,13 +170,7 @@ def _file(source: str, options: EmbedOptions, connection: dict[str, Any] | None,
         options,
     )
 
-    def engine() -> BulkEngine:
-        if connection is not None:
-            timeout_s = flags["timeout"] or _FILE_TIMEOUT_S
-            return RemoteEngine(connect(timeout_s=timeout_s, retry=_PERSISTENCE, **connection), options)
-        return LocalEngine(load_encoder(**flags), options)
-
-    return execute(job, engine)
+    return execute(job, lambda: load_engine(connection, options, **flags))
 
 
 def _path(path: str | None) -> Path | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 SHOWS_ALL = "bothends.shows_all_options"
@@ -39,6 +40,11 @@ def options(*each: Callable[[Any], Any]) -> Callable[[FunctionT], FunctionT]:
         return command
 
     return add
+
+
+def given(ctx: click.Context) -> set[str]:
+    """Return the parameters that stand on the command line."""
+    return {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
 
 
 class GroupedCommand(click.Command):

@@ -1,6 +1,6 @@
 """The commands of `bothends`. An error that was foreseen is printed as one line.
 
-`explain`, `info`, `health` and `key` stand here, `serve`, `embed` and `tokenize` in files of their names; `import`,
+`explain`, `info`, `health` and `key` stand here, the other commands of the service in files of their names; `import`,
 `export`, `verify`, `doctor`, `train` and `evaluate` come from packages that the service doesn't import, by the entry
 points "bothends.commands".
 """
@@ -8,6 +8,7 @@ points "bothends.commands".
 import json
 import os
 from importlib.metadata import EntryPoint, distributions, entry_points, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,18 @@ import click
 
 from ..errors import BothendsError, SettingsError
 from .client_options import connect, identity, key_options, server_options
+from .deduplicate import deduplicate
 from .embed import embed
 from .embed_options import bundle_option
+from .search import search
 from .serve import serve
 from .tokenize import tokenize
 
 _timeout_option = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
+_OF_FILES = ("embed", "search", "deduplicate")
+"""Commands that may ask a server."""
+_WITH_TORCH = ("import", "export", "verify", "doctor", "train", "evaluate")
+"""Commands that compute by PyTorch."""
 
 
 class Commands(click.Group):
@@ -62,9 +69,23 @@ class Commands(click.Group):
 
 def _missing(command: str | None, error: ModuleNotFoundError) -> str:
     """Say what `command` lacks, and how to get it."""
+    if error.name == "faiss":
+        return f"bothends {command} --approximate needs faiss: pip install faiss-cpu"
     extra = _extra(command, error.name)
-    elsewhere = ", or ask a server by --server HOST:PORT" if (command, extra) == ("embed", "cpu") else ""
+    if command in _WITH_TORCH and not _is_installed("torch"):
+        return (
+            f"bothends {command} needs torch: pip install torch --index-url https://download.pytorch.org/whl/cpu "
+            f"(or pip takes the CUDA build, 6.2 GB), then pip install 'bothends[{extra}]'"
+        )
+    elsewhere = ", or ask a server by --server HOST:PORT" if command in _OF_FILES and extra == "cpu" else ""
     return f"bothends {command} needs {error.name}: pip install 'bothends[{extra}]'{elsewhere}"
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _unloadable(name: str, error: ModuleNotFoundError) -> click.Command:
@@ -81,11 +102,13 @@ def _unloadable(name: str, error: ModuleNotFoundError) -> click.Command:
 
 def _extra(command: str | None, module: str | None) -> str:
     """Return the extras that bring the `module` that `command` lacks, and an engine where there is none."""
-    if command == "embed" and module in ("orjson", "pyarrow"):
+    if command in _OF_FILES and module in ("orjson", "pyarrow"):
         return "bulk"
     if command == "embed" and module in ("fsspec", "ray"):
         return _with_engine("ray")
-    if module == "onnxruntime" or command in ("serve", "embed", "explain", "key", "tokenize"):
+    if module in ("bm25s", "Stemmer"):
+        return "search"
+    if module == "onnxruntime" or command in ("serve", *_OF_FILES, "explain", "key", "tokenize"):
         return "cpu"
     return _with_engine({"train": "train", "evaluate": "train", "import": "import"}.get(command or "", "export"))
 
@@ -107,12 +130,15 @@ def main() -> None:
 
     \b
       bothends embed "there will be dragons" "dragons will be there"
-      bothends serve   # and from another terminal: bothends embed --server 127.0.0.1:50051 …
+      bothends search notes.txt "pets that are scared"
+      bothends serve
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
 
 
 main.add_command(serve)
 main.add_command(embed)
+main.add_command(search)
+main.add_command(deduplicate)
 main.add_command(tokenize)
 
 

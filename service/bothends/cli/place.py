@@ -3,12 +3,19 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..bulk.engines import BulkEngine, LocalEngine, RemoteEngine
+from ..client.retry import Retry
 from ..errors import SettingsError
-from .client_options import CONNECTION
+from ..options import EmbedOptions
+from .client_options import CONNECTION, connect
 from .embed_options import MODEL
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
+
+_FILE_TIMEOUT_S = 300.0
+_PERSISTENCE = Retry(attempts=1000, longest_wait_s=5.0, burst=100_000)
+"""Retries of a run over a file, which outlasts a restart of its servers, within each request's time."""
 
 
 def check_place(given: set[str], *, is_local: bool) -> None:
@@ -25,6 +32,14 @@ def load_encoder(*, bundle: Path | None, **flags: Any) -> "Encoder":
     from ..encoder import Encoder
 
     return Encoder.load(bundle, **{name: flags[name] for name in MODEL if flags[name] is not None})
+
+
+def load_engine(connection: dict[str, Any] | None, options: EmbedOptions, **flags: Any) -> BulkEngine:
+    """Make what embeds a file: servers, as the flags of the `connection` say; without them, a model in this process."""
+    if connection is None:
+        return LocalEngine(load_encoder(**flags), options)
+    timeout_s = flags["timeout"] or _FILE_TIMEOUT_S
+    return RemoteEngine(connect(timeout_s=timeout_s, retry=_PERSISTENCE, **connection), options)
 
 
 def _flag(parameter: str) -> str:

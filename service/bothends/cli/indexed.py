@@ -1,0 +1,91 @@
+"""What `bothends search` and `bothends deduplicate` share: flags, the model, and a file's vectors, kept or for once."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bulk.engines import BulkEngine
+from ..bulk.job import INPUTS, format_of
+from ..errors import SettingsError
+from ..search.index import VECTORS, indexed, unreadable
+from ..search.source import SentenceFile
+from ..text import printable
+from .client_options import CONNECTION, asks_server, key_options, optional_server_options, timeout_option
+from .embed_options import column_options, dimensions_option, model_options
+from .grouped import given, option, options
+from .place import check_place, load_engine
+
+_LEAST_ROOM = 20
+"""Columns that a text gets on the narrowest terminal."""
+index_options = options(
+    column_options,
+    option("A file", "--index", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+           help="Keep the file's vectors there (2 kB a row): next time they are read, unless the file or the model "
+           "has changed. Without it they are computed each time."),
+    dimensions_option,
+    model_options,
+    optional_server_options,
+    key_options,
+    timeout_option,
+)  # fmt: skip
+"""Which file, its index, and by which model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A file, the vectors of its rows, and the model that they are of."""
+
+    file: SentenceFile
+    vectors: NDArray[np.float32]
+    """[rows, dimension], of length 1; NaN for a row that has none."""
+    engine: BulkEngine
+    folder: Path
+    """Where they are kept, perhaps until this is closed."""
+    unreadable: int
+    """Number of rows that have none though they aren't blank."""
+
+    def name(self, row: int) -> str:
+        """Return what a person finds the row by: lines of a text count from 1, rows of a table from 0."""
+        return f"line {row + 1}" if self.file.format == "txt" else f"row {row}"
+
+
+@contextmanager
+def opened(
+    ctx: click.Context, path: Path, *, keep: tuple[str, ...], folder: Path | None, **flags: Any
+) -> Iterator[Indexed]:
+    """Load the model, or connect to a server, and embed the file at `path`, or read its vectors from its index."""
+    is_local = "bundle" in given(ctx) or not asks_server(ctx)
+    check_place(given(ctx), is_local=is_local)
+    kind = format_of(path, flags["input_format"], INPUTS, piped="txt", flag="--input-format")
+    if kind == "txt" and (flags["column"] is not None or keep):
+        raise SettingsError("a text file has no columns: --column and --keep are for csv, jsonl and parquet")
+    file = SentenceFile(path, kind, flags["column"], keep)
+    dimensions = flags["dimensions"]
+    connection = None if is_local else {name: flags[name] for name in CONNECTION}
+    with ExitStack() as stack:
+        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bothends-")))
+        engine = load_engine(connection, {"normalize": True, "dimensions": dimensions}, **flags)
+        stack.callback(engine.stop)
+        vectors = indexed(file, place, engine, dimensions=dimensions, say=partial(click.echo, err=True))
+        found = Indexed(file, vectors, engine, place, unreadable(place))
+        if found.unreadable:
+            told = f"; {place / VECTORS}.bad.jsonl says why" if folder else ""
+            click.echo(f"{found.unreadable:,} of {len(vectors):,} rows can't be embedded{told}", err=True)
+        yield found
+
+
+def shortened(text: str, *, indent: int) -> str:
+    """Return `text` as one line for a person, cut where a terminal would break it; `indent` columns stand before it."""
+    shown = printable(text)
+    room = max(_LEAST_ROOM, shutil.get_terminal_size().columns - indent)
+    return f"{shown[: room - 1]}…" if sys.stdout.isatty() and len(shown) > room else shown

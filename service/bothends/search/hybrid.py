@@ -1,0 +1,40 @@
+"""Search by meaning and by words together: each finds what the other misses, such as names, numbers and rare terms."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .exact import Hits, best, similarities
+from .words import WordIndex
+
+
+def standardised(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `scores`, float32 [rows], less their mean and divided by their standard deviation.
+
+    So scores of two kinds can be added. NaN stays NaN and counts for nothing; scores that are all equal become 0.
+    """
+    usable = scores[~np.isnan(scores)]
+    if not len(usable):
+        return scores
+    spread = usable.std()
+    shifted: NDArray[np.float32] = (scores - usable.mean()) / (spread if spread > 0 else np.float32(1))
+    return shifted
+
+
+def hybrid(
+    vectors: NDArray[np.float32], queries: NDArray[np.float32], words: WordIndex, texts: Sequence[str], *, top: int
+) -> Hits:
+    """Find the `top` rows by the sum of two standardised scores, their similarity and BM25's.
+
+    `vectors` are float32 [rows, dimension] and `words` indexes the same rows' texts; `queries` are float32 [queries,
+    dimension], and `texts` the queries themselves. A row with NaN in it is never found. Both halves count the same: on
+    the collections that docs/examples.md names that beat either alone, and nothing was fitted to them.
+    """
+    found = [
+        best(standardised(similarities(vectors, query)) + standardised(words.scores(text)), top)
+        for query, text in zip(queries, texts, strict=True)
+    ]
+    if not found:
+        return Hits(np.empty((0, 0), np.int64), np.empty((0, 0), np.float32))
+    return Hits(np.stack([rows for rows, _ in found]), np.stack([scores for _, scores in found]))

@@ -1,0 +1,151 @@
+"""`bothends search`: what it finds, by which model, kept in an index or not, and what it refuses."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bothends.cli.main import main
+from bothends.model.bundle import Bundle
+from tests.examples.notes import NOTES, TOPICS
+from tests.support.serving import BOTHENDS, Running
+
+QUESTIONS = {
+    "my loaf goes stale too quickly": TOPICS[0][0],
+    "pets that are scared": TOPICS[7][0],
+    "saving for retirement": TOPICS[4][30],
+    "is there a way to see four moons": TOPICS[2][4],
+    "learning to play an instrument": "My daughter wants to learn the cello.",
+}
+WHOLE = NOTES.read_text(encoding="utf-8").splitlines()
+
+
+def search(*arguments: object, code: int = 0, text: str | None = None) -> Result:
+    answer = CliRunner().invoke(main, ["search", *map(str, arguments)], input=text, env={"BOTHENDS_SERVER": ""})
+    assert answer.exit_code == code, answer.output
+    return answer
+
+
+def hits(printed: str) -> list[list[dict[str, Any]]]:
+    """Return the hits of each query."""
+    return [json.loads(line)["hits"] for line in printed.splitlines()]
+
+
+def test_a_search_finds_what_was_meant() -> None:
+    """The line that a person would name stands first, or second to the same in other words."""
+    found = hits(search(NOTES, *QUESTIONS, "--top", 3, "--json").stdout)
+    for best, each in zip(QUESTIONS.values(), found, strict=True):
+        assert len(each) == 3
+        assert best in [hit["text"] for hit in each[:2]]
+        assert [hit["score"] for hit in each] == sorted((hit["score"] for hit in each), reverse=True)
+        assert all(WHOLE[hit["row"]] == hit["text"] for hit in each)
+
+
+def test_words_find_what_vectors_miss(tmp_path: Path) -> None:
+    """A number is in few sentences' meaning, and in one sentence's words."""
+    lines = [f"Invoice {number} is due at the end of the month." for number in range(4700, 4760)]
+    (tmp_path / "invoices.txt").write_text("\n".join(lines), encoding="utf-8")
+    (found,) = hits(search(tmp_path / "invoices.txt", "what about 4711?", "--hybrid", "--top", 1, "--json").stdout)
+    assert found[0]["row"] == 11
+
+
+def test_a_table_is_for_people() -> None:
+    """Lines of a text count from 1, as editors count; blank lines between them aren't worth a word."""
+    answer = search(NOTES, "pets that are scared", "--top", 1)
+    assert answer.stdout == (
+        "pets that are scared\n   0.63  line 225  Our dog is afraid of thunder and hides under the bed.\n\n"
+    )
+    assert answer.stderr == ""
+
+
+def test_queries_come_from_a_pipe() -> None:
+    (piped,) = hits(search(NOTES, "-", "--json", text="saving for retirement\n\n").stdout)
+    assert [piped] == hits(search(NOTES, "saving for retirement", "--json").stdout)
+    assert search(NOTES, "--json", text="").stdout == ""
+
+
+def test_columns_are_shown_beside_what_is_found(tmp_path: Path) -> None:
+    """A row that can't be embedded is told, and never found."""
+    (tmp_path / "r.csv").write_text("id,text\n7,there will be dragons\n8,\n9,\x01\n", encoding="utf-8")
+    answer = search(tmp_path / "r.csv", "dragon", "--column", "text", "--keep", "id", "--json")
+    assert hits(answer.stdout)[0][0] | {"score": None} == {
+        "row": 0, "score": None, "text": "there will be dragons", "id": "7"
+    }  # fmt: skip
+    assert len(hits(answer.stdout)[0]) == 1
+    assert answer.stderr == "1 of 3 rows can't be embedded\n"
+    shown = search(tmp_path / "r.csv", "dragon", "--column", "text", "--keep", "id").stdout
+    assert "row 0  7  there will be dragons" in shown
+
+
+def test_an_index_is_made_once_and_kept_up_to_date(tmp_path: Path, toy_bundle: Bundle) -> None:
+    """It is read again while file and model are those that made it, and is one file's only."""
+    notes, index = tmp_path / "notes.txt", tmp_path / "notes.index"
+    notes.write_text("\n".join(WHOLE), encoding="utf-8")
+    asked = ["saving for retirement", "--index", index, "--json"]
+    first = search(notes, *asked)
+    made = (index / "vectors.npy").stat().st_mtime_ns
+    again = search(notes, *asked)
+    assert (again.stdout, again.stderr) == (first.stdout, f"{index}: the vectors are there\n")
+    assert (index / "vectors.npy").stat().st_mtime_ns == made
+    notes.write_text("Put money aside for your pension.", encoding="utf-8")
+    changed = search(notes, *asked)
+    assert changed.stderr == f"{index}: another sha256 than when it was made; the file is embedded anew\n"
+    assert [hit["text"] for hit in hits(changed.stdout)[0]] == ["Put money aside for your pension."]
+    other = search(notes, *asked, "--bundle", toy_bundle.path)
+    assert "another model than when it was made" in other.stderr
+    assert "is the index of" in search(NOTES, *asked, code=1).stderr
+    assert "holds other files; name a new folder" in search(notes, "a", "--index", tmp_path, code=1).stderr
+
+
+def test_a_graph_of_neighbours_is_kept_beside_the_vectors(tmp_path: Path) -> None:
+    """It finds what a look at every row finds, is made once, and goes when the file changes."""
+    pytest.importorskip("faiss", reason="faiss is missing: pip install faiss-cpu")
+    notes, index = tmp_path / "notes.txt", tmp_path / "notes.index"
+    notes.write_text("\n".join(WHOLE), encoding="utf-8")
+    asked = [*QUESTIONS, "--index", index, "--json", "--top", 5]
+    exact, first = (hits(search(notes, *asked, *flags).stdout) for flags in ([], ["--approximate"]))
+    assert [[hit["row"] for hit in each] for each in first] == [[hit["row"] for hit in each] for each in exact]
+    again = search(notes, *asked, "--approximate")
+    assert hits(again.stdout) == first
+    assert "making the graph" not in again.stderr
+    notes.write_text("\n".join(WHOLE[:40]), encoding="utf-8")
+    assert "making the graph of 40 rows" in search(notes, *asked, "--approximate").stderr
+
+
+def test_a_server_may_embed(shared: Running) -> None:
+    here = search(NOTES, "pets that are scared", "--json").stdout
+    assert search(NOTES, "pets that are scared", "--json", "--server", shared.target).stdout == here
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nothing.txt", "a"], 1, "nothing.txt can't be read: No such file or directory"),
+        ([NOTES, " "], 2, "the query ' ' is empty"),
+        ([NOTES, "\x01"], 2, "holds nothing"),
+        ([NOTES, "a", "-"], 2, "- stands for all queries: give it alone"),
+        ([NOTES, "a", "--dimensions", 100], 1, "100 dimensions can't be had; this model offers"),
+        ([NOTES, "a", "--column", "text"], 2, "a text file has no columns"),
+        ([NOTES, "a", "--server", "127.0.0.1:1", "--workers", 2], 2, "--workers is for a model in this process"),
+        ([NOTES, "a", "--top", 0], 2, "--top"),
+        ([NOTES, "a", "--hybrid", "--approximate"], 2, "give one of them"),
+        ([NOTES, "a", "--index", "/nowhere/at/all"], 1, "/nowhere/at/all can't be written"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_one_clear_line(arguments: list[object], code: int, said: str) -> None:
+    last = search(*arguments, code=code).stderr.splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert said in last
+
+
+def test_a_reader_that_has_enough_ends_it() -> None:
+    """As `head` does."""
+    command = f"{BOTHENDS} search {NOTES} pets dogs cats --json | head -n 1"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, env=os.environ)  # noqa: S607
+    assert len(ended.stdout.splitlines()) == 1
+    assert "Traceback" not in ended.stderr
