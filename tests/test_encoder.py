@@ -103,7 +103,7 @@ def test_a_cut_sentence_warns(loaded: Encoder) -> None:
 
 
 BAD: list[tuple[list[str], dict[str, Any]]] = [
-    ([], {}),
+    ([], {"dimensions": 100}),
     (["fine", " ", ""], {}),
     (["fine"] * 9 + ["\x00"], {}),
     (["fine", "half a \ud83d pair"], {}),

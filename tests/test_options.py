@@ -163,6 +163,7 @@ def test_truncation_on_the_wire(stub: embedding_pb2_grpc.EmbeddingServiceStub) -
         ({"truncate_dim": 64, "normalize_embeddings": True}, {"dimensions": 64, "normalize": True}),
         ({"truncate_dim": None}, {}),
         ({"batch_size": 32, "show_progress_bar": False, "convert_to_numpy": True, "convert_to_tensor": False}, {}),
+        ({"precision": "float32", "output_value": "sentence_embedding", "device": None, "prompt": None}, {}),
     ],
     ids=str,
 )
@@ -179,8 +180,12 @@ def test_words_of_sentence_transformers_mean_ours(
     [
         ({"convert_to_tensor": True}, "convert_to_tensor=True: rows are NumPy arrays; torch.from_numpy"),
         ({"convert_to_numpy": False}, "convert_to_numpy=False: rows are NumPy arrays; torch.from_numpy"),
-        ({"precision": "int8"}, "and no precision; what you want is encoding="),
-        ({"prompt_name": "query"}, "encode() takes truncation, normalize, dimensions, encoding, and no prompt_name"),
+        ({"precision": "int8"}, "precision='int8': what you want is encoding=, which is float32, float16, int8"),
+        ({"prompt_name": "query"}, "prompt_name='query': no model here knows prompts"),
+        ({"device": "cuda"}, "device='cuda': what you want is Encoder.load(device=)"),
+        ({"output_value": "token_embeddings"}, "a sentence has one row, and its tokens have none"),
+        ({"max_seq_length": 128}, "and no max_seq_length; what you want is truncation="),
+        ({"colour": "red"}, "encode() takes truncation, normalize, dimensions, encoding, and no colour"),
         ({"normalize": True, "normalize_embeddings": False}, "encode() got both normalize and sentence-transformers'"),
     ],
     ids=str,

@@ -77,6 +77,21 @@ def nested(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return np.concatenate((rows[:, : size // 2], rows[:, width : width + size // 2]), axis=1)
 
 
+def similarity(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
+    """Cosines of each of `first`, [rows, dimension] or one row, with each of `second`: float32 [rows, rows].
+
+    Rows are of numbers in any type but sign bits, for which ValueError is raised, and need not have length 1; one of
+    zeros is like nothing. Sentence-transformers' word; it returns tensors.
+    """
+    if first.dtype == np.uint8 or second.dtype == np.uint8:
+        raise ValueError("rows of sign bits have no cosine; count the bits that differ")
+    left, right = (np.atleast_2d(rows).astype(np.float32, copy=False) for rows in (first, second))
+    lengths = [np.linalg.norm(rows, axis=1) for rows in (left, right)]
+    divisors = np.outer(*lengths)
+    cosines: NDArray[np.float32] = np.divide(left @ right.T, divisors, out=np.zeros_like(divisors), where=divisors > 0)
+    return cosines
+
+
 def rows_or_warning(found: Embeddings) -> NDArray[Any]:
     """Return the rows of `found`; warns the caller's caller where a sentence was cut."""
     if cut := sum(found.truncated):

@@ -18,7 +18,7 @@ from .chunks import WINDOW, WINDOW_CHARS, chunks
 from .core.embedder import Embedder
 from .core.inputs import OnError, refuse
 from .core.query import AcceptedRequest, Rows
-from .embeddings import Embeddings, joined, rows_or_warning
+from .embeddings import Embeddings, joined, rows_or_warning, similarity
 from .engines import native
 from .engines.contract import engine_of, precision_of
 from .engines.native_parts import Speeds, remedy
@@ -26,7 +26,7 @@ from .errors import SentenceError
 from .model.bundle import Bundle, default_path
 from .model.tokenizer import Pieces
 from .model.versions import newest
-from .options import EmbedOptions, EncodeOptions, Options, encoded, ours, parse_options
+from .options import EmbedOptions, EncodeOptions, Options, encoded, no_rows, ours, parse_options
 from .settings import EmbedderSettings, chosen
 
 _log = logging.getLogger(__name__)
@@ -97,16 +97,31 @@ class Encoder:
 
         `asked` is what EncodeOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`, and words of
         sentence-transformers' for them. The same rows as `Client.encode` has from a server of this model. Warns with
-        TruncationWarning where a sentence was cut. Raises SentenceError (its `index` counts in `sentences`),
-        RequestError (also where there are no sentences), or EngineError.
+        TruncationWarning where a sentence was cut. No sentences have no rows, [0, dimension]. Raises SentenceError (its
+        `index` counts in `sentences`), RequestError or EngineError.
         """
+        options = ours(asked)
         if isinstance(sentences, str):
-            row: NDArray[Any] = rows_or_warning(self.embed([sentences], **ours(asked)))[0]
+            row: NDArray[Any] = rows_or_warning(self.embed([sentences], **options))[0]
             return row
-        return rows_or_warning(self.embed(sentences, **ours(asked)))
+        if not (texts := _texts(sentences)):
+            return no_rows(self.dimension, self.nested_dimensions, **options)
+        return rows_or_warning(self.embed(texts, **options))
+
+    encode_query = encode_document = encode
+    """The same, by sentence-transformers' names: this model has no prompts that would make them differ."""
+    similarity = staticmethod(similarity)
+    """`bothends.embeddings.similarity`, by sentence-transformers' name."""
+
+    def get_sentence_embedding_dimension(self) -> int:
+        """Return `dimension`, by sentence-transformers' name."""
+        return self.dimension
 
     def embed(self, sentences: Sequence[str], **asked: Unpack[EmbedOptions]) -> Embeddings:
-        """Embed as `encode` does; returns each sentence's count of tokens, the cut ones and the model's version too."""
+        """Embed as `encode` does; returns each sentence's count of tokens, the cut ones and the model's version too.
+
+        Raises RequestError where there are no sentences.
+        """
         return self.embed_readable(sentences, refuse, **asked)
 
     def embed_readable(self, sentences: Sequence[str], on_error: OnError, **asked: Unpack[EmbedOptions]) -> Embeddings:

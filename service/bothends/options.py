@@ -1,8 +1,8 @@
 """The options that callers may ask for beside their sentences, and the functions that shape rows accordingly."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypedDict, cast, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,28 +50,51 @@ class EncodeOptions(EmbedOptions, total=False):
     """True: rows are NumPy's."""
     convert_to_tensor: bool
     """False: `torch.from_numpy` makes a tensor of rows."""
+    precision: Literal["float32"]
+    """"float32": `encoding` has the others."""
+    output_value: Literal["sentence_embedding"]
+    """"sentence_embedding": tokens have none."""
+    device: None
+    """None: where a model runs is said when it is loaded."""
+    prompt: None
+    """None: no model here knows prompts."""
+    prompt_name: None
+    """None, as `prompt`."""
 
 
 _OURS = {"normalize_embeddings": "normalize", "truncate_dim": "dimensions"}
 _UNUSED = ("batch_size", "show_progress_bar")
-_NUMPY = {"convert_to_numpy": True, "convert_to_tensor": False}
-_ELSEWHERE = {"precision": "encoding=", "device": "Encoder.load(device=)", "max_seq_length": "truncation="}
-"""Words of sentence-transformers for which there is no other, and where to look."""
+_ONLY: dict[str, Any] = {
+    "convert_to_numpy": True, "convert_to_tensor": False, "precision": "float32", "output_value": "sentence_embedding",
+    "device": None, "prompt": None, "prompt_name": None,
+}  # fmt: skip
+"""Words of sentence-transformers that may have one value, which asks for what is done anyway."""
+_ELSEWHERE = {
+    "convert_to_numpy": "rows are NumPy arrays; torch.from_numpy(rows) makes a tensor of them",
+    "convert_to_tensor": "rows are NumPy arrays; torch.from_numpy(rows) makes a tensor of them",
+    "precision": "what you want is encoding=, which is float32, float16, int8 or sign_bits",
+    "output_value": "a sentence has one row, and its tokens have none",
+    "device": "what you want is Encoder.load(device=)",
+    "prompt": "no model here knows prompts; put the text before the sentence",
+    "prompt_name": "no model here knows prompts; put the text before the sentence",
+    "max_seq_length": "what you want is truncation=",
+}
+"""What to do instead where another value, or another word, was given."""
 
 
 def ours(given: Mapping[str, Any]) -> EmbedOptions:
     """Return EncodeOptions in our words alone. Raises TypeError for a word that is neither's, or asks for tensors."""
     found: dict[str, Any] = {}
     for name, value in given.items():
-        if name in _NUMPY:
-            if bool(value) != _NUMPY[name]:
-                raise TypeError(f"{name}={value}: rows are NumPy arrays; torch.from_numpy(rows) makes a tensor of them")
+        if name in _ONLY:
+            if value != _ONLY[name]:
+                raise TypeError(f"{name}={value!r}: {_ELSEWHERE[name]}")
         elif name in EmbedOptions.__annotations__ or name in _OURS:
             if (word := _OURS.get(name, name)) in found:
                 raise TypeError(f"encode() got both {word} and sentence-transformers' word for it")
             found[word] = value
         elif name not in _UNUSED:
-            instead = f"; what you want is {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            instead = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
             raise TypeError(f"encode() takes {', '.join(EmbedOptions.__annotations__)}, and no {name}{instead}")
     return cast("EmbedOptions", found)
 
@@ -140,6 +163,19 @@ def encoded(rows: NDArray[np.float32], encoding: Encoding) -> tuple[NDArray[Any]
     if encoding == "sign_bits":
         return np.packbits(rows > 0, axis=1), None
     return rows.astype(encoding, copy=False), None
+
+
+def no_rows(dimension: int, nested_dimensions: Sequence[int], **asked: Unpack[EmbedOptions]) -> NDArray[Any]:
+    """Return the rows of no sentence, [0, numbers], for a model of this `dimension`, in the encoding asked for.
+
+    Raises RequestError for a size that the model doesn't offer.
+    """
+    options, encoding = parse_options(**asked)
+    size = options.dimensions or dimension
+    if size not in (*nested_dimensions, dimension):
+        offered = ", ".join(map(str, (*nested_dimensions, dimension)))
+        raise RequestError(f"{size} dimensions can't be had; this model offers {offered}", field="dimensions")
+    return encoded(np.empty((0, size), np.float32), encoding)[0]
 
 
 def is_normalized(rows: NDArray[Any], scales: NDArray[np.float32] | None, encoding: Encoding) -> bool:

@@ -184,7 +184,7 @@ def test_the_callers_mistake_is_sent_once(server: Server) -> None:
         with pytest.raises(SentenceError):
             client.encode([" "])
         with pytest.raises(RequestError):
-            client.encode([])
+            client.embed([])
         labels = {"method": "Embed", "code": "INVALID_ARGUMENT"}
         until(lambda: sample(server, "bothends_requests_total", **labels) == before + 2)
 

@@ -83,9 +83,14 @@ def test_a_lone_surrogate_is_named_before_anything_is_sent(each_client: Client |
         each_client.encode(["fine", "half \ud83d a pair"])
 
 
-def test_no_sentences_is_a_request_error(each_client: Client | Awaited) -> None:
+def test_no_sentences_have_no_rows(each_client: Client | Awaited) -> None:
+    """As sentence-transformers has it; `embed`, whose answer says more than rows, tells the mistake."""
+    assert each_client.encode([]).shape == (0, 512)
+    assert each_client.encode([], dimensions=128, encoding="sign_bits").shape == (0, 16)
+    with pytest.raises(RequestError, match="100 dimensions can't be had; this model offers"):
+        each_client.encode([], dimensions=100)
     with pytest.raises(RequestError, match="no sentences"):
-        each_client.encode([])
+        each_client.embed([])
 
 
 def test_one_string_is_one_row(each_client: Client | Awaited) -> None:

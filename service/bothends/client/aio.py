@@ -11,7 +11,7 @@ import grpc.aio
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
-from ..embeddings import Embedding, Embeddings, rows_or_warning
+from ..embeddings import Embedding, Embeddings, rows_or_warning, similarity
 from ..errors import SentenceError
 from ..options import EmbedOptions, EncodeOptions, ours
 from ..v1 import embedding_pb2
@@ -57,7 +57,18 @@ class AsyncClient:
             found = await self.embed([sentences], timeout_s=timeout_s, **ours(options))
             row: NDArray[Any] = rows_or_warning(found)[0]
             return row
+        if not len(sentences):
+            return await self._core.no_rows(timeout_s, **ours(options))
         return rows_or_warning(await self.embed(sentences, timeout_s=timeout_s, **ours(options)))
+
+    encode_query = encode_document = encode
+    """The same, by sentence-transformers' names."""
+    similarity = staticmethod(similarity)
+    """`bothends.embeddings.similarity`, by sentence-transformers' name."""
+
+    async def get_sentence_embedding_dimension(self) -> int:
+        """Return the model's dimension as `Client` does."""
+        return (await self.model()).dimension
 
     async def embed(
         self, sentences: Sequence[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]

@@ -13,11 +13,12 @@ from typing import Any, Generic, TypeAlias, Unpack
 
 import grpc
 from google.protobuf.message import Message
+from numpy.typing import NDArray
 
 from ..chunks import chunks
 from ..embeddings import Embeddings
 from ..errors import BothendsError, DeadlineError, ModelChangedError, RequestError, SentenceError
-from ..options import EmbedOptions, Encoding, is_normalized
+from ..options import EmbedOptions, Encoding, is_normalized, no_rows
 from ..v1 import embedding_pb2
 from ..wire.messages import ENCODINGS, SERVICE, Response, decode, request_fields
 from .balancer import BackendCall, Balancer
@@ -92,6 +93,11 @@ class ClientCore(Generic[CallT]):
         if not (model.name.isprintable() and model.version.isprintable()):
             raise BothendsError(f"{self.name} gives its model a name that can't be shown")
         return model
+
+    async def no_rows(self, timeout_s: float | None, **options: Unpack[EmbedOptions]) -> NDArray[Any]:
+        """Ask for the model, and return the rows that no sentences have of it."""
+        model = await self.model(timeout_s)
+        return no_rows(model.dimension, tuple(model.nested_dimensions), **options)
 
     async def _embed(
         self, sentences: Sequence[str], ranges: Sequence[Range], fields: dict[str, Any], deadline: float

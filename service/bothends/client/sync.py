@@ -14,7 +14,7 @@ import grpc
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
-from ..embeddings import Embedding, Embeddings, TruncationWarning, rows_or_warning
+from ..embeddings import Embedding, Embeddings, TruncationWarning, rows_or_warning, similarity
 from ..errors import ModelChangedError, SentenceError
 from ..options import EmbedOptions, EncodeOptions, ours
 from ..v1 import embedding_pb2
@@ -58,7 +58,8 @@ class Client:
 
         `options` are those that EncodeOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`, and
         sentence-transformers' words for them. Any number of sentences: they are sent in several requests where one
-        won't do, and all are one model's. Warns with TruncationWarning where a sentence was cut. Raises SentenceError
+        won't do, and all are one model's. No sentences have no rows, [0, dimension], for which the server is asked its
+        model. Warns with TruncationWarning where a sentence was cut. Raises SentenceError
         (its `index` counts in `sentences`), RequestError or UnauthenticatedError, which are the caller's;
         OverloadedError, QuotaError, NotServingError, DrainingError or ConnectionFailedError once no retry was left;
         DeadlineError, EngineError or ModelChangedError.
@@ -66,7 +67,18 @@ class Client:
         if isinstance(sentences, str):
             row: NDArray[Any] = rows_or_warning(self.embed([sentences], timeout_s=timeout_s, **ours(options)))[0]
             return row
+        if not len(sentences):
+            return run_blocking(self._core.no_rows(timeout_s, **ours(options)))
         return rows_or_warning(self.embed(sentences, timeout_s=timeout_s, **ours(options)))
+
+    encode_query = encode_document = encode
+    """The same, by sentence-transformers' names: no model here has prompts that would make them differ."""
+    similarity = staticmethod(similarity)
+    """`bothends.embeddings.similarity`, by sentence-transformers' name."""
+
+    def get_sentence_embedding_dimension(self) -> int:
+        """Return the model's dimension, for which the server is asked, by sentence-transformers' name."""
+        return self.model().dimension
 
     def embed(
         self, sentences: Sequence[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]

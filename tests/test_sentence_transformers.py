@@ -1,0 +1,70 @@
+"""Programs as people write them for sentence-transformers run on our encoder and client, but for the loading."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from bothends import Client, Encoder
+from bothends.embeddings import similarity
+from bothends.server.server import Server
+
+SENTENCES = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
+
+
+@pytest.fixture(scope="module", params=["encoder", "client"])
+def model(request: pytest.FixtureRequest, server: Server) -> Iterator[Encoder | Client]:
+    """What takes the place of a SentenceTransformer: a model in this process, or a server's."""
+    loaded = Encoder.load(workers=1) if request.param == "encoder" else Client(f"127.0.0.1:{server.port}")
+    with loaded:
+        yield loaded
+
+
+def test_sentences_are_encoded_and_compared(model: Encoder | Client) -> None:
+    embeddings = model.encode(SENTENCES)
+    assert embeddings.shape == (3, model.get_sentence_embedding_dimension())
+    similarities = model.similarity(embeddings, embeddings)
+    assert similarities.shape == (3, 3)
+    assert np.diag(similarities) == pytest.approx(1, abs=1e-5)
+    assert similarities[0, 1] > similarities[0, 2]
+
+
+def test_documents_are_ranked_for_a_query(model: Encoder | Client) -> None:
+    """One query is one row, and so are its similarities."""
+    documents = ["Venus is the hottest planet.", "Mars is called the red planet.", "Cakes are baked in an oven."]
+    query = model.encode_query("Which planet is red?")
+    found = model.encode_document(documents, batch_size=2, show_progress_bar=False)
+    scores = model.similarity(query, found)[0]
+    assert documents[int(scores.argmax())] == "Mars is called the red planet."
+    assert int(scores.argmin()) == 2
+
+
+def test_every_argument_with_its_default(model: Encoder | Client) -> None:
+    found = model.encode(
+        SENTENCES, prompt_name=None, prompt=None, batch_size=32, show_progress_bar=None,
+        output_value="sentence_embedding", precision="float32", convert_to_numpy=True, convert_to_tensor=False,
+        device=None, normalize_embeddings=False, truncate_dim=None,
+    )  # fmt: skip
+    assert found.tobytes() == model.encode(SENTENCES).tobytes()
+
+
+def test_smaller_embeddings_have_length_one_where_that_is_asked(model: Encoder | Client) -> None:
+    found = model.encode(SENTENCES, truncate_dim=128, normalize_embeddings=True)
+    assert found.shape == (3, 128)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_an_empty_list_has_no_rows(model: Encoder | Client) -> None:
+    """A program that filters its sentences first may have none left."""
+    assert model.encode([]).shape == (0, 512)
+    assert model.encode([], truncate_dim=64).dtype == np.float32
+    assert model.similarity(model.encode([]), model.encode(SENTENCES)).shape == (0, 3)
+
+
+def test_similarity_is_the_cosine_of_rows_of_any_length() -> None:
+    first, second = np.array([[3, 0], [0, 0]], np.float16), np.array([[5, 5], [-1, 0], [0, 2]], np.int8)
+    expected = [[1 / np.sqrt(2), -1, 0], [0, 0, 0]]
+    np.testing.assert_allclose(similarity(first, second), expected, atol=1e-6)
+    assert similarity(second[0], second[0]) == pytest.approx(1)
+    with pytest.raises(ValueError, match="sign bits"):
+        similarity(first, np.zeros((1, 2), np.uint8))
