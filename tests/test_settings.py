@@ -100,6 +100,7 @@ def test_each_setting_stands_in_one_section() -> None:
         (EngineSettings, {"engine": "onnxruntime", "precision": "bf16"}, "--precision bf16 needs --engine native"),
         (EngineSettings, {"engine": "native", "device": "cuda"}, "--device cuda runs float32 on onnxruntime"),
         (EmbedderSettings, {"engine": "native", "device": "cuda"}, "--device cuda runs float32 on onnxruntime"),
+        (HttpSettings, {"model_alias": "a b,c"}, "--model-alias 'a b': a name has no spaces; commas stand between"),
         (AccessSettings, {"tls_cert": "here"}, "--tls-cert needs --tls-key"),
         (AccessSettings, {"metrics": "keys"}, "--metrics keys needs --api-keys"),
         (Settings, {"engine": "native", "device": "cuda"}, "--device cuda runs float32 on onnxruntime"),

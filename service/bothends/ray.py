@@ -10,19 +10,20 @@ from importlib.metadata import version
 from typing import Any
 
 import click
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 try:
     import ray
+    from pydantic import BaseModel, ConfigDict, Field, ValidationError
     from ray import serve
     from ray.serve.config import gRPCOptions as GrpcOptions
     from ray.serve.scripts import parse_runtime_env_args
 except ModuleNotFoundError as missing:
-    raise ModuleNotFoundError("bothends.ray needs Ray: pip install 'bothends[ray]'", name=missing.name) from None
+    needed = f"bothends.ray needs {missing.name}: pip install 'bothends[cpu,ray]'"
+    raise ModuleNotFoundError(needed, name=missing.name) from None
 
 from .errors import BothendsError, SettingsError, StartupError
 from .server.ray.replica import Replica
-from .settings import Settings, flag
+from .settings import ConfigFile, Settings, flag
 from .validation import first_problem
 
 _log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ def _asked(arguments: dict[str, Any]) -> Arguments:
 
 def _settings() -> Settings:
     """Read the environment, with whole paths, since replicas work in folders of their own. Raises SettingsError."""
-    settings = Settings.load({}, os.environ)
+    settings = Settings.load({}, os.environ, ConfigFile.chosen(None, os.environ))
     for name in _NOT_RAYS:
         if getattr(settings, name):
             raise SettingsError(f"{flag(name)}: Ray's gRPC proxies speak no TLS; put what does in front of them")

@@ -27,15 +27,18 @@ MOUNT, UMOUNT = shutil.which("mount"), shutil.which("umount")
 
 
 def test_lines_in_json_lines_out(embed: Embed, encoder: Encoder) -> None:
-    """Lines are in order; bad ones have a line each on standard error, and nothing else is there."""
+    """Lines are in order; of bad ones, each is told on standard error, and blank ones by one line at the end."""
     texts = lines(500)
-    texts[7] = " "
+    texts[7] = texts[9] = " "
+    texts[8] = "\x01"
     ended = embed("-", input="\n".join(texts) + "\n")
     found = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert [each["row"] for each in found] == [row for row in range(500) if row != 7]
-    right = encoder.encode([text for text in texts if text.strip()])
+    assert [each["row"] for each in found] == [row for row in range(500) if row not in (7, 8, 9)]
+    right = encoder.encode([text for text in texts if text.strip(" \x01")])
     assert np.array([each["embedding"] for each in found], np.float32).tobytes() == right.tobytes()
-    assert ended.stderr == '{"row": 7, "reason": "is empty; a sentence needs at least one word"}\n'
+    bad, summary = ended.stderr.splitlines()
+    assert json.loads(bad)["row"] == 8
+    assert summary == "2 blank rows have no vector"
 
 
 def test_other_formats_come_through_a_pipe_too(embed: Embed) -> None:

@@ -69,47 +69,6 @@ def test_serving_modules_import_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_client_needs_no_server_packages() -> None:
-    """`import bothends` brings neither onnxruntime nor the server's other packages."""
-    heavy = "{'onnxruntime', 'tokenizers', 'pydantic', 'starlette', 'uvicorn', 'prometheus_client'}"
-    code = f"import sys, bothends; sys.exit(bool({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-CLIENT_ONLY = """
-import sys
-class No:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"onnx", "onnxruntime", "pydantic", "rich", "tokenizers", "torch"}:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name.partition(".")[0])
-sys.meta_path.insert(0, No())
-from bothends.cli.main import main
-main(sys.argv[1:])
-"""
-"""Program of the command line where only the client's packages are installed."""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (["--help"], 0, "import    bothends import needs pydantic: pip install"),
-        (
-            ["import", "model.pt", "--out", "x"],
-            1,
-            "bothends import needs pydantic: pip install 'bothends[import]'",
-        ),
-        (["health", "--server", "127.0.0.1:1"], 1, "no server answers at 127.0.0.1:1"),
-        (["import", "--help"], 1, "bothends import needs pydantic: pip install 'bothends[import]'"),
-    ],
-    ids=str,
-)
-def test_a_client_alone_says_what_a_command_needs(arguments: list[str], code: int, said: str) -> None:
-    """The help lists every command, also those that can't be loaded."""
-    command = [sys.executable, "-c", CLIENT_ONLY, *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (ended.returncode, said in ended.stdout + ended.stderr) == (code, True), ended.stderr
-
-
 def test_it_is_a_module_too() -> None:
     command = [sys.executable, "-m", "bothends", "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("bothends ")
@@ -118,7 +77,7 @@ def test_it_is_a_module_too() -> None:
 def test_help_says_where_to_begin() -> None:
     """Lines to copy stay lines."""
     assert (
-        '\n    bothends embed "there will be dragons" "dragons will be there"\n    bothends serve'
+        '\n    bothends embed "there will be dragons" "dragons will be there"\n    bothends search'
         in CliRunner().invoke(main, ["--help"]).stdout
     )
 

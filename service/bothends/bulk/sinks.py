@@ -16,6 +16,7 @@ from .formats.block import Block, Writer
 from .formats.writers import bad_line
 from .hashed import Hashed, cut
 from .journal import Commit, Journal, lock, opened, sync
+from .rows import BLANK
 
 _BUFFER = 1 << 20
 
@@ -50,17 +51,20 @@ class Sink(Protocol):
 
 
 class StdoutSink:
-    """Standard output, and standard error for bad rows."""
+    """Standard output, and standard error for bad rows; of blank ones it has their number, once there are no more."""
 
     is_interactive = True
 
     def __init__(self, writer: Writer, output: BinaryIO, errors: BinaryIO) -> None:
         self.committed = Commit()
         self._writer, self._output, self._errors = writer, output, errors
+        self._blank = 0
 
     def write(self, block: Block, digest: str) -> None:
         """Write `block`, and flush it. Raises BrokenPipeError where the reader is gone."""
-        _write(block, self._writer, self._output, self._errors)
+        told = {place: reason for place, reason in block.problems.items() if reason != BLANK}
+        self._blank += len(block.problems) - len(told)
+        _write(replace(block, problems=told), self._writer, self._output, self._errors)
         self._errors.flush()
         self._output.flush()
         self.committed = _after(self.committed, block, digest)
@@ -70,7 +74,11 @@ class StdoutSink:
         return self.committed.rows
 
     def finish(self) -> None:
-        """Do nothing: each block was flushed when it was written."""
+        """Tell how many rows were blank; each block was flushed when it was written."""
+        if self._blank:
+            rows = "a blank row has" if self._blank == 1 else f"{self._blank:,} blank rows have"
+            self._errors.write(f"{rows} no vector\n".encode())
+            self._errors.flush()
 
     def discard(self) -> None:
         """Do nothing: a stream can't be gone on with."""

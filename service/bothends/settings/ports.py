@@ -154,6 +154,13 @@ class HttpSettings(ListenerSettings):
         return frozenset(map(str.lower, _names(self.allowed_hosts)))
 
     @model_validator(mode="after")
+    def _aliases_are_names(self) -> Self:
+        """Raises SettingsError where one has a space in it: no caller asks for such a model."""
+        if odd := next((name for name in self.model_aliases if any(map(str.isspace, name))), None):
+            raise SettingsError(f"--model-alias {odd!r}: a name has no spaces; commas stand between several")
+        return self
+
+    @model_validator(mode="after")
     def _hosts_are_names(self) -> Self:
         """Raises SettingsError where one is written with more than its name."""
         if odd := next((name for name in self.allowed_host_names if set(name) & set("/:*[]@ ")), None):

@@ -43,4 +43,6 @@ def test_without_ray_the_import_says_what_to_install() -> None:
     """Ray is hidden from Python as a package that isn't installed is."""
     code = "import sys; sys.modules['ray'] = None; import bothends.ray"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1] == ("ModuleNotFoundError: bothends.ray needs Ray: pip install 'bothends[ray]'")
+    assert done.stderr.splitlines()[-1] == (
+        "ModuleNotFoundError: bothends.ray needs ray: pip install 'bothends[cpu,ray]'"
+    )
