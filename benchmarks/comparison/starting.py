@@ -24,8 +24,8 @@ from .forms import SHARE, form_of
 ENGINES = (FLOAT32, INT8, ONNXRUNTIME)
 TRANSPORTS = ("native", "grpcio")
 """Values of `bothends serve --transport`, the one that is judged first."""
-ON_GRPCIO = (FLOAT32,)
-"""Engines that are measured on grpcio too: what it costs differs little between them."""
+ON_GRPCIO = (FLOAT32, ONNXRUNTIME)
+"""Engines that are measured on grpcio too: with onnxruntime, a server is what it is without the native parts."""
 _SHARE = 1_000_000
 """Sentences a second that the benchmark's key may send: more than there will be."""
 Start = Callable[[Path], Server]
