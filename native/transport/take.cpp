@@ -138,6 +138,7 @@ std::size_t Transport::take_small(const Most& most, Batch& batch) {
         }
         const bool is_sliced = message->is_long && most.path != 0;
         if (is_sliced && (!message->job || !message->job->is_whole())) {
+            if (batch.unread) break;  // one is read at a time
             batch.unread = set_apart(*message, most.path);  // it is read after the others are answered
             continue;
         }

@@ -95,6 +95,22 @@ def test_lists_of_two_callers_are_served_alike(long: Long, call: Any) -> None:
             checked(long.answers(future), long.encoder, ["a b"] * 64)
 
 
+def test_a_list_that_is_read_in_part_is_kept_when_another_comes_before_it(serve: Callable[..., Served]) -> None:
+    """A part is 32 KiB, and each list has more. The turn of a caller's second list is after another caller's first."""
+    long, sentences = Long(serve(), max_request_tokens=100_000), ["a " * 99] * MOST
+    content = request_of(*sentences)
+    with long.served.channel() as channel, long.served.channel() as other:
+        calls = [channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(2)]
+        long.waits(2)
+        until(lambda: long.step() == [] and any(future.done() for future in calls))
+        long.step()  # reads a part of the second
+        calls.append(other.unary_unary(ECHO).future(content, timeout=TIMEOUT_S))
+        long.waits(2)
+        until(lambda: long.step() == [] and all(future.done() for future in calls))
+    for future in calls:
+        checked(bytes(future.result()), long.encoder, sentences)
+
+
 @pytest.mark.parametrize(
     ("sentences", "limits"),
     [
