@@ -28,7 +28,7 @@ from panels import (
     rate,
 )
 
-_EMBED = 'method=~"Embed|ModelInfer|POST /v1/embeddings"'
+_EMBED = 'method=~"(tei.v1.Embed/)?Embed|ModelInfer|POST /(.*embed.*)?"'
 _ENGINE = 'phase="engine"'
 _FILL = f"max({pick('bothends_queue_tokens')} / {pick('bothends_queue_tokens_limit')})"
 _FAILED = 'code!~"OK|INVALID_ARGUMENT|NOT_FOUND|UNAUTHENTICATED|CANCELLED"'

@@ -15,6 +15,8 @@
 #include "../transport/codec_embed.hpp"
 #include "../transport/codec_infer.hpp"
 #include "../transport/codec_openai.hpp"
+#include "../transport/codec_tei.hpp"
+#include "../transport/codec_tei_message.hpp"
 #include "../transport/protobuf.hpp"
 
 namespace {
@@ -26,6 +28,8 @@ const EmbedCodec embed("1", {4, dimension}, {3, "nothing", "\x08\x03"});
 const EmbedStreamCodec embed_stream("1", {4, dimension});
 const InferCodec infer({"m", "1", dimension, {4, dimension}});
 const OpenAICodec openai({{"m", "n\n"}, "\"m\"", "\"1\"", {4, dimension}, Truncation::error});
+const TeiCodec tei({{4, dimension}, Truncation::error});
+const TeiMessageCodec tei_message;
 
 void check(bool holds) {
     if (!holds) abort();
@@ -61,10 +65,11 @@ void check_embed(std::string_view response, std::size_t sentences) {
     check(take_field(response) == std::pair(2U, std::string_view("1")) && response.empty());
 }
 
-void check_openai(std::string_view response, std::size_t sentences) {
+void check_json(std::string_view response, std::size_t sentences) {
     yyjson_doc* const document = yyjson_read(response.data(), response.size(), YYJSON_READ_NOFLAG);
     check(document);
-    check(yyjson_arr_size(yyjson_obj_get(yyjson_doc_get_root(document), "data")) == sentences);
+    yyjson_val* const root = yyjson_doc_get_root(document);
+    check(yyjson_arr_size(yyjson_is_arr(root) ? root : yyjson_obj_get(root, "data")) == sentences);
     yyjson_doc_free(document);
 }
 
@@ -83,8 +88,15 @@ void check_infer(std::string_view response, std::size_t sentences) {
     check(found == described && found >= 1 && found <= 3);
 }
 
-const std::array<const Codec*, 4> codecs{&embed, &embed_stream, &openai, &infer};
-constexpr std::array checks{check_embed<false>, check_embed<true>, check_openai, check_infer};
+/// Reads one row, and what it cost.
+void check_tei_message(std::string_view response, std::size_t sentences) {
+    const auto [row_field, row] = take_field(response);
+    check(sentences == 1 && row_field == 1 && row.size() == dimension * sizeof(float));
+    check(take_field(response).first == 2 && response.empty());
+}
+
+const std::array<const Codec*, 6> codecs{&embed, &embed_stream, &openai, &infer, &tei, &tei_message};
+constexpr std::array checks{check_embed<false>, check_embed<true>, check_json, check_infer, check_json, check_tei_message};
 
 }  // namespace
 

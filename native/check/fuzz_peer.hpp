@@ -31,7 +31,7 @@ inline transport::Settings settings() {
     told.limits.unread_bytes = 2000;
 #define TRANSPORT_SAID(name, words)                                                \
     told.statuses[std::size_t(transport::Refusal::name)] = {8, #name, "\x08\x03"}; \
-    told.responses[std::size_t(transport::Refusal::name)] = {429, {{"x-refusal", #name}}, #name};
+    told.responses[0][std::size_t(transport::Refusal::name)] = {429, {{"x-refusal", #name}}, #name};
     TRANSPORT_REFUSALS(TRANSPORT_SAID)
 #undef TRANSPORT_SAID
     return told;

@@ -49,7 +49,7 @@ inline Limits limits_of(nb::handle from) {
 inline void construct(Transport* self, const std::vector<Listener>& listeners, const std::vector<Method>& methods,
                const std::vector<std::string>& headers, const std::vector<std::string>& health,
                const std::map<Refusal, GivenStatus>& statuses, nb::handle limits, double most_wait,
-               const std::map<Refusal, GivenResponse>& responses, const std::optional<Hosts>& hosts) {
+               const std::vector<std::map<Refusal, GivenResponse>>& responses, const std::optional<Hosts>& hosts) {
     Settings settings;
     settings.limits = limits_of(limits);
     settings.most_wait = most_wait;
@@ -58,15 +58,21 @@ inline void construct(Transport* self, const std::vector<Listener>& listeners, c
     settings.methods = methods;
     settings.hosts = hosts;
     for (const auto& [refusal, status] : statuses) settings.statuses[std::size_t(refusal)] = status_of(status);
-    for (const auto& [refusal, response] : responses)
-        settings.responses[std::size_t(refusal)] = response_of(response);
+    settings.responses.resize(std::max(settings.responses.size(), responses.size()));
+    for (std::size_t words = 0; words < responses.size(); ++words)
+        for (const auto& [refusal, response] : responses[words])
+            settings.responses[words][std::size_t(refusal)] = response_of(response);
+    for (const Method& method : methods)
+        if (method.words >= settings.responses.size()) throw nb::value_error("a method has no responses");
 #define TRANSPORT_ASKED(name, words) \
     if (!statuses.contains(Refusal::name)) throw nb::value_error("there is no status for " #name);
     TRANSPORT_REFUSALS(TRANSPORT_ASKED)
 #undef TRANSPORT_ASKED
     const bool has_http = std::any_of(listeners.begin(), listeners.end(), [](const Listener& each) { return each.is_http; });
-    for (const Refusal refusal : http_refusals)
-        if (has_http && !responses.contains(refusal)) throw nb::value_error("a refusal of HTTP's has no response");
+    if (has_http && responses.empty()) throw nb::value_error("HTTP has no responses");
+    for (const auto& each : responses)
+        for (const Refusal refusal : http_refusals)
+            if (has_http && !each.contains(refusal)) throw nb::value_error("a refusal of HTTP's has no response");
     new (self) Transport(std::move(settings), listeners);
 }
 
@@ -88,10 +94,11 @@ inline void bind_contract(nb::module_& module) {
     TRANSPORT_REFUSALS(TRANSPORT_BIND)
 #undef TRANSPORT_BIND
     nb::class_<Method>(module, "Method", "A method that is offered, by its path /package.Service/Method.")
-        .def(nb::init<std::string, bool, bool, bool>(), "path"_a, nb::kw_only(), "is_stream"_a = false,
-             "is_metered"_a = true, "is_http"_a = false,
+        .def(nb::init<std::string, bool, bool, bool, std::size_t>(), "path"_a, nb::kw_only(), "is_stream"_a = false,
+             "is_metered"_a = true, "is_http"_a = false, "words"_a = 0,
              "Unmetered calls are answered in a full and in a stopping server, too, and taken before all others. Over "
-             "HTTP it is what is POSTed to that path, or where it is unmetered a probe that is got.");
+             "HTTP it is what is POSTed to that path, or where it is unmetered a probe that is got; its calls are "
+             "refused by those of the transport's `responses` that stand at `words`.");
     nb::class_<Listener>(module, "Listener", "A bound socket that listens and does not block, by its descriptor.")
         .def(nb::init<int, bool, bool, bool>(), "socket"_a, nb::kw_only(), "is_http"_a = false, "is_encrypted"_a = true,
              "is_for_probes"_a = false,

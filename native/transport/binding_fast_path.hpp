@@ -13,6 +13,8 @@
 #include "codec_embed.hpp"
 #include "codec_infer.hpp"
 #include "codec_openai.hpp"
+#include "codec_tei.hpp"
+#include "codec_tei_message.hpp"
 #include "fast_path.hpp"
 
 namespace transport::python {
@@ -47,6 +49,10 @@ inline GivenCodec openai_codec(std::vector<std::string> names, std::string model
     OpenAICodec::Settings settings{std::move(names), std::move(model), std::move(version), std::move(sizes),
                                    truncation};
     return {std::make_shared<OpenAICodec>(std::move(settings))};
+}
+
+inline GivenCodec tei_codec(std::vector<std::size_t> sizes, Truncation truncation) {
+    return {std::make_shared<TeiCodec>(TeiCodec::Settings{std::move(sizes), truncation})};
 }
 
 inline void construct_path(FastPath* self, Transport& transport, const std::map<std::size_t, GivenCodec>& codecs,
@@ -100,7 +106,13 @@ inline void bind_path(nb::module_& module) {
                     "truncation"_a,
                     "Return that of OpenAI's embeddings, in JSON, by the model that has these names and offers these "
                     "sizes. `model` and `version` are what responses say of it, as JSON; `truncation` is for requests "
-                    "that ask for none.");
+                    "that ask for none.")
+        .def_static("tei", &tei_codec, nb::kw_only(), "sizes"_a, "truncation"_a,
+                    "Return that of text-embeddings-inference's embeddings, in JSON, by the model that offers these "
+                    "sizes. `truncation` is for requests that leave it to the server.")
+        .def_static(
+            "tei_message", [] { return GivenCodec{std::make_shared<TeiMessageCodec>()}; },
+            "Return that of the same over gRPC, a text a message, of calls and of streams.");
     nb::class_<FastPath>(module, "FastPath", "Plain requests of some methods, served in C++ by whoever comes to take.")
         .def("__init__", &construct_path, "transport"_a, "codecs"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(),
              "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a,

@@ -109,6 +109,7 @@ struct Method {
     bool is_stream = false;
     bool is_metered = true;  // else it is answered in a full and in a stopping server too, and before all others
     bool is_http = false;    // metered: POST; else a probe or a scrape, GET or HEAD
+    std::size_t words = 0;   // place of the responses that refuse its calls, in their caller's words
 };
 
 /// What is counted, and what of it is there now.

@@ -66,12 +66,12 @@ void HttpCall::fail(const Status& status) {
 
 void HttpCall::say_end(Refusal why) {
     count(shared_.settings.status(why).code);
-    respond(shared_.settings.response(why));
+    respond(shared_.settings.response(why, words()));
 }
 
 void HttpCall::say_denial(const Denial& denial) {
     count(shared_.settings.status(refusal_).code);
-    respond(filled_in(shared_.settings.response(refusal_), denial));
+    respond(filled_in(shared_.settings.response(refusal_, words()), denial));
 }
 
 void HttpCall::refuse_bytes(int status, std::string_view words) {

@@ -82,6 +82,8 @@ void HttpCall::find_method() {
     is_odd_ |= path != head.target;
 }
 
+std::size_t HttpCall::words() const { return kind_ == Kind::method ? shared_.settings.methods[method_].words : 0; }
+
 std::size_t HttpCall::most_bytes() const {
     const std::size_t most = shared_.settings.limits.max_message_bytes;
     return kind_ == Kind::probe ? std::min(most, most_probe_bytes) : most;

@@ -34,7 +34,7 @@ class Peer;
 struct Settings {
     Limits limits;
     Statuses statuses;
-    Responses responses;          // of HTTP's refusals
+    std::vector<Responses> responses = std::vector<Responses>(1);  // of HTTP's refusals, in the words of each API
     std::optional<Hosts> hosts;   // that a plain call over HTTP may ask for; all, where none are named
     std::vector<Method> methods;
     std::vector<std::string> headers;       // that Python wants to see
@@ -42,7 +42,7 @@ struct Settings {
     double most_wait = 1;  // share of its time that a call may be expected to wait
 
     const Status& status(Refusal refusal) const { return statuses[std::size_t(refusal)]; }
-    const Response& response(Refusal refusal) const { return responses[std::size_t(refusal)]; }
+    const Response& response(Refusal refusal, std::size_t words) const { return responses[words][std::size_t(refusal)]; }
 };
 
 /// A call that the transport ended by itself, for Python to count.

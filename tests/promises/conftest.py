@@ -67,5 +67,6 @@ def both(english: Bundle) -> Iterator[Both]:
             assert made.served("Embed", "native") == 1
             yield made
             seen = python.metrics.registry.get_sample_value
-            for method in ("Embed", "EmbedStream", "ModelInfer", "POST /v1/embeddings"):
+            others = ("POST /v1/embeddings", "POST /embed", "POST /", "tei.v1.Embed/Embed", "tei.v1.Embed/EmbedStream")
+            for method in ("Embed", "EmbedStream", "ModelInfer", *others):
                 assert not seen("bothends_path_requests_total", {"method": method, "path": "native"})

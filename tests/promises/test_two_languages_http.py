@@ -3,62 +3,37 @@
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from tests.importing.tokenising.hard_texts import HARD, TEXTS, every_real_sentence
-from tests.support.until import TIMEOUT_S
+from tests.importing.tokenising.hard_texts import HARD, every_real_sentence
 
 from .conftest import LONG, Both
+from .http_bodies import INPUT, SIZE, Agree, agreeing, broken
 
 PATH, METHOD = "/v1/embeddings", "POST /v1/embeddings"
-Agree = Callable[[Sequence[bytes]], int]
-SENTENCE = st.one_of(TEXTS, st.text(max_size=60), st.sampled_from(HARD).filter(lambda text: len(text) < 999))
 WORDS = "there will be dragons where a man plays the guitar, and a woman sings".split()  # noqa: SIM905
 MEMBERS: dict[str, st.SearchStrategy[Any]] = {
-    "model": st.sampled_from(["english", "text-embedding-3-small", "another", None, 1]),
-    "input": st.one_of(SENTENCE, st.lists(SENTENCE, max_size=4), st.lists(st.integers(0, 99), max_size=3), st.none()),
+    "model": st.sampled_from(["english", "text-embedding-3-small", "default", "another", None, 1]),
+    "input": INPUT,
     "encoding_format": st.sampled_from(["float", "base64", None, "Float", 1]),
-    "dimensions": st.sampled_from([64, 128, 512, 0, 5, 64.0, True, "64", None, -64, 2**64 + 64, 10**400]),
+    "dimensions": SIZE,
     "user": st.one_of(st.text(max_size=5), st.none(), st.integers()),
     "truncation": st.sampled_from(["error", "start", "end", None, "Start", False]),
     "input ": st.just("a"),
 }
-PIECES = [
-    *(b"{", b"}", b"[", b"]", b",", b":", b'"', b" ", b"\t", b"\x0b", b"\xef\xbb\xbf", b"\xff", b"null", b"-1", b"1.0"),
-    *(b"1e400", b"NaN", b"Infinity", b"9" * 23, b'"\\ud800"', b'"\\ud83d\\ude00"', b'"\\u0000"', b'"\x01"', b"[" * 900),
-    *(b'"input":"a",', b'"inp\\u0075t":"b",', b'"user":null,', b"//x\n", b", }", b"01", b"'a'", b'"model":"english"'),
-]
+PLAIN = {"model": "english", "input": "a man"}
 
 
 @pytest.fixture
 def agree(both: Both) -> Iterator[Agree]:
     """Have both servers answer bodies alike; returns how many were answered with embeddings."""
-    addresses = (f"http://127.0.0.1:{server.http_port}" for server in (both.native, both.python))
-    native, python = (httpx.Client(base_url=address, timeout=TIMEOUT_S) for address in addresses)
-
-    def ask(contents: Sequence[bytes]) -> int:
-        answered = 0
-        for content in contents:
-            found = [_asked(client, content) for client in (native, python)]
-            assert found[0] == found[1], content
-            answered += found[0][0] == 200
-        return answered
-
-    with native, python:
+    with agreeing(both, PATH) as ask:
         yield ask
-
-
-def _asked(client: httpx.Client, content: bytes) -> tuple[int, bytes, str | None, str | None]:
-    """Return the status, the body, and those headers that tell of it."""
-    response = client.post(PATH, content=content, headers={"content-type": "application/json"})
-    headers = response.headers
-    return response.status_code, response.content, headers["content-type"], headers.get("x-truncated-inputs")
 
 
 def bodies(texts: Iterator[str]) -> Iterator[bytes]:
@@ -77,21 +52,6 @@ def bodies(texts: Iterator[str]) -> Iterator[bytes]:
         }
         members |= {"dimensions": size, "truncation": truncation}
         yield json.dumps(members, ensure_ascii=is_ascii).encode(errors="surrogatepass")
-
-
-@st.composite
-def broken(draw: st.DrawFn) -> bytes:
-    """Make a body of some members, of which some bytes may be others, gone, or too many."""
-    names = draw(st.lists(st.sampled_from(list(MEMBERS)), max_size=5, unique=True))
-    members = {"model": "english", "input": "a man"} if draw(st.booleans()) else {}
-    members |= {name: draw(MEMBERS[name]) for name in names}
-    content = bytearray(json.dumps(members, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass"))
-    for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
-        at = draw(st.integers(0, len(content)))
-        content[at : at + draw(st.sampled_from((0, 0, 1, 2, 5)))] = draw(
-            st.one_of(st.sampled_from(PIECES), st.binary(max_size=3))
-        )
-    return bytes(content)
 
 
 def test_hard_texts(both: Both, agree: Agree) -> None:
@@ -125,7 +85,7 @@ def test_bodies_of_any_kind(both: Both, agree: Agree) -> None:
     before = both.served(METHOD, "native")
 
     @hypothesis.settings(max_examples=60, database=None)
-    @hypothesis.given(st.lists(broken(), min_size=8, max_size=8))
+    @hypothesis.given(st.lists(broken(MEMBERS, PLAIN), min_size=8, max_size=8))
     def ask(contents: list[bytes]) -> None:
         agree(contents)
 

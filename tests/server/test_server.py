@@ -62,8 +62,19 @@ def test_every_method_is_counted_from_the_start(toy_bundle: Bundle) -> None:
     offered = {
         *("Embed", "EmbedStream", "Tokenize", "GetModel"),
         *("ModelInfer", "ModelMetadata", "ModelConfig", "ServerMetadata"),
-        *("POST /v1/embeddings", "GET /v1/models", "GET /v1/models/{id}", "GET /model", "POST /explain"),
-        "POST /tokens",
+        *("tei.v1.Embed/Embed", "tei.v1.Embed/EmbedStream", "tei.v1.Info/Info"),
+        *("tei.v1.Tokenize/Tokenize", "tei.v1.Tokenize/TokenizeStream"),
+        *("POST /v1/embeddings", "POST /embeddings", "GET /v1/models", "GET /v1/models/{id}"),
+        *("POST /embed", "POST /", "POST /similarity", "POST /tokenize", "GET /info"),
+        *(
+            "POST /api/embed",
+            "POST /api/embeddings",
+            "POST /api/show",
+            "GET /api/tags",
+            "GET /api/ps",
+            "GET /api/version",
+        ),
+        *("GET /model", "POST /explain", "POST /tokens"),
     }
     with serving(toy_bundle) as fresh:
         samples = [sample for family in fresh.metrics.registry.collect() for sample in family.samples]

@@ -1,6 +1,6 @@
 """Every front asked in one way, for tests that hold all of them to the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ class Found:
     rows: dict[int, np.ndarray]
     """Rows by place; a sentence that failed alone has none."""
     tokens: list[int] | int | None = None
-    truncated: list[bool] | None = None
+    truncated: list[bool] | int | None = None
     version: str | None = None
 
 
@@ -116,6 +116,28 @@ class OpenAI:
         rows = {item["index"]: np.array(item["embedding"], np.float32) for item in body["data"]}
         cut = int(answer.headers.get("x-truncated-inputs", 0))
         return Found(rows, body["usage"]["prompt_tokens"], cut, body.get("model_version"))
+
+
+class Tei:
+    """text-embeddings-inference's API over HTTP."""
+
+    name = "`POST /embed`"
+    _WAYS: Mapping[str, Mapping[str, Any]] = {
+        "error": {"truncate": False},
+        "start": {"truncate": True},
+        "end": {"truncate": True, "truncation_direction": "left"},
+    }
+
+    def __init__(self, http: httpx.Client) -> None:
+        self.http = http
+
+    def ask(self, sentences: Sequence[Any], *, truncation: str | None = None, **asked: Any) -> Found:
+        way = {} if truncation is None else self._WAYS[truncation]
+        answer = self.http.post("/embed", json={"inputs": list(sentences), **way, **asked})
+        if answer.is_error:
+            raise ValueError(answer.text)
+        rows = dict(enumerate(np.array(answer.json(), np.float32)))
+        return Found(rows, truncated=int(answer.headers.get("x-truncated-inputs", 0)))
 
 
 def http_of(server: Server, headers: dict[str, str] | None = None) -> httpx.Client:

@@ -12,7 +12,9 @@ from tests.support.paths import ROOT
 PACKAGES = Path(sysconfig.get_path("purelib"))
 PROTOC = Path(sys.prefix) / "protoc" / "bin" / "python"
 STATUS = Path("google") / "rpc" / "status.proto"
-CONTRACTS = (Path("bothends/v1/embedding.proto"), Path("bothends/kserve/v2/inference.proto"))
+CONTRACTS = tuple(
+    Path("bothends") / file for file in ("v1/embedding.proto", "kserve/v2/inference.proto", "tei/v1/embedding.proto")
+)
 
 
 def test_generated_code_is_fresh(tmp_path: Path) -> None:

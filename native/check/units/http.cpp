@@ -12,7 +12,7 @@ Settings web_settings(const Limits& limits = {}) {
     made.methods.push_back({"/v1/e", false, true, true});
     made.methods.push_back({"/healthz", false, false, true});
     made.hosts = Hosts{{"known"}, false};
-#define TRANSPORT_SAID(name, words) made.responses[std::size_t(Refusal::name)] = {418, {{"x-refusal", #name}}, #name};
+#define TRANSPORT_SAID(name, words) made.responses[0][std::size_t(Refusal::name)] = {418, {{"x-refusal", #name}}, #name};
     TRANSPORT_REFUSALS(TRANSPORT_SAID)
 #undef TRANSPORT_SAID
     return made;

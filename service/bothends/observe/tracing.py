@@ -51,9 +51,13 @@ class Method:
 
     @classmethod
     def rpc(cls, service: str, method: str) -> Self:
-        """Name a gRPC method: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/."""
+        """Name a gRPC method: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/.
+
+        Metrics know it by its own name, unless its service isn't named as one: others have methods of that name then.
+        """
         attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
-        return cls(method, f"{service}/{method}", attributes, "rpc.grpc.status_code")
+        name = f"{service}/{method}"
+        return cls(method if service.endswith("Service") else name, name, attributes, "rpc.grpc.status_code")
 
     @classmethod
     def http(cls, method: str, route: str) -> Self:

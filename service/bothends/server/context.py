@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
-from google.rpc import code_pb2
+from google.rpc import code_pb2, status_pb2
 from opentelemetry.trace import Span
 
 from ..errors import BothendsError, Refusal, RequestError
 from ..observe.unforeseen import error_site
 from ..wire.status import to_status
 from .answer_budget import AnswerBudget, Share
-from .inbound import HasHeaders, Inbound, KeepsRoom, code_of_leaving
+from .inbound import ChoosesStatus, HasHeaders, Inbound, KeepsRoom, code_of_leaving
 from .quota import Account
 
 _log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class CallContext:
     def fail(self, error: BothendsError) -> None:
         """Answer with the status of `error`, and cancel what is still done for the call."""
         status = to_status(error)
-        if (work := self._settle(status.code, error.refusal)) is not None:
+        if (work := self._settle(status.code, error.refusal, status)) is not None:
             if self.account is not None and isinstance(error, RequestError) and error.costs:
                 self.account.pay(error.costs)
             self._call.fail(status)
@@ -141,7 +141,9 @@ class CallContext:
         if work is not None:
             work.cancel()
 
-    def _settle(self, code: int, refused: Refusal | None = None) -> Work | None:
+    def _settle(
+        self, code: int, refused: Refusal | None = None, failed: status_pb2.Status | None = None
+    ) -> Work | None:
         """Settle the call; returns the work that was done for it until now, or None where it was settled before."""
         with self._lock:
             settled, self._settled = self._settled, None
@@ -152,6 +154,8 @@ class CallContext:
             return None
         if self.account is not None and charged:
             self.account.give_back(charged, extra=self._extra, unserved=refused in _SERVERS_REASONS)
+        if failed is not None and isinstance(self._call, ChoosesStatus):
+            self._call.ends_with(failed)
         settled(code, refused)
         return work
 

@@ -48,7 +48,7 @@ class FastMethod(NamedTuple):
     """Its name in metrics."""
     create_codec: CreateCodec
     write_failed: WriteFailed | None = None
-    """Of a stream: its messages have a response whatever becomes of their sentences."""
+    """Of a stream whose messages have a response whatever becomes of their sentences; others end with the error."""
 
 
 class FastPaths:
@@ -136,12 +136,14 @@ class FastPaths:
         return found
 
     def _answer_failed(self, messages: Sequence["InStream"], status: status_pb2.Status, model: LoadedModel) -> None:
-        """Answer streams' messages whose sentences have all failed, as Python does: the streams go on."""
+        """Answer streams' messages whose sentences have all failed, as Python does: most streams go on."""
         for message in messages:
             method = self._methods[message.method]
             self._metrics.messages(method.name, "native", 1)
             if (write := method.write_failed) is not None:
                 self._transport.answer([message.id], [write(status, message.sentences, model)])
+            else:
+                self._transport.fail([message.id], [prepared(status)])
 
     def _answered(self, place: int, code: str, seconds: Sequence[float], refusal: Refusal | None = None) -> None:
         self._metrics.answered_all(self._methods[place].name, code, seconds, path="native", refusal=refusal)

@@ -67,6 +67,14 @@ class HasHeaders(Protocol):
 
 
 @runtime_checkable
+class ChoosesStatus(Protocol):
+    """A call whose protocol's own status depends on more than gRPC's code, as HTTP's may."""
+
+    def ends_with(self, status: status_pb2.Status) -> None:
+        """Take note of the status that the call will fail with, before it is counted."""
+
+
+@runtime_checkable
 class KeepsRoom(Protocol):
     """A call whose answer takes room from when it is begun until it is being sent."""
 

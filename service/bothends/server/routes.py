@@ -9,18 +9,23 @@ from .dispatch import tells_of_each_call
 from .fronts.bothends.methods import EmbeddingService
 from .fronts.bothends.stream import EmbedStreams
 from .fronts.kserve import methods as kserve
+from .fronts.openai import endpoints as openai
 from .fronts.openai.codec import embeddings_codec
-from .fronts.openai.endpoints import EMBEDDINGS
+from .fronts.tei import errors as tei_errors
+from .fronts.tei import methods as tei
+from .fronts.tei.codec import texts_codec
+from .fronts.tei.endpoints import EMBED
 from .grpc.calls.reflection import NAMES as REFLECTION
 from .grpc.calls.reflection import reflecting
 from .grpc.calls.small import SmallRequests
 from .grpc.calls.source import Route
-from .grpc.contract import Method, TransportName
+from .grpc.contract import Method, Reason, Response, TransportName
 from .http.pages import METRICS, PROBES
+from .http_refusals import responses
 from .inbound import Inbound
 from .model_service import ModelService
 
-SERVICES = (SERVICE, kserve.SERVICE)
+SERVICES = (SERVICE, kserve.SERVICE, *tei.SERVICES)
 """Names of gRPC's services that health and reflection tell of."""
 
 
@@ -33,14 +38,17 @@ def routes_of(service: ModelService, streams: EmbedStreams, *, transport: Transp
         name: SmallRequests(_counted(name), read, service.embedder, metrics, service.keys, tells_of_each_call)
         for name, read in {**embedding.small_requests(), **inference.small_requests()}.items()
     }
-    unary = {**embedding.methods(dispatcher), **inference.methods(dispatcher)}
-    codecs = {**embedding.codecs(), **inference.codecs(), **streams.codecs()}
+    others = tei.TeiServices(service.responder, settings)
+    unary = {**embedding.methods(dispatcher), **inference.methods(dispatcher), **others.methods(dispatcher)}
+    codecs = {**embedding.codecs(), **inference.codecs(), **streams.codecs(), **others.codecs()}
     routes = [
         Route(Method(name), handle, _counted(name), small.get(name), codecs.get(name)) for name, handle in unary.items()
     ]
     for name, handle in streams.methods(dispatcher).items():
         method, codec = Method(name, is_stream=True), codecs.get(name)
         routes.append(Route(method, handle, _counted(name), create_codec=codec, write_failed=streams.write_failed))
+    for name, handle in others.streams(dispatcher).items():
+        routes.append(Route(Method(name, is_stream=True), handle, _counted(name), create_codec=codecs.get(name)))
     for name, handle in inference.probes(dispatcher).items():
         routes.append(Route(Method(name, is_metered=False), handle))
     reflect = dispatcher.open_handler(reflecting(SERVICES))
@@ -54,9 +62,21 @@ def http_routes(settings: PortSettings) -> list[Route]:
     unmetered = PROBES if settings.metrics == "off" else (*PROBES, METRICS)
     routes = [Route(Method(path, is_metered=False, is_http=True), _never) for path in unmetered]
     if settings.offers_http_api:
-        name, codec = tracing.Method.http("POST", EMBEDDINGS).name, partial(embeddings_codec, settings)
-        routes.append(Route(Method(EMBEDDINGS, is_http=True), _never, name, create_codec=codec))
+        for words, (paths, codec) in enumerate(((openai.EMBEDDINGS, embeddings_codec), (EMBED, texts_codec))):
+            for path in paths:
+                name = tracing.Method.http("POST", path).name
+                method = Method(path, is_http=True, words=words)
+                routes.append(Route(method, _never, name, create_codec=partial(codec, settings)))
     return routes
+
+
+def http_words(settings: PortSettings) -> list[dict[Reason, Response]]:
+    """List what a transport that serves HTTP refuses calls with by itself, in the words of each API that it knows."""
+    unknown = openai.NO_SUCH_PATH
+    return [
+        responses(settings, openai.render_error, unknown=unknown),
+        responses(settings, tei_errors.render_error, tei_errors.http_code, unknown=unknown),
+    ]
 
 
 def _never(_: Inbound) -> None:
@@ -66,4 +86,5 @@ def _never(_: Inbound) -> None:
 
 def _counted(name: str) -> str:
     """Return the name by which metrics know a gRPC method."""
-    return name.rpartition("/")[2]
+    service, _, method = name[1:].partition("/")
+    return tracing.Method.rpc(service, method).name

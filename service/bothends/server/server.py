@@ -10,8 +10,6 @@ from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, cast
 
-from starlette.routing import BaseRoute
-
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..settings import Settings
@@ -20,21 +18,18 @@ from .concurrency_limit import linger
 from .dispatch import logs_each_call
 from .fast_path import FastMethod, FastPaths
 from .fronts.bothends.stream import EmbedStreams
-from .fronts.openai import endpoints as openai
-from .fronts.openai.refusals import responses
-from .fronts.page.endpoints import Page
 from .grpc.calls.source import Calls, Route
 from .grpc.contract import HttpTerms, Listener, Reason, Transport
 from .grpc.refusals import statuses
 from .grpc.select import usage_of
-from .http.call import BodyLimits
 from .http.hosts import Hosts, guarded
 from .http.pages import application
 from .keys import Keys
 from .model_service import ModelService
 from .ports import Ports
-from .routes import SERVICES, http_routes, routes_of
+from .routes import SERVICES, http_routes, http_words, routes_of
 from .web import web_servers
+from .web_routes import unknown_path, web_routes
 
 if TYPE_CHECKING:
     from bothends_native.transport import Transport as NativeTransport
@@ -46,7 +41,6 @@ THREADS_END_S = 0.5
 """Time that a stopping server gives responses to leave, and threads to end, after its drain."""
 _SIGNALS_S = 1.0
 """The longest that a signal goes unnoticed."""
-_NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
 
 
 class Server:
@@ -87,7 +81,8 @@ class Server:
                 self.service.is_ready,
                 metrics_for=settings.metrics,
                 keys=keys,
-                routes=self._http_routes(),
+                routes=web_routes(self.service, settings, grpc_port=self.port),
+                unknown=unknown_path(),
             )
             self._webs = web_servers(
                 ports,
@@ -172,20 +167,6 @@ class Server:
         self.grpc.start()
         self.service.embedder.pull_from(self._calls)
 
-    def _http_routes(self) -> list[BaseRoute]:
-        """List the paths that fronts answer over HTTP. Their calls come in one thread, that of HTTP's event loop."""
-        service, settings = self.service, self.settings
-        if not settings.http_api:
-            return []
-        if not settings.offers_http_api:
-            _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
-            return openai.shut(_NO_CERTIFICATES)
-        most, dispatcher, behind = BodyLimits.of(settings), service.dispatcher(), service.dispatcher_behind()
-        page = Page(service.responder, self.metrics, service.is_ready, grpc_port=self.port, keys=service.keys,
-                    metrics_for=settings.metrics)  # fmt: skip
-        front = openai.OpenAI.of(service.responder, settings, most)
-        return [*front.routes(dispatcher, behind=behind), *page.routes(dispatcher, most)]
-
     def _add_grpc_services(self, listener: Listener, hosts: Hosts | None) -> None:
         service = self.service
         routes = routes_of(service, self.streams, transport=self.transport)
@@ -196,7 +177,7 @@ class Server:
             headers=tuple(tracing.HEADERS),
             health=("", *SERVICES),
             statuses=statuses(self.settings),
-            http=HttpTerms(responses(self.settings), hosts),
+            http=HttpTerms(http_words(self.settings), hosts),
         )
         self._renew = self._renewing(listener)
         self._calls = Calls(

@@ -99,7 +99,7 @@ class HttpSettings(ListenerSettings):
     """Port of HTTP, what is answered there, and bounds of its connections."""
 
     http_port: int = option(
-        "Start here", "Port of the HTTP API, /metrics, /healthz and /readyz; 0 takes a free one.", 8080, ge=0, le=65535
+        "Start here", "Port of the HTTP APIs, /metrics, /healthz and /readyz; 0 takes a free one.", 8080, ge=0, le=65535
     )
     health_port: int | None = option(
         "Connections",
@@ -111,7 +111,7 @@ class HttpSettings(ListenerSettings):
     )
     http_api: bool = option(
         "Who may call",
-        "Answer embeddings over HTTP too, as OpenAI's API has them, and serve a page at /.",
+        "Answer embeddings over HTTP too, as OpenAI and text-embeddings-inference have them, and serve a page at /.",
         True,
         is_rare=True,
     )

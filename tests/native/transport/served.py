@@ -98,14 +98,17 @@ class Served:
             statuses={Refusal[name]: status for name, status in STATUSES.items()},
             limits=Limits(**limits),
             most_wait=most_wait,
-            responses={
-                Refusal[name]: (
-                    status,
-                    [(b"x-refusal", name.encode())],
-                    f"it is {LEFT_OPEN.get(name, name)}".encode(),
-                )
-                for name, status in RESPONSES.items()
-            },
+            responses=[
+                {
+                    Refusal[name]: (
+                        status,
+                        [(b"x-refusal", name.encode())],
+                        f"it is {LEFT_OPEN.get(name, name)}{words}".encode(),
+                    )
+                    for name, status in RESPONSES.items()
+                }
+                for words in ("", ", in others' words")
+            ],
             hosts=hosts,
         )
         self.messages: list[Message] = []

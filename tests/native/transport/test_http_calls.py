@@ -10,7 +10,7 @@ from tests.support.until import until
 
 from .raw import Raw
 from .served import ECHO, framed
-from .web import EMBED, GET, PROBE, Web, Wire, post, web
+from .web import EMBED, GET, OTHERS, PROBE, Web, Wire, post, web
 
 METHOD = 3
 """Place of the method among the transport's."""
@@ -48,6 +48,14 @@ def test_a_key_is_asked_for_before_the_body_is_read() -> None:
         served.respond(request)
         assert wire.answer()[0] == 200
         assert served.count() == [(METHOD, 16, "no_key"), (METHOD, 16, "unknown_key")]
+
+
+def test_a_call_is_refused_in_the_words_of_its_api() -> None:
+    """Here for the want of a key."""
+    with web() as served, Wire(served.http_port) as wire:
+        served.transport.set_keys({DIGEST: None})
+        for path, words in ((EMBED, b""), (OTHERS, b", in others' words")):
+            assert wire.say(post(path, b"{}")).answer()[2] == b"it is no_key" + words
 
 
 @pytest.mark.parametrize("place", [0, 3])

@@ -17,7 +17,8 @@ from bothends.embeddings import Embeddings
 from bothends.errors import RequestError
 from bothends.options import Options
 from bothends.server.fronts.openai.endpoints import write
-from bothends.server.fronts.openai.requests import parse
+from bothends.server.fronts.openai.requests import EmbeddingRequest
+from bothends.server.http.json_requests import parse
 from tests.support.until import TIMEOUT_S
 
 from .fast import MOST_TOKENS, SIZES, VERSION, Fast, encoder_of, tokenizer
@@ -99,7 +100,7 @@ class Asked:
     def written(self, content: bytes) -> bytes | None:
         """Return what Python answers; None where it refuses."""
         try:
-            request = parse(content)
+            request = parse(content, EmbeddingRequest)
         except RequestError:
             return None
         kept = request.truncation or "error"
@@ -107,7 +108,7 @@ class Asked:
         read = self._tokenizer.encode(texts, MOST_TOKENS, keep_end=kept == "end")
         cut = [tokens is not None and tokens[1] for tokens in read]
         ids = [tokens[0] for tokens in read if tokens is not None and tokens[0]]
-        known = request.model in (NAME, ALIAS) and request.dimensions in (None, *SIZES)
+        known = request.model in (None, NAME, ALIAS) and request.dimensions in (None, *SIZES)
         if not known or not ids or len(ids) < len(request.input) or (kept == "error" and any(cut)):
             return None
         offsets = np.cumsum([0, *map(len, ids)])

@@ -16,8 +16,13 @@ from tests.support.until import TIMEOUT_S, until
 
 from .served import METHODS, Served, listening
 
-EMBED, PROBE = "/v1/embeddings", "/healthz"
-WEB_METHODS = [*METHODS, Method(EMBED, is_http=True), Method(PROBE, is_http=True, is_metered=False)]
+EMBED, PROBE, OTHERS = "/v1/embeddings", "/healthz", "/embed"
+WEB_METHODS = [
+    *METHODS,
+    Method(EMBED, is_http=True),
+    Method(PROBE, is_http=True, is_metered=False),
+    Method(OTHERS, is_http=True, words=1),
+]
 GET = b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n"
 JSON = [(b"content-type", b"application/json")]
 

@@ -13,7 +13,7 @@ from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from bothends.server.server import Server
 from tests.support import doors
-from tests.support.fronts import REFUSED, Front, Inference, OpenAI, Streaming, Unary, http_of, works
+from tests.support.fronts import REFUSED, Front, Inference, OpenAI, Streaming, Tei, Unary, http_of, works
 from tests.support.paths import ROOT
 
 API = ROOT / "docs" / "api.md"
@@ -46,7 +46,7 @@ def too_long_if_asked(front: Front) -> str:
 
 def unit(front: Front) -> str:
     if float(np.linalg.norm(front.ask(["dragons"]).rows[0])) == pytest.approx(1, abs=1e-5):
-        return "always"
+        return "unless refused" if works(front, ["dragons"], normalize=False) else "always"
     assert float(np.linalg.norm(front.ask(["dragons"], normalize=True).rows[0])) == pytest.approx(1, abs=1e-5)
     return "if asked"
 
@@ -111,7 +111,14 @@ def fronts(server: Server, english: Bundle) -> Iterator[list[Front]]:
         channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
         encoder = stack.enter_context(Encoder.load(english.path, workers=1))
         http = stack.enter_context(http_of(server))
-        yield [Unary(client), Streaming(client), Inference(channel), OpenAI(http), Unary(encoder)]
+        yield [
+            Unary(client),
+            Streaming(client),
+            Inference(channel),
+            OpenAI(http),
+            Tei(http),
+            Unary(encoder),
+        ]
 
 
 @pytest.mark.filterwarnings("ignore::bothends.TruncationWarning")
@@ -124,7 +131,7 @@ def test_the_table_of_fronts_says_what_they_do(fronts: list[Front]) -> None:
 
 
 def test_all_fronts_give_the_same_numbers(fronts: list[Front]) -> None:
-    """Rows are the same to the last bit, in company too; OpenAI's have length 1, others where it is asked for."""
+    """Rows are the same to the last bit, in company too; some have length 1, others where it is asked for."""
     sentences = ["there will be dragons", "no", "a man plays the guitar"] * 5
     rows = set()
     for front in fronts:
@@ -144,5 +151,5 @@ def test_no_front_lets_in_a_caller_without_a_key(english: Bundle, tmp_path: Path
             metadata = [("authorization", bearer)] if kept else []
             with Client(target, api_key=kept) as client, http_of(server, dict(metadata)) as http:
                 grpcs: list[Front] = [Unary(client), Streaming(client), Inference(channel, metadata)]
-                found = [works(front, ["dragons"]) for front in (*grpcs, OpenAI(http))]
-            assert found == [kept is not None] * 4
+                found = [works(front, ["dragons"]) for front in (*grpcs, OpenAI(http), Tei(http))]
+            assert found == [kept is not None] * 5

@@ -26,7 +26,7 @@ from ..keys import digest
 from ..sockets import network
 from .body import Turns, read_json
 from .contract import ADMITTED, Admission
-from .failure import JSON, RenderError, UnfitError, code_of, crowded, failure, late
+from .failure import JSON, CodeOf, RenderError, UnfitError, code_of, crowded, failure, late
 
 _TIMEOUT = "x-stainless-read-timeout"
 """Header in which OpenAI's clients say how many seconds they wait for an answer."""
@@ -58,10 +58,12 @@ class BodyLimits:
 class HttpCall:
     """An `Inbound`. A POST's request is its body, which must be JSON; a GET's, what its route's `{name}` stands for."""
 
-    def __init__(self, scope: Scope, limits: BodyLimits, render_error: RenderError) -> None:
+    def __init__(self, scope: Scope, limits: BodyLimits, render_error: RenderError, code_of: CodeOf = code_of) -> None:
         self._request = Request(scope)
         self._limits = limits
         self._render_error = render_error
+        self._code_of = code_of
+        self._failed = status_pb2.Status()
         self._loop = asyncio.get_running_loop()
         self._response: asyncio.Future[Response] = self._loop.create_future()
         self._then: Callable[[bytes | None], None] | None = None
@@ -110,16 +112,23 @@ class HttpCall:
         """Send `content`, JSON."""
         self._settle(Response(content, headers=self.answer_headers, media_type=JSON))
 
+    def ends_with(self, status: status_pb2.Status) -> None:
+        """Take note of what `fail` will send, for whoever counts the call before."""
+        self._failed = status
+
     def fail(self, status: status_pb2.Status) -> None:
         """Send `status` as the front renders it."""
-        said = failure(status, self._render_error, unfit=self._unfit)
+        self._failed = status
+        said = failure(status, self._render_error, code_of=self._code_of, unfit=self._unfit)
         self._settle(Response(said.content, said.code, said.headers))
 
     def wire_status(self, code: int) -> int | None:
         """Return the HTTP status of a call that ends with this gRPC status code; None where the caller has left."""
         if code == code_pb2.CANCELLED:
             return None
-        return self._unfit.code if self._unfit else code_of(code)
+        if self._unfit:
+            return self._unfit.code
+        return self._code_of(self._failed if self._failed.code == code else status_pb2.Status(code=code))
 
     def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then`, in the event loop, once the caller has left or its deadline has passed."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
@@ -25,6 +25,8 @@ _RETRY_S = 1.0
 
 RenderError: TypeAlias = Callable[[int, status_pb2.Status], bytes]
 """Function from an HTTP status, and what a gRPC caller would get, to the JSON that a front's callers expect."""
+CodeOf: TypeAlias = Callable[[status_pb2.Status], int]
+"""Function from what a gRPC caller would get to the HTTP status that a front's callers expect."""
 
 
 class Failure(NamedTuple):
@@ -44,14 +46,40 @@ class UnfitError(Exception):
         self.message = message
 
 
-def code_of(code: int) -> int:
-    """Return the HTTP status of a gRPC status code."""
-    return _HTTP.get(code, 500)
+class Blame(NamedTuple):
+    """The part of a request that a status blames, by the name that a front's callers know."""
+
+    message: str
+    """One line for a person."""
+    field: str
+    """Such as `input[3]`; empty where it is the request as a whole, or no part of it."""
+    reason: str
+    """Reason of the status, as wire/status.py has them; empty where it has none."""
+
+    @classmethod
+    def of(cls, status: status_pb2.Status, *, sentences: str) -> Self:
+        """Read `status`. Its callers know the sentences as `sentences`."""
+        info = unpacked(status, error_details_pb2.ErrorInfo())
+        bad = unpacked(status, error_details_pb2.BadRequest())
+        field = bad.field_violations[0].field if bad and bad.field_violations else ""
+        message = status.message
+        if field.startswith("sentences"):
+            field = field.replace("sentences", sentences, 1)
+            if message.startswith("sentences["):
+                message = message.replace("sentences[", f"{sentences}[", 1)
+        return cls(message, "" if field == "request" else field, info.reason if info else "")
 
 
-def failure(status: status_pb2.Status, render_error: RenderError, *, unfit: UnfitError | None = None) -> Failure:
+def code_of(status: status_pb2.Status) -> int:
+    """Return the HTTP status of a gRPC status, by its code alone."""
+    return _HTTP.get(status.code, 500)
+
+
+def failure(
+    status: status_pb2.Status, render_error: RenderError, *, code_of: CodeOf = code_of, unfit: UnfitError | None = None
+) -> Failure:
     """Make the response that says `status`, or `unfit` in its place, where HTTP itself has a status for that."""
-    code, message = (unfit.code, unfit.message) if unfit else (code_of(status.code), status.message)
+    code, message = (unfit.code, unfit.message) if unfit else (code_of(status), status.message)
     shown = status_pb2.Status(code=status.code, message=message, details=status.details)
     return Failure(code, {"Content-Type": JSON, **_headers(code, shown)}, render_error(code, shown))
 

@@ -15,8 +15,9 @@ from ..keys import Keys
 from .auth import UNAUTHENTICATED, who_calls
 from .recent import Recent
 
-PROBES = ("/healthz", "/readyz")
-"""Paths of probes, which are answered however full all else is."""
+PROBES = ("/healthz", "/readyz", "/health")
+"""Paths of probes, which are answered however full all else is. The last is what text-embeddings-inference's callers
+have for the second."""
 METRICS = "/metrics"
 """Path of scrapes, which the native transport lets in as it does probes: what a full server does is to be seen."""
 _OPENMETRICS = "application/openmetrics-text"
@@ -29,8 +30,12 @@ def application(
     metrics_for: Literal["open", "keys", "off"] = "open",
     keys: Keys | None = None,
     routes: Iterable[BaseRoute] = (),
+    unknown: Response | None = None,
 ) -> Starlette:
-    """Make the ASGI application over metrics and readiness, with its fronts' `routes`. Health needs no key."""
+    """Make the ASGI application over metrics and readiness, with its fronts' `routes`. Health needs no key.
+
+    `unknown` answers who asks for any other path.
+    """
     texts, openmetrics = (_Exposition(registry, accept) for accept in ("text/plain", _OPENMETRICS + "; version=1.0.0"))
 
     async def metrics(request: Request) -> Response:
@@ -45,10 +50,15 @@ def application(
         ready = is_ready()
         return JSONResponse({"status": "serving" if ready else "not serving"}, 200 if ready else 503)
 
-    pages: list[BaseRoute] = [Route(path, probe) for path, probe in zip(PROBES, (healthz, readyz), strict=True)]
+    pages: list[BaseRoute] = [Route(path, probe) for path, probe in zip(PROBES, (healthz, readyz, readyz), strict=True)]
     if metrics_for != "off":
         pages.append(Route(METRICS, metrics))
-    return Starlette(routes=[*pages, *routes], exception_handlers=UNAUTHENTICATED)
+    handlers = dict(UNAUTHENTICATED)
+    if unknown is not None:
+        handlers[404] = lambda *_: unknown
+    made = Starlette(routes=[*pages, *routes], exception_handlers=handlers)
+    made.router.redirect_slashes = False  # few programs would send their body there
+    return made
 
 
 class _Exposition:

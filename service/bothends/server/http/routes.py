@@ -7,28 +7,38 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ...observe.tracing import Method
+from ..dispatch import Behaviour, Dispatcher
 from .call import BodyLimits, Handle, HttpCall
 from .contract import ADMITTED
-from .failure import JSON, RenderError
+from .failure import JSON, CodeOf, RenderError, code_of
 
 
 class HttpRoutes:
     """Maker of one front's routes."""
 
-    def __init__(self, limits: BodyLimits, render_error: RenderError) -> None:
+    def __init__(self, limits: BodyLimits, render_error: RenderError, code_of: CodeOf = code_of) -> None:
         self._limits = limits
-        self._render_error = render_error
+        self._errors = render_error, code_of
 
     def route(self, path: str, *, admitted: Mapping[str, Handle] | None = None, **handlers: Handle) -> Route:
         """Route calls at `path` to the handler of their HTTP method (`POST=…`); other methods get 405.
 
         Handlers of `admitted` are for calls that a transport has let in already.
         """
-        return Route(path, _Endpoint(handlers, admitted or {}, self._limits, self._render_error))
+        return Route(path, _Endpoint(handlers, admitted or {}, self._limits, *self._errors))
+
+    def posts(
+        self, path: str, act: Behaviour[bytes], dispatcher: Dispatcher, *, behind: Dispatcher | None = None
+    ) -> Route:
+        """Route POSTs at `path` to `act`, which gets their bodies. `behind` is for those that a transport let in."""
+        method = Method.http("POST", path)
+        admitted = {} if behind is None else {"POST": behind.handler(method, bytes, act)}
+        return self.route(path, POST=dispatcher.handler(method, bytes, act), admitted=admitted)
 
     def refuses(self, path: str, code: int, message: str) -> Route:
         """Route calls at `path` to a refusal with this HTTP status."""
-        return Route(path, _Refusal(code, message, self._render_error))
+        return Route(path, _Refusal(code, message, self._errors[0]))
 
 
 class _Refusal:
@@ -53,11 +63,12 @@ class _Endpoint:
         admitted: Mapping[str, Handle],
         limits: BodyLimits,
         render_error: RenderError,
+        code_of: CodeOf,
     ) -> None:
         self._admitted = admitted
         self._handlers = {**handlers, **({"HEAD": handlers["GET"]} if "GET" in handlers else {})}
         self._limits = limits
-        self._render_error = render_error
+        self._errors = render_error, code_of
         allowed = ", ".join(self._handlers)
         self._other = _Refusal(405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed})
 
@@ -67,4 +78,4 @@ class _Endpoint:
         if handle is None:
             await self._other(scope, receive, send)
         else:
-            await HttpCall(scope, self._limits, self._render_error).serve(handle, receive, send)
+            await HttpCall(scope, self._limits, *self._errors).serve(handle, receive, send)

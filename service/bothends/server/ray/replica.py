@@ -22,11 +22,12 @@ from ...observe.metrics import Metrics
 from ...settings import Settings
 from ...wire.messages import SERVICE
 from ..fronts.bothends.methods import EmbeddingService
-from ..fronts.openai import endpoints as openai
+from ..http.call import BodyLimits
 from ..http.pages import application
 from ..http.uvicorn_server import UvicornServer
 from ..keys import Keys
 from ..model_service import ModelService
+from ..web_routes import api_routes, unknown_path
 from .call import RawResponse, RayCall, Request
 from .targets import Targets
 
@@ -57,8 +58,10 @@ class Replica:
         self._targets = self._serve_metrics(settings)
         routes: list[BaseRoute] = [Route("/targets", self._targets.page)] if self._targets else []
         if settings.http_api:
-            routes += openai.OpenAI.of(service.responder, settings).routes(dispatcher)
-        self._pages = application(service.metrics.registry, service.is_fit, metrics_for="off", routes=routes)
+            routes += api_routes(service.responder, settings, BodyLimits.of(settings), dispatcher)
+        self._pages = application(
+            service.metrics.registry, service.is_fit, metrics_for="off", routes=routes, unknown=unknown_path()
+        )
         service.start()
         self._undo.callback(service.begin_stop)
 

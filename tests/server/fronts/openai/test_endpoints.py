@@ -18,7 +18,8 @@ from bothends.errors import RequestError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.server.fronts.openai import endpoints as openai
-from bothends.server.fronts.openai.requests import parse
+from bothends.server.fronts.openai.requests import EmbeddingRequest
+from bothends.server.http.json_requests import parse
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
 from tests.support.until import until
@@ -239,4 +240,4 @@ def test_calls_are_counted_by_method_and_code(server: Server, http: httpx.Client
 def test_a_body_that_nests_further_than_python_reads() -> None:
     """A server's limit on lists may leave room for so many."""
     with pytest.raises(RequestError, match="nested too deeply"):
-        parse(b'{"input": ' + b"[" * 100_000)
+        parse(b'{"input": ' + b"[" * 100_000, EmbeddingRequest)

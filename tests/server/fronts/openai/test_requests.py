@@ -60,7 +60,6 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
     "NaN": (f'{{{MODEL}, "input": [NaN]}}', None, "holds NaN"),
     "Infinity": (f'{{{MODEL}, "input": "a", "dimensions": -Infinity}}', None, "holds -Infinity"),
     "many digits": (f'{{{MODEL}, "input": [{"9" * 5000}]}}', None, "a number that is too long"),
-    "no model": ('{"input": "a"}', "model", "missing parameter 'model'"),
     "model is a number": ('{"model": 1, "input": "a"}', "model", "should be a valid string"),
     "no input": (f"{{{MODEL}}}", "input", "missing parameter 'input'"),
     "unknown field": (f'{{{MODEL}, "input": "a", "n": 0}}', "n", "unknown parameter 'n'; there are model, input"),

@@ -6,6 +6,7 @@ import orjson
 
 from ....core.loaded import LoadedModel
 from ....settings import HttpSettings
+from ...http.model_names import DEFAULT
 
 if TYPE_CHECKING:
     from bothends_native.transport import Codec
@@ -17,7 +18,7 @@ def embeddings_codec(settings: HttpSettings, model: LoadedModel) -> "Codec":
 
     config = model.config
     return Codec.openai(
-        names=[config.name, *settings.model_aliases],
+        names=[config.name, DEFAULT, *settings.model_aliases],
         model=orjson.dumps(config.name).decode(),
         version=orjson.dumps(config.version).decode(),
         sizes=config.sizes,

@@ -7,28 +7,25 @@ from typing import Any, Self
 
 import numpy as np
 import orjson
-from google.rpc import error_details_pb2, status_pb2
-from starlette.requests import Request
+from google.rpc import status_pb2
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from ....core.query import Query
 from ....embeddings import Embeddings
-from ....errors import UnknownModelError
 from ....observe.tracing import Method
 from ....options import Options, Truncation
 from ....settings import HttpSettings
-from ....text import printable
-from ....wire.status import unpacked
 from ...context import CallContext
 from ...dispatch import Dispatcher
 from ...http.call import BodyLimits
-from ...http.failure import JSON
+from ...http.failure import JSON, Blame
+from ...http.json_requests import parse
+from ...http.model_names import ModelNames
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
 from ...responder import Responder
-from .document import document
-from .requests import parse
+from .requests import EmbeddingRequest
 
 _TYPES: dict[int, str] = {401: "authentication_error", 429: "rate_limit_error"}
 """The kind of error that OpenAI's API has for an HTTP status; invalid_request_error for others below 500."""
@@ -46,12 +43,18 @@ _CODES: Mapping[str, str] = {
 _TRUNCATED = "x-truncated-inputs"
 """Header of an answer: how many of its inputs were cut."""
 _INSTEAD = '; "truncation": "start" or "end" keeps that part of it, as the server\'s --http-truncation does for all'
-_SHOWN_CHARS = 64
 _FAR = 2
 """Multiple of what a request may hold from which on it is refused unparsed: of less it is told how much it is."""
-EMBEDDINGS = "/v1/embeddings"
-_EVERYTHING_ELSE = "/v1/{rest:path}"
-NO_SUCH_PATH = "there is no such path; see /openapi.json"
+EMBEDDINGS = ("/v1/embeddings", "/embeddings")
+"""Paths of requests for embeddings; the latter is what text-embeddings-inference has beside it, and what is asked by
+clients whose base URL lacks /v1."""
+_EVERYTHING_ELSE = "/{rest:path}"
+NO_SUCH_PATH = (
+    "there is no such path; there are POST /v1/embeddings, GET /v1/models, POST /embed, GET /info and "
+    "those that GET /openapi.json lists"
+)
+_NO_V1 = ("/models", "/models/{rest:path}")
+_WITH_V1 = "the base URL of OpenAI's clients ends with /v1: what you want is GET /v1/models"
 
 
 class OpenAI:
@@ -63,9 +66,8 @@ class OpenAI:
         """Answer from `responder`; `truncation` is for requests that ask for none, `aliases` are more of its names."""
         self._responder = responder
         self._truncation = truncation
-        self._aliases = aliases
+        self._names = ModelNames(responder.embedder, aliases)
         self._routes = HttpRoutes(limits, render_error)
-        self._document = orjson.dumps(document())
 
     @classmethod
     def of(cls, responder: Responder, settings: HttpSettings, limits: BodyLimits | None = None) -> Self:
@@ -76,48 +78,32 @@ class OpenAI:
     def routes(self, dispatcher: Dispatcher, *, behind: Dispatcher | None = None) -> list[BaseRoute]:
         """Make the routes of all endpoints. `behind` is for calls that a transport has let in already."""
         handler, route = dispatcher.handler, self._routes.route
-        embed = (Method.http("POST", EMBEDDINGS), bytes, self.embed)
-        admitted = {} if behind is None else {"POST": behind.handler(*embed)}
         return [
-            route(EMBEDDINGS, POST=handler(*embed), admitted=admitted),
+            *(self._routes.posts(path, self.embed, dispatcher, behind=behind) for path in EMBEDDINGS),
             route("/v1/models", GET=handler(Method.http("GET", "/v1/models"), bytes, self.models)),
             route("/v1/models/{id:path}", GET=handler(Method.http("GET", "/v1/models/{id}"), bytes, self.one_model)),
-            self._routes.refuses(_EVERYTHING_ELSE, 404, NO_SUCH_PATH),
-            Route("/openapi.json", self.openapi),
         ]
 
     def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's inputs."""
         limits = self._responder.embedder.limits
         check_values(content, most=_FAR * max(limits.tokens, limits.sentences), most_lists=_FAR * limits.sentences)
-        request = parse(content)
-        name = self._must_serve(request.model)
+        request = parse(content, EmbeddingRequest)
+        name = self._names.served(request.model)
         options = Options(request.truncation or self._truncation, normalize=True, dimensions=request.dimensions)
         written = partial(_say_and_write, context, name, request.encoding_format or "float")
         self._responder.embed(Query(request.input, options), context, written)
 
     def models(self, _: bytes, context: CallContext) -> None:
         """List the model that is served, under each of its names."""
-        names = [self._responder.embedder.model.config.name, *self._aliases]
-        context.send(orjson.dumps({"object": "list", "data": [self._described(name, context) for name in names]}))
+        found = [self._described(name, context) for name in self._names.all()]
+        context.send(orjson.dumps({"object": "list", "data": found}))
 
     def one_model(self, name: bytes, context: CallContext) -> None:
         """Describe the model that is served, asked for by one of its names."""
         asked = name.decode()
-        self._must_serve(asked)
+        self._names.served(asked)
         context.send(orjson.dumps(self._described(asked, context)))
-
-    async def openapi(self, _: Request) -> Response:
-        """Answer with the contract, which needs no key, as gRPC's reflection needs none."""
-        return Response(self._document, media_type=JSON)
-
-    def _must_serve(self, name: str) -> str:
-        """Return the served model's own name. Raises UnknownModelError where `name` is none of its names."""
-        served = self._responder.embedder.model.config.name
-        if name != served and name not in self._aliases:
-            asked = printable(name)[:_SHOWN_CHARS]
-            raise UnknownModelError(f"the model {asked!r} does not exist here; {served!r} is served")
-        return served
 
     def _described(self, name: str, context: CallContext) -> dict[str, Any]:
         config = self._responder.embedder.model.config
@@ -134,27 +120,34 @@ class OpenAI:
 
 
 def shut(why: str) -> list[BaseRoute]:
-    """Make the routes of a server that doesn't offer the API: they answer why."""
-    return [HttpRoutes(BodyLimits(0, 0), render_error).refuses(_EVERYTHING_ELSE, 403, why)]
+    """Make the routes of a server that offers no API: they answer why, whatever is asked."""
+    return [_refusing().refuses(_EVERYTHING_ELSE, 403, why)]
+
+
+def without_v1() -> list[BaseRoute]:
+    """Make the routes that tell callers whose base URL lacks /v1 so; those of embeddings are answered all the same."""
+    return [_refusing().refuses(path, 404, _WITH_V1) for path in _NO_V1]
+
+
+def unknown_path() -> Response:
+    """Make the answer to callers of a path that there isn't: those that there are."""
+    return Response(render_error(404, status_pb2.Status(message=NO_SUCH_PATH)), 404, media_type=JSON)
+
+
+def _refusing() -> HttpRoutes:
+    return HttpRoutes(BodyLimits(0, 0), render_error)
 
 
 def render_error(code: int, status: status_pb2.Status) -> bytes:
     """Write an error as OpenAI's clients read it."""
-    info = unpacked(status, error_details_pb2.ErrorInfo())
-    bad = unpacked(status, error_details_pb2.BadRequest())
-    field = bad.field_violations[0].field if bad and bad.field_violations else ""
-    message = status.message
-    if field.startswith("sentences"):  # which they know as `input`
-        field = field.replace("sentences", "input", 1)
-        message = message.replace("sentences[", "input[", 1) if message.startswith("sentences[") else message
-    reason = info.reason if info else ""
+    message, field, reason = Blame.of(status, sentences="input")
     if reason == "LONG_SENTENCE":
         message += _INSTEAD
     kind = "server_error" if code >= 500 else _TYPES.get(code, "invalid_request_error")
     error = {
         "message": message,
         "type": kind,
-        "param": None if field in ("", "request") else field,
+        "param": field or None,
         "code": _CODES.get(reason),
     }
     return orjson.dumps({"error": error})

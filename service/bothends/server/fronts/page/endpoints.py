@@ -27,6 +27,7 @@ from ...context import CallContext
 from ...dispatch import Dispatcher
 from ...http.auth import who_calls
 from ...http.call import BodyLimits
+from ...http.failure import JSON
 from ...http.recent import Recent
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
@@ -42,6 +43,19 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+_LINKS = {
+    "name": "bothends",
+    "version": version("bothends"),
+    "links": {
+        "openapi": "/openapi.json",
+        "models": "/v1/models",
+        "embeddings": "/v1/embeddings",
+        "info": "/info",
+        "health": "/readyz",
+        "metrics": "/metrics",
+    },
+}
+"""Answer to a program that asks at /."""
 _DESCRIBED = {"name", "version", "hidden_size", "languages", "layers", "nested_dimensions"}
 _EXPLAINED = 64
 """Work of explaining a byte, as that of embedding one: each beginning and end of a sentence is embedded. However short
@@ -186,6 +200,13 @@ def _repository() -> str | None:
     return next((address for name, _, address in addresses if name == "Source"), None)
 
 
+def _page_or_links(page: Callable[[Request], Response], request: Request) -> Response:
+    """Answer a browser with the page, and a program that wants JSON with where to look."""
+    accepted = request.headers.get("accept", "")
+    wants_json = JSON in accepted and "text/html" not in accepted
+    return JSONResponse(_LINKS, headers={"Vary": "Accept"}) if wants_json else page(request)
+
+
 def _files() -> list[Route]:
     """Make the routes of the page at /, and of its parts under /page/."""
 
@@ -195,6 +216,9 @@ def _files() -> list[Route]:
     found: list[Route] = []
     for file in (files(__package__) / "assets").iterdir():
         if kind := _KINDS.get(file.name.rpartition(".")[2]):  # an editor may leave others beside them
-            path = "/" if file.name == "page.html" else f"/page/{file.name}"
-            found.append(Route(path, serving(file.read_bytes(), kind)))
+            page = serving(file.read_bytes(), kind)
+            if file.name == "page.html":
+                found.append(Route("/", partial(_page_or_links, page)))
+            else:
+                found.append(Route(f"/page/{file.name}", page))
     return found

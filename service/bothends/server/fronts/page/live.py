@@ -8,7 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from ....observe.metrics import SECONDS
 
-EMBEDDING = frozenset(["Embed", "ModelInfer", "POST /v1/embeddings", "POST /explain"])
+_POSTS = ("v1/embeddings", "embeddings", "embed", "", "similarity", "explain")
+EMBEDDING = frozenset(["Embed", "ModelInfer", *(f"POST /{path}" for path in _POSTS)])
 """Methods whose time is an embedding's; others would make it look shorter, and streams longer."""
 
 

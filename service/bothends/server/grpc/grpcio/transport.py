@@ -126,7 +126,7 @@ class GrpcioTransport:
         self._unary, self._streams = UnaryCalls(registry), Streams(registry)
         self.ended = self._queue.ended
         health_pb2_grpc.add_HealthServicer_to_server(health, listener.server)
-        for index, (name, is_stream, is_metered, _) in enumerate(methods):
+        for index, (name, is_stream, is_metered, *_) in enumerate(methods):
             _, service, method = name.split("/")
             calls = self._streams if is_stream else self._unary
             handler = calls.handler(index, is_metered=is_metered)

@@ -57,15 +57,15 @@ class NativeListener:
         self._transport = transport.Transport(
             listeners,
             [
-                transport.Method(name, is_stream=is_stream, is_metered=is_metered, is_http=is_http)
-                for name, is_stream, is_metered, is_http in methods
+                transport.Method(name, is_stream=is_stream, is_metered=is_metered, is_http=is_http, words=words)
+                for name, is_stream, is_metered, is_http, words in methods
             ],
             headers=headers,
             health=health,
             statuses=_by_refusal(statuses),
             limits=self._settings,
             most_wait=MOST_WAIT,
-            responses=_by_refusal(http.responses) if http else {},
+            responses=[_by_refusal(each) for each in http.responses] if http else [],
             hosts=None if http is None or http.hosts is None else _hosts(*http.hosts),
         )
         self.renew()

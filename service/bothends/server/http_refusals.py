@@ -1,21 +1,34 @@
-"""The responses with which a transport refuses calls of `POST /v1/embeddings` by itself: this front's own words."""
+"""The responses with which a transport refuses calls over HTTP by itself, in the words of a front."""
 
 from google.rpc import status_pb2
 
-from ....settings import GrpcSettings
-from ...grpc.contract import Reason, Response
-from ...grpc.refusals import statuses
-from ...http.failure import Failure, UnfitError, failure, inflates_too_far, late, no_gzip, too_large, unknown_encoding
-from .endpoints import NO_SUCH_PATH, render_error
+from ..settings import GrpcSettings
+from .grpc.contract import Reason, Response
+from .grpc.refusals import statuses
+from .http.failure import (
+    CodeOf,
+    Failure,
+    RenderError,
+    UnfitError,
+    code_of,
+    failure,
+    inflates_too_far,
+    late,
+    no_gzip,
+    too_large,
+    unknown_encoding,
+)
 
 _RETRY = {"Retry-After": "{retry_after_s}", "retry-after-ms": "{retry_after_ms}"}
 
 
-def responses(settings: GrpcSettings) -> dict[Reason, Response]:
+def responses(
+    settings: GrpcSettings, render_error: RenderError, code_of: CodeOf = code_of, *, unknown: str
+) -> dict[Reason, Response]:
     """Make the response of each reason, where Python would say the same of the same call.
 
     HTTP has statuses of its own for what is wrong with a request's bytes. Where a share is denied, the transport fills
-    in the numbers.
+    in the numbers. `unknown` is what callers of a path are told that there isn't.
     """
     unfit = {
         Reason.slow: late(settings.caller_timeout_s),
@@ -23,12 +36,14 @@ def responses(settings: GrpcSettings) -> dict[Reason, Response]:
         Reason.inflated: inflates_too_far(settings.max_inflated_bytes),
         Reason.headers: UnfitError(431, f"the headers have more than {settings.max_header_bytes} bytes; send fewer"),
         Reason.timeout: UnfitError(400, "x-stainless-read-timeout is none: seconds are wanted"),
-        Reason.unknown: UnfitError(404, NO_SUCH_PATH),
+        Reason.unknown: UnfitError(404, unknown),
         Reason.malformed: no_gzip(),
         Reason.compressed: unknown_encoding("gzip", takes_gzip=False),
     }
     found = {
-        reason: failure(status_pb2.Status.FromString(status.details), render_error, unfit=unfit.get(reason))
+        reason: failure(
+            status_pb2.Status.FromString(status.details), render_error, code_of=code_of, unfit=unfit.get(reason)
+        )
         for reason, status in statuses(settings).items()
     }
     for reason in (Reason.over_rate, Reason.over_concurrency):

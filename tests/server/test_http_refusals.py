@@ -15,13 +15,14 @@ from bothends.server import pending_bodies
 from bothends.server.backlog import Backlog
 from bothends.server.concurrency_limit import ConcurrencyLimit
 from bothends.server.dispatch import Dispatcher
-from bothends.server.fronts.openai.endpoints import render_error
-from bothends.server.fronts.openai.refusals import responses
+from bothends.server.fronts.openai import endpoints as openai
+from bothends.server.fronts.tei import errors as tei
 from bothends.server.grpc.contract import Reason
 from bothends.server.http.call import BodyLimits
-from bothends.server.http.failure import Failure
+from bothends.server.http.failure import Failure, code_of
 from bothends.server.http.routes import HttpRoutes
 from bothends.server.keys import Keys, new
+from bothends.server.routes import http_words
 from bothends.settings import Settings
 from tests.support.until import TIMEOUT_S
 
@@ -32,8 +33,21 @@ LATE = {**JSON, "x-stainless-read-timeout": "1"}
 SETTINGS = Settings(max_concurrent_requests=1, max_message_bytes=1024)
 
 
+FRONTS = {0: (openai.render_error, code_of), 1: (tei.render_error, tei.http_code)}
+"""How fronts say an error, by the places of their words."""
+
+
+@pytest.fixture(params=FRONTS)
+def words(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The place of a front's words, which are those that Python says in the test."""
+    monkeypatch.setattr(Front, "says_by", FRONTS[request.param])
+    return int(request.param)
+
+
 class Front:
     """Python's way to refuse, without a port."""
+
+    says_by = FRONTS[0]
 
     def __init__(self, settings: Settings = SETTINGS, *, keys: Keys | None = None, wait_s: float = 0.0) -> None:
         self.concurrency = ConcurrencyLimit(limit=settings.max_concurrent_requests)
@@ -52,7 +66,7 @@ class Front:
 
     def says(self, content: bytes | AsyncIterator[bytes] = b"{}", **headers: str) -> Failure:
         async def ask() -> httpx.Response:
-            route = HttpRoutes(self._limits, render_error).route("/v1/embeddings", POST=self.handle)
+            route = HttpRoutes(self._limits, *self.says_by).route("/v1/embeddings", POST=self.handle)
             transport = httpx.ASGITransport(Starlette(routes=[route]))
             async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
                 sent = http.post("/v1/embeddings", content=content, headers=headers)
@@ -66,8 +80,8 @@ def said(answer: httpx.Response) -> Failure:
     return Failure(answer.status_code, headers, answer.content)
 
 
-def prepared(reason: Reason, settings: Settings = SETTINGS) -> Failure:
-    code, headers, content = responses(settings)[reason]
+def prepared(words: int, reason: Reason, settings: Settings = SETTINGS) -> Failure:
+    code, headers, content = http_words(settings)[words][reason]
     found = {name.decode(): value.decode() for name, value in headers}
     assert set(found) <= set(SAID)
     return Failure(code, {name: found[name] for name in SAID if name in found}, content)
@@ -97,29 +111,29 @@ CASES: dict[Reason, Callable[[], Failure]] = {
 
 
 @pytest.mark.parametrize("reason", CASES)
-def test_a_refusal_is_the_one_that_python_makes(reason: Reason) -> None:
+def test_a_refusal_is_the_one_that_python_makes(words: int, reason: Reason) -> None:
     """The same status, headers and body, whichever language refuses."""
-    assert prepared(reason) == CASES[reason]()
+    assert prepared(words, reason) == CASES[reason]()
 
 
-def test_bodies_that_must_not_be_compressed() -> None:
+def test_bodies_that_must_not_be_compressed(words: int) -> None:
     settings = SETTINGS.model_copy(update={"compression": False})
     found = Front(settings).says(gzip.compress(b"{}"), **JSON, **{"content-encoding": "gzip"})
-    assert prepared(Reason.compressed, settings) == found
+    assert prepared(words, Reason.compressed, settings) == found
 
 
 @pytest.mark.parametrize(("reason", "key"), [(Reason.no_key, None), (Reason.unknown_key, "another")])
-def test_callers_without_a_key(tmp_path: Path, reason: Reason, key: str | None) -> None:
+def test_callers_without_a_key(words: int, tmp_path: Path, reason: Reason, key: str | None) -> None:
     (tmp_path / "keys.toml").write_text(new("search")[1])
     sent = JSON | ({} if key is None else {"authorization": f"Bearer {key}"})
-    assert prepared(reason) == Front(keys=Keys(tmp_path / "keys.toml", every_s=0)).says(**sent)
+    assert prepared(words, reason) == Front(keys=Keys(tmp_path / "keys.toml", every_s=0)).says(**sent)
 
 
 @pytest.mark.parametrize(
     ("reason", "limits"),
     [(Reason.over_rate, "sentences_per_s = 0.125"), (Reason.over_concurrency, "concurrent_sentences = 12")],
 )
-def test_callers_whose_key_has_had_its_share(tmp_path: Path, reason: Reason, limits: str) -> None:
+def test_callers_whose_key_has_had_its_share(words: int, tmp_path: Path, reason: Reason, limits: str) -> None:
     """What the transport fills in is named where Python's numbers stand."""
     key, entry = new("search")
     (tmp_path / "keys.toml").write_text(f"{entry}{limits}\n")
@@ -132,7 +146,7 @@ def test_callers_whose_key_has_had_its_share(tmp_path: Path, reason: Reason, lim
     found = front.says(**JSON, authorization=f"Bearer {key}")
     numbers = {"limit": limits.split()[-1], "in_progress": "12"}
     numbers |= {"retry_after_s": found.headers["retry-after"], "retry_after_ms": found.headers["retry-after-ms"]}
-    expected = prepared(reason)
+    expected = prepared(words, reason)
     for name, number in numbers.items():
         expected = Failure(
             expected.code,
@@ -142,7 +156,7 @@ def test_callers_whose_key_has_had_its_share(tmp_path: Path, reason: Reason, lim
     assert expected == found
 
 
-def test_a_caller_whose_request_did_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_whose_request_did_not_come(words: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its place went to another."""
     front = Front()
 
@@ -152,12 +166,12 @@ def test_a_caller_whose_request_did_not_come(monkeypatch: pytest.MonkeyPatch) ->
         assert front.dispatcher.pending_bodies.evict_one()
         yield b"}"
 
-    assert prepared(Reason.slow) == front.says(halves(), **JSON)
+    assert prepared(words, Reason.slow) == front.says(halves(), **JSON)
 
 
-def test_there_is_a_response_for_each_reason() -> None:
-    assert responses(SETTINGS).keys() == set(Reason)
-    assert {reason: prepared(reason).code for reason in Reason} == {
+def test_there_is_a_response_for_each_reason(words: int) -> None:
+    assert http_words(SETTINGS)[words].keys() == set(Reason)
+    assert {reason: prepared(words, reason).code for reason in Reason} == {
         Reason.no_key: 401,
         Reason.unknown_key: 401,
         Reason.full: 429,
@@ -167,7 +181,7 @@ def test_there_is_a_response_for_each_reason() -> None:
         Reason.expired: 504,
         Reason.draining: 503,
         Reason.slow: 408,
-        Reason.empty: 400,
+        Reason.empty: (400, 422)[words],
         Reason.large: 413,
         Reason.inflated: 413,
         Reason.headers: 431,

@@ -1,0 +1,79 @@
+#include "codec_tei.hpp"
+
+#include <array>
+#include <memory>
+
+#include "json_body.hpp"
+#include "shape.hpp"
+
+namespace transport {
+namespace {
+
+using namespace std::string_view_literals;
+
+enum class TeiMember { inputs, truncate, truncation_direction, prompt_name, normalize, dimensions };
+constexpr std::array tei_members{"inputs"sv,      "truncate"sv,  "truncation_direction"sv,
+                                 "prompt_name"sv, "normalize"sv, "dimensions"sv};
+constexpr json::Words<Truncation, 4> kept_words{{{"right", Truncation::start},
+                                                 {"Right", Truncation::start},
+                                                 {"left", Truncation::end},
+                                                 {"Left", Truncation::end}}};
+
+/// What a request says of texts that are too long, one member after the other.
+struct Cut {
+    std::optional<bool> is_asked_for;
+    Truncation kept = Truncation::start;
+};
+
+bool read_flag(yyjson_val* value, bool& flag) {
+    flag = yyjson_is_true(value);
+    return yyjson_is_bool(value);
+}
+
+bool read_tei_member(TeiMember member, yyjson_val* value, const TeiCodec::Settings& settings, std::size_t most,
+                     Cut& cut, Request& request) {
+    switch (member) {
+        case TeiMember::inputs: return json::read_inputs(value, most, request.sentences);
+        case TeiMember::truncate:
+            if (yyjson_is_bool(value)) cut.is_asked_for = yyjson_is_true(value);
+            return yyjson_is_bool(value) || yyjson_is_null(value);
+        case TeiMember::truncation_direction:
+            return yyjson_is_str(value) && json::read_word(value, kept_words, cut.kept);
+        case TeiMember::prompt_name: return yyjson_is_null(value);
+        case TeiMember::normalize: return read_flag(value, request.options.is_normalized);
+        case TeiMember::dimensions: return json::read_size(value, settings.sizes, request.options.dimensions);
+    }
+    return false;
+}
+
+}  // namespace
+
+std::optional<std::size_t> TeiCodec::count(std::string_view content, std::size_t most_sentences) const {
+    return json::count_of(content, most_sentences);
+}
+
+bool TeiCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+    request = {};
+    request.options = {settings_.truncation, true, 0, Encoding::text};
+    const auto document = std::make_shared<const json::Document>(content);
+    request.kept = document;
+    request.kept_bytes = document->bytes();
+    Cut cut;
+    const auto are_there = json::read_members(document->root(), tei_members, [&](std::size_t member, yyjson_val* value) {
+        return read_tei_member(TeiMember(member), value, settings_, most_sentences, cut, request);
+    });
+    if (cut.is_asked_for) request.options.truncation = *cut.is_asked_for ? cut.kept : Truncation::error;
+    return are_there && (*are_there)[std::size_t(TeiMember::inputs)];
+}
+
+void TeiCodec::begin(const Request&, std::string& response) const { response.push_back('['); }
+
+void TeiCodec::append(const Request& request, const Row& row, std::string& response) const {
+    std::vector<float> room;
+    if (row.index > 0) response.push_back(',');
+    json::append_numbers(response, shaped({row.numbers, row.count}, request.options, room));
+}
+
+void TeiCodec::end(const Request&, std::span<const Reading>, std::string& response) const { response.push_back(']'); }
+
+}  // namespace transport

@@ -1,0 +1,80 @@
+#include "json_body.hpp"
+
+#include <charconv>
+
+#include "json_number.hpp"
+#include "options.hpp"
+
+namespace transport::json {
+namespace {
+
+constexpr std::size_t most_looked_at = 8 << 10;  // bytes of a body, with the transport's lock: some microseconds
+
+/// Counts the texts of a body's list, without a look at what is around it: where a text has such marks itself, there may
+/// seem to be more.
+std::size_t count_texts(std::string_view body) {
+    const std::size_t begin = body.find('['), end = body.rfind(']');
+    if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return 1;
+    const std::string_view list = body.substr(begin, end - begin);
+    std::size_t count = 1;
+    for (std::size_t mark = list.find('"'); mark != std::string_view::npos; mark = list.find('"', mark + 1)) {
+        if (list[mark - 1] == '\\') continue;
+        const std::size_t next = list.find_first_not_of(" \t\r\n", mark + 1);
+        count += next != std::string_view::npos && list[next] == ',';
+    }
+    return count;
+}
+
+}  // namespace
+
+std::string_view text_of(yyjson_val* value) {
+    return yyjson_is_str(value) ? std::string_view(yyjson_get_str(value), yyjson_get_len(value)) : std::string_view();
+}
+
+std::optional<std::size_t> count_of(std::string_view body, std::size_t most) {
+    if (body.empty()) return std::nullopt;
+    const std::size_t found = body.size() > most_looked_at ? 1 : count_texts(body);
+    return found <= most ? std::optional(found) : std::nullopt;
+}
+
+bool read_inputs(yyjson_val* value, std::size_t most, std::vector<std::string_view>& inputs) {
+    if (yyjson_is_str(value)) {
+        inputs.push_back(text_of(value));
+        return most > 0;
+    }
+    if (!yyjson_is_arr(value) || yyjson_arr_size(value) == 0 || yyjson_arr_size(value) > most) return false;
+    inputs.reserve(yyjson_arr_size(value));
+    std::size_t place, size;
+    yyjson_val* item;
+    yyjson_arr_foreach(value, place, size, item) {
+        if (!yyjson_is_str(item)) return false;
+        inputs.push_back(text_of(item));
+    }
+    return true;
+}
+
+bool read_size(yyjson_val* value, const std::vector<std::size_t>& sizes, std::size_t& size) {
+    if (yyjson_is_null(value)) return true;
+    size = yyjson_get_uint(value);  // 0 where it is none
+    return size > 0 && offers(sizes, size);
+}
+
+void append_count(std::string& json, std::size_t count) {
+    std::array<char, 20> digits;
+    json.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), count).ptr);
+}
+
+void append_numbers(std::string& json, std::span<const float> numbers) {
+    const std::size_t before = json.size();
+    json.resize(before + numbers.size() * (most_number + 1) + 1);
+    char* to = &json[before];
+    char mark = '[';
+    for (const float number : numbers) {
+        *to++ = std::exchange(mark, ',');
+        to = write_number(to, number);
+    }
+    *to++ = ']';
+    json.resize(std::size_t(to - json.data()));
+}
+
+}  // namespace transport::json

@@ -1,0 +1,100 @@
+// JSON as codecs of HTTP's methods read and write it: texts, words and sizes of a body, and rows of numbers.
+#pragma once
+
+#include <yyjson.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace transport::json {
+
+/// A body as the library has it. It may take so many times its bytes of memory, which is enough for texts: what needs
+/// more (numbers by the million) is nothing that is read here.
+class Document {
+public:
+    explicit Document(std::string_view body) : most_(most_times * body.size() + most_overhead), left_(most_) {
+        const yyjson_alc allocator{&Document::take, &Document::change, &Document::give_back, this};
+        // Without the flag that lets it write into the text, the library only reads it.
+        char* const text = const_cast<char*>(body.data());
+        document_ = yyjson_read_opts(text, body.size(), YYJSON_READ_NOFLAG, &allocator, nullptr);
+    }
+    Document(const Document&) = delete;
+    Document& operator=(const Document&) = delete;
+    ~Document() { yyjson_doc_free(document_); }
+
+    /// Returns its value; null where it is no JSON.
+    yyjson_val* root() const { return yyjson_doc_get_root(document_); }
+
+    /// Returns the bytes that it takes.
+    std::size_t bytes() const { return most_ - left_; }
+
+private:
+    static constexpr std::size_t most_times = 6, most_overhead = 4096;
+
+    static void* take(void* of, std::size_t size) { return change(of, nullptr, 0, size); }
+    static void* change(void* of, void* held, std::size_t before, std::size_t size) {
+        std::size_t& left = static_cast<Document*>(of)->left_;
+        if (size > left + before) return nullptr;
+        left = left + before - size;
+        return std::realloc(held, size);
+    }
+    static void give_back(void*, void* held) { std::free(held); }
+
+    const std::size_t most_;
+    std::size_t left_;
+    yyjson_doc* document_;
+};
+
+template <typename Meaning, std::size_t count>
+using Words = std::array<std::pair<std::string_view, Meaning>, count>;
+
+std::string_view text_of(yyjson_val* value);
+
+/// Returns how many texts a body's list seems to hold, or nothing where they are more than so many: a look that takes
+/// no memory and little time. A body that is longer than some kilobytes is taken for one.
+std::optional<std::size_t> count_of(std::string_view body, std::size_t most);
+
+/// Reads one text, or a list of some; false where it is anything else.
+bool read_inputs(yyjson_val* value, std::size_t most, std::vector<std::string_view>& inputs);
+
+/// Reads one of `words`, and notes its meaning; null says nothing.
+template <typename Meaning, std::size_t count>
+bool read_word(yyjson_val* value, const Words<Meaning, count>& words, Meaning& meaning) {
+    if (yyjson_is_null(value)) return true;
+    for (const auto& [word, means] : words)
+        if (yyjson_is_str(value) && text_of(value) == word) return meaning = means, true;
+    return false;
+}
+
+/// Reads one of the sizes that the model offers; null says nothing.
+bool read_size(yyjson_val* value, const std::vector<std::size_t>& sizes, std::size_t& size);
+
+/// Reads an object's members, each at most once and known by its name, by `read`, which returns false for a value that
+/// isn't plain; returns which of them are there, or nothing where any isn't plain.
+template <std::size_t count, typename Read>
+std::optional<std::array<bool, count>> read_members(yyjson_val* root, const std::array<std::string_view, count>& members,
+                                                    Read read) {
+    if (!yyjson_is_obj(root)) return std::nullopt;
+    std::array<bool, count> are_there{};
+    std::size_t place, size;
+    yyjson_val *name, *value;
+    yyjson_obj_foreach(root, place, size, name, value) {
+        const std::string_view text = text_of(name);
+        std::size_t found = 0;
+        while (found < count && members[found] != text) ++found;
+        if (found == count || std::exchange(are_there[found], true) || !read(found, value)) return std::nullopt;
+    }
+    return are_there;
+}
+
+void append_count(std::string& json, std::size_t count);
+void append_numbers(std::string& json, std::span<const float> numbers);
+
+}  // namespace transport::json

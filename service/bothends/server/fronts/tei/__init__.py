@@ -1,0 +1,1 @@
+"""Front of text-embeddings-inference's API, over HTTP and gRPC, for its clients."""

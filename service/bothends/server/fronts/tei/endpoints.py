@@ -1,0 +1,163 @@
+"""text-embeddings-inference's API over HTTP: reads its JSON, and writes answers and errors as it has them."""
+
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import orjson
+from starlette.routing import BaseRoute
+
+from ....core.loaded import batching
+from ....core.query import Query
+from ....embeddings import Embeddings
+from ....errors import LongSentenceError, RequestError, SentenceError
+from ....observe.tracing import Method
+from ....options import Options
+from ....settings import Settings
+from ...context import CallContext
+from ...dispatch import Dispatcher
+from ...http.call import BodyLimits
+from ...http.json_requests import RequestT, parse
+from ...http.routes import HttpRoutes
+from ...http.values import check_values
+from ...responder import Responder
+from .errors import http_code, render_error
+from .requests import Parameters, SimilarityRequest, TeiEmbedRequest, TokenizeRequest
+
+_TRUNCATED = "x-truncated-inputs"
+"""Header of an answer: how many of its texts were cut."""
+_FAR = 2
+"""Multiple of what a request may hold from which on it is refused unparsed: of less it is told how much it is."""
+EMBED = ("/embed", "/")
+"""Paths of requests for embeddings. huggingface_hub's clients ask at the base URL itself."""
+_COMPARED = "inputs.sentences"
+NOT_OFFERED = {
+    "/rerank": "this model is no re-ranker: it embeds sentences; POST /similarity compares them",
+    "/predict": "this model is no classifier: it embeds sentences; POST /embed does so",
+    "/embed_sparse": "this model has no sparse vectors; POST /embed has dense ones",
+    "/embed_all": "this model's engines compute a sentence's two ends, and no vector a token; POST /embed has theirs",
+}
+"""Paths that the API has, and why this server answers none of them."""
+
+
+class Tei:
+    """The API's endpoints over one embedder."""
+
+    def __init__(self, responder: Responder, settings: Settings, limits: BodyLimits | None = None) -> None:
+        """Answer from `responder`, as `settings` say."""
+        self._responder = responder
+        self._settings = settings
+        self._limits = limits or BodyLimits.of(settings)
+
+    def routes(self, dispatcher: Dispatcher, *, behind: Dispatcher | None = None) -> list[BaseRoute]:
+        """Make the routes of all endpoints. `behind` is for calls that a transport has let in already."""
+        routes = HttpRoutes(self._limits, render_error, http_code)
+        compared = HttpRoutes(self._limits, partial(render_error, sentences=_COMPARED), http_code)
+        return [
+            *(routes.posts(path, self.embed, dispatcher, behind=behind) for path in EMBED),
+            compared.posts("/similarity", self.similarity, dispatcher),
+            routes.posts("/tokenize", self.tokenize, dispatcher),
+            routes.route("/info", GET=dispatcher.handler(Method.http("GET", "/info"), bytes, self.info)),
+            *(routes.refuses(path, 424, why) for path, why in NOT_OFFERED.items()),
+        ]
+
+    def embed(self, content: bytes, context: CallContext) -> None:
+        """Embed the request's texts."""
+        request = self._parsed(content, TeiEmbedRequest)
+        truncation = request.truncation(self._settings.http_truncation)
+        options = Options(truncation, normalize=request.normalize, dimensions=request.dimensions)
+        self._responder.embed(Query(request.inputs, options), context, partial(_write, context))
+
+    def similarity(self, content: bytes, context: CallContext) -> None:
+        """Compare one text with others by the cosine of their embeddings."""
+        request = self._parsed(content, SimilarityRequest)
+        truncation = (request.parameters or Parameters()).truncation(self._settings.http_truncation)
+        others = request.inputs.sentences
+        if not others:
+            return self._responder.embed(Query(others), context, partial(_write, context))
+        query = Query([*others, request.inputs.source_sentence], Options(truncation, normalize=True))
+        try:
+            return self._responder.embed(query, context, partial(_write_similarities, context))
+        except SentenceError as error:
+            if error.index < len(others):
+                raise
+            raise _source_error(error) from None
+
+    def tokenize(self, content: bytes, context: CallContext) -> None:
+        """Cut the request's texts into the tokens that the model reads."""
+        texts = self._parsed(content, TokenizeRequest).inputs
+        self._responder.charge(texts, context)
+        _, found = self._responder.embedder.tokenise(
+            texts, Options("start"), deadline=context.deadline, is_over=context.is_over
+        )
+        _say_cut(context, [read.truncated for read in found])
+        tokens = [
+            [
+                {"id": token, "text": text[start:stop], "special": False, "start": start, "stop": stop}
+                for token, (start, stop) in zip(read.ids, read.places, strict=True)
+            ]
+            for text, read in zip(texts, found, strict=True)
+        ]
+        context.send(orjson.dumps(tokens))
+
+    def info(self, _: bytes, context: CallContext) -> None:
+        """Describe the model, and what this caller may ask of it."""
+        context.send(orjson.dumps(described(self._responder, self._settings, context)))
+
+    def _parsed(self, content: bytes, kind: type[RequestT]) -> RequestT:
+        limits = self._responder.embedder.limits
+        check_values(
+            content,
+            most=_FAR * max(limits.tokens, limits.sentences),
+            most_lists=_FAR * limits.sentences,
+            field="sentences",
+        )
+        return parse(content, kind)
+
+
+def described(responder: Responder, settings: Settings, context: CallContext) -> dict[str, Any]:
+    """Describe the model and the server, as the API has it, to the caller of this call."""
+    embedder = responder.embedder
+    config = embedder.model.config
+    return {
+        "model_id": config.name,
+        "model_sha": config.version,
+        "model_dtype": "float32",
+        "model_type": {"embedding": {"pooling": "mean" if config.pooling == "mean" else "last_token"}},
+        "max_concurrent_requests": settings.max_concurrent_requests,
+        "max_input_length": config.max_tokens,
+        "max_batch_tokens": settings.max_batch_tokens or batching(config, embedder.model.device).max_tokens,
+        "max_batch_requests": None,
+        "max_client_batch_size": responder.most_sentences(context),
+        "auto_truncate": settings.http_truncation != "error",
+        "tokenization_workers": embedder.workers,
+        "version": version("bothends"),
+        "sha": None,
+        "docker_label": None,
+    }
+
+
+def _source_error(error: SentenceError) -> RequestError:
+    name = "inputs.source_sentence"
+    if isinstance(error, LongSentenceError):
+        return RequestError(f"{name} {error.reason}")  # too much, as too many are
+    return RequestError(f"{name} {error.reason}", field=name)
+
+
+def _write(context: CallContext, found: Embeddings) -> bytes:
+    """Write JSON, on the engine's thread: each float32 as short as it can be and still be read as the same number."""
+    _say_cut(context, found.truncated)
+    return orjson.dumps(np.ascontiguousarray(found.rows), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _write_similarities(context: CallContext, found: Embeddings) -> bytes:
+    """Write the cosine of each row to the last one. All have length 1."""
+    _say_cut(context, found.truncated)
+    *others, source = found.rows
+    return orjson.dumps([min(1.0, max(-1.0, float(row @ source))) for row in others])
+
+
+def _say_cut(context: CallContext, truncated: list[bool]) -> None:
+    if cut := sum(truncated):
+        context.add_header(_TRUNCATED, str(cut))

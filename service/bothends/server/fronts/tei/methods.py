@@ -1,0 +1,102 @@
+"""text-embeddings-inference's API over gRPC: parses its messages, and writes its answers.
+
+Errors are raised, and dispatch.py makes statuses of them.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from ....core.query import Query
+from ....embeddings import Embeddings
+from ....errors import RequestError
+from ....observe.tracing import Method
+from ....options import Options, Truncation
+from ....settings import Settings
+from ....tei.v1 import embedding_pb2
+from ...context import CallContext
+from ...dispatch import Dispatcher, protobuf
+from ...grpc.contract import CreateCodec
+from ...inbound import Inbound
+from ...responder import Responder
+from .codec import messages_codec
+from .endpoints import described
+from .requests import NO_PROMPTS
+
+INFO, EMBED, TOKENIZE = (
+    embedding_pb2.DESCRIPTOR.services_by_name[name].full_name for name in ("Info", "Embed", "Tokenize")
+)
+SERVICES = (INFO, EMBED, TOKENIZE)
+_parse_embed, _parse_encode = protobuf(embedding_pb2.EmbedRequest), protobuf(embedding_pb2.EncodeRequest)
+
+
+class TeiServices:
+    """The methods of the API's services, over one embedder. A message of a stream is answered as a call by itself."""
+
+    def __init__(self, responder: Responder, settings: Settings) -> None:
+        """Answer from `responder`, as `settings` say."""
+        self._responder = responder
+        self._settings = settings
+
+    def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
+        """Make the handlers of the unary methods, by their full names."""
+        return {
+            **dispatcher.rpc_handlers(INFO, {"Info": (protobuf(embedding_pb2.InfoRequest), self.info)}),
+            **dispatcher.rpc_handlers(EMBED, {"Embed": (_parse_embed, self.embed)}),
+            **dispatcher.rpc_handlers(TOKENIZE, {"Tokenize": (_parse_encode, self.tokenize)}),
+        }
+
+    def streams(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
+        """Make the handlers of the streams' messages, by the full names of their methods."""
+        embed, tokenize = Method.rpc(EMBED, "EmbedStream"), Method.rpc(TOKENIZE, "TokenizeStream")
+        return {
+            f"/{embed.span_name}": dispatcher.handler(embed, _parse_embed, self.embed, in_stream=True),
+            f"/{tokenize.span_name}": dispatcher.handler(tokenize, _parse_encode, self.tokenize, in_stream=True),
+        }
+
+    def codecs(self) -> Mapping[str, CreateCodec]:
+        """Map methods' full names to what makes their native codecs."""
+        return {f"/{EMBED}/{name}": messages_codec for name in ("Embed", "EmbedStream")}
+
+    def info(self, _: embedding_pb2.InfoRequest, context: CallContext) -> None:
+        """Describe the model, and what this caller may ask of it."""
+        told = described(self._responder, self._settings, context)
+        fields = embedding_pb2.InfoResponse.DESCRIPTOR.fields_by_name
+        known = {name: value for name, value in told.items() if name in fields and name != "model_type"}
+        context.send(embedding_pb2.InfoResponse(**known).SerializeToString())
+
+    def embed(self, request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
+        """Embed the request's text."""
+        _check_prompt(request)
+        query = Query([request.inputs], Options(_truncation(request), normalize=request.normalize))
+        self._responder.embed(query, context, partial(_write, len(request.inputs)))
+
+    def tokenize(self, request: embedding_pb2.EncodeRequest, context: CallContext) -> None:
+        """Cut the request's text into the tokens that the model reads."""
+        _check_prompt(request)
+        text = request.inputs
+        self._responder.charge([text], context)
+        _, (read,) = self._responder.embedder.tokenise(
+            [text], Options("start"), deadline=context.deadline, is_over=context.is_over
+        )
+        response = embedding_pb2.EncodeResponse()
+        for token, (start, stop) in zip(read.ids, read.places, strict=True):
+            response.tokens.add(id=token, text=text[start:stop], start=start, stop=stop)
+        context.send(response.SerializeToString())
+
+
+def _check_prompt(request: embedding_pb2.EmbedRequest | embedding_pb2.EncodeRequest) -> None:
+    if request.prompt_name:
+        raise RequestError(NO_PROMPTS, field="prompt_name")
+
+
+def _truncation(request: embedding_pb2.EmbedRequest) -> Truncation:
+    if not request.truncate:
+        return "error"
+    return "end" if request.truncation_direction == embedding_pb2.TRUNCATION_DIRECTION_LEFT else "start"
+
+
+def _write(chars: int, found: Embeddings) -> bytes:
+    """Write the answer, on the engine's thread."""
+    cost = embedding_pb2.Metadata(compute_chars=chars, compute_tokens=found.token_counts[0])
+    content: bytes = embedding_pb2.EmbedResponse(embeddings=found.rows[0], metadata=cost).SerializeToString()
+    return content

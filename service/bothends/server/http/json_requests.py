@@ -1,0 +1,94 @@
+"""Reads JSON requests as the pydantic models of a front, or says in one line what is wrong with one.
+
+Names of models, sizes and token ids are checked where the model is known.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ...engines.contract import TokenIds
+from ...errors import RequestError
+from ...text import printable
+from ...validation import first_problem
+
+Input: TypeAlias = Sequence[str] | Sequence[TokenIds]
+"""Texts, or token ids of the model's own tokenizer; not a mixture."""
+RequestT = TypeVar("RequestT", bound=BaseModel)
+_SHOWN_CHARS = 64
+_TEXTS = "a string or a list of strings"
+_TEXTS_OR_IDS = "a string, a list of strings, a list of token ids, or a list of lists of token ids"
+
+
+def texts(given: Any, *, name: str) -> Sequence[str]:
+    """Make a list of one text or several. Raises RequestError that names what is wrong, and shows nothing of it."""
+    return _texts(given, name, _TEXTS)
+
+
+def texts_or_ids(given: Any, *, name: str) -> Input:
+    """Make a list of texts or of lists of token ids. Raises RequestError as `texts` does."""
+    if isinstance(given, list) and given and type(given[0]) is int:  # a bool is no id, though Python has it for an int
+        _check(given, int, name, "isn't a token id, as the first is")
+        return [given]
+    if isinstance(given, list) and given and isinstance(given[0], list):
+        _check(given, list, name, "isn't a list of token ids, as the first is")
+        for index, ids in enumerate(given):
+            _check(ids, int, f"{name}[{index}]", "isn't a token id")
+        return given
+    return _texts(given, name, _TEXTS_OR_IDS)
+
+
+def parse(content: bytes, kind: type[RequestT]) -> RequestT:
+    """Parse a request of one kind. Raises RequestError, in one line, where `content` is none."""
+    try:
+        given = json.loads(content.decode(), parse_constant=_no_number)
+    except UnicodeDecodeError:
+        raise RequestError("the body isn't UTF-8 text", field="") from None
+    except RecursionError:
+        raise RequestError("the body is nested too deeply", field="") from None
+    except json.JSONDecodeError as error:
+        raise RequestError(
+            f"the body isn't valid JSON: {error.msg} at line {error.lineno}, column {error.colno}", field=""
+        ) from None
+    except ValueError:  # an int of more digits than Python reads
+        raise RequestError("the body holds a number that is too long", field="") from None
+    if not isinstance(given, dict):
+        raise RequestError("the body isn't a JSON object", field="")
+    for name in given:
+        if name not in kind.model_fields:  # pydantic would make an error of each
+            name = printable(name)[:_SHOWN_CHARS]
+            raise RequestError(f"unknown parameter {name!r}; there are {', '.join(kind.model_fields)}", field=name)
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise _first_mistake(error) from None
+
+
+def _texts(given: Any, name: str, what: str) -> Sequence[str]:
+    if isinstance(given, str):
+        return [given]
+    if not isinstance(given, list):
+        raise RequestError(f"{name} is {what}", field=name)
+    _check(given, str, name, f"isn't a string; {name} is {what}")
+    return given
+
+
+def _check(values: list[Any], kind: type, name: str, problem: str) -> None:
+    if set(map(type, values)) - {kind}:
+        index = next(index for index, value in enumerate(values) if type(value) is not kind)
+        raise RequestError(f"{name}[{index}] {problem}", field=f"{name}[{index}]")
+
+
+def _no_number(name: str) -> Any:
+    raise RequestError(f"the body holds {name}, which isn't JSON", field="")
+
+
+def _first_mistake(error: ValidationError) -> RequestError:
+    """Make an error of the first mistake, without what stands there."""
+    first = first_problem(error)
+    name = ".".join(map(printable, first.path))[:_SHOWN_CHARS]
+    if first.kind == "missing":
+        return RequestError(f"missing parameter {name!r}", field=name)
+    return RequestError(f"{name}: {first.lower_message}", field=name)

@@ -1,0 +1,97 @@
+"""What C++ and Python answer to tei.v1's Embed, and to its EmbedStream, are the same bytes or the same error."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import grpc
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from bothends.tei.v1.embedding_pb2 import EmbedRequest
+from tests.importing.tokenising.hard_texts import HARD, TEXTS
+from tests.support.doors import connected
+from tests.support.until import TIMEOUT_S
+
+from .conftest import Both
+
+UNARY, STREAM = "tei.v1.Embed/Embed", "tei.v1.Embed/EmbedStream"
+PLAIN = [f"there will be {number} dragons" for number in range(40)]
+MESSAGES = st.builds(
+    EmbedRequest,
+    inputs=st.one_of(TEXTS, st.text(max_size=60), st.sampled_from(HARD)),
+    truncate=st.booleans(),
+    normalize=st.booleans(),
+    truncation_direction=st.sampled_from([0, 1]),
+    prompt_name=st.sampled_from([None, None, None, "", "query"]),
+)
+PIECES = [
+    *(b"\x0a\x01a", b"\x10\x02", b"\x18\x00", b"\x20\x01", b"\x20\x02"),
+    *(b"\x2a\x00", b"\x2a\x01q", b"\x30\x01", b"\xff", b""),
+]
+
+
+@st.composite
+def broken(draw: st.DrawFn) -> bytes:
+    """Make a message that may hold fields twice or that nobody knows, or be no message."""
+    content = bytearray(draw(MESSAGES).SerializeToString())
+    for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
+        at = draw(st.integers(0, len(content)))
+        content[at : at + draw(st.sampled_from((0, 0, 1)))] = draw(st.sampled_from(PIECES))
+    return bytes(content)
+
+
+def outcome(channel: grpc.Channel, contents: Sequence[bytes]) -> list[Any]:
+    """Return the responses to a stream's messages, and how it ends: its status, with words and details."""
+    call: Any = channel.stream_stream(f"/{STREAM}")(iter(contents), timeout=TIMEOUT_S)
+    found: list[Any] = []
+    with suppress(grpc.RpcError):
+        for content in call:
+            found.append(content)  # noqa: PERF402  those before an error are kept
+    return [*found, (call.code(), call.details(), call.trailing_metadata())]
+
+
+@pytest.fixture
+def channels(both: Both) -> Iterator[list[grpc.Channel]]:
+    """A connection to each server."""
+    with connected(both.native) as native, connected(both.python) as python:
+        yield [native, python]
+
+
+def test_hard_texts(both: Both) -> None:
+    """With each option."""
+    before = both.served(UNARY, "native")
+    contents = [
+        EmbedRequest(inputs=text, truncate=cut, normalize=unit, truncation_direction=side).SerializeToString()
+        for text in HARD
+        for cut, unit, side in ((True, True, 0), (True, False, 1), (False, True, 0))
+    ]
+    with both.agreeing(f"/{UNARY}") as agree:
+        answered = agree(contents)
+    assert answered > 40
+    assert both.served(UNARY, "native") > before + answered / 4
+
+
+def test_messages_of_any_kind(both: Both) -> None:
+    before = both.served(UNARY, "native")
+    with both.agreeing(f"/{UNARY}") as agree:
+
+        @hypothesis.settings(max_examples=40, database=None)
+        @hypothesis.given(st.lists(broken(), min_size=8, max_size=8))
+        def ask(contents: list[bytes]) -> None:
+            agree(contents)
+
+        ask()
+    assert both.served(UNARY, "native") > before + 20
+
+
+def test_streams(both: Both, channels: list[grpc.Channel]) -> None:
+    """C++ answers each plain message; one that fails ends the stream alike."""
+    before = both.served(STREAM, "native")
+    plain = [EmbedRequest(inputs=text, truncate=True).SerializeToString() for text in (*PLAIN, "word " * 300)]
+    for contents, native in ((plain, len(plain)), ([plain[0], EmbedRequest(inputs=" ").SerializeToString()], 1)):
+        found = [outcome(channel, contents) for channel in channels]
+        assert found[0] == found[1]
+        assert len(found[0]) == native + 1
+    assert both.served(STREAM, "native") == before + len(plain) + 1

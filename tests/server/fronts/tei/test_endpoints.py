@@ -1,0 +1,201 @@
+"""text-embeddings-inference's API over HTTP against a real server: the same vectors as over gRPC, to the last bit."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from bothends.client.sync import Client
+from bothends.model.bundle import Bundle
+from bothends.model.tokenizer import Tokenizer
+from bothends.server.keys import new
+from bothends.server.server import Server
+from tests.support.doors import put, serving
+from tests.support.fronts import http_of
+from tests.support.until import until
+
+SENTENCES = ["there will be dragons", "a man plays the guitar and a woman sings", "no"]
+LONG = "first " + "there will be dragons " * 200 + "last"
+"""More than the model reads."""
+
+
+@pytest.fixture(scope="module")
+def http(server: Server) -> Iterator[httpx.Client]:
+    with http_of(server) as connected:
+        yield connected
+
+
+def rows(answer: httpx.Response) -> np.ndarray:
+    """Read the vectors of an answer that must be right, as float32."""
+    assert answer.status_code == 200, answer.text
+    return np.array(answer.json(), np.float32)
+
+
+def told(answer: httpx.Response) -> tuple[int, str, str]:
+    """The error that it holds, which is one line and in the API's shape."""
+    assert answer.headers["content-type"] == "application/json"
+    body = answer.json()
+    assert body.keys() == {"error", "error_type"}
+    assert body["error"].isprintable()
+    return answer.status_code, body["error_type"], body["error"]
+
+
+@pytest.mark.parametrize("path", ["/embed", "/"])
+def test_every_kind_of_input(http: httpx.Client, client: Client, english: Bundle, path: str) -> None:
+    """One text or several, or their token ids; unit vectors unless it says otherwise."""
+    tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
+    ids = [tokens.ids for tokens in tokenizer.encode(SENTENCES)]
+    expected = client.encode(SENTENCES, normalize=True)
+    for given in (SENTENCES, ids):
+        assert np.array_equal(rows(http.post(path, json={"inputs": given})), expected)
+        assert np.array_equal(rows(http.post(path, json={"inputs": given[0]})), expected[:1])
+    raw = http.post(path, json={"inputs": SENTENCES, "normalize": False})
+    assert np.array_equal(rows(raw), client.encode(SENTENCES))
+    short = http.post(path, json={"inputs": SENTENCES, "dimensions": 64})
+    assert np.array_equal(rows(short), client.encode(SENTENCES, normalize=True, dimensions=64))
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ({"truncate": True}, "start"),
+        ({"truncate": True, "truncation_direction": "Right"}, "start"),
+        ({"truncate": True, "truncation_direction": "left"}, "end"),
+        ({"truncate": True, "truncation_direction": "Left", "prompt_name": None}, "end"),
+    ],
+)
+def test_a_long_text_is_cut_where_that_is_asked_for(
+    http: httpx.Client, client: Client, asked: dict[str, Any], kept: Any
+) -> None:
+    """The header says how many were."""
+    answer = http.post("/embed", json={"inputs": ["fine", LONG], **asked})
+    assert answer.headers["x-truncated-inputs"] == "1"
+    assert np.array_equal(rows(answer), client.embed(["fine", LONG], normalize=True, truncation=kept).rows)
+
+
+def test_the_server_says_what_becomes_of_long_texts_where_a_request_does_not(toy_bundle: Bundle) -> None:
+    """As for OpenAI's callers, and /info tells."""
+    with serving(toy_bundle, http_truncation="end") as server, http_of(server) as http:
+        asked = http.post("/embed", json={"inputs": LONG, "truncate": True, "truncation_direction": "left"})
+        assert http.post("/embed", json={"inputs": LONG}).content == asked.content
+        assert told(http.post("/embed", json={"inputs": LONG, "truncate": False}))[0] == 413
+        assert http.get("/info").json()["auto_truncate"] is True
+
+
+BAD: dict[str, tuple[dict[str, Any], tuple[int, str], str]] = {
+    "none": ({"inputs": []}, (400, "Empty"), "`inputs` is empty; send at least one text"),
+    "too many": ({"inputs": ["a"] * 301}, (413, "Validation"), "301 sentences are more than"),
+    "far too many": ({"inputs": [[1]] * 1000}, (413, "Validation"), "more than the 664 lists"),
+    "long": ({"inputs": ["a", LONG]}, (413, "Validation"), "inputs[1] has more than the 256 tokens"),
+    "blank": ({"inputs": ["a", " "]}, (422, "Tokenizer"), "inputs[1] is empty"),
+    "surrogate": ({"inputs": "\ud800"}, (422, "Tokenizer"), "inputs[0] is no valid Unicode"),
+    "an id past the table": ({"inputs": [30522]}, (422, "Tokenizer"), "inputs[0] has token ids that aren't from 0"),
+    "a number": ({"inputs": ["a", 1]}, (422, "Validation"), "inputs[1] isn't a string"),
+    "nothing": ({}, (422, "Validation"), "missing parameter 'inputs'"),
+    "dimensions": ({"inputs": "a", "dimensions": 3}, (422, "Validation"), "offers 64, 128, 256, 512"),
+    "a prompt": ({"inputs": "a", "prompt_name": "query"}, (422, "Validation"), "this model has no prompts"),
+    "a direction": ({"inputs": "a", "truncation_direction": "up"}, (422, "Validation"), "'left', 'right'"),
+    "another parameter": ({"inputs": "a", "promt": 1}, (422, "Validation"), "unknown parameter 'promt'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_request_is_told_what_and_where(http: httpx.Client, name: str) -> None:
+    """With the status by which the API's clients know the kind."""
+    body, kind, message = BAD[name]
+    answer = http.post("/embed", content=json.dumps(body), headers={"content-type": "application/json"})
+    status, error_type, error = told(answer)
+    assert ((status, error_type), message in error) == (kind, True), error
+
+
+def test_what_is_no_json(http: httpx.Client) -> None:
+    json_type = {"content-type": "application/json"}
+    assert told(http.post("/embed", content=b"{", headers=json_type))[:2] == (422, "Validation")
+    assert told(http.post("/embed", content=b"{}"))[:2] == (415, "Validation")
+    assert told(http.get("/embed"))[:2] == (405, "Validation")
+
+
+def test_similarity(http: httpx.Client, client: Client) -> None:
+    """The cosine to each; errors name the text that is at fault."""
+    first, *others = client.encode(SENTENCES, normalize=True)
+
+    def compared(source: str, *sentences: str, **parameters: Any) -> httpx.Response:
+        inputs = {"source_sentence": source, "sentences": list(sentences)}
+        return http.post("/similarity", json={"inputs": inputs, "parameters": parameters})
+
+    assert np.allclose(compared(*SENTENCES).json(), np.array(others) @ first, atol=1e-6)
+    assert compared("no", "no").json() == [pytest.approx(1, abs=1e-6)]
+    assert told(compared("no", "a", " ")) == (
+        422, "Tokenizer", "inputs.sentences[1] is empty; a sentence needs at least one word",
+    )  # fmt: skip
+    assert told(compared(" ", "a"))[2] == "inputs.source_sentence is empty; a sentence needs at least one word"
+    assert told(compared(LONG, "a"))[::2] == (
+        413,
+        "inputs.source_sentence has more than the 256 tokens that the model reads",
+    )
+    assert compared(LONG, "a", truncate=True).headers["x-truncated-inputs"] == "1"
+    assert told(compared("no"))[:2] == (400, "Empty")
+
+
+def test_tokenize(http: httpx.Client) -> None:
+    """Each token with what stands for it in the text; of a long text those that are read, and the header says so."""
+    first, second = http.post("/tokenize", json={"inputs": ["There  will", "dragonfly"]}).json()
+    assert [token["text"] for token in first] == ["There", "will"]
+    assert [(token["start"], token["stop"]) for token in first] == [(0, 5), (7, 11)]
+    assert "".join(token["text"] for token in second) == "dragonfly"
+    long = http.post("/tokenize", json={"inputs": LONG, "add_special_tokens": False})
+    assert (len(long.json()[0]), long.headers["x-truncated-inputs"]) == (256, "1")
+
+
+def test_info(http: httpx.Client, english: Bundle) -> None:
+    info = http.get("/info").json()
+    assert (info["model_id"], info["model_sha"]) == ("english", english.config.version)
+    assert (info["max_input_length"], info["max_client_batch_size"]) == (256, 300)
+    assert info["model_type"] == {"embedding": {"pooling": "last_token"}}
+
+
+@pytest.mark.parametrize("path", ["/rerank", "/predict", "/embed_all", "/embed_sparse"])
+def test_what_the_model_has_not_is_told_in_a_line(http: httpx.Client, path: str) -> None:
+    status, error_type, error = told(http.post(path, json={"inputs": "a"}))
+    assert (status, error_type) == (424, "Backend")
+    assert "POST /" in error
+
+
+def test_health_needs_no_key_and_all_else_does(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """401 without one; 429 where one has had its share, and when to come again."""
+    (free, entry), (slow, slow_entry) = new("free"), new("slow")
+    put(tmp_path / "keys.toml", f"{entry}{slow_entry}sentences_per_s = 2\n".encode())
+    with serving(toy_bundle, api_keys=tmp_path / "keys.toml") as server, http_of(server) as http:
+        assert http.get("/health").status_code == 200
+        for answer in (http.post("/embed", json={"inputs": "a"}), http.get("/info")):
+            assert told(answer)[:2] == (401, "Validation")
+        bearer = {"authorization": f"Bearer {free}"}
+        assert http.post("/embed", json={"inputs": "a"}, headers=bearer).status_code == 200
+        bearer = {"authorization": f"Bearer {slow}"}
+        assert http.post("/embed", json={"inputs": ["a"] * 8}, headers=bearer).status_code == 200
+        answer = http.post("/embed", json={"inputs": "a"}, headers=bearer)
+        assert told(answer)[:2] == (429, "Overloaded")
+        assert 0 < int(answer.headers["retry-after-ms"]) <= 4001
+
+
+def test_a_server_that_is_not_fit_says_so(toy_bundle: Bundle) -> None:
+    """503, as to probes."""
+    with serving(toy_bundle) as server, http_of(server) as http:
+        server.service.embedder.model.withdraw("it was to be tried")
+        assert told(http.post("/embed", json={"inputs": "a"}))[:2] == (503, "Unhealthy")
+
+
+def test_spans_have_the_status_that_was_sent(
+    server: Server, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though gRPC has one status for all that is wrong with a request."""
+    found = []
+    monkeypatch.setattr("bothends.observe.tracing.answered", lambda _, method, name, code: found.append((name, code)))
+    for inputs in ("a", "", [], LONG):
+        http.post("/embed?", json={"inputs": inputs})  # a query is for Python
+    until(lambda: len(found) == 4)
+    assert found == [("OK", 200), *(("INVALID_ARGUMENT", code) for code in (422, 400, 413))]
