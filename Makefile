@@ -41,7 +41,7 @@ test: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.protoc ## Install what tests 
 	exit $$tested
 
 # Of the tests that serve by a real server, those that speak gRPC or HTTP to it: the contract's own tests are of both transports in `make test`.
-GRPCIO = $(addprefix tests/server/,fronts/bothends fronts/kserve fronts/openai fronts/page/test_endpoints.py \
+GRPCIO = $(addprefix tests/server/,fronts/bothends fronts/kserve fronts/ollama fronts/openai fronts/page/test_endpoints.py \
 	fronts/page/test_live.py fronts/tei grpc/calls/test_reflection.py http test_ports.py test_server.py test_tls.py test_web_routes.py) \
 	$(addprefix tests/promises/,test_access.py test_blank.py test_connections.py test_limits.py test_secrets.py)
 

@@ -19,6 +19,9 @@ _GIVEN = {
     "/embed": {"inputs": ["a man", "no"]},
     "/similarity": {"inputs": {"source_sentence": "a man", "sentences": ["no"]}},
     "/tokenize": {"inputs": "a man"},
+    "/api/embed": {"model": "english", "input": "a man"},
+    "/api/embeddings": {"model": "english", "prompt": "a man"},
+    "/api/show": {"model": "english"},
 }
 """A request of each path that takes one."""
 

@@ -140,6 +140,26 @@ class Tei:
         return Found(rows, truncated=int(answer.headers.get("x-truncated-inputs", 0)))
 
 
+class Ollama:
+    """Ollama's API over HTTP."""
+
+    name = "`POST /api/embed`"
+
+    def __init__(self, http: httpx.Client) -> None:
+        self.http = http
+
+    def ask(self, sentences: Sequence[Any], *, truncation: str = "start", **asked: Any) -> Found:
+        if truncation == "end":
+            raise Unsupported
+        body = {"model": "english", "input": list(sentences), "truncate": truncation == "start", **asked}
+        answer = self.http.post("/api/embed", json=body)
+        if answer.is_error:
+            raise ValueError(answer.text)
+        rows = dict(enumerate(np.array(answer.json()["embeddings"], np.float32)))
+        cut = int(answer.headers.get("x-truncated-inputs", 0))
+        return Found(rows, answer.json()["prompt_eval_count"], cut)
+
+
 def http_of(server: Server, headers: dict[str, str] | None = None) -> httpx.Client:
     """Open a connection to its HTTP port."""
     return httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=TIMEOUT_S, headers=headers)

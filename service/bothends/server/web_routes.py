@@ -7,6 +7,8 @@ from starlette.routing import BaseRoute
 
 from ..settings import Settings
 from .dispatch import Dispatcher
+from .fronts.ollama import document as ollama_document
+from .fronts.ollama.endpoints import Ollama
 from .fronts.openai import document as openai_document
 from .fronts.openai import endpoints as openai
 from .fronts.openai.endpoints import unknown_path
@@ -22,7 +24,7 @@ from .responder import Responder
 __all__ = ["api_routes", "document", "unknown_path", "web_routes"]
 _log = logging.getLogger(__name__)
 _NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
-_APIS = (openai_document, tei_document)
+_APIS = (openai_document, tei_document, ollama_document)
 _PROBED = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
 
 
@@ -58,6 +60,7 @@ def api_routes(
     return [
         *openai.OpenAI.of(responder, settings, limits).routes(dispatcher, behind=behind),
         *Tei(responder, settings, limits).routes(dispatcher, behind=behind),
+        *Ollama.of(responder, settings, limits).routes(dispatcher),
         *openapi.routes(document()),
         *openai.without_v1(),
     ]

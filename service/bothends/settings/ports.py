@@ -111,7 +111,8 @@ class HttpSettings(ListenerSettings):
     )
     http_api: bool = option(
         "Who may call",
-        "Answer embeddings over HTTP too, as OpenAI and text-embeddings-inference have them, and serve a page at /.",
+        "Answer embeddings over HTTP too, as OpenAI, text-embeddings-inference and Ollama have them, and serve a page "
+        "at /.",
         True,
         is_rare=True,
     )

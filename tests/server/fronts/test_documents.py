@@ -14,7 +14,7 @@ from tests.support.serving import Running
 
 pytestmark = pytest.mark.slow  # starts other people's clients
 
-FRONTS = ("openai", "tei")
+FRONTS = ("openai", "tei", "ollama")
 
 
 def documented(pattern: str) -> list[tuple[str, str]]:

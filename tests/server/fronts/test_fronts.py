@@ -13,7 +13,7 @@ from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from bothends.server.server import Server
 from tests.support import doors
-from tests.support.fronts import REFUSED, Front, Inference, OpenAI, Streaming, Tei, Unary, http_of, works
+from tests.support.fronts import REFUSED, Front, Inference, Ollama, OpenAI, Streaming, Tei, Unary, http_of, works
 from tests.support.paths import ROOT
 
 API = ROOT / "docs" / "api.md"
@@ -117,6 +117,7 @@ def fronts(server: Server, english: Bundle) -> Iterator[list[Front]]:
             Inference(channel),
             OpenAI(http),
             Tei(http),
+            Ollama(http),
             Unary(encoder),
         ]
 
@@ -135,7 +136,7 @@ def test_all_fronts_give_the_same_numbers(fronts: list[Front]) -> None:
     sentences = ["there will be dragons", "no", "a man plays the guitar"] * 5
     rows = set()
     for front in fronts:
-        asked = {} if isinstance(front, OpenAI) else {"normalize": True}
+        asked = {} if isinstance(front, OpenAI | Ollama) else {"normalize": True}
         rows.add(np.stack(list(front.ask(sentences, **asked).rows.values())).astype("<f4").tobytes())
     assert len(rows) == 1
 
@@ -151,5 +152,5 @@ def test_no_front_lets_in_a_caller_without_a_key(english: Bundle, tmp_path: Path
             metadata = [("authorization", bearer)] if kept else []
             with Client(target, api_key=kept) as client, http_of(server, dict(metadata)) as http:
                 grpcs: list[Front] = [Unary(client), Streaming(client), Inference(channel, metadata)]
-                found = [works(front, ["dragons"]) for front in (*grpcs, OpenAI(http), Tei(http))]
-            assert found == [kept is not None] * 5
+                found = [works(front, ["dragons"]) for front in (*grpcs, OpenAI(http), Tei(http), Ollama(http))]
+            assert found == [kept is not None] * 6

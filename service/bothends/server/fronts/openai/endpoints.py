@@ -50,7 +50,7 @@ EMBEDDINGS = ("/v1/embeddings", "/embeddings")
 clients whose base URL lacks /v1."""
 _EVERYTHING_ELSE = "/{rest:path}"
 NO_SUCH_PATH = (
-    "there is no such path; there are POST /v1/embeddings, GET /v1/models, POST /embed, GET /info and "
+    "there is no such path; there are POST /v1/embeddings, GET /v1/models, POST /embed, GET /info, POST /api/embed and "
     "those that GET /openapi.json lists"
 )
 _NO_V1 = ("/models", "/models/{rest:path}")

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from ....observe.metrics import SECONDS
 
-_POSTS = ("v1/embeddings", "embeddings", "embed", "", "similarity", "explain")
+_POSTS = ("v1/embeddings", "embeddings", "embed", "", "similarity", "api/embed", "api/embeddings", "explain")
 EMBEDDING = frozenset(["Embed", "ModelInfer", *(f"POST /{path}" for path in _POSTS)])
 """Methods whose time is an embedding's; others would make it look shorter, and streams longer."""
 

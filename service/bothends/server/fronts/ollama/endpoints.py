@@ -1,0 +1,196 @@
+"""Ollama's API over HTTP, as far as a model that embeds has one: reads its JSON, and writes answers and errors."""
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from typing import Any, Self
+
+import numpy as np
+import orjson
+from google.rpc import status_pb2
+from starlette.routing import BaseRoute
+
+from ....core.query import Query
+from ....embeddings import Embeddings
+from ....observe.tracing import Method
+from ....options import Options
+from ....settings import HttpSettings
+from ...context import CallContext
+from ...dispatch import Behaviour, Dispatcher
+from ...http.call import BodyLimits
+from ...http.failure import Blame
+from ...http.json_requests import RequestT, parse
+from ...http.model_names import ModelNames
+from ...http.routes import HttpRoutes
+from ...http.values import check_values
+from ...responder import Responder
+from .requests import EmbeddingsRequest, OllamaEmbedRequest, ShowRequest
+
+_TAG = ":latest"
+"""What Ollama's names end with where they name no other version."""
+_EPOCH = "1970-01-01T00:00:00Z"
+_TRUNCATED = "x-truncated-inputs"
+_FAR = 2
+"""Multiple of what a request may hold from which on it is refused unparsed: of less it is told how much it is."""
+_OTHERS = 64
+"""Values of `options` that a request may hold beside its texts."""
+_EVERYTHING_ELSE = "/api/{rest:path}"
+_NOT_OFFERED = (
+    "this server embeds and does nothing else of Ollama's; there are POST /api/embed, /api/embeddings and /api/show, "
+    "GET /api/tags, /api/ps and /api/version"
+)
+
+
+class Ollama:
+    """The API's endpoints over one embedder."""
+
+    def __init__(self, responder: Responder, limits: BodyLimits, *, aliases: Sequence[str] = ()) -> None:
+        """Answer from `responder`; `aliases` are more of its names."""
+        self._responder = responder
+        self._names = ModelNames(responder.embedder, aliases)
+        self._routes = HttpRoutes(limits, _render_error)
+
+    @classmethod
+    def of(cls, responder: Responder, settings: HttpSettings, limits: BodyLimits | None = None) -> Self:
+        """Answer as `settings` say."""
+        return cls(responder, limits or BodyLimits.of(settings), aliases=settings.model_aliases)
+
+    def routes(self, dispatcher: Dispatcher) -> list[BaseRoute]:
+        """Make the routes of all endpoints."""
+        routes = self._routes
+        posts = {"/api/embed": self.embed, "/api/embeddings": self.embeddings, "/api/show": self.show}
+        gets: Mapping[str, Behaviour[bytes]] = {
+            "/api/tags": self.tags,
+            "/api/ps": self.tags,
+            "/api/version": self.version,
+        }
+        return [
+            *(routes.posts(path, act, dispatcher) for path, act in posts.items()),
+            *(
+                routes.route(path, GET=dispatcher.handler(Method.http("GET", path), bytes, act))
+                for path, act in gets.items()
+            ),
+            routes.refuses(_EVERYTHING_ELSE, 404, _NOT_OFFERED),
+        ]
+
+    def embed(self, content: bytes, context: CallContext) -> None:
+        """Embed the request's texts."""
+        request = self._parsed(content, OllamaEmbedRequest)
+        name = self._served(request.model)
+        texts = [] if request.input in ([""], []) else request.input
+        options = Options("error" if request.truncate is False else "start", True, request.dimensions)
+        if not texts:  # by which Ollama's clients have a model loaded
+            context.send(_written(name, context, [], 0))
+            return
+        self._responder.embed(Query(texts, options), context, partial(_write, name, context))
+
+    def embeddings(self, content: bytes, context: CallContext) -> None:
+        """Embed one text."""
+        request = self._parsed(content, EmbeddingsRequest)
+        self._served(request.model)
+        if not request.prompt:
+            context.send(orjson.dumps({"embedding": []}))
+            return
+        self._responder.embed(Query([request.prompt], Options("start")), context, partial(_write_one, context))
+
+    def tags(self, _: bytes, context: CallContext) -> None:
+        """List the model that is served, under each of its names."""
+        config = self._responder.embedder.model.config
+        models = [
+            {
+                "name": name,
+                "model": name,
+                "modified_at": _EPOCH,
+                "size": 0,
+                "digest": config.sha256.get("model.onnx", ""),
+                "details": self._details(),
+            }
+            for name in map(_tagged, self._names.all())
+        ]
+        context.send(orjson.dumps({"models": models}))
+
+    def show(self, content: bytes, context: CallContext) -> None:
+        """Describe the model that is served."""
+        request = self._parsed(content, ShowRequest)
+        self._served(request.model or request.name)
+        config = self._responder.embedder.model.config
+        info = {
+            "general.architecture": config.cell,
+            "general.basename": config.name,
+            "general.version": config.version,
+            f"{config.cell}.context_length": config.max_tokens,
+            f"{config.cell}.embedding_length": config.dimension,
+            f"{config.cell}.block_count": config.layers,
+            f"{config.cell}.vocab_size": config.vocabulary_size,
+        }
+        described = {
+            "modelfile": "",
+            "template": "",
+            "modified_at": _EPOCH,
+            "details": self._details(),
+            "model_info": info,
+            "capabilities": ["embedding"],
+        }
+        context.send(orjson.dumps(described))
+
+    def version(self, _: bytes, context: CallContext) -> None:
+        """Tell the version of this server."""
+        context.send(orjson.dumps({"version": version("bothends")}))
+
+    def _details(self) -> dict[str, Any]:
+        config = self._responder.embedder.model.config
+        return {
+            "parent_model": "",
+            "format": "onnx",
+            "family": config.cell,
+            "families": [config.cell],
+            "parameter_size": "",
+            "quantization_level": "F32",
+        }
+
+    def _served(self, asked: str | None) -> str:
+        """Return the name by which the model was asked for. Raises UnknownModelError."""
+        own = self._names.served(None if asked is None else asked.removesuffix(_TAG))
+        return asked or own
+
+    def _parsed(self, content: bytes, kind: type[RequestT]) -> RequestT:
+        most = self._responder.embedder.limits.sentences
+        check_values(content, most=_FAR * most + _OTHERS, most_lists=_OTHERS)
+        return parse(content, kind)
+
+
+def _tagged(name: str) -> str:
+    return name if ":" in name else name + _TAG
+
+
+def _write(name: str, context: CallContext, found: Embeddings) -> bytes:
+    """Write JSON, on the engine's thread."""
+    _say_cut(context, found)
+    return _written(name, context, np.ascontiguousarray(found.rows), sum(found.token_counts))
+
+
+def _write_one(context: CallContext, found: Embeddings) -> bytes:
+    _say_cut(context, found)
+    return orjson.dumps({"embedding": np.ascontiguousarray(found.rows[0])}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _written(name: str, context: CallContext, rows: Any, tokens: int) -> bytes:
+    response = {
+        "model": name,
+        "embeddings": rows,
+        "total_duration": int((time.monotonic() - context.arrived) * 1e9),
+        "load_duration": 0,
+        "prompt_eval_count": tokens,
+    }
+    return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _say_cut(context: CallContext, found: Embeddings) -> None:
+    if cut := sum(found.truncated):
+        context.add_header(_TRUNCATED, str(cut))
+
+
+def _render_error(_: int, status: status_pb2.Status) -> bytes:
+    """Write an error as Ollama's clients read it."""
+    return orjson.dumps({"error": Blame.of(status, sentences="input").message})

@@ -1,0 +1,117 @@
+"""The requests and answers of Ollama's API, as pydantic models that check JSON.
+
+Names and sizes are checked where the model is known.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+
+from ...http.json_requests import texts
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)  # which also stands in the OpenAPI document
+
+    model: str | None = Field(
+        None, description='Name of the model that is served, with or without ":latest"; left out, it is whichever is.'
+    )
+    options: dict[str, Any] | None = Field(None, description="Taken for compatibility, and ignored.")
+    keep_alive: float | int | str | None = Field(None, description="Taken for compatibility, and ignored.")
+
+
+class OllamaEmbedRequest(_Asked):
+    """Request of POST /api/embed."""
+
+    input: Annotated[
+        Sequence[str], PlainValidator(partial(texts, name="input"), json_schema_input_type=str | list[str])
+    ] = Field(description="One text or several.")
+    truncate: bool | None = Field(
+        None, description="Whether the end of a text longer than the model reads is cut (the default), or an error."
+    )
+    dimensions: int | None = Field(None, description="How many numbers a vector is to have: a size of the model's.")
+
+
+class OllamaEmbedResponse(BaseModel):
+    """Answer of POST /api/embed."""
+
+    model: str = Field(description="As it was asked for.")
+    embeddings: list[list[float]] = Field(description="Of length 1.")
+    total_duration: int = Field(description="Nanoseconds.")
+    load_duration: int = Field(description="0: the model is loaded.")
+    prompt_eval_count: int = Field(description="Tokens that the model read.")
+
+
+class EmbeddingsRequest(_Asked):
+    """Request of POST /api/embeddings."""
+
+    prompt: str = Field(description="One text. What is longer than the model reads of it is cut.")
+
+
+class EmbeddingsResponse(BaseModel):
+    """Answer of POST /api/embeddings."""
+
+    embedding: list[float] = Field(description="As the model computes it, of any length.")
+
+
+class ShowRequest(BaseModel):
+    """Request of POST /api/show."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: str | None = None
+    name: str | None = Field(None, description="An older word for `model`.")
+    verbose: bool | None = None
+
+
+class Details(BaseModel):
+    """What a model is, in a few words."""
+
+    parent_model: str
+    format: str
+    family: str
+    families: list[str]
+    parameter_size: str
+    quantization_level: str
+
+
+class OllamaModel(BaseModel):
+    """One model of a list."""
+
+    name: str
+    model: str
+    modified_at: str = Field(description="Not kept: the epoch.")
+    size: int = Field(description="Not told: 0.")
+    digest: str = Field(description="SHA-256 of the model's file.")
+    details: Details
+
+
+class OllamaModelList(BaseModel):
+    """Answer of GET /api/tags and /api/ps."""
+
+    models: list[OllamaModel]
+
+
+class ShowResponse(BaseModel):
+    """Answer of POST /api/show."""
+
+    modelfile: str
+    template: str
+    modified_at: str
+    details: Details
+    model_info: dict[str, Any]
+    capabilities: list[str]
+
+
+class Version(BaseModel):
+    """Answer of GET /api/version."""
+
+    version: str = Field(description="Version of bothends.")
+
+
+class OllamaErrorResponse(BaseModel):
+    """Answer to a request that failed."""
+
+    error: str = Field(description="One line for a person.")
