@@ -19,7 +19,7 @@ from bothends.errors import (
     SentenceError,
 )
 from bothends.observe.metrics import Metrics
-from bothends.observe.tracing import NO_SPAN
+from bothends.observe.tracing import NO_SPAN, Method
 from bothends.server.backlog import Backlog
 from bothends.server.context import CallContext
 from bothends.server.dispatch import Dispatcher, protobuf
@@ -196,6 +196,19 @@ def test_each_call_has_a_line_where_debugging_is_on(level: int, caplog: pytest.L
         CallHarness(lambda request, context: context.send(b"")).call()
     lines = [record for record in caplog.records if record.message == "request"]
     assert [line.code for line in lines] == (["OK"] if level == logging.DEBUG else [])
+
+
+def test_a_calls_line_names_its_key_and_no_more_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One that nobody knows is refused, and has no name."""
+    file = tmp_path / "keys.toml"
+    file.write_text(f'[keys.one]\nsha256 = "{hashlib.sha256(b"1").hexdigest()}"\n')
+    dispatcher = Dispatcher(Metrics(), None, lambda: 0.0, Keys(file), backlog=Backlog())
+    handle = dispatcher.handler(Method.rpc("service", "Method"), bytes, lambda request, context: context.send(b""))
+    with caplog.at_level(logging.DEBUG, "bothends.server.dispatch"):
+        for key in (b"1", b"2"):
+            handle(HandHeldCall(key=hashlib.sha256(key).digest()))  # type: ignore[arg-type]
+    lines = [record for record in caplog.records if record.message == "request"]
+    assert [(line.code, line.key) for line in lines] == [("OK", "one"), ("UNAUTHENTICATED", None)]
 
 
 def test_a_closed_room_says_that_it_is_stopping() -> None:

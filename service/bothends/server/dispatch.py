@@ -14,7 +14,7 @@ from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
 from ..core.inputs import SHORT_BYTES
-from ..errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError
+from ..errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError, UnauthenticatedError
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..observe.tracing import Method
@@ -195,7 +195,16 @@ class Dispatcher:
         self._metrics.answered(method.name, name, seconds, refusal=refused, trace_id=trace_id)
         tracing.answered(span, method, name, call.wire_status(code))
         if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("request", extra={"method": method.name, "code": name, "seconds": seconds, "refused": refused})
+            told = {"method": method.name, "code": name, "seconds": seconds, "refused": refused}
+            _log.debug("request", extra=told | {"key": self._key_name(call), "trace_id": trace_id})
+
+    def _key_name(self, call: Inbound) -> str | None:
+        """Return the name of the call's key, for people; None where it has none that is known."""
+        try:
+            account = self.identify(call)
+        except UnauthenticatedError:
+            return None
+        return None if account is None else account.name
 
 
 def protobuf(request_type: type[MessageT], *, most_sentences: int | None = None) -> Parse[MessageT]:
