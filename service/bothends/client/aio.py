@@ -41,13 +41,14 @@ class AsyncClient:
         tls: TLS | bool = False,
         retry: Retry = DEFAULT_RETRY,
         watch_health: bool | None = None,
+        model: str | None = None,
     ) -> None:
         """Take the arguments of `Client`. May be made before there is a loop."""
         endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
         self.target = endpoint.name
         self.timeout_s = timeout_s
         self._transports = [AsyncTransport(one) for one in endpoint.each()]
-        self._core = ClientCore(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
+        self._core = ClientCore(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s, model=model)
 
     async def encode(
         self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **options: Unpack[EncodeOptions]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..chunks import chunks
 from ..embeddings import Embeddings
-from ..errors import BothendsError, DeadlineError, ModelChangedError, RequestError, SentenceError
+from ..errors import BothendsError, DeadlineError, ModelChangedError, RequestError, SentenceError, UnknownModelError
 from ..options import EmbedOptions, Encoding, is_normalized, no_rows
 from ..v1 import embedding_pb2
 from ..wire.messages import ENCODINGS, SERVICE, Response, decode, request_fields
@@ -49,15 +49,19 @@ class ClientCore(Generic[CallT]):
         name: str,
         retry: Retry,
         timeout_s: float,
+        model: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         dice: Callable[[], float] = random.random,
     ) -> None:
-        """Take a transport for each server. `name` is their address for people; `clock` counts as transports sleep."""
+        """Take a transport for each server. `name` is their address for people, `model` the name of the model to ask
+        for; `clock` counts as transports sleep.
+        """
         self._servers = Balancer(transports, clock=clock)
         self.name = name
         self._retry = retry
         self._budget = Budget(retry)
         self._timeout_s = timeout_s
+        self._model = model
         self._clock = clock
         self._dice = dice
         self._limits: ChunkLimits | None = None
@@ -69,9 +73,9 @@ class ClientCore(Generic[CallT]):
         """Embed all of `sentences` by one model."""
         if isinstance(sentences, str):
             raise TypeError("pass a list of sentences, not one string")
-        deadline, fields = self.deadline(timeout_s), request_fields(**options)
+        deadline, fields = self.deadline(timeout_s), self.fields(**options)
         sizes = [encoded_size(index, sentence) for index, sentence in enumerate(sentences)]
-        if len(sentences) <= 1:
+        if len(sentences) <= 1 and self._model is None:
             return await self._embed(sentences, [(0, len(sentences))], fields, deadline)
         limits = await self.limits(deadline)
         while True:
@@ -85,13 +89,20 @@ class ClientCore(Generic[CallT]):
                 if limits == tried:  # else the server takes less than when it was first asked
                     raise
 
+    def fields(self, **options: Unpack[EmbedOptions]) -> dict[str, Any]:
+        """Return the fields of a request beside its sentences. Raises RequestError for what the contract can't say."""
+        named = {} if self._model is None else {"model": self._model}
+        return request_fields(**options) | named
+
     async def model(self, timeout_s: float | None) -> embedding_pb2.Model:
-        """Ask which model is served, and its limits."""
-        request = embedding_pb2.GetModelRequest()
+        """Ask what the model is that is asked for, and its limits. Raises UnknownModelError where there is none."""
+        request = embedding_pb2.GetModelRequest(model=self._model)
         (response,) = await self._responses(_GET_MODEL, [(0, request)], self.deadline(timeout_s))
         model: embedding_pb2.Model = response.model
         if not (model.name.isprintable() and model.version.isprintable()):
             raise BothendsError(f"{self.name} gives its model a name that can't be shown")
+        if self._model not in (None, model.name):  # a server of before there were several passes over the name
+            raise UnknownModelError(f"{self.name} serves {model.name!r} alone, whatever the name; upgrade it")
         return model
 
     async def no_rows(self, timeout_s: float | None, **options: Unpack[EmbedOptions]) -> NDArray[Any]:

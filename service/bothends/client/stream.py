@@ -18,7 +18,7 @@ from ..embeddings import Embedding
 from ..errors import BothendsError, RequestError, SentenceError
 from ..options import EmbedOptions
 from ..v1 import embedding_pb2
-from ..wire.messages import SERVICE, StreamResponse, decode_embeddings, request_fields
+from ..wire.messages import SERVICE, StreamResponse, decode_embeddings
 from ..wire.status import from_status
 from .core import ClientCore
 from .errors import from_grpc
@@ -77,7 +77,7 @@ class ResumingStream:
             raise TypeError("pass many sentences, not one string")
         self._core = core
         self._sentences = sentences
-        self._fields = request_fields(**options)
+        self._fields = core.fields(**options)
         self._deadline = core.deadline(math.inf if timeout_s is None else timeout_s)
         self._limits: ChunkLimits
         self._gathered = _Chunk(0)

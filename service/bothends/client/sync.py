@@ -37,19 +37,21 @@ class Client:
         tls: TLS | bool = False,
         retry: Retry = DEFAULT_RETRY,
         watch_health: bool | None = None,
+        model: str | None = None,
     ) -> None:
         """Connect to `target` when first used: host:port, or several IP addresses with ports; the least busy is asked.
 
         `timeout_s` bounds each call, retries included, unless the call says otherwise. `api_key` goes with each call.
         `tls` is True, or says which files. `watch_health` leaves out servers that say NOT_SERVING; by default it is on
-        where several are given. (Behind a balancer that splits calls, one server would speak for all.)
+        where several are given. (Behind a balancer that splits calls, one server would speak for all.) `model` is the
+        name of the one to ask for, where servers have several; without it they choose their first.
         Raises SettingsError for what can't work. Warns with InsecureKeyWarning where the key could be overheard.
         """
         endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
         self.target = endpoint.name
         self.timeout_s = timeout_s
         self._transports = [BlockingTransport(one) for one in endpoint.each()]
-        self._core = ClientCore(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
+        self._core = ClientCore(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s, model=model)
 
     def encode(
         self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **options: Unpack[EncodeOptions]
@@ -105,7 +107,7 @@ class Client:
         return iterate_blocking(ResumingStream(self._core, sentences, timeout_s, **options).results())
 
     def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
-        """Ask which model the server serves, and its limits."""
+        """Ask what the model that is asked for is, and its limits. Raises UnknownModelError where there is none."""
         return run_blocking(self._core.model(timeout_s))
 
     def close(self) -> None:

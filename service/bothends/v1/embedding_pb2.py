@@ -15,7 +15,7 @@ _sym_db = _symbol_database.Default()
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62othends/v1/embedding.proto\x12\x0b\x62othends.v1\x1a\x17google/rpc/status.proto\"\x9e\x01\n\x0c\x45mbedRequest\x12\x11\n\tsentences\x18\x01 \x03(\t\x12+\n\ntruncation\x18\x02 \x01(\x0e\x32\x17.bothends.v1.Truncation\x12\x11\n\tnormalize\x18\x03 \x01(\x08\x12\x12\n\ndimensions\x18\x04 \x01(\x05\x12\'\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x15.bothends.v1.Encoding\"R\n\rEmbedResponse\x12*\n\nembeddings\x18\x01 \x03(\x0b\x32\x16.bothends.v1.Embedding\x12\x15\n\rmodel_version\x18\x02 \x01(\t\"\x92\x01\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x13\n\x0btoken_count\x18\x02 \x01(\x05\x12\x11\n\ttruncated\x18\x03 \x01(\x08\x12\x16\n\x0e\x66loat16_values\x18\x04 \x01(\x0c\x12\x13\n\x0bint8_values\x18\x05 \x01(\x0c\x12\r\n\x05scale\x18\x06 \x01(\x02\x12\x11\n\tsign_bits\x18\x07 \x01(\x0c\"\xa4\x01\n\x12\x45mbedStreamRequest\x12\x11\n\tsentences\x18\x01 \x03(\t\x12+\n\ntruncation\x18\x02 \x01(\x0e\x32\x17.bothends.v1.Truncation\x12\x11\n\tnormalize\x18\x03 \x01(\x08\x12\x12\n\ndimensions\x18\x04 \x01(\x05\x12\'\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x15.bothends.v1.Encoding\"Y\n\x13\x45mbedStreamResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.bothends.v1.EmbedStreamItem\x12\x15\n\rmodel_version\x18\x02 \x01(\t\"m\n\x0f\x45mbedStreamItem\x12+\n\tembedding\x18\x01 \x01(\x0b\x32\x16.bothends.v1.EmbeddingH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"Q\n\x0fTokenizeRequest\x12\x11\n\tsentences\x18\x01 \x03(\t\x12+\n\ntruncation\x18\x02 \x01(\x0e\x32\x17.bothends.v1.Truncation\"\\\n\x10TokenizeResponse\x12\x31\n\tsentences\x18\x01 \x03(\x0b\x32\x1e.bothends.v1.TokenizedSentence\x12\x15\n\rmodel_version\x18\x02 \x01(\t\"J\n\x11TokenizedSentence\x12\"\n\x06tokens\x18\x01 \x03(\x0b\x32\x12.bothends.v1.Token\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"=\n\x05Token\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x04 \x01(\x05\"\x11\n\x0fGetModelRequest\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.bothends.v1.Model\"\xff\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\x05\x12\x12\n\nmax_tokens\x18\x04 \x01(\x05\x12\x15\n\rmax_sentences\x18\x05 \x01(\x05\x12\x0f\n\x07pooling\x18\x06 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12\x16\n\x0eserver_version\x18\x08 \x01(\t\x12\x1a\n\x12max_sentence_chars\x18\t \x01(\x05\x12\x19\n\x11max_message_bytes\x18\n \x01(\x05\x12\x19\n\x11nested_dimensions\x18\x0b \x03(\x05\x12\x1a\n\x12max_request_tokens\x18\x0c \x01(\x05\x12\x0f\n\x07\x65ncoder\x18\r \x01(\t\x12#\n\x16\x63osine_to_final_states\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06\x65ngine\x18\x0f \x01(\t\x12\x11\n\ttransport\x18\x10 \x01(\tB\x19\n\x17_cosine_to_final_states*r\n\nTruncation\x12\x1a\n\x16TRUNCATION_UNSPECIFIED\x10\x00\x12\x14\n\x10TRUNCATION_ERROR\x10\x01\x12\x19\n\x15TRUNCATION_KEEP_START\x10\x02\x12\x17\n\x13TRUNCATION_KEEP_END\x10\x03*{\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NCODING_FLOAT32\x10\x01\x12\x14\n\x10\x45NCODING_FLOAT16\x10\x02\x12\x11\n\rENCODING_INT8\x10\x03\x12\x16\n\x12\x45NCODING_SIGN_BITS\x10\x04\x32\xba\x02\n\x10\x45mbeddingService\x12>\n\x05\x45mbed\x12\x19.bothends.v1.EmbedRequest\x1a\x1a.bothends.v1.EmbedResponse\x12T\n\x0b\x45mbedStream\x12\x1f.bothends.v1.EmbedStreamRequest\x1a .bothends.v1.EmbedStreamResponse(\x01\x30\x01\x12G\n\x08Tokenize\x12\x1c.bothends.v1.TokenizeRequest\x1a\x1d.bothends.v1.TokenizeResponse\x12G\n\x08GetModel\x12\x1c.bothends.v1.GetModelRequest\x1a\x1d.bothends.v1.GetModelResponseB;\n\x0f\x63om.bothends.v1B\x0e\x45mbeddingProtoP\x01Z\x16\x62othends/v1;bothendsv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62othends/v1/embedding.proto\x12\x0b\x62othends.v1\x1a\x17google/rpc/status.proto\"\xbc\x01\n\x0c\x45mbedRequest\x12\x11\n\tsentences\x18\x01 \x03(\t\x12+\n\ntruncation\x18\x02 \x01(\x0e\x32\x17.bothends.v1.Truncation\x12\x11\n\tnormalize\x18\x03 \x01(\x08\x12\x12\n\ndimensions\x18\x04 \x01(\x05\x12\'\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x15.bothends.v1.Encoding\x12\x12\n\x05model\x18\x06 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_model\"R\n\rEmbedResponse\x12*\n\nembeddings\x18\x01 \x03(\x0b\x32\x16.bothends.v1.Embedding\x12\x15\n\rmodel_version\x18\x02 \x01(\t\"\x92\x01\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x13\n\x0btoken_count\x18\x02 \x01(\x05\x12\x11\n\ttruncated\x18\x03 \x01(\x08\x12\x16\n\x0e\x66loat16_values\x18\x04 \x01(\x0c\x12\x13\n\x0bint8_values\x18\x05 \x01(\x0c\x12\r\n\x05scale\x18\x06 \x01(\x02\x12\x11\n\tsign_bits\x18\x07 \x01(\x0c\"\xc2\x01\n\x12\x45mbedStreamRequest\x12\x11\n\tsentences\x18\x01 \x03(\t\x12+\n\ntruncation\x18\x02 \x01(\x0e\x32\x17.bothends.v1.Truncation\x12\x11\n\tnormalize\x18\x03 \x01(\x08\x12\x12\n\ndimensions\x18\x04 \x01(\x05\x12\'\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x15.bothends.v1.Encoding\x12\x12\n\x05model\x18\x06 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_model\"Y\n\x13\x45mbedStreamResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.bothends.v1.EmbedStreamItem\x12\x15\n\rmodel_version\x18\x02 \x01(\t\"m\n\x0f\x45mbedStreamItem\x12+\n\tembedding\x18\x01 \x01(\x0b\x32\x16.bothends.v1.EmbeddingH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"o\n\x0fTokenizeRequest\x12\x11\n\tsentences\x18\x01 \x03(\t\x12+\n\ntruncation\x18\x02 \x01(\x0e\x32\x17.bothends.v1.Truncation\x12\x12\n\x05model\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_model\"\\\n\x10TokenizeResponse\x12\x31\n\tsentences\x18\x01 \x03(\x0b\x32\x1e.bothends.v1.TokenizedSentence\x12\x15\n\rmodel_version\x18\x02 \x01(\t\"J\n\x11TokenizedSentence\x12\"\n\x06tokens\x18\x01 \x03(\x0b\x32\x12.bothends.v1.Token\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"=\n\x05Token\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x04 \x01(\x05\"/\n\x0fGetModelRequest\x12\x12\n\x05model\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_model\"E\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.bothends.v1.Model\x12\x0e\n\x06models\x18\x02 \x03(\t\"\xff\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\x05\x12\x12\n\nmax_tokens\x18\x04 \x01(\x05\x12\x15\n\rmax_sentences\x18\x05 \x01(\x05\x12\x0f\n\x07pooling\x18\x06 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12\x16\n\x0eserver_version\x18\x08 \x01(\t\x12\x1a\n\x12max_sentence_chars\x18\t \x01(\x05\x12\x19\n\x11max_message_bytes\x18\n \x01(\x05\x12\x19\n\x11nested_dimensions\x18\x0b \x03(\x05\x12\x1a\n\x12max_request_tokens\x18\x0c \x01(\x05\x12\x0f\n\x07\x65ncoder\x18\r \x01(\t\x12#\n\x16\x63osine_to_final_states\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06\x65ngine\x18\x0f \x01(\t\x12\x11\n\ttransport\x18\x10 \x01(\tB\x19\n\x17_cosine_to_final_states*r\n\nTruncation\x12\x1a\n\x16TRUNCATION_UNSPECIFIED\x10\x00\x12\x14\n\x10TRUNCATION_ERROR\x10\x01\x12\x19\n\x15TRUNCATION_KEEP_START\x10\x02\x12\x17\n\x13TRUNCATION_KEEP_END\x10\x03*{\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NCODING_FLOAT32\x10\x01\x12\x14\n\x10\x45NCODING_FLOAT16\x10\x02\x12\x11\n\rENCODING_INT8\x10\x03\x12\x16\n\x12\x45NCODING_SIGN_BITS\x10\x04\x32\xba\x02\n\x10\x45mbeddingService\x12>\n\x05\x45mbed\x12\x19.bothends.v1.EmbedRequest\x1a\x1a.bothends.v1.EmbedResponse\x12T\n\x0b\x45mbedStream\x12\x1f.bothends.v1.EmbedStreamRequest\x1a .bothends.v1.EmbedStreamResponse(\x01\x30\x01\x12G\n\x08Tokenize\x12\x1c.bothends.v1.TokenizeRequest\x1a\x1d.bothends.v1.TokenizeResponse\x12G\n\x08GetModel\x12\x1c.bothends.v1.GetModelRequest\x1a\x1d.bothends.v1.GetModelResponseB;\n\x0f\x63om.bothends.v1B\x0e\x45mbeddingProtoP\x01Z\x16\x62othends/v1;bothendsv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -23,36 +23,36 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'bothends.v1.embedding_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\017com.bothends.v1B\016EmbeddingProtoP\001Z\026bothends/v1;bothendsv1'
-  _globals['_TRUNCATION']._serialized_start=1608
-  _globals['_TRUNCATION']._serialized_end=1722
-  _globals['_ENCODING']._serialized_start=1724
-  _globals['_ENCODING']._serialized_end=1847
+  _globals['_TRUNCATION']._serialized_start=1744
+  _globals['_TRUNCATION']._serialized_end=1858
+  _globals['_ENCODING']._serialized_start=1860
+  _globals['_ENCODING']._serialized_end=1983
   _globals['_EMBEDREQUEST']._serialized_start=70
-  _globals['_EMBEDREQUEST']._serialized_end=228
-  _globals['_EMBEDRESPONSE']._serialized_start=230
-  _globals['_EMBEDRESPONSE']._serialized_end=312
-  _globals['_EMBEDDING']._serialized_start=315
-  _globals['_EMBEDDING']._serialized_end=461
-  _globals['_EMBEDSTREAMREQUEST']._serialized_start=464
-  _globals['_EMBEDSTREAMREQUEST']._serialized_end=628
-  _globals['_EMBEDSTREAMRESPONSE']._serialized_start=630
-  _globals['_EMBEDSTREAMRESPONSE']._serialized_end=719
-  _globals['_EMBEDSTREAMITEM']._serialized_start=721
-  _globals['_EMBEDSTREAMITEM']._serialized_end=830
-  _globals['_TOKENIZEREQUEST']._serialized_start=832
-  _globals['_TOKENIZEREQUEST']._serialized_end=913
-  _globals['_TOKENIZERESPONSE']._serialized_start=915
-  _globals['_TOKENIZERESPONSE']._serialized_end=1007
-  _globals['_TOKENIZEDSENTENCE']._serialized_start=1009
-  _globals['_TOKENIZEDSENTENCE']._serialized_end=1083
-  _globals['_TOKEN']._serialized_start=1085
-  _globals['_TOKEN']._serialized_end=1146
-  _globals['_GETMODELREQUEST']._serialized_start=1148
-  _globals['_GETMODELREQUEST']._serialized_end=1165
-  _globals['_GETMODELRESPONSE']._serialized_start=1167
-  _globals['_GETMODELRESPONSE']._serialized_end=1220
-  _globals['_MODEL']._serialized_start=1223
-  _globals['_MODEL']._serialized_end=1606
-  _globals['_EMBEDDINGSERVICE']._serialized_start=1850
-  _globals['_EMBEDDINGSERVICE']._serialized_end=2164
+  _globals['_EMBEDREQUEST']._serialized_end=258
+  _globals['_EMBEDRESPONSE']._serialized_start=260
+  _globals['_EMBEDRESPONSE']._serialized_end=342
+  _globals['_EMBEDDING']._serialized_start=345
+  _globals['_EMBEDDING']._serialized_end=491
+  _globals['_EMBEDSTREAMREQUEST']._serialized_start=494
+  _globals['_EMBEDSTREAMREQUEST']._serialized_end=688
+  _globals['_EMBEDSTREAMRESPONSE']._serialized_start=690
+  _globals['_EMBEDSTREAMRESPONSE']._serialized_end=779
+  _globals['_EMBEDSTREAMITEM']._serialized_start=781
+  _globals['_EMBEDSTREAMITEM']._serialized_end=890
+  _globals['_TOKENIZEREQUEST']._serialized_start=892
+  _globals['_TOKENIZEREQUEST']._serialized_end=1003
+  _globals['_TOKENIZERESPONSE']._serialized_start=1005
+  _globals['_TOKENIZERESPONSE']._serialized_end=1097
+  _globals['_TOKENIZEDSENTENCE']._serialized_start=1099
+  _globals['_TOKENIZEDSENTENCE']._serialized_end=1173
+  _globals['_TOKEN']._serialized_start=1175
+  _globals['_TOKEN']._serialized_end=1236
+  _globals['_GETMODELREQUEST']._serialized_start=1238
+  _globals['_GETMODELREQUEST']._serialized_end=1285
+  _globals['_GETMODELRESPONSE']._serialized_start=1287
+  _globals['_GETMODELRESPONSE']._serialized_end=1356
+  _globals['_MODEL']._serialized_start=1359
+  _globals['_MODEL']._serialized_end=1742
+  _globals['_EMBEDDINGSERVICE']._serialized_start=1986
+  _globals['_EMBEDDINGSERVICE']._serialized_end=2300
 # @@protoc_insertion_point(module_scope)

@@ -78,6 +78,7 @@ class EmbeddingServiceServicer(object):
         """Embeds the sentences of one request, in their order. All are answered or none.
 
         INVALID_ARGUMENT: there are no sentences, more than the server's limit, or one of them can't be embedded.
+        NOT_FOUND: no model of this name is served.
         RESOURCE_EXHAUSTED: the server is full and accepted nothing; wait as RetryInfo says.
         UNAVAILABLE: the server is starting or stopping.
         DEADLINE_EXCEEDED: the answer would have come after the call's deadline.
@@ -96,6 +97,7 @@ class EmbeddingServiceServicer(object):
         weren't answered, and can be sent again.
 
         INVALID_ARGUMENT: a request holds no sentences, or more than Model.max_sentences, or isn't one.
+        NOT_FOUND: a request names a model that isn't served.
         UNAUTHENTICATED: the caller's key isn't known, or no longer.
         RESOURCE_EXHAUSTED: the server had no place for the stream, or needed that of one whose caller neither sent nor read.
         UNAVAILABLE: the server is starting or stopping; what it had read when it was told to stop is answered first.
@@ -113,7 +115,7 @@ class EmbeddingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Describes the model that is served and the limits of a request.
+        """Describes a model that is served and the limits of a request.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
