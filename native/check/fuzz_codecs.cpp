@@ -24,12 +24,14 @@ namespace {
 using namespace transport;
 
 constexpr std::size_t dimension = 8;
-const EmbedCodec embed("1", {4, dimension}, {3, "nothing", "\x08\x03"});
-const EmbedStreamCodec embed_stream("1", {4, dimension});
-const InferCodec infer({"m", "1", dimension, {4, dimension}});
-const OpenAICodec openai({{"m", "n\n"}, "\"m\"", "\"1\"", {4, dimension}, Truncation::error});
-const TeiCodec tei({{4, dimension}, Truncation::error});
-const TeiMessageCodec tei_message;
+const NamedModels models({{{"", "m"}, "m", "1", dimension, {4, dimension}}, {{"o"}, "m", "1", dimension, {dimension}}});
+const NamedModels in_json({{{"m", "n\n"}, "\"m\"", "\"1\"", dimension, {4, dimension}}});
+const EmbedCodec embed(models, {3, "nothing", "\x08\x03"});
+const EmbedStreamCodec embed_stream(models);
+const InferCodec infer(models);
+const OpenAICodec openai(in_json, Truncation::error);
+const TeiCodec tei(models, Truncation::error);
+const TeiMessageCodec tei_message(models);
 
 void check(bool holds) {
     if (!holds) abort();

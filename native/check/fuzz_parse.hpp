@@ -20,7 +20,7 @@ inline void read_sentences(std::string_view text) {
                                                  {{U'a', "a"}, {U' ', " "}, {U'A', "aa"}, {U'\u00e9', "\u00e9"}, {U'\U0001f600', ""}},
                                                  {U"[A]"}, "##", "?", 8});
     transport::Request request;
-    static const transport::EmbedCodec codec("", {4}, {});
+    static const transport::EmbedCodec codec(transport::NamedModels({{{""}, "", "", 4, {4}}}), {});
     if (codec.read(text, 8, request) != codec.count(text, 8).has_value()) abort();
     for (const std::string_view sentence : request.sentences)
         if (sentence.data() < text.data() || sentence.data() + sentence.size() > text.data() + text.size()) abort();

@@ -78,9 +78,9 @@ class Fuzzer {
 public:
     explicit Fuzzer(bool asks_for_keys) : shared_(settings()) {
         if (asks_for_keys) shared_.keys = Keys{{digest_of("one"), nullptr}, {digest_of("two"), nullptr}};
-        const std::vector<std::size_t> sizes;
-        shared_.lines.set_small(0, std::make_shared<EmbedCodec>("", sizes, Status{}), 32, 3, 9);
-        shared_.lines.set_small(1, std::make_shared<EmbedStreamCodec>("", sizes), 32, 3, 9);
+        const NamedModels models({{{""}, "", ""}});
+        shared_.lines.set_small(0, std::make_shared<EmbedCodec>(models, Status{}), 32, 3, 9);
+        shared_.lines.set_small(1, std::make_shared<EmbedStreamCodec>(models), 32, 3, 9);
     }
 
     ~Fuzzer() {

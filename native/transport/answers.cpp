@@ -48,14 +48,15 @@ void FastPath::write(Work& work) {
     const double began = now();
     std::span<const Reading> readings(work.tokens.readings());
     const float* numbers = work.rows.get();
+    const std::size_t dimension = models_[work.model].encoder.dimension;
     for (std::size_t call = 0; call < work.calls.size(); ++call) {
         const Request& request = work.requests[call];
         std::string& content = work.contents.emplace_back();
         const auto of_call = readings.first(request.sentences.size());
         const Codec& codec = *settings_.codecs.at(work.calls[call].method);
         codec.begin(request, content);
-        for (std::size_t index = 0; index < of_call.size(); ++index, numbers += encoder_.dimension)
-            codec.append(request, {numbers, encoder_.dimension, index, of_call[index]}, content);
+        for (std::size_t index = 0; index < of_call.size(); ++index, numbers += dimension)
+            codec.append(request, {numbers, dimension, index, of_call[index]}, content);
         codec.end(request, of_call, content);
         readings = readings.subspan(of_call.size());
         count(of_call, work.served);
@@ -63,9 +64,9 @@ void FastPath::write(Work& work) {
     if (!work.calls.empty()) work.served.serialise_s = now() - began;
     for (const Slice& slice : work.slices) {
         Job& job = *slice.job;
-        const bool is_whole = !job.is_over && job.put(slice, numbers, encoder_.dimension);
+        const bool is_whole = !job.is_over && job.put(slice, numbers, dimension);
         if (is_whole && !job.is_over.exchange(true)) work.whole.push_back(slice.job);
-        numbers += slice.sentences() * encoder_.dimension;
+        numbers += slice.sentences() * dimension;
     }
     work.served.tokens = work.tokens.size();
 }
@@ -98,6 +99,7 @@ void FastPath::answer(Work& work) {
         if (!are_wanted[work.calls.size() + place]) continue;  // the transport has counted its end
         const Job& job = *work.whole[place];
         Served& served = served_.emplace_back();
+        served.model = work.model;
         served.tokenise_s = job.tokenise_s();
         served.serialise_s = job.serialise_s();
         if (job.message.is_in_stream) ++served.messages[job.message.method];

@@ -26,45 +26,57 @@ struct GivenCodec {
     std::shared_ptr<const Codec> codec;
 };
 
-inline GivenCodec embed_codec(std::string version, std::vector<std::size_t> sizes, const GivenStatus& empty) {
-    return {std::make_shared<EmbedCodec>(std::move(version), std::move(sizes), status_of(empty))};
+/// A model as Python has it: what reads its sentences and what computes are others', which it keeps alive.
+struct GivenModel {
+    nb::object tokenizer, encoder;
+    std::size_t most_tokens;
+};
+
+inline GivenCodec embed_codec(std::vector<NamedModel> models, const GivenStatus& empty) {
+    return {std::make_shared<EmbedCodec>(NamedModels(std::move(models)), status_of(empty))};
 }
 
-inline GivenCodec embed_stream_codec(std::string version, std::vector<std::size_t> sizes) {
-    return {std::make_shared<EmbedStreamCodec>(std::move(version), std::move(sizes))};
+inline GivenCodec embed_stream_codec(std::vector<NamedModel> models) {
+    return {std::make_shared<EmbedStreamCodec>(NamedModels(std::move(models)))};
 }
 
 inline GivenCodec constant_codec(const nb::bytes& response) {
     return {std::make_shared<ConstantCodec>(std::string(response.c_str(), response.size()))};
 }
 
-inline GivenCodec infer_codec(std::string name, std::string version, std::size_t dimension,
-                              std::vector<std::size_t> sizes) {
-    InferCodec::Settings settings{std::move(name), std::move(version), dimension, std::move(sizes)};
-    return {std::make_shared<InferCodec>(std::move(settings))};
+inline GivenCodec infer_codec(std::vector<NamedModel> models) {
+    return {std::make_shared<InferCodec>(NamedModels(std::move(models)))};
 }
 
-inline GivenCodec openai_codec(std::vector<std::string> names, std::string model, std::string version,
-                               std::vector<std::size_t> sizes, Truncation truncation) {
-    OpenAICodec::Settings settings{std::move(names), std::move(model), std::move(version), std::move(sizes),
-                                   truncation};
-    return {std::make_shared<OpenAICodec>(std::move(settings))};
+inline GivenCodec openai_codec(std::vector<NamedModel> models, Truncation truncation) {
+    return {std::make_shared<OpenAICodec>(NamedModels(std::move(models)), truncation)};
 }
 
-inline GivenCodec tei_codec(std::vector<std::size_t> sizes, Truncation truncation) {
-    return {std::make_shared<TeiCodec>(TeiCodec::Settings{std::move(sizes), truncation})};
+inline GivenCodec tei_codec(std::vector<NamedModel> models, Truncation truncation) {
+    return {std::make_shared<TeiCodec>(NamedModels(std::move(models)), truncation)};
+}
+
+inline GivenCodec tei_message_codec(std::vector<NamedModel> models) {
+    return {std::make_shared<TeiMessageCodec>(NamedModels(std::move(models)))};
 }
 
 inline void construct_path(FastPath* self, Transport& transport, const std::map<std::size_t, GivenCodec>& codecs,
-                           const nb::object& tokenizer, const nb::object& encoder, std::size_t most_sentences,
+                           const nb::typed<nb::tuple, GivenModel, nb::ellipsis>& models, std::size_t most_sentences,
                            std::size_t most_bytes, std::size_t most_together, std::size_t most_bytes_together,
-                           std::size_t most_runs, std::size_t most_tokens, std::size_t max_sentences,
-                           std::size_t max_sentence_bytes, std::size_t max_request_tokens) {
-    const LongLimits limits{max_sentences, max_sentence_bytes, max_request_tokens, most_tokens};
+                           std::size_t most_runs, std::size_t max_sentences, std::size_t max_sentence_bytes,
+                           std::size_t max_request_tokens) {
+    const LongLimits limits{max_sentences, max_sentence_bytes, max_request_tokens};
     FastPath::Settings settings{{}, most_sentences, most_bytes, most_together, most_bytes_together, most_runs, limits};
     for (const auto& [method, given] : codecs) settings.codecs.emplace(method, given.codec);
-    const auto& borrowed_tokenizer = shared::borrowed<shared::Tokenizer>(tokenizer);
-    new (self) FastPath(transport, std::move(settings), borrowed_tokenizer, shared::borrowed<shared::Encoder>(encoder));
+    std::vector<Reader> readers;
+    std::vector<shared::Encoder> encoders;
+    for (const nb::handle each : models) {
+        const auto& model = nb::cast<const GivenModel&>(each);
+        readers.push_back({shared::borrowed<shared::Tokenizer>(model.tokenizer), model.most_tokens});
+        encoders.push_back(shared::borrowed<shared::Encoder>(model.encoder));
+    }
+    if (readers.empty()) throw std::invalid_argument("there is no model");
+    new (self) FastPath(transport, std::move(settings), std::move(readers), encoders);
 }
 
 inline std::optional<Batch> take_beside(FastPath& path, std::size_t most, double wait_s, double queue_s,
@@ -89,39 +101,40 @@ inline void bind_path(nb::module_& module) {
                "offsets int64 [sentences + 1] and rows float32 [sentences, dimension], which `run` writes. They are "
                "views of memory that is gone once it has returned. False says that its model serves no more; then it "
                "isn't called again. Where it raises, callers are left to Python.");
+    nb::class_<NamedModel>(module, "NamedModel", "A model as a method's codec knows it.")
+        .def(nb::init<std::vector<std::string>, std::string, std::string, std::size_t, std::vector<std::size_t>>(),
+             nb::kw_only(), "names"_a, "shown"_a, "version"_a, "dimension"_a, "sizes"_a,
+             "Take the names by which requests ask for it, an empty one for those that name none; its name and version "
+             "as responses have them; how many numbers its embeddings have, and the sizes that it offers.");
+    nb::class_<GivenModel>(module, "LentModel", "A model as a fast path computes by it.")
+        .def(nb::init<nb::object, nb::object, std::size_t>(), "tokenizer"_a, "encoder"_a, nb::kw_only(), "most_tokens"_a,
+             "Take what a WordPiece and an Encoder share; the model reads `most_tokens` of a sentence.");
     nb::class_<GivenCodec>(module, "Codec", "What a fast path knows of a method: its requests and its responses.")
-        .def_static(
-            "embed", &embed_codec, nb::kw_only(), "version"_a, "sizes"_a, "empty"_a,
-            "Return that of bothends.v1's Embed, by the model of this version, which offers embeddings of these "
-            "sizes. `empty` is the status of a request without sentences.")
-        .def_static("embed_stream", &embed_stream_codec, nb::kw_only(), "version"_a, "sizes"_a,
-                    "Return that of EmbedStream's messages, by the same model.")
+        .def_static("embed", &embed_codec, nb::kw_only(), "models"_a, "empty"_a,
+                    "Return that of bothends.v1's Embed. `empty` is the status of a request without sentences.")
+        .def_static("embed_stream", &embed_stream_codec, nb::kw_only(), "models"_a,
+                    "Return that of EmbedStream's messages, by the same models.")
         .def_static("constant", &constant_codec, "response"_a,
-                    "Return that of a method whose requests have no fields, and all of them this response, unless a key "
-                    "has limits.")
-        .def_static("infer", &infer_codec, nb::kw_only(), "name"_a, "version"_a, "dimension"_a, "sizes"_a,
-                    "Return that of the Open Inference Protocol's ModelInfer, by the model of this name and version, whose "
-                    "embeddings have so many numbers, or as many as one of these sizes.")
-        .def_static("openai", &openai_codec, nb::kw_only(), "names"_a, "model"_a, "version"_a, "sizes"_a,
-                    "truncation"_a,
-                    "Return that of OpenAI's embeddings, in JSON, by the model that has these names and offers these "
-                    "sizes. `model` and `version` are what responses say of it, as JSON; `truncation` is for requests "
-                    "that ask for none.")
-        .def_static("tei", &tei_codec, nb::kw_only(), "sizes"_a, "truncation"_a,
-                    "Return that of text-embeddings-inference's embeddings, in JSON, by the model that offers these "
-                    "sizes. `truncation` is for requests that leave it to the server.")
-        .def_static(
-            "tei_message", [] { return GivenCodec{std::make_shared<TeiMessageCodec>()}; },
-            "Return that of the same over gRPC, a text a message, of calls and of streams.");
+                    "Return that of a method whose requests without a field have this response, unless a key has limits.")
+        .def_static("infer", &infer_codec, nb::kw_only(), "models"_a,
+                    "Return that of the Open Inference Protocol's ModelInfer.")
+        .def_static("openai", &openai_codec, nb::kw_only(), "models"_a, "truncation"_a,
+                    "Return that of OpenAI's embeddings, in JSON, as which the models are shown. `truncation` is for "
+                    "requests that ask for none.")
+        .def_static("tei", &tei_codec, nb::kw_only(), "models"_a, "truncation"_a,
+                    "Return that of text-embeddings-inference's embeddings, in JSON, by the first of the models. "
+                    "`truncation` is for requests that leave it to the server.")
+        .def_static("tei_message", &tei_message_codec, nb::kw_only(), "models"_a,
+                    "Return that of the same over gRPC, a text a message, of calls and of streams.");
     nb::class_<FastPath>(module, "FastPath", "Plain requests of some methods, served in C++ by whoever comes to take.")
-        .def("__init__", &construct_path, "transport"_a, "codecs"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(),
+        .def("__init__", &construct_path, "transport"_a, "codecs"_a, "models"_a, nb::kw_only(),
              "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a,
-             "most_runs"_a, "most_tokens"_a, "max_sentences"_a, "max_sentence_bytes"_a, "max_request_tokens"_a,
-             nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>(),
-             "Serve plain requests by what a WordPiece and an Encoder share: small ones, which hold at most so many "
-             "sentences and bytes, so many of them together, and long ones within `max_…` in slices. `codecs` are "
-             "those of methods, by their places; the model reads `most_tokens` of a sentence. About `most_runs` threads "
-             "compute at once; others read what comes. Raises ValueError where something else is given.")
+             "most_runs"_a, "max_sentences"_a, "max_sentence_bytes"_a, "max_request_tokens"_a,
+             nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(),
+             "Serve plain requests by these models, in the order that the codecs have: small ones, which hold at most so "
+             "many sentences and bytes, so many of them together, and long ones within `max_…` in slices. `codecs` are "
+             "those of methods, by their places. About `most_runs` threads compute at once; others read what comes. "
+             "Raises ValueError where something else is given.")
         .def("take_messages", &take_beside, "most"_a, "wait_s"_a, "queue_s"_a, "most_bytes"_a, "thread"_a,
              "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
              "`wait_s`. Plain requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "

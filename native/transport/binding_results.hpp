@@ -114,6 +114,7 @@ inline void bind_results(nb::module_& module) {
         .def_ro("code", &Left::code)
         .def_ro("seconds", &Left::seconds, "From when it came to its end.");
     nb::class_<Served>(module, "Served", "A run, and what was answered at its end, without Python.")
+        .def_ro("model", &Served::model, "Place of the model that computed it.")
         .def_ro("tokens", &Served::tokens, "That the run computed.")
         .def_ro("truncated", &Served::truncated, "Sentences of the answers of which the end was cut off.")
         .def_ro("tokenise_s", &Served::tokenise_s)
@@ -129,9 +130,11 @@ inline void bind_results(nb::module_& module) {
     nb::class_<InStream>(module, "InStream", "A stream's message, which has a response whatever becomes of it.")
         .def_ro("id", &InStream::id)
         .def_ro("method", &InStream::method, "Its place among the methods.")
+        .def_ro("model", &InStream::model, "Place of the model that it asked for.")
         .def_ro("sentences", &InStream::sentences, "How many it holds.");
     nb::class_<Overdue>(module, "Overdue", "A run that was given up.")
         .def_ro("thread", &Overdue::thread)
+        .def_ro("model", &Overdue::model, "Place of the model that was in it.")
         .def_ro("messages", &Overdue::messages, "Ids of small calls that it was for, by their methods' places.")
         .def_ro("long_messages", &Overdue::long_messages,
                 "Ids of calls that it was for in part. The transport counts how they end.")

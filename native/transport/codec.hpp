@@ -19,6 +19,7 @@ namespace transport {
 struct Request {
     std::vector<std::string_view> sentences;  // UTF-8, or else no text; views of the message, or of what is kept
     Options options;
+    std::size_t model = 0;             // that it asks for: its place among the fast path's
     std::shared_ptr<const void> kept;  // what else its codec needs of it
     std::size_t kept_bytes = 0;        // that this takes, about
     // Where there is nothing to embed, with what it is answered, which is the codec's: an error, or a response. That is
@@ -41,7 +42,7 @@ struct Row {
     Reading reading;
 };
 
-/// Reads requests and writes responses of one method, by one model. What isn't plain is Python's, which has the words
+/// Reads requests and writes responses of one method, by whichever model they ask for. What isn't plain is Python's, which has the words
 /// for it. Safe to use from several threads.
 class Codec {
 public:

@@ -15,7 +15,7 @@ static_assert(std::endian::native == std::endian::little);  // as protobuf's num
 
 // Tags of fields: their numbers, and how they are written.
 constexpr char sentences = 0x0a, truncation = 0x10, normalize = 0x18, dimensions = 0x20,
-               encoding = 0x28;                                           // a request's
+               encoding = 0x28, model = 0x32;                             // a request's
 constexpr char embeddings = 0x0a, model_version = 0x12;                   // a response's
 constexpr unsigned items = 1;                                             // the number of a stream's response's
 constexpr char token_count = 0x10, truncated = 0x18, scale_field = 0x35;  // an embedding's
@@ -36,22 +36,24 @@ bool set_option(char tag, std::size_t number, Options& options) {
     return true;
 }
 
-/// Reads all fields, in any order; of an option the last counts. Hands sentences to `take`, which says whether to go
-/// on.
+/// Reads all fields, in any order, into `request`; of an option, and of the model's name, the last counts. Hands sentences
+/// to `take`, which says whether to go on. False too where there is no such model.
 template <typename Take>
-bool read_fields(std::string_view request, Options& options, const Take& take) {
-    while (!request.empty()) {
-        const char tag = request.front();
-        request.remove_prefix(1);
-        if (tag == sentences) {
-            const auto sentence = take_bytes(request);
-            if (!sentence || !take(*sentence)) return false;
+bool read_fields(std::string_view content, const NamedModels& models, Request& request, const Take& take) {
+    std::string_view name;
+    while (!content.empty()) {
+        const char tag = content.front();
+        content.remove_prefix(1);
+        if (tag == sentences || tag == model) {
+            const auto bytes = take_bytes(content);
+            if (!bytes || (tag == sentences && !take(*bytes))) return false;
+            if (tag == model) name = *bytes;
         } else {
-            const auto number = take_number(request);
-            if (!number || !set_option(tag, *number, options)) return false;
+            const auto number = take_number(content);
+            if (!number || !set_option(tag, *number, request.options)) return false;
         }
     }
-    return true;
+    return models.choose(name, request);
 }
 
 std::size_t bytes_of(Encoding encoding, std::size_t count) {
@@ -78,11 +80,10 @@ void append_values(std::string& response, Encoding encoding, std::span<const flo
 }  // namespace
 
 std::optional<std::size_t> EmbedCodec::count(std::string_view content, std::size_t most_sentences) const {
-    Options options;
+    Request request;
     std::size_t found = 0;
     const auto take = [&](std::string_view) { return ++found <= most_sentences; };
-    if (!read_fields(content, options, take) || !offers(sizes_, options.dimensions)) return std::nullopt;
-    return found;
+    return read_fields(content, models_, request, take) ? std::optional(found) : std::nullopt;
 }
 
 bool EmbedCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
@@ -91,7 +92,7 @@ bool EmbedCodec::read(std::string_view content, std::size_t most_sentences, Requ
         request.sentences.push_back(sentence);
         return request.sentences.size() <= most_sentences;
     };
-    if (!read_fields(content, request.options, take) || !offers(sizes_, request.options.dimensions)) return false;
+    if (!read_fields(content, models_, request, take)) return false;
     if (request.sentences.empty()) request.error = &empty_;
     return true;
 }
@@ -119,11 +120,12 @@ void EmbedCodec::append(const Request& request, const Row& row, std::string& res
     response.append(reinterpret_cast<const char*>(&scale), sizeof scale);
 }
 
-void EmbedCodec::end(const Request&, std::span<const Reading>, std::string& response) const {
-    if (version_.empty()) return;
+void EmbedCodec::end(const Request& request, std::span<const Reading>, std::string& response) const {
+    const std::string& version = models_.of(request).version;
+    if (version.empty()) return;
     response.push_back(model_version);
-    append_varint(response, version_.size());
-    response.append(version_);
+    append_varint(response, version.size());
+    response.append(version);
 }
 
 bool EmbedStreamCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {

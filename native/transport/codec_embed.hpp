@@ -1,15 +1,17 @@
 // bothends.v1's EmbedRequest and EmbedResponse, and EmbedStream's messages.
 #pragma once
 
+#include <utility>
+
 #include "codec.hpp"
+#include "named_models.hpp"
 
 namespace transport {
 
 class EmbedCodec : public Codec {
 public:
-    /// `version` is the model's, which offers embeddings of `sizes`; `empty` answers who sends no sentence.
-    EmbedCodec(std::string version, std::vector<std::size_t> sizes, Status empty)
-        : version_(std::move(version)), sizes_(std::move(sizes)), empty_(std::move(empty)) {}
+    /// `empty` answers who sends no sentence.
+    EmbedCodec(NamedModels models, Status empty) : models_(std::move(models)), empty_(std::move(empty)) {}
 
     std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const override;
     bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
@@ -18,8 +20,7 @@ public:
     void end(const Request& request, std::span<const Reading> readings, std::string& response) const override;
 
 private:
-    const std::string version_;
-    const std::vector<std::size_t> sizes_;
+    const NamedModels models_;
     const Status empty_;
 };
 
@@ -27,8 +28,7 @@ private:
 /// item would have an error, the message is Python's.
 class EmbedStreamCodec final : public EmbedCodec {
 public:
-    EmbedStreamCodec(std::string version, std::vector<std::size_t> sizes)
-        : EmbedCodec(std::move(version), std::move(sizes), {}) {}
+    explicit EmbedStreamCodec(NamedModels models) : EmbedCodec(std::move(models), {}) {}
 
     bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
     void append(const Request& request, const Row& row, std::string& response) const override;

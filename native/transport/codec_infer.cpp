@@ -49,38 +49,39 @@ void put(char* tensor, std::size_t place, Number number) {
 
 std::optional<std::size_t> InferCodec::count(std::string_view content, std::size_t most_sentences) const {
     Fields fields;
-    if (!fields.read(content) || !serves(fields, most_sentences)) return std::nullopt;
+    Request request;
+    if (!fields.read(content) || !choose(fields, most_sentences, request)) return std::nullopt;
     return fields.count();
 }
 
 bool InferCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
     request = {};
     Fields fields;
-    if (!fields.read(content) || !serves(fields, most_sentences) || !fields.read_texts(request.sentences)) return false;
-    request.options = fields.options();
+    if (!fields.read(content) || !choose(fields, most_sentences, request)) return false;
+    if (!fields.read_texts(request.sentences)) return false;
     request.kept = std::make_shared<const Asked>(Asked{std::string(fields.id()), fields.wanted()});
     return true;
 }
 
-/// Returns whether a request is for this model, and for no more than that has.
-bool InferCodec::serves(const Fields& fields, std::size_t most_sentences) const {
-    const auto& [name, version, dimension, sizes] = settings_;
-    const bool names_it = fields.model_name() == name;
-    const bool is_its_version = fields.model_version().empty() || fields.model_version() == version;
-    return names_it && is_its_version && offers(sizes, fields.options().dimensions) && fields.count() <= most_sentences;
+/// Notes a request's options and model; false where it is for none of the models, or for more than that one has.
+bool InferCodec::choose(const Fields& fields, std::size_t most_sentences, Request& request) const {
+    request.options = fields.options();
+    if (fields.count() > most_sentences || !models_.choose(fields.model_name(), request)) return false;
+    return fields.model_version().empty() || fields.model_version() == models_.of(request).version;
 }
 
 /// Returns how many numbers each embedding has.
 std::size_t InferCodec::numbers(const Request& request) const {
-    return request.options.dimensions ? request.options.dimensions : settings_.dimension;
+    return request.options.dimensions ? request.options.dimensions : models_.of(request).dimension;
 }
 
 // Fields go by their numbers, and those that are empty are left out, as protobuf's own serializers have it.
 void InferCodec::begin(const Request& request, std::string& response) const {
     const auto& [its_id, wanted] = asked_of(request);
     const std::size_t sentences = request.sentences.size(), size = numbers(request);
-    append_bytes(response, model_name, settings_.name);
-    if (!settings_.version.empty()) append_bytes(response, model_version, settings_.version);
+    const NamedModel& model = models_.of(request);
+    append_bytes(response, model_name, model.shown);
+    if (!model.version.empty()) append_bytes(response, model_version, model.version);
     if (!its_id.empty()) append_bytes(response, id, its_id);
     for (const std::size_t tensor : wanted.all()) describe(response, tensor, sentences, size);
     for (const std::size_t tensor : wanted.all()) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "codec.hpp"
+#include "named_models.hpp"
 
 namespace transport::infer {
 
@@ -15,13 +16,8 @@ class Fields;
 /// request with a timeout of its own is Python's.
 class InferCodec : public Codec {
 public:
-    struct Settings {
-        std::string name, version;       // of the model: requests name the former, and no other version
-        std::size_t dimension;           // of its embeddings
-        std::vector<std::size_t> sizes;  // that it offers
-    };
-
-    explicit InferCodec(Settings settings) : settings_(std::move(settings)) {}
+    /// Requests name one of `models`, and no other version than it has.
+    explicit InferCodec(NamedModels models) : models_(std::move(models)) {}
 
     std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const override;
     bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
@@ -32,10 +28,10 @@ public:
     void end(const Request&, std::span<const Reading>, std::string&) const override {}
 
 private:
-    bool serves(const Fields& fields, std::size_t most_sentences) const;
+    bool choose(const Fields& fields, std::size_t most_sentences, Request& request) const;
     std::size_t numbers(const Request& request) const;
 
-    const Settings settings_;
+    const NamedModels models_;
 };
 
 }  // namespace transport::infer

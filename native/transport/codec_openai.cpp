@@ -23,17 +23,16 @@ constexpr json::Words<Encoding, 2> format_words{{{"float", Encoding::text}, {"ba
 constexpr json::Words<Truncation, 3> truncation_words{
     {{"error", Truncation::error}, {"start", Truncation::start}, {"end", Truncation::end}}};
 
-bool read_member(Member member, yyjson_val* value, const OpenAICodec::Settings& settings, std::size_t most,
-                 Request& request) {
-    const auto& names = settings.names;
+/// Reads a member; the model's name is left in `model`.
+bool read_member(Member member, yyjson_val* value, std::size_t most, std::string_view& model, Request& request) {
     Options& options = request.options;
     switch (member) {
         case Member::input: return json::read_inputs(value, most, request.sentences);
         case Member::model:
-            return yyjson_is_null(value) ||
-                   (yyjson_is_str(value) && std::find(names.begin(), names.end(), json::text_of(value)) != names.end());
+            model = json::text_of(value);
+            return yyjson_is_null(value) || (yyjson_is_str(value) && !model.empty());  // "" is no name
         case Member::encoding_format: return json::read_word(value, format_words, options.encoding);
-        case Member::dimensions: return json::read_size(value, settings.sizes, options.dimensions);
+        case Member::dimensions: return json::read_size(value, options.dimensions);
         case Member::user: return yyjson_is_str(value) || yyjson_is_null(value);
         case Member::truncation: return json::read_word(value, truncation_words, options.truncation);
     }
@@ -56,14 +55,15 @@ std::optional<std::size_t> OpenAICodec::count(std::string_view content, std::siz
 
 bool OpenAICodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
     request = {};
-    request.options = {settings_.truncation, true, 0, Encoding::text};
+    request.options = {truncation_, true, 0, Encoding::text};
     const auto document = std::make_shared<const json::Document>(content);
     request.kept = document;
     request.kept_bytes = document->bytes();
+    std::string_view model;
     const auto are_there = json::read_members(document->root(), members, [&](std::size_t member, yyjson_val* value) {
-        return read_member(Member(member), value, settings_, most_sentences, request);
+        return read_member(Member(member), value, most_sentences, model, request);
     });
-    return are_there && (*are_there)[std::size_t(Member::input)];
+    return are_there && (*are_there)[std::size_t(Member::input)] && models_.choose(model, request);
 }
 
 void OpenAICodec::begin(const Request&, std::string& response) const {
@@ -82,10 +82,11 @@ void OpenAICodec::append(const Request& request, const Row& row, std::string& re
     response.push_back('}');
 }
 
-void OpenAICodec::end(const Request&, std::span<const Reading> readings, std::string& response) const {
+void OpenAICodec::end(const Request& request, std::span<const Reading> readings, std::string& response) const {
     std::size_t tokens = 0;
     for (const Reading& reading : readings) tokens += reading.tokens;
-    response.append(R"(],"model":)").append(settings_.model).append(R"(,"model_version":)").append(settings_.version);
+    const NamedModel& model = models_.of(request);
+    response.append(R"(],"model":)").append(model.shown).append(R"(,"model_version":)").append(model.version);
     response.append(R"(,"usage":{"prompt_tokens":)");
     json::append_count(response, tokens);
     response.append(R"(,"total_tokens":)");

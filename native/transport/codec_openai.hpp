@@ -3,9 +3,10 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "codec.hpp"
+#include "named_models.hpp"
 
 namespace transport {
 
@@ -13,14 +14,8 @@ namespace transport {
 /// writes a response byte for byte as Python does. Every row has length 1.
 class OpenAICodec : public Codec {
 public:
-    struct Settings {
-        std::vector<std::string> names;  // by which requests may call the model
-        std::string model, version;      // its own name and its version, as JSON
-        std::vector<std::size_t> sizes;  // that it offers
-        Truncation truncation;           // of requests that ask for none
-    };
-
-    explicit OpenAICodec(Settings settings) : settings_(std::move(settings)) {}
+    /// `models` are shown as JSON; `truncation` is for requests that ask for none.
+    OpenAICodec(NamedModels models, Truncation truncation) : models_(std::move(models)), truncation_(truncation) {}
 
     std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const override;
     bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
@@ -29,7 +24,8 @@ public:
     void end(const Request& request, std::span<const Reading> readings, std::string& response) const override;
 
 private:
-    const Settings settings_;
+    const NamedModels models_;
+    const Truncation truncation_;
 };
 
 }  // namespace transport

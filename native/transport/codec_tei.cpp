@@ -30,8 +30,7 @@ bool read_flag(yyjson_val* value, bool& flag) {
     return yyjson_is_bool(value);
 }
 
-bool read_tei_member(TeiMember member, yyjson_val* value, const TeiCodec::Settings& settings, std::size_t most,
-                     Cut& cut, Request& request) {
+bool read_tei_member(TeiMember member, yyjson_val* value, std::size_t most, Cut& cut, Request& request) {
     switch (member) {
         case TeiMember::inputs: return json::read_inputs(value, most, request.sentences);
         case TeiMember::truncate:
@@ -41,7 +40,7 @@ bool read_tei_member(TeiMember member, yyjson_val* value, const TeiCodec::Settin
             return yyjson_is_str(value) && json::read_word(value, kept_words, cut.kept);
         case TeiMember::prompt_name: return yyjson_is_null(value);
         case TeiMember::normalize: return read_flag(value, request.options.is_normalized);
-        case TeiMember::dimensions: return json::read_size(value, settings.sizes, request.options.dimensions);
+        case TeiMember::dimensions: return json::read_size(value, request.options.dimensions);
     }
     return false;
 }
@@ -54,16 +53,16 @@ std::optional<std::size_t> TeiCodec::count(std::string_view content, std::size_t
 
 bool TeiCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
     request = {};
-    request.options = {settings_.truncation, true, 0, Encoding::text};
+    request.options = {truncation_, true, 0, Encoding::text};
     const auto document = std::make_shared<const json::Document>(content);
     request.kept = document;
     request.kept_bytes = document->bytes();
     Cut cut;
     const auto are_there = json::read_members(document->root(), tei_members, [&](std::size_t member, yyjson_val* value) {
-        return read_tei_member(TeiMember(member), value, settings_, most_sentences, cut, request);
+        return read_tei_member(TeiMember(member), value, most_sentences, cut, request);
     });
     if (cut.is_asked_for) request.options.truncation = *cut.is_asked_for ? cut.kept : Truncation::error;
-    return are_there && (*are_there)[std::size_t(TeiMember::inputs)];
+    return are_there && (*are_there)[std::size_t(TeiMember::inputs)] && models_.choose("", request);
 }
 
 void TeiCodec::begin(const Request&, std::string& response) const { response.push_back('['); }

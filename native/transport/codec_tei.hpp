@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "codec.hpp"
+#include "named_models.hpp"
 
 namespace transport {
 
@@ -17,12 +17,9 @@ namespace transport {
 /// writes a response byte for byte as Python does: a list of rows.
 class TeiCodec : public Codec {
 public:
-    struct Settings {
-        std::vector<std::size_t> sizes;  // that the model offers
-        Truncation truncation;           // of requests that leave it to the server
-    };
-
-    explicit TeiCodec(Settings settings) : settings_(std::move(settings)) {}
+    /// Requests name no model, and are for whichever serves those. `truncation` is for requests that leave it to the
+    /// server.
+    TeiCodec(NamedModels models, Truncation truncation) : models_(std::move(models)), truncation_(truncation) {}
 
     std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const override;
     bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
@@ -31,7 +28,8 @@ public:
     void end(const Request& request, std::span<const Reading> readings, std::string& response) const override;
 
 private:
-    const Settings settings_;
+    const NamedModels models_;
+    const Truncation truncation_;
 };
 
 }  // namespace transport

@@ -70,7 +70,7 @@ bool TeiMessageCodec::read(std::string_view content, std::size_t most_sentences,
     request.sentences.push_back(*fields->text);
     request.options = fields->options();
     request.kept = std::make_shared<const std::size_t>(characters_of(*fields->text));
-    return true;
+    return models_.choose("", request);
 }
 
 // Fields go by their numbers, as protobuf's own serializers have it.

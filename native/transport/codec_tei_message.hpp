@@ -1,7 +1,10 @@
 // tei.v1's EmbedRequest and EmbedResponse, text-embeddings-inference's over gRPC: of calls, and of streams' messages.
 #pragma once
 
+#include <utility>
+
 #include "codec.hpp"
+#include "named_models.hpp"
 
 namespace transport {
 
@@ -9,11 +12,17 @@ namespace transport {
 /// unknown, or is left out where it is needed is Python's.
 class TeiMessageCodec final : public Codec {
 public:
+    /// Requests name no model, and are for whichever serves those.
+    explicit TeiMessageCodec(NamedModels models) : models_(std::move(models)) {}
+
     std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const override;
     bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
     void begin(const Request&, std::string&) const override {}
     void append(const Request& request, const Row& row, std::string& response) const override;
     void end(const Request&, std::span<const Reading>, std::string&) const override {}
+
+private:
+    const NamedModels models_;
 };
 
 }  // namespace transport

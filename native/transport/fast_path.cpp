@@ -13,6 +13,7 @@ namespace {
 constexpr double reports_s = 0.1;        // after which Python has a look at what was served
 constexpr double looks_s = 0.005;        // after which one without a place sees whether there is one
 constexpr double hands_over_s = 0.0001;  // a run of so long is worth another thread's look at the sockets
+constexpr double lately_s = 1;           // for which a model's speed counts beside others'
 constexpr double slice_s = 0.002;        // of a run, about, that holds slices of long requests: others wait for its end
 constexpr std::size_t most_run_tokens = 1024, most_run_sentences = 64;  // of them, at the least
 
@@ -23,14 +24,10 @@ std::uint64_t next_number() {
 
 }  // namespace
 
-FastPath::FastPath(Transport& transport, Settings settings, const shared::Tokenizer& tokenizer,
-                   const shared::Encoder& encoder)
-    : transport_(transport),
-      settings_(std::move(settings)),
-      tokenizer_(tokenizer),
-      encoder_(encoder),
-      stops_(encoder.stops(encoder.of)),
-      number_(next_number()) {
+FastPath::FastPath(Transport& transport, Settings settings, std::vector<Reader> readers,
+                   const std::vector<shared::Encoder>& encoders)
+    : transport_(transport), settings_(std::move(settings)), readers_(std::move(readers)), number_(next_number()) {
+    for (const shared::Encoder& encoder : encoders) models_.emplace_back(encoder);
     for (const auto& [method, codec] : settings_.codecs)
         transport_.set_small(method, codec, settings_.most_bytes, settings_.most_sentences,
                              settings_.long_limits.sentences);
@@ -55,9 +52,18 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
     }
 }
 
+/// Returns the time that a token takes, of the slowest model that has run lately: whose turn comes next isn't known.
+double FastPath::token_s() const {
+    if (models_.size() == 1) return models_.front().token_s();
+    double slowest = 0;
+    for (const Model& model : models_)
+        if (model.has_run_within(lately_s)) slowest = std::max(slowest, model.token_s());
+    return slowest;
+}
+
 /// Returns how much is computed at once, by how fast that was lately.
 Most FastPath::at_once(std::size_t most, std::size_t most_bytes, bool may_run) const {
-    const double token_s = token_s_.load(std::memory_order_relaxed);
+    const double token_s = this->token_s();
     const std::size_t most_tokens = std::max(most_run_tokens, settings_.most_bytes_together / token_bytes);
     const double soon = token_s > 0 ? std::min(slice_s / token_s, double(most_tokens)) : 0;
     const std::size_t most_sentences = std::max(most_run_sentences, settings_.most_together);
@@ -69,22 +75,17 @@ Most FastPath::at_once(std::size_t most, std::size_t most_bytes, bool may_run) c
 /// Answers what it can of `batch`, and leaves the rest in it. False where its run was given up meanwhile.
 bool FastPath::serve(Batch& batch, std::uint64_t thread) {
     const std::shared_ptr<Job> unread = std::move(batch.unread);
-    const bool is_trusted = encoder_.stops(encoder_.of) == stops_;
     bool is_given_up = false;
-    Work work;
-    if (is_trusted && !batch.messages.empty()) {
-        std::vector<Taken> rest;
-        const double began = now();
-        for (Taken& message : batch.messages)
-            if (!read(message, work)) rest.push_back(std::move(message));
-        batch.messages = std::move(rest);
-        if (!work.calls.empty()) work.served.tokenise_s = now() - began;
-        if (!work.known.empty()) answer_known(work.known);
-        if (!work.denied.empty()) transport_.deny(work.denied);
-    }
-    add(batch.slices, work);
-    if (work.tokens.sentences() > 0) {
-        if (is_trusted && compute(work, thread, is_given_up)) {
+    Works works(models_.size());
+    if (!batch.messages.empty()) read(batch, works);
+    add(batch.slices, works);
+    Work* const only = &works.first;  // of most servers
+    const std::vector<Work*> several = works.others.empty() ? std::vector<Work*>() : in_order(works);
+    std::span<Work* const> left(several);
+    if (works.others.empty()) left = {&only, std::size_t(only->tokens.sentences() > 0)};
+    for (; !left.empty() && !is_given_up; left = left.subspan(1)) {
+        Work& work = *left.front();
+        if (compute(left, thread, is_given_up)) {
             write(work);
             answer(work);
         } else if (!is_given_up) {
@@ -95,23 +96,53 @@ bool FastPath::serve(Batch& batch, std::uint64_t thread) {
     return !is_given_up;
 }
 
-/// Adds slices to a run, unless nobody waits for them any more.
-void FastPath::add(std::vector<Slice>& slices, Work& work) const {
+/// Reads the messages of a batch, and leaves in it what is Python's.
+void FastPath::read(Batch& batch, Works& works) {
+    std::vector<Taken> rest;
+    const double began = now();
+    for (Taken& message : batch.messages)
+        if (!read(message, works)) rest.push_back(std::move(message));
+    batch.messages = std::move(rest);
+    const double took_s = now() - began;
+    std::size_t tokens = 0;
+    for (std::size_t model = 0; model < models_.size(); ++model) tokens += works.of(model).tokens.size();
+    for (std::size_t model = 0; model < models_.size(); ++model) {
+        Work& work = works.of(model);
+        if (!work.calls.empty()) work.served.tokenise_s = took_s * double(work.tokens.size()) / double(tokens);
+        if (!work.known.empty()) answer_known(work.known);
+        if (!work.denied.empty()) transport_.deny(work.denied);
+    }
+}
+
+/// Adds slices to what is computed, unless nobody waits for them any more.
+void FastPath::add(std::vector<Slice>& slices, Works& works) const {
     for (Slice& slice : slices) {
         if (slice.job->is_over) continue;
+        Work& work = works.of(slice.job->request().model);
         work.tokens.append(slice.job->tokens(), slice.from, slice.to);
         work.slices.push_back(std::move(slice));
     }
+}
+
+/// Returns what there is to compute; what takes the least time comes first, since it waits for nobody else then.
+std::vector<FastPath::Work*> FastPath::in_order(Works& works) const {
+    std::vector<Work*> found;
+    for (std::size_t model = 0; model < models_.size(); ++model)
+        if (works.of(model).tokens.sentences() > 0) found.push_back(&works.of(model));
+    const auto time = [this](const Work* work) { return models_[work->model].token_s() * double(work->tokens.size()); };
+    std::stable_sort(found.begin(), found.end(), [&](const Work* one, const Work* other) { return time(one) < time(other); });
+    return found;
 }
 
 /// Reads some more of a long request, which then stands in line again: to be read on, or computed in slices.
 void FastPath::read_on(Job& job) {
     const auto codec = settings_.codecs.find(job.message.method);
     auto found = Job::Read::declined;
-    if (codec != settings_.codecs.end() && job.message.is_plain && encoder_.stops(encoder_.of) == stops_)
-        found = job.read(codec->second, tokenizer_, settings_.long_limits);
-    if (found == Job::Read::declined) return transport_.leave_to_python(job);
-    transport_.put_back(job, found == Job::Read::whole, job.bytes(encoder_.dimension));
+    if (codec != settings_.codecs.end() && job.message.is_plain)
+        found = job.read(codec->second, readers_, settings_.long_limits);
+    const Model& model = models_[job.request().model];
+    if (found == Job::Read::declined || !model.is_trusted()) return transport_.leave_to_python(job);
+    transport_.put_back(job, found == Job::Read::whole, job.bytes(model.encoder.dimension));
 }
 
 /// Leaves a run that failed to Python: small requests in `batch`, long ones in the line for that.
@@ -121,13 +152,16 @@ void FastPath::leave_to_python(Work& work, Batch& batch) {
     for (const Slice& slice : work.slices) transport_.leave_to_python(*slice.job);
 }
 
-/// Takes a message into `work`; false, and nothing is taken, where it isn't small and plain.
-bool FastPath::read(Taken& message, Work& work) const {
+/// Takes a message into the work of its model; false, and nothing is taken, where it isn't small and plain.
+bool FastPath::read(Taken& message, Works& works) const {
     const auto codec = settings_.codecs.find(message.method);
     if (codec == settings_.codecs.end() || !message.is_plain || message.content.size() > settings_.most_bytes)
         return false;
     Request request;
     if (!codec->second->read(message.content, settings_.most_sentences, request)) return false;
+    if (!models_[request.model].is_trusted()) return false;
+    Work& work = works.of(request.model);
+    const Reader& reader = readers_[request.model];
     if (request.response && message.usage) return false;  // Python tells it of its limits
     Charge charge;
     if (const auto denial = charge.take(message.usage, request.sentences)) {
@@ -140,7 +174,7 @@ bool FastPath::read(Taken& message, Work& work) const {
         return work.known.emplace_back(std::move(message), std::move(request)), true;
     const std::size_t before = work.tokens.sentences();
     for (const std::string_view sentence : request.sentences) {
-        if (work.tokens.append(tokenizer_, sentence, request.options.truncation, settings_.long_limits.sentence_tokens)) continue;
+        if (work.tokens.append(reader.tokenizer, sentence, request.options.truncation, reader.most_tokens)) continue;
         work.tokens.cut(before);
         charge.undo();
         return false;
@@ -151,26 +185,40 @@ bool FastPath::read(Taken& message, Work& work) const {
     return true;
 }
 
-bool FastPath::compute(Work& work, std::uint64_t thread, bool& is_given_up) {
-    const double began = now(), expected_s = token_s_.load(std::memory_order_relaxed) * double(work.tokens.size());
-    if (expected_s > hands_over_s) transport_.hand_over_polling();
-    Run run{began, {}, {}, {}, std::move(work.charges)};
-    for (std::size_t place = 0; place < work.calls.size(); ++place) {
-        const Taken& call = work.calls[place];
-        if (call.is_in_stream) run.in_streams.push_back({call.id, call.method, work.requests[place].sentences.size()});
+/// Adds what a run is for.
+void FastPath::Work::join(Run& run) {
+    for (std::size_t place = 0; place < calls.size(); ++place) {
+        const Taken& call = calls[place];
+        if (call.is_in_stream) run.in_streams.push_back({call.id, call.method, model, requests[place].sentences.size()});
         else run.messages[call.method].push_back(call.id);
     }
-    for (const Slice& slice : work.slices) run.jobs.push_back(slice.job);
-    runs_.begin(thread, std::move(run));
-    work.rows.reset(new float[work.tokens.sentences() * encoder_.dimension]);
+    for (const Slice& slice : slices) run.jobs.push_back(slice.job);
+    std::move(charges.begin(), charges.end(), std::back_inserter(run.charges));
+}
+
+/// Computes the first of `works`. The others wait for it: they are given up with it.
+bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool& is_given_up) {
+    Work& work = *works.front();
+    Model& model = models_[work.model];
     const Tokens& tokens = work.tokens;
-    const bool has_run = encoder_.run(encoder_.of, tokens.ids(), tokens.offsets(), tokens.sentences(), work.rows.get());
+    const double began = now(), expected_s = model.token_s() * double(tokens.size());
+    if (expected_s > hands_over_s) transport_.hand_over_polling();
+    Run run{began, work.model, {}, {}, {}, {}};
+    for (Work* const each : works) each->join(run);
+    runs_.begin(thread, std::move(run));
+    work.rows.reset(new float[tokens.sentences() * model.encoder.dimension]);
+    const bool has_run = model.is_trusted() && model.encoder.run(model.encoder.of, tokens.ids(), tokens.offsets(),
+                                                                 tokens.sentences(), work.rows.get());
     auto ended = runs_.end(thread);
     is_given_up = !ended;
-    if (ended) work.charges = std::move(ended->charges);
-    if (!has_run || is_given_up || encoder_.stops(encoder_.of) != stops_) return false;
+    if (ended) {
+        auto charge = ended->charges.begin();
+        for (Work* const each : works)
+            for (Charge& of : each->charges) of = std::move(*charge++);
+    }
+    if (!has_run || is_given_up || !model.is_trusted()) return false;
     work.served.engine_s = now() - began;
-    token_s_.store(work.served.engine_s / double(work.tokens.size()), std::memory_order_relaxed);
+    model.ran(tokens.size(), work.served.engine_s);
     for (std::size_t call = 0; call < work.calls.size(); ++call)
         work.served.waited_s.resize(work.served.waited_s.size() + work.requests[call].sentences.size(),
                                     began - work.calls[call].arrived);

@@ -1,12 +1,13 @@
 // Answers small requests without Python, which counts them afterwards.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 
 #include "../shared/borrowed.hpp"
 #include "codec.hpp"
+#include "model.hpp"
 #include "runs.hpp"
 #include "transport.hpp"
 
@@ -28,6 +30,7 @@ struct Left {
 
 /// Measurements of a run, and of requests that were answered at its end, for Python to count.
 struct Served {
+    std::size_t model = 0;   // its place
     std::size_t tokens = 0;  // of the run
     double tokenise_s = 0, engine_s = 0, serialise_s = 0;
     std::vector<double> waited_s;  // of each sentence of the run, from when its call was read to when the run began
@@ -44,9 +47,9 @@ struct Report {
     bool is_given_up = false;    // its run took too long, and its callers were answered by somebody else
 };
 
-/// Plain requests of some methods: read, tokenised, computed and answered by the threads that come to take. Small ones
-/// are served whole, long ones in slices, by several threads. Whatever isn't plain, or goes wrong, is left to Python,
-/// which has an error for it.
+/// Plain requests of some methods, for some models: read, tokenised, computed and answered by the threads that come to
+/// take. Small ones are served whole, long ones in slices, by several threads. A run is one model's. Whatever isn't plain,
+/// or goes wrong, is left to Python, which has an error for it.
 class FastPath {
 public:
     struct Settings {
@@ -57,9 +60,10 @@ public:
         LongLimits long_limits;
     };
 
-    /// Has the transport put these requests in a line of their own. All three must outlive it.
-    FastPath(Transport& transport, Settings settings, const shared::Tokenizer& tokenizer,
-             const shared::Encoder& encoder);
+    /// Has the transport put these requests in a line of their own. Each model has a reader and an encoder, in the order
+    /// that the codecs have. All must outlive it.
+    FastPath(Transport& transport, Settings settings, std::vector<Reader> readers,
+             const std::vector<shared::Encoder>& encoders);
 
     /// Serves small requests until there is something for Python, or `wait_s` have passed; with 0, those that have
     /// come. `thread` is the thread's number, for `overdue`. `most` and `most_bytes` are as Transport::take_messages
@@ -75,13 +79,17 @@ public:
 
 private:
     struct Work;
+    struct Works;
 
     Most at_once(std::size_t most, std::size_t most_bytes, bool may_run) const;
     bool serve(Batch& batch, std::uint64_t thread);
-    bool read(Taken& message, Work& work) const;
+    double token_s() const;
+    void read(Batch& batch, Works& works);
+    bool read(Taken& message, Works& works) const;
     void read_on(Job& job);
-    void add(std::vector<Slice>& slices, Work& work) const;
-    bool compute(Work& work, std::uint64_t thread, bool& is_given_up);
+    void add(std::vector<Slice>& slices, Works& works) const;
+    std::vector<Work*> in_order(Works& works) const;
+    bool compute(std::span<Work* const> works, std::uint64_t thread, bool& is_given_up);
     void answer_known(const std::vector<std::pair<Taken, Request>>& known);
     void leave_to_python(Work& work, Batch& batch);
     void write(Work& work);
@@ -89,10 +97,9 @@ private:
 
     Transport& transport_;
     const Settings settings_;
-    const shared::Tokenizer tokenizer_;
-    const shared::Encoder encoder_;
-    const std::uint64_t stops_, number_;
-    std::atomic<double> token_s_{0};  // lately
+    const std::vector<Reader> readers_;
+    std::deque<Model> models_;
+    const std::uint64_t number_;
     Runs runs_;
     std::mutex served_mutex_;  // held from before callers have their answers
     std::vector<Served> served_;

@@ -15,7 +15,7 @@ constexpr std::size_t most_end = 1 << 10;  // bytes behind a response's rows, ab
 constexpr std::size_t sentence_overhead = sizeof(std::string_view) + sizeof(std::int64_t) + sizeof(Reading);
 }  // namespace
 
-Job::Read Job::read(const std::shared_ptr<const Codec>& codec, const shared::Tokenizer& tokenizer,
+Job::Read Job::read(const std::shared_ptr<const Codec>& codec, std::span<const Reader> readers,
                     const LongLimits& limits) {
     const double began = now();
     if (!codec_) {
@@ -23,7 +23,7 @@ Job::Read Job::read(const std::shared_ptr<const Codec>& codec, const shared::Tok
         if (!inflate() || !codec_->read(content(), limits.sentences, request_) || request_.sentences.empty())
             return Read::declined;
     }
-    const Read found = tokenise(tokenizer, limits);
+    const Read found = tokenise(readers[request_.model], limits);
     tokenise_s_ += now() - began;
     return found;
 }
@@ -36,14 +36,14 @@ bool Job::inflate() {
     return inflated.has_value();
 }
 
-Job::Read Job::tokenise(const shared::Tokenizer& tokenizer, const LongLimits& limits) {
+Job::Read Job::tokenise(const Reader& reader, const LongLimits& limits) {
     std::size_t bytes = 0;
     for (std::size_t place = tokens_.sentences(); place < request_.sentences.size(); ++place) {
         const std::string_view sentence = request_.sentences[place];
         if (bytes > 0 && bytes + sentence.size() > read_bytes) return Read::more;
         bytes += sentence.size() + 1;
         if (sentence.size() > limits.sentence_bytes) return Read::declined;
-        if (!tokens_.append(tokenizer, sentence, request_.options.truncation, limits.sentence_tokens))
+        if (!tokens_.append(reader.tokenizer, sentence, request_.options.truncation, reader.most_tokens))
             return Read::declined;
         if (tokens_.size() > limits.tokens) return Read::declined;
     }

@@ -9,11 +9,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 
-#include "../shared/borrowed.hpp"
 #include "codec.hpp"
+#include "model.hpp"
 #include "taken.hpp"
 #include "tokens.hpp"
 
@@ -46,15 +47,14 @@ struct SliceLimits {
     }
 };
 
-/// What a model can read of a long request.
+/// What can be read of a long request.
 struct LongLimits {
     std::size_t sentences, sentence_bytes, tokens;
-    std::size_t sentence_tokens;  // that the model reads of one
 };
 
 class Job {
 public:
-    /// `path` is the number of the fast path that serves it, by one model: no answer is of two.
+    /// `path` is the number of the fast path that serves it: no answer is of two models, of which one took over.
     Job(std::uint64_t path, Taken message) : path(path), message(std::move(message)) {}
 
     const std::uint64_t path;
@@ -67,8 +67,8 @@ public:
 
     enum class Read { more, whole, declined };
 
-    /// Reads some more of it. What is declined is for Python.
-    Read read(const std::shared_ptr<const Codec>& codec, const shared::Tokenizer& tokenizer, const LongLimits& limits);
+    /// Reads some more of it, by the reader of the model that it asks for. What is declined is for Python.
+    Read read(const std::shared_ptr<const Codec>& codec, std::span<const Reader> readers, const LongLimits& limits);
 
     const Request& request() const { return request_; }
     const Tokens& tokens() const { return tokens_; }
@@ -103,7 +103,7 @@ public:
 private:
     bool inflate();
     std::string_view content() const { return message.is_compressed ? inflated_ : message.content; }
-    Read tokenise(const shared::Tokenizer& tokenizer, const LongLimits& limits);
+    Read tokenise(const Reader& reader, const LongLimits& limits);
     bool put_in_order(const Slice& slice, const float* rows, std::size_t dimension);
     void write(std::size_t from, const float* rows, std::size_t sentences, std::size_t dimension);
 

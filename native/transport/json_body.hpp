@@ -73,8 +73,8 @@ bool read_word(yyjson_val* value, const Words<Meaning, count>& words, Meaning& m
     return false;
 }
 
-/// Reads one of the sizes that the model offers; null says nothing.
-bool read_size(yyjson_val* value, const std::vector<std::size_t>& sizes, std::size_t& size);
+/// Reads a size; null says nothing.
+bool read_size(yyjson_val* value, std::size_t& size);
 
 /// Reads an object's members, each at most once and known by its name, by `read`, which returns false for a value that
 /// isn't plain; returns which of them are there, or nothing where any isn't plain.

@@ -40,12 +40,13 @@ std::vector<Overdue> Runs::overdue(double seconds) {
         }
         Run& of = run->second;
         Overdue& given_up =
-            found.emplace_back(Overdue{run->first, std::move(of.messages), {}, std::move(of.in_streams)});
+            found.emplace_back(Overdue{run->first, of.model, std::move(of.messages), {}, std::move(of.in_streams)});
         for (const auto& job : of.jobs) {
             if (job->is_over.exchange(true)) continue;
             const Taken& message = job->message;
             if (message.is_in_stream)
-                given_up.in_streams.push_back({message.id, message.method, job->request().sentences.size()});
+                given_up.in_streams.push_back(
+                    {message.id, message.method, job->request().model, job->request().sentences.size()});
             else
                 given_up.long_messages.push_back(message.id);
         }

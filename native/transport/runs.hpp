@@ -16,12 +16,13 @@ namespace transport {
 /// A stream's message, which has a response whatever becomes of its sentences.
 struct InStream {
     std::uint64_t id;
-    std::size_t method, sentences;
+    std::size_t method, model, sentences;
 };
 
 /// A run, and whom it is for.
 struct Run {
     double began = 0;
+    std::size_t model = 0;  // that computes; the thread's next may be for others of these, by another
     std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids of small unary calls', by method
     std::vector<InStream> in_streams;                            // small ones
     std::vector<std::shared_ptr<Job>> jobs;
@@ -31,6 +32,7 @@ struct Run {
 /// A run that was given up.
 struct Overdue {
     std::uint64_t thread;
+    std::size_t model;  // that was in it
     std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids of unary calls' that it was for, by method
     std::vector<std::uint64_t> long_messages;                    // ids of those that it was for in part
     std::vector<InStream> in_streams;                            // that it was for, or in part

@@ -11,8 +11,9 @@
 
 namespace transport {
 
-/// Small requests, then slices of long ones. All lists are in their order.
+/// Small requests, then slices of long ones, all for one model. All lists are in their order.
 struct FastPath::Work {
+    std::size_t model = 0;
     std::vector<Taken> calls;
     std::vector<Request> requests;
     std::vector<std::pair<Taken, Request>> known;  // that hold nothing to embed
@@ -24,6 +25,21 @@ struct FastPath::Work {
     std::vector<std::string> contents;        // of the responses to calls
     std::vector<std::shared_ptr<Job>> whole;  // jobs whose last rows are written
     Served served;
+
+    void join(Run& run);
+};
+
+/// What a batch holds for each model. Most servers have one, for which nothing is allocated.
+struct FastPath::Works {
+    explicit Works(std::size_t models) : others(models - 1) {
+        for (std::size_t place = 0; place < others.size(); ++place) others[place].model = place + 1;
+        for (Work& work : others) work.served.model = work.model;
+    }
+
+    Work& of(std::size_t model) { return model == 0 ? first : others[model - 1]; }
+
+    Work first;
+    std::vector<Work> others;
 };
 
 }  // namespace transport

@@ -8,6 +8,7 @@ import pytest
 
 from bothends.batching.batcher import Batcher
 from bothends.batching.fairqueue import FairQueue
+from bothends.batching.request import Stuck
 from bothends.engines.contract import Engine, Fault
 from tests.support.engines import Clock, batcher_of
 from tests.support.inbox import HANGS, HangingEngine, Inbox
@@ -140,7 +141,7 @@ def test_a_thread_that_is_given_up_in_the_source_is_replaced(fed: Fed, engine: H
     inbox.is_open.clear()
     inbox.put([[1]])
     inbox.await_brought()
-    inbox.hanging.append((inbox.inside, engine))
+    inbox.hanging.append(Stuck(inbox.inside, engine, inbox.batcher.terms))
     inbox.batcher.abandon_overdue()
     assert faults == [("hung", engine)]
     (answer,) = inbox.put([[2]])
@@ -221,14 +222,14 @@ def test_the_queue_stands_still_while_its_wait_is_estimated(batcher: Batcher, mo
     asked = []
     with ThreadPoolExecutor(1) as pool:
 
-        def tokens_before(queue: FairQueue, tokens: int) -> float:
+        def work_before(queue: FairQueue, work: float) -> float:
             with pytest.raises(TimeoutError):  # `queued` needs the lock
                 pool.submit(lambda: batcher.queued).result(0.05)
-            asked.append(tokens)
+            asked.append(work)
             return 0.0
 
         batcher.submit([[1, 2, 3]])
-        monkeypatch.setattr(FairQueue, "tokens_before", tokens_before)
+        monkeypatch.setattr(FairQueue, "work_before", work_before)
         assert batcher.wait_s == 0
         batcher.submit([[4, 5]], deadline=100.0)
     assert asked == [3, 2]

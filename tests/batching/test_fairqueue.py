@@ -11,11 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bothends.batching.fairqueue import FairQueue
 from bothends.batching.request import Request, Sentence
-from tests.support.engines import FreeEngine
+from tests.support.engines import TERMS, FreeEngine
 
 
 def put(queue: FairQueue, name: int, lengths: list[int]) -> Request:
-    request = Request(len(lengths), FreeEngine(), None, queue.forget)
+    request = Request(len(lengths), FreeEngine(), TERMS, None, queue.forget)
     queue.put(request, [Sentence([name] * length, request, place, 0.0) for place, length in enumerate(lengths)])
     return request
 
@@ -164,20 +164,20 @@ TestAccounting = settings(max_examples=60, stateful_step_count=30)(Accounting).T
 def test_a_shared_request_is_as_requests_of_one_sentence() -> None:
     """Each of its sentences has a turn of its own, in the order of arrival; few of a list stand before a newcomer."""
     queue = FairQueue()
-    together = Request(3, FreeEngine(), None, queue.forget, is_shared=True)
+    together = Request(3, FreeEngine(), TERMS, None, queue.forget, is_shared=True)
     queue.put(together, [Sentence([1] * 5, together, place, 0.0) for place in range(3)])
     assert queue.before_newcomer == 3
-    listed = Request(50, FreeEngine(), None, queue.forget)
+    listed = Request(50, FreeEngine(), TERMS, None, queue.forget)
     queue.put(listed, [Sentence([1] * 5, listed, place, 0.0) for place in range(50)])
     assert queue.before_newcomer == 4
-    alone = Request(1, FreeEngine(), None, queue.forget)
+    alone = Request(1, FreeEngine(), TERMS, None, queue.forget)
     queue.put(alone, [Sentence([1] * 5, alone, 0, 0.0)])
     assert [sentence.request for sentence in queue.window(6)] == [together, together, together, listed, alone, listed]
 
 
 def of_caller(queue: FairQueue, caller: str | None, count: int, tokens: int = 10) -> Request:
     """Queue a request of so many sentences."""
-    request = Request(count, FreeEngine(), None, queue.forget, caller=caller)
+    request = Request(count, FreeEngine(), TERMS, None, queue.forget, caller=caller)
     queue.put(request, [Sentence([1] * tokens, request, place, 0.0) for place in range(count)])
     return request
 

@@ -7,13 +7,13 @@ import pytest
 
 from bothends.batching.request import Request
 from bothends.errors import EngineError
-from tests.support.engines import FreeEngine
+from tests.support.engines import TERMS, FreeEngine
 
 
 def request(sentences: int = 3) -> tuple[Request, list[Request]]:
     """A request, and the list of those whose places were given back."""
     forgotten: list[Request] = []
-    return Request(sentences, FreeEngine(), None, forgotten.append), forgotten
+    return Request(sentences, FreeEngine(), TERMS, None, forgotten.append), forgotten
 
 
 def test_the_last_row_completes_it_in_whatever_order_they_come() -> None:

@@ -1,11 +1,13 @@
 """Estimated waits, which are a fair share of what waits, and batches of like length."""
 
+from dataclasses import replace
+
 import pytest
 
 from bothends.batching.request import Request
 from bothends.batching.scheduler import Scheduler
 from bothends.engines.contract import TokenIds
-from tests.support.engines import FreeEngine, budgets
+from tests.support.engines import TERMS, FreeEngine, budgets, terms_of
 
 
 def scheduler() -> Scheduler:
@@ -14,7 +16,7 @@ def scheduler() -> Scheduler:
 
 
 def put(waiting: Scheduler, sentences: list[TokenIds]) -> None:
-    waiting.put(Request(len(sentences), FreeEngine(), None, waiting.forget), sentences, now=0.0)
+    waiting.put(Request(len(sentences), FreeEngine(), TERMS, None, waiting.forget), sentences, now=0.0)
 
 
 def test_nobody_waits_for_an_empty_queue() -> None:
@@ -62,5 +64,46 @@ def test_lists_of_one_caller_wait_outside_where_many_are_inside() -> None:
     """All would end together, and late, though hardly a sentence of theirs goes before another caller's first."""
     waiting = scheduler()
     for is_wanted in [True] * 15 + [False]:
-        waiting.put(Request(10, FreeEngine(), None, waiting.forget, caller="one"), [[1]] * 10, now=0.0)
+        waiting.put(Request(10, FreeEngine(), TERMS, None, waiting.forget, caller="one"), [[1]] * 10, now=0.0)
         assert (waiting.wanted > 0) == is_wanted
+
+
+def test_a_batch_is_of_one_model() -> None:
+    """Whose turn it is; sentences of others wait for theirs, however alike they are, in batches of their own sizes."""
+    waiting = scheduler()
+    small, wide = FreeEngine(), FreeEngine()
+    pairs = replace(TERMS, budgets=budgets(max_batch_rows=2))
+    for _ in range(6):
+        for engine, terms in ((small, TERMS), (wide, pairs)):
+            waiting.put(Request(1, engine, terms, None, waiting.forget), [[1] * 5], now=0.0)
+    batches = []
+    while waiting:
+        batches.append([sentence.request.engine for sentence in waiting.take_batch()])
+    assert all(len(set(batch)) == 1 for batch in batches)
+    assert sorted(len(batch) for batch in batches if batch[0] is small) == [2, 4]
+    assert sorted(len(batch) for batch in batches if batch[0] is wide) == [2, 2, 2]
+
+
+def test_who_asks_a_costly_model_has_no_more_of_the_work() -> None:
+    """Where a token costs ten times as much, a tenth of the tokens are served by the time that the others' are."""
+    waiting = scheduler()
+    cheap, costly = FreeEngine(), FreeEngine()
+    for engine, terms in ((costly, terms_of(budgets(), cost=10.0)), (cheap, TERMS)):
+        waiting.put(Request(40, engine, terms, None, waiting.forget, caller=engine), [[1]] * 40, now=0.0)
+    served = {cheap: 0, costly: 0}
+    while served[cheap] < 40:
+        batch = waiting.take_batch()
+        served[batch[0].request.engine] += len(batch)
+    assert served[costly] <= 8
+
+
+def test_estimates_count_work() -> None:
+    """A newcomer waits longer behind a costly model's tokens."""
+    waits = []
+    for cost in (1.0, 10.0):
+        waiting = scheduler()
+        for _ in range(50):
+            terms = terms_of(budgets(), cost=cost)
+            waiting.put(Request(1, FreeEngine(), terms, None, waiting.forget), [[1] * 10], now=0.0)
+        waits.append(waiting.wait_s)
+    assert waits[1] == pytest.approx(10 * waits[0])

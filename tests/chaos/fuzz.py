@@ -31,7 +31,7 @@ with atheris.instrument_imports(include=["bothends"]):
     from bothends.server.context import CallContext
     from bothends.server.dispatch import protobuf
     from bothends.server.fronts.bothends.methods import EmbeddingService
-    from bothends.server.responder import Responder
+    from bothends.server.responder import Responder, Responders
     from bothends.settings import Settings
     from bothends.text import printable
     from bothends.v1 import embedding_pb2
@@ -60,8 +60,8 @@ def server() -> Reader:
     """Read bytes as a server does: parsing, checks, the tokenizer and, now and then, the model."""
     settings, metrics = Settings(selftest_s=0, workers=1), Metrics()
     embedder = Embedder.load(Bundle.open(default_path()), settings=settings, metrics=metrics)
-    responder = Responder(embedder, metrics)
-    service = EmbeddingService(responder, max_message_bytes=settings.max_message_bytes, transport="")
+    responder = Responder(embedder)
+    service = EmbeddingService(Responders([responder]), max_message_bytes=settings.max_message_bytes, transport="")
     parse = protobuf(embedding_pb2.EmbedRequest, most_sentences=embedder.limits.sentences)
 
     def read(content: bytes) -> str:

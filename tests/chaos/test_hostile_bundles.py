@@ -19,7 +19,7 @@ from .hostile_bundles import HOSTILE, large_vocabulary, published
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 MOST_GROWTH_MB = 100
-RELOADS = 'bothends_model_reloads_total{{result="{}"}}'
+RELOADS = 'bothends_model_reloads_total{{model="english",result="{}"}}'
 KINDS = HOSTILE | {"an honest vocabulary of 15 MB": large_vocabulary}
 BEFORE = {
     "8 replacements": "600 bytes: nobody answered for 13 s, 3.4 GB",

@@ -70,7 +70,7 @@ def weather(running: Running, reference: Reference, bodies: Path, shape: Shape, 
             running, bodies, shape, rate=TIMES * peak / shape.sentences, seconds=seconds, when_over=when_over
         )
     assert eventually(lambda: is_at_rest(running), within_s=10)
-    run = scrape(running)["bothends_batch_rows_sum"] - before["bothends_batch_rows_sum"]
+    run = scrape(running)["bothends_batch_rows_sum english"] - before["bothends_batch_rows_sum english"]
     peak = (peak + overload.peak(running, bodies, shape, seconds / 2)) / 2
     goodput = found["ok_within_deadline"] * shape.sentences / seconds / peak
     expired, waste = found["expired"] / found["requests"], max(0.0, 1 - found["ok"] * shape.sentences / run)

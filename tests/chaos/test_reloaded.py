@@ -130,7 +130,7 @@ def test_reload_under_load(
         started, unfit = time.monotonic(), unfit + bad
         running.process.send_signal(signal.SIGHUP)
         if bad:
-            while scrape(running)["bothends_model_reloads_total refused"] < unfit:
+            while scrape(running)[f"bothends_model_reloads_total refused {weights[0].config.name}"] < unfit:
                 assert time.monotonic() - started < TIMEOUT_S
             shutil.rmtree(versions / f"v{number}")
         else:

@@ -64,7 +64,10 @@ def held(english: Bundle, metrics: Metrics) -> Iterator[tuple[Embedder, HeldSess
 
 def tokenised(metrics: Metrics) -> float:
     """Count of requests that were tokenised."""
-    return metrics.registry.get_sample_value("bothends_phase_seconds_count", {"phase": "tokenise"}) or 0.0
+    return (
+        metrics.registry.get_sample_value("bothends_phase_seconds_count", {"model": "english", "phase": "tokenise"})
+        or 0.0
+    )
 
 
 def queued(metrics: Metrics) -> float:
@@ -118,13 +121,13 @@ def test_a_deadline_is_held_to_what_waits_once(
     held: tuple[Embedder, HeldSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When all tokens are known: to tokenise what is then refused costs less than to ask each request twice."""
-    asked, tokens_before = [], FairQueue.tokens_before
+    asked, work_before = [], FairQueue.work_before
 
-    def counted(queue: FairQueue, tokens: int) -> float:
-        asked.append(tokens)
-        return tokens_before(queue, tokens)
+    def counted(queue: FairQueue, work: float) -> float:
+        asked.append(work)
+        return work_before(queue, work)
 
-    monkeypatch.setattr(FairQueue, "tokens_before", counted)
+    monkeypatch.setattr(FairQueue, "work_before", counted)
     embedder, _ = held
     embedder.begin([[5] * 3, [5] * 4], deadline=time.monotonic() + TIMEOUT_S)[1].result(TIMEOUT_S)
     assert asked == [7]

@@ -44,7 +44,7 @@ def test_a_live_test_is_followed_by_a_rest(kept: Callable[..., Supervised]) -> N
     assert rest_s > 10
     passed_at = []
     for clock.now in (9, 10, 11, 21, 10 + rest_s - 1, 10 + rest_s, 11 + rest_s):
-        one.metrics.tested(success=False, difference=0)
+        one.embedder.metrics.tested(success=False, difference=0)
         one.supervisor.run_due()
         if one.shows("bothends_selftest_success"):
             passed_at.append(clock.now)

@@ -12,7 +12,8 @@ from prometheus_client import generate_latest
 from bothends.batching.request import Depth
 from bothends.engines.contract import BatchRecord
 from bothends.errors import Refusal
-from bothends.observe.metrics import CODES, PHASES, SECONDS, Metrics
+from bothends.observe.metrics import CODES, Metrics
+from bothends.observe.model_metrics import PHASES, SECONDS
 
 
 def text(metrics: Metrics) -> str:
@@ -23,16 +24,17 @@ def test_everything_is_present_at_zero() -> None:
     """A rate over a counter that appears with its first error misses that error."""
     metrics = Metrics()
     metrics.register("Embed")
+    metrics.of("old")
     page = text(metrics)
     for code in CODES:
         assert f'bothends_requests_total{{code="{code}",method="Embed"}} 0.0' in page
     assert 'bothends_request_seconds_count{method="Embed"} 0.0' in page
     for phase in PHASES:
-        assert f'bothends_phase_seconds_count{{phase="{phase}"}} 0.0' in page
+        assert f'bothends_phase_seconds_count{{model="old",phase="{phase}"}} 0.0' in page
     for reason in get_args(Refusal):
         assert f'bothends_refused_requests_total{{reason="{reason}"}} 0.0' in page
-    assert "bothends_truncated_sentences_total 0.0" in page
-    assert "bothends_selftest_success 0.0" in page
+    assert 'bothends_truncated_sentences_total{model="old"} 0.0' in page
+    assert 'bothends_selftest_success{model="old"} 0.0' in page
 
 
 def test_latency_buckets_resolve_50_us_to_10_s() -> None:
@@ -43,15 +45,15 @@ def test_latency_buckets_resolve_50_us_to_10_s() -> None:
 def test_a_batch_moves_its_histograms() -> None:
     """Rows, padded tokens, efficiency, engine time and each sentence's wait."""
     metrics = Metrics()
-    metrics.batch_ran(BatchRecord(rows=2, tokens=6, padded_tokens=8, engine_s=0.002, queue_s=[0.1, 0.3]))
+    metrics.of("old").batch_ran(BatchRecord(rows=2, tokens=6, padded_tokens=8, engine_s=0.002, queue_s=[0.1, 0.3]))
     page = text(metrics)
     for line in (
-        "bothends_batch_rows_sum 2.0",
-        "bothends_batch_tokens_sum 8.0",
-        "bothends_batch_efficiency_ratio_sum 0.75",
-        'bothends_phase_seconds_sum{phase="engine"} 0.002',
-        'bothends_phase_seconds_sum{phase="queue"} 0.4',
-        'bothends_phase_seconds_count{phase="queue"} 2.0',
+        'bothends_batch_rows_sum{model="old"} 2.0',
+        'bothends_batch_tokens_sum{model="old"} 8.0',
+        'bothends_batch_efficiency_ratio_sum{model="old"} 0.75',
+        'bothends_phase_seconds_sum{model="old",phase="engine"} 0.002',
+        'bothends_phase_seconds_sum{model="old",phase="queue"} 0.4',
+        'bothends_phase_seconds_count{model="old",phase="queue"} 2.0',
     ):
         assert line in page
 
@@ -71,14 +73,14 @@ def test_the_queue_is_asked_at_each_scrape() -> None:
 def test_a_self_test_says_when_how_and_how_far_off() -> None:
     metrics = Metrics()
     before = time.time()
-    metrics.tested(success=True, difference=2e-7)
+    metrics.of("old").tested(success=True, difference=2e-7)
     page = text(metrics)
-    assert "bothends_selftest_success 1.0" in page
-    assert "bothends_selftest_difference 2e-07" in page
-    (at,) = re.findall(r"^bothends_selftest_timestamp_seconds (\S+)", page, re.MULTILINE)
+    assert 'bothends_selftest_success{model="old"} 1.0' in page
+    assert 'bothends_selftest_difference{model="old"} 2e-07' in page
+    (at,) = re.findall(r'^bothends_selftest_timestamp_seconds{model="old"} (\S+)', page, re.MULTILINE)
     assert before <= float(at) <= time.time()
-    metrics.tested(success=False, difference=1.0)
-    assert "bothends_selftest_success 0.0" in text(metrics)
+    metrics.of("old").tested(success=False, difference=1.0)
+    assert 'bothends_selftest_success{model="old"} 0.0' in text(metrics)
 
 
 _HOST = """

@@ -23,7 +23,7 @@ UNREAD = [("grpc.http2.bdp_probe", 0)]
 
 
 def embedded(running: Running) -> float:
-    return sample(running, "bothends_sentence_tokens_count")
+    return sample(running, 'bothends_sentence_tokens_count{model="english"}')
 
 
 def settled(running: Running) -> float:

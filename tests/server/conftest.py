@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from bothends import Encoder
 from bothends.engines.select import LoadedEngine
+from bothends.model.bundle import Bundle
 from bothends.server.model_service import ModelService
 from bothends.server.server import Server
 from tests.support.engines import SERVES, Clock
+
+from .models import NAMES, SENTENCES, TRANSPORTS, Truth, serving_all
 
 HELD_S = 100
 """Longer than any test takes."""
@@ -83,3 +87,26 @@ def visit(browser: Any, server: Server) -> Iterator[Callable[..., Any]]:
     yield visit
     for one in made:
         one.context.close()
+
+
+@pytest.fixture(scope="session")
+def old(make_bundle: Callable[..., Bundle]) -> Bundle:
+    """A small encoder in InferSent's form: the largest of each number over the states of both directions."""
+    return make_bundle(pooling="max", hidden_size=24)
+
+
+@pytest.fixture(scope="session")
+def truth(english: Bundle, old: Bundle) -> Truth:
+    """Rows by each model alone, in this process."""
+    found = {}
+    for name, bundle in zip(NAMES, (english, old), strict=True):
+        with Encoder.load(bundle.path, device="cpu", workers=1) as encoder:
+            found[name] = encoder.encode(SENTENCES)
+    return found
+
+
+@pytest.fixture(scope="module", params=TRANSPORTS)
+def both(request: pytest.FixtureRequest, english: Bundle, old: Bundle) -> Iterator[Server]:
+    """A server of both models, by each transport."""
+    with serving_all(f"english={english.path}", f"old={old.path}", transport=request.param) as server:
+        yield server

@@ -39,7 +39,15 @@ class HangingPath:
     def take_messages(self, *arguments: Any) -> Any:
         self.inside.append(arguments[-1])
         assert self.over.wait(TIMEOUT_S)
-        served = {"tokens": 3, "truncated": 0, "counts": [3], "waited_s": [0.1], "seconds": {0: [0.5]}, "left": []}
+        served = {
+            "model": 0,
+            "tokens": 3,
+            "truncated": 0,
+            "counts": [3],
+            "waited_s": [0.1],
+            "seconds": {0: [0.5]},
+            "left": [],
+        }
         self.untold.append(SimpleNamespace(**served, messages={1: 2}, tokenise_s=0.1, engine_s=0.2, serialise_s=0.1))
         return SimpleNamespace(messages=[], over=[], is_given_up=False)
 
@@ -49,7 +57,7 @@ class HangingPath:
     def overdue(self, seconds: float) -> list[Any]:
         found, self.inside = self.inside, []
         left = {"messages": {0: [7]}, "long_messages": [8], "in_streams": self.in_streams}
-        return [SimpleNamespace(thread=thread, **left) for thread in found]
+        return [SimpleNamespace(thread=thread, model=0, **left) for thread in found]
 
     def served(self) -> list[object]:
         found, self.untold = self.untold, []
@@ -76,24 +84,30 @@ class Takeover:
         self.old, self.new = model("1"), model("2")
         limits = SimpleNamespace(sentences=9, sentence_chars=9, tokens=9)
         lent = Lent(object(), object(), None, 16, 4096, 2)
-        embedder = SimpleNamespace(
-            model=self.old, limits=limits, lend=lambda _: lent, ran=lambda record: self.ran.append(record.tokens)
-        )
         self.failed, self.ran, self.answered = list[int](), list[int](), dict[int, bytes]()
         self.metrics = Metrics()
         for name in ("Embed", "EmbedStream"):
             self.metrics.register(name)
+        embedder = SimpleNamespace(
+            name="toy",
+            model=self.old,
+            limits=limits,
+            lend=lambda _: lent,
+            ran=lambda record: self.ran.append(record.tokens),
+            metrics=self.metrics.of("toy"),
+            terms=None,
+        )
         transport = SimpleNamespace(
             fail=lambda ids, _: self.failed.extend(ids),
             answer=lambda ids, contents: self.answered.update(zip(ids, contents, strict=True)),
             set_traced=lambda _: None,
         )
-        create: Any = lambda model: model.config.version  # noqa: E731
+        create: Any = lambda models: models[0].model.config.version  # noqa: E731
         methods = {
             0: FastMethod("Embed", create),
             1: FastMethod("EmbedStream", create, EmbedStreams.write_failed),
         }
-        self.fast = FastPaths(transport, methods, embedder, self.metrics, lambda: False)  # type: ignore[arg-type]  # as much of each as is asked
+        self.fast = FastPaths(transport, methods, [embedder], self.metrics, lambda: False)  # type: ignore[arg-type]  # as much of each as is asked
         self.threads = []
         for serving in (self.old, self.new):
             embedder.model = serving
@@ -125,7 +139,10 @@ def test_who_hangs_in_the_path_of_an_older_model_is_given_up(paths: list[Hanging
     assert [path.version for path in paths] == ["1", "2"]
     found = over.fast.give_up(1.0, lambda thread: 0.5 if thread == over.threads[0].ident else 0.25)
     assert [path.forgiven for path in paths] == [{over.threads[0].ident: 0.5}, {over.threads[1].ident: 0.25}]
-    assert dict(found) == {over.threads[0].ident: over.old, over.threads[1].ident: over.new}
+    assert {stuck.thread: stuck.engine for stuck in found} == {
+        over.threads[0].ident: over.old,
+        over.threads[1].ident: over.new,
+    }
     assert over.failed == [7, 8, 7, 8]
     assert over.counted(code_pb2.INTERNAL) == 2
     assert over.fast.give_up(1.0, lambda _: 0.0) == []
@@ -135,7 +152,7 @@ def test_who_hangs_in_the_path_of_an_older_model_is_given_up(paths: list[Hanging
 def test_a_stream_s_message_in_a_run_that_is_given_up_has_an_error_for_each_sentence(paths: list[HangingPath]) -> None:
     """As Python answers it: the stream goes on. It is counted at its end, and of the message its path alone."""
     over = Takeover(paths)
-    paths[1].in_streams = [SimpleNamespace(id=9, method=1, sentences=2)]
+    paths[1].in_streams = [SimpleNamespace(id=9, method=1, model=0, sentences=2)]
     over.fast.give_up(1.0, lambda _: 0.0)
     response = EmbedStreamResponse.FromString(over.answered[9])
     assert [type(from_status(item.error)) for item in response.items] == [EngineError] * 2

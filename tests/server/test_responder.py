@@ -8,7 +8,6 @@ from google.rpc import code_pb2
 from bothends.core.embedder import Embedder
 from bothends.embeddings import Embeddings
 from bothends.model.bundle import Bundle
-from bothends.observe.metrics import Metrics
 from bothends.server.responder import Query, Responder
 from bothends.settings import Settings
 from tests.support.calls import HandHeldCall, context_of
@@ -32,7 +31,7 @@ def answer_to(embedder: Embedder, sentences: list[str]) -> object:
     call = HandHeldCall()
     context = context_of(call)
     with context.guarding():
-        Responder(embedder, Metrics()).embed(Query(sentences), context, count)
+        Responder(embedder).embed(Query(sentences), context, count)
     until(lambda: call.outcomes)
     return call.outcomes[0]
 
@@ -62,6 +61,6 @@ def test_nothing_is_read_for_a_call_that_is_over(embedder: Embedder) -> None:
 
     context.is_over = is_over  # type: ignore[method-assign]
     with context.guarding():
-        Responder(embedder, Metrics()).embed(Query([LONG] * 200), context, count)
+        Responder(embedder).embed(Query([LONG] * 200), context, count)
     assert asked == 2
     assert call.outcomes == []

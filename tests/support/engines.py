@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothends.batching.batcher import Batcher
-from bothends.batching.scheduler import Budgets
+from bothends.batching.budgets import Budgets, Terms
 from bothends.engines.contract import TokenIds
 from bothends.engines.native import NativeEngine, is_built
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
@@ -75,12 +75,13 @@ def rows_of(sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
 class EngineBatcher(Batcher):
     """A batcher in front of one engine, which needs no naming."""
 
-    def __init__(self, engine: HeldEngine | FreeEngine, *args: object, **options: object) -> None:
+    def __init__(self, engine: HeldEngine | FreeEngine, terms: Terms, *args: object, **options: object) -> None:
         self.engine = engine
+        self.terms = terms
         super().__init__(*args, **options)  # type: ignore[arg-type]
 
     def submit(self, sentences: Sequence[TokenIds], **options: object) -> Future[NDArray[np.float32]]:
-        return super().submit(sentences, **({"engine": self.engine} | options))  # type: ignore[arg-type]
+        return super().submit(sentences, **({"engine": self.engine, "terms": self.terms} | options))  # type: ignore[arg-type]
 
 
 def budgets(**changes: float) -> Budgets:
@@ -89,12 +90,17 @@ def budgets(**changes: float) -> Budgets:
     return replace(few, **changes)
 
 
+def terms_of(of: Budgets, *, cost: float = 1.0) -> Terms:
+    """Terms of a model that tells nobody."""
+    return Terms(of, lambda _: None, lambda *_: None, cost)
+
+
+TERMS = terms_of(budgets())
+
+
 def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> EngineBatcher:
     bounds = {name: changes.pop(name) for name in Budgets.__dataclass_fields__ if name in changes}
-    options: dict[str, object] = {
-        "workers": 1,
-        "engine_timeout_s": 3600.0,
-        "observe": lambda record: None,
-        "on_fault": lambda fault, engine: None,
-    }
-    return EngineBatcher(engine, budgets(**bounds), **(options | changes))
+    told = {name: changes.pop(name) for name in ("observe", "on_fault") if name in changes}
+    terms = replace(terms_of(budgets(**bounds)), **told)  # type: ignore[arg-type]
+    options: dict[str, object] = {"workers": 1, "engine_timeout_s": 3600.0}
+    return EngineBatcher(engine, terms, terms.budgets, **(options | changes))

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.batching.batcher import Batcher
-from bothends.engines.contract import Engine, TokenIds
-from tests.support.engines import Clock, HeldEngine, rows_of
+from bothends.batching.request import Stuck
+from bothends.engines.contract import TokenIds
+from tests.support.engines import Clock, EngineBatcher, HeldEngine, rows_of
 from tests.support.until import TIMEOUT_S
 
 HANGS = 1313
@@ -22,7 +22,7 @@ HANGS = 1313
 class Inbox:
     """A source that the test fills. A thread that pulls submits what was put, and is remembered."""
 
-    def __init__(self, batcher: Batcher) -> None:
+    def __init__(self, batcher: EngineBatcher) -> None:
         self.batcher = batcher
         self.letters: deque[tuple[list[TokenIds], Future[list[list[float]]]]] = deque()
         self.came = threading.Condition()
@@ -32,7 +32,7 @@ class Inbox:
         self.brought = threading.Semaphore(0)
         self.pulled_aside = 0  # letters, by threads that have no core
         self.woken = False
-        self.hanging: list[tuple[int, Engine]] = []
+        self.hanging: list[Stuck] = []
         self.given_up: set[int] = set()
         self.inside = 0  # the thread that brought something in the last
 
@@ -89,10 +89,10 @@ class Inbox:
     def hand_over_polling(self) -> None:
         """Do nothing: every thread that sleeps here wakes when something comes."""
 
-    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
         """Give up what is said to hang, once."""
         hanging, self.hanging = self.hanging, []
-        self.given_up |= {thread for thread, _ in hanging}
+        self.given_up |= {stuck.thread for stuck in hanging}
         return hanging
 
     def _passing_on(self, future: Future[list[list[float]]]) -> Callable[[Future[NDArray[np.float32]]], None]:

@@ -78,7 +78,6 @@ class Supervised:
         self.embedder = Embedder(self.load(Bundle.open(newest(root))), settings=self.settings, metrics=self.metrics)
         self.supervisor = Supervisor(
             self.embedder,
-            self.metrics,
             root,
             self.load,
             prove=partial(prove, settings=self.settings),
@@ -100,7 +99,7 @@ class Supervised:
         return LoadedModel(bundle, tokenizer, self.engines[-1])
 
     def shows(self, series: str, **labels: str) -> float | None:
-        return self.metrics.registry.get_sample_value(series, labels)
+        return self.metrics.registry.get_sample_value(series, {"model": self.embedder.name} | labels)
 
     def close(self) -> None:
         for engine in self.engines:

@@ -107,7 +107,7 @@ TEST(a_line_that_stood_still_once_is_not_slow) {
 
 TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
     Lines lines;
-    lines.set_small(1, std::make_shared<EmbedCodec>("", std::vector<std::size_t>{}, Status{}), 10, 2, 3);
+    lines.set_small(1, std::make_shared<EmbedCodec>(NamedModels({{{""}, "", ""}}), Status{}), 10, 2, 3);
     Message message;
     const auto line_of = [&](std::string_view content, bool may_be_small = true) {
         message.content = content;

@@ -1,9 +1,8 @@
 """The queue of sentences in front of the engines, and the worker threads that batch them and give callers their rows.
 
 The unit of work is a sentence: a request of 500 is as 500 requests of one. Nothing waits while a worker is free, but
-for a moment where a model's steps cost so much that company is worth it. On a CPU, a thread that reads requests and
-writes answers takes the core from one that computes. So the threads that run batches do that too, between batches
-(docs/decisions/0006). Every field is written under one lock.
+for a moment where a model's steps cost so much that company is worth it. On a CPU, a thread that reads and answers
+takes the core of one that computes: those that run batches do that too (docs/decisions/0006). One lock guards all.
 """
 
 import logging
@@ -18,19 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
-from ..engines.contract import Engine, Fault, Observe, TokenIds
+from ..engines.contract import Engine, TokenIds
 from ..errors import DrainingError
 from ..observe import tracing
+from .budgets import Budgets, Terms
 from .pollers import LOOK_S, Pollers
-from .request import Depth, Request, WorkSource
+from .request import Depth, Request, Stuck, WorkSource
 from .runner import Runner
 from .runs import Runs
-from .scheduler import Budgets, Scheduler
+from .scheduler import Scheduler
 from .threads import PerThreadTask, WorkerThreads
 
 _log = logging.getLogger(__name__)
-_SLEEP_S = 2.0
-"""Seconds that a worker sleeps in the source's `pull` when nothing comes."""
+_SLEEP_S = 2.0  # in the source's `pull`, when nothing comes
 
 
 class Batcher(AbstractContextManager["Batcher"]):
@@ -42,22 +41,19 @@ class Batcher(AbstractContextManager["Batcher"]):
         *,
         workers: int,
         engine_timeout_s: float,
-        observe: Observe,
-        on_fault: Callable[[Fault, Engine], None],
         spare_core: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Run at most `workers` batches at once; one that takes longer than `engine_timeout_s` is given up.
-        `on_fault` is told what an engine did wrong, and must return soon. With a `spare_core` the engine is a GPU.
+        `budgets` bound what waits, and are the largest of any model's. With a `spare_core` an engine is a GPU.
         """
-        self._on_fault = on_fault
-        runner = Runner(at_once=workers, observe=observe, on_fault=partial(on_fault, "raised"), clock=clock)
+        runner = Runner(at_once=workers, clock=clock)
         self.ran = runner.ran
         self._waiting = Scheduler(budgets, runner.seconds_for)
-        self._workers = workers
+        self.workers = workers
         self._clock = clock
-        self._pause = partial(sleep, budgets.max_wait_s) if budgets.max_wait_s else None
+        self._sleep = sleep if budgets.max_wait_s else None
         self._closed = False
         self._task: PerThreadTask | None = None
         self._pollers = Pollers(workers, clock, spare_core=spare_core)
@@ -99,13 +95,14 @@ class Batcher(AbstractContextManager["Batcher"]):
         """Submit what comes to `source`, until nothing more will."""
         with self._changed:
             self._pollers.begin_with(source)
-            self._changed.notify(self._workers)
+            self._changed.notify(self.workers)
 
     def submit(
         self,
         sentences: Sequence[TokenIds],
         *,
         engine: Engine,
+        terms: Terms,
         deadline: float | None = None,
         span: Span = tracing.NO_SPAN,
         is_shared: bool = False,
@@ -113,12 +110,13 @@ class Batcher(AbstractContextManager["Batcher"]):
     ) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
 
-        `deadline` is a time of the batcher's clock; `is_shared` says that each sentence is another caller's; requests
-        of one `caller` share its turns. Cancelling the future frees the places of what still waits. Raises
-        OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future raises DeadlineError,
-        EngineError, or NotServingError.
+        `terms` are those of the engine's model. `deadline` is a time of the batcher's clock; `is_shared` says that each
+        sentence is another caller's; requests of one `caller` share its turns, of all models. Cancelling the future
+        frees the places of what still waits. Raises OverloadedError, DrainingError or DeadlineError, and then nothing
+        was queued. The future raises DeadlineError, EngineError, or NotServingError.
         """
-        request = Request(len(sentences), engine, deadline, self._forget, span, is_shared=is_shared, caller=caller)
+        count, forget = len(sentences), self._forget
+        request = Request(count, engine, terms, deadline, forget, span, is_shared=is_shared, caller=caller)
         if not sentences:
             request.settle(request.rows)
             return request
@@ -140,7 +138,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         task = PerThreadTask(act, self.threads.idents)
         with self._changed:
             self._task = task
-            self._pollers.wake(self._workers)
+            self._pollers.wake(self.workers)
             self._changed.notify_all()
         return task.wait(timeout_s)
 
@@ -174,7 +172,7 @@ class Batcher(AbstractContextManager["Batcher"]):
             while True:
                 if self._task is not None and self._task.is_for_this_thread:
                     return partial(self._run_task, self._task)
-                is_ready = bool(self._waiting) and self._runs.count + self._pollers.slots < self._workers
+                is_ready = bool(self._waiting) and self._runs.count + self._pollers.slots < self.workers
                 source = self._pollers.source
                 if source and self._pollers.may_begin(self._runs.count) and not (is_ready and has_pulled):
                     self._pollers.begin(sleeps=not is_ready)
@@ -214,13 +212,17 @@ class Batcher(AbstractContextManager["Batcher"]):
         goes_on: bool | None = True  # an unforeseen error isn't the source's end
         try:
             goes_on = source.pull(self._wanted, wait_s)
-            if self._pause and goes_on and 0 < self._waiting.sentences < self._waiting.max_batch_rows:
-                self._pause()  # those answered a moment ago ask again, and a step costs them all as one
+            if self._sleep is not None and goes_on and (pause_s := self._pause_s()):
+                self._sleep(pause_s)  # those answered a moment ago ask again, and a step costs them all as one
                 goes_on = source.pull(self._wanted, 0.0)
         finally:
             if goes_on is not None:
                 self._end_pull(goes_on=goes_on)
         return None if goes_on is None else True
+
+    def _pause_s(self) -> float:
+        with self._changed:
+            return self._waiting.pause_s
 
     def _end_pull(self, *, goes_on: bool) -> None:
         with self._changed:
@@ -231,17 +233,17 @@ class Batcher(AbstractContextManager["Batcher"]):
         self.threads.fill()
         if (source := self._pollers.source) is None:
             return
-        for ident, engine in source.give_up(self._engine_timeout_s, lost_s):
+        for stuck in source.give_up(self._engine_timeout_s, lost_s):
             _log.error("a model run takes too long and is given up")
             with self._changed:
-                self._pollers.end(ident, goes_on=True)
+                self._pollers.end(stuck.thread, goes_on=True)
                 self._changed.notify_all()
-            self._replace(ident, engine)
+            self._replace(stuck)
 
-    def _replace(self, thread: int, engine: Engine) -> None:
-        """Start another worker in place of `thread`, whose run of `engine` took too long, and report that."""
-        self._on_fault("hung", engine)
-        self.threads.replace(thread)
+    def _replace(self, stuck: Stuck) -> None:
+        """Start another worker in place of one whose run took too long, and report that."""
+        stuck.terms.on_fault("hung", stuck.engine)
+        self.threads.replace(stuck.thread)
 
     def _forget(self, request: Request) -> None:
         with self._changed:

@@ -1,12 +1,12 @@
 """A queue of sentences in which neither a large request nor many requests hold back other callers.
 
-Start-time fair queueing (Goyal et al., SIGCOMM 1996) with requests as flows and tokens as work: a sentence is tagged
-with the virtual time at its request's arrival plus the tokens of that request before it. The virtual time is the
-farthest end served so far: a newcomer stands near the front, what waits comes nearer with each one served, and requests
-of one sentence are served as they came. (Tags of ends would serve short ones first, and give long ones the last percent
-of latency.)
+Start-time fair queueing (Goyal et al., SIGCOMM 1996) with requests as flows, and tokens as work, times what a token
+costs in its model: a sentence is tagged with the virtual time at its request's arrival plus the work of that request
+before it. The virtual time is the farthest end served so far: a newcomer stands near the front, what waits comes nearer
+with each one served, and requests of one sentence are served as they came. (Tags of ends would serve short ones first,
+and give long ones the last percent of latency.)
 
-A caller's requests share one caller's part: where n of them wait, the tokens of a new one count n times, and it begins
+A caller's requests share one caller's part: where n of them wait, the work of a new one counts n times, and it begins
 no sooner than the caller's one before it and that one's first sentence.
 """
 
@@ -48,6 +48,8 @@ class FairQueue:
         """Number of sentences that wait and whose request is alive."""
         self.tokens = 0
         """Number of tokens of those sentences."""
+        self.work = 0.0
+        """Work of computing them."""
 
     def __bool__(self) -> bool:
         return self.sentences > 0
@@ -59,12 +61,13 @@ class FairQueue:
 
     def put(self, request: Request, sentences: Sequence[Sentence]) -> None:
         """Add all of a request's sentences."""
-        tag, weight = self._begin(request, len(sentences[0].ids))
+        cost = request.terms.cost
+        tag, weight = self._begin(request, len(sentences[0].ids) * cost)
         entries = []
         for sentence in sentences:
             self._arrivals += 1
             entries.append((tag, self._arrivals, sentence))
-            tag += weight * len(sentence.ids)
+            tag += weight * len(sentence.ids) * cost
         if len(entries) <= _FEW:
             for entry in entries:
                 insort(self._order, entry)
@@ -74,7 +77,7 @@ class FairQueue:
         self._count(request, len(sentences), sum(len(sentence.ids) for sentence in sentences))
 
     def weight(self, caller: Hashable) -> int:
-        """Return how often the tokens of a new request of this caller's count."""
+        """Return how often the work of a new request of this caller's counts."""
         known = self._callers.get(caller)
         return 1 if known is None else known.requests + 1
 
@@ -97,7 +100,8 @@ class FairQueue:
         for place, entry in enumerate(self._order):
             if id(entry[2]) in chosen:
                 chosen.discard(id(entry[2]))
-                self._virtual_time = max(self._virtual_time, entry[0] + len(entry[2].ids))
+                ended = entry[0] + len(entry[2].ids) * entry[2].request.terms.cost
+                self._virtual_time = max(self._virtual_time, ended)
                 self._count(entry[2].request, -1, -len(entry[2].ids))
             else:
                 kept.append(entry)
@@ -116,10 +120,10 @@ class FairQueue:
         """Number of sentences that would be served before the first sentence of a new request."""
         return bisect_left(self._order, (self._virtual_time, inf))
 
-    def tokens_before(self, tokens: int) -> float:
-        """Estimated number of waiting tokens that are served before the last sentence of a new request of `tokens`."""
-        place = bisect_left(self._order, (self._virtual_time + tokens, inf))
-        return self.tokens * place / len(self._order) if self._order else 0.0
+    def work_before(self, work: float) -> float:
+        """Estimated work that waits and is served before the last sentence of a new request of so much `work`."""
+        place = bisect_left(self._order, (self._virtual_time + work, inf))
+        return self.work * place / len(self._order) if self._order else 0.0
 
     def drain(self) -> set[Request]:
         """Empty the queue; returns the requests that still waited."""
@@ -127,8 +131,8 @@ class FairQueue:
         self._order.clear()
         return left
 
-    def _begin(self, request: Request, tokens: int) -> tuple[float, int]:
-        """Return the tag of a new request's first sentence, and how often its tokens count."""
+    def _begin(self, request: Request, work: float) -> tuple[float, int]:
+        """Return the tag of a new request's first sentence, and how often its work counts."""
         if request.is_shared:
             return self._virtual_time, 0
         if request.caller is None:
@@ -137,7 +141,7 @@ class FairQueue:
             self._callers = {name: kept for name, kept in self._callers.items() if kept.requests}
         caller = self._callers.setdefault(request.caller, _Caller(self._virtual_time))
         start = max(self._virtual_time, caller.next_start)
-        caller.next_start = start + tokens
+        caller.next_start = start + work
         return start, self.weight(request.caller)
 
     def _take_all(self) -> None:
@@ -157,6 +161,7 @@ class FairQueue:
         request.waiting_tokens += tokens
         self.sentences += sentences
         self.tokens += tokens
+        self.work = self.work + tokens * request.terms.cost if self.sentences else 0.0  # no rounding stays
 
 
 def _is_dead(sentence: Sentence) -> bool:

@@ -14,6 +14,7 @@ from opentelemetry.trace import Span
 from ..engines.contract import Engine, TokenIds
 from ..errors import BothendsError
 from ..observe.tracing import NO_SPAN
+from .budgets import Terms
 
 
 class Request(Future[NDArray[np.float32]]):
@@ -26,6 +27,7 @@ class Request(Future[NDArray[np.float32]]):
         self,
         sentences: int,
         engine: Engine,
+        terms: Terms,
         deadline: float | None,
         forget: "Forget",
         span: Span = NO_SPAN,
@@ -36,6 +38,8 @@ class Request(Future[NDArray[np.float32]]):
         super().__init__()
         self.engine = engine
         """Engine that is to compute it: its token ids are that engine's."""
+        self.terms = terms
+        """Terms of that engine's model."""
         self.span = span
         self.is_shared = is_shared
         """True where each sentence comes from another caller, and so has a turn of its own."""
@@ -94,6 +98,14 @@ class Depth(NamedTuple):
     tokens: int
 
 
+class Stuck(NamedTuple):
+    """A run that was given up: the thread that is in it, and its engine with the terms of its model."""
+
+    thread: int
+    engine: Engine
+    terms: Terms
+
+
 class WorkSource(Protocol):
     """Source of work that no caller's thread submits. The batcher's threads ask it, several at a time."""
 
@@ -110,8 +122,8 @@ class WorkSource(Protocol):
         """
         ...
 
-    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
-        """Give up runs that threads have been in for so long inside `pull`; returns their idents, and the engine.
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
+        """Give up runs that threads have been in for so long inside `pull`, and return them.
 
         `lost_s` tells the seconds since the last time in which a thread couldn't go on: they don't count.
         """

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
-from ..engines.contract import BatchRecord, Engine, Observe
+from ..engines.contract import BatchRecord
 from ..errors import BothendsError, DeadlineError, EngineError, NotServingError
 from ..observe import tracing
 from ..observe.unforeseen import error_site, error_text
+from .budgets import Terms
 from .request import Request, Sentence
 from .throughput import Throughput
 
@@ -43,20 +44,16 @@ class RanBatch(NamedTuple):
 class Runner:
     """Runs batches, and estimates how long others will take. Safe to use from several threads at once."""
 
-    def __init__(
-        self, *, at_once: int, observe: Observe, on_fault: Callable[[Engine], None], clock: Callable[[], float]
-    ) -> None:
-        """Run batches in `at_once` threads. `on_fault` is called with an engine that couldn't run one sentence."""
+    def __init__(self, *, at_once: int, clock: Callable[[], float]) -> None:
+        """Run batches in `at_once` threads."""
         self._at_once = at_once
-        self._observe = observe
-        self._on_fault = on_fault
         self._clock = clock
         self._throughput = Throughput()
         self._delivering = threading.Lock()
 
-    def seconds_for(self, tokens: float) -> float:
-        """Estimated time that `tokens` will take, in seconds; 0 before anything has run."""
-        return self._throughput.seconds_for(tokens)
+    def seconds_for(self, work: float) -> float:
+        """Estimated time that so much `work` will take, in seconds; 0 before anything has run."""
+        return self._throughput.seconds_for(work)
 
     def run(self, batch: list[Sentence]) -> list[RanBatch]:
         """Run what of `batch` is still waited for; requests whose deadline passed or that can't be run fail here."""
@@ -69,10 +66,10 @@ class Runner:
             batch = [sentence for sentence in batch if sentence.request not in over]
         return self._run(batch) if batch else []
 
-    def ran(self, record: BatchRecord) -> None:
+    def ran(self, record: BatchRecord, terms: Terms) -> None:
         """Take note of a batch that ran elsewhere."""
-        self._throughput.record(record.tokens, record.engine_s, at_once=self._at_once)
-        self.report(record, tracing.NO_SPAN)
+        self._throughput.record(record.tokens * terms.cost, record.engine_s, at_once=self._at_once)
+        self.report(record, terms, tracing.NO_SPAN)
 
     def deliver(self, ran: list[RanBatch]) -> None:
         """Give callers their rows, and report what ran."""
@@ -82,13 +79,13 @@ class Runner:
                 finished = batch.pass_on()
             for request in finished:
                 request.settle(request.rows)
-            self.report(batch.record, batch.span)
+            self.report(batch.record, batch.batch[0].request.terms, batch.span)
 
-    def report(self, record: BatchRecord, span: Span) -> None:
+    def report(self, record: BatchRecord, terms: Terms, span: Span) -> None:
         """Pass the record of a batch on to metrics and traces."""
         tracing.ran(span, record)
         try:
-            self._observe(record)
+            terms.observe(record)
         except Exception as error:  # measuring may go wrong; the next batch is served all the same
             _log.error("a batch couldn't be recorded: %s", error_site(error))
 
@@ -108,7 +105,7 @@ class Runner:
             _log.error("a batch of %d sentences failed: %s", len(batch), error_text(error))
             if len(batch) == 1:
                 _settle(batch, EngineError("the model run failed"))
-                self._on_fault(engine)
+                batch[0].request.terms.on_fault("raised", engine)
                 return []
             middle = len(batch) // 2
             return self._run(batch[:middle]) + self._run(batch[middle:])
@@ -116,7 +113,8 @@ class Runner:
 
     def _record(self, batch: list[Sentence], started: float, engine_s: float, *, pads: bool) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]
-        self._throughput.record(sum(lengths), engine_s, at_once=self._at_once)
+        work = sum(lengths) * batch[0].request.terms.cost
+        self._throughput.record(work, engine_s, at_once=self._at_once)
         waits = [started - sentence.since for sentence in batch]
         computed = len(batch) * max(lengths) if pads else sum(lengths)
         return BatchRecord(len(batch), sum(lengths), computed, engine_s, waits)

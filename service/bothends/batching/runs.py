@@ -7,10 +7,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-from ..engines.contract import Engine
 from ..errors import EngineError
 from .pollers import Pollers
-from .request import Request, Sentence
+from .request import Request, Sentence, Stuck
 from .runner import RanBatch, Runner, fail
 from .watchdog import Run, Watchdog
 
@@ -32,13 +31,13 @@ class Runs:
         spare_core: bool,
         engine_timeout_s: float,
         clock: Callable[[], float],
-        on_hung: Callable[[int, Engine], None],
+        on_hung: Callable[[Stuck], None],
         also: Callable[[Callable[[int], float]], None],
     ) -> None:
         """Run batches by `runner`, between pulls, under the batcher's lock where `changed` says so.
 
-        `on_hung` is called with the thread, and the engine, of a run that takes longer than `engine_timeout_s`: nobody
-        waits for either any more. `also` is called whenever such runs are looked for, as by a Watchdog.
+        `on_hung` is called with a run that takes longer than `engine_timeout_s`: nobody waits for its thread or its
+        engine any more. `also` is called whenever such runs are looked for, as by a Watchdog.
         """
         self.count = 0
         """Number of batches that run, or that a thread has taken to run."""
@@ -78,8 +77,8 @@ class Runs:
     def _relay_before(self, batch: list[Sentence]) -> None:
         """Wake another thread to look at the source, where this one will be busy for long."""
         if (source := self._pollers.source) and self._pollers.asleep:
-            tokens = sum(len(sentence.ids) for sentence in batch)
-            if self._workers * self._runner.seconds_for(tokens) >= _RELAY_S:
+            work = sum(len(sentence.ids) for sentence in batch) * batch[0].request.terms.cost
+            if self._workers * self._runner.seconds_for(work) >= _RELAY_S:
                 source.hand_over_polling()
 
     def _deliver(self, ran: list[RanBatch]) -> None:
@@ -100,4 +99,5 @@ class Runs:
             self._changed.notify_all()
         for request in {sentence.request for sentence in run.batch}:
             request.settle(EngineError("the model run took too long and was given up", hung=True))
-        self._on_hung(run.thread, run.batch[0].request.engine)
+        request = run.batch[0].request
+        self._on_hung(Stuck(run.thread, request.engine, request.terms))

@@ -4,11 +4,10 @@ The queue is bounded and fair, and sentences of like length run together. The ba
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 
 from ..engines.contract import TokenIds
 from ..errors import DeadlineError, OverloadedError
+from .budgets import Budgets
 from .choose import choose
 from .fairqueue import FairQueue
 from .request import Depth, Request, Sentence
@@ -23,32 +22,13 @@ _WINDOW = 64
 """Least number of sentences whose turn is next that a batch is chosen from: never fewer than it may hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budgets:
-    """Bounds of what may run at once and of what may wait."""
-
-    max_batch_rows: int
-    max_batch_tokens: int
-    """Rows × longest where the engine pads."""
-    max_queue_tokens: int
-    overhead_rows: float
-    """Cost of a step of the engine besides its rows, in rows (see choose.py)."""
-    max_wait_s: float = 0.0
-    """Time that a thread which pulls waits for more to come, where a batch isn't full."""
-
-
 class Scheduler:
     """Sentences that wait, and the batches they are to run in."""
 
     def __init__(self, budgets: Budgets, seconds_for: Callable[[float], float]) -> None:
-        """Start empty. `seconds_for` estimates how long so many tokens will take."""
-        self.max_batch_rows = budgets.max_batch_rows
-        self._choose = partial(
-            choose,
-            max_rows=budgets.max_batch_rows,
-            max_tokens=budgets.max_batch_tokens,
-            overhead_rows=budgets.overhead_rows,
-        )
+        """Start empty. `seconds_for` estimates how long so much work will take. `budgets` bound what waits; each
+        model's own bound its batches.
+        """
         self._seconds_for = seconds_for
         self._max_queue_tokens = budgets.max_queue_tokens
         self._window = max(_WINDOW, budgets.max_batch_rows)
@@ -65,15 +45,18 @@ class Scheduler:
         return Depth(self._queue.requests, self._queue.sentences, self._queue.tokens)
 
     @property
-    def sentences(self) -> int:
-        """Number of sentences that wait."""
-        return self._queue.sentences
+    def pause_s(self) -> float:
+        """Time for which it is worth waiting for company of what waits; 0 where nothing does, or enough."""
+        if not (window := self._queue.window(1)):
+            return 0.0
+        budgets = window[0].request.terms.budgets
+        return budgets.max_wait_s if self._queue.sentences < budgets.max_batch_rows else 0.0
 
     @property
     def wait_s(self) -> float:
         """Estimated wait of a sentence of the usual length that came now: a fair share of what waits."""
-        sentences, tokens = self._queue.sentences, self._queue.tokens
-        return self._seconds_for(self._queue.tokens_before(tokens // sentences)) if sentences else 0.0
+        sentences, work = self._queue.sentences, self._queue.work
+        return self._seconds_for(self._queue.work_before(work / sentences)) if sentences else 0.0
 
     @property
     def wanted(self) -> int:
@@ -98,7 +81,7 @@ class Scheduler:
         tokens = sum(map(len, sentences))
         self.refuse_if_full(tokens)
         if request.deadline is not None:
-            self._refuse_if_late(tokens, request.deadline, now=now)
+            self._refuse_if_late(tokens * request.terms.cost, request.deadline, now=now)
         waiting = [Sentence(ids, request, place, now) for place, ids in enumerate(sentences)]
         waiting.sort(key=_length, reverse=True)  # long ones first, so that engines end together
         self._queue.put(request, waiting)
@@ -110,23 +93,32 @@ class Scheduler:
         if waiting and waiting + tokens > self._max_queue_tokens:
             raise OverloadedError(
                 f"the queue is full: {waiting} tokens wait and {self._max_queue_tokens} may",
-                retry_after_s=min(max(self._seconds_for(waiting), 0.1), 10.0),
+                retry_after_s=min(max(self._seconds_for(self._queue.work), 0.1), 10.0),
             )
 
-    def _refuse_if_late(self, tokens: int, deadline: float, *, now: float) -> None:
-        needed = self._seconds_for(_OVERTAKEN * self._queue.tokens_before(tokens) + tokens)
+    def _refuse_if_late(self, work: float, deadline: float, *, now: float) -> None:
+        needed = self._seconds_for(_OVERTAKEN * self._queue.work_before(work) + work)
         if now + needed > deadline:
             raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
 
     def take_batch(self) -> list[Sentence]:
-        """Take the sentence whose turn it is and those that are cheapest beside it; none if all were cancelled."""
+        """Take the sentence whose turn it is and those of its model that are cheapest beside it; none if all were
+        cancelled.
+        """
         window = self._queue.window(self._window)
         if not window:
             return []
-        engine = window[0].request.engine  # while a model takes over from another, both have sentences here
+        # Several models have sentences here, and while one takes over from another, both have.
+        engine, budgets = window[0].request.engine, window[0].request.terms.budgets
         window = [sentence for sentence in window if sentence.request.engine is engine]
-        lengths = [len(sentence.ids) for sentence in window]
-        batch = [window[place] for place in self._choose(lengths, pads=engine.pads)]
+        chosen = choose(
+            [len(sentence.ids) for sentence in window],
+            max_rows=budgets.max_batch_rows,
+            max_tokens=budgets.max_batch_tokens,
+            overhead_rows=budgets.overhead_rows,
+            pads=engine.pads,
+        )
+        batch = [window[place] for place in chosen]
         self._queue.take_sentences(batch)
         return batch
 

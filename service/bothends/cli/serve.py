@@ -26,7 +26,7 @@ _VALUES_WIDTH = 44
 _METAVARS = {
     **dict.fromkeys(("ca", "cert", "key", "keys"), "FILE"),
     **dict.fromkeys(("alias", "hosts"), "NAMES"),
-    "bundle": "FOLDER",
+    "bundle": "[NAME=]FOLDER",
     "bytes": "BYTES",
     "engine": "[auto|onnxruntime|native[/LEVEL]]",
     "host": "ADDRESS",
@@ -64,7 +64,16 @@ def _option(name: str, field: "FieldInfo", shown_as: "Option") -> click.Option:
     elif Path in choices:
         kind = click.Path()
     text = f"{field.description}  [default: {shown}]" if isinstance(default, int | float | str) else field.description
-    return GroupedOption([names], type=kind, default=None, metavar=metavar, help=text, **shown_as._asdict())
+    many = name == "bundle"
+    return GroupedOption(
+        [names],
+        type=kind,
+        default=() if many else None,
+        multiple=many,
+        metavar=metavar,
+        help=text,
+        **shown_as._asdict(),
+    )
 
 
 def _show_all(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
@@ -89,15 +98,19 @@ def _show_all(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
     callback=_show_all,
     help="Show all options, the rare ones too, and exit.",
 )
-def serve(config: str | None, show_settings: bool, **flags: str | bool | None) -> None:
-    """Serve a model over gRPC and HTTP, with metrics and a page.
+def serve(config: str | None, show_settings: bool, **flags: str | bool | tuple[str, ...] | None) -> None:
+    """Serve a model, or several, over gRPC and HTTP, with metrics and a page.
 
     The environment sets the same options, as BOTHENDS_PORT, and so does a file by --config. A flag wins over a
     variable, a variable over the file.
     """
     from ..settings import ConfigFile, Settings
 
-    given = {name: str(value) for name, value in flags.items() if value is not None}
+    given = {
+        name: value if isinstance(value, tuple) else str(value)
+        for name, value in flags.items()
+        if value not in (None, ())
+    }
     file = ConfigFile.chosen(config, os.environ)
     settings = Settings.load(given, os.environ, file)
     if show_settings:
@@ -155,7 +168,10 @@ def _shown(settings: "Settings", given: Mapping[str, tuple[object, str]]) -> Ite
         yield f"# {group}"
         for name in (name for name, shown in options.items() if shown.group == group):
             value = getattr(settings, name)
-            text = "" if value is None else json.dumps(value if isinstance(value, bool | int | float) else str(value))
+            if name == "bundle" and settings.bundles:
+                value = [str(bundle) for bundle in settings.bundles]
+            is_toml = isinstance(value, bool | int | float | list)
+            text = "" if value is None else json.dumps(value if is_toml else str(value))
             origin = given[name][1].removesuffix(":") if name in given else "default"
             yield f"{'' if name in given else '# '}{name} = {text}".ljust(_VALUES_WIDTH) + f" # {origin}"
         yield ""

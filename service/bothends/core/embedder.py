@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
 from ..batching.batcher import Batcher
-from ..batching.request import Depth, WorkSource
-from ..batching.scheduler import Budgets
+from ..batching.budgets import Terms
+from ..batching.request import WorkSource
 from ..embeddings import Embeddings
 from ..engines.contract import BatchRecord, Engine, Fault
-from ..engines.cuda_driver import memory_used
 from ..errors import DeadlineError, NotServingError
 from ..model.bundle import Bundle
 from ..model.tokenizer import Pieces
@@ -25,9 +24,10 @@ from ..options import DEFAULT_OPTIONS, Options
 from ..settings import EmbedderSettings
 from .inputs import FEW, SHORT_BYTES, InputReader, OnError, RequestLimits, Sentences, refuse
 from .lent import Lent, lend
-from .loaded import LoadedModel, batching
+from .loaded import LoadedModel
 from .native_code import native_code
 from .query import AcceptedRequest, Rows
+from .queue import queue_of, terms_of
 from .selftest import SelfTest
 
 _RUN_ENDS_S = 5.0
@@ -44,34 +44,27 @@ class _Served(NamedTuple):
 class Embedder:
     """A model ready to embed, which another may take over from. Close it, or use it in `with`, to stop its threads."""
 
-    def __init__(self, model: LoadedModel, *, settings: EmbedderSettings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        model: LoadedModel,
+        *,
+        settings: EmbedderSettings,
+        metrics: Metrics,
+        name: str | None = None,
+        queue: Batcher | None = None,
+    ) -> None:
+        """Embed with `model`, by the threads of the `queue` that it shares with others, or by threads of its own.
+
+        `name` is the one by which callers ask for it; the bundle's own unless said.
+        """
+        self.name = name or model.config.name
+        self.metrics = metrics.of(self.name)
         self.limits = RequestLimits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
-        suited = batching(model.config, model.device)
-        self.workers = suited.at_once or settings.workers
         self._engine_timeout_s = settings.engine_timeout_s
-        self._metrics = metrics
         self._on_fault: Callable[[Fault, Engine], None] = lambda *_: None
-        self._beside: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
-        self._budgets = Budgets(
-            max_batch_rows=settings.max_batch_rows or suited.max_rows,
-            max_batch_tokens=settings.max_batch_tokens or suited.max_tokens,
-            max_queue_tokens=settings.max_queue_tokens,
-            overhead_rows=suited.overhead_rows,
-            max_wait_s=suited.max_wait_s,
-        )
-        self._batcher = Batcher(
-            self._budgets,
-            workers=self.workers,
-            engine_timeout_s=settings.engine_timeout_s,
-            observe=metrics.batch_ran,
-            on_fault=lambda *fault: self._on_fault(*fault),
-            spare_core=model.device != "cpu",
-        )
-        metrics.watch_queue(
-            lambda: self._queued()._asdict(), tokens_limit=settings.max_queue_tokens, workers=self.workers
-        )
-        if model.device == "cuda":
-            metrics.watch_device_memory(memory_used)
+        self._queue: Batcher = queue or queue_of([model], settings, metrics)
+        self.terms: Terms = terms_of(model, settings, self.metrics, lambda *fault: self._on_fault(*fault))
+        """How its sentences are batched."""
         self.serve(model)
 
     @classmethod
@@ -83,17 +76,22 @@ class Embedder:
     def serve(self, model: LoadedModel) -> None:
         """Embed all that comes from now on with `model`, on the same device. What waits is its predecessor's still."""
         if model.device == "cuda":
-            self._batcher.in_each_thread(model.warm_up, timeout_s=self._engine_timeout_s)
+            self._queue.in_each_thread(model.warm_up, timeout_s=self._engine_timeout_s)
         self._served = _Served(model, InputReader(model.tokenizer, model.config, self.limits))
-        self._metrics.serving(
+        self.metrics.serving(
             name=model.config.name, version=model.config.version, device=model.device, provider=model.provider
         )
-        self._metrics.tested(success=True, difference=model.self_test.max_difference)
+        self.metrics.tested(success=True, difference=model.self_test.max_difference)
+
+    @property
+    def workers(self) -> int:
+        """Number of model runs at once, of all models that share the queue."""
+        return self._queue.workers
 
     def prove(self) -> SelfTest:
         """Self-test the model as callers use it, through the queue. Raises SelfTestError, or what refuses it."""
         model = self.model
-        return model.prove(lambda ids: self._batcher.submit(ids, engine=model).result())
+        return model.prove(lambda ids: self._queue.submit(ids, engine=model, terms=self.terms).result())
 
     def on_fault(self, then: Callable[[Fault, Engine], None]) -> None:
         """Set the callback that is called soon after an engine has done something wrong; it must return soon."""
@@ -107,7 +105,7 @@ class Embedder:
     @property
     def wait_s(self) -> float:
         """Estimated wait, in seconds, of a sentence that came now."""
-        return self._batcher.wait_s
+        return self._queue.wait_s
 
     def embed(
         self, sentences: Sentences, options: Options = DEFAULT_OPTIONS, *, timeout_s: float | None = None
@@ -141,13 +139,13 @@ class Embedder:
         """
         model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
-        self._batcher.refuse_if_full(reader.fewest_tokens(sentences))  # before more is spent on them
-        with native_code, self._metrics.phase("tokenise"):
+        self._queue.refuse_if_full(reader.fewest_tokens(sentences))  # before more is spent on them
+        with native_code, self.metrics.phase("tokenise"):
             tokens = reader.read(
                 sentences, options, check_deadline=partial(_check_deadline, deadline, is_over), on_error=on_error
             )
         ids = [sentence.ids for sentence in tokens]
-        rows = self._batcher.submit(ids, engine=model, deadline=deadline, span=span, caller=caller)
+        rows = self._queue.submit(ids, engine=model, terms=self.terms, deadline=deadline, span=span, caller=caller)
         return AcceptedRequest.of(tokens, options, model.config.version), rows
 
     def begin_together(
@@ -163,15 +161,15 @@ class Embedder:
         are_small = [reader.is_small(sentences, options) for sentences, options in requests]
         if not any(are_small):
             return [None] * len(requests), None
-        self._batcher.refuse_if_full(len(requests))
-        with native_code, self._metrics.phase("tokenise"):
+        self._queue.refuse_if_full(len(requests))
+        with native_code, self.metrics.phase("tokenise"):
             found = reader.read_together(requests, are_small)
         accepted = [
             None if tokens is None else AcceptedRequest.of(tokens, options, model.config.version)
             for (_, options), tokens in zip(requests, found, strict=True)
         ]
         ids = [sentence.ids for tokens in found if tokens is not None for sentence in tokens]
-        return accepted, self._batcher.submit(ids, engine=model, is_shared=True) if ids else None
+        return accepted, self._queue.submit(ids, engine=model, terms=self.terms, is_shared=True) if ids else None
 
     def tokenise(
         self,
@@ -190,32 +188,32 @@ class Embedder:
 
     def finish(self, accepted: AcceptedRequest, rows: NDArray[np.float32]) -> Embeddings:
         """Finish `embed`: `rows` are what the future holds."""
-        self._metrics.embedded(accepted.token_counts, sum(accepted.truncated))
+        self.metrics.embedded(accepted.token_counts, sum(accepted.truncated))
         return Embeddings(
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
         )
 
     def lend(self, model: LoadedModel) -> Lent | None:
         """Lend `model` to native code that serves small requests by itself; None where it can't."""
-        return lend(model, self._budgets, few=FEW, short_bytes=SHORT_BYTES, most_runs=self.workers)
-
-    def waits_beside(self, beside: Callable[[], tuple[int, int, int]]) -> None:
-        """Count what `beside` says waits for the model and never comes here: requests, sentences and tokens."""
-        self._beside = beside
+        return lend(model, self.terms.budgets, few=FEW, short_bytes=SHORT_BYTES, most_runs=self._queue.workers)
 
     def ran(self, record: BatchRecord) -> None:
         """Take note of a batch that the model ran for calls that never came here."""
-        self._batcher.ran(record)
+        self._queue.ran(record, self.terms)
 
     def pull_from(self, source: WorkSource) -> None:
         """Submit what comes to `source`, by the threads that run the model."""
-        self._batcher.pull_from(source)
+        self._queue.pull_from(source)
 
-    def close(self, *, timeout_s: float = 30) -> bool:
-        """Finish what was accepted and stop; returns whether all of it was finished in time."""
-        finished = self._batcher.close(timeout_s=timeout_s)
-        self.model.stop()  # no caller waits any more for what may still run
-        self._batcher.threads.join(_RUN_ENDS_S)  # a process that ends while one is inside a run would abort
+    def close(self, *, timeout_s: float = 30, others: Sequence["Embedder"] = ()) -> bool:
+        """Finish what was accepted and stop; returns whether all of it was finished in time.
+
+        `others` are those that share its queue, and are closed with it.
+        """
+        finished = self._queue.close(timeout_s=timeout_s)
+        for embedder in (self, *others):
+            embedder.model.stop()  # no caller waits any more for what may still run
+        self._queue.threads.join(_RUN_ENDS_S)  # a process that ends while one is inside a run would abort
         return finished
 
     def __enter__(self) -> Self:
@@ -223,9 +221,6 @@ class Embedder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _queued(self) -> Depth:
-        return Depth(*map(sum, zip(self._batcher.queued, self._beside(), strict=True)))
 
     def _trusted(self) -> _Served:
         served = self._served

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..batching.budgets import Budgets
 from ..batching.choose import split
-from ..batching.scheduler import Budgets
 from ..engines.arrays import pick
 from ..engines.contract import BatchRecord
 from ..errors import NotServingError

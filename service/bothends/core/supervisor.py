@@ -17,7 +17,6 @@ from ..engines.contract import Engine, Fault
 from ..errors import DrainingError, NotServingError, OverloadedError, SelfTestError
 from ..model.bundle import Bundle
 from ..model.versions import Fingerprint, fingerprint
-from ..observe.metrics import Metrics
 from ..observe.unforeseen import error_text
 from .embedder import Embedder
 from .loaded import LoadedModel
@@ -46,7 +45,6 @@ class Supervisor:
     def __init__(
         self,
         embedder: Embedder,
-        metrics: Metrics,
         root: Path,
         load: Callable[[Bundle], LoadedModel],
         *,
@@ -75,7 +73,8 @@ class Supervisor:
         encoder takes seconds, which callers would miss.
         """
         self._embedder = embedder
-        self._metrics = metrics
+        self._about = {"model": embedder.name}
+        self._metrics = embedder.metrics
         self._root = root
         self._load = load
         self._prove_apart = prove
@@ -131,7 +130,7 @@ class Supervisor:
                     self._handle(event)
                 self.run_due()
             except Exception as error:  # whatever went wrong, the model has to be looked after tomorrow too
-                _log.error("looking after the model failed: %s", type(error).__name__)
+                _log.error("looking after the model failed: %s", type(error).__name__, extra=self._about)
 
     def _next_event(self) -> _Event | None:
         due_in_s = min(self._test.due_in_s, self._look.due_in_s)
@@ -166,7 +165,7 @@ class Supervisor:
 
     def _withdraw(self, told_callers: str, reason: str) -> None:
         """Answer no caller any more, and try to load the same files."""
-        _log.error("the model is withdrawn and loaded anew: %s", reason)
+        _log.error("the model is withdrawn and loaded anew: %s", reason, extra=self._about)
         self._embedder.model.withdraw(told_callers)
         self._metrics.withdrawn()
         self._on_fitness(False)
@@ -178,11 +177,11 @@ class Supervisor:
                 model = self._load(opened_again(self._embedder.model))
                 self._embedder.serve(model)
         except Exception as error:  # also of memory, or of the disk: it is tried again
-            _log.error("the model can't be loaded anew: %s", error_text(error))
+            _log.error("the model can't be loaded anew: %s", error_text(error), extra=self._about)
             self._test.hasten(self._min_interval_s)
             return
         self._on_fitness(True)
-        _log.info("the model agrees with PyTorch again")
+        _log.info("the model agrees with PyTorch again", extra=self._about)
 
     @property
     def _on_cuda(self) -> bool:
@@ -190,7 +189,7 @@ class Supervisor:
 
     def _give_up(self, reason: str) -> None:
         """Answer no caller any more, begin nothing more, and say that a new process is needed."""
-        _log.error("the GPU is given up: %s", reason)
+        _log.error("the GPU is given up: %s", reason, extra=self._about)
         self._embedder.model.withdraw(reason)
         self._on_fitness(False)
         self.close()
@@ -212,13 +211,14 @@ class Supervisor:
             look = partial(self._look_after_served, later)
             bundle = newer(self._root, served, self._prove_apart, meanwhile=look)
             if bundle is None:
-                _log.info("nothing newer to serve", extra={"version": served.config.version})
+                _log.info("nothing newer to serve", extra=self._about | {"version": served.config.version})
                 return
             model = self._load(bundle)
         except DrainingError:
             return
         except Exception as error:  # whatever was in the way, the one before goes on
-            _log.error("the new model is refused, version %s goes on: %s", served.config.version, error_text(error))
+            goes_on, why = served.config.version, error_text(error)
+            _log.error("the new model is refused, version %s goes on: %s", goes_on, why, extra=self._about)
             self._metrics.reloaded("refused")  # after the line that says why: who sees the count looks for it
             return
         finally:
@@ -226,7 +226,8 @@ class Supervisor:
                 self._events.put(event)
         self._embedder.serve(model)
         self._on_fitness(True)
-        _log.info("a new model is served", extra={"version": model.config.version, "was": served.config.version})
+        versions = {"version": model.config.version, "was": served.config.version}
+        _log.info("a new model is served", extra=self._about | versions)
         self._metrics.reloaded("served")
 
     def _look_after_served(self, later: list[_Event]) -> None:

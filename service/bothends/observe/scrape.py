@@ -57,14 +57,16 @@ class Registry(CollectorRegistry):
 class QueueCollector(Collector):
     """Collector that asks for the queue's length only at a scrape."""
 
-    def __init__(self, queued: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(self, queued: Callable[[], Mapping[str, int]], beside: Callable[[], Iterable[int]]) -> None:
+        """Ask `queued`, and `beside` for what waits elsewhere, in the same units."""
         self._queued = queued
+        self._beside = beside
 
     def collect(self) -> Iterable[Metric]:
         """Ask, and report a gauge of each unit."""
-        for name, value in self._queued().items():
+        for (name, value), beside in zip(self._queued().items(), self._beside(), strict=True):
             text = f"{name.capitalize()} that wait for the engine."
-            yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value)
+            yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value + beside)
 
 
 class TransportCollector(Collector):

@@ -58,21 +58,27 @@ class Tally:
 
 
 class Histogram(Collector):
-    """A histogram with at most one label, in a registry."""
+    """A histogram in a registry."""
 
     def __init__(
-        self, name: str, text: str, bounds: Sequence[float], registry: CollectorRegistry, *, label: str | None = None
+        self,
+        name: str,
+        text: str,
+        bounds: Sequence[float],
+        registry: CollectorRegistry,
+        *,
+        labels: Sequence[str] = (),
     ) -> None:
         self._name = name
         self._text = text
         self._bounds = bounds
-        self._label = () if label is None else (label,)
-        self._tallies: dict[str, Tally] = {}
+        self._labels = labels
+        self._tallies: dict[tuple[str, ...], Tally] = {}
         registry.register(self)
 
-    def of(self, value: str = "") -> Tally:
-        """Return the series whose label has `value`, present from now on; without a label, the only one."""
-        return self._tallies.setdefault(value, Tally(self._bounds))
+    def of(self, *values: str) -> Tally:
+        """Return the series whose labels have these values, present from now on; without labels, the only one."""
+        return self._tallies.setdefault(values, Tally(self._bounds))
 
     def describe(self) -> list[HistogramMetricFamily]:
         """Name the metric, so that no other can have its name."""
@@ -81,12 +87,12 @@ class Histogram(Collector):
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Yield the metric as it stands."""
         family = self._family()
-        for value, tally in list(self._tallies.items()):
-            tally.add_to(family, [value] * len(self._label))
+        for values, tally in list(self._tallies.items()):
+            tally.add_to(family, values)
         yield family
 
     def _family(self) -> HistogramMetricFamily:
-        return HistogramMetricFamily(self._name, self._text, labels=self._label)
+        return HistogramMetricFamily(self._name, self._text, labels=self._labels)
 
 
 class Timer(AbstractContextManager[None]):

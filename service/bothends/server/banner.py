@@ -2,10 +2,12 @@
 
 import shutil
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from ..core.embedder import Embedder
+from ..core.supervised import Supervised
 from ..engines import native
 from ..engines.native_parts import Speeds, remedy
 from ..settings import PortSettings
@@ -34,7 +36,7 @@ def slowness(settings: PortSettings, embedder: Embedder, transport: TransportNam
 
 def banner(
     settings: PortSettings,
-    embedder: Embedder,
+    models: Sequence[Supervised],
     *,
     transport: TransportName,
     port: int,
@@ -42,21 +44,19 @@ def banner(
     health_port: int | None,
 ) -> str:
     """Describe what is served, where, and what to try next."""
-    host, test = bracketed(settings.host), embedder.model.self_test
+    host = bracketed(settings.host)
     options = f" --server {host}:{port}"
     options += " --ca FILE" if settings.tls_cert else ""
     options += " --cert FILE --key FILE" if settings.tls_client_ca else ""
     options += " --api-key-file FILE" if settings.api_keys else ""
     scheme = "https" if settings.tls_cert else "http"
     grpc, http = _SPEAKERS[transport]
-    slow = slowness(settings, embedder, transport)
+    slow = slowness(settings, models[0].embedder, transport)
     paths = ["/v1/embeddings"] * settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
     return "\n".join(
         [
             f"bothends {version('bothends')}",
-            f"  model      {embedder.model.config.summary()}",
-            f"  engine     {embedder.model.provider} on {embedder.model.device}, {embedder.workers} at once",
-            f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
+            *(_described(models[0].embedder) if len(models) == 1 else _listed(models)),
             f"  gRPC       {host}:{port}  by {grpc}",
             f"  HTTP       {scheme}://{host}:{http_port}  {' '.join(paths)}  by {http}",
             *[f"  health     http://{host}:{health_port}  /healthz /readyz"] * (health_port is not None),
@@ -65,6 +65,34 @@ def banner(
             f'  try        {_command()} embed{options} "there will be dragons" "dragons will be there"',
         ]
     )
+
+
+def _described(embedder: Embedder) -> list[str]:
+    """Describe the only model."""
+    model = embedder.model
+    return [
+        f"  model      {model.config.summary()}",
+        f"  engine     {model.provider} on {model.device}, {embedder.workers} at once",
+        f"  self-test  {_proof(embedder)}",
+    ]
+
+
+def _listed(models: Sequence[Supervised]) -> list[str]:
+    """List several models, the default first: how callers ask for each, and what it is, runs on and takes."""
+    lines = []
+    for place, (embedder, _, memory_bytes) in enumerate(models):
+        model, is_default = embedder.model, "" if place else " (unless a caller names another)"
+        lines += [
+            f"  model      {embedder.name}{is_default}: {model.config.summary()}",
+            f"             {model.provider} on {model.device}, loaded in {memory_bytes >> 20} MiB; {_proof(embedder)}",
+        ]
+    total, at_once = sum(one.memory_bytes for one in models) >> 20, models[0].embedder.workers
+    return [*lines, f"  engines    {at_once} runs at once, of whichever model; {total} MiB for {len(models)} models"]
+
+
+def _proof(embedder: Embedder) -> str:
+    test = embedder.model.self_test
+    return f"{test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch"
 
 
 def _command() -> str:

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from google.rpc import code_pb2, status_pb2
 from opentelemetry import trace
 
+from ..batching.request import Stuck
 from ..core.embedder import Embedder
 from ..core.inputs import FEW, SHORT_BYTES
 from ..core.lent import CalledModel
 from ..core.loaded import LoadedModel
-from ..engines.contract import BatchRecord, Engine
+from ..engines.contract import BatchRecord
 from ..errors import EngineError, Refusal
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..wire.status import to_status
-from .grpc.contract import Batch, CreateCodec
-from .grpc.plain_calls import GivenUpError, WriteFailed
+from .grpc.contract import Batch
+from .grpc.plain_calls import CreateCodec, GivenUpError, ServedModel, WriteFailed
 from .grpc.refusals import prepared
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ _REFUSALS: dict[str, Refusal] = {"INVALID_ARGUMENT": "invalid"}
 
 
 class PathOf(NamedTuple):
-    """A native fast path, and the model that it serves."""
+    """A native fast path, and the models that it serves, in its order."""
 
     path: "FastPath"
-    model: LoadedModel
-    called: CalledModel | None
-    """The model's runs where native code calls Python for them."""
+    embedders: Sequence[Embedder]
+    models: Sequence[LoadedModel]
+    called: Sequence[CalledModel | None]
+    """The runs of each model where native code calls Python for them."""
 
 
 class FastMethod(NamedTuple):
@@ -58,7 +60,7 @@ class FastPaths:
         self,
         transport: "NativeTransport",
         methods: Mapping[int, FastMethod],
-        embedder: Embedder,
+        embedders: Sequence[Embedder],
         metrics: Metrics,
         logs_each: Callable[[], bool],
     ) -> None:
@@ -73,16 +75,16 @@ class FastPaths:
         self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
         self._transport = transport
         self._methods = methods
-        self._embedder = embedder
+        self._embedders = embedders
         self._metrics = metrics
-        self._of: LoadedModel | None = None
-        self._newest: PathOf | None = None  # of that model, if it has one
+        self._of: Sequence[LoadedModel] = ()
+        self._newest: PathOf | None = None  # of those models, where any of them can be lent
         self._taking: dict[int, PathOf] = {}
         """The path that each thread is in now: one may hang in the path of a model that no longer serves."""
 
     @property
     def is_used(self) -> bool:
-        """True if the model that serves has a path."""
+        """True if the models that serve have a path."""
         return self._newest is not None
 
     def take_messages(
@@ -112,36 +114,39 @@ class FastPaths:
     def _count_all(self, of: PathOf) -> None:
         with self._counting:
             for served in of.path.served():
-                self._count(served, of.called)
-            for record in of.called.records() if of.called else ():
-                self._embedder.ran(record)
+                self._count(served, of)
+            for embedder, called in zip(of.embedders, of.called, strict=True):
+                for record in called.records() if called else ():
+                    embedder.ran(record)
 
-    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
         """Answer the callers of runs that have gone on for so long, as `PlainCalls` has it."""
         error = EngineError("the model run took too long and was given up", hung=True)
         told = to_status(error)
         status = prepared(told)
-        found: list[tuple[int, Engine]] = []
-        for taking, (path, model, _) in self._taking.copy().items():
-            path.forgive(taking, lost_s(taking))
-            for run in path.overdue(seconds):
+        found: list[Stuck] = []
+        for taking, of in self._taking.copy().items():
+            of.path.forgive(taking, lost_s(taking))
+            for run in of.path.overdue(seconds):
                 for place, ids in run.messages.items():
                     durations = [seconds] * len(ids)
                     code = code_pb2.Code.Name(status.code)
                     self._answered(place, code, durations, error.refusal)
                     self._transport.fail(ids, [status] * len(ids))  # who is told finds it counted
                 self._transport.fail(run.long_messages, [status] * len(run.long_messages))
-                self._answer_failed(run.in_streams, told, model)
-                found.append((run.thread, model))
+                self._answer_failed(run.in_streams, told, of.models)
+                found.append(Stuck(run.thread, of.models[run.model], of.embedders[run.model].terms))
         return found
 
-    def _answer_failed(self, messages: Sequence["InStream"], status: status_pb2.Status, model: LoadedModel) -> None:
+    def _answer_failed(
+        self, messages: Sequence["InStream"], status: status_pb2.Status, models: Sequence[LoadedModel]
+    ) -> None:
         """Answer streams' messages whose sentences have all failed, as Python does: most streams go on."""
         for message in messages:
             method = self._methods[message.method]
             self._metrics.messages(method.name, "native", 1)
             if (write := method.write_failed) is not None:
-                self._transport.answer([message.id], [write(status, message.sentences, model)])
+                self._transport.answer([message.id], [write(status, message.sentences, models[message.model])])
             else:
                 self._transport.fail([message.id], [prepared(status)])
 
@@ -149,16 +154,21 @@ class FastPaths:
         self._metrics.answered_all(self._methods[place].name, code, seconds, path="native", refusal=refusal)
 
     def _current(self) -> PathOf | None:
-        if self._embedder.model is not self._of:
-            with self._lock:  # two paths of one model would each hide what the other served
-                model = self._embedder.model
-                if model is not self._of:
+        if not self._is_of_newest():
+            with self._lock:  # two paths of the same models would each hide what the other served
+                if not self._is_of_newest():
+                    models = [embedder.model for embedder in self._embedders]
                     self.count()
-                    self._newest, self._of = self._made(model), model
+                    self._newest, self._of = self._made(models), models
         newest = self._newest
-        if newest is None or newest.model.is_withdrawn or self._logs_each() or self._traces_all():
+        if newest is None or self._logs_each() or self._traces_all():
             return None
-        return newest
+        return None if all(model.is_withdrawn for model in newest.models) else newest
+
+    def _is_of_newest(self) -> bool:
+        return bool(self._of) and all(
+            embedder.model is model for embedder, model in zip(self._embedders, self._of, strict=True)
+        )
 
     def _traces_all(self) -> bool:
         """Return True if spans are kept of all calls. Tells the transport to leave to Python those that have one."""
@@ -168,30 +178,43 @@ class FastPaths:
             self._provider = provider
         return self._keeps_all
 
-    def _made(self, model: LoadedModel) -> PathOf | None:
-        if (lent := self._embedder.lend(model)) is None:
+    def _made(self, models: Sequence[LoadedModel]) -> PathOf | None:
+        lendable = [
+            (embedder, model, lent)
+            for embedder, model in zip(self._embedders, models, strict=True)
+            if (lent := embedder.lend(model)) is not None
+        ]
+        if not lendable:
             return None
-        from bothends_native.transport import FastPath, called_encoder  # not in every build
+        from bothends_native.transport import FastPath, LentModel, called_encoder  # not in every build
 
-        limits = self._embedder.limits
+        embedders, models, lents = zip(*lendable, strict=True)
+        limits, default = self._embedders[0].limits, self._embedders[0]
+        served = [ServedModel(each.name, model, each is default) for each, model, _ in lendable]
         path = FastPath(
             self._transport,
-            {place: method.create_codec(model) for place, method in self._methods.items()},
-            lent.tokenizer,
-            called_encoder(lent.called, model.dimension) if lent.called else lent.encoder,
+            {place: method.create_codec(served) for place, method in self._methods.items()},
+            tuple(
+                LentModel(
+                    lent.tokenizer,
+                    called_encoder(lent.called, model.dimension) if lent.called else lent.encoder,
+                    most_tokens=model.config.max_tokens,
+                )
+                for _, model, lent in lendable
+            ),
             most_sentences=min(FEW, limits.sentences),
             most_bytes=min(SHORT_BYTES, limits.sentence_chars, limits.tokens),
-            most_together=lent.most_together,
-            most_bytes_together=lent.most_bytes_together,
-            most_runs=lent.most_runs,
-            most_tokens=model.config.max_tokens,
+            most_together=max(lent.most_together for lent in lents),
+            most_bytes_together=max(lent.most_bytes_together for lent in lents),
+            most_runs=lents[0].most_runs,
             max_sentences=limits.sentences,
             max_sentence_bytes=limits.sentence_chars,  # a text of more bytes may have too many
             max_request_tokens=limits.tokens,
         )
-        return PathOf(path, model, lent.called)
+        return PathOf(path, embedders, models, [lent.called for lent in lents])
 
-    def _count(self, served: "Served", called: CalledModel | None) -> None:
+    def _count(self, served: "Served", of: PathOf) -> None:
+        embedder = of.embedders[served.model]
         for left in served.left:
             code = code_pb2.Code.Name(left.code)
             self._answered(left.method, code, (left.seconds,), _REFUSALS.get(code))
@@ -199,15 +222,16 @@ class FastPaths:
             self._answered(place, "OK", seconds)
         for place, count in served.messages.items():
             self._metrics.messages(self._methods[place].name, "native", count)
-        self._metrics.embedded(served.counts, served.truncated)
+        metrics = embedder.metrics
+        metrics.embedded(served.counts, served.truncated)
         if served.tokenise_s:
-            self._metrics.took("tokenise", served.tokenise_s)
+            metrics.took("tokenise", served.tokenise_s)
         if served.serialise_s:
-            self._metrics.took("serialise", served.serialise_s)
+            metrics.took("serialise", served.serialise_s)
         if not (waited_s := served.waited_s):
             return
-        if called is None:
+        if of.called[served.model] is None:
             tokens = served.tokens
-            self._embedder.ran(BatchRecord(len(waited_s), tokens, tokens, served.engine_s, waited_s))
+            embedder.ran(BatchRecord(len(waited_s), tokens, tokens, served.engine_s, waited_s))
         else:
-            self._metrics.waited(waited_s)
+            metrics.waited(waited_s)

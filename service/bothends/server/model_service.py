@@ -1,4 +1,4 @@
-"""An embedder that has proved itself and all that surrounds calls to it, as the settings ask.
+"""Embedders that have proved themselves and all that surrounds calls to them, as the settings ask.
 
 It has no port: server.py opens a server's own ports over it, ray/replica.py takes Ray's calls.
 """
@@ -6,12 +6,12 @@ It has no port: server.py opens a server's own ports over it, ray/replica.py tak
 import gc
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from ..core.embedder import Embedder
-from ..core.supervised import load_supervised
-from ..core.supervisor import Supervisor
+from ..core.supervised import Supervised, load_supervised
 from ..observe.metrics import Metrics
 from ..settings import Settings
 from .answer_budget import AnswerBudget
@@ -20,7 +20,7 @@ from .concurrency_limit import ConcurrencyLimit
 from .dispatch import Dispatcher
 from .keys import Keys
 from .memory import give_back_what_is_freed
-from .responder import Responder
+from .responder import Responder, Responders
 
 _SWITCH_INTERVAL_S = 0.0005
 """Time that a thread keeps the interpreter while others want it. To read or write a long list takes ten times as long:
@@ -36,38 +36,55 @@ SUPERVISOR_ENDS_S = 10.0
 
 
 class Readiness:
-    """State of a service: the model is fit, or not; the service is stopping, or not."""
+    """State of a service: its models are fit, or not; the service is stopping, or not."""
 
     def __init__(self, on_fitness: Callable[[bool], None]) -> None:
-        """Begin as unfit. `on_fitness` is called with each later state of the model."""
+        """Begin as unfit. `on_fitness` is called with each later state of all models."""
         self._on_fitness = on_fitness
-        self.is_fit = False
-        """True while the model is to be trusted."""
+        self._telling = threading.Lock()  # one supervisor's word isn't to overtake another's
+        self._unfit: set[str] = set()
+        self._has_begun = False
         self.is_stopping = False
+
+    @property
+    def is_fit(self) -> bool:
+        """True while all models are to be trusted."""
+        return self._has_begun and not self._unfit
 
     @property
     def is_ready(self) -> bool:
         """True while new requests are to be sent here."""
         return self.is_fit and not self.is_stopping
 
-    def set_fit(self, fit: bool) -> None:
-        """Take note that the model is to be trusted, or isn't."""
-        self.is_fit = fit
-        self._on_fitness(fit)
+    def is_ready_for(self, model: str) -> bool:
+        """Return True while new requests to this model, which is served, are to be sent here."""
+        return self._has_begun and model not in self._unfit and not self.is_stopping
+
+    def begin(self) -> None:
+        """Take note that all models are to be trusted."""
+        with self._telling:
+            self._has_begun = True
+            self._on_fitness(self.is_fit)
+
+    def set_fit(self, model: str, fit: bool) -> None:
+        """Take note that a model is to be trusted, or isn't. Called by the threads of several supervisors."""
+        with self._telling:
+            (self._unfit.discard if fit else self._unfit.add)(model)
+            if self._has_begun:
+                self._on_fitness(self.is_fit)
 
 
 class ModelService:
-    """An embedder, its supervisor, and one gate, one set of keys and one responder for calls of every protocol.
+    """Models with their embedders and supervisors, and one gate, one set of keys and a responder for each model.
 
-    `load`, then `start`; at the end `begin_stop`, `drain` and `close`.
+    They answer calls of every protocol. `load`, then `start`; at the end `begin_stop`, `drain` and `close`.
     """
 
     def __init__(
         self,
         settings: Settings,
         metrics: Metrics,
-        embedder: Embedder,
-        supervisor: Supervisor,
+        supervised: Sequence[Supervised],
         readiness: Readiness,
         *,
         keys: Keys | None,
@@ -75,13 +92,13 @@ class ModelService:
         """Take what `load` made."""
         self.settings = settings
         self.metrics = metrics
-        self.embedder = embedder
+        self.supervised = supervised
+        """All models, the default first."""
         self.keys = keys
         self.concurrency = ConcurrencyLimit(limit=settings.max_concurrent_requests)
         answer_budget = AnswerBudget(most_tokens=settings.max_queue_tokens * _HTTP_SHARE)
-        self.responder = Responder(embedder, metrics, answer_budget=answer_budget)
+        self.responders = Responders([Responder(one.embedder, answer_budget=answer_budget) for one in supervised])
         self.backlog = Backlog(answer_budget=answer_budget)
-        self._supervisor = supervisor
         self._readiness = readiness
 
     @classmethod
@@ -95,9 +112,9 @@ class ModelService:
         on_reload: Callable[[], None] = lambda: None,
         on_lost: Callable[[], None] = lambda: None,
     ) -> Self:
-        """Load and prove the model that `settings` name. Nothing is served before `start`.
+        """Load and prove the models that `settings` name. Nothing is served before `start`.
 
-        `on_fitness` is called with each later state of the model; `on_reload` at each `request_reload`, after the keys
+        `on_fitness` is called with each later state of all models; `on_reload` at each `request_reload`, after the keys
         have been read again; `on_lost` once a new process alone can help. Raises BundleError or DeviceError.
         """
 
@@ -109,10 +126,15 @@ class ModelService:
         # As many threads tokenise as there are cores: to share a batch among more costs more than it brings.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         readiness = Readiness(on_fitness)
-        embedder, supervisor = load_supervised(
+        supervised = load_supervised(
             settings, metrics, on_fitness=readiness.set_fit, on_reload=reload_files, on_lost=on_lost
         )
-        return cls(settings, metrics, embedder, supervisor, readiness, keys=keys)
+        return cls(settings, metrics, supervised, readiness, keys=keys)
+
+    @property
+    def embedder(self) -> Embedder:
+        """Embedder of callers who name no model."""
+        return self.responders.default.embedder
 
     def dispatcher_behind(self) -> Dispatcher:
         """Return a new dispatcher for a transport of gRPC's, which lets calls in by itself."""
@@ -130,15 +152,19 @@ class ModelService:
         )
 
     def is_ready(self) -> bool:
-        """Return True while new requests are to be sent here."""
+        """Return True while new requests, to whichever model, are to be sent here."""
         return self._readiness.is_ready
 
+    def is_ready_for(self, model: str) -> bool:
+        """Return True while new requests to this model, which is served, are to be sent here."""
+        return self._readiness.is_ready_for(model)
+
     def is_fit(self) -> bool:
-        """Return True while the model is to be trusted, also in a service that is stopping."""
+        """Return True while all models are to be trusted, also in a service that is stopping."""
         return self._readiness.is_fit
 
     def start(self, let_calls_in: Callable[[], None] = lambda: None) -> None:
-        """Serve, once everything that calls need has been made: let calls in, be fit, look after the model."""
+        """Serve, once everything that calls need has been made: let calls in, be fit, look after the models."""
         # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
         give_back_what_is_freed()
         gc.collect()
@@ -146,16 +172,19 @@ class ModelService:
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         gc.set_threshold(_COLLECT_EVERY, *gc.get_threshold()[1:])
         let_calls_in()
-        self._readiness.set_fit(True)
-        self._supervisor.start()
+        self._readiness.begin()
+        for one in self.supervised:
+            one.supervisor.start()
 
     def request_reload(self) -> None:
-        """Look for a newer model, keys and certificates now; safe from a signal handler."""
-        self._supervisor.reload()
+        """Look for newer models, keys and certificates now; safe from a signal handler."""
+        for one in self.supervised:
+            one.supervisor.reload()
 
     def begin_stop(self) -> None:
-        """Stop being ready, and begin nothing new for the model; calls are still taken."""
-        self._supervisor.close()
+        """Stop being ready, and begin nothing new for any model; calls are still taken."""
+        for one in self.supervised:
+            one.supervisor.close()
         self._readiness.is_stopping = True
 
     def drain(self, timeout_s: float) -> bool:
@@ -163,8 +192,10 @@ class ModelService:
         return self.concurrency.close(timeout_s=timeout_s)
 
     def close(self, *, timeout_s: float = 30) -> bool:
-        """Stop every thread; returns True if all that the embedder had accepted was finished within `timeout_s`."""
-        finished = self.embedder.close(timeout_s=timeout_s)
-        self._supervisor.join(SUPERVISOR_ENDS_S)
+        """Stop every thread; returns True if all that the embedders had accepted was finished within `timeout_s`."""
+        first, *others = [one.embedder for one in self.supervised]
+        finished = first.close(timeout_s=timeout_s, others=others)
+        for one in self.supervised:
+            one.supervisor.join(SUPERVISOR_ENDS_S)
         self.backlog.close()
         return finished

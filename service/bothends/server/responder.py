@@ -1,16 +1,25 @@
-"""Answers a query: embeds its sentences, and sends what the query's front writes of the embeddings."""
+"""Answers a query: embeds its sentences, and sends what the query's front writes of the embeddings.
 
-from collections.abc import Sequence, Sized
+There is a responder for each model.
+"""
+
+from collections.abc import Iterator, Sequence, Sized
 from functools import partial
 
 from ..core.embedder import Embedder
 from ..core.query import AcceptedRequest, Query, Rows
 from ..embeddings import Write
-from ..observe.metrics import Metrics
+from ..errors import UnknownModelError
+from ..text import printable
 from .answer_budget import AnswerBudget, Share
 from .context import CallContext
 from .quota import extra
 
+DEFAULT = "default"
+"""Name by which a caller over HTTP asks for whichever model is for those who name none."""
+_SHOWN_CHARS = 64
+_SHOWN_NAMES = 8
+"""Names that an error lists: a caller who is wrong finds the right one, and no line is longer than a screen."""
 _NUMBER_BYTES = 16
 """Bytes that each number takes while an answer is made: in its row, and as JSON."""
 
@@ -18,11 +27,15 @@ _NUMBER_BYTES = 16
 class Responder:
     """Answers to queries, from one embedder."""
 
-    def __init__(self, embedder: Embedder, metrics: Metrics, *, answer_budget: AnswerBudget | None = None) -> None:
+    def __init__(self, embedder: Embedder, *, answer_budget: AnswerBudget | None = None) -> None:
         """Answer from `embedder`; answers that take room have it in `answer_budget`."""
         self._answer_budget = answer_budget or AnswerBudget()
         self.embedder = embedder
-        self._metrics = metrics
+
+    @property
+    def name(self) -> str:
+        """Name by which callers ask for its model."""
+        return self.embedder.name
 
     def embed(self, query: Query, context: CallContext, write: Write) -> None:
         """Embed within the call's deadline, and send what `write` makes of it; a caller's leaving frees the queue.
@@ -69,6 +82,68 @@ class Responder:
             return
         with context.guarding():
             found = self.embedder.finish(accepted, rows.result())
-            with self._metrics.phase("serialise"):
+            with self.embedder.metrics.phase("serialise"):
                 content = write(found)
             context.send(content)
+
+
+class Responders:
+    """The responders of a server's models, by the names by which callers ask for them."""
+
+    def __init__(self, responders: Sequence[Responder]) -> None:
+        """Take at least one; the first is for callers who name none."""
+        self._by_name = {responder.name: responder for responder in responders}
+        self.default = responders[0]
+        """Responder of callers who name no model."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all models, that of the default first."""
+        return list(self._by_name)
+
+    def __iter__(self) -> Iterator[Responder]:
+        return iter(self._by_name.values())
+
+    def find(self, name: str) -> Responder:
+        """Return the responder of the model of this name; an empty one asks for the default. Raises as `named`."""
+        return self.named(name) if name else self.default
+
+    def named(self, name: str) -> Responder:
+        """Return the responder of the model of this name. Raises UnknownModelError that lists the names there are."""
+        if (found := self._by_name.get(name)) is None:
+            raise UnknownModelError(f"model {printable(name)[:_SHOWN_CHARS]!r} isn't served here; {self.listed()}")
+        return found
+
+    def listed(self) -> str:
+        """List the names for an error's text, at most so many that the text stays short."""
+        names = self.names
+        shown = [repr(name) for name in names[:_SHOWN_NAMES]]
+        if len(names) == 1:
+            return f"{shown[0]} is"
+        more = len(names) - len(shown)
+        return f"{', '.join(shown)} and {more} more are" if more else f"{', '.join(shown[:-1])} and {shown[-1]} are"
+
+
+class ModelNames:
+    """The names by which HTTP's callers ask for models: their own, and aliases of the default."""
+
+    def __init__(self, responders: Responders, aliases: Sequence[str]) -> None:
+        self._responders = responders
+        self._aliases = aliases
+
+    def all(self) -> list[str]:
+        """List them, the default's own first."""
+        return list(dict.fromkeys([*self._responders.names, *self._aliases]))
+
+    def find(self, asked: str | None) -> Responder:
+        """Return the responder of the model that is asked for. Raises UnknownModelError where nobody has that name."""
+        default = self._responders.default
+        if asked in (None, DEFAULT) or asked in self._aliases:
+            return default
+        if asked in self._responders.names:
+            return self._responders.named(asked)
+        shown, listed = printable(asked)[:_SHOWN_CHARS], self._responders.listed()
+        also = "as it is" if len(self._responders.names) == 1 else f"and {default.name!r}"
+        raise UnknownModelError(
+            f"the model {shown!r} does not exist here; {listed} served, {also} where no model is named"
+        )

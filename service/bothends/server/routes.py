@@ -32,13 +32,13 @@ SERVICES = (SERVICE, kserve.SERVICE, *tei.SERVICES)
 def routes_of(service: ModelService, streams: EmbedStreams, *, transport: TransportName) -> list[Route]:
     """Make the routes of every method. `transport` is told to callers who ask."""
     settings, metrics, dispatcher = service.settings, service.metrics, service.dispatcher_behind()
-    embedding = EmbeddingService(service.responder, max_message_bytes=settings.max_message_bytes, transport=transport)
-    inference = kserve.InferenceService(service.responder, service.is_ready)
+    embedding = EmbeddingService(service.responders, max_message_bytes=settings.max_message_bytes, transport=transport)
+    inference = kserve.InferenceService(service.responders, service.is_ready, service.is_ready_for)
     small = {
-        name: SmallRequests(_counted(name), read, service.embedder, metrics, service.keys, tells_of_each_call)
+        name: SmallRequests(_counted(name), read, metrics, service.keys, tells_of_each_call)
         for name, read in {**embedding.small_requests(), **inference.small_requests()}.items()
     }
-    others = tei.TeiServices(service.responder, settings)
+    others = tei.TeiServices(service.responders.default, settings)
     unary = {**embedding.methods(dispatcher), **inference.methods(dispatcher), **others.methods(dispatcher)}
     codecs = {**embedding.codecs(), **inference.codecs(), **streams.codecs(), **others.codecs()}
     routes = [

@@ -72,7 +72,7 @@ class Server:
                 on_lost=self._give_up,
             )
             undo.callback(self.service.close, timeout_s=0)
-            self.streams = EmbedStreams(self.service.responder, self.metrics, self.service.backlog)
+            self.streams = EmbedStreams(self.service.responders, self.service.backlog)
             undo.callback(self.streams.close)
             hosts = Hosts.of(settings, ports.address)
             self._add_grpc_services(ports.grpc, hosts)
@@ -96,13 +96,14 @@ class Server:
             self.takes_calls = True
             undo.pop_all()
         self.service.start(self._let_calls_in)
-        model = self.service.embedder.model
-        config, test = model.config, model.self_test
         if (slow := slowness(self.settings, self.service.embedder, self.transport)) is not None:
             _log.warning("slow: %s: %s", *slow)
-        _log.info("serving", extra={"model": config.name, "version": config.version, "device": model.device,
-                                    "transport": self.transport, "port": self.port,
-                                    "selftest_difference": test.max_difference})  # fmt: skip
+        for one in self.service.supervised:
+            model, test = one.embedder.model, one.embedder.model.self_test
+            _log.info("serving", extra={"model": one.embedder.name, "version": model.config.version,
+                                        "device": model.device, "transport": self.transport, "port": self.port,
+                                        "selftest_difference": test.max_difference,
+                                        "memory_bytes": one.memory_bytes})  # fmt: skip
 
     @property
     def http_connections(self) -> int:
@@ -113,7 +114,7 @@ class Server:
         """Describe what is served, where, and what to try next: a few lines for a person."""
         return banner(
             self.settings,
-            self.service.embedder,
+            self.service.supervised,
             transport=self.transport,
             port=self.port,
             http_port=self.http_port,
@@ -201,8 +202,9 @@ class Server:
             for place, route in enumerate(routes)
             if route.create_codec is not None and route.counted_as is not None
         }
-        self.service.embedder.waits_beside(transport.sliced)
-        return FastPaths(transport, methods, self.service.embedder, self.metrics, logs_each_call)
+        self.metrics.waits_beside(transport.sliced)
+        embedders = [responder.embedder for responder in self.service.responders]
+        return FastPaths(transport, methods, embedders, self.metrics, logs_each_call)
 
     def _reload(self, ports: Ports) -> None:
         """Give the transport what has changed in files, now."""

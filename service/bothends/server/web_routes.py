@@ -19,7 +19,7 @@ from .http import openapi
 from .http.call import BodyLimits
 from .http.pages import PROBES
 from .model_service import ModelService
-from .responder import Responder
+from .responder import Responders
 
 __all__ = ["api_routes", "document", "unknown_path", "web_routes"]
 _log = logging.getLogger(__name__)
@@ -37,19 +37,19 @@ def web_routes(service: ModelService, settings: Settings, *, grpc_port: int) -> 
         return openai.shut(_NO_CERTIFICATES)
     limits, dispatcher = BodyLimits.of(settings), service.dispatcher()
     page = Page(
-        service.responder,
+        service.responders.default,
         service.metrics,
         service.is_ready,
         grpc_port=grpc_port,
         keys=service.keys,
         metrics_for=settings.metrics,
     )
-    apis = api_routes(service.responder, settings, limits, dispatcher, behind=service.dispatcher_behind())
+    apis = api_routes(service.responders, settings, limits, dispatcher, behind=service.dispatcher_behind())
     return [*page.routes(dispatcher, limits), *apis]
 
 
 def api_routes(
-    responder: Responder,
+    responders: Responders,
     settings: Settings,
     limits: BodyLimits,
     dispatcher: Dispatcher,
@@ -58,9 +58,9 @@ def api_routes(
 ) -> list[BaseRoute]:
     """List the paths of all APIs. `behind` is for calls that a transport has let in already."""
     return [
-        *openai.OpenAI.of(responder, settings, limits).routes(dispatcher, behind=behind),
-        *Tei(responder, settings, limits).routes(dispatcher, behind=behind),
-        *Ollama.of(responder, settings, limits).routes(dispatcher),
+        *openai.OpenAI.of(responders, settings, limits).routes(dispatcher, behind=behind),
+        *Tei(responders.default, settings, limits).routes(dispatcher, behind=behind),
+        *Ollama.of(responders, settings, limits).routes(dispatcher),
         *openapi.routes(document()),
         *openai.without_v1(),
     ]

@@ -1,5 +1,11 @@
 """Every setting of the server, from flags and environment variables, in sections that parts of it take one by one."""
 
+from typing import Self
+
+from pydantic import model_validator
+
+from ..errors import SettingsError
+from .bundles import NamedBundle
 from .config_file import ConfigFile
 from .model import (
     PACKAGED,
@@ -8,6 +14,7 @@ from .model import (
     EngineSettings,
     Level,
     ModelSettings,
+    OneModel,
     ReloadSettings,
     RequestSettings,
     SupervisorSettings,
@@ -37,7 +44,9 @@ __all__ = [
     "Level",
     "ListenerSettings",
     "ModelSettings",
+    "NamedBundle",
     "ObserveSettings",
+    "OneModel",
     "Option",
     "PortSettings",
     "ReloadSettings",
@@ -51,4 +60,11 @@ __all__ = [
 
 
 class Settings(ObserveSettings, PortSettings, ModelSettings):
-    """A whole server: which model, by which ports, and what is reported of it."""
+    """A whole server: which models, by which ports, and what is reported of them."""
+
+    @model_validator(mode="after")
+    def _aliases_are_nobodys_names(self) -> Self:
+        """Raises SettingsError where a name would mean two models."""
+        if taken := next((one.name for one in self.bundles[1:] if one.name in self.model_aliases), None):
+            raise SettingsError(f"--model-alias {taken}: another model has this name, by --bundle {taken}=…")
+        return self

@@ -5,12 +5,14 @@ An embedder in another program takes these and needs no server's.
 
 import os
 from pathlib import Path
-from typing import Literal, Self, cast
+from typing import Any, Literal, NamedTuple, Self, cast
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 
 from ..errors import SettingsError
 from ..options import Precision
+from ..validation import first_problem
+from .bundles import NamedBundle, is_named, parse_bundles
 from .section import INT32, Section, fixed, option
 
 Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
@@ -153,7 +155,11 @@ class SupervisorSettings(Section):
     bundle: Path | None = option(
         "Start here",
         "Folder of the model, or of its versions, of which the highest is served; without it, the packaged English "
-        "one, as does english.",
+        "one, as does english. For several models NAME=FOLDER, once for each; NAME=FOLDER?precision=int8 for what is "
+        "its own.",
+    )
+    bundles: tuple[NamedBundle, ...] = fixed(
+        "The models that `bundle` names, where it names any: the first is for callers who name none.", ()
     )
     selftest_s: float = fixed(
         "Seconds between self-tests of the live model, or 20 times as long as one took at the start where that is "
@@ -163,6 +169,53 @@ class SupervisorSettings(Section):
 
     _chosen = field_validator("bundle")(chosen)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_names(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Have what `bundle` names in `bundles`. Raises SettingsError."""
+        bundle = given.get("bundle")
+        if isinstance(bundle, list | tuple) and len(bundle) == 1 and isinstance(bundle[0], str):
+            bundle = bundle[0]
+        if is_named(bundle):
+            return given | {"bundle": None, "bundles": parse_bundles(bundle, _OWN)}
+        return given | {"bundle": bundle}
+
+
+_OWN = ("device", "engine", "precision", "max_gpu_bytes", "max_batch_tokens")
+"""Settings that each of several models may have of its own."""
+
 
 class ModelSettings(EmbedderSettings, ReloadSettings, SupervisorSettings):
     """An embedder, and the supervisor that loads, tests and replaces its model."""
+
+    @property
+    def models(self) -> "list[OneModel]":
+        """Each model's settings, in order; the first is for callers who name none. Raises SettingsError."""
+        if not self.bundles:
+            return [OneModel(None, self)]
+        return [OneModel(bundle.name, self._of(bundle)) for bundle in self.bundles]
+
+    @model_validator(mode="after")
+    def _each_model_fits(self) -> Self:
+        """Raises SettingsError that names the model whose own settings can't be."""
+        self.models  # noqa: B018  made to be checked
+        return self
+
+    def _of(self, bundle: NamedBundle) -> "ModelSettings":
+        common = self.model_dump(include=set(ModelSettings.model_fields) - {"bundles"})
+        try:
+            return ModelSettings.model_validate(common | {"bundle": bundle.folder} | bundle.engine)
+        except SettingsError as error:
+            raise SettingsError(f"--bundle {bundle.name}=…: {error}") from None
+        except ValidationError as error:
+            first = first_problem(error)
+            raise SettingsError(
+                f"--bundle {bundle.name}=…: {first.path[0]} {first.found}: {first.lower_message}"
+            ) from None
+
+
+class OneModel(NamedTuple):
+    """One model's settings, and the name by which callers ask for it; None for the bundle's own."""
+
+    name: str | None
+    settings: ModelSettings

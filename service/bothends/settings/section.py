@@ -4,7 +4,7 @@ A setting's name, default, help and check stand in its section: it is an option,
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Self, TypeAlias, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -70,7 +70,7 @@ class Section(BaseModel):
     @classmethod
     def load(
         cls,
-        flags: Mapping[str, str],
+        flags: Mapping[str, str | Sequence[str]],
         environment: Mapping[str, str],
         file: ConfigFile | None = None,
         /,
@@ -92,7 +92,7 @@ class Section(BaseModel):
 
     @classmethod
     def given(
-        cls, flags: Mapping[str, str], environment: Mapping[str, str], file: ConfigFile | None = None
+        cls, flags: Mapping[str, str | Sequence[str]], environment: Mapping[str, str], file: ConfigFile | None = None
     ) -> dict[str, tuple[Any, str]]:
         """Return the value of each option that was given, and by what: a flag, a variable, or a key of the file.
 
@@ -111,10 +111,10 @@ class Section(BaseModel):
                     found[known[variable]] = (text, variable)
             elif variable.startswith(ENV_PREFIX) and variable not in _OTHER_VARIABLES:
                 raise SettingsError(f"unknown setting {variable}{_hint(variable, known)}")
-        for name, text in flags.items():
+        for name, given in flags.items():
             if name not in options:
                 raise SettingsError(f"unknown setting {name}{_hint(name, options)}")
-            found[name] = (text, flag(name))
+            found[name] = (given, flag(name))
         return found
 
 

@@ -51,8 +51,15 @@ def embedded(encoder: engine.Encoder, content: bytes) -> tuple[Embeddings, Encod
     return Embeddings(asked.shaped(rows), [len(ids) for ids in kept], cut, VERSION), encoding
 
 
+def named(*names: str, shown: str = "", version: str = VERSION, dimension: int = SIZES[-1]) -> transport.NamedModel:
+    """A model by these names; by none, that of requests that name none."""
+    return transport.NamedModel(
+        names=list(names or ("",)), shown=shown, version=version, dimension=dimension, sizes=SIZES
+    )
+
+
 def embed_codec(version: str = VERSION) -> transport.Codec:
-    return transport.Codec.embed(version=version, sizes=SIZES, empty=EMPTY)
+    return transport.Codec.embed(models=[named(version=version)], empty=EMPTY)
 
 
 def tokenizer() -> wordpiece.WordPiece:
@@ -68,8 +75,7 @@ def tokenizer() -> wordpiece.WordPiece:
 
 def path_of(
     served: Served,
-    encoder: Any,
-    *,
+    *encoders: Any,
     codec: transport.Codec | None = None,
     method: int = 0,
     most_bytes: int = 200,
@@ -77,21 +83,21 @@ def path_of(
     most_runs: int = 2,
     **limits: int,
 ) -> transport.FastPath:
-    """Make a fast path by an encoder of `encoder_of`, or whatever else lends one by `share`.
+    """Make a fast path by encoders of `encoder_of`, or whatever else lends one by `share`: of a model each.
 
     Nothing is served in slices, unless `limits` say so.
     """
     return transport.FastPath(
         served.transport,
         {method: codec or embed_codec()},
-        tokenizer().share(),
-        encoder.share(),
+        tuple(
+            transport.LentModel(tokenizer().share(), encoder.share(), most_tokens=MOST_TOKENS) for encoder in encoders
+        ),
         most_sentences=3,
         most_bytes=most_bytes,
         most_together=most_together,
         most_bytes_together=4096,
         most_runs=most_runs,
-        most_tokens=MOST_TOKENS,
         **{"max_sentences": 3, "max_sentence_bytes": 200, "max_request_tokens": 1000, **limits},
     )
 

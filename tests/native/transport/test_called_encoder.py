@@ -124,11 +124,17 @@ def test_onnxruntime_computes_the_bits_of_each_sentence_alone(served: Served, to
     lent = lend(model, budgets, few=16, short_bytes=4096, most_runs=1)
     assert lent is not None
     assert lent.called is not None
+    named = transport.NamedModel(names=[""], shown="", version="1", dimension=model.dimension, sizes=model.config.sizes)
     path = transport.FastPath(
         served.transport,
-        {0: transport.Codec.embed(version="1", sizes=model.config.sizes, empty=EMPTY)},
-        lent.tokenizer,
-        transport.called_encoder(lent.called, model.dimension),
+        {0: transport.Codec.embed(models=[named], empty=EMPTY)},
+        (
+            transport.LentModel(
+                lent.tokenizer,
+                transport.called_encoder(lent.called, model.dimension),
+                most_tokens=model.config.max_tokens,
+            ),
+        ),
         most_sentences=3,
         most_bytes=200,
         most_together=lent.most_together,
@@ -137,7 +143,6 @@ def test_onnxruntime_computes_the_bits_of_each_sentence_alone(served: Served, to
         max_sentences=3,
         max_sentence_bytes=200,
         max_request_tokens=1000,
-        most_tokens=model.config.max_tokens,
     )
     texts = ["a dog", "there will be dragons there", "a man", "dragons"]
     answers, left = taken_of(served, path, *texts)

@@ -14,7 +14,7 @@ from bothends.v1.embedding_pb2 import EmbedStreamRequest, EmbedStreamResponse
 from bothends.wire.messages import encode_items, items
 from tests.support.until import TIMEOUT_S, until
 
-from .fast import SIZES, VERSION, Fast, embedded, encoder_of, path_of
+from .fast import SIZES, VERSION, Fast, embedded, encoder_of, named, path_of
 from .long import LIMITS, MOST, sentences_of
 from .raw import Raw
 from .served import ROW, Served, framed
@@ -33,7 +33,7 @@ LEFT = [
 
 
 def codec() -> transport.Codec:
-    return transport.Codec.embed_stream(version=VERSION, sizes=SIZES)
+    return transport.Codec.embed_stream(models=[named()])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from bothends_native.transport import Codec, Hosts, Truncation
 
 from tests.support.until import until
 
-from .fast import SIZES, VERSION, encoder_of, path_of
+from .fast import VERSION, encoder_of, named, path_of
 from .web import EMBED, GET, PROBE, Web, Wire, post, web
 
 METHOD = 3
@@ -20,7 +20,7 @@ JSON = "Content-Type: application/json"
 def fast() -> Iterator[Web]:
     """A transport with a fast path of its method, which is asked now and then."""
     with web(hosts=Hosts(["known.example"], takes_addresses=True)) as served:
-        codec = Codec.openai(names=["m"], model='"m"', version=f'"{VERSION}"', sizes=SIZES, truncation=Truncation.start)
+        codec = Codec.openai(models=[named("m", shown='"m"', version=f'"{VERSION}"')], truncation=Truncation.start)
         served.path = path_of(  # type: ignore[attr-defined]
             served, encoder_of(), codec=codec, method=METHOD, most_bytes=400
         )

@@ -9,7 +9,7 @@ from bothends_native.transport import Codec, Truncation
 
 from tests.support.until import until
 
-from .fast import MOST_TOKENS, SIZES, VERSION
+from .fast import MOST_TOKENS, VERSION, named
 from .long import LIMITS, MOST, TOGETHER, Long, sentences_of
 from .web import EMBED, Web, Wire, post, web
 
@@ -19,7 +19,7 @@ JSON = "Content-Type: application/json"
 
 
 def long_of(served: Web, **limits: int) -> Long:
-    codec = Codec.openai(names=["m"], model='"m"', version=f'"{VERSION}"', sizes=SIZES, truncation=Truncation.start)
+    codec = Codec.openai(models=[named("m", shown='"m"', version=f'"{VERSION}"')], truncation=Truncation.start)
     return Long(served, codec=codec, method=METHOD, **limits)
 
 

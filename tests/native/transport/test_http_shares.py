@@ -13,7 +13,7 @@ from bothends_native import transport
 from bothends.server.quota import Account, Quota
 from tests.support.until import TIMEOUT_S
 
-from .fast import SIZES, encoder_of, path_of
+from .fast import encoder_of, named, path_of
 from .served import METHODS
 from .web import EMBED, Web, Wire, post, web
 
@@ -24,9 +24,8 @@ KEY = "one"
 def web_path() -> Iterator[Web]:
     """A transport whose fast path answers requests of OpenAI's; its application is nobody."""
     with web() as served:
-        codec = transport.Codec.openai(
-            names=["m"], model='"m"', version='"1"', sizes=SIZES, truncation=transport.Truncation.error
-        )
+        models = [named("m", shown='"m"', version='"1"')]
+        codec = transport.Codec.openai(models=models, truncation=transport.Truncation.error)
         path = path_of(served, encoder_of(), codec=codec, method=len(METHODS))  # the first of HTTP's
 
         def take() -> None:

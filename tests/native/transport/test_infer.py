@@ -14,7 +14,7 @@ from bothends.server.fronts.kserve.tensors import OUTPUTS, options, outputs, res
 from tests.support.infer import parameters, request
 from tests.support.until import TIMEOUT_S
 
-from .fast import MOST_TOKENS, SIZES, VERSION, WORDS, Fast, encoder_of, path_of
+from .fast import MOST_TOKENS, SIZES, VERSION, WORDS, Fast, encoder_of, named, path_of
 from .long import LIMITS, TOKENS, Long, sentences_of
 from .served import ECHO, Served
 
@@ -25,7 +25,7 @@ ORDERS = [names for count in range(4) for names in itertools.permutations(OUTPUT
 
 
 def codec_of(encoder: Any) -> transport.Codec:
-    return transport.Codec.infer(name=NAME, version=VERSION, dimension=encoder.dimension, sizes=SIZES)
+    return transport.Codec.infer(models=[named(NAME, shown=NAME, dimension=encoder.dimension)])
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from bothends.server.fronts.openai.requests import EmbeddingRequest
 from bothends.server.http.json_requests import parse
 from tests.support.until import TIMEOUT_S
 
-from .fast import MOST_TOKENS, SIZES, VERSION, Fast, encoder_of, tokenizer
+from .fast import MOST_TOKENS, SIZES, VERSION, Fast, encoder_of, named, tokenizer
 from .served import ECHO, Served
 
 NAME, ALIAS = 'an "english" one', "text-embedding-3-small"
@@ -80,13 +80,8 @@ class Asked:
     """A transport that speaks OpenAI's JSON, and the answers that it owes by Python's own reading."""
 
     def __init__(self, served: Served, encoder: engine.Encoder | None = None) -> None:
-        codec = transport.Codec.openai(
-            names=[NAME, ALIAS],
-            model=json.dumps(NAME),
-            version=json.dumps(VERSION),
-            sizes=SIZES,
-            truncation=transport.Truncation.error,
-        )
+        models = [named(NAME, ALIAS, shown=json.dumps(NAME), version=json.dumps(VERSION))]
+        codec = transport.Codec.openai(models=models, truncation=transport.Truncation.error)
         self.fast = Fast(served, encoder, codec=codec)
         self._tokenizer = tokenizer()
 

@@ -4,19 +4,13 @@ A unary call has one message, a stream is a row of them. Everything that needs n
 transport's: connections, health, refusals for want of room or time, and the order of a stream's answers.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, StrEnum, auto
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from ...core.loaded import LoadedModel
 from ..usage import Usage
 
-if TYPE_CHECKING:
-    from bothends_native.transport import Codec
-
 TransportName = Literal["native", "grpcio"]
-CreateCodec: TypeAlias = Callable[[LoadedModel], "Codec"]
-"""Function that makes the codec by which a native transport serves a method's plain requests itself, by a model."""
 
 
 class Status(NamedTuple):

@@ -1,14 +1,28 @@
 """The interface of what serves plain calls without Python, beside a transport, to the threads that take all others."""
 
-from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from google.rpc import status_pb2
 
+from ...batching.request import Stuck
 from ...core.loaded import LoadedModel
-from ...engines.contract import Engine
 from .contract import Batch
 
+if TYPE_CHECKING:
+    from bothends_native.transport import Codec, NamedModel
+
+
+class ServedModel(NamedTuple):
+    """A model, the name by which callers ask for it, and whether it is for those who name none."""
+
+    name: str
+    model: LoadedModel
+    is_default: bool
+
+
+CreateCodec: TypeAlias = Callable[[Sequence[ServedModel]], "Codec"]
+"""Function that makes the codec by which a native transport serves a method's plain requests by some of the models."""
 WriteFailed: TypeAlias = Callable[[status_pb2.Status, int, LoadedModel], bytes]
 """Function that writes the response to a stream's message, of whose so many sentences a model could embed none."""
 
@@ -36,9 +50,25 @@ class PlainCalls(Protocol):
     def count(self) -> None:
         """Count what was served since the last time."""
 
-    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
-        """Answer the callers of runs that have gone on for so long; returns the threads in them, and their engines.
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
+        """Answer the callers of runs that have gone on for so long, and return those.
 
         `lost_s` tells the seconds since the last time in which a thread couldn't go on: they don't count.
         """
         ...
+
+
+def named(models: Sequence[ServedModel]) -> "list[NamedModel]":
+    """Describe models to native code, the default for requests that name none, too."""
+    from bothends_native.transport import NamedModel  # not in every build
+
+    return [
+        NamedModel(
+            names=["", name] if is_default else [name],
+            shown=name,
+            version=model.config.version,
+            dimension=model.config.dimension,
+            sizes=model.config.sizes,
+        )
+        for name, model, is_default in models
+    ]

@@ -54,11 +54,12 @@ class Replica:
         self._undo.callback(service.close)
         dispatcher = service.dispatcher()
         self._most_bytes = most = settings.max_message_bytes
-        self._methods = EmbeddingService(service.responder, max_message_bytes=most, transport="ray").methods(dispatcher)
+        embedding = EmbeddingService(service.responders, max_message_bytes=most, transport="ray")
+        self._methods = embedding.methods(dispatcher)
         self._targets = self._serve_metrics(settings)
         routes: list[BaseRoute] = [Route("/targets", self._targets.page)] if self._targets else []
         if settings.http_api:
-            routes += api_routes(service.responder, settings, BodyLimits.of(settings), dispatcher)
+            routes += api_routes(service.responders, settings, BodyLimits.of(settings), dispatcher)
         self._pages = application(
             service.metrics.registry, service.is_fit, metrics_for="off", routes=routes, unknown=unknown_path()
         )

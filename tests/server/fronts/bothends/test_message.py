@@ -191,12 +191,11 @@ def test_a_messages_rows_are_all_of_one_model(toy_bundle: Bundle, newer: list[Bu
         message = Message(
             request("a man", "plays"),
             embedder=embedder,
-            metrics=metrics,
             context=context_of(HandHeldCall()),
             listener=told,
         )
         message.begin_at([0])
-        until(lambda: metrics.registry.get_sample_value("bothends_sentence_tokens_count") == 1)
+        until(lambda: metrics.registry.get_sample_value("bothends_sentence_tokens_count", {"model": "toy"}) == 1)
         if takes_over:
             embedder.serve(LoadedModel.load(newer[0], settings))
         message.begin_at([1])

@@ -169,10 +169,10 @@ def test_a_bad_request_costs_its_mates_nothing(server: Server, expected: np.ndar
 
 def test_a_long_sentence_says_that_it_was_cut(server: Server, stub: embedding_pb2_grpc.EmbeddingServiceStub) -> None:
     """The reply has the tokens read and the mark, and the counter moves; its mate isn't marked."""
-    before = sample(server, "bothends_truncated_sentences_total")
+    before = sample(server, "bothends_truncated_sentences_total", model="english")
     response = stub.Embed(embedding_pb2.EmbedRequest(sentences=["word " * 300, "word"]))
     assert [(e.token_count, e.truncated) for e in response.embeddings] == [(256, True), (1, False)]
-    until(lambda: sample(server, "bothends_truncated_sentences_total") == before + 1)
+    until(lambda: sample(server, "bothends_truncated_sentences_total", model="english") == before + 1)
 
 
 @pytest.mark.parametrize(

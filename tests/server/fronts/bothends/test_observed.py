@@ -16,7 +16,13 @@ def test_requests_are_counted_by_code(english: Bundle) -> None:
         assert sample(server, "bothends_requests_total", code="OK", method="Embed") == 1
         assert sample(server, "bothends_request_seconds_count", method="Embed") == 1
         model, config = server.service.embedder.model, english.config
-        labels = {"name": config.name, "version": config.version, "device": "cpu", "provider": model.provider}
+        labels = {
+            "model": "english",
+            "name": config.name,
+            "version": config.version,
+            "device": "cpu",
+            "provider": model.provider,
+        }
         assert sample(server, "bothends_model_info", **labels) == 1
 
 
@@ -25,7 +31,7 @@ def test_each_phase_of_a_small_call_is_timed(english: Bundle) -> None:
 
     def timed(server: Server) -> list[float]:
         phases = ("tokenise", "queue", "engine", "serialise")
-        return [sample(server, "bothends_phase_seconds_count", phase=phase) for phase in phases]
+        return [sample(server, "bothends_phase_seconds_count", model="english", phase=phase) for phase in phases]
 
     with serving(english) as server, Client(f"127.0.0.1:{server.port}") as client:
         before = timed(server)
@@ -37,7 +43,10 @@ def test_each_phase_of_a_list_is_timed_once(english: Bundle) -> None:
     """A list isn't begun with small requests first: no empty batch of theirs is timed."""
 
     def timed(server: Server) -> list[float]:
-        return [sample(server, "bothends_phase_seconds_count", phase=phase) for phase in ("tokenise", "serialise")]
+        return [
+            sample(server, "bothends_phase_seconds_count", model="english", phase=phase)
+            for phase in ("tokenise", "serialise")
+        ]
 
     with serving(english) as server, Client(f"127.0.0.1:{server.port}") as client:
         before = timed(server)

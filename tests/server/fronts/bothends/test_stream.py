@@ -124,12 +124,12 @@ def test_sentences_are_counted_as_embeds_are(server: Server, channel: grpc.Chann
     """Tokens read, and those that were cut; not those that couldn't be embedded."""
     value = server.metrics.registry.get_sample_value
     names = ("bothends_sentence_tokens_count", "bothends_sentence_tokens_sum", "bothends_truncated_sentences_total")
-    before = [value(name) or 0 for name in names]
+    before = [value(name, {"model": "english"}) or 0 for name in names]
     with Stream(channel) as stream:
         stream.send(request("there will be dragons", " "), request("word " * 300))
         stream.rest()
     expected = [before[0] + 2, before[1] + 4 + 256, before[2] + 1]
-    until(lambda: [value(name) for name in names] == expected)
+    until(lambda: [value(name, {"model": "english"}) for name in names] == expected)
 
 
 def test_the_deadline_bounds_the_stream(server: Server, channel: grpc.Channel) -> None:

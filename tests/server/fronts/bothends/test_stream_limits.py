@@ -31,7 +31,7 @@ def value(server: Server, name: str, **labels: str) -> float:
 
 
 def embedded(server: Server) -> float:
-    return value(server, "bothends_sentence_tokens_count")
+    return value(server, "bothends_sentence_tokens_count", model=server.service.embedder.name)
 
 
 def settled(server: Server) -> float:
@@ -169,9 +169,17 @@ def test_streams_take_no_place(toy_bundle: Bundle, gate: threading.Event) -> Non
         assert paused.receive().items
         gate.clear()
         waiting.send(left("a man"))
-        until(lambda: value(server, "bothends_phase_seconds_count", phase="tokenise") == 2)
+        until(
+            lambda: (
+                value(server, "bothends_phase_seconds_count", model=server.service.embedder.name, phase="tokenise") == 2
+            )
+        )
         embedded = pool.submit(embed, channel, "there")
-        until(lambda: value(server, "bothends_phase_seconds_count", phase="tokenise") == 3)
+        until(
+            lambda: (
+                value(server, "bothends_phase_seconds_count", model=server.service.embedder.name, phase="tokenise") == 3
+            )
+        )
         gate.set()
         assert embedded.result(TIMEOUT_S).embeddings
         assert waiting.receive().items

@@ -7,7 +7,6 @@ from typing import Any, cast
 import pytest
 
 from bothends.errors import OverloadedError, QuotaError
-from bothends.observe.metrics import Metrics
 from bothends.observe.tracing import NO_SPAN
 from bothends.server.context import CallContext
 from bothends.server.fronts.bothends import waiting
@@ -20,7 +19,6 @@ from tests.support.engines import Clock
 from tests.support.streams import request
 
 EMBEDDER: Any = SimpleNamespace(limits=SimpleNamespace(sentences=1024))
-_METRICS = Metrics()
 
 
 class HandTimer:
@@ -68,7 +66,7 @@ class World:
         self.calls[name] = call = HandHeldCall(caller=caller, arrived=arrived)
         context = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
         listener: Any = None
-        return Message(request(name), embedder=EMBEDDER, metrics=_METRICS, context=context, listener=listener)
+        return Message(request(name), embedder=EMBEDDER, context=context, listener=listener)
 
     def put(self, name: str, rest_s: float | None = None, **options: Any) -> list[tuple[Message, OverloadedError]]:
         message = self.message(name, **options)

@@ -112,7 +112,7 @@ def test_an_answer_says_in_a_header_how_many_inputs_were_cut(http: httpx.Client,
         return http.post("/v1/embeddings", json={"model": "english", "input": given, "truncation": "start"})
 
     def counted() -> float:
-        return server.metrics.registry.get_sample_value("bothends_truncated_sentences_total") or 0
+        return server.metrics.registry.get_sample_value("bothends_truncated_sentences_total", {"model": "english"}) or 0
 
     before = counted()
     assert answered("fine", LONG, LONG).headers["x-truncated-inputs"] == "2"

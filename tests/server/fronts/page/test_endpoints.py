@@ -19,7 +19,7 @@ from bothends import Client
 from bothends.core.embedder import Embedder
 from bothends.core.explain import explain
 from bothends.model.bundle import Bundle
-from bothends.observe.metrics import SECONDS
+from bothends.observe.model_metrics import SECONDS
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends_export.checkpoint import Checkpoint

@@ -1,6 +1,7 @@
 """The page's numbers, read of a metrics registry."""
 
-from bothends.observe.metrics import SECONDS, Metrics
+from bothends.observe.metrics import Metrics
+from bothends.observe.model_metrics import SECONDS
 from bothends.server.fronts.page.live import live
 
 
@@ -21,7 +22,7 @@ def test_only_embeddings_count_into_the_latency() -> None:
 def test_sentences_and_tokens_are_sums() -> None:
     """Counts begin with the server; a caller that asks twice can subtract."""
     metrics = Metrics()
-    metrics.embedded([3, 4], 0)
-    metrics.embedded([5], 0)
+    metrics.of("new").embedded([3, 4], 0)
+    metrics.of("old").embedded([5], 0)
     found = live(metrics.registry)
     assert (found["sentences"], found["tokens"]) == (3, 12)

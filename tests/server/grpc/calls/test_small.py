@@ -44,8 +44,9 @@ def metrics() -> Metrics:
 
 def batch_of(holder: Holder, metrics: Metrics) -> SmallBatch:
     """A batch of messages 1, 2 and 3, of a sentence each."""
-    of: Any = SimpleNamespace(metrics=metrics, name="Embed", embedder=SimpleNamespace(finish=lambda _, rows: rows))
-    batch = SmallBatch(of, holder)  # type: ignore[arg-type]  # as much of one as is asked
+    of: Any = SimpleNamespace(metrics=metrics, name="Embed")
+    embedder: Any = SimpleNamespace(metrics=metrics.of("toy"), finish=lambda _, rows: rows)
+    batch = SmallBatch(of, embedder, holder)  # type: ignore[arg-type]  # as much of one as is asked
     write: Callable[[Any], bytes] = lambda rows: rows.tobytes()  # noqa: E731
     for number in (1, 2, 3):
         accepted: Any = SimpleNamespace(token_counts=[1])

@@ -12,7 +12,6 @@ from typing import Protocol
 from ....core.embedder import Embedder
 from ....core.query import AcceptedRequest, Rows
 from ....errors import BothendsError, EngineError, NotServingError, OverloadedError, RequestError, SentenceError
-from ....observe.metrics import Metrics
 from ....options import Encoding
 from ....v1 import embedding_pb2
 from ....wire.messages import Item, encode_items, items, options
@@ -45,7 +44,6 @@ class Message:
         request: embedding_pb2.EmbedStreamRequest,
         *,
         embedder: Embedder,
-        metrics: Metrics,
         context: CallContext,
         listener: Listener,
     ) -> None:
@@ -54,7 +52,6 @@ class Message:
         """The response's bytes, once it is complete."""
         self._request = request
         self._embedder = embedder
-        self._metrics = metrics
         self.context = context
         self.has_waited = False
         """True once it had to wait for its share, or for room."""
@@ -205,6 +202,6 @@ class Message:
                 return
             whole = [item for item in self._items if item is not None]
             self._items = []
-        with self._metrics.phase("serialise"):
+        with self._embedder.metrics.phase("serialise"):
             self.content = encode_items(whole, self._version or self._embedder.model.config.version)
         self._listener.done(self)

@@ -2,7 +2,7 @@
 errors.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, get_args
@@ -18,9 +18,9 @@ from ....wire.messages import SERVICE, encode, options, truncation
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
 from ...grpc.calls.small import Read, SmallRequest
-from ...grpc.contract import CreateCodec
+from ...grpc.plain_calls import CreateCodec, ServedModel
 from ...inbound import Inbound
-from ...responder import Responder
+from ...responder import Responder, Responders
 from .codec import constant_codec, embed_codec
 
 if TYPE_CHECKING:
@@ -30,18 +30,18 @@ _WRITES: dict[Encoding, Write] = {encoding: partial(encode, encoding=encoding) f
 
 
 class EmbeddingService:
-    """The unary methods over one embedder. Each settles its call, now or later."""
+    """The unary methods over all embedders. Each settles its call, now or later."""
 
-    def __init__(self, responder: Responder, *, max_message_bytes: int, transport: str) -> None:
-        """Answer by `responder`. The other two are told to callers who ask."""
-        self._responder = responder
+    def __init__(self, responders: Responders, *, max_message_bytes: int, transport: str) -> None:
+        """Answer by `responders`. The other two are told to callers who ask."""
+        self._responders = responders
         self._transport = transport
         self._max_message_bytes = max_message_bytes
         self._server_version = version("bothends")
 
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
         """Make the handlers of all methods, by their full names."""
-        most = self._responder.embedder.limits.sentences
+        most = self._responders.default.embedder.limits.sentences
         return dispatcher.rpc_handlers(
             SERVICE,
             {
@@ -53,27 +53,29 @@ class EmbeddingService:
 
     def small_requests(self) -> Mapping[str, Read]:
         """Map methods' full names to what reads their small requests."""
-        return {f"/{SERVICE}/Embed": _small}
+        return {f"/{SERVICE}/Embed": self._small}
 
     def codecs(self) -> Mapping[str, CreateCodec]:
         """Map methods' full names to what makes their native codecs."""
         return {f"/{SERVICE}/Embed": embed_codec, f"/{SERVICE}/GetModel": self._model_codec}
 
-    def _model_codec(self, model: LoadedModel) -> "Codec":
-        return constant_codec(self._described(model, self._responder.embedder.limits.sentences))
+    def _model_codec(self, models: Sequence[ServedModel]) -> "Codec":
+        default = self._responders.default
+        described = next((one.model for one in models if one.is_default), default.embedder.model)
+        return constant_codec(self._described(default, described, default.embedder.limits.sentences))
 
     def embed(self, request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         """Embed the request's sentences."""
         wanted, encoding = options(request)
-        self._responder.embed(Query(list(request.sentences), wanted), context, _WRITES[encoding])
+        responder = self._responders.find(request.model)
+        responder.embed(Query(list(request.sentences), wanted), context, _WRITES[encoding])
 
     def tokenize(self, request: embedding_pb2.TokenizeRequest, context: CallContext) -> None:
         """Cut the request's sentences into tokens."""
         texts, asked = list(request.sentences), Options(truncation(request))
-        self._responder.charge(texts, context)
-        version, found = self._responder.embedder.tokenise(
-            texts, asked, deadline=context.deadline, is_over=context.is_over
-        )
+        responder = self._responders.find(request.model)
+        responder.charge(texts, context)
+        version, found = responder.embedder.tokenise(texts, asked, deadline=context.deadline, is_over=context.is_over)
         response = embedding_pb2.TokenizeResponse(model_version=version)
         for sentence in found:
             added = response.sentences.add(truncated=sentence.truncated)
@@ -81,19 +83,16 @@ class EmbeddingService:
                 added.tokens.add(id=token, text=text, start=start, end=end)
         context.send(response.SerializeToString())
 
-    def get_model(
-        self,
-        request: embedding_pb2.GetModelRequest,  # noqa: ARG002  it has no fields yet
-        context: CallContext,
-    ) -> None:
-        """Describe the model, and what this caller may ask of it."""
-        context.send(self._described(self._responder.embedder.model, self._responder.most_sentences(context)))
+    def get_model(self, request: embedding_pb2.GetModelRequest, context: CallContext) -> None:
+        """Describe a model, and what this caller may ask of it."""
+        responder = self._responders.find(request.model)
+        context.send(self._described(responder, responder.embedder.model, responder.most_sentences(context)))
 
-    def _described(self, served: LoadedModel, most_sentences: int) -> bytes:
+    def _described(self, responder: Responder, served: LoadedModel, most_sentences: int) -> bytes:
         """Return GetModel's response, for who may send so many sentences at once."""
-        config, limits = served.config, self._responder.embedder.limits
+        config, limits = served.config, responder.embedder.limits
         model = embedding_pb2.Model(
-            name=config.name,
+            name=responder.name,
             version=config.version,
             dimension=config.dimension,
             max_tokens=config.max_tokens,
@@ -110,12 +109,12 @@ class EmbeddingService:
             engine=served.provider,
             transport=self._transport,
         )
-        return embedding_pb2.GetModelResponse(model=model).SerializeToString()
+        return embedding_pb2.GetModelResponse(model=model, models=self._responders.names).SerializeToString()
 
-
-def _small(content: bytes) -> SmallRequest | None:
-    if holds_more_than(content, FEW):  # nothing is made of what has to be parsed again
-        return None
-    request = embedding_pb2.EmbedRequest.FromString(content)
-    wanted, encoding = options(request)
-    return SmallRequest(list(request.sentences), wanted, _WRITES[encoding])
+    def _small(self, content: bytes) -> SmallRequest | None:
+        if holds_more_than(content, FEW):  # nothing is made of what has to be parsed again
+            return None
+        request = embedding_pb2.EmbedRequest.FromString(content)
+        wanted, encoding = options(request)
+        embedder = self._responders.find(request.model).embedder
+        return SmallRequest(embedder, list(request.sentences), wanted, _WRITES[encoding])

@@ -14,16 +14,15 @@ from google.rpc import status_pb2
 from ....core.inputs import SHORT_BYTES
 from ....core.loaded import LoadedModel
 from ....errors import BothendsError, DrainingError, OverloadedError, QuotaError
-from ....observe.metrics import Metrics
 from ....observe.tracing import Method
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE, encode_items
 from ...backlog import Backlog
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
-from ...grpc.contract import CreateCodec
+from ...grpc.plain_calls import CreateCodec
 from ...inbound import Inbound
-from ...responder import Responder
+from ...responder import Responders
 from ...timer import Timer
 from .codec import embed_stream_codec
 from .message import Message
@@ -34,13 +33,12 @@ _FEW = 64
 
 
 class EmbedStreams:
-    """The method over one embedder, and the messages that wait for room, or for their share."""
+    """The method over all embedders, and the messages that wait for room, or for their share."""
 
-    def __init__(self, responder: Responder, metrics: Metrics, backlog: Backlog) -> None:
-        """Embed by `responder`'s embedder; long messages are tried again in the turns of `backlog`."""
-        self._responder = responder
+    def __init__(self, responders: Responders, backlog: Backlog) -> None:
+        """Embed by the embedders of `responders`; long messages are tried again in the turns of `backlog`."""
+        self._responders = responders
         self._backlog = backlog
-        self._metrics = metrics
         self._timer = Timer("bothends-streams")
         self.waiting = Lines(self._timer, self._try_again)
         """Messages that are to be tried again."""
@@ -50,7 +48,7 @@ class EmbedStreams:
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
         """Make the handler of the method's messages, by its full name."""
         method = Method.rpc(SERVICE, "EmbedStream")
-        most = self._responder.embedder.limits.sentences
+        most = self._responders.default.embedder.limits.sentences
         parse = protobuf(embedding_pb2.EmbedStreamRequest, most_sentences=most)
         return {f"/{SERVICE}/EmbedStream": dispatcher.handler(method, parse, self.embed, in_stream=True)}
 
@@ -60,8 +58,8 @@ class EmbedStreams:
 
     def embed(self, request: embedding_pb2.EmbedStreamRequest, context: CallContext) -> None:
         """Embed the message's sentences, each of which has a status of its own."""
-        embedder = self._responder.embedder
-        message = Message(request, embedder=embedder, metrics=self._metrics, context=context, listener=self)
+        embedder = self._responders.find(request.model).embedder
+        message = Message(request, embedder=embedder, context=context, listener=self)
         if self.waiting.is_for_share(context.caller):
             self._wait(message, None, is_for_share=True)
             return

@@ -1,16 +1,26 @@
 """What native code is told, so that it serves plain requests of the Open Inference Protocol as this front does."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ....core.loaded import LoadedModel
+from ...grpc.plain_calls import ServedModel
 
 if TYPE_CHECKING:
     from bothends_native.transport import Codec
 
 
-def infer_codec(model: LoadedModel) -> "Codec":
-    """Make the codec of ModelInfer."""
-    from bothends_native.transport import Codec  # not in every build
+def infer_codec(models: Sequence[ServedModel]) -> "Codec":
+    """Make the codec of ModelInfer, whose requests name their model."""
+    from bothends_native.transport import Codec, NamedModel  # not in every build
 
-    config = model.config
-    return Codec.infer(name=config.name, version=config.version, dimension=config.dimension, sizes=config.sizes)
+    named = [
+        NamedModel(
+            names=[name],
+            shown=name,
+            version=model.config.version,
+            dimension=model.config.dimension,
+            sizes=model.config.sizes,
+        )
+        for name, model, _ in models
+    ]
+    return Codec.infer(models=named)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 
+from ....core.loaded import LoadedModel
 from ....core.query import Query
 from ....embeddings import Embeddings, Write
 from ....errors import UnknownModelError
@@ -17,9 +18,9 @@ from ....text import printable
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
 from ...grpc.calls.small import Read, SmallRequest
-from ...grpc.contract import CreateCodec
+from ...grpc.plain_calls import CreateCodec
 from ...inbound import Inbound
-from ...responder import Responder
+from ...responder import Responder, Responders
 from .bounds import check
 from .codec import infer_codec
 from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
@@ -35,11 +36,16 @@ _parse = protobuf(inference_pb2.ModelInferRequest)
 
 
 class InferenceService:
-    """The protocol's methods over one embedder."""
+    """The protocol's methods over all embedders."""
 
-    def __init__(self, responder: Responder, is_ready: Callable[[], bool]) -> None:
-        self._responder = responder
+    def __init__(
+        self, responders: Responders, is_ready: Callable[[], bool], is_ready_for: Callable[[str], bool]
+    ) -> None:
+        """Answer by `responders`. `is_ready` tells whether the server is, `is_ready_for` a model of a name."""
+        self._responders = responders
         self._is_ready = is_ready
+        self._is_ready_for = is_ready_for
+        self._most_sentences = responders.default.embedder.limits.sentences
 
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
         """Make the handlers of the methods that need a key, by their full names."""
@@ -74,7 +80,10 @@ class InferenceService:
     def model_ready(self, content: bytes) -> bytes:
         """Answer True if the model asked about is served, and fit. Of others it says no more, since anyone may ask."""
         asked = inference_pb2.ModelReadyRequest.FromString(content)
-        ready = self._is_ready() and self._problem(asked.name, asked.version) is None
+        try:
+            ready = self._is_ready_for(self._find(asked.name, asked.version).name)
+        except UnknownModelError:
+            ready = False
         return inference_pb2.ModelReadyResponse(ready=ready).SerializeToString()
 
     def server_metadata(self, _: inference_pb2.ServerMetadataRequest, context: CallContext) -> None:
@@ -86,74 +95,74 @@ class InferenceService:
 
     def model_metadata(self, request: inference_pb2.ModelMetadataRequest, context: CallContext) -> None:
         """Describe the model's tensors."""
-        self._must_serve(request.name, request.version)
-        config = self._responder.embedder.model.config
+        responder = self._find(request.name, request.version)
+        model = responder.embedder.model
         metadata = inference_pb2.ModelMetadataResponse(
-            name=config.name, versions=[config.version], platform=self._platform()
+            name=responder.name, versions=[model.config.version], platform=_platform(model)
         )
         metadata.inputs.add(name=INPUT, datatype="BYTES", shape=(-1, 1))
-        for name, dims in self._dims().items():
+        for name, dims in _dims(model).items():
             metadata.outputs.add(name=name, datatype=OUTPUTS[name].datatype, shape=(-1, *dims))
         context.send(metadata.SerializeToString())
 
     def model_config(self, request: inference_pb2.ModelConfigRequest, context: CallContext) -> None:
         """Describe the model's tensors, and how many texts this caller may send at once."""
-        self._must_serve(request.name, request.version)
-        embedder = self._responder.embedder
+        responder = self._find(request.name, request.version)
+        model = responder.embedder.model
         config = inference_pb2.ModelConfig(
-            name=embedder.model.config.name,
-            platform=self._platform(),
-            max_batch_size=self._responder.most_sentences(context),
+            name=responder.name,
+            platform=_platform(model),
+            max_batch_size=responder.most_sentences(context),
             dynamic_batching=inference_pb2.ModelDynamicBatching(),
         )
         config.input.add(name=INPUT, data_type=inference_pb2.TYPE_STRING, dims=(1,))
-        for name, dims in self._dims().items():
+        for name, dims in _dims(model).items():
             config.output.add(name=name, data_type=OUTPUTS[name].data_type, dims=dims)
         context.send(inference_pb2.ModelConfigResponse(config=config).SerializeToString())
 
     def model_infer(self, request: inference_pb2.ModelInferRequest, context: CallContext) -> None:
         """Embed the request's texts."""
-        query, write = self._asked(request)
-        self._responder.embed(query, context, write)
+        responder, query, write = self._asked(request)
+        responder.embed(query, context, write)
 
     def _parse_infer(self, content: bytes) -> inference_pb2.ModelInferRequest:
-        check(content, most_texts=self._responder.embedder.limits.sentences)
+        check(content, most_texts=self._most_sentences)
         return _parse(content)
 
     def _small(self, content: bytes) -> SmallRequest | None:
-        query, write = self._asked(self._parse_infer(content))
-        return SmallRequest(query.sentences, query.options, write) if query.deadline is None else None
+        responder, query, write = self._asked(self._parse_infer(content))
+        if query.deadline is not None:
+            return None
+        return SmallRequest(responder.embedder, query.sentences, query.options, write)
 
-    def _asked(self, request: inference_pb2.ModelInferRequest) -> tuple[Query, Write]:
-        self._must_serve(request.model_name, request.model_version)
+    def _asked(self, request: inference_pb2.ModelInferRequest) -> tuple[Responder, Query, Write]:
+        responder = self._find(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)
-        sentences = texts(request, most=self._responder.embedder.limits.sentences)
+        sentences = texts(request, most=self._most_sentences)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
-        return Query(sentences, asked, deadline), write
+        return responder, Query(sentences, asked, deadline), write
 
     def _write(self, model: str, asked_version: str, wanted: list[str], request_id: str, found: Embeddings) -> bytes:
         if asked_version not in ("", found.model_version):  # another model took over since we looked
             raise UnknownModelError(f"version {asked_version!r} of model {model!r} is no longer served here")
         return response(found, wanted=wanted, model=model, request_id=request_id)
 
-    def _platform(self) -> str:
-        return _PLATFORMS.get(self._responder.embedder.model.provider.partition("/")[0], _OF_ONNX)
+    def _find(self, name: str, asked_version: str) -> Responder:
+        """Return the responder of the model that is named. Raises UnknownModelError."""
+        responder = self._responders.named(name)
+        served = responder.embedder.model.config.version
+        if asked_version not in ("", served):
+            raise UnknownModelError(
+                f"version {printable(asked_version)!r} of model {name!r} isn't served here; {served!r} is"
+            )
+        return responder
 
-    def _dims(self) -> dict[str, tuple[int, ...]]:
-        """Map each output to its shape for one text."""
-        return {
-            name: (self._responder.embedder.model.config.dimension,) if name == "embedding" else () for name in OUTPUTS
-        }
 
-    def _must_serve(self, name: str, asked_version: str) -> None:
-        if (problem := self._problem(name, asked_version)) is not None:
-            raise UnknownModelError(problem)
+def _platform(model: LoadedModel) -> str:
+    return _PLATFORMS.get(model.provider.partition("/")[0], _OF_ONNX)
 
-    def _problem(self, name: str, asked_version: str) -> str | None:
-        config = self._responder.embedder.model.config
-        if name != config.name:
-            return f"model {printable(name)!r} isn't served here; {config.name!r} is"
-        if asked_version not in ("", config.version):
-            return f"version {printable(asked_version)!r} of model {name!r} isn't served here; {config.version!r} is"
-        return None
+
+def _dims(model: LoadedModel) -> dict[str, tuple[int, ...]]:
+    """Map each output to its shape for one text."""
+    return {name: (model.config.dimension,) if name == "embedding" else () for name in OUTPUTS}

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from ....core.query import Query
 from ....embeddings import Embeddings
+from ....model.bundle import BundleConfig
 from ....observe.tracing import Method
 from ....options import Options
 from ....settings import HttpSettings
@@ -21,10 +22,9 @@ from ...dispatch import Behaviour, Dispatcher
 from ...http.call import BodyLimits
 from ...http.failure import Blame
 from ...http.json_requests import RequestT, parse
-from ...http.model_names import ModelNames
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
-from ...responder import Responder
+from ...responder import ModelNames, Responder, Responders
 from .requests import EmbeddingsRequest, OllamaEmbedRequest, ShowRequest
 
 _TAG = ":latest"
@@ -43,18 +43,18 @@ _NOT_OFFERED = (
 
 
 class Ollama:
-    """The API's endpoints over one embedder."""
+    """The API's endpoints over all embedders."""
 
-    def __init__(self, responder: Responder, limits: BodyLimits, *, aliases: Sequence[str] = ()) -> None:
-        """Answer from `responder`; `aliases` are more of its names."""
-        self._responder = responder
-        self._names = ModelNames(responder.embedder, aliases)
+    def __init__(self, responders: Responders, limits: BodyLimits, *, aliases: Sequence[str] = ()) -> None:
+        """Answer by `responders`; `aliases` are more of the default's names."""
+        self._names = ModelNames(responders, aliases)
+        self._most_sentences = responders.default.embedder.limits.sentences
         self._routes = HttpRoutes(limits, _render_error)
 
     @classmethod
-    def of(cls, responder: Responder, settings: HttpSettings, limits: BodyLimits | None = None) -> Self:
+    def of(cls, responders: Responders, settings: HttpSettings, limits: BodyLimits | None = None) -> Self:
         """Answer as `settings` say."""
-        return cls(responder, limits or BodyLimits.of(settings), aliases=settings.model_aliases)
+        return cls(responders, limits or BodyLimits.of(settings), aliases=settings.model_aliases)
 
     def routes(self, dispatcher: Dispatcher) -> list[BaseRoute]:
         """Make the routes of all endpoints."""
@@ -77,44 +77,33 @@ class Ollama:
     def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's texts."""
         request = self._parsed(content, OllamaEmbedRequest)
-        name = self._served(request.model)
+        responder = self._find(request.model)
+        name = request.model or responder.name
         texts = [] if request.input in ([""], []) else request.input
         options = Options("error" if request.truncate is False else "start", True, request.dimensions)
         if not texts:  # by which Ollama's clients have a model loaded
             context.send(_written(name, context, [], 0))
             return
-        self._responder.embed(Query(texts, options), context, partial(_write, name, context))
+        responder.embed(Query(texts, options), context, partial(_write, name, context))
 
     def embeddings(self, content: bytes, context: CallContext) -> None:
         """Embed one text."""
         request = self._parsed(content, EmbeddingsRequest)
-        self._served(request.model)
+        responder = self._find(request.model)
         if not request.prompt:
             context.send(orjson.dumps({"embedding": []}))
             return
-        self._responder.embed(Query([request.prompt], Options("start")), context, partial(_write_one, context))
+        responder.embed(Query([request.prompt], Options("start")), context, partial(_write_one, context))
 
     def tags(self, _: bytes, context: CallContext) -> None:
-        """List the model that is served, under each of its names."""
-        config = self._responder.embedder.model.config
-        models = [
-            {
-                "name": name,
-                "model": name,
-                "modified_at": _EPOCH,
-                "size": 0,
-                "digest": config.sha256.get("model.onnx", ""),
-                "details": self._details(),
-            }
-            for name in map(_tagged, self._names.all())
-        ]
+        """List the models that are served, under each of their names."""
+        models = [_listed(name, self._names.find(name).embedder.model.config) for name in self._names.all()]
         context.send(orjson.dumps({"models": models}))
 
     def show(self, content: bytes, context: CallContext) -> None:
-        """Describe the model that is served."""
+        """Describe a model that is served."""
         request = self._parsed(content, ShowRequest)
-        self._served(request.model or request.name)
-        config = self._responder.embedder.model.config
+        config = self._find(request.model or request.name).embedder.model.config
         info = {
             "general.architecture": config.cell,
             "general.basename": config.name,
@@ -128,7 +117,7 @@ class Ollama:
             "modelfile": "",
             "template": "",
             "modified_at": _EPOCH,
-            "details": self._details(),
+            "details": _details(config),
             "model_info": info,
             "capabilities": ["embedding"],
         }
@@ -138,30 +127,39 @@ class Ollama:
         """Tell the version of this server."""
         context.send(orjson.dumps({"version": version("bothends")}))
 
-    def _details(self) -> dict[str, Any]:
-        config = self._responder.embedder.model.config
-        return {
-            "parent_model": "",
-            "format": "onnx",
-            "family": config.cell,
-            "families": [config.cell],
-            "parameter_size": "",
-            "quantization_level": "F32",
-        }
-
-    def _served(self, asked: str | None) -> str:
-        """Return the name by which the model was asked for. Raises UnknownModelError."""
-        own = self._names.served(None if asked is None else asked.removesuffix(_TAG))
-        return asked or own
+    def _find(self, asked: str | None) -> Responder:
+        """Return the responder of the model that is asked for. Raises UnknownModelError."""
+        return self._names.find(None if asked is None else asked.removesuffix(_TAG))
 
     def _parsed(self, content: bytes, kind: type[RequestT]) -> RequestT:
-        most = self._responder.embedder.limits.sentences
-        check_values(content, most=_FAR * most + _OTHERS, most_lists=_OTHERS)
+        check_values(content, most=_FAR * self._most_sentences + _OTHERS, most_lists=_OTHERS)
         return parse(content, kind)
 
 
 def _tagged(name: str) -> str:
     return name if ":" in name else name + _TAG
+
+
+def _listed(name: str, config: BundleConfig) -> dict[str, Any]:
+    return {
+        "name": _tagged(name),
+        "model": _tagged(name),
+        "modified_at": _EPOCH,
+        "size": 0,
+        "digest": config.sha256.get("model.onnx", ""),
+        "details": _details(config),
+    }
+
+
+def _details(config: BundleConfig) -> dict[str, Any]:
+    return {
+        "parent_model": "",
+        "format": "onnx",
+        "family": config.cell,
+        "families": [config.cell],
+        "parameter_size": "",
+        "quantization_level": "F32",
+    }
 
 
 def _write(name: str, context: CallContext, found: Embeddings) -> bytes:

@@ -11,6 +11,6 @@ OPERATIONS = (
         )
         for path in ("/v1/embeddings", "/embeddings")
     ),
-    Operation("get", "/v1/models", "The model that is served", ModelList, ErrorResponse, errors=(500,)),
+    Operation("get", "/v1/models", "The models that are served", ModelList, ErrorResponse, errors=(500,)),
     Operation("get", "/v1/models/{model}", "One model", Model, ErrorResponse, errors=(404, 500), named=("model",)),
 )

@@ -21,10 +21,9 @@ from ...dispatch import Dispatcher
 from ...http.call import BodyLimits
 from ...http.failure import JSON, Blame
 from ...http.json_requests import parse
-from ...http.model_names import ModelNames
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
-from ...responder import Responder
+from ...responder import ModelNames, Responder, Responders
 from .requests import EmbeddingRequest
 
 _TYPES: dict[int, str] = {401: "authentication_error", 429: "rate_limit_error"}
@@ -58,22 +57,29 @@ _WITH_V1 = "the base URL of OpenAI's clients ends with /v1: what you want is GET
 
 
 class OpenAI:
-    """The API's endpoints over one embedder."""
+    """The API's endpoints over all embedders."""
 
     def __init__(
-        self, responder: Responder, limits: BodyLimits, *, truncation: Truncation = "error", aliases: Sequence[str] = ()
+        self,
+        responders: Responders,
+        limits: BodyLimits,
+        *,
+        truncation: Truncation = "error",
+        aliases: Sequence[str] = (),
     ) -> None:
-        """Answer from `responder`; `truncation` is for requests that ask for none, `aliases` are more of its names."""
-        self._responder = responder
+        """Answer by `responders`; `truncation` is for requests that ask for none, `aliases` are more of the default's
+        names.
+        """
+        self._responders = responders
         self._truncation = truncation
-        self._names = ModelNames(responder.embedder, aliases)
+        self._names = ModelNames(responders, aliases)
         self._routes = HttpRoutes(limits, render_error)
 
     @classmethod
-    def of(cls, responder: Responder, settings: HttpSettings, limits: BodyLimits | None = None) -> Self:
+    def of(cls, responders: Responders, settings: HttpSettings, limits: BodyLimits | None = None) -> Self:
         """Answer as `settings` say."""
         limits, aliases = limits or BodyLimits.of(settings), settings.model_aliases
-        return cls(responder, limits, truncation=settings.http_truncation, aliases=aliases)
+        return cls(responders, limits, truncation=settings.http_truncation, aliases=aliases)
 
     def routes(self, dispatcher: Dispatcher, *, behind: Dispatcher | None = None) -> list[BaseRoute]:
         """Make the routes of all endpoints. `behind` is for calls that a transport has let in already."""
@@ -86,37 +92,37 @@ class OpenAI:
 
     def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's inputs."""
-        limits = self._responder.embedder.limits
+        limits = self._responders.default.embedder.limits
         check_values(content, most=_FAR * max(limits.tokens, limits.sentences), most_lists=_FAR * limits.sentences)
         request = parse(content, EmbeddingRequest)
-        name = self._names.served(request.model)
+        responder = self._names.find(request.model)
         options = Options(request.truncation or self._truncation, normalize=True, dimensions=request.dimensions)
-        written = partial(_say_and_write, context, name, request.encoding_format or "float")
-        self._responder.embed(Query(request.input, options), context, written)
+        written = partial(_say_and_write, context, responder.name, request.encoding_format or "float")
+        responder.embed(Query(request.input, options), context, written)
 
     def models(self, _: bytes, context: CallContext) -> None:
-        """List the model that is served, under each of its names."""
-        found = [self._described(name, context) for name in self._names.all()]
+        """List the models that are served, under each of their names."""
+        found = [_described(name, self._names.find(name), context) for name in self._names.all()]
         context.send(orjson.dumps({"object": "list", "data": found}))
 
     def one_model(self, name: bytes, context: CallContext) -> None:
-        """Describe the model that is served, asked for by one of its names."""
+        """Describe a model that is served, asked for by one of its names."""
         asked = name.decode()
-        self._names.served(asked)
-        context.send(orjson.dumps(self._described(asked, context)))
+        context.send(orjson.dumps(_described(asked, self._names.find(asked), context)))
 
-    def _described(self, name: str, context: CallContext) -> dict[str, Any]:
-        config = self._responder.embedder.model.config
-        return {
-            "id": name,
-            "object": "model",
-            "created": 0,
-            "owned_by": "bothends",
-            "version": config.version,
-            "dimensions": list(config.sizes),
-            "max_tokens": config.max_tokens,
-            "max_inputs": self._responder.most_sentences(context),
-        }
+
+def _described(name: str, responder: Responder, context: CallContext) -> dict[str, Any]:
+    config = responder.embedder.model.config
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "bothends",
+        "version": config.version,
+        "dimensions": list(config.sizes),
+        "max_tokens": config.max_tokens,
+        "max_inputs": responder.most_sentences(context),
+    }
 
 
 def shut(why: str) -> list[BaseRoute]:

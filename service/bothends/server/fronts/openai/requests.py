@@ -18,7 +18,7 @@ class EmbeddingRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)  # which also stands in the OpenAPI document
 
     model: str | None = Field(
-        None, description='Name of the model that is served; left out, or "default", it is whichever is.'
+        None, description='Name of a model that is served; left out, or "default", it is the first.'
     )
     input: Annotated[
         Input,
@@ -66,7 +66,7 @@ class EmbeddingResponse(BaseModel):
 
 
 class Model(BaseModel):
-    """The model that is served; what follows `owned_by` isn't OpenAI's."""
+    """A model that is served; what follows `owned_by` isn't OpenAI's."""
 
     id: str
     object: Literal["model"]

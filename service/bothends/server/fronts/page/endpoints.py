@@ -56,7 +56,7 @@ _LINKS = {
     },
 }
 """Answer to a program that asks at /."""
-_DESCRIBED = {"name", "version", "hidden_size", "languages", "layers", "nested_dimensions"}
+_DESCRIBED = {"version", "hidden_size", "languages", "layers", "nested_dimensions"}
 _EXPLAINED = 64
 """Work of explaining a byte, as that of embedding one: each beginning and end of a sentence is embedded. However short
 it is, it waits for its turn among its caller's."""
@@ -128,6 +128,7 @@ class Page:
         model = embedder.model
         config = model.config
         described = {
+            "name": self._responder.name,
             **config.model_dump(include=_DESCRIBED, mode="json"),
             "dimension": config.dimension,
             "encoder": config.described(),

@@ -6,7 +6,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from ....observe.metrics import SECONDS
+from ....observe.model_metrics import SECONDS
 
 _POSTS = ("v1/embeddings", "embeddings", "embed", "", "similarity", "api/embed", "api/embeddings", "explain")
 EMBEDDING = frozenset(["Embed", "ModelInfer", *(f"POST /{path}" for path in _POSTS)])
@@ -21,7 +21,7 @@ def live(registry: CollectorRegistry) -> dict[str, Any]:
             codes[sample.labels["code"]] += int(sample.value)
         elif sample.name == "bothends_request_seconds_bucket" and sample.labels["method"] in EMBEDDING:
             at_most[float(sample.labels["le"])] += int(sample.value)
-        elif not sample.labels:
+        elif sample.labels.keys() <= {"model"}:
             sums[sample.name] += int(sample.value)
     counts = [at_most[bound] for bound in (*SECONDS, float("inf"))]
     return {

@@ -1,23 +1,24 @@
 """What native code is told, so that it reads requests and writes responses as this front does."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ....core.loaded import LoadedModel
 from ....settings import HttpSettings
+from ...grpc.plain_calls import ServedModel, named
 
 if TYPE_CHECKING:
     from bothends_native.transport import Codec
 
 
-def texts_codec(settings: HttpSettings, model: LoadedModel) -> "Codec":
-    """Make the codec of POST /embed, for requests to `model`."""
+def texts_codec(settings: HttpSettings, models: Sequence[ServedModel]) -> "Codec":
+    """Make the codec of POST /embed, whose requests name no model."""
     from bothends_native.transport import Codec, Truncation  # not in every build
 
-    return Codec.tei(sizes=model.config.sizes, truncation=Truncation[settings.http_truncation])
+    return Codec.tei(models=named(models), truncation=Truncation[settings.http_truncation])
 
 
-def messages_codec(_: LoadedModel) -> "Codec":
-    """Make the codec of Embed's and EmbedStream's messages, whichever the model is."""
+def messages_codec(models: Sequence[ServedModel]) -> "Codec":
+    """Make the codec of Embed's and EmbedStream's messages, likewise."""
     from bothends_native.transport import Codec
 
-    return Codec.tei_message()
+    return Codec.tei_message(models=named(models))

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from starlette.routing import BaseRoute
 
-from ....core.loaded import batching
+from ....core.batch_sizes import batching
 from ....core.query import Query
 from ....embeddings import Embeddings
 from ....errors import LongSentenceError, RequestError, SentenceError
@@ -121,7 +121,7 @@ def described(responder: Responder, settings: Settings, context: CallContext) ->
     embedder = responder.embedder
     config = embedder.model.config
     return {
-        "model_id": config.name,
+        "model_id": responder.name,
         "model_sha": config.version,
         "model_dtype": "float32",
         "model_type": {"embedding": {"pooling": "mean" if config.pooling == "mean" else "last_token"}},

@@ -15,7 +15,7 @@ from ....settings import Settings
 from ....tei.v1 import embedding_pb2
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
-from ...grpc.contract import CreateCodec
+from ...grpc.plain_calls import CreateCodec
 from ...inbound import Inbound
 from ...responder import Responder
 from .codec import messages_codec

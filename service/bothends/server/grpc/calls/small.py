@@ -28,8 +28,9 @@ _log = logging.getLogger(__name__)
 
 
 class SmallRequest(NamedTuple):
-    """A request that can be embedded with others, and what writes its answer."""
+    """A request that can be embedded with others to the same embedder, and what writes its answer."""
 
+    embedder: Embedder
     sentences: Sentences
     options: Options
     write: Write
@@ -65,7 +66,6 @@ class SmallRequests:
         self,
         name: str,
         read: Read,
-        embedder: Embedder,
         metrics: Metrics,
         keys: Keys | None,
         tells_of_each: Callable[[], bool],
@@ -74,7 +74,6 @@ class SmallRequests:
         self._tells_of_each = tells_of_each
         self.name = name
         self.metrics = metrics
-        self.embedder = embedder
         self._read = read
         self._keys = keys
 
@@ -82,26 +81,31 @@ class SmallRequests:
         """Embed those of `messages` that can be embedded together; returns the others."""
         if self._tells_of_each():
             return messages
-        asked = [self._asked(message) for message in messages]
-        requests = [(request.sentences, request.options) for request in asked if request is not None]
-        if not requests:
-            return messages
+        together: dict[Embedder, list[tuple[Message, SmallRequest]]] = {}
+        for message in messages:
+            if (request := self._asked(message)) is not None:
+                together.setdefault(request.embedder, []).append((message, request))
+        begun = {message_id for embedder, of in together.items() for message_id in self._begin(embedder, of, holder)}
+        return [message for message in messages if message.id not in begun] if begun else messages
+
+    def _begin(
+        self, embedder: Embedder, asked: Sequence[tuple[Message, SmallRequest]], holder: Holder
+    ) -> Sequence[int]:
+        """Embed those that can be embedded together; returns their messages' ids."""
         try:
-            found, rows = self.embedder.begin_together(requests)
+            found, rows = embedder.begin_together([(request.sentences, request.options) for _, request in asked])
         except BothendsError:
-            return messages
+            return ()
         if rows is None:
-            return messages
-        accepted = iter(found)
-        batch, rest = SmallBatch(self, holder), []
-        for message, request in zip(messages, asked, strict=True):
-            if request is None or (known := next(accepted)) is None:
-                rest.append(message)
-            else:
+            return ()
+        batch = SmallBatch(self, embedder, holder)
+        for (message, request), known in zip(asked, found, strict=True):
+            if known is not None:
                 batch.members.append((message, request.write, known))
-        holder.hold([message.id for message, _, _ in batch.members], batch)
+        ids = [message.id for message, _, _ in batch.members]
+        holder.hold(ids, batch)
         rows.add_done_callback(batch.finish)
-        return rest
+        return ids
 
     def _asked(self, message: Message) -> SmallRequest | None:
         if len(message.content) > SHORT_BYTES:
@@ -115,11 +119,12 @@ class SmallRequests:
 
 
 class SmallBatch:
-    """Small requests that run as one batch."""
+    """Small requests to one embedder that run as one batch."""
 
-    def __init__(self, of: SmallRequests, holder: Holder) -> None:
+    def __init__(self, of: SmallRequests, embedder: Embedder, holder: Holder) -> None:
         self.members: list[tuple[Message, Write, AcceptedRequest]] = []
         self._of = of
+        self._embedder = embedder
         self._holder = holder
 
     def finish(self, rows: Rows) -> None:
@@ -143,11 +148,11 @@ class SmallBatch:
         found, start = rows.result(), 0
         contents: dict[int, bytes] = {}
         alone = []
-        with self._of.metrics.phase("serialise"):
+        with self._embedder.metrics.phase("serialise"):
             for message, write, accepted in self.members:
                 end = start + len(accepted.token_counts)
                 try:
-                    contents[message.id] = write(self._of.embedder.finish(accepted, found[start:end]))
+                    contents[message.id] = write(self._embedder.finish(accepted, found[start:end]))
                 except BothendsError:
                     alone.append(message)
                 start = end

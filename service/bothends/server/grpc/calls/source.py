@@ -12,14 +12,14 @@ from typing import NamedTuple, TypeAlias
 
 from google.rpc import code_pb2, status_pb2
 
-from ....engines.contract import Engine
+from ....batching.request import Stuck
 from ....errors import BothendsError
 from ....observe.metrics import Metrics
 from ....observe.unforeseen import error_site
 from ....wire.status import to_status
 from ...inbound import Inbound, Metadata
-from ..contract import CreateCodec, Message, Method, Reason, Status, Transport
-from ..plain_calls import GivenUpError, PlainCalls, WriteFailed
+from ..contract import Message, Method, Reason, Status, Transport
+from ..plain_calls import CreateCodec, GivenUpError, PlainCalls, WriteFailed
 from ..refusals import COUNTED, prepared
 from .in_flight import InFlight
 from .small import SmallBatch, SmallRequests
@@ -155,8 +155,8 @@ class Calls:
             self._in_flight.end(message_id)
         return True
 
-    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
-        """Give up runs that threads have been in for so long inside `pull`; returns their idents, and the engine.
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
+        """Give up runs that threads have been in for so long inside `pull`, and return them.
 
         What `lost_s` tells of a thread doesn't count.
         """

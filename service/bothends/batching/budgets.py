@@ -1,0 +1,33 @@
+"""Bounds of what may run at once and of what may wait, and what is agreed for the sentences of each model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..engines.contract import Engine, Fault, Observe
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Bounds of what may run at once and of what may wait."""
+
+    max_batch_rows: int
+    max_batch_tokens: int
+    """Rows × longest where the engine pads."""
+    max_queue_tokens: int
+    overhead_rows: float
+    """Cost of a step of the engine besides its rows, in rows (see choose.py)."""
+    max_wait_s: float = 0.0
+    """Time that a thread which pulls waits for more to come, where a batch isn't full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How the sentences of one model are batched, and who is told what of it. Several models share one queue."""
+
+    budgets: Budgets
+    observe: Observe
+    """Called with the record of each batch."""
+    on_fault: Callable[[Fault, Engine], None]
+    """Called with what an engine did wrong; must return soon."""
+    cost: float = 1.0
+    """Work of computing a token; turns and estimates count work."""
