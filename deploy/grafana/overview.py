@@ -8,7 +8,6 @@ from panels import (
     BAD,
     BLUE,
     GOOD,
-    GREEN,
     GREY,
     ORANGE,
     PURPLE,
@@ -210,15 +209,15 @@ _SHAPE: list[Panel] = [
     ),
     lines(
         "Padding",
-        "Share of what the engine reads that are words and not padding: the mean, and what one batch in ten falls "
-        "below. Under 60 % with a busy engine: see BothendsPaddingWaste in docs/runbook.md.",
+        "Share of what the engine reads that is padding and no words: the mean, and what one batch in ten has more "
+        "of. Over 40 % with a busy engine: see BothendsPaddingWaste in docs/runbook.md.",
         {
-            "mean": mean("bothends_batch_efficiency_ratio"),
-            "p10": quantile(0.1, "bothends_batch_efficiency_ratio"),
+            "mean": f"1 - {mean('bothends_batch_efficiency_ratio')}",
+            "p90": f"1 - {quantile(0.1, 'bothends_batch_efficiency_ratio')}",
         },
         unit="percentunit",
-        colors={"mean": GREEN, "p10": ORANGE},
-        limits=levels("transparent", (0.6, GREY)),
+        colors={"mean": BLUE, "p90": ORANGE},
+        limits=levels("transparent", (0.4, GREY)),
         top=1,
     ),
     lines(
