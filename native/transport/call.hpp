@@ -136,6 +136,9 @@ public:
     /// Returns whether its request didn't come in time, and whoever sent it is to connect anew.
     virtual bool was_slow() const REQUIRES(the_lock) { return false; }
 
+    /// Returns whether its caller waits to be told that its body is wanted, which it is.
+    virtual bool waits_for_continue() const REQUIRES(the_lock) { return false; }
+
     /// Returns whether its caller sends no more of it.
     bool is_closed_by_caller() const REQUIRES(the_lock) { return has_closed_ || is_reset_; }
 

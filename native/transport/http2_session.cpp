@@ -5,7 +5,8 @@
 #include <array>
 #include <cstdlib>
 #include <utility>
-#include <vector>
+
+#include "http2_headers.hpp"
 
 namespace transport {
 namespace {
@@ -26,22 +27,6 @@ Call* call_of(nghttp2_session* session, std::int32_t stream) {
 std::string_view view(const std::uint8_t* bytes, std::size_t size) {
     return {reinterpret_cast<const char*>(bytes), size};
 }
-
-/// HeaderFields as nghttp2 has them, which copies them.
-class Headers {
-public:
-    explicit Headers(HeaderFields fields) {
-        headers_.reserve(fields.size());
-        for (const auto& [name, value] : fields)
-            headers_.push_back({(std::uint8_t*)name.data(), (std::uint8_t*)value.data(), name.size(), value.size(),
-                                NGHTTP2_NV_FLAG_NONE});
-    }
-    const nghttp2_nv* data() const { return headers_.data(); }
-    std::size_t size() const { return headers_.size(); }
-
-private:
-    std::vector<nghttp2_nv> headers_;
-};
 
 }  // namespace
 
@@ -106,6 +91,7 @@ nghttp2_session* Http2Session::session_of(Http2Session* self, const Limits& limi
 bool Http2Session::receive(std::string_view bytes) {
     const auto* const data = reinterpret_cast<const std::uint8_t*>(bytes.data());
     if (nghttp2_session_mem_recv2(session_, data, bytes.size()) < 0) return false;
+    frames_.look(bytes, [this](std::int32_t stream, std::size_t size) { self_of(this).passed_data(stream, size); });
     // Who has much done and reads nothing of it: nghttp2 bounds answers to pings and settings, but not all that it
     // sends.
     return nghttp2_session_get_outbound_queue_size(session_) <=
@@ -180,6 +166,11 @@ void Http2Session::received_data(std::int32_t stream, std::string_view bytes) {
     if (Call* const call = call_of(session_, stream)) call->data_came(bytes);
 }
 
+/// Through a proxy a connection has many callers' calls: it doesn't rest for what was on its way of one that was refused.
+void Http2Session::passed_data(std::int32_t stream, std::size_t size) {
+    if (stream <= last_stream_ && !peer_.wants_data(stream)) peer_.overhead.dropped(size);
+}
+
 void Http2Session::received_frame(const nghttp2_frame& frame) {
     const auto [type, flags] = std::pair(frame.hd.type, frame.hd.flags);
     if (type == NGHTTP2_SETTINGS && !std::exchange(has_begun_, true)) peer_.due.by(now());
@@ -192,6 +183,13 @@ void Http2Session::received_frame(const nghttp2_frame& frame) {
     if (is_reset) return call->reset_came();
     if (type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST) call->headers_came();
     if (flags & NGHTTP2_FLAG_END_STREAM) call->end_came();
+    else if (type == NGHTTP2_HEADERS && call->waits_for_continue()) tell_to_go_on(*call);
+}
+
+void Http2Session::tell_to_go_on(const Call& call) {
+    const std::array told{HeaderField{":status", "100"}};
+    const Headers headers(told);
+    nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, call.stream(), nullptr, headers.data(), headers.size(), nullptr);
 }
 
 void Http2Session::sent_frame(const nghttp2_frame& frame) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "frames.hpp"
 #include "session.hpp"
 
 namespace transport {
@@ -41,7 +42,9 @@ private:
     int begin_call(const nghttp2_frame& frame) REQUIRES(the_lock);
     int received_header(const nghttp2_frame& frame, std::string_view name, std::string_view value) REQUIRES(the_lock);
     void received_data(std::int32_t stream, std::string_view bytes) REQUIRES(the_lock);
+    void passed_data(std::int32_t stream, std::size_t size) REQUIRES(the_lock);
     void received_frame(const nghttp2_frame& frame) REQUIRES(the_lock);
+    void tell_to_go_on(const Call& call);
     void received_ping() REQUIRES(the_lock);
     void sent_frame(const nghttp2_frame& frame) REQUIRES(the_lock);
     void closed_stream(std::int32_t stream) REQUIRES(the_lock);
@@ -50,6 +53,7 @@ private:
     Peer& peer_;
     Shared& shared_;
     nghttp2_session* const session_;
+    Frames frames_;
     std::int32_t last_stream_ = 0;
     std::array<std::int32_t, 128> closed_{};  // streams that ended lately: of peers, or negative, of ours
     std::size_t closed_count_ = 0;

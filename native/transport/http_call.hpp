@@ -60,8 +60,7 @@ public:
     /// Returns whether all of its request came, and may be answered.
     bool is_whole() const REQUIRES(the_lock) { return is_whole_; }
 
-    /// Returns whether its caller waits to be told that its body is wanted, which it is.
-    bool waits_for_continue() const REQUIRES(the_lock) {
+    bool waits_for_continue() const override REQUIRES(the_lock) {
         return expects_continue_ && !has_ended() && !message_ && !has_closed_;
     }
 

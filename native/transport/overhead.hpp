@@ -19,6 +19,9 @@ public:
 
     /// Notes that bytes of a message came.
     void took(std::size_t bytes) { pay(byte_s * double(bytes)); }
+
+    /// Notes that bytes come for a call that has ended: its peer sent them before it knew, perhaps, and they are dropped.
+    void dropped(std::size_t bytes) { pay((byte_s - dropped_byte_s) * double(bytes)); }
     void sent(std::size_t bytes) { pay(sent_byte_s * double(bytes)); }
 
     /// Notes that a message came, or that there was no room for it. It pays for its call's headers, too, if it is the first.
@@ -40,6 +43,7 @@ public:
 private:
     static constexpr double byte_s = 3e-8;         // a ping's answer of 17 bytes, or an index of HPACK's of one
     static constexpr double header_byte_s = 1e-9;  // as HTTP/2 counts them
+    static constexpr double dropped_byte_s = 4e-10;  // to copy one, and to decrypt it
     static constexpr double sent_byte_s = 1e-9;    // windows are told in thirteen bytes for each few thousand
     static constexpr double message_s = 3e-5;      // what comes with each besides, a ping and windows say
     // Twenty thousand bytes before the first message: a call with as many headers as it may have.

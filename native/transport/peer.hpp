@@ -82,6 +82,12 @@ public:
     /// Begins a call, which `streams` has brought.
     Call& begin(Streams& streams, std::int32_t stream) REQUIRES(the_lock);
     bool has(std::int32_t stream) const REQUIRES(the_lock) { return calls_.contains(stream); }
+
+    /// Returns whether there is such a call, and it has not ended.
+    bool wants_data(std::int32_t stream) const REQUIRES(the_lock) {
+        const auto found = calls_.find(stream);
+        return found != calls_.end() && !found->second->has_ended();
+    }
     bool is_idle() const REQUIRES(the_lock) { return calls_.empty(); }
 
     /// Forgets a call whose stream is closed; all of them, whose connection is.

@@ -12,6 +12,7 @@ from h2.events import (
     ConnectionTerminated,
     DataReceived,
     Event,
+    InformationalResponseReceived,
     PingAckReceived,
     RemoteSettingsChanged,
     ResponseReceived,
@@ -32,6 +33,8 @@ Headers = Iterable[tuple[str, str]]
 class Response:
     """Response to one call, as far as it has come."""
 
+    informed: list[str] = field(default_factory=list)
+    """Statuses that came before its headers."""
     headers: dict[str, str] = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
     content: bytearray = field(default_factory=bytearray)
@@ -180,6 +183,18 @@ class Raw:
         match event:
             case RemoteSettingsChanged():
                 self.is_ready = True
+            case ConnectionTerminated(error_code=code, additional_data=words):
+                self.goaway = (int(code), words or b"")
+                self.go_on()
+            case PingAckReceived():
+                self.pings += 1
+            case _:
+                self._note_of_call(event)
+
+    def _note_of_call(self, event: Event) -> None:
+        match event:
+            case InformationalResponseReceived(stream_id=stream, headers=headers):
+                self.responses[stream].informed.append(dict(headers)[":status"])  # type: ignore[arg-type]
             case ResponseReceived(stream_id=stream, headers=headers):
                 self.responses[stream].headers = dict(headers)  # type: ignore[arg-type]
             case TrailersReceived(stream_id=stream, headers=headers):
@@ -192,11 +207,6 @@ class Raw:
                 self.responses[stream].reset, self.responses[stream].is_over = int(code), True
             case StreamEnded(stream_id=stream):
                 self.responses[stream].is_over = True
-            case ConnectionTerminated(error_code=code, additional_data=words):
-                self.goaway = (int(code), words or b"")
-                self.go_on()
-            case PingAckReceived():
-                self.pings += 1
 
     def __enter__(self) -> "Raw":
         return self

@@ -12,6 +12,7 @@ import pytest
 from tests.support.until import until
 
 from .raw import Raw
+from .served import ECHO, framed
 from .test_tls import show, trusting
 from .web import EMBED, GET, PROBE, Wire, post, told, web
 
@@ -67,6 +68,43 @@ def test_a_connection_whose_only_request_was_slow_ends(path: str) -> None:
         served.respond(served.take_requests()[0])
         busy.over(again)
         assert (waits.headers[":status"], again.headers[":status"]) == ("200", "200")
+
+
+def test_who_expects_to_be_told_by_http2_is_told_once_the_body_is_wanted() -> None:
+    """RFC 9110, 10.1.1: some proxies wait for it. Who is refused is not told so."""
+    expects = ("expect", "100-continue")
+    with web(max_message_bytes=1000) as served, Raw(served.http_port) as raw:
+        served.answering_requests()
+        waiting = raw.call("/page", ends=False, headers=[expects])
+        raw.wait(lambda: waiting.informed)
+        raw.send(waiting, b"hello", ends=True)
+        large = raw.call(EMBED, ends=False, headers=[expects, ("content-length", "1001")])
+        raw.over(waiting, large)
+        assert (waiting.informed, json.loads(waiting.content)["body"]) == (["100"], "hello")
+        assert (large.informed, large.headers[":status"]) == ([], "413")
+        empty = raw.call("/page", headers=[expects])
+        raw.over(empty)
+        assert (empty.informed, empty.headers[":status"]) == ([], "200")
+
+
+@pytest.mark.parametrize("kind", ["HTTP", "gRPC"])
+def test_what_was_on_its_way_of_a_refused_call_keeps_no_other_of_its_connection_waiting(kind: str) -> None:
+    """A proxy has many callers' calls on one: bytes that it sent before it knew of the refusal don't make it rest."""
+    with web(max_message_bytes=1000) as served, Raw(served.http_port if kind == "HTTP" else served.port) as raw:
+        for _ in range(2):
+            if kind == "HTTP":
+                large = raw.call(EMBED, ends=False, headers=[("content-length", str(1 << 20))])
+            else:
+                large = raw.call(ECHO, bytes([0, 0, 16, 0, 0]), ends=False)
+            for _ in range(16):
+                raw.http.send_data(raw.stream_of(large), bytes(16384))
+            raw.flush()
+            raw.over(large)
+            assert large.reset == 0
+        small = raw.call(ECHO, framed(b"x")) if kind == "gRPC" else raw.call(EMBED, b"{}")
+        served.take_messages() if kind == "gRPC" else served.take_requests()
+        assert not small.is_over
+        assert served.figure("rests") == 0
 
 
 def test_what_is_refused_by_http2_is_told_before_its_body_came() -> None:
