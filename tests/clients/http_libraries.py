@@ -49,10 +49,14 @@ def by(post: Callable[..., Any], content: str) -> dict[str, list[list[float]]]:
 
 
 async def by_async_httpx(*, is_http2: bool) -> list[list[float]]:
-    """Ask for each sentence by itself, many at a time."""
+    """Ask for each sentence by itself, many at a time over HTTP/1.1.
+
+    Over HTTP/2 httpcore fails now and then where one call begins while another's answer ends: h2 forgets the stream,
+    whose bytes httpcore has yet to acknowledge.
+    """
     async with httpx.AsyncClient(http1=not is_http2, http2=is_http2, timeout=60) as client:
-        asked = (client.post(URL, json=one(sentence)) for sentence in SENTENCES)
-        answers = await asyncio.gather(*asked)
+        asked = [client.post(URL, json=one(sentence)) for sentence in SENTENCES]
+        answers = [await each for each in asked] if is_http2 else await asyncio.gather(*asked)
     assert {answer.http_version for answer in answers} == {"HTTP/2" if is_http2 else "HTTP/1.1"}
     return [rows(answer.json())[0] for answer in answers]
 
@@ -80,7 +84,7 @@ def one(sentence: str) -> dict[str, str]:
 
 def by_httpx(*, is_http2: bool) -> dict[str, list[list[float]]]:
     with httpx.Client(http1=not is_http2, http2=is_http2, timeout=60) as client:
-        return by(client.post, "content") | {"at once": asyncio.run(by_async_httpx(is_http2=is_http2))}
+        return by(client.post, "content") | {"by asyncio": asyncio.run(by_async_httpx(is_http2=is_http2))}
 
 
 def main() -> None:

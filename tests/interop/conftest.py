@@ -9,6 +9,7 @@ from bothends import Client
 from tests.support.serving import Running, finish, start
 
 from .asked import SENTENCES
+from .http_clients import ASKED
 
 
 @pytest.fixture(scope="session", params=["native", "grpcio"])
@@ -29,3 +30,10 @@ def expected(served: Running) -> np.ndarray:
     """Rows of SENTENCES as our own client gets them, [500, 512]."""
     with Client(served.target) as client:
         return client.encode(SENTENCES)
+
+
+@pytest.fixture(scope="session")
+def unit_rows(served: Running) -> np.ndarray:
+    """Rows of http_clients.ASKED as our own client gets them, of unit length, [40, 512]."""
+    with Client(served.target) as client:
+        return client.embed(ASKED, normalize=True).rows

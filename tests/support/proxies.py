@@ -1,4 +1,4 @@
-"""Real HAProxy and nginx before a server, each on a Unix socket of its own; Envoy stands in envoys.py."""
+"""Real HAProxy and nginx before a server, each on a socket or a port of its own; Envoy stands in envoys.py."""
 
 import os
 import re
@@ -37,6 +37,16 @@ listen http
     bind {listens}
     server embedder {target} pool-max-conn 1
 """
+WEB = """
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 1h
+    timeout server 1h
+listen http
+    bind {listens}
+    server embedder {target} {protocol}
+"""
 NGINX = """
 daemon off;
 pid {folder}/pid;
@@ -49,6 +59,7 @@ http {{
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_set_header Host localhost;
+    grpc_set_header Host localhost;
     grpc_read_timeout 1h;
     grpc_send_timeout 1h;
     upstream embedders {{
@@ -56,7 +67,7 @@ http {{
         keepalive {kept};
     }}
     server {{
-        listen unix:{folder}/socket;
+        listen {listens};
         http2 {http2};
         location / {{ {passes}://embedders; }}
     }}
@@ -106,12 +117,20 @@ def haproxy_of_requests(target: str) -> Iterator[str]:
 
 
 @contextmanager
-def _haproxy(config: str) -> Iterator[str]:
+def haproxy_of_web(target: str, *, is_http2: bool) -> Iterator[str]:
+    """Run HAProxy on a port of HTTP/1.1 and HTTP/2, which passes requests on over one of them."""
+    config = WEB.replace("{target}", target).replace("{protocol}", "proto h2" if is_http2 else "")
+    with _held_port() as port, _haproxy(config, port) as address:
+        yield address
+
+
+@contextmanager
+def _haproxy(config: str, port: int | None = None) -> Iterator[str]:
     """Run HAProxy with a configuration that says {listens} where its address stands."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "haproxy.cfg"
-        file.write_text(config.replace("{listens}", f"unix@{folder}/socket"), encoding="utf-8")
-        with _started(["haproxy", "-db", "-f", file], Path(folder)) as address:
+        file, listens = Path(folder) / "haproxy.cfg", f"127.0.0.1:{port}" if port else f"unix@{folder}/socket"
+        file.write_text(config.replace("{listens}", listens), encoding="utf-8")
+        with _started(["haproxy", "-db", "-f", file], Path(folder), port) as address:
             yield address
 
 
@@ -130,19 +149,37 @@ def nginx_of_requests(target: str) -> Iterator[str]:
 
 
 @contextmanager
-def _nginx(**options: str | int) -> Iterator[str]:
+def nginx_of_web(target: str, *, is_http2: bool) -> Iterator[str]:
+    """Run nginx on a port of HTTP/1.1 and HTTP/2, which passes requests on over one of them."""
+    passes = "grpc_pass grpc" if is_http2 else "proxy_pass http"
+    with _held_port() as port, _nginx(port, target=target, passes=passes, http2="on", kept=16) as address:
+        yield address
+
+
+@contextmanager
+def _nginx(port: int | None = None, **options: str | int) -> Iterator[str]:
     """Run nginx with NGINX's options."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "nginx.conf"
+        file, listens = Path(folder) / "nginx.conf", f"127.0.0.1:{port}" if port else f"unix:{folder}/socket"
+        Path(folder).chmod(0o755)  # its workers may have a user of their own, who writes bodies there
         temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in WRITTEN)
-        file.write_text(NGINX.format(folder=folder, temporary=temporary, **options), encoding="utf-8")
-        with _started(["nginx", "-e", "stderr", "-p", folder, "-c", file], Path(folder)) as address:
+        file.write_text(NGINX.format(folder=folder, listens=listens, temporary=temporary, **options), encoding="utf-8")
+        with _started(["nginx", "-e", "stderr", "-p", folder, "-c", file], Path(folder), port) as address:
             yield address
 
 
 @contextmanager
-def _started(command: Sequence[str | Path], folder: Path) -> Iterator[str]:
-    """Run a program, or skip; yield the address of its socket once it listens there."""
+def _held_port() -> Iterator[int]:
+    """Take a port that nobody else is given meanwhile: it is bound, and a proxy alone listens."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@contextmanager
+def _started(command: Sequence[str | Path], folder: Path, port: int | None = None) -> Iterator[str]:
+    """Run a program, or skip; yield its address, of its socket or `port`, once it listens there."""
     name, log = str(command[0]), folder / "log"
     found = shutil.which(name, path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")  # not on everybody's path
     if found is None:
@@ -150,13 +187,14 @@ def _started(command: Sequence[str | Path], folder: Path) -> Iterator[str]:
     with log.open("w") as errors:
         process = subprocess.Popen([found, *command[1:]], stderr=errors)
     try:
-        assert eventually(lambda: _listens(folder / "socket"), within_s=TIMEOUT_S), log.read_text()
-        yield f"unix:{folder / 'socket'}"
+        place = str(folder / "socket") if port is None else ("127.0.0.1", port)
+        assert eventually(lambda: _listens(place), within_s=TIMEOUT_S), log.read_text()
+        yield f"unix:{place}" if port is None else f"127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(TIMEOUT_S)
 
 
-def _listens(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as caller:
-        return caller.connect_ex(str(path)) == 0
+def _listens(place: str | tuple[str, int]) -> bool:
+    with socket.socket(socket.AF_UNIX if isinstance(place, str) else socket.AF_INET) as caller:
+        return caller.connect_ex(place) == 0
