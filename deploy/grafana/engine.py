@@ -149,11 +149,11 @@ _MACHINE: list[Panel] = [
     ),
     lines(
         "Device memory",
-        "What is in use on each instance's GPU, by whomever; empty on a CPU. Level after the warm-up, which runs the "
+        "What is in use on each instance's GPU, by whomever. Level after the warm-up, which runs the "
         "largest batch; near the card's limit: lower --max-batch-tokens.",
         {"{{instance}}": f"max by (instance) ({pick('bothends_device_memory_bytes')})"},
         unit="bytes",
-    ),
+    ).no_value("no GPU"),
 ]
 
 ROWS: list[tuple[int, list[Panel]]] = [

@@ -59,7 +59,10 @@ function Stat({ panel, width, height }) {
 
 function Lines({ panel, width, height }) {
   const shown = frames(panel);
-  if (shown.length === 0) return <div style={{ textAlign: "center", paddingTop: height / 3 }}>No data</div>;
+  if (shown.length === 0) {
+    const said = panel.fieldConfig.defaults.noValue ?? "No data";
+    return <div style={{ textAlign: "center", paddingTop: height / 3 }}>{said}</div>;
+  }
   const size = { width, height };
   return <TimeSeries {...size} frames={shown} timeRange={timeRange} timeZone="utc" legend={panel.options.legend} />;
 }
