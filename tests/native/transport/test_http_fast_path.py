@@ -21,14 +21,12 @@ def fast() -> Iterator[Web]:
     """A transport with a fast path of its method, which is asked now and then."""
     with web(hosts=Hosts(["known.example"], takes_addresses=True)) as served:
         codec = Codec.openai(models=[named("m", shown='"m"', version=f'"{VERSION}"')], truncation=Truncation.start)
-        served.path = path_of(  # type: ignore[attr-defined]
-            served, encoder_of(), codec=codec, method=METHOD, most_bytes=400
-        )
+        served.path = path_of(served, encoder_of(), codec=codec, method=METHOD, most_bytes=400)
         yield served
 
 
 def take(served: Web) -> None:
-    served.path.take_messages(64, 0.2, 0.0, 1 << 20, 1)  # type: ignore[attr-defined]
+    served.path.take_messages(64, 0.2, 0.0, 1 << 20, 1)
 
 
 BODY = json.dumps({"model": "m", "input": ["a b", "man"]}).encode()
@@ -49,7 +47,7 @@ def test_a_plain_call_is_answered_without_python(fast: Web) -> None:
             )
             assert json.loads(answer)["object"] == "list"
     assert fast.figure("slots") == 0
-    [told, _] = fast.path.served()  # type: ignore[attr-defined]
+    [told, _] = fast.path.served()
     assert list(told.seconds) == [METHOD]
 
 

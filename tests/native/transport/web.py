@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from http.client import HTTPResponse
 from typing import Any
 
-from bothends_native.transport import HttpRequest, Method
+from bothends_native.transport import FastPath, HttpRequest, Method
 
 from tests.support.until import TIMEOUT_S, until
 
@@ -29,6 +29,9 @@ JSON = [(b"content-type", b"application/json")]
 
 class Web(Served):
     """A transport, whose application answers by `answering_requests`, or is the test."""
+
+    path: FastPath
+    """Of a method, where the test makes one."""
 
     def __init__(self, *listeners: socket.socket, **options: Any) -> None:
         self.requests: list[HttpRequest] = []
