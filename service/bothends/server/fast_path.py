@@ -103,7 +103,7 @@ class FastPaths:
         if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's
             self._count_all(newest)
         if taken is not None and taken.is_given_up:
-            raise GivenUpError
+            raise GivenUpError(taken)
         return taken
 
     def count(self) -> None:

@@ -30,6 +30,11 @@ WriteFailed: TypeAlias = Callable[[status_pb2.Status, int, LoadedModel], bytes]
 class GivenUpError(Exception):
     """The model run that this thread was in took too long: another thread has taken its place."""
 
+    def __init__(self, taken: Batch) -> None:
+        """`taken` is what the thread took with it for Python, and is still to be begun."""
+        super().__init__("the run was given up")
+        self.taken = taken
+
 
 class PlainCalls(Protocol):
     """Server of plain calls without Python, by the threads that come to take messages of all others."""

@@ -11,6 +11,7 @@ from bothends.observe.metrics import Metrics
 from bothends.server.grpc.calls.source import Calls, Handler, Route
 from bothends.server.grpc.contract import Method, Reason, Status
 from bothends.server.grpc.grpcio.message_queue import EndedCalls, Received, Taken
+from bothends.server.grpc.plain_calls import GivenUpError
 from bothends.server.inbound import Inbound
 from tests.support.until import TIMEOUT_S
 
@@ -56,8 +57,8 @@ class CallHarness:
         self.transport = HandHeldTransport()
         self.metrics = Metrics()
         self.metrics.register("Embed")
-        routes = [Route(Method("/a.Service/Embed"), handler, "Embed"), Route(Method("/a.Service/Probe"), handler)]
-        self.calls = Calls(self.transport, routes, self.metrics, wait_s=lambda: 0.0)  # type: ignore[arg-type]
+        self.routes = [Route(Method("/a.Service/Embed"), handler, "Embed"), Route(Method("/a.Service/Probe"), handler)]
+        self.calls = Calls(self.transport, self.routes, self.metrics, wait_s=lambda: 0.0)  # type: ignore[arg-type]
 
     def come(self, *numbers: int) -> None:
         self.transport.coming += [Received(number, 0, b"%d" % number, None, (), 0, 0.0) for number in numbers]
@@ -75,6 +76,24 @@ def test_what_is_answered_while_pulling_is_sent_together() -> None:
     harness.come(1, 2, 3)
     assert harness.calls.pull(64, 0.0)
     assert harness.transport.answered == [((1, 2, 3), (b"1", b"2", b"3"))]
+
+
+def test_what_a_thread_took_beside_a_run_that_is_given_up_is_begun() -> None:
+    """Another thread has taken its place, and knows nothing of it."""
+
+    class GivenUp:
+        is_used = True
+
+        def take_messages(self, *_: object, **__: object) -> None:
+            raise GivenUpError(Taken([Received(1, 0, b"1", None, (), 0, 0.0)], [2]))  # type: ignore[arg-type]  # as much as is asked
+
+        def count(self) -> None:
+            """Do nothing: nothing was served."""
+
+    harness = CallHarness(echo)
+    harness.calls = Calls(harness.transport, harness.routes, harness.metrics, wait_s=lambda: 0.0, fast=GivenUp())  # type: ignore[arg-type]
+    assert harness.calls.pull(64, 0.0) is None
+    assert harness.transport.answered == [((1,), (b"1",))]
 
 
 def test_an_answer_that_comes_later_is_sent_at_once() -> None:

@@ -139,12 +139,12 @@ class Calls:
         False once nothing more will come, and None where the calling thread was given up.
         """
         self._look()
+        is_given_up = False
+        asked, fast = (sentences, wait_s, self._wait_s(), sentences * _SENTENCE_BYTES), self._fast
         try:
-            asked = sentences, wait_s, self._wait_s(), sentences * _SENTENCE_BYTES
-            fast, take_messages = self._fast, self._transport.take_messages
-            taken = take_messages(*asked) if fast is None else fast.take_messages(*asked, may_run=may_run)
-        except GivenUpError:
-            return None
+            taken = fast.take_messages(*asked, may_run=may_run) if fast else self._transport.take_messages(*asked)
+        except GivenUpError as given_up:
+            taken, is_given_up = given_up.taken, True
         if taken is None:
             self.count()
             return False
@@ -153,7 +153,7 @@ class Calls:
                 self._begin(taken.messages)
         for message_id in taken.over:
             self._in_flight.end(message_id)
-        return True
+        return None if is_given_up else True
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
         """Give up runs that threads have been in for so long inside `pull`, and return them.
