@@ -46,8 +46,8 @@ def test_a_start_warns(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture, mon
         monkeypatch.setattr("bothends.server.ports.is_loopback", lambda _, answer=is_local: answer)
         caplog.clear()
         with serving(toy_bundle):
-            warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
-            assert len(warnings) == lines
+            warnings = [record for record in caplog.records if record.name == "bothends.server.ports"]
+            assert [record.levelno for record in warnings] == [logging.WARNING] * lines
             assert all(w.getMessage().startswith("127.0.0.1 is reachable from outside without") for w in warnings)
 
 
