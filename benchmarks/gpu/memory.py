@@ -5,7 +5,7 @@ import time
 
 from checks import Checks, tokens_in
 
-from bothends.core.loaded import BatchSizes, batching
+from bothends.core.batch_sizes import BatchSizes, batching
 from bothends.engines.cuda import warm_up
 from bothends.engines.cuda_driver import memory_used
 from bothends.engines.onnxruntime import OnnxRuntimeEngine

@@ -10,7 +10,7 @@ import numpy as np
 from checks import CLOSE, VOCABULARY, Checks
 from numpy.typing import NDArray
 
-from bothends.core.loaded import batching
+from bothends.core.batch_sizes import batching
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 
 ROWS = (1, 4, 16, 64, 128, 256, 512, 1024, 4096)
@@ -43,7 +43,7 @@ def fitted(cells: NDArray[np.float64]) -> tuple[float, float, float, float]:
 
 
 def grid(checks: Checks) -> None:
-    """Batches of many shapes, and the overhead of a step in rows, which `_ON_GPU` in core/loaded.py should be."""
+    """Batches of many shapes, and the overhead of a step in rows, which `_ON_GPU` in core/batch_sizes.py should be."""
     gpu = OnnxRuntimeEngine(checks.english, device="cuda")
     shapes = [(rows, longest) for longest in LONGEST for rows in ROWS if rows * longest <= MAX_TOKENS]
     if checks.standin:

@@ -110,7 +110,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view content(reinterpret_cast<const char*>(data) + 1, size - 1);
     Request read;
     if (!codec.read(content, most, read)) return 0;
-    check(codec.count(content, most).has_value());
+    // Before JSON is parsed, a text that has marks of a list may seem to be several.
+    check(checks[kind] == check_json || codec.count(content, most).has_value());
     const Request request = std::move(read);
     check(request.sentences.size() <= most && request.sentences.empty() == (request.error != nullptr));
     if (request.error) return 0;

@@ -25,7 +25,12 @@ from .victim import Victim, victim
 
 pytestmark = pytest.mark.chaos
 MOST_GROWTH_MB = 50
-ANSWERS = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED}
+ANSWERS = {
+    grpc.StatusCode.OK,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,  # another model is asked for
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
 
 SENTENCES = st.lists(st.text(max_size=60), max_size=8)
 REQUESTS = st.builds(lambda sentences: embedding_pb2.EmbedRequest(sentences=sentences).SerializeToString(), SENTENCES)
