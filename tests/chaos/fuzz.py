@@ -42,7 +42,7 @@ with atheris.instrument_imports(include=["bothends"]):
 
 Reader = Callable[[bytes], str]
 """Returns the outcome of the bytes, in a word."""
-ANSWERS = {code_pb2.OK, code_pb2.INVALID_ARGUMENT, code_pb2.RESOURCE_EXHAUSTED}
+ANSWERS = {code_pb2.OK, code_pb2.INVALID_ARGUMENT, code_pb2.NOT_FOUND, code_pb2.RESOURCE_EXHAUSTED}
 _STAYS = 16
 """One caller of so many waits for an answer; the others leave once it is under way."""
 _TOLD_EVERY = 10_000
