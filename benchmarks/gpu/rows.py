@@ -11,7 +11,8 @@ from checks import CLOSE, VOCABULARY, Checks
 from numpy.typing import NDArray
 
 from bothends.engines import cuda
-from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, pad, provider_for
+from bothends.engines.arrays import flat, pad
+from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, provider_for
 
 
 def profiled(
@@ -38,7 +39,7 @@ def copies(nodes: list[tuple[str, str]]) -> list[str]:
 def placement(checks: Checks) -> None:
     """Each node on CUDA, no copy between devices, and the options that were asked for."""
     cuda.prepare()
-    token_ids, lengths = pad(checks.sentences(8))
+    token_ids, lengths = pad(*flat(checks.sentences(8)))
     session, _, nodes = profiled(checks.english.model, {"token_ids": token_ids, "lengths": lengths}, (8, 512))
     ok = {provider for _, provider in nodes} == {cuda.PROVIDER} and not copies(nodes)
     checks.check("every node on CUDA", ok, " ".join(operator for operator, _ in nodes))
@@ -61,7 +62,7 @@ def equal(checks: Checks) -> None:
     }
     for name, order in orders.items():
         checks.near(f"every length in one batch, {name}", gpu.run([every[place] for place in order]), wanted[order])
-    token_ids, lengths = pad(every)
+    token_ids, lengths = pad(*flat(every))
     for row, length in zip(token_ids, lengths, strict=True):
         row[length:] = checks.random.integers(0, VOCABULARY, 256 - length)
     embedding, h_n = gpu.states(token_ids, lengths)

@@ -8,7 +8,8 @@ from checks import Checks
 from numpy.typing import NDArray
 from rows import copies, profiled
 
-from bothends.engines.onnxruntime import options_for, pad, provider_for
+from bothends.engines.arrays import flat, pad
+from bothends.engines.onnxruntime import options_for, provider_for
 from bothends.model.architecture import GATES, EncoderConfig
 from bothends_export.graph.build import build
 
@@ -77,7 +78,7 @@ def variants(checks: Checks) -> None:
     for name, more in VARIANTS.items():
         config = EncoderConfig.model_validate(BASE | more)
         model = build(weights(config, checks.random), config).SerializeToString()
-        token_ids, lengths = pad(checks.sentences(33, 1, 40, config.vocabulary_size))
+        token_ids, lengths = pad(*flat(checks.sentences(33, 1, 40, config.vocabulary_size)))
         feeds = {"token_ids": token_ids, "lengths": lengths}
         on_cpu = onnxruntime.InferenceSession(model, options_for("cpu"), providers=[provider_for("cpu")])
         wanted = on_cpu.run(["embedding"], feeds)[0]
