@@ -54,10 +54,12 @@ def asking(texts: Iterator[str]) -> Iterator[bytes]:
 
 def test_hard_texts(both: Both, agree: Callable[[Sequence[bytes]], int]) -> None:
     """Each alone or beside others, with each option; some are too long, blank, or read by the library alone."""
-    before = both.served("Embed", "native")
-    answered = sum(map(agree, batches(asking(iter(HARD * 4)))))
+    contents = list(asking(iter(HARD * 4)))
+    answered = sum(map(agree, batches(iter(contents))))
     assert answered > 100
-    assert both.served("Embed", "native") > before + answered / 4
+    before = both.served("Embed", "native")
+    assert sum(agree([content]) for content in contents) == answered  # of many at once, Python may take most
+    assert both.served("Embed", "native") > before + answered / 2
 
 
 def test_requests_of_any_kind(both: Both, agree: Callable[[Sequence[bytes]], int]) -> None:

@@ -149,10 +149,12 @@ def requests(draw: st.DrawFn, version: str) -> Any:
 
 def test_hard_texts(both: Both, agree: Agree) -> None:
     """Each alone or beside others, by each option, in both ways to send texts, for outputs in every order."""
-    before = both.served("ModelInfer", "native")
-    answered = sum(map(agree, batches(asking(iter(HARD * 6)))))
+    contents = list(asking(iter(HARD * 6)))
+    answered = sum(map(agree, batches(iter(contents))))
     assert answered > 100
-    assert both.served("ModelInfer", "native") > before + answered / 4
+    before = both.served("ModelInfer", "native")
+    assert sum(agree([content]) for content in contents) == answered  # of many at once, Python may take most
+    assert both.served("ModelInfer", "native") > before + answered / 2
 
 
 def test_lists(both: Both, agree: Agree) -> None:

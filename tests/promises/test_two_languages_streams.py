@@ -46,10 +46,12 @@ def agree(both: Both) -> Iterator[Agree]:
 
 def test_hard_texts(both: Both, agree: Agree) -> None:
     """Each alone or beside others, with each option; items of some have errors."""
-    before = both.served("EmbedStream", "native")
-    answered = sum(map(agree, batches(asking(iter(HARD * 4)))))
+    contents = list(asking(iter(HARD * 4)))
+    answered = sum(map(agree, batches(iter(contents))))
     assert answered > 100
-    assert both.served("EmbedStream", "native") > before + answered / 4
+    before = both.served("EmbedStream", "native")
+    assert sum(agree([content]) for content in contents) >= answered  # of many at once, Python may take most
+    assert both.served("EmbedStream", "native") > before + answered / 2
 
 
 def test_plain_messages_of_any_length_are_answered_by_c(both: Both, agree: Agree) -> None:

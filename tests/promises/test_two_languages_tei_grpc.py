@@ -61,7 +61,6 @@ def channels(both: Both) -> Iterator[list[grpc.Channel]]:
 
 def test_hard_texts(both: Both) -> None:
     """With each option."""
-    before = both.served(UNARY, "native")
     contents = [
         EmbedRequest(inputs=text, truncate=cut, normalize=unit, truncation_direction=side).SerializeToString()
         for text in HARD
@@ -69,8 +68,10 @@ def test_hard_texts(both: Both) -> None:
     ]
     with both.agreeing(f"/{UNARY}") as agree:
         answered = agree(contents)
-    assert answered > 40
-    assert both.served(UNARY, "native") > before + answered / 4
+        assert answered > 40
+        before = both.served(UNARY, "native")
+        assert sum(agree([content]) for content in contents) == answered  # of many at once, Python may take most
+    assert both.served(UNARY, "native") > before + answered / 2
 
 
 def test_messages_of_any_kind(both: Both) -> None:
