@@ -49,18 +49,10 @@ void append_base64(std::string& json, std::span<const float> numbers) {
 
 }  // namespace
 
-std::optional<std::size_t> OpenAICodec::count(std::string_view content, std::size_t most_sentences) const {
-    return json::count_of(content, most_sentences);
-}
-
 bool OpenAICodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
-    request = {};
-    request.options = {truncation_, true, 0, Encoding::text};
-    const auto document = std::make_shared<const json::Document>(content);
-    request.kept = document;
-    request.kept_bytes = document->bytes();
+    yyjson_val* const body = open(content, request);
     std::string_view model;
-    const auto are_there = json::read_members(document->root(), members, [&](std::size_t member, yyjson_val* value) {
+    const auto are_there = json::read_members(body, members, [&](std::size_t member, yyjson_val* value) {
         return read_member(Member(member), value, most_sentences, model, request);
     });
     return are_there && (*are_there)[std::size_t(Member::input)] && models_.choose(model, request);

@@ -47,18 +47,10 @@ bool read_tei_member(TeiMember member, yyjson_val* value, std::size_t most, Cut&
 
 }  // namespace
 
-std::optional<std::size_t> TeiCodec::count(std::string_view content, std::size_t most_sentences) const {
-    return json::count_of(content, most_sentences);
-}
-
 bool TeiCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
-    request = {};
-    request.options = {truncation_, true, 0, Encoding::text};
-    const auto document = std::make_shared<const json::Document>(content);
-    request.kept = document;
-    request.kept_bytes = document->bytes();
+    yyjson_val* const body = open(content, request);
     Cut cut;
-    const auto are_there = json::read_members(document->root(), tei_members, [&](std::size_t member, yyjson_val* value) {
+    const auto are_there = json::read_members(body, tei_members, [&](std::size_t member, yyjson_val* value) {
         return read_tei_member(TeiMember(member), value, most_sentences, cut, request);
     });
     if (cut.is_asked_for) request.options.truncation = *cut.is_asked_for ? cut.kept : Truncation::error;
