@@ -175,8 +175,7 @@ private:
     }
 
     void rarely(std::uint8_t what) {
-        shared_.is_serving = what & 1;
-        for (GrpcCall* watcher : shared_.watchers) watcher->tell_health();
+        shared_.set_serving(what & 1, shared_.settings.health_services);
         if (what & 2 && !shared_.is_draining) {
             shared_.is_draining = true;
             for (Peer* peer : shared_.peers) peer->drain();

@@ -187,7 +187,8 @@ NB_MODULE(_transport, module) {
              "x-content-type-options are added; names of headers are in lower case. Raises ValueError for one that "
              "holds a line's end.")
         .def("ended", &ended, "Return the calls that ended without Python since the last look.")
-        .def("set_serving", &Transport::set_serving, "serving"_a, Release(), "Say by grpc.health.v1 whether it serves.")
+        .def("set_serving", &Transport::set_serving, "serving"_a, "services"_a = nb::none(), Release(),
+             "Say by grpc.health.v1 whether these services, which it was told of, serve; all where None.")
         .def("drain", &Transport::drain, Release(),
              "Say NOT_SERVING for good, refuse new calls, and end each stream once what was read of it is answered.")
         .def("quiet_s", &Transport::quiet_s, Release(), "Return the seconds since a caller last began a metered call.")

@@ -54,7 +54,7 @@ inline void construct(Transport* self, const std::vector<Listener>& listeners, c
     settings.limits = limits_of(limits);
     settings.most_wait = most_wait;
     settings.headers = headers;
-    settings.health_services = {health.begin(), health.end()};
+    settings.health_services = health;
     settings.methods = methods;
     settings.hosts = hosts;
     for (const auto& [refusal, status] : statuses) settings.statuses[std::size_t(refusal)] = status_of(status);

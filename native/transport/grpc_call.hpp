@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "call.hpp"
@@ -33,8 +34,8 @@ public:
     bool is_plain() const override REQUIRES(the_lock) { return !has_other_headers_ && !keeps_trace(); }
     bool has_ended() const override REQUIRES(the_lock) { return is_over_ || end_; }
 
-    /// Sends a change of health to who watches it.
-    void tell_health() REQUIRES(the_lock);
+    /// Sends a change of a service's health to who watches that one.
+    void tell_health(std::string_view service, bool is_serving) REQUIRES(the_lock);
 
 private:
     enum class Kind { unary, stream, health_check, health_watch, unknown };
@@ -92,7 +93,7 @@ private:
     std::list<Leaving> leaving_;
     bool has_begun_ = false, is_deferred_ = false;
     std::optional<Status> end_;  // the status with which it ends once `messages_` is empty
-    bool is_told_ = false;       // of changes of health
+    std::optional<std::string> watched_;  // service of whose health it is told changes
 };
 
 }  // namespace transport

@@ -51,10 +51,11 @@ void GrpcCall::check_health(const Message& request) {
     const auto content = request.is_compressed ? gunzip(request.content, request.size) : std::optional(request.content);
     const auto service = content ? health_service(*content) : std::nullopt;
     if (!service) return refuse(Refusal::malformed);
-    const bool is_known = shared_.settings.health_services.contains(*service);
-    const Health health = !is_known ? service_unknown : shared_.is_serving ? serving : not_serving;
+    const auto found = shared_.is_serving.find(*service);
+    const bool is_known = found != shared_.is_serving.end();
+    const Health health = !is_known ? service_unknown : found->second ? serving : not_serving;
     if (kind_ == Kind::health_watch) {
-        is_told_ = is_known;
+        watched_ = *service;
         put_message(framed(health), 0, 0);
     } else if (is_known) {
         put_message(framed(health), 0, 0);
@@ -65,9 +66,9 @@ void GrpcCall::check_health(const Message& request) {
     flush();
 }
 
-void GrpcCall::tell_health() {
-    if (is_over_ || !is_told_) return;
-    put_message(framed(shared_.is_serving ? serving : not_serving), 0, 0);
+void GrpcCall::tell_health(std::string_view service, bool is_serving) {
+    if (is_over_ || watched_ != service) return;
+    put_message(framed(is_serving ? serving : not_serving), 0, 0);
     submit();
     peer_.list();
 }

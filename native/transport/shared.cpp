@@ -50,7 +50,9 @@ Shared::Shared(Settings told)
       requests(settings.limits.requests),
       held(settings.limits.held_total_bytes),
       making(settings.limits.making_bytes),
-      unread(settings.limits.unread_total_bytes) {}
+      unread(settings.limits.unread_total_bytes) {
+    for (const std::string& service : settings.health_services) is_serving[service] = false;
+}
 
 Network& Shared::network(const std::string& address) { return networks.try_emplace(address, held).first->second; }
 
@@ -78,10 +80,13 @@ SlicedDepth Shared::sliced() const {
     return depth;
 }
 
-void Shared::set_serving(bool serving) {
-    if (is_draining || is_serving == serving) return;
-    is_serving = serving;
-    for (GrpcCall* watcher : watchers) watcher->tell_health();
+void Shared::set_serving(bool serving, const std::vector<std::string>& services) {
+    if (is_draining) return;
+    for (const std::string& service : services) {
+        const auto found = is_serving.find(service);
+        if (found == is_serving.end() || std::exchange(found->second, serving) == serving) continue;
+        for (GrpcCall* watcher : watchers) watcher->tell_health(service, serving);
+    }
 }
 
 bool Shared::make_way(const Peer& newcomer, double arrived) {

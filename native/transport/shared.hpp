@@ -38,7 +38,7 @@ struct Settings {
     std::optional<Hosts> hosts;   // that a plain call over HTTP may ask for; all, where none are named
     std::vector<Method> methods;
     std::vector<std::string> headers;       // that Python wants to see
-    std::set<std::string> health_services;  // that grpc.health.v1 knows
+    std::vector<std::string> health_services;  // that grpc.health.v1 knows
     double most_wait = 1;  // share of its time that a call may be expected to wait
 
     const Status& status(Refusal refusal) const { return statuses[std::size_t(refusal)]; }
@@ -109,7 +109,7 @@ public:
     const Settings settings;
 
     std::optional<Keys> keys GUARDED_BY(the_lock);  // none: callers need no key
-    bool is_serving GUARDED_BY(the_lock) = false;
+    std::map<std::string, bool, std::less<>> is_serving GUARDED_BY(the_lock);  // by the services that health knows
     bool is_traced GUARDED_BY(the_lock) = false;  // spans are kept of calls
     bool is_draining GUARDED_BY(the_lock) = false;
 
@@ -148,8 +148,8 @@ public:
 
     SlicedDepth sliced() const REQUIRES(the_lock);
 
-    /// Tells those who watch health.
-    void set_serving(bool serving) REQUIRES(the_lock);
+    /// Notes whether these services serve, as far as health knows them, and tells those who watch them.
+    void set_serving(bool serving, const std::vector<std::string>& services) REQUIRES(the_lock);
 
     /// Ends a call so that one of `newcomer`, which came at `arrived`, may have its slot: one whose request has been on
     /// its way for too long, or one of whoever has the most slots, where the newcomer has none. False where nobody

@@ -63,9 +63,9 @@ std::vector<Ended> Transport::ended() {
     return shared_.ended.hand_over();
 }
 
-void Transport::set_serving(bool serving) {
+void Transport::set_serving(bool serving, const std::optional<std::vector<std::string>>& services) {
     const Lock lock(mutex_);
-    shared_.set_serving(serving);
+    shared_.set_serving(serving, services ? *services : shared_.settings.health_services);
     settle();
 }
 
@@ -76,7 +76,7 @@ void Transport::set_keys(std::optional<Keys> keys) {
 
 void Transport::drain() {
     const Lock lock(mutex_);
-    shared_.set_serving(false);
+    shared_.set_serving(false, shared_.settings.health_services);
     shared_.is_draining = true;
     for (const auto& [id, connection] : connections_) connection->peer().drain();
     settle();

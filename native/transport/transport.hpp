@@ -121,7 +121,7 @@ public:
 
     /// Answers a request; false where its caller had left.
     bool respond(std::uint64_t id, const Response& response);
-    void set_serving(bool serving);
+    void set_serving(bool serving, const std::optional<std::vector<std::string>>& services = {});
     void drain();
     double quiet_s();
     bool wait_idle(double timeout_s);

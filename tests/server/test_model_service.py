@@ -23,11 +23,13 @@ def settings_of(folder: Path, **changes: object) -> Settings:
 def test_it_is_ready_between_its_start_and_its_stop(toy_bundle: Bundle) -> None:
     """Calls are let in before it says that it is fit, and after what start-up made is kept from collections."""
     states: list[object] = []
-    service = ModelService.load(settings_of(toy_bundle.path), Metrics(), keys=None, on_fitness=states.append)
+    service = ModelService.load(
+        settings_of(toy_bundle.path), Metrics(), keys=None, on_fitness=lambda *state: states.append(state)
+    )
     assert not service.is_ready()
     frozen = gc.get_freeze_count()
     service.start(lambda: states.append(("let in", service.is_ready(), gc.get_freeze_count() > frozen)))
-    assert states == [("let in", False, True), True]
+    assert states == [("let in", False, True), ("toy", True), (None, True)]
     assert service.is_ready()
     service.begin_stop()
     assert not service.is_ready()

@@ -122,7 +122,7 @@ TEST(a_network_watches_as_often_as_there_may_be_connections) {
     watch(greedy);
     CHECK(greedy.said(watch(greedy)) == "full" && !watch(polite).has_ended());
     CHECK(shared.watchers.size() == 3 && greedy.read(first) == framed("\x08\x02"));
-    shared.set_serving(true);
+    shared.set_serving(true, {""});
     CHECK(greedy.read(first) == framed("\x08\x02") + framed("\x08\x01"));
     greedy.close(first);
     CHECK(shared.watchers.size() == 2 && !watch(greedy).has_ended());

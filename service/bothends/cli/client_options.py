@@ -16,7 +16,7 @@ from .grouped import FunctionT, given, option, options
 
 SERVER = "127.0.0.1:50051"
 """Address of a server on this machine that was started without flags."""
-CONNECTION = ("server", "tls", "ca", "cert", "key", "server_name", "api_key_file")
+CONNECTION = ("server", "model", "tls", "ca", "cert", "key", "server_name", "api_key_file")
 """Parameters that these flags become."""
 _GROUP = "By a server"
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -27,6 +27,8 @@ _RETRY = Retry(attempts=3)
 def _server(**about: Any) -> Callable[[FunctionT], FunctionT]:
     return options(
         option(_GROUP, "--server", envvar="BOTHENDS_SERVER", metavar="HOST:PORT", **about),
+        option(_GROUP, "--model", metavar="NAME",
+               help="Which of its models, by the name that it has there; without it, the first."),
         option(_GROUP, "--tls", is_flag=True, help="Connect by TLS; implied by the flags below."),
         option(_GROUP, "--ca", type=_FILE, envvar="BOTHENDS_CA",
                help="Authorities to trust, PEM; the default is gRPC's own list.  [env: BOTHENDS_CA]"),
@@ -71,13 +73,19 @@ def identity(*, tls: bool, ca: Path | None, cert: Path | None, key: Path | None,
 
 
 def connect(
-    server: str | None, *, timeout_s: float, api_key_file: Path | None, retry: Retry = _RETRY, **tls: Any
+    server: str | None,
+    *,
+    model: str | None,
+    timeout_s: float,
+    api_key_file: Path | None,
+    retry: Retry = _RETRY,
+    **tls: Any,
 ) -> Client:
     """Make a client from the flags. Its warnings are printed, a line each."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         api_key, secured = _api_key(api_key_file), identity(**tls) or False
-        client = Client(server or SERVER, timeout_s=timeout_s, api_key=api_key, tls=secured, retry=retry)
+        client = Client(server or SERVER, model=model, timeout_s=timeout_s, api_key=api_key, tls=secured, retry=retry)
     for warning in caught:
         click.echo(f"Warning: {warning.message}", err=True)
     return client

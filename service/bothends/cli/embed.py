@@ -107,7 +107,8 @@ def _few(
     else:
         with connect(timeout_s=flags["timeout"] or _TIMEOUT_S, **connection) as client:
             found = client.embed(sentences, **options)
-            by = f"by the server at {client.target}; --bundle english computes in this process instead"
+            who = "" if connection["model"] is None else f"{connection['model']} of "
+            by = f"by {who}the server at {client.target}; --bundle english computes in this process instead"
     click.echo(f"Embedded {by}.", err=True)
     return found
 

@@ -180,13 +180,16 @@ def info(timeout: float, **connection: Any) -> None:
 @main.command(short_help="Ask whether a server is serving.")
 @server_options
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for the answer.")
-def health(server: str, timeout: float, **tls: Any) -> None:
-    """Exit with 0 where the server says SERVING, each of them where several are named; else with 1 and the reason."""
+def health(server: str, model: str | None, timeout: float, **tls: Any) -> None:
+    """Exit with 0 where the server says SERVING, each of them where several are named; else with 1 and the reason.
+
+    It says so while all of its models are fit; of one of them, by --model.
+    """
     from ..client.health import check
 
     for address in server.split(","):
-        check(address.strip(), timeout_s=timeout, tls=identity(**tls))
-        click.echo(f"{address.strip()} is SERVING")
+        check(address.strip(), timeout_s=timeout, tls=identity(**tls), model=model)
+        click.echo(f"{address.strip()} is SERVING{'' if model is None else f' {model}'}")
 
 
 @main.command(short_help="Make an API key.")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from ..errors import BothendsError, ConnectionFailedError
+from ..errors import BothendsError, ConnectionFailedError, UnknownModelError
 from ..text import printable
 from .channel import TLS, Endpoint
 from .errors import with_hint
@@ -16,8 +16,10 @@ from .errors import with_hint
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
-def check(target: str, *, timeout_s: float, tls: TLS | None = None) -> None:
+def check(target: str, *, timeout_s: float, tls: TLS | None = None, model: str | None = None) -> None:
     """Return where the server at `target` (host:port) says SERVING within `timeout_s`. Health needs no key.
+
+    Of all that it serves, or of one `model`.
 
     Raises ConnectionFailedError where none answers, BothendsError where it says anything else.
     """
@@ -25,8 +27,11 @@ def check(target: str, *, timeout_s: float, tls: TLS | None = None) -> None:
     # A proxy for the outside, which container engines like to inject, knows no way back to this very container.
     with replace(endpoint, options=(*endpoint.options, ("grpc.enable_http_proxy", 0))).channel() as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
+            request = health_pb2.HealthCheckRequest(service=model or "")
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout_s)
         except grpc.RpcError as error:
+            if model is not None and error.code() is grpc.StatusCode.NOT_FOUND:
+                raise UnknownModelError(f"{target} has no model {model!r}") from error
             raise _unanswered(target, error, timeout_s) from error
     if answer.status != _SERVING:
         raise BothendsError(f"{target} is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}")

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Self
 
 from ..core.embedder import Embedder
@@ -35,11 +36,15 @@ SUPERVISOR_ENDS_S = 10.0
 """Time that a closing service gives its supervisor: longer than to load a model, which can't be broken off."""
 
 
+OnFitness = Callable[[str | None, bool], None]
+"""Called with the name of a model that is fit or isn't, or with None, where all of them are fit or aren't."""
+
+
 class Readiness:
     """State of a service: its models are fit, or not; the service is stopping, or not."""
 
-    def __init__(self, on_fitness: Callable[[bool], None]) -> None:
-        """Begin as unfit. `on_fitness` is called with each later state of all models."""
+    def __init__(self, on_fitness: OnFitness) -> None:
+        """Begin as unfit. `on_fitness` is called with each later state of a model, then with that of all."""
         self._on_fitness = on_fitness
         self._telling = threading.Lock()  # one supervisor's word isn't to overtake another's
         self._unfit: set[str] = set()
@@ -60,18 +65,21 @@ class Readiness:
         """Return True while new requests to this model, which is served, are to be sent here."""
         return self._has_begun and model not in self._unfit and not self.is_stopping
 
-    def begin(self) -> None:
-        """Take note that all models are to be trusted."""
+    def begin(self, models: Sequence[str]) -> None:
+        """Take note that all models, which are these, are to be trusted."""
         with self._telling:
             self._has_begun = True
-            self._on_fitness(self.is_fit)
+            for model in models:
+                self._on_fitness(model, model not in self._unfit)
+            self._on_fitness(None, self.is_fit)
 
     def set_fit(self, model: str, fit: bool) -> None:
         """Take note that a model is to be trusted, or isn't. Called by the threads of several supervisors."""
         with self._telling:
             (self._unfit.discard if fit else self._unfit.add)(model)
             if self._has_begun:
-                self._on_fitness(self.is_fit)
+                self._on_fitness(model, fit)
+                self._on_fitness(None, self.is_fit)
 
 
 class ModelService:
@@ -108,14 +116,15 @@ class ModelService:
         metrics: Metrics,
         *,
         keys: Keys | None,
-        on_fitness: Callable[[bool], None] = lambda _: None,
+        on_fitness: OnFitness = lambda *_: None,
         on_reload: Callable[[], None] = lambda: None,
         on_lost: Callable[[], None] = lambda: None,
     ) -> Self:
         """Load and prove the models that `settings` name. Nothing is served before `start`.
 
-        `on_fitness` is called with each later state of all models; `on_reload` at each `request_reload`, after the keys
-        have been read again; `on_lost` once a new process alone can help. Raises BundleError or DeviceError.
+        `on_fitness` is called with each later state of each model and of all; `on_reload` at each `request_reload`,
+        after the keys have been read again; `on_lost` once a new process alone can help. Raises BundleError or
+        DeviceError.
         """
 
         def reload_files() -> None:
@@ -159,6 +168,10 @@ class ModelService:
         """Return True while new requests to this model, which is served, are to be sent here."""
         return self._readiness.is_ready_for(model)
 
+    def models_ready(self) -> dict[str, Callable[[], bool]]:
+        """Return for each model, by its name, what says whether new requests to it are to be sent here."""
+        return {name: partial(self.is_ready_for, name) for name in self.responders.names}
+
     def is_fit(self) -> bool:
         """Return True while all models are to be trusted, also in a service that is stopping."""
         return self._readiness.is_fit
@@ -172,7 +185,7 @@ class ModelService:
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         gc.set_threshold(_COLLECT_EVERY, *gc.get_threshold()[1:])
         let_calls_in()
-        self._readiness.begin()
+        self._readiness.begin(self.responders.names)
         for one in self.supervised:
             one.supervisor.start()
 

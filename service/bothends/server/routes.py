@@ -26,7 +26,9 @@ from .inbound import Inbound
 from .model_service import ModelService
 
 SERVICES = (SERVICE, kserve.SERVICE, *tei.SERVICES)
-"""Names of gRPC's services that health and reflection tell of."""
+"""Names of gRPC's services that reflection tells of."""
+OF_ALL = ("", *SERVICES)
+"""Names by which health is asked whether all models are fit. By a model's name it is asked for that alone."""
 
 
 def routes_of(service: ModelService, streams: EmbedStreams, *, transport: TransportName) -> list[Route]:

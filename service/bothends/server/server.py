@@ -27,7 +27,7 @@ from .http.pages import application
 from .keys import Keys
 from .model_service import ModelService
 from .ports import Ports
-from .routes import SERVICES, http_routes, http_words, routes_of
+from .routes import OF_ALL, http_routes, http_words, routes_of
 from .web import web_servers
 from .web_routes import unknown_path, web_routes
 
@@ -67,7 +67,7 @@ class Server:
                 settings,
                 self.metrics,
                 keys=keys,
-                on_fitness=lambda fit: self.grpc.set_serving(fit),
+                on_fitness=lambda model, fit: self.grpc.set_serving(fit, OF_ALL if model is None else [model]),
                 on_reload=lambda: self._reload(ports),
                 on_lost=self._give_up,
             )
@@ -79,6 +79,7 @@ class Server:
             pages = application(
                 self.metrics.registry,
                 self.service.is_ready,
+                models=self.service.models_ready(),
                 metrics_for=settings.metrics,
                 keys=keys,
                 routes=web_routes(self.service, settings, grpc_port=self.port),
@@ -89,7 +90,12 @@ class Server:
                 self.grpc,
                 settings,
                 pages=guarded(pages, hosts),
-                probes=application(self.metrics.registry, self.service.is_ready, metrics_for="off"),
+                probes=application(
+                    self.metrics.registry,
+                    self.service.is_ready,
+                    models=self.service.models_ready(),
+                    metrics_for="off",
+                ),
             )
             for web in self._webs:
                 web.start()
@@ -176,7 +182,7 @@ class Server:
         self.grpc: Transport = listener.serve(
             [route.method for route in routes],
             headers=tuple(tracing.HEADERS),
-            health=("", *SERVICES),
+            health=(*OF_ALL, *service.responders.names),
             statuses=statuses(self.settings),
             http=HttpTerms(http_words(self.settings), hosts),
         )

@@ -184,8 +184,11 @@ class Transport(Protocol):
         """Return the calls that the transport has ended by itself since this was last called."""
         ...
 
-    def set_serving(self, serving: bool) -> None:
-        """Answer health checks with SERVING or NOT_SERVING from now on. After `drain` it stays NOT_SERVING."""
+    def set_serving(self, serving: bool, services: Sequence[str] | None = None) -> None:
+        """Answer health checks of these `services`, of all where None, with SERVING or NOT_SERVING from now on.
+
+        After `drain` it stays NOT_SERVING.
+        """
 
     def set_keys(self, keys: Mapping[bytes, Usage | None] | None) -> None:
         """Refuse metered calls without a key of one of these SHA-256, and give keys' holders their turns.
@@ -231,7 +234,8 @@ class Listener(Protocol):
         statuses: Statuses,
         http: HttpTerms | None = None,
     ) -> Transport:
-        """Make the transport on it, once. `headers` are those that messages come with, `health` the services' names.
+        """Make the transport on it, once. `headers` are those that messages come with, `health` the names that health
+        checks may ask for.
 
         `http` is for one that serves HTTP, too.
         """

@@ -1,6 +1,6 @@
 """The ASGI application: /metrics for Prometheus, /healthz and /readyz for probes, and the routes that fronts bring."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Literal
 
@@ -27,6 +27,7 @@ def application(
     registry: CollectorRegistry,
     is_ready: Callable[[], bool],
     *,
+    models: Mapping[str, Callable[[], bool]] | None = None,
     metrics_for: Literal["open", "keys", "off"] = "open",
     keys: Keys | None = None,
     routes: Iterable[BaseRoute] = (),
@@ -34,7 +35,8 @@ def application(
 ) -> Starlette:
     """Make the ASGI application over metrics and readiness, with its fronts' `routes`. Health needs no key.
 
-    `unknown` answers who asks for any other path.
+    `models` say by their names whether each is ready, for who asks for it by `?model=`. `unknown` answers who asks for
+    any other path.
     """
     texts, openmetrics = (_Exposition(registry, accept) for accept in ("text/plain", _OPENMETRICS + "; version=1.0.0"))
 
@@ -46,8 +48,12 @@ def application(
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
-    async def readyz(_: Request) -> Response:
-        ready = is_ready()
+    async def readyz(request: Request) -> Response:
+        model = request.query_params.get("model")
+        asked = is_ready if model is None else (models or {}).get(model)
+        if asked is None:
+            return JSONResponse({"status": "no such model"}, 404)
+        ready = asked()
         return JSONResponse({"status": "serving" if ready else "not serving"}, 200 if ready else 503)
 
     pages: list[BaseRoute] = [Route(path, probe) for path, probe in zip(PROBES, (healthz, readyz, readyz), strict=True)]

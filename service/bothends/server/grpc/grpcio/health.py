@@ -22,17 +22,19 @@ _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Heal
 
 
 class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no types
-    """Health of `services`, all of which are fit or aren't. NOT_SERVING at first."""
+    """Health of `services`, each of which is fit or isn't. NOT_SERVING at first."""
 
     def __init__(self, services: Iterable[str]) -> None:
-        self._services = frozenset(services)
-        self._is_serving = self._is_draining = False
+        self._statuses = dict.fromkeys(services, _NOT_SERVING)
+        self._is_draining = False
         self._changed = asyncio.Event()
         self._watchers: Counter[bytes] = Counter()
 
-    def set_serving(self, serving: bool) -> None:
-        """Say so, unless the server drains."""
-        self._is_serving = serving and not self._is_draining
+    def set_serving(self, serving: bool, services: Iterable[str] | None = None) -> None:
+        """Say so of these services, or of all, unless the server drains."""
+        status = _SERVING if serving and not self._is_draining else _NOT_SERVING
+        for service in list(self._statuses) if services is None else services:
+            self._statuses[service] = status
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -45,7 +47,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no ty
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> health_pb2.HealthCheckResponse:
         """Return the status; NOT_FOUND for a service that isn't here."""
-        if request.service not in self._services:
+        if request.service not in self._statuses:
             await context.abort(grpc.StatusCode.NOT_FOUND, "this service isn't here")
         return self._response(request)
 
@@ -69,6 +71,5 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no ty
                 del self._watchers[caller]
 
     def _response(self, request: health_pb2.HealthCheckRequest) -> health_pb2.HealthCheckResponse:
-        if request.service not in self._services:
-            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
-        return health_pb2.HealthCheckResponse(status=_SERVING if self._is_serving else _NOT_SERVING)
+        unknown = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        return health_pb2.HealthCheckResponse(status=self._statuses.get(request.service, unknown))

@@ -160,9 +160,9 @@ class GrpcioTransport:
     def _settle(self, ids: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         self._listener.later(self._registry.settle, list(zip(ids, outcomes, strict=True)))
 
-    def set_serving(self, serving: bool) -> None:
+    def set_serving(self, serving: bool, services: Sequence[str] | None = None) -> None:
         """Say SERVING or NOT_SERVING."""
-        self._listener.later(self._health.set_serving, serving)
+        self._listener.later(self._health.set_serving, serving, services)
 
     def set_keys(self, keys: Mapping[bytes, Usage | None] | None) -> None:
         """Refuse calls without a known key."""
