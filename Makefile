@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VERSION := native/pyproject.toml # of all that is installed
 NATIVE := $(wildcard native/*.* native/engine/* native/transport/* native/shared/* native/wordpiece/* native/bothends_native/*.py*)
 COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
 TRANSPORT := the headers of nghttp2 (1.61 or newer), llhttp, yyjson, OpenSSL and zlib (Debian 13: apt install libnghttp2-dev libllhttp-dev libyyjson-dev libssl-dev zlib1g-dev)
@@ -119,19 +120,19 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"bothends needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-$(VENV)/.serve: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.serve: pyproject.toml $(VERSION) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[cpu]"
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.test: pyproject.toml $(VERSION) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
 	@touch $@ $(VENV)/.serve
 
-$(VENV)/.mutate: pyproject.toml | $(VENV)/.test
+$(VENV)/.mutate: pyproject.toml $(VERSION) | $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[mutate]"
 	@touch $@
 
-$(VENV)/.coverage: pyproject.toml | $(VENV)/.test
+$(VENV)/.coverage: pyproject.toml $(VERSION) | $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[coverage]"
 	@touch $@
 
@@ -160,11 +161,11 @@ $(VENV)/.clients: tests/clients/requirements.txt tests/clients/package.json | $(
 $(STANDIN)/.built: $(wildcard benchmarks/gpu/standin/*) | $(VENV)/bin/python
 	@benchmarks/gpu/standin/build.sh $(BIN)/python $(STANDIN)
 
-$(VENV)/.lock: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.lock: pyproject.toml $(VERSION) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[lock]"
 	@touch $@ $(VENV)/.serve
 
-$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.bench: pyproject.toml $(VERSION) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@touch $@ $(VENV)/.serve
 

@@ -12,8 +12,9 @@ if ! [[ -e $site/.whole ]]; then
   "$python" -m pip install --quiet --no-index --no-deps --no-compile --target "$site" "$folder"/wheels/*.whl
   # preload_dlls looks for NVIDIA's libraries beside onnxruntime; without its packages the machine's own are found by the loader
   if nvidia=$("$python" -c 'import nvidia; print(list(nvidia.__path__)[0])' 2>/dev/null); then ln -sfn "$nvidia" "$site/nvidia"; fi
-  mkdir -p "$site/bothends-0.1.0.dist-info"
-  printf 'Metadata-Version: 2.1\nName: bothends\nVersion: 0.1.0\n' >"$site/bothends-0.1.0.dist-info/METADATA"
+  version=$("$python" deploy/release/version.py)
+  mkdir -p "$site/bothends-$version.dist-info"
+  printf 'Metadata-Version: 2.1\nName: bothends\nVersion: %s\n' "$version" >"$site/bothends-$version.dist-info/METADATA"
   touch "$site/.whole"
 fi
 mkdir -p "$out"

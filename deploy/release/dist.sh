@@ -31,16 +31,15 @@ readme() { # readme SOURCE PLACE: the README of SOURCE, which stands in PLACE of
     (cd "$1" && hatch-fancy-pypi-readme -o "$made/README.md" "$made/readme.toml" && mv "$made/README.md" README.md)
 }
 
-# Who only calls a server downloads no model: it leaves the copy that `bothends` is made from, and is a distribution by itself, which
-# the server's extra asks for. In a clone it is there anyway.
+# Who only calls a server downloads no model: it leaves the copy that `bothends` is made from, and is a distribution by itself. In a clone
+# it is there anyway.
 mkdir "$made/main"
-git ls-files -z service export training proto README.md LICENSE CHANGELOG.md pyproject.toml | tar -c --null -T - | tar -x -C "$made/main"
+git ls-files -z service export training proto README.md LICENSE CHANGELOG.md pyproject.toml native/pyproject.toml | tar -c --null -T - | tar -x -C "$made/main"
 cp -r deploy/release/english "$made/english"
 mkdir "$made/english/bothends"
 mv "$made/main/service/bothends/models" "$made/english/bothends"
 cp LICENSE "$made/english"
-sed -i 's/^server = \[$/&\n    "bothends-english",/' "$made/main/pyproject.toml"
-grep -q '^    "bothends-english",$' "$made/main/pyproject.toml"
+"$python" deploy/release/published.py pyproject.toml >"$made/main/pyproject.toml"
 mkdir "$made/sources"
 git ls-files -z native | tar -c --null -T - | tar -x -C "$made/sources"
 readme "$made/main" ""
@@ -73,7 +72,7 @@ for wheel in sys.argv[1:]:
 END
 [ -n "$repository" ] || echo "Without a REPOSITORY the pages on PyPI will have no pictures, nor links to files."
 
-environment server --find-links dist "$(echo dist/bothends-*.whl)[native]"
+environment server --find-links dist "$(echo dist/bothends-*.whl)[cpu]"
 environment client dist/bothends-*.whl
 if "$made/client/bin/python" -m zipfile --list dist/bothends-*.whl | grep '\.onnx'; then exit 1; fi
 # What was loaded is what the wheel brought.

@@ -19,7 +19,7 @@ def test_the_kustomization_of_ones_own_renders(tmp_path: Path) -> None:
     )
     resources = render(tmp_path)
     pod = container(resources)
-    assert pod["image"] == "registry.example/bothends:0.1.0"
+    assert pod["image"] == "registry.example/bothends:0.9.0"
     assert pod["resources"]["limits"]["cpu"] == "8"
     names = {variable["name"] for variable in pod["env"]}
     assert names >= {"BOTHENDS_PRECISION", "BOTHENDS_WORKERS", "BOTHENDS_API_KEYS", "BOTHENDS_TLS_CERT"}

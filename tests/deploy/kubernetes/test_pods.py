@@ -1,7 +1,6 @@
 """A pod by the manifests, held to the code and the image: settings, ports, user, time to stop."""
 
 import re
-import tomllib
 
 import pytest
 
@@ -9,6 +8,7 @@ from bothends.errors import SettingsError
 from bothends.server.model_service import SUPERVISOR_ENDS_S
 from bothends.server.server import LAST_BYTES_S, THREADS_END_S
 from bothends.settings import ENV_PREFIX, Settings
+from tests.support.released import version_in_file
 
 from .manifests import ROOT, Resource, container, environment, of_kind, pod, the, variant
 
@@ -47,8 +47,7 @@ def test_a_gpu_pod_computes_on_its_one_gpu_or_not_at_all() -> None:
 
 @pytest.mark.parametrize(("name", "suffix"), [("cpu", ""), ("gpu", "-gpu")])
 def test_the_image_is_this_version(name: str, suffix: str) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert container(variant(name))["image"] == f"{project['name']}:{project['version']}{suffix}"
+    assert container(variant(name))["image"] == f"bothends:{version_in_file()}{suffix}"
 
 
 def test_ports_are_the_servers_own(resources: list[Resource]) -> None:

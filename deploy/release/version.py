@@ -1,0 +1,48 @@
+"""Tells which version this is, and whether a tag, the changelog and the manifests say the same.
+
+version.py          prints it
+version.py TAG      fails where the tag, or anything that names the version, names another
+"""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "native" / "pyproject.toml"
+"""The one place where the version of bothends and of bothends-native stands; bothends-english has its model's own."""
+NAMED = {
+    "CHANGELOG.md": r"^## \[(\d[^]]*)\]",
+    "README.md": r"^bothends (\d\S*)$",
+    "deploy/kubernetes/cpu/kustomization.yml": r"newTag: (\S+)\}",
+    "deploy/kubernetes/gpu/kustomization.yml": r"newTag: (\S+)-gpu\}",
+    "docs/operate/kubernetes.md": r"bothends:(\d[\w.]*\w)",
+    "docs/deploy.md": r"bothends:(\d[\w.]*\w)",
+}
+"""Files that name the version, each with the pattern by which it stands there first."""
+
+
+def version() -> str:
+    """Read the version. Raises SystemExit where there is none."""
+    found = re.search(r'^version = "([^"]+)"', SOURCE.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"{SOURCE} has no version")
+    return found[1]
+
+
+def disagreements(tag: str) -> list[str]:
+    """Say what names another version than the one place does: the tag, or a file."""
+    here = version()
+    found = [] if tag == f"v{here}" else [f"the tag is {tag}, and the version {here}"]
+    for name, pattern in NAMED.items():
+        match = re.search(pattern, (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        if match is None or match[1] != here:
+            found.append(f"{name} names {match[1] if match else 'no version'}, and the version is {here}")
+    return found
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        print(version())  # noqa: T201  what it is called for
+    else:
+        sys.exit("\n".join(disagreements(sys.argv[1])) or None)
