@@ -184,10 +184,11 @@ $(VENV)/.native: $(NATIVE) | $(VENV)/bin/python
 	@if $(BIN)/python -c 'import bothends_native.transport' 2>/dev/null; then touch $@; else \
 		echo "The native engine is built, without its transport. Install $(TRANSPORT), then: make native"; fi
 
-# Tried once for each state of native/. Where it fails, an older build must not stay: it may not fit.
+# Tried once for each state of native/: a wheel, then a compiler. Where both fail, an older build must not stay: it may not fit.
 $(VENV)/.native-tried: $(NATIVE) | $(VENV)/bin/python
-	@echo "Building the native engine and transport; what is said meanwhile goes to $(VENV)/native.log"
-	@$(MAKE) --silent native 2>$(VENV)/native.log || { \
+	@native/wheel.sh $(abspath $(BIN))/python || { \
+		echo "Building the native engine and transport; what is said meanwhile goes to $(VENV)/native.log"; \
+		$(MAKE) --silent native 2>$(VENV)/native.log; } || { \
 		$(BIN)/python -m pip uninstall --quiet --yes bothends-native 2>/dev/null; rm -f $(VENV)/.native; \
 		echo "It can't be built here; onnxruntime does its work. Install $(COMPILER), then: make native"; }
 	@touch $@

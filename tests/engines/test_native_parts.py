@@ -1,6 +1,9 @@
 """What is said where bothends-native is missing: how much slower that is, and what to install."""
 
 import json
+import platform
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,9 @@ import pytest
 from bothends.engines import native_parts
 from bothends.engines.native_parts import Speeds, remedy
 from tests.support.paths import ROOT
+from tests.support.released import published, version_in_file
 
+BY_PIP = f"pip install bothends-native=={version('bothends')}"
 MEASURED = Speeds("a day, a processor, 2 cores", 8, 8450, 5000, 1072, 10_000, 4500)
 
 
@@ -52,9 +57,50 @@ def test_a_clone_is_told_what_to_install_and_to_build() -> None:
 @pytest.mark.usefixtures("by_pip")
 def test_whoever_has_it_by_pip_is_told_of_pip_alone() -> None:
     """There is no Makefile there. A wheel has the transport; what was built without its libraries is built anew."""
-    assert remedy("engine") == "pip install bothends-native"
+    assert remedy("engine") == BY_PIP
     assert "make" not in remedy("transport")
-    assert remedy("transport").endswith("pip install --force-reinstall --no-cache-dir bothends-native")
+    assert remedy("transport").endswith(BY_PIP.replace("install ", "install --force-reinstall --no-cache-dir "))
+
+
+@pytest.mark.usefixtures("by_pip")
+@pytest.mark.parametrize(
+    ("system", "machine", "python", "release", "has"),
+    [
+        ("linux", "x86_64", "CPython", (3, 11), True),
+        ("linux", "aarch64", "CPython", (3, 14), True),
+        ("linux", "aarch64", "CPython", (3, 15), False),
+        ("linux", "riscv64", "CPython", (3, 13), False),
+        ("linux", "x86_64", "PyPy", (3, 11), False),
+        ("darwin", "arm64", "CPython", (3, 13), False),
+    ],
+)
+def test_a_compiler_is_named_where_the_extra_brings_no_wheel(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, python: str, release: tuple[int, int], has: bool
+) -> None:
+    """What the published `bothends[cpu]` asks for by its markers is what the hint takes for had without a compiler."""
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(platform, "python_implementation", lambda: python)
+    monkeypatch.setattr(sys, "version_info", release)
+    asked = published()["cpu"]["bothends-native"]
+    assert asked.specifier.contains(version_in_file())
+    assert asked.marker is not None
+    assert has == asked.marker.evaluate(
+        {
+            "sys_platform": system,
+            "platform_machine": machine,
+            "platform_python_implementation": python,
+            "python_version": f"{release[0]}.{release[1]}",
+        }
+    )
+    assert remedy("engine") == BY_PIP + (", which needs a C++ compiler here" if not has else "")
+
+
+def test_a_mac_is_told_of_its_own_compiler_and_that_the_transport_needs_linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transport stands on epoll."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert remedy("engine") == "xcode-select --install && make native"
+    assert "Linux" in remedy("transport")
 
 
 @pytest.mark.usefixtures("by_pip")
@@ -65,7 +111,7 @@ def test_whoever_installed_it_from_a_clone_is_told_of_that_clone(
     clone = tmp_path / "a clone"
     (clone / "native").mkdir(parents=True)
     installed_from(monkeypatch, clone.as_uri())
-    assert remedy("engine") == "pip install bothends-native"  # the clone is gone, or never was one
+    assert remedy("engine") == BY_PIP  # the clone is gone, or never was one
     (clone / "native" / "CMakeLists.txt").touch()
     assert remedy("engine").startswith("apt install g++ python3-dev ")
     assert remedy("engine").endswith(f" && pip install '{clone}/native'")

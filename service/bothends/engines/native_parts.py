@@ -4,10 +4,12 @@ speeds.json beside this file holds the figures; `make bench ARGS="--bars --docs"
 """
 
 import json
+import platform
 import shlex
+import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, Self
@@ -19,6 +21,8 @@ _LIBRARIES = "libnghttp2-dev libllhttp-dev libyyjson-dev libssl-dev zlib1g-dev"
 """Debian's packages with the headers that the transport is built with."""
 _PACKAGES: dict[Part, str] = {"engine": f"g++ python3-dev {_LIBRARIES}", "transport": _LIBRARIES}
 """Debian's packages that a clone lacks where that part is missing. Without the engine there is no transport either."""
+NO_WHEEL_FROM = (3, 15)
+"""First version of Python that bothends-native has no wheel for."""
 _WORTH_A_FRACTION = 2.5
 """Ratio from which on a fraction with 1 above says it shortly: 1/3 and less."""
 
@@ -66,14 +70,32 @@ class Speeds:
 
 def remedy(missing: Part) -> str:
     """Command that brings the missing part, as fits how bothends was installed: in a clone, from one, from an index."""
+    if missing == "transport" and sys.platform != "linux":
+        return "serve on Linux, as in a container; the native transport needs epoll"
     if _is_clone(Path(__file__).resolve().parents[3]):
-        return f"apt install {_PACKAGES[missing]} && make native"
+        return f"{_packages(missing)} && make native"
+    again = "--force-reinstall --no-cache-dir " if missing == "transport" else ""
     if (folder := _installed_from()) is not None:
-        again = "--force-reinstall --no-cache-dir " if missing == "transport" else ""
-        return f"apt install {_PACKAGES[missing]} && pip install {again}{shlex.quote(str(folder / 'native'))}"
+        return f"{_packages(missing)} && pip install {again}{shlex.quote(str(folder / 'native'))}"
+    # A wheel has both parts, and `bothends[cpu]` brings it; beside `bothends[gpu]` that would be a second onnxruntime.
+    wanted = f"pip install {again}bothends-native=={version('bothends')}"
     if missing == "transport":
-        return f"apt install {_PACKAGES[missing]} && pip install --force-reinstall --no-cache-dir bothends-native"
-    return "pip install bothends-native"
+        return f"{_packages(missing)} && {wanted}"
+    return wanted if _has_wheel() else f"{wanted}, which needs a C++ compiler here"
+
+
+def _packages(missing: Part) -> str:
+    return "xcode-select --install" if sys.platform == "darwin" else f"apt install {_PACKAGES[missing]}"
+
+
+def _has_wheel() -> bool:
+    """Return whether there is a wheel of bothends-native for this Python, by the markers of the extra `cpu`."""
+    return (
+        sys.platform == "linux"
+        and platform.machine() in ("x86_64", "aarch64")
+        and platform.python_implementation() == "CPython"
+        and sys.version_info < NO_WHEEL_FROM
+    )
 
 
 def _is_clone(folder: Path) -> bool:
