@@ -13,7 +13,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto dashboards rules lock audit dist clean
+.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards rules lock audit dist clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -95,6 +95,9 @@ lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too,
 proto: $(VENV)/.protoc ## Generate service/bothends/v1, kserve/v2 and tei/v1 anew from proto/
 	$(VENV)/protoc/bin/python -m grpc_tools.protoc -Iproto --python_out=service --pyi_out=service --grpc_python_out=service \
 		$(wildcard proto/bothends/*.proto proto/bothends/*/*.proto proto/bothends/*/*/*.proto)
+
+api: $(VENV)/.test ## Keep what this version offers, for later ones to be held to, as a release is made (docs/stability.md)
+	$(BIN)/python -m tests.stability
 
 dashboards: $(VENV)/.test ## Write deploy/grafana/dashboards anew from the code beside it
 	$(BIN)/python deploy/grafana/dashboards.py

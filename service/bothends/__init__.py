@@ -65,7 +65,8 @@ _LAZY = ("Encoder", "__version__")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    """List the public names, which docs/stability.md makes a promise of."""
+    return sorted([*__all__, *_LAZY])
 
 
 def __getattr__(name: str) -> Any:

@@ -10,13 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from prometheus_client import generate_latest
 
-from bothends.batching.request import Depth
-from bothends.observe.metrics import Metrics
-from bothends.observe.scrape import COUNTERS, GAUGES
 from bothends.server.server import Server
 from bothends_export.checkpoint import CheckpointConfig
+from tests.support.exported import exported
 from tests.support.paths import ROOT
 from tests.support.until import TIMEOUT_S
 
@@ -83,16 +80,8 @@ def test_the_example_checkpoint_is_one() -> None:
 
 
 def test_every_metric_is_documented_and_no_other() -> None:
-    bounded = ("connections", "http_connections", "slots", "held_bytes", "making_bytes", "unread_bytes")
-    metrics = Metrics()
-    metrics.watch_transport(
-        lambda: dict.fromkeys((*GAUGES, *COUNTERS), 0.0), limits=dict.fromkeys(bounded, 0), reasons=[]
-    )
-    page = generate_latest(metrics.registry).decode()
-    exported = set(re.findall(r"^# TYPE (bothends_\w+)", page, re.MULTILINE))
-    queue = {f"bothends_queue_{what}" for what in Depth._fields}  # appear with a batcher
     documented = set(re.findall(r"^\| `(bothends_\w+)`", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
-    assert documented == exported | queue | {"bothends_device_memory_bytes"}  # which appears on a GPU
+    assert documented == set(exported())
 
 
 @pytest.mark.parametrize(
