@@ -13,7 +13,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards rules lock audit dist clean
+.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards rules lock audit dist site clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -49,7 +49,7 @@ GRPCIO = $(addprefix tests/server/,fronts/bothends fronts/kserve fronts/ollama f
 test-grpcio: $(VENV)/.test ## Test servers by grpcio and uvicorn, as where the native transport isn't built
 	@BOTHENDS_TRANSPORT=grpcio $(BIN)/pytest $(WORKERS) $(GRPCIO) $(ARGS)
 
-test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients $(VENV)/.oldest ## Test what kills, waits, trains, or starts other people's clients
+test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients $(VENV)/.oldest $(VENV)/.site ## Test what kills, waits, trains, or starts other people's clients
 	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)
 
 test-timing: $(VENV)/.test $(VENV)/.native-tried ## Test what measures time or memory, on a machine with nothing else to do
@@ -116,6 +116,10 @@ audit: $(VENV)/.lock ## Ask whether anything in deploy/locks has a known vulnera
 dist: $(VENV)/bin/python ## Make and try sdists and wheels of all distributions in dist/ (REPOSITORY=https://… is where their READMEs lead)
 	@deploy/release/dist.sh $(abspath $(BIN))/python $(REPOSITORY)
 
+# Its theme warns of MkDocs 2, which the site extra leaves out.
+site: $(VENV)/.site ## Make the documents into a site, in dist/site; a link that leads nowhere is an error (ARGS=--serve: show it while one writes)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(filter --serve,$(ARGS)),serve,build --quiet)
+
 clean: ## Remove .venv and every cache
 	rm -rf $(VENV) dist native/build .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 
@@ -137,6 +141,10 @@ $(VENV)/.mutate: pyproject.toml $(VERSION) | $(VENV)/.test
 
 $(VENV)/.coverage: pyproject.toml $(VERSION) | $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[coverage]"
+	@touch $@
+
+$(VENV)/.site: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[site]"
 	@touch $@
 
 # In a folder of its own: it wants an older protobuf than others do. Tried once; it isn't built for every Python.
