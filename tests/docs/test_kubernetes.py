@@ -13,7 +13,7 @@ PAGE = (ROOT / "docs" / "operate" / "kubernetes.md").read_text(encoding="utf-8")
 
 def test_the_kustomization_of_ones_own_renders(tmp_path: Path) -> None:
     """A kustomization beside a clone of this repository renders, and all that it asks for is there."""
-    (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    (shown,) = re.findall(r"```yaml\n(apiVersion.*?)```", PAGE, re.DOTALL)
     (tmp_path / "kustomization.yml").write_text(
         shown.replace("bothends/deploy", f"{os.path.relpath(ROOT, tmp_path)}/deploy")
     )
@@ -27,7 +27,7 @@ def test_the_kustomization_of_ones_own_renders(tmp_path: Path) -> None:
 
 def test_what_it_names_is_there() -> None:
     """Folders and files that commands take are there, and every component and Service."""
-    for path in re.findall(r"\bdeploy/kubernetes[\w./-]*\w", PAGE):
+    for path in re.findall(r"\bdeploy/(?:helm|kubernetes)[\w./-]*\w", PAGE):
         assert (ROOT / path).exists(), path
     for component in (FOLDER / "components").iterdir():
         assert component.name in PAGE
@@ -46,3 +46,17 @@ def test_it_has_the_figures_of_each_probe() -> None:
     assert f"From {scaler['minReplicas']} to {scaler['maxReplicas']} pods" in PAGE
     assert f"{scaler['metrics'][0]['pods']['target']['averageValue']} a pod" in PAGE
     assert f"{scaler['metrics'][1]['resource']['target']['averageUtilization']} % of what a pod has" in PAGE
+
+
+def test_values_that_it_names_are_the_charts() -> None:
+    """Each value of its table is one of values.yaml, and what it says of a model is a list of models."""
+    values = yaml.safe_load((ROOT / "deploy" / "helm" / "bothends" / "values.yaml").read_text(encoding="utf-8"))
+    table = PAGE.partition("| for | values |")[2].partition("\n\n")[0]
+    named = re.findall(r"`((?:[a-z]\w+\.)?[a-zA-Z]+)`", table)
+    assert len(named) > 10
+    for name in named:
+        at = values
+        for key in name.split("."):
+            at = at[key]
+    shown = [yaml.safe_load(text)["models"] for text in re.findall(r"`(models: [^`]+)`", PAGE)]
+    assert [set(model["volume"]) for (model,) in shown] == [{"image"}, {"persistentVolumeClaim"}]

@@ -1,0 +1,72 @@
+"""The chart's files agree with each other and with the server, which needs no Helm to see."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bothends.errors import SettingsError
+from bothends.settings import Settings
+from tests.support.released import version_in_file
+
+from .charts import CHART, EVERYTHING
+
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+
+
+def test_the_committed_files_are_what_their_code_writes(tmp_path: Path) -> None:
+    """A change is followed by `make chart`."""
+    subprocess.run([sys.executable, CHART.parent / "values.py", tmp_path], check=True)
+    for name in ("README.md", "values.schema.json"):
+        assert (tmp_path / name).read_text(encoding="utf-8") == (CHART / name).read_text(encoding="utf-8")
+
+
+def test_the_chart_and_its_image_are_this_version() -> None:
+    """Chart, image and server are released together."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    assert (chart["version"], chart["appVersion"]) == (version_in_file(), version_in_file())
+
+
+def paths(values: dict[str, Any], schema: dict[str, Any], above: str = "") -> Iterator[tuple[str, bool, bool]]:
+    """Each value's name, and whether values.yaml and the schema have it."""
+    known = schema.get("properties", {})
+    for name in {*values, *known}:
+        yield f"{above}{name}", name in values, name in known
+        if known.get(name, {}).get("properties") and isinstance(values.get(name), dict):
+            yield from paths(values[name], known[name], f"{above}{name}.")
+
+
+def test_each_value_stands_in_the_file_and_in_the_schema() -> None:
+    """All but settings, of which the file has those that the chart changes, and Kubernetes' own kinds."""
+    odd = {name for name, in_file, in_schema in paths(VALUES, SCHEMA) if in_file != in_schema}
+    assert {name for name in odd if not name.startswith("settings.")} == {
+        "global",
+        "resources.claims",
+        "gpu.resources.claims",
+    }
+
+
+def test_each_row_of_the_table_says_something() -> None:
+    rows = [line.split("|") for line in (CHART / "README.md").read_text("utf-8").splitlines() if line.startswith("| `")]
+    assert [row[1] for row in rows if not row[-2].strip()] == []
+    assert {row[1].strip(" `").partition(".")[0] for row in rows} == set(VALUES)
+
+
+def test_the_schema_knows_what_a_model_may_set_of_its_own() -> None:
+    """The names that the server itself would take."""
+    own = SCHEMA["properties"]["models"]["items"]["properties"]["settings"]["properties"]
+    with pytest.raises(SettingsError) as refused:
+        Settings.load({}, {"BOTHENDS_BUNDLE": "a=?unknown=1"})
+    assert str(refused.value).partition("a model's own are ")[2].split(", ") == list(own)
+
+
+def test_the_tests_try_every_value() -> None:
+    """EVERYTHING has something for each value that isn't on by itself."""
+    empty = {name for name, value in VALUES.items() if value in ("", [], {}, None)}
+    assert empty - {"nameOverride"} <= set(EVERYTHING)
