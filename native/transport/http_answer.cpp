@@ -20,7 +20,7 @@ int http_status_of(int code) {
 }
 
 /// Writes a string of JSON's: what stands in a status is anybody's.
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
     static constexpr char digits[] = "0123456789abcdef";
     std::string out = "\"";
     for (const char c : text) {
@@ -61,7 +61,7 @@ void HttpCall::fail(const Status& status) {
     const int code = http_status_of(status.code);
     respond({code,
              {{"content-type", "application/json"}},
-             "{\"error\":{\"message\":" + quoted(status.message) + ",\"code\":" + std::to_string(code) + "}}"});
+             "{\"error\":{\"message\":" + json_string(status.message) + ",\"code\":" + std::to_string(code) + "}}"});
 }
 
 void HttpCall::say_end(Refusal why) {
