@@ -1,0 +1,64 @@
+"""Workflows of .github: valid, without known weaknesses, and pinned to what was looked at."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from tests.support.paths import ROOT
+
+BIN = Path(sys.executable).parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def test_they_are_valid() -> None:
+    """By the schema of SchemaStore, which check-jsonschema brings."""
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_they_have_no_known_weakness() -> None:
+    """Zizmor looks for injection, tokens that stay, rights that are too wide, actions without a hash."""
+    command = [BIN / "zizmor", "--offline", "--no-progress", "--quiet", *WORKFLOWS]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_an_action_is_one_commit_whose_version_is_named() -> None:
+    """The same one in all workflows."""
+    found: dict[str, set[str]] = {}
+    for workflow in WORKFLOWS:
+        for name, what in re.findall(r"uses: ([\w/-]+)@(.+)$", workflow.read_text(), re.MULTILINE):
+            assert re.fullmatch(r"[0-9a-f]{40} # v\d+\.\d+\.\d+", what), name
+            found.setdefault(name, set()).add(what)
+    assert {name for name, what in found.items() if len(what) > 1} == set()
+    assert "actions/checkout" in found
+
+
+def test_scripts_and_artifacts_that_they_name_exist() -> None:
+    """A script stands in the repository; what a job downloads another one keeps."""
+    text = "\n".join(workflow.read_text() for workflow in WORKFLOWS)
+    for script in re.findall(r"deploy/release/[\w.]+", text):
+        assert (ROOT / script).is_file(), script
+    kept, fetched = set[str](), set[str]()
+    for workflow in WORKFLOWS:
+        for job in yaml.safe_load(workflow.read_text())["jobs"].values():
+            for step in job.get("steps", []):
+                uses, given = step.get("uses", ""), step.get("with", {})
+                names = kept if "upload-artifact@" in uses else fetched if "download-artifact@" in uses else set[str]()
+                names.add(re.sub(r"\$\{\{.*?\}\}", "*", given.get("name", given.get("pattern", ""))))
+    assert fetched == kept == {"dist", "digest-*", "notes", "wheels-*"}
+
+
+def test_only_what_publishes_may_write() -> None:
+    """Jobs have the rights that each needs, and by default none; a pull request's have none to write."""
+    for workflow in WORKFLOWS:
+        described = yaml.safe_load(workflow.read_text())
+        by_default = described["permissions"]
+        for name, job in described["jobs"].items():
+            rights = job.get("permissions", by_default)
+            writes = {right for right, what in rights.items() if what == "write"}
+            assert (not writes) == (workflow.stem in ("ci", "wheels") or name in ("check", "wheels")), (workflow, name)
