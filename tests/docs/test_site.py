@@ -63,9 +63,12 @@ def test_the_reference_has_every_public_name_once() -> None:
         for page in (SITE / "reference").glob("*.md")
         for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     ]
-    exported = {name for name in (*bothends.__all__, "Encoder") if not name.endswith("Error")}
-    assert {name.removeprefix("bothends.") for name in named if name.count(".") == 1} == exported | {"errors", "search"}
-    assert len(named) == len(set(named))
+    exported = {f"bothends.{name}" for name in (*bothends.__all__, "Encoder") if not name.endswith("Error")}
+    found = {
+        re.sub(r"\.hybrid\.hybrid$", ".hybrid", name) for name in named
+    }  # the module by this name hides the function
+    assert exported | {f"bothends.search.{name}" for name in bothends.search.__all__} | {"bothends.errors"} <= found
+    assert len(found) == len(named)
 
 
 def test_nothing_is_fetched_from_elsewhere_and_a_warning_is_an_error() -> None:

@@ -20,6 +20,7 @@ from tests.support.until import TIMEOUT_S
 
 pytestmark = pytest.mark.slow
 BIN = Path(sys.executable).parent
+REPOSITORY = "https://example.org/own/bothends"
 PHONE = {"width": 390, "height": 844}
 FETCHED = r'<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)="(?:https?:)?//[^"]*"'
 
@@ -40,10 +41,10 @@ def ran(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subproces
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, as `make site` makes it."""
+    """The site, as `make site` makes it where the repository has an address."""
     pytest.importorskip("mkdocs", reason="there is no MkDocs here: make .venv/.site")
     folder = tmp_path_factory.mktemp("site")
-    ended = ran(BIN / "mkdocs", "build", "--site-dir", folder, REPOSITORY="", SITE_URL="")
+    ended = ran(BIN / "mkdocs", "build", "--site-dir", folder, REPOSITORY=REPOSITORY, SITE_URL="")
     assert ended.returncode == 0, ended.stdout
     return folder
 
@@ -96,15 +97,12 @@ def test_search_finds_from_a_folder_too(site: Path, tab: Any) -> None:
     assert found.get_attribute("href").startswith(site.as_uri())
 
 
-def test_links_lead_to_the_commit_at_the_repository(site: Path, tmp_path: Path) -> None:
-    """Where its address is given; pages may be edited there."""
-    ended = ran(BIN / "mkdocs", "build", "--site-dir", tmp_path, REPOSITORY="https://example.org/own/bothends")
-    assert ended.returncode == 0, ended.stdout
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert 'href="https://example.org/own/bothends/edit/main/README.md"' in page
+def test_links_lead_to_the_commit_at_the_repository(site: Path) -> None:
+    """And pages may be edited there."""
+    assert f'href="{REPOSITORY}/edit/main/README.md"' in (site / "index.html").read_text(encoding="utf-8")
     commit = ran("git", "rev-parse", "HEAD").stdout.strip()
-    api = (tmp_path / "api.html").read_text(encoding="utf-8")
-    assert f'"https://example.org/own/bothends/blob/{commit}/proto/bothends/v1/embedding.proto"' in api
+    wanted = f'href="{REPOSITORY}/blob/{commit}/proto/bothends/v1/embedding.proto"'
+    assert wanted in (site / "api.html").read_text(encoding="utf-8")
 
 
 def test_versions_are_kept_beside_each_other(site: Path, tmp_path: Path) -> None:
