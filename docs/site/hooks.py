@@ -36,9 +36,9 @@ PLACES = {
     "images/icon.svg": "service/bothends/server/fronts/page/assets/icon.svg",
 }
 """Files of the site that stand elsewhere in the repository, or in docs/ by another name; beside docs/site/reference."""
-_CODE_OR_LINK = re.compile(
-    r"(?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))|\]\((?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?\)", re.DOTALL
-)
+_CODE = r"(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)"
+_LINK = r"(?:\[(?P<file>[\w/.-]+\.md)\]|\])\((?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?\)"
+_CODE_OR_LINK = re.compile(f"{_CODE}|{_LINK}", re.DOTALL)
 _FENCED = re.compile(r"^( *)(```+)(\w*)[^\n]*\n(.*?^ *\2`* *)$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r'<a href="repository:([^"#]*)(#[^"]*)?">(.*?)</a>', re.DOTALL)
 _log = logging.getLogger("mkdocs.hooks.site")
@@ -55,21 +55,32 @@ def place_of(page: str) -> str:
     return places().get(page, f"docs/{page}")
 
 
+@cache
+def heading(place: str) -> str:
+    """Return the first heading of a page of the repository."""
+    found = re.search(r"^# (.+)$", (ROOT / place).read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else place
+
+
 def linked(markdown: str, page: str, files: set[str]) -> str:
-    """Return a page's text with links to what is in the site, or by "repository:" to what is beside it there."""
+    """Return a page's text with links to what is in the site, or by "repository:" to what is beside it there.
+
+    Where a link's words are a page's file, they become the page's heading.
+    """
     names = {place_of(name): name for name in files}
 
     def led(found: re.Match[str]) -> str:
-        target, anchor = found["target"], found["anchor"] or ""
+        target, anchor, words = found["target"], found["anchor"] or "", f"[{found['file']}]" if found["file"] else "]"
         if not target or re.match(r"[a-z]+:", target):  # code, a heading of this page, or an address
             return found[0]
         place = posixpath.normpath(posixpath.join(posixpath.dirname(place_of(page)), target))
         name = names.get(place) or names.get(f"{place}/README.md")
         if name is not None:
-            return f"]({posixpath.relpath(name, posixpath.dirname(page) or '.')}{anchor})"
+            words = f"[{heading(place)}]" if found["file"] else words
+            return f"{words}({posixpath.relpath(name, posixpath.dirname(page) or '.')}{anchor})"
         if not (ROOT / place).exists():
             _log.warning("%s: nothing is at %s", place_of(page), target)
-        return f"](repository:{place}{anchor})"
+        return f"{words}(repository:{place}{anchor})"
 
     texts, ended = [], 0
     for fenced in _FENCED.finditer(markdown):

@@ -99,6 +99,8 @@ FILES = {
         ("index.md", "[a](docs/README.md)", "[a](documents.md)"),
         ("index.md", "![a](docs/images/page.png)", "![a](images/page.png)"),
         ("api.md", "[a](../SECURITY.md)", "[a](security.md)"),
+        ("api.md", "[SECURITY.md](../SECURITY.md#x)", "[Security](security.md#x)"),
+        ("api.md", "[examples/README.md](../examples)", "[examples/README.md](repository:examples)"),
         ("api.md", "[a](decisions)", "[a](decisions/README.md)"),
         ("operate/ray.md", "[`a`](../../SECURITY.md#x)", "[`a`](../security.md#x)"),
         ("operate/ray.md", "[a](../../deploy/ray/serve.yaml)", "[a](repository:deploy/ray/serve.yaml)"),
