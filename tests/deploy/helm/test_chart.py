@@ -18,9 +18,9 @@ from .charts import AS_KUSTOMIZE, CHART, EVERYTHING, Helm, Refused, Values, is_a
 README = (CHART / "README.md").read_text(encoding="utf-8")
 EXAMPLES = [yaml.safe_load(block.partition("```")[0]) for block in README.split("```yaml\n")[1:]]
 FROM_AN_IMAGE: Values = {"models": [{"volume": {"image": {"reference": "medical:1", "pullPolicy": "Always"}}}]}
-NEWEST_ONLY = [FROM_AN_IMAGE, EXAMPLES[1]]
-"""What Kubernetes 1.30 didn't know: volumes of images."""
-ALL: list[Values] = [{}, AS_KUSTOMIZE, EVERYTHING, {**EVERYTHING, "gpu": {"enabled": True}}, *NEWEST_ONLY, *EXAMPLES]
+BY_EACH_VERSION: list[Values] = [{}, EVERYTHING]
+"""What Kubernetes 1.30 takes as well; volumes of images it didn't know."""
+ALL: list[Values] = [*BY_EACH_VERSION, AS_KUSTOMIZE, {**EVERYTHING, "gpu": {"enabled": True}}, FROM_AN_IMAGE, *EXAMPLES]
 NO_CLAIM = {"claimName": "a"}
 
 
@@ -46,7 +46,7 @@ def test_all_objects_fit_the_schemas(helm: Helm, values: Values) -> None:
     """Kubernetes' published schemas, strictly; of the operator's kinds they know nothing."""
     made = everything(helm, values)
     assert the(made, "Pod")["metadata"]["annotations"]["helm.sh/hook"] == "test"
-    for version in VERSIONS[1:] if values in NEWEST_ONLY else VERSIONS:
+    for version in VERSIONS if values in BY_EACH_VERSION else VERSIONS[1:]:
         for resource in made:
             if resource["kind"] not in OF_THE_OPERATOR:
                 kubernetes_validate.validate(dict(resource), version, strict=True)
@@ -144,8 +144,8 @@ def test_what_cannot_work_is_refused_before_anything_is_sent(helm: Helm, values:
 
 def test_a_pod_has_the_time_that_its_drain_takes(helm: Helm) -> None:
     """The time to stop follows the drain."""
-    made = [helm.objects({"settings": {"drain_s": drain_s}}) for drain_s in (30, 300.5)]
-    assert [pod(one)["terminationGracePeriodSeconds"] for one in made] == [75, 346]
+    made = [helm.objects({"settings": {"drain_s": drain_s}}) for drain_s in (30, 300.5, 0, None)]
+    assert [pod(one)["terminationGracePeriodSeconds"] for one in made] == [75, 346, 45, 75]
 
 
 def test_inline_keys_are_the_file_that_the_server_reads(helm: Helm) -> None:
@@ -200,8 +200,16 @@ def test_what_is_packed_holds_the_stacks_own_rules_and_dashboards(helm: Helm, tm
 @pytest.mark.parametrize(
     ("values", "said", "not_said"),
     [
-        ({}, ["No API keys", "in plain", "helm --namespace bothends test bothends"], ["LoadBalancer", "autoscaler"]),
-        (EVERYTHING, ["4 model(s) of yours", "https://embeddings.bothends:80", "LoadBalancer"], ["No API", "in plain"]),
+        (
+            {},
+            ["The image is bothends:", "No API keys", "in plain", "helm --namespace bothends test bothends"],
+            ["LoadBalancer", "autoscaler"],
+        ),
+        (
+            EVERYTHING,
+            ["4 model(s) of yours", "https://embeddings.bothends:80", "LoadBalancer"],
+            ["The image is", "No API", "in plain"],
+        ),
         ({"autoscaling": {"enabled": True}}, ["prometheus-adapter has to offer", "No ServiceMonitor"], []),
     ],
 )
