@@ -1,6 +1,7 @@
 """The chart's files agree with each other and with the server, which needs no Helm to see."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import yaml
 
 from bothends.errors import SettingsError
 from bothends.settings import Settings
+from tests.support.paths import ROOT
 from tests.support.released import version_in_file
 
 from .charts import CHART, EVERYTHING
@@ -70,3 +72,19 @@ def test_the_tests_try_every_value() -> None:
     """EVERYTHING has something for each value that isn't on by itself."""
     empty = {name for name, value in VALUES.items() if value in ("", [], {}, None)}
     assert empty - {"nameOverride"} <= set(EVERYTHING)
+
+
+def test_a_releases_chart_has_that_releases_image(tmp_path: Path) -> None:
+    """Files are packed in place of links, and the image that the release pushes is the default; helm is a stand-in."""
+    helm = tmp_path / "bin" / "helm"
+    helm.parent.mkdir()
+    helm.write_text('#!/bin/sh\n[ "$1" = lint ] || cp -R "$2" "$4"\n')
+    helm.chmod(0o755)
+    path = {**os.environ, "PATH": f"{helm.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [ROOT / "deploy" / "release" / "chart.sh", "ghcr.io/example/bothends", tmp_path / "packed"]
+    subprocess.run(command, check=True, env=path)
+    packed = tmp_path / "packed"
+    released = yaml.safe_load((packed / "values.yaml").read_text(encoding="utf-8"))
+    assert released == {**VALUES, "image": {**VALUES["image"], "repository": "ghcr.io/example/bothends"}}
+    assert not any(file.is_symlink() for file in packed.rglob("*"))
+    assert len(list(packed.glob("files/*/*"))) == 6
