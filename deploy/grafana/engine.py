@@ -22,11 +22,12 @@ def page() -> Dashboard:
 _SERVED: list[Panel] = [
     rows(
         "What is served",
-        "Each instance's model, the device it runs on, and by what. Different devices: see BothendsDeviceFallback in "
-        "docs/runbook.md. Different providers: not all have the native engine, so their last bits, and their speed, "
-        "differ. Different versions are a deployment under way, or one that stopped halfway.",
+        "Each instance's models, by the names that callers ask for (model), on what each runs and by what. Different "
+        "devices: see BothendsDeviceFallback in docs/runbook.md. Different providers: not all have the native engine, "
+        "so their last bits, and their speed, differ. Different versions of one are a deployment under way, or one "
+        "that stopped halfway.",
         pick("bothends_model_info"),
-        columns=["instance", "name", "version", "device", "provider"],
+        columns=["instance", "model", "name", "version", "device", "provider"],
     ),
     rows(
         "What it runs on",

@@ -115,7 +115,7 @@ function Rows({ panel }) {
   columns.sort((one, other) => indexByName[one] - indexByName[other]);
   const series = found[panel.id][0].result.map(({ metric }) => metric);
   const shown = columns.map((name) => ({ id: name, header: name }));
-  return <InteractiveTable columns={shown} data={series} getRowId={(labels) => labels.instance} />;
+  return <InteractiveTable columns={shown} data={series} getRowId={(labels) => `${labels.instance} ${labels.model}`} />;
 }
 
 const KINDS = { stat: Stat, timeseries: Lines, heatmap: Heatmap, table: Rows };
