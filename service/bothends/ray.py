@@ -104,7 +104,9 @@ def _settings() -> Settings:
     for name in _NOT_RAYS:
         if getattr(settings, name):
             raise SettingsError(f"{flag(name)}: Ray's gRPC proxies speak no TLS; put what does in front of them")
-    whole = {name: path.absolute() for name in _FILES if (path := getattr(settings, name)) is not None}
+    whole: dict[str, Any] = {name: path.absolute() for name in _FILES if (path := getattr(settings, name)) is not None}
+    if settings.bundles:
+        whole["bundles"] = tuple(bundle.absolute() for bundle in settings.bundles)
     return settings.model_copy(update=whole)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, Self, TypeGuard
 from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,6 +29,10 @@ class NamedBundle(BaseModel):
     """None for the packaged model."""
     engine: dict[str, str] = {}
     """Settings of the engine that are this model's own, by their names."""
+
+    def absolute(self) -> Self:
+        """Return the same with a whole path, for processes that work in another folder."""
+        return self.model_copy(update={"folder": self.folder and self.folder.absolute()})
 
     def __str__(self) -> str:
         """Write it as it may be given."""

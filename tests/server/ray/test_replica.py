@@ -73,6 +73,28 @@ def test_it_answers_once_it_is_made(one: Any) -> None:
     assert context.details == "SERVER: Received message larger than max (1025 vs. 1024)"
 
 
+def test_it_may_have_several_models(replica: Any, toy_bundle: Bundle) -> None:
+    """As the settings name them; calls and checks of health ask for one."""
+    bundles = [{"name": "english"}, {"name": "old", "folder": str(toy_bundle.path)}]
+    chosen = settings_of(toy_bundle, bundle=None, bundles=bundles)
+    made = replica.Replica(chosen, replica.version("bothends"))
+    found = {}
+    for name in ("", "english", "old"):
+        request = embedding_pb2.EmbedRequest(sentences=["a man"], model=name).SerializeToString()
+        answer = embedding_pb2.EmbedResponse.FromString(ask(made, request, Context()))
+        found[name] = len(answer.embeddings[0].values)
+    assert found == {"": 512, "english": 512, "old": toy_bundle.config.dimension}
+    made._service._readiness.set_fit("old", fit=False)  # noqa: SLF001  as a supervisor's thread has it
+    states = {}
+    for name in ("", "english", "old"):
+        request = health_pb2.HealthCheckRequest(service=name).SerializeToString()
+        health = asyncio.run(made.Check((request, None))).SerializeToString()
+        states[name] = health_pb2.HealthCheckResponse.FromString(health).status
+    serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+    assert states == {"": not_serving, "english": serving, "old": not_serving}
+    del made
+
+
 def test_its_metrics_have_a_port_of_their_own(
     replica: Any, toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

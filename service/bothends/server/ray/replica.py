@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import ray
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 from ray import serve
 from starlette.routing import BaseRoute, Route
@@ -82,10 +83,11 @@ class Replica:
         """Answer as `bothends serve` does."""
         return await self._answer("GetModel", request, grpc_context)
 
-    async def Check(self, _: Request) -> RawResponse:  # noqa: N802
-        """Answer with the replica's health, grpc.health.v1, whatever service the request names."""
+    async def Check(self, request: Request) -> RawResponse:  # noqa: N802
+        """Answer with the health of a model of the replica's, grpc.health.v1, or of all, whatever else is named."""
         health = health_pb2.HealthCheckResponse
-        status = health.SERVING if self._service.is_fit() else health.NOT_SERVING
+        ready = self._service.models_ready().get(_service_of(request[0]), self._service.is_fit)
+        status = health.SERVING if ready() else health.NOT_SERVING
         return RawResponse(health(status=status).SerializeToString())
 
     async def check_health(self) -> None:
@@ -121,3 +123,11 @@ class Replica:
         targets = Targets(self.name, address, service.keys if settings.metrics == "keys" else None)
         self._undo.callback(targets.forget)
         return targets
+
+
+def _service_of(content: bytes) -> str:
+    """Read what a health check asks for; nothing where it can't be read."""
+    try:
+        return str(health_pb2.HealthCheckRequest.FromString(content).service)
+    except DecodeError:
+        return ""
