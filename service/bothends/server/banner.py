@@ -52,7 +52,8 @@ def banner(
     scheme = "https" if settings.tls_cert else "http"
     grpc, http = _SPEAKERS[transport]
     slow = slowness(settings, models[0].embedder, transport)
-    paths = ["/v1/embeddings"] * settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
+    apis = ["/v1/embeddings", "/embed", "/api/embed"]  # as OpenAI, text-embeddings-inference and Ollama have them
+    paths = apis * settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
     return "\n".join(
         [
             f"bothends {version('bothends')}",
