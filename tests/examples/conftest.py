@@ -19,7 +19,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Running]:
-    running = start()
+    running = start("--bundle", "old=", "--bundle", "new=?engine=onnxruntime")  # as while an encoder is replaced
     yield running
     finish(running)
 
