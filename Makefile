@@ -13,7 +13,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards rules chart lock audit dist site clean
+.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards rules chart lock audit dist wheels-test site clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -118,6 +118,9 @@ audit: $(VENV)/.lock ## Ask whether anything in deploy/locks has a known vulnera
 
 dist: $(VENV)/bin/python ## Make and try sdists and wheels of all distributions in dist/ (REPOSITORY=https://… is where their READMEs lead)
 	@deploy/release/dist.sh $(abspath $(BIN))/python $(REPOSITORY)
+
+wheels-test: $(VENV)/.bench ## Try dist/wheels in empty Debian 11 and 12, and on emulated AArch64; needs mmdebstrap (ARGS="debian12 --rate --engine")
+	@$(BIN)/python deploy/release/try_wheels.py $(ARGS)
 
 # Its theme warns of MkDocs 2, which the site extra leaves out.
 site: $(VENV)/.site ## Make the documents into a site, in dist/site; a link that leads nowhere is an error (ARGS=--serve: show it while one writes)

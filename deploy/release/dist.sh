@@ -31,15 +31,7 @@ readme() { # readme SOURCE PLACE: the README of SOURCE, which stands in PLACE of
     (cd "$1" && hatch-fancy-pypi-readme -o "$made/README.md" "$made/readme.toml" && mv "$made/README.md" README.md)
 }
 
-# Who only calls a server downloads no model: it leaves the copy that `bothends` is made from, and is a distribution by itself. In a clone
-# it is there anyway.
-mkdir "$made/main"
-git ls-files -z service export training proto README.md LICENSE CHANGELOG.md pyproject.toml native/pyproject.toml | tar -c --null -T - | tar -x -C "$made/main"
-cp -r deploy/release/english "$made/english"
-mkdir "$made/english/bothends"
-mv "$made/main/service/bothends/models" "$made/english/bothends"
-cp LICENSE "$made/english"
-"$python" deploy/release/published.py pyproject.toml >"$made/main/pyproject.toml"
+deploy/release/sources.sh "$python" "$made"
 mkdir "$made/sources"
 git ls-files -z native | tar -c --null -T - | tar -x -C "$made/sources"
 readme "$made/main" ""

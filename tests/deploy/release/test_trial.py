@@ -1,0 +1,77 @@
+"""The program that tries an installed bothends: it passes on a right server, and notices a wrong one."""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bothends.client.sync import Client
+from bothends.engines import native
+from tests.support.released import RELEASE, run
+
+
+def module(name: str) -> ModuleType:
+    """Import a script of deploy/release, which is in no package."""
+    spec = importlib.util.spec_from_file_location(name, RELEASE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+trial, found = module("trial"), module("found")
+
+
+class InABatch:
+    """A client whose rows are another's, but for the last bit of a sentence that has company."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def encode(self, sentences: Sequence[str], **options: Any) -> np.ndarray:
+        rows = self.client.encode(sentences, **options)
+        return np.nextafter(rows, np.float32(9)) if len(sentences) > 1 else rows
+
+    def encode_stream(self, sentences: Sequence[str]) -> Iterator[np.ndarray]:
+        return iter(self.encode(sentences))
+
+
+def test_a_server_of_this_environment_passes(client: Client) -> None:
+    """It is started and called by each protocol, and the hash is that of the rows that another server has."""
+    tried = run("trial.py", "--log-level", "warning", *["--fallback"] * (not native.is_built()))
+    assert tried.returncode == 0, tried.stderr
+    said = json.loads(tried.stdout)
+    assert said["protocols"] == ["bothends", "KServe over gRPC", "TEI over gRPC", "OpenAI", "TEI", "Ollama"]
+    assert said["sha256"] == hashlib.sha256(client.encode(trial.SENTENCES).tobytes()).hexdigest()
+
+
+def test_what_is_slow_is_refused() -> None:
+    """Where a wheel brings nothing native, a server answers all the same, and only its banner tells."""
+    tried = run("trial.py", "--transport", "grpcio")
+    assert tried.returncode == 1
+    assert "by grpcio" in tried.stderr
+
+
+def test_other_bits_in_a_batch_are_noticed(client: Client) -> None:
+    """Of a server whose rows depend on their batch."""
+    assert trial.check_batches(client).shape == (len(trial.SENTENCES), 512)
+    with pytest.raises(trial.TrialError, match="other bits in one batch than alone"):
+        trial.check_batches(InABatch(client))
+
+
+def test_rows_are_compared_where_processor_and_precision_are_the_same() -> None:
+    """Of an x86-64 and an AArch64, or of float32 and int8, they may differ."""
+    here = {"machine": "x86_64", "engine": "native/avx512/float32 on cpu, 2 at once", "sha256": "a"}
+    others = [
+        here | {"engine": "native/avx2/float32 on cpu, 8 at once"},
+        here | {"engine": "native/avx512/int8 on cpu, 2 at once", "sha256": "b"},
+        here | {"machine": "aarch64", "sha256": "c"},
+    ]
+    assert found.differing([here, *others]) == []
+    assert found.differing([here, *others, here | {"sha256": "d"}]) == ["x86_64, float32: rows differ"]
