@@ -16,11 +16,12 @@ install() { # install OPTION...: another wheel of this version may be there alre
 
 made() { # since the last change here
     wheels=../dist/wheels
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2086 # words
     [ -d "$wheels" ] && [ -z "$(find $built -newer "$wheels" -type f ! -name '*.pyc' -print -quit)" ]
 }
 
 released() { # a folder without git's history is taken for a release's
+    # shellcheck disable=SC2086 # words
     ! git rev-parse --quiet --verify HEAD >/dev/null 2>&1 || git diff --quiet "v$version" -- $built 2>/dev/null
 }
 
