@@ -106,11 +106,20 @@ def _ready(process: subprocess.Popen[str], began: float) -> Served:
 
 def check_banner(served: Served) -> None:
     """Raise TrialError where something else than the native engine and transport serves."""
-    if not served.line("engine").startswith("native/"):
+    engine = served.line("engine")
+    if not engine.startswith("native/"):
         raise TrialError(f"the native engine doesn't compute:\n{served.banner}")
+    if engine.startswith("native/portable") and has_avx2():
+        raise TrialError(f"the native engine computes without what this processor can do:\n{served.banner}")
     for port in ("gRPC", "HTTP"):
         if not served.line(port).endswith("by the native transport"):
             raise TrialError(f"the native transport doesn't speak {port}:\n{served.banner}")
+
+
+def has_avx2() -> bool:
+    """Return whether the kernel says that this processor has what the level `avx2` needs."""
+    flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    return flags is not None and {"avx2", "f16c", "fma"} <= set(flags[1].split())
 
 
 def check_batches(client: Client) -> Rows:

@@ -51,11 +51,27 @@ def test_a_server_of_this_environment_passes(client: Client) -> None:
     assert said["sha256"] == hashlib.sha256(client.encode(trial.SENTENCES).tobytes()).hexdigest()
 
 
-def test_what_is_slow_is_refused() -> None:
-    """Where a wheel brings nothing native, a server answers all the same, and only its banner tells."""
-    tried = run("trial.py", "--transport", "grpcio")
-    assert tried.returncode == 1
-    assert "by grpcio" in tried.stderr
+@pytest.mark.parametrize(
+    ("changed", "to", "why"),
+    [
+        ("native/avx2/float32", "CPUExecutionProvider", "the native engine doesn't compute"),
+        ("native/avx2", "native/portable", "without what this processor can do"),
+        ("1234  by the native transport", "1234  by grpcio", "the native transport doesn't speak gRPC"),
+        ("/readyz  by the native transport", "/readyz  by uvicorn", "the native transport doesn't speak HTTP"),
+    ],
+)
+def test_what_is_slow_is_refused(changed: str, to: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a wheel brings nothing, or not all of it, a server answers all the same, and only its banner tells."""
+    monkeypatch.setattr(trial, "has_avx2", lambda: True)
+    banner = (
+        "  engine     native/avx2/float32 on cpu, 2 at once\n"
+        "  gRPC       127.0.0.1:1234  by the native transport\n"
+        "  HTTP       http://127.0.0.1:1235  /healthz /readyz  by the native transport\n"
+    )
+    trial.check_banner(trial.Served(banner, "127.0.0.1:1234", "http://127.0.0.1:1235", 1.0))
+    slow = banner.replace(changed, to)
+    with pytest.raises(trial.TrialError, match=why):
+        trial.check_banner(trial.Served(slow, "127.0.0.1:1234", "http://127.0.0.1:1235", 1.0))
 
 
 def test_other_bits_in_a_batch_are_noticed(client: Client) -> None:
