@@ -67,7 +67,8 @@ def linked(markdown: str, page: str, files: set[str]) -> str:
 
     Where a link's words are a page's file, they become the page's heading.
     """
-    names = {place_of(name): name for name in files}
+    added = places()
+    names = {added.get(name, f"docs/{name}"): name for name in files}
 
     def led(found: re.Match[str]) -> str:
         target, anchor, words = found["target"], found["anchor"] or "", f"[{found['file']}]" if found["file"] else "]"
@@ -86,9 +87,8 @@ def linked(markdown: str, page: str, files: set[str]) -> str:
     for fenced in _FENCED.finditer(markdown):
         texts.append(_CODE_OR_LINK.sub(led, markdown[ended : fenced.start()]))
         indent, ticks, language, code = fenced.groups()
-        texts.append(
-            f"{indent}{ticks}{language}\n{code}"
-        )  # words behind the language are for tests, and MkDocs knows none
+        # MkDocs knows no words behind the language; ours are for tests.
+        texts.append(f"{indent}{ticks}{language}\n{code}")
         ended = fenced.end()
     return "".join([*texts, _CODE_OR_LINK.sub(led, markdown[ended:])])
 
