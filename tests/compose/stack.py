@@ -36,6 +36,7 @@ class Stack:
         )
         images = {f"{name}_IMAGE": f"{self.project}:{name.lower()}" for name in ("EMBEDDER", "GATEWAY")}
         self.environment = ports | images | environment
+        self.healthy_after_s: float | None = None
 
     def compose(self, *arguments: str, check: bool = True) -> str:
         """Run `docker compose …`, and return its standard output."""

@@ -12,7 +12,7 @@ import grpc
 import numpy as np
 import pytest
 
-from bothends import Client, ConnectionFailedError, DrainingError, Retry, SentenceError
+from bothends import Client, ConnectionFailedError, DrainingError, OverloadedError, Retry, SentenceError
 from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
@@ -144,7 +144,7 @@ class Callers:
                 try:
                     assert client.encode(SAME).tobytes() == self._expected
                     self.answers += 1
-                except (ConnectionFailedError, DrainingError):  # told that nothing was done
+                except (ConnectionFailedError, DrainingError, OverloadedError):  # nothing was done
                     self.refusals += 1
                 except BaseException as error:  # reported by the test
                     self.unforeseen.append(error)
