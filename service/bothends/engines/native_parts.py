@@ -7,6 +7,7 @@ import json
 import platform
 import shlex
 import sys
+import sysconfig
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -21,8 +22,6 @@ _LIBRARIES = "libnghttp2-dev libllhttp-dev libyyjson-dev libssl-dev zlib1g-dev"
 """Debian's packages with the headers that the transport is built with."""
 _PACKAGES: dict[Part, str] = {"engine": f"g++ python3-dev {_LIBRARIES}", "transport": _LIBRARIES}
 """Debian's packages that a clone lacks where that part is missing. Without the engine there is no transport either."""
-NO_WHEEL_FROM = (3, 15)
-"""First version of Python that bothends-native has no wheel for."""
 _WORTH_A_FRACTION = 2.5
 """Ratio from which on a fraction with 1 above says it shortly: 1/3 and less."""
 
@@ -94,7 +93,7 @@ def _has_wheel() -> bool:
         sys.platform == "linux"
         and platform.machine() in ("x86_64", "aarch64")
         and platform.python_implementation() == "CPython"
-        and sys.version_info < NO_WHEEL_FROM
+        and not sysconfig.get_config_var("Py_GIL_DISABLED")  # which no marker tells
     )
 
 
