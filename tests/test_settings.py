@@ -132,6 +132,7 @@ def test_a_fixed_bound_is_no_option_but_a_programs_to_set() -> None:
         ({"max_message_bytes": "2000"}, {"max_inflated_bytes": 2000}),
         ({"compression": "false"}, {"max_inflated_bytes": 0}),
         ({"engine": "native/avx2"}, {"native_level": "avx2", "needs_native": True}),
+        ({"engine": "native/neon_dot"}, {"native_level": "neon_dot", "needs_native": True}),
         ({"engine": "onnxruntime"}, {"native_level": "auto", "needs_native": False}),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-_Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
+_Level = Literal["auto", "avx512", "avx512f", "avx2", "neon_bf16", "neon_dot", "neon", "portable"]
 _Precision = Literal["float32", "bf16", "int8"]
 
 class Interrupted(Exception):  # noqa: N818  no error: it was asked for

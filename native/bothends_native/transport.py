@@ -34,8 +34,8 @@ except ModuleNotFoundError as missing:
     if missing.name != f"{__package__}._transport":
         raise
     raise ImportError(
-        "bothends-native was built without its transport: one of libnghttp2-dev, libllhttp-dev, libyyjson-dev, "
-        "libssl-dev and zlib1g-dev was missing"
+        "bothends-native was built without its transport: this isn't Linux, or one of libnghttp2-dev, "
+        "libllhttp-dev, libyyjson-dev, libssl-dev and zlib1g-dev was missing"
     ) from None
 
 __all__ = [

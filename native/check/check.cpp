@@ -1,6 +1,9 @@
-// Everything above the binding, under whatever sanitizers it was built with: each level, precision and number of
-// layers, with many schedules, several callers at once, and runs that are stopped. Says what differs, and fails.
+// check [SENTENCES]: everything above the binding, under whatever sanitizers it was built with: each level, precision
+// and number of layers, with many schedules, several callers at once, and runs that are stopped; and the bits that any
+// processor finds. Says which levels there are and what differs, and fails.
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <stdexcept>
@@ -19,6 +22,7 @@ namespace {
 constexpr int vocabulary = 97, embedding = 13, hidden = 20;
 
 std::atomic<int> failures{0};
+int sentences_of_a_text = 40;  // fewer where a processor is emulated
 
 void expect(bool holds, const std::string& what) {
     if (holds) return;
@@ -27,9 +31,8 @@ void expect(bool holds, const std::string& what) {
 }
 
 std::vector<float> random_numbers(std::mt19937& source, std::size_t count) {
-    std::uniform_real_distribution<float> within(-0.4f, 0.4f);
-    std::vector<float> numbers(count);
-    for (float& number : numbers) number = within(source);
+    std::vector<float> numbers(count);  // the same with every compiler's library: no std::uniform_real_distribution
+    for (float& number : numbers) number = float(source() >> 8) * (0.8f * 0x1p-24f) - 0.4f;
     return numbers;
 }
 
@@ -60,7 +63,7 @@ struct Model {
 };
 
 struct Text {
-    explicit Text(unsigned seed, int sentences = 40, int longest = 25) {
+    explicit Text(unsigned seed, int sentences = sentences_of_a_text, int longest = 25) {
         std::mt19937 source(seed);
         offsets.push_back(0);
         for (int sentence = 0; sentence < sentences; ++sentence) {
@@ -110,6 +113,51 @@ void check_schedules(const Model& model, const Kind& kind) {
     }
 }
 
+// Of the rows' bits (FNV-1a).
+std::uint64_t hash(const std::vector<float>& rows) {
+    std::uint64_t found = 0xcbf29ce484222325;
+    for (const float number : rows) {
+        std::uint32_t bits;
+        std::memcpy(&bits, &number, sizeof bits);
+        for (int byte = 0; byte < 4; ++byte) found = (found ^ (bits >> (8 * byte) & 0xff)) * 0x100000001b3;
+    }
+    return found;
+}
+
+// By layers and precision. x86's levels, which tests hold to PyTorch, found them.
+constexpr std::uint64_t expected_hash[3][precisions] = {
+    {0x60355cb611628fbb, 0x28290c77a059d05b, 0x751a233b8210443c},
+    {0x8c57ba7bdb9ea9b8, 0xb4a1280e0f03f2e3, 0x3ebca9eed62dca9d},
+    {0x73e11319f75e0f7d, 0x76481c8e22029c41, 0xcdf12125bd31c40b},
+};
+
+// True for levels that compute by the operations that most have, and so must find the same bits.
+bool is_exact(const Kind& kind) {
+    const std::string level = kind.level.name;
+#if !defined(__FP_FAST_FMAF)
+    if (level == "portable") return false;  // it rounds products before it adds them
+#endif
+    const bool has_bf16 = level == "avx512" || level == "neon_bf16";  // an instruction that may round differently
+    return kind.precision != Precision::bf16 || !has_bf16;
+}
+
+// The bits that others find, or at least numbers as near to float32's as the precision promises.
+void check_bits(const Model& model, const Kind& kind) {
+    constexpr float most_difference[precisions] = {0, 2e-3f, 1.5e-2f};
+    const Text text(1, 12);
+    const int precision = static_cast<int>(kind.precision), layers = static_cast<int>(model.weights_of.size());
+    const Kind exact{kind.level, Precision::float32, kind.half};
+    const auto rows = rows_of(*made(model, kind, vocabulary, 7), text.request(), 1);
+    const auto wanted = rows_of(*made(model, exact, vocabulary, 7), text.request(), 1);
+    float difference = 0;
+    for (std::size_t at = 0; at < rows.size(); ++at)
+        difference = std::max(difference, std::fabs(rows[at] - wanted[at]));
+    expect(difference <= most_difference[precision], kind.name() + " is off by " + std::to_string(difference));
+    if (is_exact(kind) && hash(rows) != expected_hash[layers - 1][precision])
+        expect(false, "others' bits of " + kind.name() + ", " + std::to_string(layers) + " layers: the hash is " +
+                          std::to_string(hash(rows)));
+}
+
 void check_callers(const Model& model, const Kind& kind) {
     const auto calm = made(model, kind, vocabulary, 12), shared = made(model, kind, 30, 3);
     std::vector<std::thread> callers;
@@ -157,12 +205,16 @@ void check_refusals(const Model& model, const Kind& kind) {
 
 }  // namespace
 
-int main() {
+int main(int count, char** arguments) {
+    if (count > 1) sentences_of_a_text = std::atoi(arguments[1]);
+    for (const Level& level : levels()) std::printf("%s ", level.name);
+    std::fflush(stdout);
     for (int layers : {1, 2, 3}) {
         const Model model(layers);
         for (const Level& level : levels()) {
             for (int precision = 0; precision < precisions; ++precision) {
                 const Kind kind{level, static_cast<Precision>(precision), layers == 2};
+                check_bits(model, kind);
                 check_schedules(model, kind);
                 check_callers(model, kind);
             }

@@ -1,6 +1,7 @@
 // The arithmetic of each precision: how it holds numbers and adds products of them. Included after a level's lanes.
 // An arithmetic says how a sum begins (`start`), how a word of numbers times a word of weights is added to it (`dot`),
-// what it is worth in the end (`finish`), and how h is held (`store`).
+// what it is worth in the end (`finish`), and how h is held (`store`). One that is `by_lane` also multiplies a word of
+// weights by one lane of a register with words of numbers (`dot_lane`).
 
 template <bool HALF>
 ALWAYS_INLINE Lanes::Float load_start(const char* start, int lane) {
@@ -18,6 +19,7 @@ struct Float32 {
     using Sum = Lanes::Float;
     using Word = Lanes::Float;
     static constexpr int numbers = 1;  // in a word
+    static constexpr bool by_lane = Lanes::by_lane;
     static Word load(const char* at) { return Lanes::load(reinterpret_cast<const float*>(at)); }
     static Word all(const char* at) { return Lanes::all(*reinterpret_cast<const float*>(at)); }
     template <bool HALF>
@@ -25,6 +27,10 @@ struct Float32 {
         return load_start<HALF>(row, lane);
     }
     static void dot(Sum& sum, Word number, Word weight) { sum = Lanes::fma(number, weight, sum); }
+    template <int LANE, class L = Lanes>  // not every level's lanes have it
+    static void dot_lane(Sum& sum, Word numbers, Word weight) {
+        sum = L::template fma_lane<LANE>(numbers, weight, sum);
+    }
     template <bool HALF>
     static Lanes::Float finish(const PackedWeights&, const char*, int, Sum sum) {
         return sum;
@@ -37,6 +43,7 @@ struct Bf16 {
     using Sum = Lanes::Float;
     using Word = Lanes::Words;
     static constexpr int numbers = 2;
+    static constexpr bool by_lane = false;
     static Word load(const char* at) { return Lanes::load_words(at); }
     static Word all(const char* at) { return all_words(at); }
     template <bool HALF>
@@ -65,12 +72,14 @@ private:
     }
 };
 
-// Weights as int8, each row of them in steps of its own; states as 128 + 127·h, since |h| <= 1: a scale that no batch
-// changes. Four to a word, and sums of integers: exact, so each processor finds the same.
+// Weights as int8, each row of them in steps of its own; states as 127·h, since |h| <= 1: a scale that no batch
+// changes. x86 multiplies unsigned bytes with signed ones, so states are 128 more there, which `correction` takes from
+// their sums again. Four to a word, and sums of integers: exact, so each processor finds the same.
 struct Int8 {
     using Sum = Lanes::Words;
     using Word = Lanes::Words;
     static constexpr int numbers = 4;
+    static constexpr bool by_lane = false;
     static Word load(const char* at) { return Lanes::load_words(at); }
     static Word all(const char* at) { return all_words(at); }
     template <bool HALF>
@@ -85,6 +94,6 @@ struct Int8 {
     static void store(char* next, int unit, Lanes::Float h) {
         const Lanes::Float scaled = Lanes::multiply(h, Lanes::all(127.0f));
         const Lanes::Words rounded = Lanes::words(Lanes::add(scaled, Lanes::all(0x1.8p23f)));  // an integer, low
-        Lanes::store_8(next + unit, Lanes::add_words(rounded, Lanes::all_words(128)));
+        Lanes::store_8(next + unit, Lanes::add_words(rounded, Lanes::all_words(Lanes::int8_offset)));
     }
 };

@@ -5,6 +5,8 @@ struct Lanes {
     using Words = __m256i;
     static constexpr int width = 8;
     static constexpr int rows = 3;  // 12 sums, 1 weight, 3 numbers: of 16 registers
+    static constexpr bool by_lane = false;
+    static constexpr int int8_offset = 128;
 
     static Float load(const float* at) { return _mm256_loadu_ps(at); }
     static void store(float* at, Float x) { _mm256_storeu_ps(at, x); }

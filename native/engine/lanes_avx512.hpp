@@ -5,6 +5,8 @@ struct Lanes {
     using Words = __m512i;
     static constexpr int width = 16;
     static constexpr int rows = 6;  // 24 sums, 4 weights, 1 number: of 32 registers
+    static constexpr bool by_lane = false;
+    static constexpr int int8_offset = 128;
 
     static Float load(const float* at) { return _mm512_loadu_ps(at); }
     static void store(float* at, Float x) { _mm512_storeu_ps(at, x); }

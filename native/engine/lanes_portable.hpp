@@ -10,6 +10,8 @@ struct Lanes {
 #else
     static constexpr int rows = 3;
 #endif
+    static constexpr bool by_lane = false;
+    static constexpr int int8_offset = 128;
 
     template <class To, class From>
     static To copied(const From& from) {

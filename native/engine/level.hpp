@@ -21,6 +21,7 @@ namespace bothends {
 const Level* portable_level();
 const Level* avx2_level();
 const Level* avx512_level();
+const Level* neon_level();
 
 // One precision's functions in place of a level's own, for processors that have instructions for just that.
 struct Replacement {
@@ -29,5 +30,7 @@ struct Replacement {
 };
 const Replacement* avx512_bf16();
 const Replacement* avx512_vnni();
+const Replacement* neon_dot();
+const Replacement* neon_bf16();
 
 }  // namespace bothends

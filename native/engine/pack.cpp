@@ -105,7 +105,7 @@ PackedBuffer pack(const Shape& shape, Dense dense, Precision precision) {
             if (precision != Precision::int8) continue;
             std::int32_t sum = 0;
             scales[lane] = pack_int8(packed, order, gate, unit, row, dense.columns, weights, sum) / 127;
-            corrections[lane] = -128 * sum;
+            corrections[lane] = -shape.level->int8_offset * sum;
         }
     }
     return made;

@@ -21,7 +21,8 @@ struct Shape {
     int dimension() const { return 2 * hidden; }
     int numbers_in_word() const { return precision == Precision::float32 ? 1 : precision == Precision::bf16 ? 2 : 4; }
     std::size_t state_bytes() const { return std::size_t(units()) * 4 / numbers_in_word(); }  // h of one direction
-    char zero() const { return precision == Precision::int8 ? char(-128) : char(0); }         // each byte of h = 0
+    // Each byte of h = 0.
+    char zero() const { return precision == Precision::int8 ? char(level->int8_offset) : char(0); }
     bool half_table() const { return precision != Precision::float32; }
     // Rows of the table that 64 MiB hold, of both directions.
     std::int64_t usual_table_rows() const { return std::int64_t((64 << 20) / (2 * start_bytes())); }

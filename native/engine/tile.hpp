@@ -4,12 +4,47 @@
 template <class A, int ROWS>
 using Sums = typename A::Sum[ROWS][gates];
 
+// The weights of one word, all gates.
+constexpr std::ptrdiff_t gate_bytes = 4 * Lanes::width, word_bytes = gates * gate_bytes;
+
+// Adds the products of the words in one lane of each row's numbers.
+template <class A, int LANE, int ROWS>
+ALWAYS_INLINE void add_lane(Sums<A, ROWS>& sums, const typename A::Word (&numbers)[ROWS], const char* weights) {
+    UNROLLED
+    for (int pair = 0; pair < gates; pair += 2) {
+        asm volatile("" ::: "memory");  // or GCC would load weights of more gates than it has registers for
+        const typename A::Word weight[2] = {A::load(weights + pair * gate_bytes),
+                                            A::load(weights + (pair + 1) * gate_bytes)};
+        UNROLLED
+        for (int row = 0; row < ROWS; ++row) A::template dot_lane<LANE>(sums[row][pair], numbers[row], weight[0]);
+        UNROLLED
+        for (int row = 0; row < ROWS; ++row) A::template dot_lane<LANE>(sums[row][pair + 1], numbers[row], weight[1]);
+    }
+}
+
+// Adds the products of four words of each row, which are loaded at once; in the order in which they stand, as always.
+template <class A, int ROWS>
+ALWAYS_INLINE void add_four(Sums<A, ROWS>& sums, const char* const (&numbers)[ROWS], std::ptrdiff_t at,
+                            const char* weights) {
+    typename A::Word four[ROWS];
+    UNROLLED
+    for (int row = 0; row < ROWS; ++row) four[row] = A::load(numbers[row] + at);
+    add_lane<A, 0, ROWS>(sums, four, weights);
+    add_lane<A, 1, ROWS>(sums, four, weights + word_bytes);
+    add_lane<A, 2, ROWS>(sums, four, weights + 2 * word_bytes);
+    add_lane<A, 3, ROWS>(sums, four, weights + 3 * word_bytes);
+}
+
 // Adds the products of `words` words of each row with the weights; returns where the weights go on.
 template <class A, int ROWS>
 ALWAYS_INLINE const char* accumulate(Sums<A, ROWS>& sums, const char* const (&numbers)[ROWS], int words,
                                      const char* weights) {
-    constexpr std::ptrdiff_t gate_bytes = 4 * Lanes::width;
-    for (std::ptrdiff_t at = 0; at < 4 * std::ptrdiff_t{words}; at += 4, weights += gates * gate_bytes) {
+    const std::ptrdiff_t end = 4 * std::ptrdiff_t{words};
+    std::ptrdiff_t at = 0;
+    if constexpr (A::by_lane) {
+        for (; at + 16 <= end; at += 16, weights += 4 * word_bytes) add_four<A, ROWS>(sums, numbers, at, weights);
+    }
+    for (; at < end; at += 4, weights += word_bytes) {
         typename A::Word weight[gates] = {A::load(weights), A::load(weights + gate_bytes),
                                           A::load(weights + 2 * gate_bytes), A::load(weights + 3 * gate_bytes)};
         if constexpr (ROWS > 1) Lanes::keep(weight);

@@ -18,7 +18,7 @@ struct PackedWeights {
     const char* weights;             // words [block][input words, then state words][gate][unit]
     const float* bias;               // tile order; W's and R's, added
     const float* scale;              // int8 only, tile order: what a sum of integers is worth
-    const std::int32_t* correction;  // int8 only, tile order: -128 times the sum of a weight row
+    const std::int32_t* correction;  // int8 only, tile order: -`int8_offset` times the sum of a weight row
     std::ptrdiff_t block_bytes;      // of `weights`
     int blocks;
     int input_words;  // 0 where `Row::start` holds the input's product already
@@ -53,6 +53,7 @@ struct Level {
     // Runs `rounds` of the inner loop on registers alone; each is rows × gates × width × (1, 2 or 4) multiply-adds.
     void (*peak[precisions])(std::int64_t rounds, float* sink);
     void (*read)(const char* memory, std::int64_t bytes, float* sink);  // all of it, once
+    int int8_offset;  // an int8 state is this + 127·h
 };
 
 }  // namespace bothends

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 def test_the_native_engine_serves_by_itself(stack: Stack) -> None:
     """The native engine serves in float32, at a level that this very processor has."""
     (embedder,) = stack.containers("embedder")
-    assert re.fullmatch("native/(avx512|avx2|portable)/float32", provider(embedder))
+    assert re.fullmatch("native/(avx512|avx2|neon|neon_dot|neon_bf16|portable)/float32", provider(embedder))
 
 
 @pytest.mark.parametrize(

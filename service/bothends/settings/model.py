@@ -15,7 +15,7 @@ from ..validation import first_problem
 from .bundles import NamedBundle, is_named, parse_bundles
 from .section import INT32, Section, fixed, option
 
-Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
+Level = Literal["auto", "avx512", "avx512f", "avx2", "neon_bf16", "neon_dot", "neon", "portable"]
 """Instruction set that the native engine has code for; "auto" is the best that the processor has."""
 
 PACKAGED = "english"
@@ -45,12 +45,22 @@ class EngineSettings(Section):
         "auto",
     )
     engine: Literal[
-        "auto", "onnxruntime", "native", "native/avx512", "native/avx512f", "native/avx2", "native/portable"
+        "auto",
+        "onnxruntime",
+        "native",
+        "native/avx512",
+        "native/avx512f",
+        "native/avx2",
+        "native/neon_bf16",
+        "native/neon_dot",
+        "native/neon",
+        "native/portable",
     ] = option(
         "What computes",
         "What runs the model on a CPU. Auto is native where it is installed, knows the encoder and passes the "
         "self-test. LEVEL pins the native engine's instructions, so that machines that differ compute the same bits: "
-        "avx512, avx512f, avx2 or portable; by default the best that the processor has.",
+        "avx512, avx512f or avx2, on Arm neon_bf16, neon_dot or neon, on both portable; by default the best that the "
+        "processor has.",
         "auto",
         is_rare=True,
     )

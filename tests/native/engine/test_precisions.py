@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from .encoders import LEVELS, PRECISIONS, Pair, Rows, engine, flat, pair, ragged
+from .encoders import FUSED, LEVELS, PRECISIONS, Pair, Rows, engine, flat, pair, ragged
 
-AVX = [level for level in LEVELS if level.startswith("avx")]
 LEAST_COSINE = {"float32": 0.9999999, "bf16": 0.99999, "int8": 0.9995}
 MOST_DIFFERENCE = {"float32": 2e-6, "bf16": 2e-3, "int8": 1.5e-2}
 
@@ -41,18 +40,18 @@ def _extreme() -> Pair:
 
 @pytest.mark.parametrize("made", [pair(hidden=100, layers=2), _extreme()], ids=["random", "extreme"])
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
-def test_avx_levels_agree(made: Pair, precision: str) -> None:
-    """AVX levels agree to the bit, where the same sums are made of instructions that every AVX2 or AVX-512 processor
-    has.
+def test_levels_agree(made: Pair, precision: str) -> None:
+    """Levels agree to the bit, where the same sums are made of instructions that every such processor has.
 
-    So is int8 with VNNI, whose sums are integers. AVX-512's own bf16 instruction may round differently.
+    So is int8 with VNNI or SDOT, whose sums are integers. Instructions for bf16, where a processor has them, may round
+    differently.
     """
     sentences = ragged(20)
-    rows = {level: made.native(level=level, precision=precision).run(*flat(sentences)) for level in AVX}
+    rows = {level: made.native(level=level, precision=precision).run(*flat(sentences)) for level in FUSED}
     assert all(np.isfinite(found).all() for found in rows.values())
-    exact = [level for level in AVX if precision == "int8" or level != "avx512"]
+    exact = [level for level in FUSED if precision == "int8" or level not in ("avx512", "neon_bf16")]
     assert len({rows[level].tobytes() for level in exact}) <= 1
-    assert all(cosines(rows[level], rows[AVX[0]]).min() > 0.999 for level in AVX)
+    assert all(cosines(rows[level], rows[FUSED[0]]).min() > 0.999 for level in FUSED)
 
 
 def test_bf16_rounds_weights_to_the_nearest() -> None:

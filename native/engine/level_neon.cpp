@@ -1,0 +1,16 @@
+#include "level.hpp"
+
+#include <arm_neon.h>
+namespace bothends {
+namespace {
+#include "lanes_neon.hpp"
+#include "gates.hpp"
+#include "arithmetic.hpp"
+#include "tile.hpp"
+#include "functions.hpp"
+
+constexpr Level level = level_named("neon");
+}  // namespace
+
+const Level* neon_level() { return &level; }
+}  // namespace bothends
