@@ -72,6 +72,8 @@ public:
     double served_s(std::uint64_t caller, std::size_t bytes) const;
 
 private:
+    static constexpr double believed_bytes = 16384;  // as if so many had been taken in no time: a few hundred sentences
+
     struct Flow {
         double end = 0;          // virtual time at which the last of its messages ends
         double waiting = 0;      // work of those that wait
@@ -90,7 +92,9 @@ private:
     std::unordered_map<std::uint64_t, Flow> flows_;
     double virtual_time_ = 0;
     std::size_t bytes_ = 0;
-    double rate_bytes_ = 0, rate_s_ = 0;  // taken lately, and in what time, while something waited
+    // Taken lately, and in what time, while something waited. A line of which little was seen is believed to be quick: else
+    // one pause at its beginning would be all that is known of it, and refuse everybody.
+    double rate_bytes_ = believed_bytes, rate_s_ = 0;
     double moved_at_ = 0;
     bool was_waiting_ = false;            // after the last take
 };

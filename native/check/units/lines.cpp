@@ -66,6 +66,7 @@ TEST(nobody_is_late_by_their_own_work) {
     double time = 0;
     waiting.put(lines.metered, 1, 4);
     waiting.put(lines.metered, 1, 4);
+    pace(lines.metered, time, 4, 10);
     move(lines.metered, time, 10);
     waiting.put(lines.metered, 2, 100'000, 150);
     CHECK(lines.late(lines.metered) == nullptr && !lines.is_late(lines.metered, 3, 150));
@@ -78,7 +79,7 @@ TEST(who_is_many_makes_nobody_else_late) {
     Waiting waiting;
     double time = 0;
     for (int count = 0; count < 600; ++count) waiting.put(lines.metered, 1, 100);
-    move(lines.metered, time, 1);
+    pace(lines.metered, time, 100, 1);
     CHECK(lines.is_late(lines.metered, 1, 60));
     CHECK(!lines.is_late(lines.metered, 2, 60));
     lines.set_queue(now() + 3600);
@@ -103,6 +104,17 @@ TEST(a_line_that_stood_still_once_is_not_slow) {
     CHECK(line.wait_s() == usual);
     line.moved(line.take_message()->size, time);
     CHECK(line.wait_s() < 400);
+}
+
+TEST(one_pause_at_the_beginning_is_not_all_that_is_known_of_a_line) {
+    Line line;
+    Waiting waiting;
+    double time = 0;
+    for (int count = 0; count < 200; ++count) waiting.put(line, 1, 30);
+    move(line, time, 1.5);
+    CHECK(line.wait_s() > 0 && line.wait_s() < 5);
+    pace(line, time, 30, 1.5);
+    CHECK(line.wait_s() > 200);  // one that goes on like that is slow
 }
 
 TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {

@@ -52,10 +52,9 @@ TEST(who_is_passed_by_is_refused_before_its_time_is_over) {
     const std::vector<Caller::Header> patient{{"grpc-timeout", "400S"}};  // a hundred of them in line
     std::vector<Call*> calls;
     for (int count = 0; count < 13; ++count) calls.push_back(&greedy.call("/t/Unary", framed("greedy"), true, patient));
-    for (const double time : {0, 11}) {  // how fast the line moves
-        take_messages(shared, line, 1);
-        line.moved(6, time);
-    }
+    take_messages(shared, line, 2);
+    double time = 0;
+    pace(line, time, 6, 11);
     CHECK(!polite.call("/t/Unary", framed("polite"), true, patient).has_ended());
     CHECK(greedy.said(*calls[12]) == "late" && greedy.said(*calls[11]) == "late" && !calls[10]->has_ended());
 }

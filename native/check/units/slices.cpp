@@ -56,7 +56,8 @@ TEST(how_long_a_list_will_take_counts_its_own_work) {
     Waiting waiting;
     double time = 0;
     for (int count = 0; count < 3; ++count) waiting.put(line, 1, 1000);
-    move(line, time, 1);  // a thousand bytes a second
+    move(line, time, 1);
+    pace(line, time, 1000, 1);
     CHECK(line.served_s(2, 0) == 0);
     CHECK(std::abs(line.served_s(2, 1500) - (2 * 436 + 1500) / 1000.0) < 0.01);
     CHECK(std::abs(line.served_s(2, 5000) - (2 * 1064 + 5000) / 1000.0) < 0.01);  // no more than there is stands before it

@@ -34,6 +34,11 @@ inline std::string callers(Line& line, std::size_t count) {
     return found;
 }
 
+/// Has a line in which something waits be known for so many bytes in so many seconds.
+inline void pace(Line& line, double& time, std::size_t bytes, double seconds) {
+    for (int count = 0; count < 60; ++count, time += seconds) line.moved(bytes, time);
+}
+
 /// Has a line move by one message in so many seconds.
 inline void move(Line& line, double& time, double seconds) {
     line.moved(line.take_message()->size, time);
