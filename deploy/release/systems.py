@@ -99,7 +99,7 @@ class System:
     def install(self, *requirements: str) -> None:
         """Install wheels in its environment, without a network."""
         links = [f"/repo/{folder.relative_to(ROOT)}" for folder in (WHEELS, OURS, self.wheelhouse)]
-        words = ["--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--no-index"]
+        words = ["--quiet", "--disable-pip-version-check", "--no-compile", "--only-binary", ":all:", "--no-index"]
         words += [word for link in links for word in ("--find-links", link)]
         self.run("/venv/bin/python", "-m", "pip", "install", *words, *requirements)
 

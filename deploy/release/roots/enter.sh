@@ -27,6 +27,6 @@ exec unshare --user --map-root-user --mount ${net-} --pid --fork --kill-child --
         mask="\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xfe\\xff\\xff\\xff"
         printf %s ":aarch64:M::$magic:$mask:$qemu:F" >"$root/proc/sys/fs/binfmt_misc/register"
     fi
-    exec chroot "$root" /usr/bin/env --ignore-environment PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
+    exec chroot "$root" /usr/bin/env --ignore-environment PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 \
         ${QEMU_CPU:+QEMU_CPU="$QEMU_CPU"} "$@"
 ' enter "$root" "$repository" "${ONLINE-}" "${QEMU-}" "$@"
