@@ -109,15 +109,17 @@ def check_banner(served: Served) -> None:
     engine = served.line("engine")
     if not engine.startswith("native/"):
         raise TrialError(f"the native engine doesn't compute:\n{served.banner}")
-    if engine.startswith("native/portable") and has_avx2():
+    if engine.startswith("native/portable") and has_a_level():
         raise TrialError(f"the native engine computes without what this processor can do:\n{served.banner}")
     for port in ("gRPC", "HTTP"):
         if not served.line(port).endswith("by the native transport"):
             raise TrialError(f"the native transport doesn't speak {port}:\n{served.banner}")
 
 
-def has_avx2() -> bool:
-    """Return whether the kernel says that this processor has what the level `avx2` needs."""
+def has_a_level() -> bool:
+    """Return whether this processor has what a level beside `portable` needs: NEON, or what the kernel says of AVX2."""
+    if platform.machine() == "aarch64":
+        return True
     flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     return flags is not None and {"avx2", "f16c", "fma"} <= set(flags[1].split())
 

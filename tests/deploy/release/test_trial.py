@@ -62,7 +62,7 @@ def test_a_server_of_this_environment_passes(client: Client) -> None:
 )
 def test_what_is_slow_is_refused(changed: str, to: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a wheel brings nothing, or not all of it, a server answers all the same, and only its banner tells."""
-    monkeypatch.setattr(trial, "has_avx2", lambda: True)
+    monkeypatch.setattr(trial, "has_a_level", lambda: True)
     banner = (
         "  engine     native/avx2/float32 on cpu, 2 at once\n"
         "  gRPC       127.0.0.1:1234  by the native transport\n"
