@@ -12,7 +12,8 @@ skip() {
     echo "arm-check is skipped: it needs $1"
     exit
 }
-qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64) || skip "qemu-aarch64 (Debian: apt install qemu-user-static)"
+qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64 || "$here/../deploy/release/roots/qemu.sh" 2>/dev/null) ||
+    skip "qemu-aarch64 (Debian: apt install qemu-user-static)"
 "$python" -c 'import ziglang' 2>/dev/null || skip "the ziglang wheel, which isn't made for this machine"
 
 # With musl in place of glibc the program holds its C library, so that nothing of another machine's need be here.
