@@ -8,6 +8,9 @@
 #endif
 
 #include "level.hpp"
+#if defined(BOTHENDS_X86)
+#include "processor.hpp"
+#endif
 
 namespace bothends {
 namespace {
@@ -55,17 +58,16 @@ void add_neon(std::vector<Level>& levels) {
 std::vector<Level> found() {
     std::vector<Level> levels;
 #if defined(BOTHENDS_X86)
-    __builtin_cpu_init();  // what it says, it says of processor and operating system
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) {
+    const Processor here = processor();
+    if (here.avx512) {
         levels.push_back(*avx512_level());
         levels.push_back(*avx512_level());
         Level& best = levels.front();
         best.name = "avx512";
-        if (__builtin_cpu_supports("avx512bf16")) replace(best, Precision::bf16, *avx512_bf16());
-        if (__builtin_cpu_supports("avx512vnni")) replace(best, Precision::int8, *avx512_vnni());
+        if (here.avx512_bf16) replace(best, Precision::bf16, *avx512_bf16());
+        if (here.avx512_vnni) replace(best, Precision::int8, *avx512_vnni());
     }
-    if (avx2) levels.push_back(*avx2_level());
+    if (here.avx2) levels.push_back(*avx2_level());
 #elif defined(BOTHENDS_NEON)
     add_neon(levels);
 #endif
