@@ -6,7 +6,9 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
+#include <string_view>
 
 #include "../shared/capsule.hpp"
 #include "../shared/borrowed.hpp"
@@ -43,16 +45,18 @@ void construct(WordPiece* self, std::unordered_map<std::string, std::uint32_t> v
     new (self) WordPiece(definition);
 }
 
+bool encode_utf8(const WordPiece& self, std::string_view text, std::size_t most, Ids& ids) {
+    if (is_ascii(text)) return self.encode(reinterpret_cast<const Py_UCS1*>(text.data()), text.size(), most, ids);
+    std::u32string points;
+    return decode(text, points) && self.encode(reinterpret_cast<const Py_UCS4*>(points.data()), points.size(), most, ids);
+}
+
 bool encode_text(const WordPiece& self, PyObject* text, std::size_t most, Ids& ids) {
-    const std::size_t size = std::size_t(PyUnicode_GET_LENGTH(text));
-    if (size > most_text) return false;
-    const void* data = PyUnicode_DATA(text);
-    switch (PyUnicode_KIND(text)) {
-        case PyUnicode_1BYTE_KIND: return self.encode(static_cast<const Py_UCS1*>(data), size, most, ids);
-        case PyUnicode_2BYTE_KIND: return self.encode(static_cast<const Py_UCS2*>(data), size, most, ids);
-        case PyUnicode_4BYTE_KIND: return self.encode(static_cast<const Py_UCS4*>(data), size, most, ids);
-        default: return false;
-    }
+    if (PyUnicode_GetLength(text) > most_text) return false;
+    Py_ssize_t size = 0;
+    const char* const bytes = PyUnicode_AsUTF8AndSize(text, &size);  // of an ASCII text its own; others keep theirs
+    if (!bytes) PyErr_Clear();  // half a surrogate pair
+    return bytes && encode_utf8(self, {bytes, std::size_t(size)}, most, ids);
 }
 
 nb::object list_of(const std::uint32_t* ids, std::size_t count) {
@@ -61,7 +65,7 @@ nb::object list_of(const std::uint32_t* ids, std::size_t count) {
     for (std::size_t index = 0; index < count; ++index) {
         PyObject* id = PyLong_FromUnsignedLong(ids[index]);
         if (!id) throw nb::python_error();
-        PyList_SET_ITEM(list.ptr(), Py_ssize_t(index), id);
+        PyList_SetItem(list.ptr(), Py_ssize_t(index), id);  // takes it over
     }
     return list;
 }
@@ -83,10 +87,11 @@ nb::list encode(const WordPiece& self, const nb::sequence& texts, std::size_t mo
 }
 
 bool encode_borrowed(const void* of, std::string_view text, std::size_t most, Ids& ids) {
-    const auto& self = *static_cast<const WordPiece*>(of);
-    if (is_ascii(text)) return self.encode(reinterpret_cast<const Py_UCS1*>(text.data()), text.size(), most, ids);
-    std::u32string points;
-    return decode(text, points) && self.encode(reinterpret_cast<const Py_UCS4*>(points.data()), points.size(), most, ids);
+    try {
+        return encode_utf8(*static_cast<const WordPiece*>(of), text, most, ids);
+    } catch (const std::bad_alloc&) {
+        return false;  // each module may have a runtime of its own, so nothing is thrown from one into another
+    }
 }
 
 nb::capsule share(nb::object self) {

@@ -64,7 +64,6 @@ bool WordPiece::encode(const Unit* text, std::size_t size, std::size_t most, Ids
 }
 
 template bool WordPiece::encode(const std::uint8_t*, std::size_t, std::size_t, Ids&) const;
-template bool WordPiece::encode(const std::uint16_t*, std::size_t, std::size_t, Ids&) const;
 template bool WordPiece::encode(const std::uint32_t*, std::size_t, std::size_t, Ids&) const;
 
 /// Returns whether an added token is where `text` begins.
