@@ -6,7 +6,7 @@
 set -eu
 python=$1
 cd "$(dirname "$0")"
-built="CMakeLists.txt bothends_native engine pyproject.toml shared transport wordpiece" # what a wheel is made of
+built="CMakeLists.txt bothends_native engine exports.map libraries.sh pyproject.toml shared transport wordpiece" # what a wheel is made of
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
 
 install() { # install OPTION...: another wheel of this version may be there already

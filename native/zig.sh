@@ -1,6 +1,6 @@
 #!/bin/sh
-# A cross compiler in a folder of its own: cc, c++, ar and ranlib for one machine and one C library, and toolchain.cmake, which tells
-# CMake of them. Clang, libc++ and the C libraries' symbols are those of the `ziglang` wheel; nothing of this machine's is used.
+# A compiler for one processor and one C library in a folder of its own: cc, c++, ar and ranlib, and toolchain.cmake, which tells CMake of
+# them. Clang, libc++ and the C libraries' symbols are those of the `ziglang` wheel; nothing of this machine's is used.
 #
 # zig.sh PYTHON TARGET FOLDER     TARGET is as zig has it, as aarch64-linux-gnu.2.28; PYTHON is one that has ziglang
 set -eu
@@ -23,14 +23,15 @@ tool c++ c++ -target "$target"
 tool ar ar
 tool ranlib ranlib
 
-cat >"$folder/toolchain.cmake" <<END
-set(CMAKE_SYSTEM_NAME Linux)
-set(CMAKE_SYSTEM_PROCESSOR ${target%%-*})
+{
+    # A program for this processor runs here, so CMake isn't told that it compiles for another system.
+    [ "${target%%-*}" = "$(uname -m)" ] || printf 'set(CMAKE_SYSTEM_NAME Linux)\nset(CMAKE_SYSTEM_PROCESSOR %s)\n' "${target%%-*}"
+    cat <<END
 set(CMAKE_C_COMPILER "$folder/cc")
 set(CMAKE_CXX_COMPILER "$folder/c++")
 set(CMAKE_AR "$folder/ar")
 set(CMAKE_RANLIB "$folder/ranlib")
-# Libraries and headers are those that were built for the target (CMAKE_FIND_ROOT_PATH, CMAKE_PREFIX_PATH), never this machine's.
-set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+# Libraries and headers are those that were built for the target (CMAKE_PREFIX_PATH), never this machine's.
 set(CMAKE_FIND_USE_CMAKE_SYSTEM_PATH FALSE)
 END
+} >"$folder/toolchain.cmake"

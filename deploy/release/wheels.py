@@ -1,0 +1,61 @@
+"""Wheels of bothends-native to a line for each, or an error: what must hold of each, and of all beside each other."""
+
+import re
+import sys
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+from elftools.elf.dynamic import DynamicSection
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+MOST_BYTES = 6_000_000
+# What a process has anyway; manylinux_2_28 allows libstdc++ too, which zig's modules don't need.
+ALLOWED = re.compile(r"(libc|libm|libdl|librt|libpthread|ld-linux.*)\.so\.\d")
+
+
+def main() -> None:
+    """Looks through the wheels that are named on the command line."""
+    wheels = [Path(name) for name in sys.argv[1:]]
+    if not wheels:
+        sys.exit("There are no wheels.")
+    contents = {wheel.name: _checked(wheel) for wheel in wheels}
+    first = next(iter(contents.values()))
+    for name, files in contents.items():
+        if files != first:
+            sys.exit(f"{name} has other files than {wheels[0].name}: {sorted(files ^ first)}")
+
+
+def _checked(wheel: Path) -> set[str]:
+    """Returns the names of a wheel's files, without what tells of Python and processor."""
+    size = wheel.stat().st_size
+    if size > MOST_BYTES:
+        sys.exit(f"{wheel.name} has {size:,} bytes; {MOST_BYTES:,} at the most")
+    files = set()
+    with ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            files.add(re.sub(r"\.(abi3|cpython-[^.]*)\.so$", ".so", name))
+            if name.endswith(".so"):
+                _check_module(name, archive.read(name))
+    sys.stdout.write(f"{size / 1e6:5.2f} MB  {wheel.name}\n")
+    return files
+
+
+def _check_module(name: str, content: bytes) -> None:
+    """Checks that a module shows no symbol but its own function, and needs no library but the C library's."""
+    elf = ELFFile(BytesIO(content))
+    symbols, dynamic = elf.get_section_by_name(".dynsym"), elf.get_section_by_name(".dynamic")
+    if not isinstance(symbols, SymbolTableSection) or not isinstance(dynamic, DynamicSection):
+        sys.exit(f"{name} is no shared library")
+    shown = {symbol.name for symbol in symbols.iter_symbols() if symbol.name and symbol["st_shndx"] != "SHN_UNDEF"}
+    own = "PyInit_" + Path(name).name.split(".")[0]
+    if shown != {own}:
+        sys.exit(f"{name} shows {sorted(shown - {own})[:20]}")
+    foreign = [tag.needed for tag in dynamic.iter_tags("DT_NEEDED") if not ALLOWED.fullmatch(tag.needed)]
+    if foreign:
+        sys.exit(f"{name} needs {foreign}")
+
+
+if __name__ == "__main__":
+    main()
