@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import bothends
 from bothends import Client, Encoder, RequestError, SentenceError, SettingsError, TruncationWarning, encoder
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import EngineError
@@ -241,10 +240,3 @@ def test_the_client_alone_needs_no_onnxruntime() -> None:
     assert loaded == []
     needs = ["ImportError", "bothends.Encoder needs pydantic: pip install 'bothends[cpu]'"]
     assert said == [needs, needs, ["AttributeError", "module 'bothends' has no attribute 'Nothing'"]]
-
-
-def test_importing_is_light() -> None:
-    """Libraries that are installed aren't loaded before they are asked for."""
-    code = "import sys, bothends; print(sorted({'onnxruntime', 'tokenizers', 'pydantic'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-    assert bothends.Encoder is Encoder

@@ -1,5 +1,7 @@
 """The package as one sees it at a prompt: version, names, and what an encoder says of itself and of its speed."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 
@@ -48,3 +50,12 @@ def test_the_package_has_its_version_and_lists_what_is_lazy() -> None:
     """`dir` is what completion shows; neither name is in `__all__`, since `import *` would ask for them."""
     assert {"Client", "Encoder", "__version__"} <= set(dir(bothends))
     assert bothends.__version__ == version("bothends")
+
+
+def test_importing_is_light() -> None:
+    """Libraries that are installed aren't loaded before they are asked for; nor does an encoder load gRPC."""
+    code = "import sys, bothends; print(sorted({'google.protobuf', 'grpc', 'numpy', 'pydantic'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    code = "import sys; from bothends import Encoder; print(sorted({'grpc', 'starlette'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert bothends.Encoder is Encoder

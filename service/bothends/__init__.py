@@ -8,13 +8,9 @@
 (512,)
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .client.aio import AsyncClient
-from .client.channel import TLS, InsecureKeyWarning
-from .client.retry import Retry
-from .client.sync import Client
-from .embeddings import Embedding, Embeddings, TruncationWarning, nested
 from .errors import (
     BothendsError,
     ConnectionFailedError,
@@ -32,6 +28,11 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from .client.aio import AsyncClient
+    from .client.channel import TLS, InsecureKeyWarning
+    from .client.retry import Retry
+    from .client.sync import Client
+    from .embeddings import Embedding, Embeddings, TruncationWarning, nested
     from .encoder import Encoder as Encoder
 
     __version__: str
@@ -60,25 +61,43 @@ __all__ = [
     "UnauthenticatedError",
     "nested",
 ]
-_LAZY = ("Encoder", "__version__")
-"""Names that cost something, and so are there once they are asked for."""
+_MODULES = {
+    "AsyncClient": "client.aio",
+    "Client": "client.sync",
+    "Embedding": "embeddings",
+    "Embeddings": "embeddings",
+    "Encoder": "encoder",
+    "InsecureKeyWarning": "client.channel",
+    "Retry": "client.retry",
+    "TLS": "client.channel",
+    "TruncationWarning": "embeddings",
+    "nested": "embeddings",
+}
+"""Modules of names that are imported once they are asked for: who computes by an Encoder, or serves, waits for no gRPC,
+and a client for no engine.
+"""
+_LEFT_OUT = ("Encoder", "__version__")
+"""Public names that `import *` doesn't ask for: not every environment has what they need."""
 
 
 def __dir__() -> list[str]:
     """List the public names, which docs/stability.md makes a promise of."""
-    return sorted([*__all__, *_LAZY])
+    return sorted([*__all__, *_LEFT_OUT])
 
 
 def __getattr__(name: str) -> Any:
-    """`Encoder`, once it is asked for: the client alone has no onnxruntime. (Nor does `import *` ask for it.)"""
+    """Import a public name once it is asked for."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("bothends")
-    if name != "Encoder":
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from .encoder import Encoder
+        found = getattr(import_module(f".{_MODULES[name]}", __name__), name)
     except ModuleNotFoundError as error:
+        if name != "Encoder":
+            raise
         raise ImportError(f"bothends.Encoder needs {error.name}: pip install 'bothends[cpu]'") from error
-    return Encoder
+    globals()[name] = found
+    return found

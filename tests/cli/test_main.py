@@ -17,6 +17,7 @@ from bothends import Client
 from bothends.cli.main import main
 from bothends.model.bundle import Bundle
 from tests.support.serving import BOTHENDS, Running, finish, start
+from tests.support.transports import IS_NATIVE
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,10 @@ def test_the_server_imports_no_torch_and_stays_small(shared: Running) -> None:
     process = Path(f"/proc/{shared.process.pid}")
     if not process.exists():
         pytest.skip("needs /proc")
-    assert "torch" not in (process / "maps").read_text()
+    mapped = (process / "maps").read_text()
+    assert "torch" not in mapped
+    if IS_NATIVE:  # and `test_serving_loads_no_client_and_no_uvicorn` looks at what is no library of C's
+        assert "cygrpc" not in mapped
     resident = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
     assert resident is not None
     assert int(resident[1]) < 300_000
@@ -67,6 +71,15 @@ def test_serving_modules_import_no_torch() -> None:
         "import sys, bothends.server.server, bothends.cli.main as _; sys.exit(bool({'torch', 'onnx'} & {*sys.modules}))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_serving_loads_no_client_and_no_uvicorn() -> None:
+    """What the native transport needs nothing of takes time and 12 MB: it is imported where it serves."""
+    code = (
+        "import sys, bothends.cli.main, bothends.cli.serve, bothends.server.server; "
+        "print([name for name in sys.modules if name in {'grpc', 'uvicorn', 'bothends.client', 'bothends.bulk.run'}])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_it_is_a_module_too() -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from ..chunks import chunks
-from ..client.sync import Client
 from ..embeddings import Embeddings, joined
 from ..engines.contract import precision_of
 from ..errors import ModelChangedError, SentenceError
 from ..options import EmbedOptions
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a model in this process needs no gRPC, and servers need no model
+    from ..client.sync import Client
     from ..encoder import Encoder
 
 _REQUEST_SENTENCES = 128
@@ -72,7 +72,7 @@ class LocalEngine:
 class RemoteEngine:
     """One server or several, behind a client."""
 
-    def __init__(self, client: Client, options: EmbedOptions) -> None:
+    def __init__(self, client: "Client", options: EmbedOptions) -> None:
         served = client.model(timeout_s=min(client.timeout_s, _FIRST_TIMEOUT_S))
         self.model, self.precision = f"{served.name} {served.version}", precision_of(served.engine)
         self.dimension, self.nested_dimensions = served.dimension, tuple(served.nested_dimensions)

@@ -2,17 +2,18 @@
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..client.channel import TLS
-from ..client.retry import Retry
-from ..client.sync import Client
 from ..errors import SettingsError
 from .grouped import FunctionT, given, option, options
+
+if TYPE_CHECKING:  # for `bothends serve` not to load gRPC's client
+    from ..client.channel import TLS
+    from ..client.sync import Client
 
 SERVER = "127.0.0.1:50051"
 """Address of a server on this machine that was started without flags."""
@@ -20,7 +21,7 @@ CONNECTION = ("server", "model", "tls", "ca", "cert", "key", "server_name", "api
 """Parameters that these flags become."""
 _GROUP = "By a server"
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_RETRY = Retry(attempts=3)
+_RETRY = {"attempts": 3}
 """Retries of a short command: a person who waits for an answer would rather know now."""
 
 
@@ -67,8 +68,12 @@ def asks_server(ctx: click.Context) -> bool:
     return bool(given(ctx) & set(CONNECTION)) or ctx.params["server"] is not None
 
 
-def identity(*, tls: bool, ca: Path | None, cert: Path | None, key: Path | None, server_name: str | None) -> TLS | None:
+def identity(
+    *, tls: bool, ca: Path | None, cert: Path | None, key: Path | None, server_name: str | None
+) -> "TLS | None":
     """Return what `--tls` and its companions say; None for no TLS."""
+    from ..client.channel import TLS
+
     return TLS(ca, cert, key, server_name) if tls or ca or cert or key or server_name else None
 
 
@@ -78,14 +83,18 @@ def connect(
     model: str | None,
     timeout_s: float,
     api_key_file: Path | None,
-    retry: Retry = _RETRY,
+    retry: Mapping[str, Any] = _RETRY,
     **tls: Any,
-) -> Client:
-    """Make a client from the flags. Its warnings are printed, a line each."""
+) -> "Client":
+    """Make a client from the flags, with a `Retry` of these arguments. Its warnings are printed, a line each."""
+    from ..client.retry import Retry
+    from ..client.sync import Client
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         api_key, secured = _api_key(api_key_file), identity(**tls) or False
-        client = Client(server or SERVER, model=model, timeout_s=timeout_s, api_key=api_key, tls=secured, retry=retry)
+        tries, address = Retry(**retry), server or SERVER
+        client = Client(address, model=model, timeout_s=timeout_s, api_key=api_key, tls=secured, retry=tries)
     for warning in caught:
         click.echo(f"Warning: {warning.message}", err=True)
     return client

@@ -7,6 +7,7 @@ points "bothends.commands".
 
 import json
 import os
+from importlib import import_module
 from importlib.metadata import EntryPoint, distributions, entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,14 +17,11 @@ import click
 
 from ..errors import BothendsError, SettingsError
 from .client_options import connect, identity, key_options, server_options
-from .deduplicate import deduplicate
-from .embed import embed
 from .embed_options import bundle_option
-from .search import search
-from .serve import serve
-from .tokenize import tokenize
 
 _timeout_option = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
+_IN_FILES = ("deduplicate", "embed", "search", "serve", "tokenize")
+"""Commands in modules of their names, each imported once it is asked for: `serve` needs nothing of the others."""
 _OF_FILES = ("embed", "search", "deduplicate")
 """Commands that may ask a server."""
 _WITH_TORCH = ("import", "export", "verify", "doctor", "train", "evaluate")
@@ -42,12 +40,15 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the built-in commands, then those of other packages."""
-        return [*super().list_commands(ctx), *sorted(_plugins())]
+        return [*sorted([*super().list_commands(ctx), *_IN_FILES]), *sorted(_plugins())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a built-in command, or one that another package registered."""
-        if (command := super().get_command(ctx, cmd_name)) is not None:
+        if cmd_name in _IN_FILES:
+            command: click.Command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
             return command
+        if (here := super().get_command(ctx, cmd_name)) is not None:
+            return here
         if (plugin := _plugins().get(cmd_name)) is None:
             return None
         try:
@@ -133,13 +134,6 @@ def main() -> None:
       bothends search notes.txt "pets that are scared"
       bothends serve
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
-
-
-main.add_command(serve)
-main.add_command(embed)
-main.add_command(search)
-main.add_command(deduplicate)
-main.add_command(tokenize)
 
 
 @main.command(short_help="Show where a sentence's embedding comes from.")

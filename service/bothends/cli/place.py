@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bulk.engines import BulkEngine, LocalEngine, RemoteEngine
-from ..client.retry import Retry
 from ..errors import SettingsError
 from ..options import EmbedOptions
 from .client_options import CONNECTION, connect
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from ..encoder import Encoder
 
 _FILE_TIMEOUT_S = 300.0
-_PERSISTENCE = Retry(attempts=1000, longest_wait_s=5.0, burst=100_000)
+_PERSISTENCE = {"attempts": 1000, "longest_wait_s": 5.0, "burst": 100_000}
 """Retries of a run over a file, which outlasts a restart of its servers, within each request's time."""
 
 

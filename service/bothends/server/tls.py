@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import grpc
-
 from ..errors import StartupError
 from .reloading import ReloadingFile, read_bytes
 from .validity import warnings
@@ -40,26 +38,6 @@ class Certificates:
     def newest(self) -> Identity:
         """Newest content of the files."""
         return self._files.value
-
-    def credentials(self) -> grpc.ServerCredentials:
-        """Make gRPC's credentials, which ask at each new connection for what has changed.
-
-        With a client CA, callers must show a certificate.
-        """
-        given = self._files.value
-
-        def changed() -> grpc.ServerCertificateConfiguration | None:
-            nonlocal given
-            if (newest := self._files.value) is given:
-                return None
-            given = newest
-            return _configuration(newest)
-
-        return grpc.dynamic_ssl_server_credentials(
-            _configuration(given),
-            changed,  # type: ignore[arg-type]  # None is for no change, as grpc documents
-            require_client_authentication=self._client_ca is not None,
-        )
 
     def context(self) -> ssl.SSLContext:
         """Make HTTP's context, which gives each new connection the newest certificate.
@@ -108,10 +86,6 @@ class Certificates:
                 f"--tls-cert {self._certificate}, --tls-key {self._key}: can't be read as PEM ({reason or error})"
             ) from error
         return context
-
-
-def _configuration(identity: Identity) -> grpc.ServerCertificateConfiguration:
-    return grpc.ssl_server_certificate_configuration([(identity.key, identity.certificate)], identity.client_ca)
 
 
 def _pem(path: Path, setting: str, label: bytes) -> bytes:

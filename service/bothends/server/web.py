@@ -8,7 +8,6 @@ from ..settings import HttpSettings
 from .grpc.contract import Transport
 from .http.contract import HttpTransport, WebServer
 from .http.native import NativeWebServer
-from .http.uvicorn_server import UvicornServer
 from .ports import Ports
 
 _HTTP, _HEALTH = 1, 2
@@ -21,6 +20,8 @@ def web_servers(
     """Make the server of `pages` on HTTP's port, and where health has a port of its own, of `probes` on that."""
     if ports.transport == "native":
         return [NativeWebServer(cast("HttpTransport", transport), {_HTTP: pages, _HEALTH: probes})]
+    from .http.uvicorn_server import UvicornServer  # which takes time to import
+
     servers: list[WebServer] = [UvicornServer(pages, ports.http, settings, ports.certificates)]
     if ports.health is not None:
         servers.append(UvicornServer(probes, ports.health, settings, None, name="bothends-health"))

@@ -51,8 +51,9 @@ def listen(
         from .native.listener import NativeListener
 
         return NativeListener(listener, certificates, settings, http=http, health=health)
+    from .grpcio.credentials import credentials
     from .grpcio.transport import GrpcioListener
 
     listener.close()  # grpcio binds by itself, but doesn't say why it can't
     address = f"{bracketed(settings.host)}:{settings.port}"
-    return GrpcioListener(address, None if certificates is None else certificates.credentials(), settings)
+    return GrpcioListener(address, None if certificates is None else credentials(certificates), settings)

@@ -1,31 +1,41 @@
 """Answers a message of grpc.reflection.v1 or v1alpha, which are the same on the wire."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, text_format
-from grpc_health.v1 import health
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-NAMES = ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME)
+NAMES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 
 
 def reflecting(services: Sequence[str]) -> Callable[[bytes], bytes]:
     """Make the function that answers a message about `services`, health and reflection itself.
 
-    It raises DecodeError where the message is malformed.
+    It raises DecodeError where the message is malformed. gRPC's library, which describes them, is imported with the
+    first message: a server by the native transport needs it for nothing else.
     """
-    _describe_v1()
-    servicer = reflection.ReflectionServicer((*services, health.SERVICE_NAME, *NAMES))
+    describing = cache(lambda: _servicer(services))
 
     def reflect(content: bytes) -> bytes:
-        request = reflection_pb2.ServerReflectionRequest.FromString(content)
+        servicer, messages = describing()
+        request = messages.ServerReflectionRequest.FromString(content)
         response: bytes = next(servicer.ServerReflectionInfo(iter((request,)), None)).SerializeToString()
         return response
 
     return reflect
 
 
-def _describe_v1() -> None:
+def _servicer(services: Sequence[str]) -> tuple[Any, Any]:
+    """Make what describes services, and return it with the module of its messages."""
+    from grpc_health.v1 import health
+    from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+    _describe_v1(reflection_pb2)
+    return reflection.ReflectionServicer((*services, health.SERVICE_NAME, *NAMES)), reflection_pb2
+
+
+def _describe_v1(reflection_pb2: Any) -> None:
     """Have protobuf know v1 as v1alpha by another name: grpcio has no v1, and what is listed has to be described."""
     pool = descriptor_pool.Default()
     try:
