@@ -4,6 +4,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Protocol
 
 from google.rpc import code_pb2, status_pb2
@@ -21,6 +22,14 @@ _SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
 """Refusals that are the server's doing, and take nothing of the caller's share."""
 Settled = Callable[[int, Refusal | None], None]
 """Function that is called once, with a call's gRPC status code, and with why it was refused if it was."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """What a call asks for, as its line in the log tells it; None of what isn't read, or isn't for sentences."""
+
+    model: str | None = None
+    sentences: int | None = None
 
 
 class Work(Protocol):
@@ -43,8 +52,17 @@ _NO_WORK = _NoWork()
 class CallContext:
     """State of one call until it is settled. The first of answer, error and the caller's leaving counts."""
 
-    def __init__(self, call: Inbound, settled: Settled, span: Span, account: Account | None = None) -> None:
+    def __init__(
+        self,
+        call: Inbound,
+        settled: Settled,
+        span: Span,
+        account: Account | None = None,
+        asked: Asked | None = None,
+    ) -> None:
         self._call = call
+        self.asked = asked or Asked()
+        """What the call asks for, filled in by whoever has read it."""
         self.account = account
         """Account of the call's key; None where callers need no key."""
         self._charged = self._extra = 0

@@ -19,11 +19,12 @@ from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..observe.tracing import Method
 from ..observe.unforeseen import error_site
+from ..text import printable
 from ..wire.counting import holds_more_than
 from ..wire.status import to_status
 from .backlog import Backlog
 from .concurrency_limit import MOST_WAIT, ConcurrencyLimit
-from .context import CallContext, Settled
+from .context import Asked, CallContext, Settled
 from .inbound import Inbound
 from .keys import Keys
 from .pending_bodies import PendingBodies
@@ -32,6 +33,8 @@ from .quota import Account
 _log = logging.getLogger(__name__)
 _FAR = 2
 """A request of more than so many times the allowed sentences is refused unread; one of fewer is told its number."""
+REQUEST_ID = "x-request-id"
+"""Header by which callers and proxies name a call: its line in the log repeats the name."""
 RequestT = TypeVar("RequestT")
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]
@@ -144,7 +147,8 @@ class Dispatcher:
     def _enter(self, method: Method, call: Inbound, counter: Callable[..., None]) -> CallContext | None:
         """Admit the call; returns None where it was refused."""
         span = tracing.request(method, call.metadata)
-        count = partial(counter, method, call, span)
+        asked = Asked()
+        count = partial(counter, method, call, span, asked)
         try:
             account = self._admit(call)
         except BothendsError as error:  # refused before its request is read: an overload is no time for more
@@ -152,7 +156,7 @@ class Dispatcher:
             call.fail(status)
             count(status.code, error.refusal)
             return None
-        return CallContext(call, partial(self._leave, count), span, account)
+        return CallContext(call, partial(self._leave, count), span, account, asked)
 
     def _admit(self, call: Inbound) -> Account | None:
         """Return the account of the call's key, once the call is inside. Raises what refuses it."""
@@ -185,18 +189,23 @@ class Dispatcher:
             if self._concurrency is not None:
                 self._concurrency.leave()
 
-    def _count_message(self, method: Method, call: Inbound, span: Span, code: int, refused: Refusal | None) -> None:
+    def _count_message(
+        self, method: Method, call: Inbound, span: Span, _: Asked, code: int, refused: Refusal | None
+    ) -> None:
         self._metrics.messages(method.name, "python", 1, refusal=refused)
         tracing.answered(span, method, code_pb2.Code.Name(code), call.wire_status(code))
 
-    def _count(self, method: Method, call: Inbound, span: Span, code: int, refused: Refusal | None) -> None:
+    def _count(
+        self, method: Method, call: Inbound, span: Span, asked: Asked, code: int, refused: Refusal | None
+    ) -> None:
         seconds, name = time.monotonic() - call.arrived, code_pb2.Code.Name(code)
         trace_id = tracing.trace_id(span)
         self._metrics.answered(method.name, name, seconds, refusal=refused, trace_id=trace_id)
         tracing.answered(span, method, name, call.wire_status(code))
         if _log.isEnabledFor(logging.DEBUG):
             told = {"method": method.name, "code": name, "seconds": seconds, "refused": refused}
-            _log.debug("request", extra=told | {"key": self._key_name(call), "trace_id": trace_id})
+            told |= {"model": asked.model, "sentences": asked.sentences, "key": self._key_name(call)}
+            _log.debug("request", extra=told | {"request_id": _request_id(call), "trace_id": trace_id})
 
     def _key_name(self, call: Inbound) -> str | None:
         """Return the name of the call's key, for people; None where it has none that is known."""
@@ -205,6 +214,11 @@ class Dispatcher:
         except UnauthenticatedError:
             return None
         return None if account is None else account.name
+
+
+def _request_id(call: Inbound) -> str | None:
+    """Return the name that the caller, or a proxy, gave the call, safe to print; None where it has none."""
+    return next((printable(value) for name, value in call.metadata if name == REQUEST_ID), None)
 
 
 def protobuf(request_type: type[MessageT], *, most_sentences: int | None = None) -> Parse[MessageT]:

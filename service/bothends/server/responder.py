@@ -63,7 +63,8 @@ class Responder:
         return most if context.account is None else context.account.most(most)
 
     def charge(self, sentences: Sequence[Sized], context: CallContext) -> None:
-        """Take `sentences` of the caller's share."""
+        """Take `sentences` of the caller's share, and note for the log how many are asked of which model."""
+        context.asked.model, context.asked.sentences = self.name, len(sentences)
         if context.account is not None and len(sentences) <= self.embedder.limits.sentences:  # else nobody is served
             context.charge(len(sentences), extra=extra(sentences))
 

@@ -15,7 +15,7 @@ from ..observe.metrics import Metrics
 from ..settings import Settings
 from .banner import banner, slowness
 from .concurrency_limit import linger
-from .dispatch import logs_each_call
+from .dispatch import REQUEST_ID, logs_each_call
 from .fast_path import FastMethod, FastPaths
 from .fronts.bothends.stream import EmbedStreams
 from .grpc.calls.source import Calls, Route
@@ -181,7 +181,7 @@ class Server:
             routes += http_routes(self.settings)
         self.grpc: Transport = listener.serve(
             [route.method for route in routes],
-            headers=tuple(tracing.HEADERS),
+            headers=(*tracing.HEADERS, REQUEST_ID) if logs_each_call() else tuple(tracing.HEADERS),
             health=(*OF_ALL, *service.responders.names),
             statuses=statuses(self.settings),
             http=HttpTerms(http_words(self.settings), hosts),
