@@ -42,6 +42,9 @@ done
 for each in main english; do
     python -m build --outdir dist "$made/$each" >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
 done
+for each in dist/*.whl; do # of Python alone; native ones have theirs since they were made
+    "$python" deploy/release/sbom.py wheel "$each"
+done
 python -m build --sdist --outdir dist "$made/sources/native" >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
 
 # Native wheels were made before, perhaps on another machine, or are now; each gets the README that reads by itself.
