@@ -40,8 +40,9 @@ def test_what_the_dockerfile_copies_is_sent(context: set[str]) -> None:
 def test_what_is_compiled_is_sent(context: set[str]) -> None:
     """Sources that CMake names, and headers of ours that they include, directly or not."""
     native = ROOT / "native"
-    named = re.findall(r"[\w/]+\.cpp", (native / "CMakeLists.txt").read_text(encoding="utf-8"))
-    waiting, seen = [native / name for name in named if not name.startswith("check/")], set[str]()
+    named = re.findall(r"[\w/]+\.(?:cpp|map)", (native / "CMakeLists.txt").read_text(encoding="utf-8"))
+    waiting = [native / name.removeprefix("/") for name in named if not name.startswith("check/")]
+    seen = set[str]()
     while waiting:
         path = Path(os.path.normpath(waiting.pop()))
         if (name := path.relative_to(ROOT).as_posix()) in seen:
