@@ -11,6 +11,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 MOST_BYTES = 6_000_000
+NEWEST_GLIBC = 28  # 2.28
 # What a process has anyway; manylinux_2_28 allows libstdc++ too, which zig's modules don't need.
 ALLOWED = re.compile(r"(libc|libm|libdl|librt|libpthread|ld-linux.*)\.so\.\d")
 
@@ -29,6 +30,9 @@ def main() -> None:
 
 def _checked(wheel: Path) -> set[str]:
     """Returns the names of a wheel's files, without what tells of Python and processor."""
+    tag = re.search(r"-manylinux_2_(\d+)_(x86_64|aarch64)\.whl$", wheel.name)
+    if tag is None or int(tag[1]) > NEWEST_GLIBC:
+        sys.exit(f"{wheel.name} needs a newer C library than 2.{NEWEST_GLIBC}")
     size = wheel.stat().st_size
     if size > MOST_BYTES:
         sys.exit(f"{wheel.name} has {size:,} bytes; {MOST_BYTES:,} at the most")

@@ -66,6 +66,15 @@ for processor in $processors; do
         set -- "build-dir=$work/build/$processor-$tag" cmake.define.WERROR=ON \
             "cmake.define.CMAKE_TOOLCHAIN_FILE=$work/$processor/toolchain.cmake"
         [ "$tag" = cp311 ] || set -- "$@" wheel.py-api=cp312
+        # Debian's pyconfig.h leads to that of one processor. What stands in it is the same for both: sizes, and what glibc has.
+        shared=$("$each" -c 'import pathlib as p, sysconfig as s; i = p.Path(s.get_path("include"))
+print(i.parent / str(s.get_config_var("MULTIARCH")) / i.name / "pyconfig.h")')
+        [ ! -e "$shared" ] || {
+            rm -rf "$work/$tag/headers"
+            cp -rL "$("$each" -c 'import sysconfig; print(sysconfig.get_path("include"))')" "$work/$tag/headers"
+            cp "$shared" "$work/$tag/headers"
+            set -- "$@" "cmake.define.Python_INCLUDE_DIR=$work/$tag/headers"
+        }
         # A module for another processor can't be imported here, so its stub is that of this processor's, which comes first.
         [ "$processor" = "$here" ] || set -- "$@" "cmake.define.TRANSPORT_STUB=$work/build/$here-$tag/_transport.pyi"
         for setting; do
@@ -78,8 +87,8 @@ for processor in $processors; do
             export SETUPTOOLS_EXT_SUFFIX
             "$python" -m pip --python "$work/$tag/bin/python" wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps \
                 --wheel-dir "$made" "$@" ./native
-            PATH="$tools:$PATH" "$tools/auditwheel" repair --plat "manylinux_2_28_$processor" --only-plat --wheel-dir "$made/tagged" \
-                "$made"/*.whl >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
+            PATH="$tools:$PATH" "$tools/auditwheel" repair --only-plat --wheel-dir "$made/tagged" "$made"/*.whl >"$made/log" 2>&1 ||
+                { cat "$made/log"; exit 1; }
             "$tools/python" deploy/release/sbom.py wheel "$made"/tagged/*.whl "$libraries/include"
             mv "$made"/tagged/*.whl "$out"
         )
