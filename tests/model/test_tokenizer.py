@@ -8,7 +8,7 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bothends.errors import BundleError, EngineError
+from bothends.errors import BundleError, EngineError, RequestError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 
@@ -35,6 +35,17 @@ def test_no_special_tokens_are_added(tokenizer: Tokenizer) -> None:
     """The LSTM reads words only: an end mark would be the last state of every sentence."""
     (tokens,) = tokenizer.encode(["dragons"])
     assert len(tokens.ids) == 1
+
+
+def test_ids_become_text_unless_that_runs_what_the_file_brings(tokenizer: Tokenizer, english: Bundle) -> None:
+    """Tokens are joined as the file says, but by no pattern of its own, which might take for ever."""
+    ids = [tokens.ids for tokens in tokenizer.encode(["Playing, unbelievably", "no"])]
+    assert tokenizer.decode(ids, skip_special_tokens=True) == ["playing, unbelievably", "no"]
+    made = json.loads(english.tokenizer)
+    made["decoder"] = {"type": "Replace", "pattern": {"Regex": "(a+)+b"}, "content": ""}
+    brought = Tokenizer(json.dumps(made), max_tokens=10, source=Path("tokenizer.json"))
+    with pytest.raises(RequestError, match=r"^this model's tokenizer has a decoder that isn't run here \(Replace\)$"):
+        brought.decode(ids, skip_special_tokens=True)
 
 
 def test_text_without_tokens_gives_no_ids(tokenizer: Tokenizer) -> None:

@@ -65,7 +65,7 @@ def test_every_method_is_counted_from_the_start(toy_bundle: Bundle) -> None:
         *("tei.v1.Embed/Embed", "tei.v1.Embed/EmbedStream", "tei.v1.Info/Info"),
         *("tei.v1.Tokenize/Tokenize", "tei.v1.Tokenize/TokenizeStream"),
         *("POST /v1/embeddings", "POST /embeddings", "GET /v1/models", "GET /v1/models/{id}"),
-        *("POST /embed", "POST /", "POST /similarity", "POST /tokenize", "GET /info"),
+        *("POST /embed", "POST /", "POST /similarity", "POST /tokenize", "POST /decode", "GET /info"),
         *(
             "POST /api/embed",
             "POST /api/embeddings",

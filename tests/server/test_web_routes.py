@@ -19,6 +19,7 @@ _GIVEN = {
     "/embed": {"inputs": ["a man", "no"]},
     "/similarity": {"inputs": {"source_sentence": "a man", "sentences": ["no"]}},
     "/tokenize": {"inputs": "a man"},
+    "/decode": {"ids": [1037, 2158]},
     "/api/embed": {"model": "english", "input": "a man"},
     "/api/embeddings": {"model": "english", "prompt": "a man"},
     "/api/show": {"model": "english"},
@@ -62,7 +63,9 @@ def test_errors_follow_the_document(http: httpx.Client) -> None:
     made = document()
     for path in _GIVEN:
         answer = http.post(path, json={"nothing": 1})
-        assert answer.status_code == (422 if path in ("/", "/embed", "/similarity", "/tokenize") else 400), path
+        assert answer.status_code == (422 if path in ("/", "/embed", "/similarity", "/tokenize", "/decode") else 400), (
+            path
+        )
         told = made["paths"][path]["post"]["responses"][str(answer.status_code)]
         schema = told["content"]["application/json"]["schema"] | {"components": made["components"]}
         jsonschema.validate(answer.json(), schema)

@@ -14,7 +14,7 @@ from ..batching.batcher import Batcher
 from ..batching.budgets import Terms
 from ..batching.request import WorkSource
 from ..embeddings import Embeddings
-from ..engines.contract import BatchRecord, Engine, Fault
+from ..engines.contract import BatchRecord, Engine, Fault, TokenIds
 from ..errors import DeadlineError, NotServingError
 from ..model.bundle import Bundle
 from ..model.tokenizer import Pieces
@@ -185,6 +185,11 @@ class Embedder:
         with native_code:
             read = reader.pieces(sentences, options, check_deadline=partial(_check_deadline, deadline, is_over))
         return model.config.version, read
+
+    def decode(self, ids: Sequence[TokenIds], *, skip_special_tokens: bool) -> list[str]:
+        """Return the texts that token ids stand for. Raises RequestError, EngineError or NotServingError."""
+        with native_code:
+            return self._trusted().reader.decode(ids, skip_special_tokens=skip_special_tokens)
 
     def finish(self, accepted: AcceptedRequest, rows: NDArray[np.float32]) -> Embeddings:
         """Finish `embed`: `rows` are what the future holds."""

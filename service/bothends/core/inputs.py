@@ -9,7 +9,7 @@ from ..engines.contract import TokenIds
 from ..errors import EngineError, LongSentenceError, RequestError, SentenceError
 from ..model.bundle import BundleConfig
 from ..model.tokenizer import Pieces, Tokenizer, Tokens
-from ..options import Options
+from ..options import DEFAULT_OPTIONS, Options
 from ..text import is_blank, unicode_problem
 
 Sentences: TypeAlias = Sequence[str] | Sequence[TokenIds]
@@ -136,6 +136,15 @@ class InputReader:
         read = self._tokenizer.pieces(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)
         return self._checked(zip(texts, read, strict=True), options, refuse)
 
+    def decode(self, ids: Sequence[TokenIds], *, skip_special_tokens: bool) -> list[str]:
+        """Texts that lists of token ids stand for; an id past the table fails all."""
+        self.check(len(ids), DEFAULT_OPTIONS)
+        if (total := sum(map(len, ids))) > self._limits.tokens:
+            raise RequestError(f"{total} tokens are more than this server's limit of {self._limits.tokens} a request")
+        for index, of in enumerate(ids):
+            self._check_ids(index, of, refuse)
+        return self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+
     def _texts(self, sentences: Sequence[str], on_error: OnError) -> dict[int, str]:
         """The texts among `sentences` that may be tokenised, by their places."""
         found: dict[int, str] = {}
@@ -153,13 +162,19 @@ class InputReader:
 
     def _cut(self, sentences: Sequence[TokenIds], options: Options, on_error: OnError) -> Iterator[tuple[int, Tokens]]:
         """Token ids as a tokenizer would have given them. One past the table would fail its whole batch."""
-        most, ids_end = self._config.max_tokens, self._config.vocabulary_size
+        most = self._config.max_tokens
         for index, ids in enumerate(sentences):
-            if ids and not 0 <= min(ids) <= max(ids) < ids_end:
-                on_error(SentenceError(index, f"has token ids that aren't from 0 to {ids_end - 1}"))
-            else:
+            if self._check_ids(index, ids, on_error):
                 kept = ids[max(0, len(ids) - most) :] if options.truncation == "end" else ids[:most]
                 yield index, Tokens(list(kept), len(ids) > most)
+
+    def _check_ids(self, index: int, ids: TokenIds, on_error: OnError) -> bool:
+        """Return whether all `ids` are the table's."""
+        ids_end = self._config.vocabulary_size
+        if ids and not 0 <= min(ids) <= max(ids) < ids_end:
+            on_error(SentenceError(index, f"has token ids that aren't from 0 to {ids_end - 1}"))
+            return False
+        return True
 
     def _checked(self, read: Iterable[tuple[int, TokensT]], options: Options, on_error: OnError) -> list[TokensT]:
         found: list[TokensT] = []

@@ -12,13 +12,15 @@ from pathlib import Path
 import tokenizers
 
 from ..chunks import chunks
-from ..errors import BothendsError, BundleError, EngineError
+from ..errors import BothendsError, BundleError, EngineError, RequestError
 from ..text import printable
 from .tokenizer_allowlist import check_parts
 from .wordpiece import native_wordpiece
 
 _PIECE_CHARS = 1 << 16
 _SHORT_CHARS = 1024
+_DECODERS = {"NoneType", "WordPiece", "ByteLevel", "Metaspace", "BPEDecoder"}
+"""Types of decoders that join tokens in time that follows their number. Others may run patterns of the file's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,20 @@ class Tokenizer:
                 unknown = [index == self.unknown_id for index in ids]
                 found.append(Pieces(ids, cut, encoding.tokens[kept], encoding.offsets[kept], unknown))
         return found
+
+    def decode(self, ids: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
+        """Return the text of each list of ids from 0 to `vocabulary_size`, as the tokenizer joins tokens.
+
+        It is about what they were made of: a WordPiece tokenizer has lost cases and some spaces. Raises RequestError
+        where the tokenizer's decoder isn't run here, and EngineError where the tokenizer itself breaks.
+        """
+        if (kind := type(self._tokenizer.decoder).__name__) not in _DECODERS:
+            raise RequestError(f"this model's tokenizer has a decoder that isn't run here ({kind})", field="ids")
+        try:
+            return list(self._tokenizer.decode_batch(list(ids), skip_special_tokens=skip_special_tokens))
+        except BaseException as error:
+            name = type(error).__name__
+            raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
 
     def _tokens(self, texts: Sequence[str], keep_end: bool) -> list[Tokens]:
         """Tokens of `texts` natively, where that can be; the library reads those that are declined."""

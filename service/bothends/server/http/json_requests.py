@@ -19,6 +19,7 @@ Input: TypeAlias = Sequence[str] | Sequence[TokenIds]
 RequestT = TypeVar("RequestT", bound=BaseModel)
 _SHOWN_CHARS = 64
 _TEXTS = "a string or a list of strings"
+_IDS = "a list of token ids, or a list of lists of token ids"
 _TEXTS_OR_IDS = "a string, a list of strings, a list of token ids, or a list of lists of token ids"
 
 
@@ -29,15 +30,14 @@ def texts(given: Any, *, name: str) -> Sequence[str]:
 
 def texts_or_ids(given: Any, *, name: str) -> Input:
     """Make a list of texts or of lists of token ids. Raises RequestError as `texts` does."""
-    if isinstance(given, list) and given and type(given[0]) is int:  # a bool is no id, though Python has it for an int
-        _check(given, int, name, "isn't a token id, as the first is")
-        return [given]
-    if isinstance(given, list) and given and isinstance(given[0], list):
-        _check(given, list, name, "isn't a list of token ids, as the first is")
-        for index, ids in enumerate(given):
-            _check(ids, int, f"{name}[{index}]", "isn't a token id")
-        return given
-    return _texts(given, name, _TEXTS_OR_IDS)
+    return _texts(given, name, _TEXTS_OR_IDS) if (found := _ids(given, name)) is None else found
+
+
+def token_ids(given: Any, *, name: str) -> Sequence[TokenIds]:
+    """Make a list of lists of token ids of one list or several; of nothing an empty one. Raises as `texts` does."""
+    if (found := [] if given == [] else _ids(given, name)) is None:
+        raise RequestError(f"{name} is {_IDS}", field=name)
+    return found
 
 
 def parse(content: bytes, kind: type[RequestT]) -> RequestT:
@@ -64,6 +64,21 @@ def parse(content: bytes, kind: type[RequestT]) -> RequestT:
         return kind.model_validate(given)
     except ValidationError as error:
         raise _first_mistake(error) from None
+
+
+def _ids(given: Any, name: str) -> Sequence[TokenIds] | None:
+    """Return lists of token ids; None where `given` begins as something else."""
+    if not isinstance(given, list) or not given:
+        return None
+    if type(given[0]) is int:  # a bool is no id, though Python has it for an int
+        _check(given, int, name, "isn't a token id, as the first is")
+        return [given]
+    if not isinstance(given[0], list):
+        return None
+    _check(given, list, name, "isn't a list of token ids, as the first is")
+    for index, ids in enumerate(given):
+        _check(ids, int, f"{name}[{index}]", "isn't a token id")
+    return given
 
 
 def _texts(given: Any, name: str, what: str) -> Sequence[str]:

@@ -158,6 +158,38 @@ def test_info(http: httpx.Client, english: Bundle) -> None:
     assert info["model_type"] == {"embedding": {"pooling": "last_token"}}
 
 
+def test_tokens_become_text_again(http: httpx.Client, english: Bundle) -> None:
+    """Of one list of ids or several; special tokens are left out unless they are asked for."""
+    ids = [[token["id"] for token in tokens] for tokens in http.post("/tokenize", json={"inputs": SENTENCES}).json()]
+    assert http.post("/decode", json={"ids": ids}).json() == SENTENCES
+    assert http.post("/decode", json={"ids": ids[0]}).json() == SENTENCES[:1]
+    vocabulary = Tokenizer(english.tokenizer, max_tokens=5, source=english.path).vocabulary()
+    around = [vocabulary.index("[CLS]"), *ids[2], vocabulary.index("[SEP]")]
+    assert http.post("/decode", json={"ids": around}).json() == ["no"]
+    assert http.post("/decode", json={"ids": around, "skip_special_tokens": False}).json() == ["[CLS] no [SEP]"]
+    assert http.post("/decode", json={"ids": [[], ids[2]]}).json() == ["", "no"]
+
+
+NO_IDS: dict[str, tuple[object, tuple[int, str], str]] = {
+    "none": ([], (400, "Empty"), "`ids` is empty"),
+    "text": ("dragons", (422, "Validation"), "ids is a list of token ids, or a list of lists of token ids"),
+    "texts": (["dragons"], (422, "Validation"), "ids is a list of token ids, or a list of lists of token ids"),
+    "a truth": ([[True]], (422, "Validation"), "ids[0][0] isn't a token id"),
+    "past the table": ([[1], [30522]], (422, "Tokenizer"), "ids[1] has token ids that aren't from 0"),
+    "below it": ([-1], (422, "Tokenizer"), "ids[0] has token ids that aren't from 0"),
+    "huge": ([2**70], (422, "Tokenizer"), "ids[0] has token ids that aren't from 0"),
+    "too many lists": ([[1]] * 301, (413, "Validation"), "301 sentences are more than"),
+    "too many tokens": ([1] * 262145, (413, "Validation"), "262145 tokens are more than this server's limit"),
+}
+
+
+@pytest.mark.parametrize("name", NO_IDS)
+def test_what_are_no_ids(http: httpx.Client, name: str) -> None:
+    ids, kind, message = NO_IDS[name]
+    status, error_type, error = told(http.post("/decode", json={"ids": ids}))
+    assert ((status, error_type), message in error) == (kind, True), error
+
+
 @pytest.mark.parametrize("path", ["/rerank", "/predict", "/embed_all", "/embed_sparse"])
 def test_what_the_model_has_not_is_told_in_a_line(http: httpx.Client, path: str) -> None:
     status, error_type, error = told(http.post(path, json={"inputs": "a"}))

@@ -2,6 +2,8 @@
 
 from ...http.openapi import Operation
 from .requests import (
+    DecodeRequest,
+    DecodeResponse,
     Info,
     SimilarityRequest,
     SimilarityResponse,
@@ -34,6 +36,15 @@ OPERATIONS = (
         TokenizeResponse,
         TeiErrorResponse,
         TokenizeRequest,
+        errors=_ERRORS,
+    ),
+    Operation(
+        "post",
+        "/decode",
+        "Write the texts that tokens stand for",
+        DecodeResponse,
+        TeiErrorResponse,
+        DecodeRequest,
         errors=_ERRORS,
     ),
     Operation("get", "/info", "The model and the server", Info, TeiErrorResponse, errors=(500,)),

@@ -23,7 +23,7 @@ from ...http.routes import HttpRoutes
 from ...http.values import check_values
 from ...responder import Responder
 from .errors import http_code, render_error
-from .requests import Parameters, SimilarityRequest, TeiEmbedRequest, TokenizeRequest
+from .requests import DecodeRequest, Parameters, SimilarityRequest, TeiEmbedRequest, TokenizeRequest
 
 _TRUNCATED = "x-truncated-inputs"
 """Header of an answer: how many of its texts were cut."""
@@ -54,10 +54,12 @@ class Tei:
         """Make the routes of all endpoints. `behind` is for calls that a transport has let in already."""
         routes = HttpRoutes(self._limits, render_error, http_code)
         compared = HttpRoutes(self._limits, partial(render_error, sentences=_COMPARED), http_code)
+        decoded = HttpRoutes(self._limits, partial(render_error, sentences="ids"), http_code)
         return [
             *(routes.posts(path, self.embed, dispatcher, behind=behind) for path in EMBED),
             compared.posts("/similarity", self.similarity, dispatcher),
             routes.posts("/tokenize", self.tokenize, dispatcher),
+            decoded.posts("/decode", self.decode, dispatcher),
             routes.route("/info", GET=dispatcher.handler(Method.http("GET", "/info"), bytes, self.info)),
             *(routes.refuses(path, 424, why) for path, why in NOT_OFFERED.items()),
         ]
@@ -100,6 +102,13 @@ class Tei:
             for text, read in zip(texts, found, strict=True)
         ]
         context.send(orjson.dumps(tokens))
+
+    def decode(self, content: bytes, context: CallContext) -> None:
+        """Write the texts that the request's token ids stand for."""
+        request = self._parsed(content, DecodeRequest)
+        self._responder.charge(request.ids, context)
+        found = self._responder.embedder.decode(request.ids, skip_special_tokens=request.skip_special_tokens)
+        context.send(orjson.dumps(found))
 
     def info(self, _: bytes, context: CallContext) -> None:
         """Describe the model, and what this caller may ask of it."""

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, RootModel
 
+from ....engines.contract import TokenIds
 from ....errors import RequestError
 from ....options import Truncation
-from ...http.json_requests import Input, texts, texts_or_ids
+from ...http.json_requests import Input, texts, texts_or_ids, token_ids
 
 Direction = Literal["left", "right", "Left", "Right"]
 NO_PROMPTS = "this model has no prompts; write what is to stand before a text into the text"
@@ -89,6 +90,20 @@ class Token(BaseModel):
 
 class TokenizeResponse(RootModel[list[list[Token]]]):
     """Answer of POST /tokenize: of each text, the tokens that the model reads."""
+
+
+class DecodeRequest(_Strict):
+    """Request of POST /decode."""
+
+    ids: Annotated[
+        Sequence[TokenIds],
+        PlainValidator(partial(token_ids, name="ids"), json_schema_input_type=list[int] | list[list[int]]),
+    ] = Field(description="Token ids of the model's own tokenizer, of one text or several.")
+    skip_special_tokens: bool = Field(True, description="Whether special tokens, as [PAD], are left out.")
+
+
+class DecodeResponse(RootModel[list[str]]):
+    """Answer of POST /decode: a text for each list of ids."""
 
 
 class Compared(_Strict):
