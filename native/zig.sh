@@ -18,14 +18,8 @@ tool() { # tool NAME WORD...: a command of that name that is zig's, with these w
     printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$zig" "$*" >"$folder/$name"
     chmod +x "$folder/$name"
 }
-# Debian's Python includes a pyconfig.h by its processor's name, and only this machine's is here; on Linux with 64 bits both say the same.
-headers=$folder/include/${target%%-*}-linux-gnu
-mkdir -p "$headers"
-for each in /usr/include/*-linux-gnu/python3.*; do
-    [ ! -d "$each" ] || ln -sfn "$each" "$headers"
-done
 tool cc cc -target "$target"
-tool c++ c++ -target "$target" -isystem "$folder/include"
+tool c++ c++ -target "$target"
 tool ar ar
 tool ranlib ranlib
 
