@@ -170,3 +170,22 @@ def test_a_request_of_openais_api_holds_the_sentences(echo: tuple[int, type[Echo
     assert {(body["model"], body["encoding_format"]) for body in bodies} == {("some", "float")}
     asked = {body["input"] if batch == 1 else tuple(sorted(body["input"])) for body in bodies}
     assert asked == ({"one", "the other"} if batch == 1 else {("one", "the other")})
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(
+    ("body", "asked_at", "name", "rest"),
+    [("tei", "/embed", "inputs", {}), ("ollama", "/api/embed", "input", {"model": "some"})],
+)
+def test_a_request_of_other_apis_holds_the_sentences(
+    echo: tuple[int, type[Echo]], tmp_path: Path, body: str, asked_at: str, name: str, rest: dict[str, str], batch: int
+) -> None:
+    """As of OpenAI's, at the path and under the name of each API."""
+    flags = ["--protocol", "http", "--body", body, "--model", "some"]
+    run(echo[0], tmp_path, Load("x", batch=batch, concurrency=2), *flags)
+    (path, headers, content), *_ = echo[1].requests
+    assert (path, headers["Content-Type"]) == (asked_at, "application/json")
+    found = json.loads(content)
+    sentences = found.pop(name)
+    assert found == rest
+    assert {sentences} < {"one", "the other"} if batch == 1 else sorted(sentences) == ["one", "the other"]

@@ -44,6 +44,11 @@ def _openai(encoding: str) -> Form:
     return Form(f"/v1/embeddings {encoding}", flags, (FLOAT32, INT8), SINGLE, is_http=True)
 
 
+def _of_api(path: str, body: str) -> Form:
+    flags = ("--protocol", "http", "--body", body, "--model", "english")
+    return Form(path, flags, (FLOAT32, INT8), SINGLE, is_http=True)
+
+
 def _option(name: str, *flags: str, dimension: int | None = None) -> Form:
     return Form(name, flags, (INT8,), (unary(1), unary(32)), dimension=dimension)
 
@@ -51,6 +56,7 @@ def _option(name: str, *flags: str, dimension: int | None = None) -> Form:
 SINGLE = (unary(1), unary(8), unary(32), PEAK)
 """Loads of one sentence a request, by their number of callers."""
 BASE64, FLOAT = _openai("base64"), _openai("float")
+TEI, OLLAMA = _of_api("/embed", "tei"), _of_api("/api/embed", "ollama")
 OPTIONS = (
     _option("normalize", "--normalize", "1"),
     _option("truncation", "--truncation", "2"),
@@ -58,7 +64,7 @@ OPTIONS = (
 )
 SHARE = _option("a key with a share")
 """Measured on a server of its own, whose callers have keys; its flag, with the key, is the server's."""
-FORMS = (BASE64, FLOAT, *OPTIONS)
+FORMS = (BASE64, FLOAT, TEI, OLLAMA, *OPTIONS)
 
 
 def forms_at(server: Server, load: Load) -> list[Form]:

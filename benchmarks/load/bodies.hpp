@@ -13,7 +13,7 @@
 // Makes request bodies. Each takes the next sentences of the file: one body sent over and over flatters a server.
 class Bodies {
  public:
-  enum class Format { kEmbed, kInfer, kJson, kOpenAI, kRaw };
+  enum class Format { kEmbed, kInfer, kJson, kOllama, kOpenAI, kRaw, kTei };
 
   Bodies(const Flags& flags, Format format, size_t batch) : format_(format), batch_(batch) {
     frame(flags);
@@ -56,11 +56,21 @@ class Bodies {
         break;
       }
       case Format::kOpenAI:  // As OpenAI's own client orders it; a single sentence is a string, as people send one.
-        between_ = ',';
-        before_ = batch_ == 1 ? "{\"input\":" : "{\"input\":[";
-        after_ = std::string(batch_ == 1 ? "" : "]") + ",\"model\":" + json(model);
+        name_sentences("input");
+        after_ += ",\"model\":" + json(model);
         if (dimensions) after_ += ",\"dimensions\":" + std::to_string(dimensions);
         after_ += ",\"encoding_format\":" + json(flags.text("--encoding", "base64")) + "}";
+        break;
+      case Format::kOllama:
+        name_sentences("input");
+        after_ += ",\"model\":" + json(model);
+        if (dimensions) after_ += ",\"dimensions\":" + std::to_string(dimensions);
+        after_ += "}";
+        break;
+      case Format::kTei:
+        name_sentences("inputs");
+        if (dimensions) after_ += ",\"dimensions\":" + std::to_string(dimensions);
+        after_ += "}";
         break;
       case Format::kJson:
         between_ = ',';
@@ -70,6 +80,13 @@ class Bodies {
       case Format::kRaw:
         between_ = '\n';
     }
+  }
+
+  // Begins an object with the sentences under `name`: one is a string, several are a list.
+  void name_sentences(const std::string& name) {
+    between_ = ',';
+    before_ = "{" + json(name) + (batch_ == 1 ? ":" : ":[");
+    after_ = batch_ == 1 ? "" : "]";
   }
 
   std::string sentences() {

@@ -19,14 +19,16 @@ const char kUsage[] = R"(usage: load --port N --bodies FILE (--concurrency N | -
   --deadline-ms MS        grpc-timeout of each request; late answers are told apart
   --min-response-bytes N  shorter OK answers are counted as short (0)
   --protocol grpc|http    (grpc)
-  --path PATH             (grpc: /bothends.v1.EmbeddingService/Embed, http: /inference, openai: /v1/embeddings)
-  --body json|raw|openai  http: an array of strings, lines, or a request of OpenAI's embeddings API (json)
+  --path PATH             (grpc: /bothends.v1.EmbeddingService/Embed, http: /inference, openai: /v1/embeddings,
+                          tei: /embed, ollama: /api/embed)
+  --body json|raw|openai|tei|ollama  http: an array of strings, lines, or a request of OpenAI's embeddings API, of
+                          text-embeddings-inference's or Ollama's (json)
   --body embed|infer      grpc: an EmbedRequest, or KServe's ModelInferRequest (embed)
-  --model NAME            infer, openai: the model (embed); KServe's input is `sentences`, BYTES [batch, 1]
+  --model NAME            infer, openai, ollama: the model (embed); KServe's input is `sentences`, BYTES [batch, 1]
   --encoding NAME         openai: its encoding_format, base64 or float (base64)
   --truncation 0|1|2|3    embed: as the contract numbers it (0: none is sent)
   --normalize 0|1         embed: unit length
-  --dimensions N          embed, openai: the first N numbers alone
+  --dimensions N          embed, openai, tei, ollama: the first N numbers alone
   --connections N         grpc: connections (4)
   --key KEY               the callers' key, sent as `authorization: Bearer KEY`
   --max-connections N     http with --rate: most connections (256)

@@ -71,11 +71,11 @@ class Run {
     if (!port) usage("--port is missing");
     if (http_) {
       size_t most = static_cast<size_t>(flags.whole("--max-connections", 256, 1, 10000));
-      std::string body = flags.text("--body", "json"), otherwise = body == "openai" ? "/v1/embeddings" : "/inference";
+      std::string body = flags.text("--body", "json");
       std::string headers = body == "raw" ? "Content-Type: text/plain; charset=utf-8" : "Content-Type: application/json";
       if (flags.has("--key")) headers += "\r\nAuthorization: Bearer " + flags.text("--key", "");
       client_ = std::make_unique<HttpClient>(epoll_, port, concurrency_ ? concurrency_ : most,
-                                             flags.text("--path", otherwise), headers, on_answer);
+                                             flags.text("--path", http_path(body)), headers, on_answer);
     } else {
       size_t connections = static_cast<size_t>(flags.whole("--connections", 4, 1, 1000));
       client_ = std::make_unique<GrpcClient>(epoll_, port, connections,
@@ -134,9 +134,17 @@ class Run {
     if (body == "json" && http) return Bodies::Format::kJson;
     if (body == "raw" && http) return Bodies::Format::kRaw;
     if (body == "openai" && http) return Bodies::Format::kOpenAI;
+    if (body == "tei" && http) return Bodies::Format::kTei;
+    if (body == "ollama" && http) return Bodies::Format::kOllama;
     if (body == "embed" && !http) return Bodies::Format::kEmbed;
     if (body == "infer" && !http) return Bodies::Format::kInfer;
-    usage("--body is json, raw or openai over HTTP, embed or infer over gRPC");
+    usage("--body is json, raw, openai, tei or ollama over HTTP, embed or infer over gRPC");
+  }
+
+  static std::string http_path(const std::string& body) {
+    if (body == "openai") return "/v1/embeddings";
+    if (body == "tei") return "/embed";
+    return body == "ollama" ? "/api/embed" : "/inference";
   }
 
   static double clock_s() {
