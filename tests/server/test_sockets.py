@@ -48,12 +48,7 @@ def test_files_without_a_limit_are_enough(monkeypatch: pytest.MonkeyPatch) -> No
 
 @native_alone
 def test_both_ports_have_all_their_connections_where_a_process_begins_with_fewer_files() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
-    try:
-        running = start("--max-connections", str(CONNECTIONS))
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    running = start("--max-connections", str(CONNECTIONS), files=FILES)
     try:
         web = urlsplit(running.http)
         with ExitStack() as stack:

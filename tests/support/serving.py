@@ -45,13 +45,20 @@ class Running:
 
 
 def start(
-    *flags: str, log: Path | None = None, environment: Mapping[str, str] | None = None, **bounds: float
+    *flags: str,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    files: int | None = None,
+    **bounds: float,
 ) -> Running:
     """Start a server on free ports and wait for the last line of its banner. `bounds` are settings that are no options.
 
     `log` takes what it logs: a server that logs more than a pipe holds needs one, as nobody reads the pipe meanwhile.
+    `files` is how many its process may have open as it begins.
     """
     command = [sys.executable, "-c", _WITH_BOUNDS, json.dumps(bounds)] if bounds else [BOTHENDS]
+    if files is not None:
+        command = ["sh", "-c", f'ulimit -Sn {files} && exec "$0" "$@"', *command]
     with log.open("w") if log else nullcontext(subprocess.PIPE) as errors:
         process = subprocess.Popen(
             [*command, "serve", "--port", "0", "--http-port", "0", *flags],
