@@ -59,7 +59,7 @@ for each in dist/wheels/*.whl; do
     mv "$made/metadata" "$metadata"
     wheel pack --dest-dir dist "$made"/wheel/* >/dev/null
 done
-twine check --strict dist/*
+twine check --strict dist/*.tar.gz dist/*.whl
 # What PyPI makes of each README leads nowhere that isn't there.
 "$made/tools/bin/python" - dist/*.whl <<'END'
 import re, sys
