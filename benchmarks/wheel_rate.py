@@ -22,7 +22,7 @@ from servers import BANNER, Server, ours_at
 
 LEAST = 0.95
 """Share of the rate of this machine's own build that the wheel must reach."""
-ROUNDS = 4
+ROUNDS = 3
 CALLERS = 8
 WARMUP_S = 1.0
 MEASURED_S = 4.0

@@ -1,7 +1,7 @@
 """Tries the wheels of `make wheels` where people are: in an empty Debian 11 and 12, and in one on emulated AArch64.
 
 There pip installs them and what they need from folders of this machine, without a network and without a compiler; then
-a server answers (trial.py). Rows must be the same bits on all processors of one kind, this machine's among them.
+a server answers (trial.py). Rows must be the same bits on all processors, this machine's among them.
 """
 
 import json
