@@ -138,6 +138,7 @@ nb::typed<nb::dict, nb::str, nb::float_> bounds(const Transport& transport) {
 }
 
 NB_MODULE(_transport, module) {
+    nb::set_leak_warnings(false);  // a process may end while a server serves
     python::bind_contract(module);
     python::bind_results(module);
     python::bind_usage(module);
