@@ -1,6 +1,5 @@
 """Pictures of the documents: each is as new as what it shows, and is shown somewhere."""
 
-import importlib.util
 import re
 import shutil
 from pathlib import Path
@@ -9,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.scripts import module
 
 IMAGES = ROOT / "docs" / "images"
 
@@ -16,12 +16,7 @@ IMAGES = ROOT / "docs" / "images"
 @pytest.fixture(scope="module")
 def pictures() -> ModuleType:
     """docs/images/pictures.py, which is of no package."""
-    spec = importlib.util.spec_from_file_location("pictures", IMAGES / "pictures.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module(IMAGES / "pictures.py")
 
 
 def test_no_picture_is_older_than_what_it_shows(pictures: ModuleType) -> None:

@@ -1,6 +1,5 @@
 """The site's settings and hooks, without MkDocs: every page has its place, and links lead as in the repository."""
 
-import importlib.util
 import re
 from types import ModuleType
 from typing import Any
@@ -11,6 +10,7 @@ import yaml
 import bothends
 import bothends.search
 from tests.support.paths import ROOT
+from tests.support.scripts import module
 
 SITE = ROOT / "docs" / "site"
 
@@ -29,12 +29,7 @@ CONFIG: dict[str, Any] = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf
 @pytest.fixture(scope="module")
 def hooks() -> ModuleType:
     """docs/site/hooks.py, which is of no package."""
-    spec = importlib.util.spec_from_file_location("hooks", SITE / "hooks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module(SITE / "hooks.py")
 
 
 def pages_of(nav: Any) -> list[str]:

@@ -1,10 +1,8 @@
 """The program that tries an installed bothends: it passes on a right server, and notices a wrong one."""
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterator, Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,19 +11,9 @@ import pytest
 from bothends.client.sync import Client
 from bothends.engines import native
 from tests.support.released import RELEASE, run
+from tests.support.scripts import module
 
-
-def module(name: str) -> ModuleType:
-    """Import a script of deploy/release, which is in no package."""
-    spec = importlib.util.spec_from_file_location(name, RELEASE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
-
-
-trial, found = module("trial"), module("found")
+trial, found = module(RELEASE / "trial.py"), module(RELEASE / "found.py")
 
 
 class InABatch:
