@@ -4,12 +4,12 @@ import os
 import platform
 import re
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bothends.engines.native import is_built
 
-_PACKAGES = ("bothends", "onnxruntime", "grpcio", "tokenizers", "mosec")
+_PACKAGES = ("bothends", "onnxruntime", "grpcio", "tokenizers")
 
 
 def describe() -> dict[str, str]:
@@ -25,8 +25,17 @@ def describe() -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": platform.python_version(),
         **{package: version(package) for package in _PACKAGES},
+        **_peer(),
         **(_native() if is_built() else {}),
     }
+
+
+def _peer() -> dict[str, str]:
+    """Return the version of the server that ours is measured beside, where that is installed."""
+    try:
+        return {"mosec": version("mosec")}
+    except PackageNotFoundError:
+        return {}
 
 
 def _native() -> dict[str, str]:
