@@ -52,6 +52,10 @@ nghttp2_session_callbacks* Http2Session::callbacks() {
                  std::size_t value_size, std::uint8_t, void* self) {
             return self_of(self).received_header(*frame, view(name, name_size), view(value, value_size));
         });
+    // A malformed header, such as a value with a line's end, resets its stream (RFC 9113, 8.1.1): newer releases of
+    // nghttp2 would else leave it out, and let the call pass.
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(
+        made, [](auto...) { return int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE); });
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
         made, [](Session*, std::uint8_t, std::int32_t stream, const auto* bytes, std::size_t size, void* self) {
             return self_of(self).received_data(stream, view(bytes, size)), 0;
@@ -135,9 +139,11 @@ void Http2Session::received_ping() {
 
 /// Ends the connection where headers come of a call that its peer has ended (RFC 9113, 5.1) or of one that it has
 /// passed over (5.1.1), of which nghttp2 keeps no list. Of a call that was reset here, its peer may not know yet. (Of
-/// DATA to a call that has ended nghttp2 tells nobody: it is dropped.)
+/// DATA to a call that has ended nghttp2 tells nobody: it is dropped.) So does PRIORITY of no stream (6.3), which newer
+/// releases of nghttp2 pass over.
 void Http2Session::begin_frame(const nghttp2_frame_hd& frame) {
     const std::int32_t stream = frame.stream_id;
+    if (frame.type == NGHTTP2_PRIORITY && !stream) nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR);
     if (frame.type != NGHTTP2_HEADERS || stream % 2 == 0 || stream > last_stream_ || peer_.has(stream)) return;
     const auto found =
         std::find_if(closed_.begin(), closed_.end(), [&](std::int32_t each) { return std::abs(each) == stream; });

@@ -41,6 +41,7 @@ def setting(identifier: int, value: int) -> bytes:
     return raw(SETTINGS, 0, 0, struct.pack(">HI", identifier, value))
 
 
+TRAILER = bytes(Encoder().encode([("x", "a\r\nb")]))
 BORNE = None
 CONNECTION = {
     "4.1 a frame of an unknown kind": (raw(0x16, 0, 0, b"?"), BORNE),
@@ -99,7 +100,6 @@ CONNECTION = {
 }
 """Bytes sent, and the code with which the connection ends, or that it goes on. Any error may end it (5.4.1)."""
 STREAM = {
-    "6.9.1 a stream's window beyond the most": (call() + raw(WINDOW, 0, 1, number(2**31 - 1)), FLOW),
     "8.1 trailers that don't end": (call() + call(1, bytes(Encoder().encode([("x", "y")]))), PROTOCOL),
     "8.1.1 less DATA than was announced": (
         call(1, block(("content-length", "9"))) + raw(DATA, ENDS, 1, b"x"),
@@ -111,6 +111,13 @@ STREAM = {
     ),
     "8.2.1 a capital letter": (call(1, block(("X-Capital", "x"))), PROTOCOL),
     "8.2.1 a line's end in a value": (call(1, block(("x", "a\r\nb"))), PROTOCOL),
+    "8.2.1 CR in a value": (call(1, block(("x-request-id", "a\rb"))), PROTOCOL),
+    "8.2.1 LF in a value": (call(1, block(("traceparent", "a\nb"))), PROTOCOL),
+    "8.2.1 NUL in a value": (call(1, block(("x", "a\0b"))), PROTOCOL),
+    "8.2.1 a space at a value's end": (call(1, block(("x", "a "))), PROTOCOL),
+    "8.2.1 a space in a name": (call(1, block(("x y", "a"))), PROTOCOL),
+    "8.2.1 no name": (call(1, block(("", "a"))), PROTOCOL),
+    "8.2.1 a line's end in a trailer": (call() + call(1, TRAILER, WHOLE | ENDS), PROTOCOL),
     "8.2.2 connection": (call(1, block(("connection", "keep-alive"))), PROTOCOL),
     "8.2.2 te of more than trailers": (call(1, block(("te", "trailers, deflate"), without="te")), PROTOCOL),
     "8.3 an unknown pseudo-header": (call(1, block((":test", "x"))), PROTOCOL),
@@ -177,6 +184,13 @@ def test_what_concerns_a_stream(port: int, case: str) -> None:
     sent, code = STREAM[case]
     peer = Peer(port, begun(sent))
     assert (peer.codes(RstStreamFrame, 1), peer.codes(GoAwayFrame), peer.goes_on) == ([code], [], True)
+
+
+def test_a_streams_window_beyond_the_most(port: int) -> None:
+    """6.9.1: it ends the stream; nghttp2 1.70 has the connection end by the same error, as 5.4.1 lets it."""
+    peer = Peer(port, begun(call() + raw(WINDOW, 0, 1, number(2**31 - 1))))
+    told = (peer.codes(RstStreamFrame, 1), peer.codes(GoAwayFrame), peer.goes_on)
+    assert told in (([FLOW], [], True), ([], [FLOW], False))
 
 
 @pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n" + bytes(99), PREFACE + raw(PING, 0, 0, bytes(8))])
