@@ -237,6 +237,14 @@ def test_the_learning_rate_at_its_ends() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
+def test_the_learning_rate_while_maps_learn() -> None:
+    """It is the whole rate then; warm-up and cosine share the steps after them."""
+    plan = {"warmup_steps": 10, "learning_rate": 1e-2, "final_learning_rate": 1e-4}
+    alone, after = (toy.recipe(steps=110 + first, maps_first=first, **plan).optimisation for first in (0, 7))
+    assert [after.learning_rate_at(step) for step in range(7)] == [1e-2] * 7
+    assert [after.learning_rate_at(7 + step) for step in range(111)] == list(map(alone.learning_rate_at, range(111)))
+
+
 @pytest.mark.parametrize(
     ("steps", "warmup_steps", "first", "last"), [(50, 0, 1.0, 1.0), (5, 10, 0.1, 0.5), (4, 4, 0.25, 1)]
 )

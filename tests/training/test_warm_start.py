@@ -56,6 +56,22 @@ def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:
     assert warm["loss"] < 0.95 * cold["loss"]
 
 
+def test_maps_learn_first(folder: Path, tmp_path: Path) -> None:
+    """While only maps learn, the encoder keeps its start's weights; then it learns as well."""
+    known = checkpoint.load(folder / "before").encoder.state_dict()
+    maps = []
+    for steps, stays in ((7, True), (8, True), (9, False)):
+        out = tmp_path / str(steps)
+        recipe = toy.recipe(start={"path": "before"}, maps_first=8, steps=steps, learning_rate=1e-2)
+        train.train(recipe, folder, out, folder / "cache", Progress())
+        learned = checkpoint.load(out).encoder.state_dict()
+        assert all(torch.equal(tensor, known[name]) for name, tensor in learned.items()) == stays
+        state = train.saved_state(recipe, out, torch.device("cpu"))
+        assert state is not None
+        maps.append(state["objective"]["served.to_teachers.0.weight"])
+    assert not torch.equal(maps[0], maps[1])
+
+
 def test_a_share_of_the_start_stays(folder: Path, tmp_path: Path) -> None:
     """Exported weights lie between what was learnt and what it began with, which is kept for a resumed run."""
     plan = {"start": {"path": "before"}, "average_decay": 0.9, "save_every": 1}

@@ -142,6 +142,9 @@ class Optimisation(Part):
     """Steps, learning rate and precision of the student's training."""
 
     steps: int = Field(gt=0)
+    maps_first: int = Field(
+        0, ge=0, description="of these steps, the first ones, in which only the maps into the teachers' spaces learn"
+    )
     learning_rate: float = Field(2e-3, gt=0)
     final_learning_rate: float = Field(1e-4, gt=0, description="at the end of the cosine")
     warmup_steps: int = Field(200, ge=0)
@@ -157,10 +160,15 @@ class Optimisation(Part):
     save_every: int = Field(500, gt=0)
 
     def learning_rate_at(self, step: int) -> float:
-        """Linear warm-up to `learning_rate`, then a cosine down to `final_learning_rate`."""
+        """Linear warm-up to `learning_rate`, then a cosine down to `final_learning_rate`; the whole rate while only
+        maps learn.
+        """
+        if step < self.maps_first:
+            return self.learning_rate
+        step, steps = step - self.maps_first, self.steps - self.maps_first
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / self.warmup_steps
-        done = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        done = (step - self.warmup_steps) / max(1, steps - self.warmup_steps)
         spread = self.learning_rate - self.final_learning_rate
         return self.final_learning_rate + spread * (1 + math.cos(math.pi * done)) / 2
 

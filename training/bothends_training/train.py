@@ -165,6 +165,9 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
     for group in run.optimiser.param_groups:
         group["lr"] = plan.learning_rate_at(run.step)
     run.encoder.train()
+    # By maps of chance the first gradients would spoil what the encoder knows already (Kumar et al., "Fine-Tuning can
+    # Distort Pretrained Features and Underperform Out-of-Distribution", ICLR 2022).
+    run.encoder.requires_grad_(run.step >= plan.maps_first)
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
         parts = [read(job, run, part) for part in np.array_split(rows, slices)]
     states = States(*(torch.cat(part) for part in zip(*parts, strict=True)))
