@@ -13,7 +13,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards rules chart lock audit wheels wheels-test dist site clean
+.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards rules chart lock audit wheels wheels-test dist site clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -26,6 +26,11 @@ native-check: $(VENV)/.test ## Run the native engine, the transport and their te
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
 	@native/check/check.sh $(abspath $(BIN))/python
 	@native/check/transport.sh $(abspath $(BIN))/python
+
+arm-check: $(VENV)/.test ## Run the native engine's check for AArch64 under qemu, on processors with and without SDOT and BFDOT
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: ziglang || true
+	@native/check/arm.sh $(abspath $(BIN))/python
 
 sanitize: $(VENV)/.test ## Run what takes little time of native-check: the native modules under ASan and UBSan
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
@@ -208,7 +213,8 @@ $(VENV)/.triton: benchmarks/peers/triton-requirements.txt | $(VENV)/bin/python
 $(VENV)/.native: $(NATIVE) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings=cmake.define.WERROR=ON ./native >&2 || { \
 		echo "The native engine needs $(COMPILER)." >&2; exit 1; }
-	@if $(BIN)/python -c 'import bothends_native.transport' 2>/dev/null; then touch $@; else \
+	@if $(BIN)/python -c 'import bothends_native.transport' 2>/dev/null; then touch $@; \
+	elif [ "$$(uname)" != Linux ]; then touch $@; echo "The native engine is built; its transport needs Linux, so grpcio and uvicorn speak here"; else \
 		echo "The native engine is built, without its transport. Install $(TRANSPORT), then: make native"; fi
 
 # Tried once for each state of native/: a wheel, then a compiler. Where both fail, an older build must not stay: it may not fit.

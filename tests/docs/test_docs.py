@@ -20,6 +20,12 @@ from tests.support.until import TIMEOUT_S
 DOCUMENTS = sorted(
     [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
 )
+PAGES = [
+    *DOCUMENTS,
+    ROOT / "SECURITY.md",
+    *(page for folder in ("benchmarks", "deploy", "native", "service") for page in (ROOT / folder).rglob("*.md")),
+]
+"""Also those that hold no examples."""
 
 
 def blocks(document: Path, language: str) -> list[str]:
@@ -84,11 +90,20 @@ def test_every_metric_is_documented_and_no_other() -> None:
     assert documented == set(exported())
 
 
-@pytest.mark.parametrize(
-    "document",
-    [*DOCUMENTS, *(ROOT / "benchmarks").glob("*.md"), *(ROOT / "native").glob("*.md")],
-    ids=lambda path: path.name,
-)
+def test_targets_of_make_are_there() -> None:
+    """What a document says to `make` is a target."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    said = {
+        target
+        for page in PAGES
+        for text in (page.read_text(encoding="utf-8"), "\n".join(blocks(page, "sh")).replace("\n", "\n`"))
+        for target in re.findall(r"`make ([a-z-]+)", text)
+    }
+    assert "test" in said
+    assert said <= targets
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
     """A file that is there, and in it a heading, as GitHub makes an anchor of one."""
     for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", document.read_text(encoding="utf-8")):
