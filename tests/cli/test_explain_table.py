@@ -74,7 +74,10 @@ def test_the_command_takes_a_bundle(toy_bundle: Bundle) -> None:
     ("arguments", "message"),
     [
         ([""], "Error: sentences[0] is empty; a sentence needs at least one word\n"),
-        (["--bundle", "/nowhere", "a"], "Error: there is no bundle at /nowhere: no such folder\n"),
+        (
+            ["--bundle", "/nowhere", "a"],
+            "Error: there is no bundle at /nowhere: no such folder, and none is fetched by name\n",
+        ),
     ],
 )
 def test_the_command_says_what_is_wrong_in_one_line(arguments: list[str], message: str) -> None:

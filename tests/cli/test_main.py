@@ -140,7 +140,7 @@ def test_a_mistake_is_one_clear_line_of_the_program(tmp_path: Path) -> None:
     """A shell gets that line on standard error, and that exit code."""
     answer = bothends("verify", "nowhere", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr == "Error: there is no bundle at nowhere: no such folder\n"
+    assert answer.stderr == "Error: there is no bundle at nowhere: no such folder, and none is fetched by name\n"
 
 
 def test_a_wrong_folder_is_told_before_pytorch_is_imported() -> None:

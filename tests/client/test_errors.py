@@ -49,7 +49,7 @@ def hinted(target: str, tls: TLS | bool, either: Either) -> str:
 
 
 def test_what_is_wrong_with_tls_is_told_with_what_to_do(certificates: Certificates, either: Either) -> None:
-    """A hint for each way in which a handshake fails; none where nobody listens."""
+    """A hint for each way in which a handshake fails, and where nobody listens."""
 
     def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
         return answer(request)
@@ -64,7 +64,7 @@ def test_what_is_wrong_with_tls_is_told_with_what_to_do(certificates: Certificat
         assert "want your certificate (TLS(cert=…, key=…)" in hinted(server.target, ours, either)
     with serving(embed) as server:
         assert "it speaks no TLS: leave that out" in hinted(server.target, ours, either)
-    assert hinted("127.0.0.1:1", False, either).endswith("Connection refused")
+    assert hinted("127.0.0.1:1", False, either).endswith("; nothing listens there: bothends serve starts a server")
 
 
 def test_a_call_that_grpc_drops_is_an_overload(either: Either) -> None:

@@ -176,7 +176,7 @@ def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> No
     assert said.count("\n") == 1
     nowhere = tmp_path / "nowhere"
     said = embed(*flags, "--bundle", nowhere, local=False, code=1).stderr
-    assert said == f"Error: node {name}: there is no bundle at {nowhere}: no such folder\n"
+    assert said == f"Error: node {name}: there is no bundle at {nowhere}: no such folder, and none is fetched by name\n"
     stub = tmp_path / "stub" / "bothends-9.9.dist-info"
     stub.mkdir(parents=True)
     (stub / "METADATA").write_text("Metadata-Version: 2.1\nName: bothends\nVersion: 9.9\n")

@@ -81,7 +81,7 @@ def test_the_command_line_takes_one_for_each_model() -> None:
     tried = CliRunner().invoke(main, ["serve", "--bundle", "new=", "--bundle", "old=/nowhere", "--port", "0"])
     assert (tried.exit_code, tried.output) == (
         1,
-        "Error: --bundle old=…: there is no bundle at /nowhere: no such folder\n",
+        "Error: --bundle old=…: there is no bundle at /nowhere: no such folder, and none is fetched by name\n",
     )
 
 

@@ -28,6 +28,7 @@ _HINTS = {
     "WRONG_VERSION_NUMBER": "it speaks no TLS: leave that out",
     "CERTIFICATE_VERIFY_FAILED": "its certificate is of nobody who is trusted: name its authority (TLS(ca=…), --ca)",
     "Hostname Verification": "its certificate is of another name: say which (TLS(server_name=…), --server-name)",
+    "Connection refused": "nothing listens there: bothends serve starts a server",
     "Socket closed": _HUNG_UP,
     "Connection reset": _HUNG_UP,
     "TSI_DATA_CORRUPTED": _HUNG_UP,

@@ -14,6 +14,8 @@ T = TypeVar("T")
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags by which a link is an error, and a FIFO without a writer doesn't keep the opener waiting."""
 _PIECE_BYTES = 1 << 20
+_MISSING = "no such folder, and none is fetched by name"
+"""Reason for whoever expects that a name of Hugging Face's will do, too."""
 
 
 class UntrustedFolder:
@@ -25,7 +27,7 @@ class UntrustedFolder:
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         except (OSError, ValueError) as error:  # ValueError for a NUL in it
-            reason = "no such folder" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", error)
+            reason = _MISSING if isinstance(error, FileNotFoundError) else getattr(error, "strerror", error)
             raise BundleError(f"there is no bundle at {path!s:.200}: {reason}") from error
 
     def read(self, name: str, *, most: int) -> bytes:
