@@ -148,6 +148,16 @@ def test_a_pod_has_the_time_that_its_drain_takes(helm: Helm) -> None:
     assert [pod(one)["terminationGracePeriodSeconds"] for one in made] == [75, 346, 45, 75]
 
 
+def test_who_lists_nobody_lets_nobody_in(helm: Helm) -> None:
+    """To Kubernetes a rule without peers is one for everybody, so there is none."""
+    further = [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]
+    for extra in ([], further):
+        made = helm.objects({"networkPolicy": {"ingressFrom": [], "extraIngress": extra}})
+        policy = the(made, "NetworkPolicy")["spec"]
+        assert "Ingress" in policy["policyTypes"]
+        assert policy["ingress"] == extra
+
+
 def test_inline_keys_are_the_file_that_the_server_reads(helm: Helm) -> None:
     keys = '[keys.search]\nsha256 = "0f1e"\n'
     made = helm.objects({"apiKeys": {"inline": keys, "key": "ours.toml"}})
