@@ -61,3 +61,10 @@ def test_no_file_is_longer_than_250_lines() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in tracked("*")}
     too_long = {path.name: lines for path, lines in lengths.items() if lines > 250 and path.name != "cudnn.cpp"}
     assert too_long == {}
+
+
+def test_nothing_is_committed_by_mistake() -> None:
+    """What a tool leaves behind is often empty; of the files that ought to be, all are named `py.typed`."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert [path for path in files if path.is_file() and not path.stat().st_size and path.name != "py.typed"] == []
