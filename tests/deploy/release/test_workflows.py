@@ -11,6 +11,7 @@ from tests.support.paths import ROOT
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+BY_NAME = {workflow.stem: workflow for workflow in WORKFLOWS}
 
 
 def test_they_are_valid() -> None:
@@ -61,4 +62,23 @@ def test_only_what_publishes_may_write() -> None:
         for name, job in described["jobs"].items():
             rights = job.get("permissions", by_default)
             writes = {right for right, what in rights.items() if what == "write"}
-            assert (not writes) == (workflow.stem in ("ci", "wheels") or name in ("check", "wheels")), (workflow, name)
+            reads = workflow.stem in ("ci", "wheels") or name in ("check", "tests", "wheels")
+            assert (not writes) == reads, (workflow, name)
+
+
+def test_a_release_publishes_nothing_before_all_is_tested() -> None:
+    """Whatever may write waits for the tag's check, the tests and the wheels, which are tried where they were made."""
+    jobs = yaml.safe_load(BY_NAME["release"].read_text())["jobs"]
+
+    def awaited(name: str) -> set[str]:
+        needs = jobs[name].get("needs", [])
+        direct = {needs} if isinstance(needs, str) else set(needs)
+        return direct.union(*map(awaited, direct))
+
+    called = {name: Path(job["uses"]).stem for name, job in jobs.items() if "uses" in job}
+    assert called == {"tests": "ci", "wheels": "wheels", "image": "image"}
+    for name, job in jobs.items():
+        if "write" in job["permissions"].values():
+            assert awaited(name) >= {"check", "tests", "wheels"}, name
+    made = yaml.safe_load(BY_NAME["wheels"].read_text())["jobs"]["native"]["steps"]
+    assert any("deploy/release/trial.py" in step.get("run", "") for step in made)
