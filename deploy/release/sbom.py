@@ -70,7 +70,9 @@ def document(subject: dict[str, Any] | None, components: list[dict[str, Any]]) -
 def put_into(wheel: Path, include: Path | None) -> None:
     """Put a wheel's bill into it; one that is there already is replaced."""
     with ZipFile(wheel) as archive:
-        files = {info: archive.read(info) for info in archive.infolist()}
+        files = {
+            info: archive.read(info) for info in archive.infolist() if not info.is_dir()
+        }  # RECORD lists files alone
     (metadata,) = (info for info in files if re.fullmatch(r"[^/]+\.dist-info/METADATA", info.filename))
     about = metadata.filename.partition("/")[0]
     subject = of_metadata(message_from_string(files[metadata].decode()))  # type: ignore[arg-type]  # has the same keys

@@ -46,6 +46,7 @@ def wheel(tmp_path: Path) -> Path:
     path = tmp_path / "bothends_native-1.2.3-py3-none-any.whl"
     about = "Metadata-Version: 2.4\nName: bothends_native\nVersion: 1.2.3\nLicense-Expression: Apache-2.0\n"
     with ZipFile(path, "w") as archive:
+        archive.mkdir("bothends_native")
         archive.writestr("bothends_native/__init__.py", "")
         archive.writestr(f"{ABOUT}/METADATA", about)
         archive.writestr(f"{ABOUT}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
@@ -61,7 +62,7 @@ def components(bill: bytes) -> list[str]:
 
 
 def test_a_wheel_tells_what_is_linked_into_it(wheel: Path, include: Path) -> None:
-    """Once for however often it is put there; RECORD has the hash of each file."""
+    """Once for however often it is put there; RECORD has the hash of each file, and has no folder."""
     for _ in range(2):
         assert run("sbom.py", "wheel", wheel, include).returncode == 0
         with ZipFile(wheel) as archive:
@@ -70,6 +71,7 @@ def test_a_wheel_tells_what_is_linked_into_it(wheel: Path, include: Path) -> Non
             assert subject["purl"] == "pkg:pypi/bothends-native@1.2.3"
             rows = {row[0]: row[1] for row in csv.reader(archive.read(f"{ABOUT}/RECORD").decode().splitlines())}
             assert sorted(rows) == sorted(archive.namelist())
+            assert not [name for name in rows if name.endswith("/")]
             for name, digest in rows.items():
                 found = base64.urlsafe_b64encode(hashlib.sha256(archive.read(name)).digest()).decode().rstrip("=")
                 assert digest == ("" if name.endswith("/RECORD") else f"sha256={found}")
