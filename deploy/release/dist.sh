@@ -21,7 +21,7 @@ environment() { # environment NAME REQUIREMENT...: nothing but these, and what t
 
 mkdir -p dist/wheels
 find dist -mindepth 1 -maxdepth 1 ! -name wheels -exec rm -r {} +
-environment tools "build>=1.2" "hatch-fancy-pypi-readme>=25.1" "readme-renderer[md]>=44" "twine>=6" "wheel>=0.45"
+environment tools "build>=1.2" "hatch-fancy-pypi-readme>=25.1" "pyelftools>=0.31" "readme-renderer[md]>=44" "twine>=6" "wheel>=0.45"
 export PATH="$made/tools/bin:$PATH"
 
 readme() { # readme SOURCE PLACE: the README of SOURCE, which stands in PLACE of the repository, as it reads by itself
@@ -50,6 +50,7 @@ python -m build --sdist --outdir dist "$made/sources/native" >"$made/log" 2>&1 |
 # Native wheels were made before, perhaps on another machine, or are now; each gets the README that reads by itself.
 { ls dist/wheels/*.whl && [ -z "$(find native -newer dist/wheels -type f -print -quit)" ]; } >/dev/null 2>&1 ||
     deploy/release/wheels.sh "$python"
+"$made/tools/bin/python" deploy/release/wheels.py dist/wheels # whoever made them
 for each in dist/wheels/*.whl; do
     rm -rf "$made/wheel"
     wheel unpack --dest "$made/wheel" "$each" >/dev/null

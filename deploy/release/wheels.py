@@ -1,4 +1,7 @@
-"""Wheels of bothends-native to a line for each, or an error: what must hold of each, and of all beside each other."""
+"""Wheels of bothends-native to a line for each, or an error: what must hold of each, and of all beside each other.
+
+wheels.py FOLDER     needs pyelftools
+"""
 
 import re
 import sys
@@ -12,15 +15,16 @@ from elftools.elf.sections import SymbolTableSection
 
 MOST_BYTES = 6_000_000
 NEWEST_GLIBC = 28  # 2.28
-# What a process has anyway; manylinux_2_28 allows libstdc++ too, which zig's modules don't need.
-ALLOWED = re.compile(r"(libc|libm|libdl|librt|libpthread|ld-linux.*)\.so\.\d")
+# What a process has anyway, and what GCC's modules need of the system. Zig's don't: their C++ library is inside.
+ALLOWED = re.compile(r"(libc|libm|libdl|librt|libpthread|ld-linux.*|libstdc\+\+|libgcc_s)\.so\.\d")
 
 
 def main() -> None:
-    """Looks through the wheels that are named on the command line."""
-    wheels = [Path(name) for name in sys.argv[1:]]
+    """Looks through the wheels of a folder."""
+    folder = Path(sys.argv[1])
+    wheels = sorted(folder.glob("*.whl"))
     if not wheels:
-        sys.exit("There are no wheels.")
+        sys.exit(f"There are no wheels in {folder}.")
     contents = {wheel.name: _checked(wheel) for wheel in wheels}
     first = next(iter(contents.values()))
     for name, files in contents.items():

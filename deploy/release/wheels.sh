@@ -11,10 +11,11 @@ shift
 cd "$(dirname "$0")/../.."
 work=$PWD/.venv/wheels
 out=$PWD/dist/wheels
+unseen=$work/unseen # none is in dist/wheels before all of them are made and looked through
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/bothends-native
-mkdir -p "$work" "$cache"
-rm -rf "$out" # what is there is of one state of native/
-mkdir -p "$out"
+rm -rf "$unseen"
+mkdir -p "$unseen" "$cache" dist
+touch "$work/begun"
 
 processors=''
 pythons=''
@@ -36,6 +37,7 @@ if [ -z "$pythons" ]; then
         ! has_headers "$stable" || { pythons="$pythons $stable"; break; }
     done
 fi
+[ -n "$pythons" ] || { echo "No Python from 3.11 to 3.14 is here with its headers (Debian: apt install python3-dev)" >&2; exit 1; }
 
 environment() { # environment FOLDER PYTHON REQUIREMENT...: made once, also where that Python comes without ensurepip
     folder=$1
@@ -93,8 +95,11 @@ print(i.parent / str(s.get_config_var("MULTIARCH")) / i.name / "pyconfig.h")')
             PATH="$tools:$PATH" "$tools/auditwheel" repair --only-plat --wheel-dir "$made/tagged" "$made"/*.whl >"$made/log" 2>&1 ||
                 { cat "$made/log"; exit 1; }
             "$tools/python" deploy/release/sbom.py wheel "$made"/tagged/*.whl "$libraries/include"
-            mv "$made"/tagged/*.whl "$out"
+            mv "$made"/tagged/*.whl "$unseen"
         )
     done
 done
-"$tools/python" deploy/release/wheels.py "$out"/bothends_native-*.whl
+"$tools/python" deploy/release/wheels.py "$unseen"
+rm -rf "$out" # what was there may be of another state of native/
+mv "$unseen" "$out"
+touch -r "$work/begun" "$out" # what has changed since isn't in them: native/wheel.sh and dist.sh look
