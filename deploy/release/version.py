@@ -12,15 +12,16 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "native" / "pyproject.toml"
 """The one place where the version of bothends and of bothends-native stands; bothends-english has its model's own."""
 NAMED = {
-    "CHANGELOG.md": r"^## \[(\d[^]]*)\]",
+    "CHANGELOG.md": r"(?s)\A.*?^## \[(\d[^]]*)\]",  # the newest
     "README.md": r"^bothends (\d\S*)$",
-    "deploy/helm/bothends/Chart.yaml": r'^appVersion: "(\S+)"',
+    "deploy/helm/bothends/Chart.yaml": r'^(?:appV|v)ersion: "?([^\s"]+)',
     "deploy/kubernetes/cpu/kustomization.yml": r"newTag: (\S+)\}",
     "deploy/kubernetes/gpu/kustomization.yml": r"newTag: (\S+)-gpu\}",
-    "docs/operate/kubernetes.md": r"bothends:(\d[\w.]*\w)",
-    "docs/deploy.md": r"bothends:(\d[\w.]*\w)",
+    "docs/operate/kubernetes.md": r"(?:bothends:|newTag: )(\d+\.[\w.]*\w)",
+    "docs/deploy.md": r"bothends:(\d+\.[\w.]*\w)",
+    "docs/settings.md": r"--version-string=(\S+)",
 }
-"""Files that name the version, each with the pattern by which it stands there first."""
+"""Files that name the version, each with the pattern by which it stands there, once or more."""
 
 
 def version() -> str:
@@ -31,14 +32,13 @@ def version() -> str:
     return found[1]
 
 
-def disagreements(tag: str) -> list[str]:
-    """Say what names another version than the one place does: the tag, or a file."""
+def disagreements(tag: str, root: Path = ROOT) -> list[str]:
+    """Say what names another version than the one place does: the tag, or a file under `root`."""
     here = version()
     found = [] if tag == f"v{here}" else [f"the tag is {tag}, and the version {here}"]
     for name, pattern in NAMED.items():
-        match = re.search(pattern, (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
-        if match is None or match[1] != here:
-            found.append(f"{name} names {match[1] if match else 'no version'}, and the version is {here}")
+        named = re.findall(pattern, (root / name).read_text(encoding="utf-8"), re.MULTILINE) or ["no version"]
+        found += [f"{name} names {each}, and the version is {here}" for each in sorted({*named} - {here})]
     return found
 
 
