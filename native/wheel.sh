@@ -20,9 +20,13 @@ made() { # since the last change here
     [ -d "$wheels" ] && [ -z "$(find $built -newer "$wheels" -type f ! -name '*.pyc' -print -quit)" ]
 }
 
-released() { # a folder without git's history is taken for a release's
-    # shellcheck disable=SC2086 # words
-    ! git rev-parse --quiet --verify HEAD >/dev/null 2>&1 || git diff --quiet "v$version" -- $built 2>/dev/null
+released() { # by git's history, or by what stands in an archive of it: one of another state has the same version
+    if git rev-parse --quiet --verify HEAD >/dev/null 2>&1; then
+        # shellcheck disable=SC2086 # words
+        git diff --quiet "v$version" -- $built 2>/dev/null
+    else
+        [ "$(cat ../.git_archival.txt 2>/dev/null)" = "v$version" ]
+    fi
 }
 
 if made && install --no-index --find-links ../dist/wheels; then

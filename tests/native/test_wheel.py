@@ -1,6 +1,7 @@
 """native/wheel.sh: a wheel that fits is installed in place of a build, and none of another state of native/."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -86,7 +87,7 @@ def test_a_wheel_of_another_version_is_left(clone: Clone) -> None:
 
 
 def test_an_index_is_asked_by_a_release_only(clone: Clone) -> None:
-    """A folder without history is one; in a clone nothing may have changed since the version's tag."""
+    """In a clone nothing may have changed since the version's tag."""
     publish(clone, "1.2.3")
     clone.git("init", "--quiet")
     clone.git("add", "native")
@@ -97,3 +98,24 @@ def test_an_index_is_asked_by_a_release_only(clone: Clone) -> None:
     (clone.path / "site" / "bothends_native.py").unlink()
     clone.source.write_text("// faster")
     assert clone.install() == (1, "")
+
+
+def test_of_archives_a_release_s_alone_asks_an_index(clone: Clone) -> None:
+    """What one downloads of a later commit has the same version, and other sources than the wheel."""
+    publish(clone, "1.2.3")
+    for name in (".gitattributes", ".git_archival.txt"):
+        (clone.path / name).write_bytes((ROOT / name).read_bytes())
+    clone.git("init", "--quiet")
+    clone.git("add", ".git*", "native")
+    clone.git("commit", "--quiet", "--message", "it")
+    clone.git("tag", "v1.2.3")
+    clone.git("archive", "--output", "release.tar", "HEAD", ".git_archival.txt")
+    clone.git("commit", "--quiet", "--message", "later", "--allow-empty")
+    clone.git("archive", "--output", "later.tar", "HEAD", ".git_archival.txt")
+    shutil.rmtree(clone.path / ".git")
+    for archive, expected in (
+        ("later.tar", (1, "")),
+        ("release.tar", (0, "Installed bothends-native 1.2.3 by pip\n")),
+    ):
+        subprocess.run(["tar", "-xf", archive], cwd=clone.path, check=True)  # noqa: S607
+        assert clone.install() == expected
