@@ -39,7 +39,8 @@ class LoadedModel:
         self.pads = engine.pads
         self.is_withdrawn = False
         self.why_withdrawn = ""
-        self._bundle = replace(bundle, model=b"")  # its weights are the engine's now; they aren't kept
+        # Neither is kept: the weights are the engine's now, the vocabulary is the tokenizer's.
+        self._bundle = replace(bundle, model=b"", tokenizer="")
         self._engine = engine
         at_once = batching(self.config, self.device).at_once
         self._places: AbstractContextManager[object] = (

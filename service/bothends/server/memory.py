@@ -1,19 +1,33 @@
-"""Has the C library give freed memory back to the operating system."""
+"""Has the C library keep little of the memory that is freed, before anything large is allocated or a thread begins."""
 
 import ctypes
+import os
 from contextlib import suppress
 
-_LARGE_BYTES = 1 << 20
-"""Size from which memory goes back to the system once it is freed. glibc's own grows to 32 MB with what is freed, and
-answers to long lists, of some megabytes each, then leave gigabytes of holes."""
+_LARGE_BYTES = 256 << 10
+"""Size from which memory goes back to the system once it is freed. glibc's own grows to 32 MB with what is freed: what
+is read to load a model would then leave holes of megabytes, and answers to long lists gigabytes of them."""
 _KEPT_BYTES = 16 << 20
 """Free memory at a heap's end that is kept, so that it needn't be asked for again and again."""
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_ARENAS = 1
+"""Heaps of the process. glibc's own are up to eight a core, each of which keeps what its threads have freed for them
+alone; a server's threads allocate too seldom to wait for each other."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
-def give_back_what_is_freed() -> None:
-    """Have the C library give large pieces back, where it is one that can be told (mallopt(3))."""
+def keep_little_memory() -> None:
+    """Tell the C library, where it is one that can be told (mallopt(3)), how little. The environment has its way.
+
+    To be called before threads begin, since a thread keeps the heap that it began with.
+    """
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
         library.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
         library.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        if not _are_arenas_chosen():
+            library.mallopt(_M_ARENA_MAX, _ARENAS)
+
+
+def _are_arenas_chosen() -> bool:
+    """Return whether the environment says how many arenas there may be."""
+    return "MALLOC_ARENA_MAX" in os.environ or "glibc.malloc.arena_max" in os.environ.get("GLIBC_TUNABLES", "")

@@ -20,7 +20,7 @@ from .backlog import Backlog
 from .concurrency_limit import ConcurrencyLimit
 from .dispatch import Dispatcher
 from .keys import Keys
-from .memory import give_back_what_is_freed
+from .memory import keep_little_memory
 from .responder import Responder, Responders
 
 _SWITCH_INTERVAL_S = 0.0005
@@ -134,6 +134,7 @@ class ModelService:
 
         # As many threads tokenise as there are cores: to share a batch among more costs more than it brings.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        keep_little_memory()
         readiness = Readiness(on_fitness)
         supervised = load_supervised(
             settings, metrics, on_fitness=readiness.set_fit, on_reload=reload_files, on_lost=on_lost
@@ -179,7 +180,6 @@ class ModelService:
     def start(self, let_calls_in: Callable[[], None] = lambda: None) -> None:
         """Serve, once everything that calls need has been made: let calls in, be fit, look after the models."""
         # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
-        give_back_what_is_freed()
         gc.collect()
         gc.freeze()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
