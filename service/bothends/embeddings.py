@@ -80,8 +80,8 @@ def nested(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 def similarity(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
     """Cosines of each of `first`, [rows, dimension] or one row, with each of `second`: float32 [rows, rows].
 
-    Rows are of numbers in any type but sign bits, for which ValueError is raised, and need not have length 1; one of
-    zeros is like nothing. Sentence-transformers' word; it returns tensors.
+    Rows may hold numbers of any type but sign bits, for which ValueError is raised, and need not have length 1. A row
+    of zeros has cosine 0 with every other. The name is sentence-transformers', whose `similarity` returns tensors.
     """
     if first.dtype == np.uint8 or second.dtype == np.uint8:
         raise ValueError("rows of sign bits have no cosine; count the bits that differ")
