@@ -87,7 +87,7 @@ coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test run
 	@$(BIN)/coverage report --skip-covered --skip-empty
 	@native/check/coverage.sh $(abspath $(BIN))/python $(abspath dist/coverage/native)
 
-mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one room)
+mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one package)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
 lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too, where they are built), import contracts, and what the native lock guards

@@ -11,7 +11,7 @@ from tests.support.paths import ROOT
 SERVICE = ROOT / "service" / "bothends"
 WORDS = {"chunks", "embeddings", "errors", "options", "text", "validation"}
 OUTSIDE = {"__init__", "__main__", "encoder", "ray", "sklearn", *WORDS}
-"""Modules of no room: the words that every room speaks, and three public doors."""
+"""Modules of no package below: what all of them may import, and three that are public."""
 MAP = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
