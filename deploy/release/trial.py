@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import grpc
@@ -82,7 +83,7 @@ def serving(flags: list[str]) -> Iterator[Served]:
     began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield _ready(process, began)
+            yield ready(process, began)
         finally:
             process.terminate()
             code = process.wait(TIMEOUT_S)
@@ -90,14 +91,19 @@ def serving(flags: list[str]) -> Iterator[Served]:
         raise TrialError(f"the server ended with {code}")
 
 
-def _ready(process: subprocess.Popen[str], began: float) -> Served:
-    """Read the banner up to its last line."""
+def ready(process: subprocess.Popen[str], began: float) -> Served:
+    """Read the banner up to its last line. A server that says nothing for TIMEOUT_S is ended."""
     assert process.stdout is not None  # noqa: S101  for mypy: it is a pipe
     banner = ""
-    for line in process.stdout:
-        banner += line
-        if line.startswith("  try "):
-            break
+    late = Timer(TIMEOUT_S, process.kill)
+    late.start()
+    try:
+        for line in process.stdout:
+            banner += line
+            if line.startswith("  try "):
+                break
+    finally:
+        late.cancel()
     target, http = re.search(r"gRPC +(\S+)", banner), re.search(r"HTTP +(\S+)", banner)
     if target is None or http is None:
         raise TrialError(f"the server didn't start:\n{banner}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -60,6 +61,17 @@ def test_what_is_slow_is_refused(changed: str, to: str, why: str, monkeypatch: p
     slow = banner.replace(changed, to)
     with pytest.raises(trial.TrialError, match=why):
         trial.check_banner(trial.Served(slow, "127.0.0.1:1234", "http://127.0.0.1:1235", 1.0))
+
+
+def test_a_server_that_never_comes_is_waited_for_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended."""
+    monkeypatch.setattr(trial, "TIMEOUT_S", 1)
+    command = ["sh", "-c", "exec sleep 600"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        pytest.raises(trial.TrialError, match="didn't start"),
+    ):
+        trial.ready(process, 0.0)
 
 
 def test_other_bits_in_a_batch_are_noticed(client: Client) -> None:
