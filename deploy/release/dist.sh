@@ -76,7 +76,9 @@ for wheel in sys.argv[1:]:
 END
 [ -n "$repository" ] || echo "Without a REPOSITORY the pages on PyPI will have no pictures, nor links to files."
 
-environment server --find-links dist "$(echo dist/bothends-*.whl)[cpu]"
+# First, and by themselves: whatever an index has by these names is another build, if it is ours at all.
+environment server --no-index --no-deps --find-links dist bothends bothends-english bothends-native
+"$made/server/bin/python" -m pip install --quiet --disable-pip-version-check "bothends[cpu]"
 environment client dist/bothends-*.whl
 if "$made/client/bin/python" -m zipfile --list dist/bothends-*.whl | grep '\.onnx'; then exit 1; fi
 "$made/server/bin/bothends" serve --transport native --engine native --port 0 --http-port 0 >"$made/banner" 2>"$made/log" &

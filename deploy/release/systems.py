@@ -33,8 +33,8 @@ def run(*command: str | Path, **variables: str) -> str:
 
 
 def pip(*words: str | Path, python: str | Path = sys.executable) -> None:
-    """Run pip, of this environment or of another on this machine."""
-    run(python, "-m", "pip", "--quiet", "--disable-pip-version-check", *words)
+    """Run this environment's pip, for it or for another on this machine."""
+    run(sys.executable, "-m", "pip", "--python", python, "--quiet", "--disable-pip-version-check", *words)
 
 
 @dataclass(frozen=True, slots=True)

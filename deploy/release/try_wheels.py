@@ -31,9 +31,11 @@ def installed(name: str) -> Path:
     """Return the programs of a new environment on this machine: the wheels, and what its pip takes from the index."""
     programs = ROOT / ".venv" / "roots" / name / "bin"
     rmtree(programs.parent, ignore_errors=True)
-    run(sys.executable, "-m", "venv", programs.parent)
-    links: list[str | Path] = ["--find-links", WHEELS, "--find-links", OURS]
-    pip("install", "--only-binary", ":all:", *links, "bothends[cpu]", python=programs / "python")
+    run(sys.executable, "-m", "venv", "--without-pip", programs.parent)
+    links: list[str | Path] = ["--no-index", "--find-links", WHEELS, "--find-links", OURS]
+    # First, and by themselves: whatever an index has by these names is another build, if it is ours at all.
+    pip("install", "--no-deps", *links, "bothends", "bothends-english", "bothends-native", python=programs / "python")
+    pip("install", "--only-binary", ":all:", "bothends[cpu]", python=programs / "python")
     return programs
 
 
