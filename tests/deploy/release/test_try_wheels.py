@@ -34,8 +34,8 @@ def test_what_an_index_has_by_our_names_is_left(tmp_path: Path, monkeypatch: pyt
         (index / "index.html").write_text("".join(f'<a href="{file.name}">it</a>' for file in index.glob("*.whl")))
     for name in OURS:
         make(tmp_path / "ours", name, "1.0", *needs if name == "bothends" else ())
-    for name, value in {"OURS": tmp_path / "ours", "WHEELS": tmp_path / "ours", "ROOT": tmp_path}.items():
-        monkeypatch.setattr(try_wheels, name, value)
+    for name, folder in {"OURS": tmp_path / "ours", "WHEELS": tmp_path / "ours", "ROOT": tmp_path}.items():
+        monkeypatch.setattr(try_wheels, name, folder)
     for name, value in {"PIP_CONFIG_FILE": "/dev/null", "PIP_INDEX_URL": (tmp_path / "index").as_uri()}.items():
         monkeypatch.setenv(name, value)
     programs = try_wheels.installed("here")
