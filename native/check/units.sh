@@ -7,6 +7,8 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 cxx="${CXX:-g++} -std=c++20 -O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
 build=$here/build/units
 mkdir -p "$build"
+exec 9>"$build/lock" # tests and sanitizers may build them at once
+flock 9
 if [ ! -e "$build/units" ] || [ -n "$(find "$here/transport" "$here/check/units" -newer "$build/units" -name '*.?pp')" ]; then
     cd "$build"
     # As two files: most of the compiler's time goes into headers.
