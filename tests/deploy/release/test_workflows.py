@@ -82,3 +82,10 @@ def test_a_release_publishes_nothing_before_all_is_tested() -> None:
             assert awaited(name) >= {"check", "tests", "wheels"}, name
     made = yaml.safe_load(BY_NAME["wheels"].read_text())["jobs"]["native"]["steps"]
     assert any("deploy/release/trial.py" in step.get("run", "") for step in made)
+
+
+def test_a_tags_site_is_never_left_out() -> None:
+    """GitHub ends what waits in a group when a later run comes; so runs of branches wait apart from runs of tags."""
+    publish = yaml.safe_load(BY_NAME["docs"].read_text())["jobs"]["publish"]
+    assert "github.ref_type" in publish["concurrency"]["group"]
+    assert not publish["concurrency"].get("cancel-in-progress")
