@@ -5,13 +5,16 @@ Imports of torch and its like stand inside the functions: `bothends --help` list
 
 import os
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from bothends.options import Precision
 
 from .public_sets import SETS
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
 
 
 @click.command(short_help="Train an encoder by a recipe.")
@@ -31,7 +34,30 @@ from .public_sets import SETS
     multiple=True,
     help="With --prepare: only the teacher of this name, so that several can embed side by side.",
 )
-def train(recipe: Path, out: Path | None, cache: Path, prepare: bool, teachers: tuple[str, ...]) -> None:
+@click.option(
+    "--pack",
+    "packed",
+    type=click.Path(path_type=Path),
+    help="Only write the vectors that the cache holds of the recipe's teachers into this file, for another machine.",
+)
+@click.option("--pack-mb", type=float, default=200.0, show_default=True, help="Most megabytes of that file.")
+@click.option(
+    "--unpack",
+    "carried",
+    type=click.Path(path_type=Path),
+    help="First put the vectors of such a file into the cache; teachers that aren't here are done without.",
+)
+def train(
+    recipe: Path,
+    out: Path | None,
+    cache: Path,
+    *,
+    prepare: bool,
+    teachers: tuple[str, ...],
+    packed: Path | None,
+    pack_mb: float,
+    carried: Path | None,
+) -> None:
     """Train an encoder by RECIPE, a TOML file, and leave a checkpoint that `bothends export` reads.
 
     A run that was stopped goes on where it was: give the same command again.
@@ -40,8 +66,14 @@ def train(recipe: Path, out: Path | None, cache: Path, prepare: bool, teachers: 
 
     from . import recipe as recipes
     from . import train as runs
+    from .pack import unpack
 
     plan = recipes.read(recipe)
+    if packed:
+        _pack(plan, recipe.resolve().parent, cache, packed, pack_mb)
+        return
+    if carried:
+        unpack(carried, cache)
     out = out or Path("checkpoints") / plan.name
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
@@ -51,6 +83,17 @@ def train(recipe: Path, out: Path | None, cache: Path, prepare: bool, teachers: 
             return
         runs.train(plan, recipe.resolve().parent, out, cache, progress)
     click.echo(f"checkpoint in {out}; next: bothends export {out} --out BUNDLE")
+
+
+def _pack(plan: "Recipe", folder: Path, cache: Path, file: Path, megabytes: float) -> None:
+    """Write the vectors of the recipe's teachers into one file, and tell what that costs them."""
+    from .pack import pack
+    from .teacher import open_teacher
+
+    teachers = [open_teacher(spec, folder, cache) for spec in plan.teachers]
+    for loss in pack(teachers, cache, file, most_bytes=int(megabytes * 1e6)):
+        click.echo(str(loss))
+    click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; next, elsewhere: bothends train RECIPE --unpack {file}")
 
 
 def _default_folder() -> Path:

@@ -25,9 +25,9 @@ from .held_out import choose, judged
 from .neighbourhoods import neighbourhoods
 from .recipe import Corpus, Recipe
 from .recipe import Teacher as TeacherSpec
-from .teacher import Teacher
+from .teacher import open_teacher
 from .trials import Trial, read_collection, read_triples
-from .vectors import Vectors, cached_vectors
+from .vectors import Source, Vectors, cached_vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Da
     definition = bare_tokenizer(source)
     tokenizer = Tokenizer(definition, max_tokens=recipe.student.max_tokens, source=source)
     dev = [read_dev(folder / path, tokenizer) for path in recipe.dev]
-    teachers = [Teacher(spec, folder, cache) for spec in recipe.teachers]
+    teachers = [open_teacher(spec, folder, cache) for spec in recipe.teachers]
     dimension = sum(teacher.dimension for teacher in teachers)
     if recipe.student.embedding_size > dimension:
         raise RecipeError(
@@ -139,7 +139,7 @@ def held_out_sentences(recipe: Recipe, folder: Path, tokenizer: Tokenizer) -> di
     }
 
 
-def score(teachers: Sequence[Teacher], every: Sequence[Pairs], cache: Path, progress: Progress) -> None:
+def score(teachers: Sequence[Source], every: Sequence[Pairs], cache: Path, progress: Progress) -> None:
     """Show how well each teacher, and all by their similarities added, rank the pairs that the student is scored on."""
     shown: dict[str, list[str]] = {}
     for pairs in every:

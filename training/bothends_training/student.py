@@ -20,7 +20,7 @@ from .dataset import Dataset
 from .objective import Objective
 from .padded_lstm import PaddedLSTM
 from .recipe import Recipe
-from .teacher import Teacher, token_embeddings
+from .teacher import open_teacher, token_embeddings
 from .vectors import cached_vectors
 
 
@@ -110,7 +110,7 @@ def initial_token_embeddings(recipe: Recipe, folder: Path, cache: Path, dataset:
     """Initial token embeddings, float32 [tokens, embedding], from the teachers' vectors of each token alone."""
     counts = np.bincount(dataset.corpus.ids, minlength=dataset.tokenizer.vocabulary_size)
     tokens = dataset.tokenizer.vocabulary()
-    teachers = [Teacher(spec, folder, cache) for spec in recipe.teachers]
+    teachers = [open_teacher(spec, folder, cache) for spec in recipe.teachers]
     return token_embeddings(
         np.concatenate([cached_vectors(teacher, tokens, cache)[:] for teacher in teachers], axis=1),
         counts / counts.sum(),

@@ -1,6 +1,7 @@
 """Computes a teacher's unit vectors of sentences, and of single tokens for the table that a student begins with.
 
-A teacher's weights come from an installed package; nothing is fetched.
+A teacher's weights come from an installed package; nothing is fetched. Where they aren't here, vectors that a cache
+holds may stand in for them.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from . import recipe
 from .errors import RecipeError
+from .vectors import Source, kept_teachers
 
 _BATCH = 64
 
@@ -52,7 +54,7 @@ class Teacher:
             raise
         except Exception as error:  # transformers and onnxruntime raise of everything for a broken file
             raise RecipeError(f"the teacher {spec.name} can't be loaded from {model}: {error}") from error
-        self.identity = f"{spec.kind}:{spec.output}:{spec.max_tokens}:{':'.join(digests)}"
+        self.identity = _use(spec) + ":".join(digests)
 
     def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32 [sentences, dimension]; run in batches of like length."""
@@ -75,6 +77,27 @@ class Teacher:
         result = np.empty_like(vectors)
         result[order] = vectors
         return result
+
+
+def open_teacher(spec: recipe.Teacher, folder: Path, cache: Path) -> Source:
+    """The teacher that `spec` names; where its files aren't here but `cache` holds vectors by one of that name that is
+    used alike, those stand for it.
+
+    Raises RecipeError where neither is to be had, and as `Teacher` does.
+    """
+    try:
+        spec.model.locate(folder, cache)
+    except RecipeError:
+        found = [kept for kept in kept_teachers(spec.name, cache) if kept.identity.startswith(_use(spec))]
+        if len(found) != 1:  # of two, nobody knows which the recipe means
+            raise
+        return found[0]
+    return Teacher(spec, folder, cache)
+
+
+def _use(spec: recipe.Teacher) -> str:
+    """What a teacher's identity says before the hashes of its files."""
+    return f"{spec.kind}:{spec.output}:{spec.max_tokens}:"
 
 
 def _load(spec: recipe.Teacher, model: Path) -> tuple[_Forward, list[Path]]:

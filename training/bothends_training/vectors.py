@@ -1,12 +1,13 @@
 """Keeps teachers' vectors on disk sentence by sentence: what any corpus has asked for is never computed again.
 
-A folder a teacher, named by what it computes; in it `vectors.f16`, a row a sentence, and `sentences.u64`, the hash of
-each row's sentence. Both only ever grow, and a row counts once both files hold it whole: a kill at any moment costs at
-most the chunk that it falls in.
+A folder a teacher, named by what it computes; in it `vectors.f16`, a row a sentence, `sentences.u64`, the hash of each
+row's sentence, and `teacher.json`, which says whose they are. The first two only ever grow, and a row counts once both
+hold it whole: a kill at any moment costs at most the chunk that it falls in.
 """
 
 import fcntl
 import hashlib
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import RecipeError
+
 Advance = Callable[[int], None]
 """Callback with the number of sentences that have just been done."""
 
@@ -23,17 +26,44 @@ CHUNK = 4096
 """Sentences that are embedded and written at a time."""
 _INDEX, _HASH = "sentences.u64", np.dtype("<u8")
 _ROWS, _NUMBER = "vectors.f16", np.dtype("<f2")
+_TEACHER = "teacher.json"
+Hashes = NDArray[np.uint64]
+"""Hashes of sentences, uint64 [sentences]."""
 
 
 class Source(Protocol):
-    """A source of vectors, such as a teacher. `identity` names what it computes."""
+    """A source of vectors, such as a teacher."""
+
+    @property
+    def name(self) -> str:
+        """Of its folder in the cache."""
+
+    @property
+    def identity(self) -> str:
+        """What it computes."""
+
+    @property
+    def dimension(self) -> int:
+        """Numbers a vector."""
+
+    def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, float32 [sentences, dimension]."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTeacher:
+    """A teacher whose own files aren't here: it has the vectors that a cache holds, and no other."""
 
     name: str
     identity: str
     dimension: int
 
     def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors, float32 [sentences, dimension]."""
+        """Nothing: raises RecipeError, which names one of the sentences."""
+        raise RecipeError(
+            f"the teacher {self.name} isn't here, and the cache lacks its vectors of {len(sentences)} texts or more, "
+            f"of which one is {sentences[0]!r}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +95,31 @@ def cached_vectors(
 
     Another process that fills the same teacher's folder is waited for.
     """
-    name = hashlib.sha256(teacher.identity.encode()).hexdigest()[:16]
-    folder = cache / f"{teacher.name}-{name}"
-    folder.mkdir(parents=True, exist_ok=True)
     hashes = np.array([_hash(sentence) for sentence in sentences], dtype=_HASH)
+
+    def embed(numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        return teacher.embed([sentences[number] for number in numbers])
+
+    folder = add(teacher, hashes, embed, cache, advance, chunk=chunk)
+    return _mapped(hashes, folder, teacher.dimension)
+
+
+def add(
+    teacher: Source,
+    hashes: Hashes,
+    compute: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    cache: Path,
+    advance: Advance = lambda _: None,
+    *,
+    chunk: int = CHUNK,
+) -> Path:
+    """Have the teacher's folder in `cache` hold a row of each sentence in `hashes`; return the folder.
+
+    `compute` is given the numbers of sentences without a row, up to `chunk` at a time, and gives their vectors, float32
+    [numbers, dimension].
+    """
+    folder = place(teacher, cache)
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / _INDEX).open("ab") as index, (folder / _ROWS).open("ab") as rows:
         if len(_missing(hashes, _kept(folder, teacher.dimension))):
             fcntl.flock(index, fcntl.LOCK_EX)
@@ -77,13 +128,39 @@ def cached_vectors(
         if len(missing):  # a torn row at the end of either file goes
             index.truncate(kept.nbytes)
             rows.truncate(len(kept) * teacher.dimension * _NUMBER.itemsize)
-        advance(len(sentences) - len(missing))
+        advance(len(hashes) - len(missing))
         for start in range(0, len(missing), chunk):
             part = missing[start : start + chunk]
-            _append(rows, teacher.embed([sentences[number] for number in part]).astype(_NUMBER))
+            _append(rows, compute(part).astype(_NUMBER))
             _append(index, hashes[part])
             advance(len(part))
-    return _mapped(hashes, folder, teacher.dimension)
+    if not (folder / _TEACHER).exists():
+        told = {"name": teacher.name, "identity": teacher.identity, "dimension": teacher.dimension}
+        (folder / _TEACHER).write_text(json.dumps(told, indent=1), encoding="utf-8")
+    return folder
+
+
+def place(teacher: Source, cache: Path) -> Path:
+    """The teacher's folder in `cache`."""
+    return cache / f"{teacher.name}-{hashlib.sha256(teacher.identity.encode()).hexdigest()[:16]}"
+
+
+def everything(teacher: Source, cache: Path) -> tuple[Hashes, NDArray[np.float16]]:
+    """The hashes of all sentences of which `cache` holds the teacher's vector, and these, [sentences, dimension].
+
+    They are mapped from disk. Raises RecipeError where it holds none.
+    """
+    folder = place(teacher, cache)
+    kept = _kept(folder, teacher.dimension) if (folder / _INDEX).exists() else np.empty(0, _HASH)
+    if not len(kept):
+        raise RecipeError(f"{cache} holds no vectors of the teacher {teacher.name}")
+    return kept, np.memmap(folder / _ROWS, _NUMBER, "r", shape=(len(kept), teacher.dimension))
+
+
+def kept_teachers(name: str, cache: Path) -> list[KeptTeacher]:
+    """The teachers of that name whose vectors `cache` holds."""
+    found = (json.loads(file.read_text(encoding="utf-8")) for file in sorted(cache.glob(f"*/{_TEACHER}")))
+    return [KeptTeacher(**told) for told in found if told["name"] == name]
 
 
 def _hash(sentence: str) -> int:
@@ -91,14 +168,14 @@ def _hash(sentence: str) -> int:
     return int.from_bytes(hashlib.blake2b(sentence.encode(), digest_size=_HASH.itemsize).digest(), "little")
 
 
-def _kept(folder: Path, dimension: int) -> NDArray[np.uint64]:
+def _kept(folder: Path, dimension: int) -> Hashes:
     """The hashes of the rows that both files hold whole."""
     hashes = (folder / _INDEX).stat().st_size // _HASH.itemsize
     rows = (folder / _ROWS).stat().st_size // (dimension * _NUMBER.itemsize)
     return np.fromfile(folder / _INDEX, dtype=_HASH, count=min(hashes, rows))
 
 
-def _missing(hashes: NDArray[np.uint64], kept: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _missing(hashes: Hashes, kept: Hashes) -> NDArray[np.int64]:
     """The numbers of the sentences without a row, in order, each sentence once."""
     different, first = np.unique(hashes, return_index=True)
     return np.sort(first[~np.isin(different, kept)])
@@ -111,7 +188,7 @@ def _append(file: BinaryIO, array: NDArray[np.generic]) -> None:
     os.fsync(file.fileno())
 
 
-def _mapped(hashes: NDArray[np.uint64], folder: Path, dimension: int) -> Vectors:
+def _mapped(hashes: Hashes, folder: Path, dimension: int) -> Vectors:
     kept = _kept(folder, dimension)
     order = np.argsort(kept)
     rows = order[np.searchsorted(kept, hashes, sorter=order)]
