@@ -77,9 +77,9 @@ class Kill(BaseException):
 
 def kill_in_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """End the process before step `number` (from 0) is taken."""
-    real: Callable[..., float] = train.step
+    real: Callable[..., torch.Tensor] = train.step
 
-    def step(dataset: Any, rows: Any, run: train.Run, *rest: Any) -> float:
+    def step(dataset: Any, rows: Any, run: train.Run, *rest: Any) -> torch.Tensor:
         if run.step == number:
             raise Kill
         return real(dataset, rows, run, *rest)

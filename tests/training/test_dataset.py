@@ -15,6 +15,7 @@ from bothends_training.errors import RecipeError
 from bothends_training.evaluate import PairsError
 from bothends_training.neighbourhoods import neighbourhoods
 from bothends_training.recipe import Corpus, Recipe
+from bothends_training.targets import Targets
 from bothends_training.teacher import Teacher
 from tests.support import toy
 
@@ -34,7 +35,7 @@ def test_each_teacher_gives_its_own_targets(folder: Path) -> None:
     recipe = toy.recipe(teachers=[toy.teacher("parrot.onnx"), toy.teacher("owl.onnx")])
     dataset, rows = prepared(recipe, folder), np.array([5, 0, 299])
     sentences = [dataset.corpus.sentences[row] for row in rows]
-    for spec, found in zip(recipe.teachers, dataset.targets(rows, torch.device("cpu")), strict=True):
+    for spec, found in zip(recipe.teachers, Targets(dataset, torch.device("cpu")).of(rows), strict=True):
         assert found.dtype == torch.float32
         np.testing.assert_allclose(found, Teacher(spec, folder, folder).embed(sentences), atol=1e-3)
 
@@ -48,7 +49,7 @@ def test_a_teacher_may_embed_the_first_sentences_only(folder: Path) -> None:
     assert [len(vectors) for vectors in dataset.vectors] == [120, 300]
     assert dataset.coverage.tolist() == [0b11] * 120 + [0b10] * 180
     for rows, absent in (([0, 119], False), ([119, 120], True), ([120, 299], True)):
-        few, whole = dataset.targets(np.array(rows), torch.device("cpu"))
+        few, whole = Targets(dataset, torch.device("cpu")).of(np.array(rows))
         assert (few is None) == absent
         assert whole is not None
         assert whole.shape == (2, toy.DIMENSION)

@@ -14,6 +14,7 @@ from bothends_training.decontaminate import NearDuplicates
 from bothends_training.documents import read_documents
 from bothends_training.errors import RecipeError
 from bothends_training.recipe import Documents, Recipe
+from bothends_training.targets import Targets
 from bothends_training.teacher import Teacher
 from tests.support import toy
 
@@ -89,7 +90,7 @@ def test_teachers_embed_the_documents_that_they_are_asked_for(documented: Path) 
     assert few[first:].sum() == np.count_nonzero(corpus.groups[first:] < corpus.groups[first] + 10)
     assert set(dataset.coverage) == {0b011, 0b111, 0b101}
     rows = np.flatnonzero(~few)[:4]
-    whole, absent = dataset.targets(rows, torch.device("cpu"))
+    whole, absent = Targets(dataset, torch.device("cpu")).of(rows)
     assert absent is None
     assert whole is not None
     texts = [corpus.sentences[row] for row in rows]

@@ -60,9 +60,9 @@ def test_the_average_of_weights_is_scored_and_exported(
     plain, averaged, scored = tmp_path / "plain", tmp_path / "averaged", list[Encoder]()
     run(toy.recipe(), folder, plain)
     expected: dict[str, torch.Tensor] = {}
-    real: Callable[..., float] = train.step
+    real: Callable[..., torch.Tensor] = train.step
 
-    def step(job: Any, rows: Any, taught: train.Run) -> float:
+    def step(job: Any, rows: Any, taught: train.Run) -> torch.Tensor:
         loss = real(job, rows, taught)
         decay = min(0.4, (1 + taught.step) / (10 + taught.step)) if expected else 0
         for name, now in taught.encoder.state_dict().items():

@@ -109,9 +109,10 @@ class TokenisedCorpus:
     def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Sentences `rows` as padded ids int64 [batch, longest] and their lengths int64 [batch]."""
         lengths = self.offsets[rows + 1] - self.offsets[rows]  # not of the whole corpus at every step
-        padded = np.zeros((len(rows), int(lengths.max())), dtype=np.int64)
-        for row, start, length in zip(padded, self.offsets[rows], lengths, strict=True):
-            row[:length] = self.ids[start : start + length]
+        times = np.arange(lengths.max())
+        inside = times < lengths[:, np.newaxis]
+        padded = np.zeros(inside.shape, dtype=np.int64)
+        padded[inside] = self.ids[(self.offsets[rows, np.newaxis] + times)[inside]]
         return padded, lengths
 
 

@@ -8,10 +8,8 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
-from torch import Tensor
 
 from bothends.model.tokenizer import Tokenizer
 
@@ -63,13 +61,6 @@ class Dataset:
             return None
         (whole, *_) = [vectors for vectors, found in zip(self.vectors, self.places, strict=True) if found.min() >= 0]
         return neighbourhoods(whole, count, seed=seed)
-
-    def targets(self, rows: NDArray[np.int64], device: torch.device) -> list[Tensor | None]:
-        """Each teacher's unit vectors of these sentences, float32 [rows, its dimension]; None where it lacks some."""
-        return [
-            torch.from_numpy(vectors[found[rows]]).to(device) if found[rows].min() >= 0 else None
-            for vectors, found in zip(self.vectors, self.places, strict=True)
-        ]
 
 
 def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Dataset:

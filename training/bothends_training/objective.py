@@ -160,5 +160,8 @@ def rank(cosines: Tensor, expected: Tensor, *, temperature: float) -> Tensor:
 
 def log_rows(cosines: Tensor, temperature: float) -> Tensor:
     """Log-probabilities of every other sentence by similarity, [batch, batch - 1]."""
-    others = ~torch.eye(len(cosines), dtype=torch.bool, device=cosines.device)
-    return functional.log_softmax(cosines[others].view(len(cosines), -1) / temperature, dim=1)
+    size = len(cosines)
+    # Without the first number, every (size + 1)-th is a sentence's cosine to itself: no mask, whose count a GPU would
+    # have to tell first, and whose gradient is added up number by number.
+    others = cosines.flatten()[1:].view(size - 1, size + 1)[:, :-1].reshape(size, size - 1)
+    return functional.log_softmax(others / temperature, dim=1)

@@ -1,16 +1,14 @@
 """Makes a student before its first step, with all of its state that changes from step to step."""
 
 import copy
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from bothends.model.architecture import EncoderConfig
 from bothends_export.encoder import Encoder
@@ -18,10 +16,39 @@ from bothends_export.encoder import Encoder
 from . import warm_start
 from .dataset import Dataset
 from .objective import Objective
-from .padded_lstm import PaddedLSTM
+from .padded_lstm import PackedLSTM, PaddedLSTM
 from .recipe import Recipe
 from .teacher import open_teacher, token_embeddings
 from .vectors import cached_vectors
+
+
+class MovingAverage:
+    """An exponential moving average of an encoder's weights, short at first so that early weights are soon forgotten.
+
+    After n updates the decay is (1 + n)/(10 + n), until that reaches `decay`; the first is a copy. Unlike torch's
+    AveragedModel it counts on the host, which so needn't wait for a GPU.
+    """
+
+    def __init__(self, encoder: Encoder, decay: float) -> None:
+        self.encoder = copy.deepcopy(encoder).requires_grad_(False)
+        self._decay, self._updates = decay, 0
+
+    @torch.no_grad()
+    def update(self, encoder: Encoder) -> None:
+        """Move to the weights of `encoder`."""
+        share = 1 - min(self._decay, (1 + self._updates) / (10 + self._updates)) if self._updates else 1
+        for kept, new in zip(self.encoder.parameters(), encoder.parameters(), strict=True):
+            kept.lerp_(new, share)
+        self._updates += 1
+
+    def state(self) -> dict[str, Any]:
+        """Return the state that `restore` reads."""
+        return {"encoder": self.encoder.state_dict(), "updates": self._updates}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Resume where `state` was saved."""
+        self.encoder.load_state_dict(state["encoder"])
+        self._updates = state["updates"]
 
 
 @dataclass(slots=True)
@@ -29,9 +56,9 @@ class Run:
     """State that changes from step to step, which a resumed run needs back."""
 
     encoder: Encoder
-    lstm: PaddedLSTM
+    lstm: PaddedLSTM | PackedLSTM
     """The encoder's LSTM over padded batches, as the steps run it."""
-    average: AveragedModel | None
+    average: MovingAverage | None
     """Moving average of the encoder's weights, if the recipe asks for it."""
     objective: Objective
     optimiser: torch.optim.Optimizer
@@ -41,8 +68,8 @@ class Run:
     """The weights that it began with, where a share of them stays."""
     step: int = 0
     seconds: float = 0.0
-    losses: list[float] = field(default_factory=list)
-    """Losses of the steps since the last evaluation."""
+    losses: list[Tensor] = field(default_factory=list)
+    """Losses of the steps since the last evaluation, scalars on the student's device."""
     history: list[dict[str, float]] = field(default_factory=list)
 
     @property
@@ -52,7 +79,7 @@ class Run:
         A mean with what it began with forgets less of that (Wortsman et al., "Robust fine-tuning of zero-shot models",
         CVPR 2022).
         """
-        learned = cast(Encoder, self.average.module) if self.average else self.encoder
+        learned = self.average.encoder if self.average else self.encoder
         if self.start is None:
             return learned
         mixed = copy.deepcopy(learned)
@@ -64,7 +91,7 @@ class Run:
         """Return the state that a run needs to go on as if never interrupted."""
         return {
             "encoder": self.encoder.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
+            "average": self.average.state() if self.average else None,
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "start": self.start,
@@ -80,7 +107,7 @@ class Run:
         """Resume where `state` was saved."""
         self.encoder.load_state_dict(state["encoder"])
         if self.average:
-            self.average.load_state_dict(state["average"])
+            self.average.restore(state["average"])
         self.objective.load_state_dict(state["objective"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.start = state["start"]
@@ -145,19 +172,6 @@ def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
     learned = nn.ModuleList([encoder, objective]).to(device)
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)
     decay = recipe.optimisation.average_decay
-    average = AveragedModel(encoder, multi_avg_fn=moving_average(decay)) if decay else None
-    return Run(encoder, PaddedLSTM(encoder.cells), average, objective, optimiser, recipe.start_share)
-
-
-def moving_average(decay: float) -> Callable[[Iterable[Tensor], Iterable[Tensor], Tensor | int], None]:
-    """An exponential moving average for AveragedModel, short at first so that early weights are soon forgotten.
-
-    After n updates the decay is (1 + n)/(10 + n), until that reaches `decay`.
-    """
-
-    def update(averaged: Iterable[Tensor], current: Iterable[Tensor], updates: Tensor | int) -> None:
-        now = min(decay, (1 + int(updates)) / (10 + int(updates)))
-        for kept, new in zip(averaged, current, strict=True):
-            kept.lerp_(new, 1 - now)
-
-    return update
+    average = MovingAverage(encoder, decay) if decay else None
+    lstm = PaddedLSTM(encoder.cells) if device.type == "cpu" else PackedLSTM(encoder.cells)
+    return Run(encoder, lstm, average, objective, optimiser, recipe.start_share)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from bothends.model.tokenizer import Tokenizer
@@ -26,11 +26,13 @@ from bothends_export.encoder import Encoder
 
 from .batches import batches, interleaved
 from .dataset import Dataset, prepare
+from .device import choose, send
 from .errors import RecipeError
 from .evaluate import spearman
 from .padded_lstm import States
 from .recipe import Recipe
 from .student import Run, begin, new_student
+from .targets import Targets
 
 STATE = "training_state.pt"
 
@@ -42,6 +44,7 @@ class Job:
     recipe: Recipe
     dataset: Dataset
     out: Path
+    targets: Targets
     device: torch.device
     progress: Progress
 
@@ -52,7 +55,7 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
     Goes on where an earlier run of the same recipe stopped. Returns the history: one entry an evaluation, with the
     step, the mean loss since the last and each dev file's Spearman × 100. Raises RecipeError where it can't begin.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose(recipe.optimisation.precision)
     state = saved_state(recipe, out, device)
     dataset = prepare(recipe, folder, cache, progress)
     if state is None:
@@ -62,7 +65,7 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
         run.restore(state)
     else:
         raise RecipeError(f"{out} holds a run on other sentences than {recipe.corpus.path} has now")
-    steps(Job(recipe, dataset, out, device, progress), run)
+    steps(Job(recipe, dataset, out, Targets(dataset, device), device, progress), run)
     return run.history
 
 
@@ -150,14 +153,17 @@ def evaluate(job: Job, run: Run) -> None:
         scores[pairs.name] = spearman(pairs.scores, first, second)
     for trial in job.dataset.trials:
         scores[trial.name] = trial.score(embed(trained, job.dataset.tokenizer, trial.texts))
-    run.history.append({"step": run.step, "loss": float(np.mean(run.losses)), **scores})
+    run.history.append({"step": run.step, "loss": float(np.mean([float(loss) for loss in run.losses])), **scores})
     run.losses.clear()
     shown = "  ".join(f"{name} {value:.2f}" for name, value in run.history[-1].items() if name != "step")
     job.progress.console.print(f"step {run.step:>6}  {shown}", highlight=False)
 
 
-def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
-    """One step of gradient descent on the sentences `rows`; returns the loss."""
+def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
+    """One step of gradient descent on the sentences `rows`; returns the loss, a scalar on the student's device.
+
+    Nothing here waits for a GPU: the host is a batch ahead of it.
+    """
     plan, device = job.recipe.optimisation, job.device
     corpus = job.dataset.corpus
     rows = rows[np.argsort(corpus.offsets[rows + 1] - corpus.offsets[rows], kind="stable")]
@@ -171,23 +177,22 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
         parts = [read(job, run, part) for part in np.array_split(rows, slices)]
     states = States(*(torch.cat(part) for part in zip(*parts, strict=True)))
-    groups = torch.from_numpy(corpus.groups[rows]).to(device)
-    loss = run.objective(states, job.dataset.targets(rows, device), groups)
+    loss: Tensor = run.objective(states, job.targets.of(rows), send(corpus.groups[rows], device))
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_([*run.encoder.parameters(), *run.objective.parameters()], plan.clip)
     run.optimiser.step()
     if run.average:
-        run.average.update_parameters(run.encoder)
-    return float(loss.detach())
+        run.average.update(run.encoder)
+    return loss.detach()
 
 
 def read(job: Job, run: Run, rows: NDArray[np.int64]) -> States:
     """The student's states of some rows of a batch, as long as the longest of them."""
     ids, lengths = job.dataset.corpus.batch(rows)
-    vectors = run.encoder.embedding(torch.from_numpy(ids.T).to(job.device))
+    vectors = run.encoder.embedding(send(np.ascontiguousarray(ids.T), job.device))
     dropped = functional.dropout(vectors, job.recipe.optimisation.token_dropout)
-    return run.lstm(dropped, torch.from_numpy(lengths).to(job.device))
+    return run.lstm(dropped, torch.from_numpy(lengths))
 
 
 @torch.inference_mode()
