@@ -49,6 +49,7 @@ def test_the_default_recipes_parse() -> None:
         assert stage.optimisation.steps > stage.optimisation.warmup_steps
     for before, after in itertools.pairwise(stages):
         assert [found.path for found in after.start] == [f"../../checkpoints/{before.name}"]
+        assert [found.recipe for found in after.start] == [f"{before.name}.toml"]
         assert after.student == before.student
 
 

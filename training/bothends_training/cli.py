@@ -5,16 +5,13 @@ Imports of torch and its like stand inside the functions: `bothends --help` list
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import click
 
 from bothends.options import Precision
 
 from .public_sets import SETS
-
-if TYPE_CHECKING:
-    from .recipe import Recipe
 
 
 @click.command(short_help="Train an encoder by a recipe.")
@@ -47,7 +44,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="First put the vectors of such a file into the cache; teachers that aren't here are done without.",
 )
+@click.option("--export", "bundle", type=click.Path(path_type=Path), help="At last make a bundle: its new folder.")
+@click.option("--card", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Its model card, Markdown.")
+@click.pass_context
 def train(
+    ctx: click.Context,
     recipe: Path,
     out: Path | None,
     cache: Path,
@@ -57,20 +58,32 @@ def train(
     packed: Path | None,
     pack_mb: float,
     carried: Path | None,
+    bundle: Path | None,
+    card: Path | None,
 ) -> None:
-    """Train an encoder by RECIPE, a TOML file, and leave a checkpoint that `bothends export` reads.
+    """Train an encoder by RECIPE, a TOML file, and leave a checkpoint that `bothends export` reads, or a bundle too.
 
-    A run that was stopped goes on where it was: give the same command again.
+    Recipes whose checkpoints it begins with are followed first. A run that was stopped goes on where it was: give the
+    same command again.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from bothends_export.cli import export
+
     from . import recipe as recipes
-    from . import train as runs
-    from .pack import unpack
+    from .pack import pack, unpack
+    from .stages import train_stages
+    from .teacher import open_teacher
+    from .train import prepare_run
 
     plan = recipes.read(recipe)
     if packed:
-        _pack(plan, recipe.resolve().parent, cache, packed, pack_mb)
+        opened = [open_teacher(spec, recipe.resolve().parent, cache) for spec in plan.teachers]
+        for loss in pack(opened, cache, packed, most_bytes=int(pack_mb * 1e6)):
+            click.echo(str(loss))
+        click.echo(
+            f"{packed.stat().st_size / 1e6:.1f} MB; next, elsewhere: bothends train RECIPE --unpack {packed.name}"
+        )
         return
     if carried:
         unpack(carried, cache)
@@ -78,22 +91,14 @@ def train(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         if prepare:
-            sentences = runs.prepare_run(plan, recipe.resolve().parent, cache, progress, only=teachers)
+            sentences = prepare_run(plan, recipe.resolve().parent, cache, progress, only=teachers)
             progress.console.print(f"{sentences} sentences and copies embedded; next: the same without --prepare")
             return
-        runs.train(plan, recipe.resolve().parent, out, cache, progress)
-    click.echo(f"checkpoint in {out}; next: bothends export {out} --out BUNDLE")
-
-
-def _pack(plan: "Recipe", folder: Path, cache: Path, file: Path, megabytes: float) -> None:
-    """Write the vectors of the recipe's teachers into one file, and tell what that costs them."""
-    from .pack import pack
-    from .teacher import open_teacher
-
-    teachers = [open_teacher(spec, folder, cache) for spec in plan.teachers]
-    for loss in pack(teachers, cache, file, most_bytes=int(megabytes * 1e6)):
-        click.echo(str(loss))
-    click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; next, elsewhere: bothends train RECIPE --unpack {file}")
+        train_stages(recipe, out, cache, progress)
+    if bundle:
+        ctx.invoke(export, checkpoint=out, out=bundle, card=card)
+    else:
+        click.echo(f"checkpoint in {out}; next: bothends export {out} --out BUNDLE")
 
 
 def _default_folder() -> Path:

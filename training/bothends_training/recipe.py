@@ -97,6 +97,14 @@ class Student(Part):
     tokenizer: Resource
 
 
+class Start(Resource):
+    """An encoder that a student begins with."""
+
+    recipe: str | None = Field(
+        None, description="the recipe, beside this one, that makes the checkpoint at `path`, where it isn't done yet"
+    )
+
+
 class Batches(Part):
     """Rules by which sentences make a batch. The same teachers cover all sentences of one."""
 
@@ -192,7 +200,7 @@ class Recipe(Part):
     )
     teachers: Annotated[list[Teacher], Field(min_length=1)]
     student: Student
-    start: Annotated[tuple[Resource, ...], BeforeValidator(_several)] = Field(
+    start: Annotated[tuple[Start, ...], BeforeValidator(_several)] = Field(
         (),
         description="checkpoints or bundles whose mean weights the student begins with; default: the teachers' words",
     )

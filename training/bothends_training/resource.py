@@ -26,12 +26,16 @@ class Resource(Part):
     package: str | None = None
     parts: tuple["Resource", ...] = Field((), description="one zip's parts in order, as several packages carry them")
 
-    def locate(self, folder: Path, cache: Path) -> Path:
-        """The absolute path; joined parts are unpacked in `cache`.
+    def place(self, folder: Path, cache: Path) -> Path:
+        """The absolute path, whether anything is there or not; joined parts are unpacked in `cache`.
 
-        Raises RecipeError where the package isn't installed, nothing is there, or the parts make no zip.
+        Raises RecipeError where the package isn't installed, or the parts make no zip.
         """
-        found = (self._base(folder, cache) / self.path).resolve()
+        return (self._base(folder, cache) / self.path).resolve()
+
+    def locate(self, folder: Path, cache: Path) -> Path:
+        """The same path. Raises RecipeError where nothing is there, too."""
+        found = self.place(folder, cache)
         if not found.exists():
             raise RecipeError(f"{found} is missing; the recipe names it")
         return found

@@ -83,7 +83,8 @@ def prepare_run(recipe: Recipe, folder: Path, cache: Path, progress: Progress, *
     dataset = prepare(recipe, folder, cache, progress)
     if only:
         return len(dataset.corpus.sentences)
-    begin(recipe, folder, cache, dataset, torch.device("cpu"))  # the student's token embeddings are the teachers' too
+    if not any(start.recipe for start in recipe.start):  # those may not be made yet
+        begin(recipe, folder, cache, dataset, torch.device("cpu"))  # a student's words are its teachers' too
     return len(dataset.corpus.sentences)
 
 
