@@ -132,7 +132,7 @@ def test_a_batch_is_padded_on_the_right() -> None:
     """Row by row in the order asked for, as wide as the longest of them, zeros after each one's end."""
     ids = np.array([5, 6, 7, 8, 9, 1, 2], dtype=np.int32)
     sentences = ["five six seven", "eight", "nine one two"]
-    tokenised = TokenisedCorpus(sentences, ids, np.array([0, 3, 4, 7]), np.arange(3), sentences, 3)
+    tokenised = TokenisedCorpus(sentences, ids, np.array([0, 3, 4, 7]), np.arange(3), sentences, np.zeros(3, bool), 3)
     padded, lengths = tokenised.batch(np.array([1, 2]))
     assert padded.tolist() == [[8, 0, 0], [9, 1, 2]]
     assert lengths.tolist() == [1, 3]

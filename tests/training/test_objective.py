@@ -196,3 +196,24 @@ def test_families_follow_the_teachers_that_count_there() -> None:
     assert float(made(states(), found, groups).detach()) == pytest.approx(float(rows + family), rel=1e-4)
     alone = Objective(DIMENSION, TEACHERS, plan, weights=[1, 3])
     assert torch.equal(made(states(), [None, found[1]], groups), alone(states(), [None, found[1]], groups))
+
+
+def test_exchanged_roles_are_held_apart_by_rule() -> None:
+    """The teachers' cosines of a copy with exchanged roles to the rest of its group count no more than the recipe says;
+    other pairs, and copies that both have exchanged roles, keep theirs.
+    """
+    plan = NOTHING.model_copy(update={"family_weight": 1.0, "relation_weight": 1.0, "exchanged_cosine": 0.25})
+    teacher = functional.normalize(torch.randn(1, 5) + 0.1 * torch.randn(BATCH, 5), dim=1)
+    exchanged = torch.tensor([False, True, True, True, False, True])  # the fourth has no company
+    made = objective(plan, (5,))
+    loss = made(states(), [teacher], GROUPS, exchanged)
+    expected = teacher @ teacher.T
+    for one, other in ((0, 1), (0, 2), (4, 5)):
+        expected[one, other] = expected[other, one] = 0.25
+    own = similarities(states().embedding)
+    kin = [(0, 1), (0, 2), (1, 2), (4, 5)]
+    family = sum((own[pair] - expected[pair]) ** 2 for pair in kin) / len(kin)
+    rows, wanted = (log_rows(cosines, plan.relation_temperature) for cosines in (own, expected))
+    relation = functional.kl_div(rows, wanted, log_target=True, reduction="batchmean")
+    assert float(loss) == pytest.approx(float(family + relation), abs=1e-5)
+    assert float(loss) != pytest.approx(float(made(states(), [teacher], GROUPS)), abs=1e-3)

@@ -41,26 +41,24 @@ class Objective(nn.Module):
         self.nested = nn.ModuleList(Head(size, teachers, plan) for size in plan.nested)
         self.mean_state = Head(dimension, teachers, plan) if plan.mean_state_weight else None
 
-    def forward(self, states: States, targets: Sequence[Tensor | None], groups: Tensor) -> Tensor:
-        """The mean loss, a scalar, for a batch's states, each teacher's vectors [batch, its dimension] or None, and the
-        number of each sentence's group, int64 [batch].
+    def forward(
+        self, states: States, targets: Sequence[Tensor | None], groups: Tensor, exchanged: Tensor | None = None
+    ) -> Tensor:
+        """The mean loss, a scalar, for a batch's states, each teacher's vectors [batch, its dimension] or None, the
+        number of each sentence's group, int64 [batch], and, if any are, which of them have exchanged roles, bool
+        [batch].
 
         At least one teacher has vectors.
         """
         kin = (groups.unsqueeze(1) == groups).triu(1)
-        cosines = averaged(targets, self._weights)
-        if self._kin_weights != self._weights and any(
-            weight and found is not None for weight, found in zip(self._kin_weights, targets, strict=True)
-        ):
-            cosines = torch.where(kin | kin.T, averaged(targets, self._kin_weights), cosines)
-        expected = Relations(cosines, log_rows(cosines, self._plan.relation_temperature), kin)
+        expected = self._expected(targets, kin, exchanged)
         embedding = states.embedding.float()
         loss: Tensor = self.served(embedding, targets, expected)
         if self._plan.contrast_weight:
             loss = loss + self._plan.contrast_weight * self.served.contrast(embedding, targets)
         if self._plan.rank_weight:
             loss = loss + self._plan.rank_weight * rank(
-                similarities(embedding), cosines, temperature=self._plan.rank_temperature
+                similarities(embedding), expected.cosines, temperature=self._plan.rank_temperature
             )
         if self.nested:
             parts = [
@@ -71,6 +69,18 @@ class Objective(nn.Module):
         if self.mean_state is not None:
             loss = loss + self._plan.mean_state_weight * self.mean_state(states.mean.float(), targets, expected)
         return loss
+
+    def _expected(self, targets: Sequence[Tensor | None], kin: Tensor, exchanged: Tensor | None) -> "Relations":
+        """What the teachers, and a rule where they hear nothing, say of the batch's pairs."""
+        cosines = averaged(targets, self._weights)
+        if self._kin_weights != self._weights and any(
+            weight and found is not None for weight, found in zip(self._kin_weights, targets, strict=True)
+        ):
+            cosines = torch.where(kin | kin.T, averaged(targets, self._kin_weights), cosines)
+        if exchanged is not None:
+            apart = (kin | kin.T) & (exchanged.unsqueeze(1) != exchanged)
+            cosines = torch.where(apart, cosines.clamp(max=self._plan.exchanged_cosine), cosines)
+        return Relations(cosines, log_rows(cosines, self._plan.relation_temperature), kin)
 
 
 def averaged(targets: Sequence[Tensor | None], weights: Sequence[float]) -> Tensor:

@@ -178,7 +178,8 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
         parts = [read(job, run, part) for part in np.array_split(rows, slices)]
     states = States(*(torch.cat(part) for part in zip(*parts, strict=True)))
-    loss: Tensor = run.objective(states, job.targets.of(rows), send(corpus.groups[rows], device))
+    exchanged = send(corpus.exchanged[rows], device) if corpus.exchanged[rows].any() else None
+    loss: Tensor = run.objective(states, job.targets.of(rows), send(corpus.groups[rows], device), exchanged)
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_([*run.encoder.parameters(), *run.objective.parameters()], plan.clip)
