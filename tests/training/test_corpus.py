@@ -128,16 +128,15 @@ def test_fewer_than_two_sentences_with_tokens_are_refused(tokenizer: Tokenizer, 
         tokenise([sentences], tokenizer)
 
 
-def test_a_batch_is_padded_on_the_right() -> None:
-    """Row by row in the order asked for, as wide as the longest of them, zeros after each one's end."""
+def test_a_batch_has_its_sentences_one_after_the_other() -> None:
+    """Ids in the order asked for, without padding, and how many are whose."""
     ids = np.array([5, 6, 7, 8, 9, 1, 2], dtype=np.int32)
     sentences = ["five six seven", "eight", "nine one two"]
     tokenised = TokenisedCorpus(sentences, ids, np.array([0, 3, 4, 7]), np.arange(3), sentences, np.zeros(3, bool), 3)
-    padded, lengths = tokenised.batch(np.array([1, 2]))
-    assert padded.tolist() == [[8, 0, 0], [9, 1, 2]]
-    assert lengths.tolist() == [1, 3]
-    assert (padded.dtype, lengths.dtype) == (np.int64, np.int64)
-    assert tokenised.batch(np.array([1]))[0].tolist() == [[8]]
+    found, lengths = tokenised.batch(np.array([2, 1]))
+    assert found.tolist() == [9, 1, 2, 8]
+    assert lengths.tolist() == [3, 1]
+    assert (found.dtype, lengths.dtype) == (np.int64, np.int64)
 
 
 def test_what_is_left_out_is_made_up_for(tmp_path: Path) -> None:

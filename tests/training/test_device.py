@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bothends_training import device, student, train
-from bothends_training.padded_lstm import PackedLSTM
+from bothends_training.ragged_lstm import PackedLSTM
 from bothends_training.targets import Targets
 from tests.support import toy
 
@@ -32,7 +32,7 @@ def test_the_way_of_a_gpu_makes_the_weights_of_a_cpus(
     """
     recipe = toy.recipe(**AVERAGED, steps=6)
     run(recipe, folder, tmp_path / "cpu")
-    monkeypatch.setattr(student, "PaddedLSTM", PackedLSTM)
+    monkeypatch.setattr(student, "RaggedLSTM", PackedLSTM)
     monkeypatch.setattr(train, "Targets", lambda dataset, placed: Targets(dataset, placed, are_resident=True))
     run(recipe, folder, tmp_path / "gpu")
     for name, weight in state(tmp_path / "cpu")["average"]["encoder"].items():

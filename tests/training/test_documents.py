@@ -37,7 +37,7 @@ def recipe(**changes: Any) -> Recipe:
     plan = {
         "teachers": [toy.teacher(), few],
         "documents": {"path": "documents.tsv", "count": 30, "sentences": 2},
-        "batches": {"size": 16, "bucket": 2, "documents": 0.25, "slices": 3},
+        "batches": {"size": 16, "bucket": 2, "documents": 0.25},
     }
     return toy.recipe(**{**plan, **changes})
 
@@ -107,16 +107,6 @@ def test_a_share_of_the_steps_is_of_documents(documented: Path) -> None:
     assert is_document == [{False}, {False}, {False}, {True}] * 3
     lengths = dataset.corpus.lengths[found[3]]
     assert lengths.max() > 3 * lengths.min()
-
-
-def test_slices_change_no_more_than_rounding(documented: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A batch that is computed in slices has the loss of the whole batch."""
-    losses = []
-    for slices in (1, 5):
-        plan = recipe(batches={"size": 16, "bucket": 2, "documents": 0.9, "slices": slices}, token_dropout=0.0, steps=3)
-        history = run(plan, documented, tmp_path_factory.mktemp("run"))
-        losses.append(history[-1]["loss"])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def test_a_killed_run_on_documents_ends_as_an_uninterrupted_one(documented: Path) -> None:

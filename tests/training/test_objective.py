@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from bothends_training.objective import Objective, log_rows, nested, rank, similarities
-from bothends_training.padded_lstm import States
+from bothends_training.ragged_lstm import States
 from bothends_training.recipe import Loss
 
 DIMENSION, TEACHERS, BATCH = 8, (5, 3), 6
@@ -215,5 +215,5 @@ def test_exchanged_roles_are_held_apart_by_rule() -> None:
     family = sum((own[pair] - expected[pair]) ** 2 for pair in kin) / len(kin)
     rows, wanted = (log_rows(cosines, plan.relation_temperature) for cosines in (own, expected))
     relation = functional.kl_div(rows, wanted, log_target=True, reduction="batchmean")
-    assert float(loss) == pytest.approx(float(family + relation), abs=1e-5)
-    assert float(loss) != pytest.approx(float(made(states(), [teacher], GROUPS)), abs=1e-3)
+    assert loss.item() == pytest.approx((family + relation).item(), abs=1e-5)
+    assert loss.item() != pytest.approx(made(states(), [teacher], GROUPS).item(), abs=1e-3)

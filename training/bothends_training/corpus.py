@@ -109,13 +109,11 @@ class TokenisedCorpus:
         return np.arange(len(self.sentences)) >= self.documents
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Sentences `rows` as padded ids int64 [batch, longest] and their lengths int64 [batch]."""
+        """The ids of sentences `rows`, one sentence after the other, int64 [tokens], and their lengths int64 [rows]."""
         lengths = self.offsets[rows + 1] - self.offsets[rows]  # not of the whole corpus at every step
-        times = np.arange(lengths.max())
-        inside = times < lengths[:, np.newaxis]
-        padded = np.zeros(inside.shape, dtype=np.int64)
-        padded[inside] = self.ids[(self.offsets[rows, np.newaxis] + times)[inside]]
-        return padded, lengths
+        first = np.cumsum(lengths) - lengths
+        places = np.arange(lengths.sum()) + np.repeat(self.offsets[rows] - first, lengths)
+        return self.ids[places].astype(np.int64), lengths
 
 
 def tokenise(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .padded_lstm import States
+from .ragged_lstm import States
 from .recipe import Loss
 
 
@@ -66,7 +66,7 @@ class Objective(nn.Module):
                 for size, head in zip(self._plan.nested, self.nested, strict=True)
             ]
             loss = loss + self._plan.nested_weight * torch.stack(parts).mean()
-        if self.mean_state is not None:
+        if self.mean_state is not None and states.mean is not None:
             loss = loss + self._plan.mean_state_weight * self.mean_state(states.mean.float(), targets, expected)
         return loss
 

@@ -74,7 +74,6 @@ class Batches(Part):
     documents: float = Field(
         0.3, gt=0, lt=1, description="share of steps whose batch is of documents, if there are any"
     )
-    slices: int = Field(6, ge=1, description="of like length that a batch of documents is computed in")
 
 
 class Loss(Part):

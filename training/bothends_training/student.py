@@ -16,7 +16,7 @@ from bothends_export.encoder import Encoder
 from . import warm_start
 from .dataset import Dataset
 from .objective import Objective
-from .padded_lstm import PackedLSTM, PaddedLSTM
+from .ragged_lstm import PackedLSTM, RaggedLSTM
 from .recipe import Recipe
 from .teacher import open_teacher, token_embeddings
 from .vectors import cached_vectors
@@ -56,8 +56,8 @@ class Run:
     """State that changes from step to step, which a resumed run needs back."""
 
     encoder: Encoder
-    lstm: PaddedLSTM | PackedLSTM
-    """The encoder's LSTM over padded batches, as the steps run it."""
+    lstm: RaggedLSTM | PackedLSTM
+    """The encoder's LSTM over batches, as the steps run it."""
     average: MovingAverage | None
     """Moving average of the encoder's weights, if the recipe asks for it."""
     objective: Objective
@@ -173,5 +173,6 @@ def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)
     decay = recipe.optimisation.average_decay
     average = MovingAverage(encoder, decay) if decay else None
-    lstm = PaddedLSTM(encoder.cells) if device.type == "cpu" else PackedLSTM(encoder.cells)
+    way = RaggedLSTM if device.type == "cpu" else PackedLSTM
+    lstm = way(encoder.cells, with_mean=objective.mean_state is not None)
     return Run(encoder, lstm, average, objective, optimiser, recipe.start_share)

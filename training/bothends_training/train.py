@@ -29,7 +29,7 @@ from .dataset import Dataset, prepare
 from .device import choose, send
 from .errors import RecipeError
 from .evaluate import spearman
-from .padded_lstm import States
+from .ragged_lstm import States
 from .recipe import Recipe
 from .student import Run, begin, new_student
 from .targets import Targets
@@ -167,8 +167,6 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
     """
     plan, device = job.recipe.optimisation, job.device
     corpus = job.dataset.corpus
-    rows = rows[np.argsort(corpus.offsets[rows + 1] - corpus.offsets[rows], kind="stable")]
-    slices = job.recipe.batches.slices if rows.min() >= corpus.documents else 1
     for group in run.optimiser.param_groups:
         group["lr"] = plan.learning_rate_at(run.step)
     run.encoder.train()
@@ -176,25 +174,24 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
     # Distort Pretrained Features and Underperform Out-of-Distribution", ICLR 2022).
     run.encoder.requires_grad_(run.step >= plan.maps_first)
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
-        parts = [read(job, run, part) for part in np.array_split(rows, slices)]
-    states = States(*(torch.cat(part) for part in zip(*parts, strict=True)))
+        states = read(job, run, rows)
     exchanged = send(corpus.exchanged[rows], device) if corpus.exchanged[rows].any() else None
-    loss: Tensor = run.objective(states, job.targets.of(rows), send(corpus.groups[rows], device), exchanged)
+    loss = run.objective(states, job.targets.of(rows), send(corpus.groups[rows], device), exchanged)
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_([*run.encoder.parameters(), *run.objective.parameters()], plan.clip)
     run.optimiser.step()
     if run.average:
         run.average.update(run.encoder)
-    return loss.detach()
+    lost: Tensor = loss.detach()
+    return lost
 
 
 def read(job: Job, run: Run, rows: NDArray[np.int64]) -> States:
-    """The student's states of some rows of a batch, as long as the longest of them."""
+    """The student's states of a batch."""
     ids, lengths = job.dataset.corpus.batch(rows)
-    vectors = run.encoder.embedding(send(np.ascontiguousarray(ids.T), job.device))
-    dropped = functional.dropout(vectors, job.recipe.optimisation.token_dropout)
-    return run.lstm(dropped, torch.from_numpy(lengths))
+    vectors = run.encoder.embedding(send(ids, job.device))
+    return run.lstm(functional.dropout(vectors, job.recipe.optimisation.token_dropout), lengths)
 
 
 @torch.inference_mode()
