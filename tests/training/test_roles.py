@@ -39,6 +39,8 @@ def test_roles_are_exchanged(sentence: str, exchanged: str) -> None:
         "Mary meets Tom.",
         "Two dogs are chasing a cat.",
         "The dog sleeps.",
+        "The boy paints a picture of the house.",
+        "The teacher helps his pupil.",
         "Yesterday the dog chased the cat.",
         "",
     ],

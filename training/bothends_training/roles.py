@@ -20,6 +20,9 @@ _DOING = re.compile(
 _MUTUAL = frozenset(words("meets marries married marrying resembles resembled resembling equals joins joined joining"))
 """Verbs that say the same when roles are exchanged."""
 
+_POSSESSIVE = frozenset(words("his her their my your our its"))
+"""Words that say whose something is: often the other one's."""
+
 
 def exchange(sentence: str) -> str:
     """The sentence with its first two noun phrases or names in each other's place, if one acts on the other."""
@@ -29,7 +32,10 @@ def exchange(sentence: str) -> str:
         return sentence
     agent, patient = nouns[:2]
     between = "".join(found[agent.stop : patient.start])
-    if agent.words == patient.words or not _acts(between, _is_plural(agent), _is_plural(patient)):
+    is_part = "".join(found[patient.stop : patient.stop + 2]) == " of"
+    if is_part or agent.words == patient.words or {agent.words[0].lower(), patient.words[0].lower()} & _POSSESSIVE:
+        return sentence
+    if not _acts(between, _is_plural(agent), _is_plural(patient)):
         return sentence
     first = " ".join(patient.words)
     first = first[0].upper() + first[1:] if sentence[0].isupper() else first
