@@ -56,7 +56,7 @@ vector_options = options(
 
 bundle_option = option(
     _HERE, "--bundle", type=click.Path(path_type=Path), metavar="FOLDER",
-    help="Folder of the model, or of its versions; without it the packaged one, which english names too.",
+    help="Folder of the model, or of its versions; without it, or by the name english, the packaged one.",
 )  # fmt: skip
 _computing = options(
     option(_HERE, "--precision", type=click.Choice(get_args(Precision)),

@@ -164,9 +164,9 @@ class SupervisorSettings(Section):
 
     bundle: Path | None = option(
         "Start here",
-        "Folder of the model, or of its versions, of which the highest is served; without it, the packaged English "
-        "one, as does english. For several models NAME=FOLDER, once for each; NAME=FOLDER?precision=int8 for what is "
-        "its own.",
+        "Folder of the model, or of its versions, of which the highest is served; without it, or by the name english, "
+        "the packaged one. For several models NAME=FOLDER, once for each; NAME=FOLDER?precision=int8 for what is its "
+        "own.",
     )
     bundles: tuple[NamedBundle, ...] = fixed(
         "The models that `bundle` names, where it names any: the first is for callers who name none.", ()
