@@ -26,6 +26,7 @@ from .errors import SentenceError
 from .model.bundle import Bundle, default_path
 from .model.tokenizer import Pieces
 from .model.versions import newest
+from .native_version import misfit
 from .options import EmbedOptions, EncodeOptions, Options, encoded, no_rows, ours, parse_options
 from .settings import EmbedderSettings, chosen
 
@@ -89,7 +90,8 @@ class Encoder:
         found = default_path() if folder is None else newest(folder)
         loaded = cls(Embedder.load(Bundle.open(found), settings=settings))
         if engine == "auto" and loaded.device == "cpu" and not native.is_built():
-            _log.warning("slow: onnxruntime computes %s: %s", Speeds.of_record().computed(), remedy("engine"))
+            why = "" if (unfit := misfit()) is None else f"{unfit}; "
+            _log.warning("slow: %sonnxruntime computes %s: %s", why, Speeds.of_record().computed(), remedy("engine"))
         return loaded
 
     def encode(self, sentences: Sequence[str] | str, **asked: Unpack[EncodeOptions]) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import BundleError, DeviceError, NotServingError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import MODEL, Bundle
+from ..native_version import misfit
 from ..options import Precision
 from ..settings import Level
 from ..text import printable
@@ -38,8 +39,8 @@ _CACHES_BYTES = 32 << 20
 
 
 def is_built() -> bool:
-    """Return whether bothends-native is installed."""
-    return find_spec("bothends_native") is not None
+    """Return whether bothends-native is installed, and of this version: another is as good as none."""
+    return find_spec("bothends_native") is not None and misfit() is None
 
 
 def warn_if_slow(precision: Precision, level: Level, recurrent_bytes: int) -> None:
@@ -90,7 +91,8 @@ class NativeEngine:
         Raises DeviceError where that can't be had here, BundleError where the model isn't what config.json says.
         """
         if not is_built():
-            raise DeviceError(f"the native engine isn't installed: {remedy('engine')}")
+            why = misfit() or "the native engine isn't installed"
+            raise DeviceError(f"{why}: {remedy('engine')}")
         if (reason := _why_not(bundle.config)) is not None:
             raise DeviceError(f"the native engine can't serve {bundle.config.name}: {reason}")
         from bothends_native import engine  # needed only to serve with it

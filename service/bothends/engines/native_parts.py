@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
 
+from ..native_version import misfit
+
 Part = Literal["engine", "transport"]
 """A part of bothends-native: "engine" computes, "transport" speaks gRPC and HTTP."""
 _LIBRARIES = "libnghttp2-dev libllhttp-dev libyyjson-dev libssl-dev zlib1g-dev"
@@ -68,7 +70,12 @@ class Speeds:
 
 
 def remedy(missing: Part) -> str:
-    """Command that brings the missing part, as fits how bothends was installed: in a clone, from one, from an index."""
+    """Command that brings the missing part, as fits how bothends was installed: in a clone, from one, from an index.
+
+    Where bothends-native is of another version, its headers and its compiler, or its wheel, were to be had before.
+    """
+    if misfit() is not None:
+        return _renewal()
     if missing == "transport" and sys.platform != "linux":
         return "serve on Linux, as in a container; the native transport needs epoll"
     if _is_clone(Path(__file__).resolve().parents[3]):
@@ -81,6 +88,18 @@ def remedy(missing: Part) -> str:
     if missing == "transport":
         return f"{_packages(missing)} && {wanted}"
     return wanted if _has_wheel() else f"{wanted}, which needs a C++ compiler here"
+
+
+def _renewal() -> str:
+    """Command that brings bothends-native in the version of bothends, where it is there in another."""
+    if _is_clone(Path(__file__).resolve().parents[3]):
+        return "make native"
+    folder = _installed_from()
+    return (
+        f"pip install bothends-native=={version('bothends')}"
+        if folder is None
+        else (f"pip install {shlex.quote(str(folder / 'native'))}")
+    )
 
 
 def _packages(missing: Part) -> str:

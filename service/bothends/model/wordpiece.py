@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers
 
+from ..native_version import misfit
 from ..text import is_blank
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ _CHARACTERS = (*range(0x0530), *range(0x1E00, 0x2100))
 def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
     """Return a native tokenizer that gives `library`'s ids for each text that it doesn't decline.
 
-    None where bothends-native isn't built, or where `library` isn't as BERT's tokenizers are.
+    None where bothends-native isn't built or is of another version, or where `library` isn't as BERT's tokenizers are.
     """
+    if misfit() is not None:
+        return None
     try:
         from bothends_native.wordpiece import WordPiece  # not in every environment
     except ImportError:

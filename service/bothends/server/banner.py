@@ -10,6 +10,7 @@ from ..core.embedder import Embedder
 from ..core.supervised import Supervised
 from ..engines import native
 from ..engines.native_parts import Speeds, remedy
+from ..native_version import misfit
 from ..settings import PortSettings
 from .grpc.contract import TransportName
 from .sockets import bracketed
@@ -30,7 +31,8 @@ def slowness(settings: PortSettings, embedder: Embedder, transport: TransportNam
     elif native.is_built():
         why = f"grpcio and uvicorn serve {Speeds.of_record().served('transport')}"
     else:
-        return f"onnxruntime and grpcio serve {Speeds.of_record().served('engine')}", remedy("engine")
+        why = f"onnxruntime and grpcio serve {Speeds.of_record().served('engine')}"
+        return why if (unfit := misfit()) is None else f"{unfit}; {why}", remedy("engine")
     return why, "leave out --transport grpcio" if settings.transport == "grpcio" else remedy("transport")
 
 

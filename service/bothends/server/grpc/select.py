@@ -5,6 +5,7 @@ import socket
 from ...engines import native
 from ...engines.native_parts import remedy
 from ...errors import StartupError
+from ...native_version import misfit
 from ...settings import GrpcSettings, PortSettings
 from ..sockets import bound, bracketed
 from ..tls import Certificates
@@ -16,14 +17,21 @@ def select(settings: GrpcSettings) -> TransportName:
     """Return the transport that serves. Raises StartupError where the one asked for can't."""
     if settings.transport == "grpcio":
         return "grpcio"
+    if (why := misfit() or _why_not_loaded()) is None:
+        return "native"
+    if settings.transport == "native":
+        lacks = remedy("transport" if native.is_built() else "engine")
+        raise StartupError(f"--transport native: {why}. To have it: {lacks}")
+    return "grpcio"
+
+
+def _why_not_loaded() -> str | None:
+    """Load the native transport, or say why it can't be."""
     try:
         import bothends_native.transport  # noqa: F401
     except ImportError as error:
-        if settings.transport == "native":
-            lacks = remedy("transport" if native.is_built() else "engine")
-            raise StartupError(f"--transport native: {error}. To have it: {lacks}") from error
-        return "grpcio"
-    return "native"
+        return str(error)
+    return None
 
 
 def usage_of(transport: TransportName) -> CreateUsage:
