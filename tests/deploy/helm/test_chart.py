@@ -135,6 +135,9 @@ def test_models_stand_where_the_server_looks(
         ({"image": {"digest": "latest"}}, "at '/image/digest'"),
         ({"tracing": {"endpoint": "http://collector"}}, "at '/tracing/endpoint'"),
         ({"apiKeys": {"existingSecret": "a", "inline": "b"}}, "existingSecret and inline are two files of keys"),
+        ({"tls": {"clientCA": {"enabled": True}}}, "the server has none itself without existingSecret"),
+        ({"autoscaling": {"enabled": True, "minReplicas": 11}}, "minReplicas is more than maxReplicas"),
+        ({"autoscaling": {"enabled": True, "queueTokens": 0, "cpuUtilization": 0}}, "no metric says how many pods"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_sent(helm: Helm, values: Values, message: str) -> None:

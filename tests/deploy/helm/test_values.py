@@ -14,7 +14,6 @@ import yaml
 from bothends.errors import SettingsError
 from bothends.settings import Settings
 from tests.support.paths import ROOT
-from tests.support.released import version_in_file
 
 from .charts import CHART, EVERYTHING
 
@@ -27,12 +26,6 @@ def test_the_committed_files_are_what_their_code_writes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, CHART.parent / "values.py", tmp_path], check=True)
     for name in ("README.md", "values.schema.json"):
         assert (tmp_path / name).read_text(encoding="utf-8") == (CHART / name).read_text(encoding="utf-8")
-
-
-def test_the_chart_and_its_image_are_this_version() -> None:
-    """Chart, image and server are released together."""
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
-    assert (chart["version"], chart["appVersion"]) == (version_in_file(), version_in_file())
 
 
 def paths(values: dict[str, Any], schema: dict[str, Any], above: str = "") -> Iterator[tuple[str, bool, bool]]:

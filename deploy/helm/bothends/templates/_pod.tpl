@@ -76,6 +76,9 @@ A volume that several models share is mounted once.
 {{- if include "bothends.keysSecret" . }}
 - {name: BOTHENDS_API_KEYS, value: "/keys/{{ .Values.apiKeys.key }}"}
 {{- end }}
+{{- if and .Values.tls.clientCA.enabled (not .Values.tls.existingSecret) }}
+{{- fail "tls: clientCA.enabled asks callers for certificates, and the server has none itself without existingSecret" }}
+{{- end }}
 {{- if .Values.tls.existingSecret }}
 - {name: BOTHENDS_TLS_CERT, value: /tls/tls.crt}
 - {name: BOTHENDS_TLS_KEY, value: /tls/tls.key}
