@@ -1,8 +1,17 @@
 """Sentences in other words, for choosing only."""
 
 import random
+from pathlib import Path
 
-from bothends_training.make_triples import choose_triples, exchange_names, found_triples, misspelt_triples
+import pytest
+
+from bothends_training.make_triples import (
+    choose_triples,
+    exchange_names,
+    found_triples,
+    misspelt_triples,
+    read_left_out,
+)
 from bothends_training.rephrase import asks, introduce, rephrase
 
 
@@ -11,6 +20,34 @@ def test_words_are_exchanged_and_names_kept() -> None:
     assert rephrase("It's a car.", random.Random(1))[0] == "It is an automobile."  # noqa: S311
     assert rephrase("Movies by Big Ten", random.Random(1)) == ("Films by Big Ten", 1)  # noqa: S311
     assert rephrase("Birds sing.", random.Random(1)) == ("Birds sing.", 0)  # noqa: S311
+
+
+@pytest.mark.parametrize(
+    ("sentence", "same"),
+    [
+        ("How much is a 1919 dime worth ?", "What is a 1919 dime worth ?"),
+        ("60 degrees is how many here ?", "60 degrees is what number of here ?"),
+        ("It's been a while.", "It's been a while."),
+        ("You don't have to say it.", "You do not have to say it."),
+        ("It is due to be closed.", "It is due to be closed."),
+        ("She is smart enough.", "She is clever enough."),
+        ("Pac-man for a while", "Pac-man for a while"),
+        ("Can you please come?", "Could you please come?"),
+        ("How can you make it?", "How can you make it?"),
+        ("isn't it late", "isn't it late"),
+        ("It is based on a true story.", "It is based on a true story."),
+    ],
+)
+def test_what_is_meant_stays(sentence: str, same: str) -> None:
+    """Words that mean something else together, or where English wants them, are left; one change undoes no other."""
+    assert rephrase(sentence, random.Random(1))[0] == same  # noqa: S311
+
+
+@pytest.mark.parametrize("sentence", ["Let each take one.", "A truck running fast", "Thanks for that."])
+def test_no_order_or_caption_is_said_to_be_a_fact(sentence: str) -> None:
+    """Words that want a whole statement stand before nothing else."""
+    for seed in range(20):
+        assert " that " not in introduce(sentence, random.Random(seed))[:20]  # noqa: S311
 
 
 def test_what_is_asked_is_introduced_as_a_question() -> None:
@@ -29,7 +66,7 @@ def test_triples_of_a_kind_differ_by_it() -> None:
         assert "1969" in same
         assert "1969" not in other
     assert exchange_names(said[2], random.Random(1)) == "Tom often helps Mary."  # noqa: S311
-    for sentence, spelt, other in misspelt_triples(said):
+    for sentence, spelt, other in misspelt_triples(said, {"bought"}):
         assert len({sentence, spelt, other}) == 3
 
 
@@ -38,3 +75,21 @@ def test_few_triples_alter_the_same_words() -> None:
     many = [(f"a man sings {number}", "x", f"a woman sings {number}") for number in range(40)]
     assert len(choose_triples(iter(many), is_varied=True)) == 14
     assert len(choose_triples(iter(many), is_varied=False)) == 40
+
+
+def test_what_a_reader_dropped_is_passed_by(tmp_path: Path) -> None:
+    """A sentence is left out of its own kind alone, and without a list none is."""
+    (tmp_path / "left-out.tsv").write_text("numbers\tTwo dogs\n")
+    left_out = read_left_out(tmp_path / "left-out.tsv")
+    triples = [("Two dogs", "2 dogs", "Nine dogs"), ("Two cats", "2 cats", "Nine cats")]
+    assert choose_triples(iter(triples), left_out["numbers"], is_varied=False) == triples[1:]
+    assert choose_triples(iter(triples), left_out["typos"], is_varied=False) == triples
+    assert not any(read_left_out(tmp_path / "none.tsv").values())
+
+
+def test_no_misspelt_word_is_another_word() -> None:
+    """What a slip makes another word of doesn't say the same."""
+    said = [f"Tom saw {count} timers in Paris." for count in range(10, 60)]
+    known = {"tiers", "times", "timer", "saw"}
+    for _, spelt, _ in misspelt_triples(said, known):
+        assert not {word.strip(".") for word in spelt.split()} & (known - {"saw"})
