@@ -13,6 +13,7 @@ from bothends_training.dataset import Dataset, prepare
 from bothends_training.decontaminate import NearDuplicates
 from bothends_training.documents import read_documents
 from bothends_training.errors import RecipeError
+from bothends_training.gather.passages import sentences
 from bothends_training.recipe import Documents, Recipe
 from bothends_training.targets import Targets
 from bothends_training.teacher import Teacher
@@ -66,6 +67,16 @@ def test_what_is_held_out_is_in_no_document(documented: Path) -> None:
     assert everything[3] not in kept
     assert [everything[5][0]] in kept
     assert len(kept) == 39
+
+
+def test_a_passage_that_holds_a_held_out_sentence_is_passed_by(documented: Path) -> None:
+    """A sentence of it would be learnt with it, however unlike it the passage is as a whole."""
+    plan = Documents(path="documents.tsv", count=40, sentences=1)
+    everything = read_documents(plan, documented, None)
+    held_out = sentences(everything[7][0])[2]
+    kept = read_documents(plan, documented, NearDuplicates([held_out], 1.0))
+    assert not any(held_out in texts[0] for texts in kept)
+    assert 0 < len(kept) < 40
 
 
 def test_too_few_documents_are_refused(documented: Path) -> None:

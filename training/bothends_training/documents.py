@@ -15,7 +15,8 @@ from .recipe import Documents
 
 
 def read_documents(plan: Documents, folder: Path, near: NearDuplicates | None) -> list[list[str]]:
-    """The texts of each document, none empty and none twice, without those that nearly match what is held out.
+    """The texts of each document, none empty and none twice, without those that nearly match what is held out; a
+    passage one of whose sentences does is passed by.
 
     Raises RecipeError where the file can't be read, or holds too few documents.
     """
@@ -24,6 +25,8 @@ def read_documents(plan: Documents, folder: Path, near: NearDuplicates | None) -
     for head, passage in read_lines(path):
         if len(found) == plan.count:
             break
+        if near and any(near.match(sentence) for sentence in sentences(passage)):
+            continue  # a passage is far longer than what it holds, and matches none as a whole
         _, _, title = head.partition("\t")
         texts = [passage, title.strip(), *own_sentences(passage, plan.sentences)]
         kept = [text for text in dict.fromkeys(texts) if text and not (near and near.match(text))]
