@@ -1,5 +1,8 @@
 """`bothends train` and `bothends evaluate`: what they print and where they write."""
 
+import json
+import lzma
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +17,9 @@ from bothends.settings import Settings
 from bothends_export import checkpoint
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.export import export
-from bothends_training import cli
+from bothends_training import cli, judges
 from bothends_training.errors import RecipeError
-from bothends_training.evaluate import read_pairs, spearman
+from bothends_training.evaluate import PairsError, read_held_out, read_pairs, spearman
 from bothends_training.trials import Collection, by_words, read_collection, read_triples
 from tests.support import toy
 
@@ -113,22 +116,84 @@ def _with_words(collection: Collection, made: Bundle) -> list[float]:
     return [trial.score(vectors) for trial in by_words(collection)]
 
 
-def test_nothing_to_score_is_said(make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path) -> None:
-    """A bundle alone makes no table."""
+def test_hybrid_search_wants_a_collection(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    """Words rank documents, and pairs have none."""
     made = export(make_checkpoint()[1], tmp_path / "bundle")
-    result = CliRunner().invoke(cli.evaluate, [str(made.path)])
+    toy.write_pairs(tmp_path / "dev.tsv", count=5)
+    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", str(tmp_path / "dev.tsv"), "--hybrid"])
     assert result.exit_code == 2
-    assert "--retrieval" in result.output
-    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", "x", "--hybrid"])
-    assert result.exit_code == 2
-    assert "--hybrid is for collections" in result.output
+    assert "--hybrid and --pieces are for collections" in result.output
+
+
+@pytest.fixture
+def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand-ins for the repository's own files: three triples of two kinds, six held-out pairs of three."""
+    said = toy.sentences(30)
+    triples = [f"{kind}\t{said[n]}\t{said[n + 3]}\t{said[n + 6]}\n" for n, kind in enumerate(("one", "one", "two"))]
+    (tmp_path / "triples.tsv").write_text("".join(triples))
+    pairs = [
+        f"{kind}\t0.{n}\t{said[n]}\t{said[n + 9]}\n" for n, kind in enumerate(("a", "a", "b", "b", "copies", "copies"))
+    ]
+    with lzma.open(tmp_path / "held-out.tsv.xz", "wt") as file:
+        file.writelines(pairs)
+    monkeypatch.setattr(judges, "TRIPLES", tmp_path / "triples.tsv")
+    monkeypatch.setattr(judges, "HELD_OUT", tmp_path / "held-out.tsv.xz")
+
+
+@pytest.mark.usefixtures("own_files")
+def test_everything_is_scored_where_nothing_is_named(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    """All that chose the packaged model is scored, as tables and as JSON; what isn't there is named."""
+    made = export(make_checkpoint()[1], tmp_path / "bundle")
+    toy.write_pairs(tmp_path / "sick-dev.tsv", count=25)
+    command = [str(made.path), "--sets-folder", str(tmp_path)]
+    result = CliRunner().invoke(cli.evaluate, [*command, "--json"], catch_exceptions=False)
+    found = json.loads(result.output)
+    assert found["skipped"] == ["stsb-dev", "cacm", "cisi"]
+    precisions = ["float32", "int8"] if native.is_built() else ["float32"]
+    asked = ["sick-dev", "a", "b", "copies", "mean of 2 kinds", "one", "two"]
+    assert [(row["set"], row["precision"]) for row in found["scores"]] == [
+        (name, precision) for name in asked for precision in precisions
+    ]
+    scores = {row["set"]: row["scores"]["32"] for row in found["scores"] if row["precision"] == "float32"}
+    assert scores["mean of 2 kinds"] == pytest.approx((scores["a"] + scores["b"]) / 2, abs=0.01)
+    assert list(found["off_float32"]) == precisions[1:]
+    shown = CliRunner().invoke(cli.evaluate, command, catch_exceptions=False)
+    assert "Not here, and so not scored: stsb-dev, cacm, cisi." in shown.output
+    assert [row[-1] for row in table_of(shown.output)] == [f"{row['scores']['32']:.2f}" for row in found["scores"]]
+
+
+@pytest.mark.usefixtures("own_files")
+def test_no_table_is_wider_than_a_terminal(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    """At 80 columns no cell is cut and no line broken."""
+    _, whole = make_checkpoint()
+    named = replace(whole, config=whole.config.model_copy(update={"nested_dimensions": (4, 8)}))
+    made = export(named, tmp_path / "bundle")
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(cli.evaluate, [str(made.path), "--sets-folder", str(tmp_path)])
+    assert "…" not in result.output
+    assert all(len(row) >= 6 for row in table_of(result.output))
+
+
+@pytest.mark.parametrize("line", ["kind\t0.5\tone", "kind\tx\tone\ttwo", "kind\t0.5\t\ttwo"])
+def test_held_out_pairs_that_are_none_are_refused(line: str, tmp_path: Path) -> None:
+    """The error names file and line."""
+    with lzma.open(tmp_path / "pairs.xz", "wt") as file:
+        file.write(f"kind\t0.5\tone\ttwo\n{line}\n")
+    with pytest.raises(PairsError, match=r"pairs\.xz:2"):
+        read_held_out(tmp_path / "pairs.xz")
+    with pytest.raises(PairsError, match="can't be read"):
+        read_held_out(tmp_path / "none.xz")
 
 
 def table_of(output: str) -> list[list[str]]:
-    """The cells of each row below the heading's rule."""
+    """The cells of each row: those lines that name a precision."""
     lines = [line.split() for line in output.splitlines()]
-    rule = next(place for place, line in enumerate(lines) if line and set(line[0]) == {"─"})
-    return [line for line in lines[rule + 1 :] if line]
+    return [line for line in lines if {"float32", "bf16", "int8"} & set(line)]
 
 
 @pytest.mark.parametrize("sizes", [(), (4, 16)])
@@ -168,8 +233,11 @@ def test_it_tells_what_a_lesser_precision_costs(
     asked = [word for precision in ("float32", "bf16", "int8") for word in ("--precision", precision)]
     result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", str(tmp_path / "dev.tsv"), *asked])
     assert result.exit_code == 0, result.output
-    rows = table_of(result.output)
-    assert [row[2] for row in rows] == ["float32", "bf16", "int8"]
-    off = [(float(row[-2]), float(row[-1])) for row in rows]
-    assert all(0 <= mean <= most or most < 1e-12 for mean, most in off)
-    assert off[0][1] < 1e-12 < off[1][1] < off[2][1] < 1e-2
+    assert [row[2] for row in table_of(result.output)] == ["float32", "bf16", "int8"]
+    off = re.findall(
+        r"^(\w+): 1 − cosine to float32's embeddings (\S+) in the mean, (\S+) at most", result.output, re.M
+    )
+    assert [precision for precision, _, _ in off] == ["bf16", "int8"]
+    (bf16_mean, bf16_most), (int8_mean, int8_most) = ((float(mean), float(most)) for _, mean, most in off)
+    assert 0 < bf16_mean <= bf16_most < int8_most < 1e-2
+    assert int8_mean <= int8_most

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bothends_training.trials import Collection, TrialError, Triples, by_words, read_collection, read_triples
+from bothends_training.trials import Collection, TrialError, Triples, by_words, in_pieces, read_collection, read_triples
 
 
 def test_ndcg_is_that_of_the_formula() -> None:
@@ -22,6 +22,18 @@ def test_ndcg_is_that_of_the_formula() -> None:
     assert collection.score(vectors) == pytest.approx(100 * (found + 0) / 2)
     assert collection.texts == [*map(str, range(12)), "one", "two"]
     assert collection.count == 2
+
+
+def test_the_best_of_a_document_and_its_pieces_counts() -> None:
+    """A question finds a document by a piece of it; one that isn't longer than a piece has none."""
+    collection = Collection("toy", ["one two three four five", "six"], ["a question"], [{0}])
+    pieces = in_pieces(collection, 2)
+    assert pieces.pieces == ["one two", "three four", "five"]
+    assert pieces.owners.tolist() == [0, 0, 0]
+    assert pieces.texts == [*collection.texts, *pieces.pieces]
+    vectors = np.array([[0, 1], [0.8, 0.6], [1, 0], [0, 1], [1, 0], [0, 1]], dtype=np.float32)
+    assert collection.score(vectors[:3]) == pytest.approx(100 / math.log2(3))
+    assert pieces.score(vectors) == pytest.approx(100)
 
 
 def test_words_rank_alone_and_beside_cosines() -> None:

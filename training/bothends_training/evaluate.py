@@ -1,5 +1,6 @@
 """Files of scored sentence pairs, and how well a bundle's embeddings rank them."""
 
+import lzma
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -109,6 +110,27 @@ def read_pairs(path: Path) -> Pairs:
     if len(pairs.scores) < 2:
         raise PairsError(f"{path} holds {len(pairs.scores)} pairs; a rank correlation needs at least two")
     return pairs
+
+
+def read_held_out(path: Path) -> list[Pairs]:
+    """Read lines of `kind⇥cosine⇥sentence⇥sentence` of an .xz file: the pairs of each kind, named by it. Raises
+    PairsError.
+    """
+    kinds: dict[str, Pairs] = {}
+    try:
+        with lzma.open(path, "rt", encoding="utf-8") as file:
+            lines = [line.rstrip("\n").split("\t") for line in file]
+    except (OSError, lzma.LZMAError, EOFError, UnicodeDecodeError) as error:
+        raise PairsError(f"{path} can't be read: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if len(line) != 4 or not all(line):
+            raise PairsError(f"{path}:{number}: expected kind⇥cosine⇥sentence⇥sentence")
+        kind, cosine, first, second = line
+        pairs = kinds.setdefault(kind, Pairs(kind, [], [], []))
+        pairs.scores.append(_number(cosine, f"{path}:{number}"))
+        pairs.first.append(first)
+        pairs.second.append(second)
+    return list(kinds.values())
 
 
 def _number(text: str, where: str) -> float:
