@@ -13,10 +13,10 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import click
 import numpy as np
@@ -25,8 +25,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-import encoder_charts
-import quality_page
+import encoder_page
 from bothends.embeddings import nested
 from bothends.engines.native import NativeEngine
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
@@ -36,16 +35,11 @@ from bothends_training.evaluate import Pairs, read_pairs, spearman
 from bothends_training.trials import read_collection
 from machine import describe
 from minilm import mini_lms
-from report import replace_between_markers
 from sentences import Sentences, load
-from style import mark
 from tokens import tokenizer_of
 
 BATCHES = (1, 8, 32)
 """Sizes tried; each model's best counts."""
-_MARKERS = ("<!-- quality:begin -->", "<!-- quality:end -->")
-_DOCS = Path(__file__).parent.parent / "docs"
-_JSON = Path(__file__).with_name("encoder.json")
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -163,18 +157,11 @@ def main(
         return
     if not again:
         _measure(files, load(sentences), count=count, rounds=rounds)
-    result = json.loads(_JSON.read_bytes())
-    encoder_charts.draw(result, quality_page.read(), _DOCS / "images")
-    mark(encoder_charts.CHART)
-    rows = list(_rows(result["models"]))
+    rows = encoder_page.renew()
     table = Table(*rows[0], title="Spearman × 100 and speed, one core")
     for row in rows[1:]:
         table.add_row(*row)
     Console().print(table)
-    replace_between_markers(_DOCS / "encoder.md", _text(result, rows), markers=_MARKERS)
-    replace_between_markers(
-        _DOCS / "quality.md", quality_page.markdown(quality_page.read()), markers=quality_page.MARKERS
-    )
 
 
 def _print_scores(files: Sequence[Path], folders: Sequence[Path]) -> None:
@@ -193,30 +180,7 @@ def _measure(files: Sequence[Path], found: Sentences, *, count: int, rounds: int
     """Write benchmarks/encoder.json."""
     models = measure(files, found.texts[:count], rounds)
     result = {"machine": describe(), "source": found.source, "models": [measured.summary() for measured in models]}
-    _JSON.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
-def _rows(models: Sequence[dict[str, Any]]) -> Iterator[list[str]]:
-    """Yield the rows of the table, its head first."""
-    names = list(models[0]["scores"])
-    yield ["model", "numbers", *names, "sentences/s", "batch"]
-    for model in models:
-        for size in reversed(model["scores"][names[0]]):
-            scores = (f"{model['scores'][name][size]:.2f}" for name in names)
-            yield [model["name"], size, *scores, f"{model['sentences_per_s']:,}", str(model["batch"])]
-
-
-def _text(result: dict[str, Any], rows: Sequence[Sequence[str]]) -> str:
-    """Return the table of docs/encoder.md, and what it is of."""
-    machine = result["machine"]
-    lines = [
-        f"{machine['date']}, {machine['processor']}, one core, from text to vectors; sentences from "
-        f"{result['source']}, sorted by length, in the batches that suit each model best; medians of interleaved "
-        "rounds. Spearman × 100 on the dev splits, which chose the recipe.",
-        "",
-        *(f"| {' | '.join(row)} |" for row in (rows[0], [":--"] + ["--:"] * (len(rows[0]) - 1), *rows[1:])),
-    ]
-    return "\n".join(lines)
+    encoder_page.FILE.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

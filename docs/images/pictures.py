@@ -16,7 +16,7 @@ from pathlib import Path
 
 IMAGES = Path(__file__).parent
 ROOT = IMAGES.parents[1]
-_MODEL = "service/bothends/models/english/config.json"
+_MODEL = "service/bothends/models/english/config.json#-sha256"
 _RECORD = "benchmarks/performance.json"
 _PAGE = ("service/bothends/server/fronts/page/assets/*", _MODEL, "python docs/images/page.py")
 _BENCH = (f"{_RECORD}#-comparison", "python benchmarks/bench.py --docs --from benchmarks/performance.json")
