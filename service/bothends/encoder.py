@@ -50,9 +50,14 @@ class Encoder:
         config = embedder.model.config
         self._embedder = embedder
         self._process = os.getpid()
-        self.name, self.version = config.name, config.version
-        self.engine, self.device = engine_of(embedder.model.provider), embedder.model.device
-        """What computes, as `load` takes it ("native/avx512", "onnxruntime"), and on which device ("cpu", "cuda")."""
+        self.name = config.name
+        """Name of the model."""
+        self.version = config.version
+        """Version of the model."""
+        self.engine = engine_of(embedder.model.provider)
+        """What computes, as `load` takes it: "native/avx512", "onnxruntime"."""
+        self.device = embedder.model.device
+        """Device that it computes on, "cpu" or "cuda"."""
         self.precision = precision_of(embedder.model.provider)
         """Precision of its arithmetic."""
         self.dimension = config.dimension

@@ -1,6 +1,9 @@
 """The site's settings and hooks, without MkDocs: every page has its place, and links lead as in the repository."""
 
+import ast
+import inspect
 import re
+import textwrap
 from types import ModuleType
 from typing import Any
 
@@ -64,6 +67,18 @@ def test_the_reference_has_every_public_name_once() -> None:
     }  # the module by this name hides the function
     assert exported | {f"bothends.search.{name}" for name in bothends.search.__all__} | {"bothends.errors"} <= found
     assert len(found) == len(named)
+
+
+@pytest.mark.parametrize("name", [*bothends.__all__, "Encoder"])
+def test_attributes_of_public_classes_are_assigned_one_by_one(name: str) -> None:
+    """The reference lists no attribute that is assigned together with another."""
+    found = getattr(bothends, name)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(found)))
+    together = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
+    ]
+    names = [one.attr for node in together for one in ast.walk(node.targets[0]) if isinstance(one, ast.Attribute)]
+    assert [attribute for attribute in names if not attribute.startswith("_")] == []
 
 
 def test_nothing_is_fetched_from_elsewhere_and_a_warning_is_an_error() -> None:
