@@ -4,7 +4,7 @@ import ctypes
 import os
 from contextlib import suppress
 
-_LARGE_BYTES = 256 << 10
+_LARGE_BYTES = 1 << 20
 """Size from which memory goes back to the system once it is freed. glibc's own grows to 32 MB with what is freed: what
 is read to load a model would then leave holes of megabytes, and answers to long lists gigabytes of them."""
 _KEPT_BYTES = 16 << 20
