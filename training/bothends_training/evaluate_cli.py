@@ -137,6 +137,7 @@ def evaluate(
 
     from . import judges, scoreboard
 
+    opened = Bundle.open(newest(chosen(bundle) or default_path()))
     placed = _places(sets, sets_folder, fetches=fetches)
     files += tuple(place for place in placed if place.suffix == ".tsv")
     folders += tuple(place for place in placed if place.suffix != ".tsv")
@@ -144,7 +145,6 @@ def evaluate(
     found = judges.find(sets_folder) if names_none else judges.read(files, folders, triples)
     if (is_hybrid or pieces) and not found.collections:
         raise click.UsageError("--hybrid and --pieces are for collections: give --retrieval, or a --set that is one")
-    opened = Bundle.open(newest(chosen(bundle) or default_path()))
     board = scoreboard.score(opened, found, precisions or _precisions(names_none), is_hybrid=is_hybrid, pieces=pieces)
     if as_json:
         click.echo(json.dumps(board.as_json(), ensure_ascii=False))
