@@ -36,7 +36,7 @@ def test_it_opens_and_asks_no_other_server(visit: Callable[..., Visit], server: 
     opened.sees("#ends svg")
     opened.sees("#card-lead", "A bidirectional LSTM sentence encoder for English")
     opened.page.get_by_text("The whole model card").click()
-    opened.sees("#card-text table >> nth=0", "all-MiniLM-L6-v2 alone")
+    opened.sees("#card-text table >> nth=0", "all-MiniLM-L6-v2")
     opened.sees("#live", "Latency")
     assert opened.errors == []
     assert {request.url.startswith(opened.address) for request in opened.requests} == {True}
