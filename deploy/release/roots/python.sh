@@ -10,6 +10,7 @@ root=$roots/python.root
 echo "Compiling Python $version for Debian 11" >&2
 unpack bullseye amd64 "$root" "bash,coreutils,diffutils,findutils,gawk,gcc,grep,libbz2-dev,libc6-dev,libffi-dev,liblzma-dev,libsqlite3-dev,\
 libssl-dev,make,pkg-config,sed,zlib1g-dev"
+ln -sf bash "$root/bin/sh" # Debian 11 makes it when dash is set up
 mkdir -p "$root/source/lists"
 cd "$root/source"
 echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >sources.list
