@@ -5,7 +5,7 @@ set -eu
 . "$(dirname "$0")/unpack.sh"
 version=3.13
 root=$roots/python.root
-! fresh "$roots/python" "$0" || exit 0
+! fresh "$roots/python" "$here/python.sh" || exit 0
 
 echo "Compiling Python $version for Debian 11" >&2
 unpack bullseye amd64 "$root" "bash,coreutils,diffutils,findutils,gawk,gcc,grep,libbz2-dev,libc6-dev,libffi-dev,liblzma-dev,libsqlite3-dev,\
@@ -26,5 +26,5 @@ tar -xf python*.orig.tar.xz --strip-components=1
         exit 1
     }
     rm -r /opt/python/lib/libpython*.a /opt/python/lib/python*/config-*' >&2
-keep "$root/opt/python" "$roots/python" "$0"
+keep "$root/opt/python" "$roots/python" "$here/python.sh"
 rm -rf "$root"
