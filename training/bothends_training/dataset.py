@@ -69,9 +69,7 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Da
 
     Anything that can be refused is refused before the teachers begin: they may take hours.
     """
-    source = recipe.student.tokenizer.locate(folder, cache)
-    definition = bare_tokenizer(source)
-    tokenizer = Tokenizer(definition, max_tokens=recipe.student.max_tokens, source=source)
+    tokenizer, definition = student_tokenizer(recipe, folder, cache)
     dev = [read_dev(folder / path, tokenizer) for path in recipe.dev]
     teachers = [open_teacher(spec, folder, cache) for spec in recipe.teachers]
     dimension = sum(teacher.dimension for teacher in teachers)
@@ -162,6 +160,13 @@ def groups(plan: Corpus, folder: Path, held_out: Sequence[str]) -> list[list[str
     sentences = read_sentences((folder / plan.path).resolve(), plan.sentences, shares=plan.sources, skip=skip)
     read = set(sentences)  # and so looked at before
     return [[member for member in group if member in read or not skip(member)] for group in augment(sentences, plan)]
+
+
+def student_tokenizer(recipe: Recipe, folder: Path, cache: Path) -> tuple[Tokenizer, str]:
+    """The tokenizer that the recipe's student reads by, and its tokenizer.json as text. Raises RecipeError."""
+    source = recipe.student.tokenizer.locate(folder, cache)
+    definition = bare_tokenizer(source)
+    return Tokenizer(definition, max_tokens=recipe.student.max_tokens, source=source), definition
 
 
 def bare_tokenizer(file: Path) -> str:

@@ -12,11 +12,9 @@ import re
 import sys
 from pathlib import Path
 
-from bothends.model.tokenizer import Tokenizer
-
 from . import recipe
 from .corpus import place
-from .dataset import bare_tokenizer, held_out_sentences
+from .dataset import held_out_sentences, student_tokenizer
 from .errors import RecipeError
 from .evaluate import Pairs
 from .held_out import judged
@@ -41,8 +39,7 @@ def main(path: Path, cache: Path, out: Path) -> None:
     if plan.held_out is None:
         raise RecipeError(f"{path} holds out no sentences")
     folder = path.resolve().parent
-    source = plan.student.tokenizer.locate(folder, cache)
-    tokenizer = Tokenizer(bare_tokenizer(source), max_tokens=plan.student.max_tokens, source=source)
+    tokenizer, _ = student_tokenizer(plan, folder, cache)
     pairs = judged(held_out_sentences(plan, folder, tokenizer), Teacher(plan.teachers[0], folder, cache), cache)
     with lzma.open(out, "wt", encoding="utf-8", preset=9 | lzma.PRESET_EXTREME) as file:
         file.writelines(line for found in pairs for line in lines(found, COUNT))

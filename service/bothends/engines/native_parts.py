@@ -95,11 +95,8 @@ def _renewal() -> str:
     if _is_clone(Path(__file__).resolve().parents[3]):
         return "make native"
     folder = _installed_from()
-    return (
-        f"pip install bothends-native=={version('bothends')}"
-        if folder is None
-        else (f"pip install {shlex.quote(str(folder / 'native'))}")
-    )
+    source = f"bothends-native=={version('bothends')}" if folder is None else shlex.quote(str(folder / "native"))
+    return f"pip install {source}"
 
 
 def _packages(missing: Part) -> str:
