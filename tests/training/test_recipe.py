@@ -64,7 +64,7 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
     [
         ("steps = 20", "stepz = 20", "optimisation.steps"),
         ("warmup_steps = 3", "warmup_stepz = 3", "optimisation.warmup_stepz"),
-        ("steps = 20", "steps = 0", "optimisation.steps"),
+        ("steps = 20", "steps = -1", "optimisation.steps"),
         ("steps = 20", 'steps = "many\\nmore"', "optimisation.steps"),
         ("size = 32", "size = 1", "batches.size"),
         ("token_dropout = 0.3", "token_dropout = 1.0", "optimisation.token_dropout"),
@@ -94,6 +94,11 @@ def test_what_is_held_out_needs_a_near_match(tmp_path: Path) -> None:
     """Held-out sentences would be read, and taught, if nothing said how like them a sentence may be."""
     held_out = '[held_out]\nsources = ["toy"]\n[optimisation]'
     assert "held_out: corpus.near_match says" in refusal(changed(tmp_path, "[optimisation]", held_out))
+
+
+def test_without_a_start_there_are_steps(tmp_path: Path) -> None:
+    """Nothing would be left to export."""
+    assert "optimisation.steps: without any" in refusal(changed(tmp_path, "steps = 20", "steps = 0"))
 
 
 @pytest.mark.parametrize("nested", [[4, 16], [8, 4], [4, 4]])

@@ -34,14 +34,26 @@ def test_a_student_begins_with_the_weights_of_another(folder: Path, path: str, m
 
 
 def test_several_starts_are_averaged(folder: Path, tmp_path: Path) -> None:
-    """Each weight is the mean of the others' weights."""
+    """Each weight is the mean of the others' weights, each counted by its start's own."""
     train.train(toy.recipe(seed=8, steps=1), folder, tmp_path / "other", folder / "cache", Progress())
-    recipe = toy.recipe(start=[{"path": "before"}, {"path": str(tmp_path / "other")}, {"path": "bundle"}])
+    other = {"path": str(tmp_path / "other"), "weight": 3}
+    recipe = toy.recipe(start=[{"path": "before"}, other, {"path": "bundle"}])
     dataset = prepare(recipe, folder, folder / "cache", Progress())
     begun = student.begin(recipe, folder, folder / "cache", dataset, torch.device("cpu"))
-    twice, once = (checkpoint.load(path).encoder.state_dict() for path in (folder / "before", tmp_path / "other"))
+    twice, thrice = (checkpoint.load(path).encoder.state_dict() for path in (folder / "before", tmp_path / "other"))
     for name, tensor in begun.encoder.state_dict().items():
-        torch.testing.assert_close(tensor, (2 * twice[name] + once[name]) / 3)
+        torch.testing.assert_close(tensor, (2 * twice[name] + 3 * thrice[name]) / 5)
+
+
+def test_without_steps_the_start_itself_is_scored_and_left(folder: Path, tmp_path: Path) -> None:
+    """A recipe of no steps makes a checkpoint of what it begins with, once; a moving average of no weights is none."""
+    recipe = toy.recipe(start={"path": "before"}, steps=0, average_decay=0.9)
+    told = train.train(recipe, folder, tmp_path / "mean", folder / "cache", Progress())
+    assert [set(entry) for entry in told] == [{"step", "dev"}]
+    assert train.train(recipe, folder, tmp_path / "mean", folder / "cache", Progress()) == told
+    made = checkpoint.load(tmp_path / "mean").encoder.state_dict()
+    for name, tensor in checkpoint.load(folder / "before").encoder.state_dict().items():
+        assert torch.equal(made[name], tensor)
 
 
 def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:

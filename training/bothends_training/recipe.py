@@ -58,6 +58,7 @@ class Start(Resource):
     recipe: str | None = Field(
         None, description="the recipe, beside this one, that makes the checkpoint at `path`, where it isn't done yet"
     )
+    weight: float = Field(1.0, gt=0, description="what it counts where the weights of several are averaged")
 
 
 class Batches(Part):
@@ -106,7 +107,7 @@ class Loss(Part):
 class Optimisation(Part):
     """Steps, learning rate and precision of the student's training."""
 
-    steps: int = Field(gt=0)
+    steps: int = Field(ge=0, description="0 for what the student begins with, as it is")
     maps_first: int = Field(
         0, ge=0, description="of these steps, the first ones, in which only the maps into the teachers' spaces learn"
     )
@@ -190,9 +191,11 @@ class Recipe(Part):
         return self
 
     @model_validator(mode="after")
-    def _a_share_is_of_a_start(self) -> Self:
+    def _a_start_is_there_where_it_is_asked_for(self) -> Self:
         if self.start_share and not self.start:
             raise ValueError("start_share: it is a share of the start's weights, and there is no start")
+        if not self.optimisation.steps and not self.start:
+            raise ValueError("optimisation.steps: without any it is the start that is exported, and there is none")
         return self
 
     @model_validator(mode="after")

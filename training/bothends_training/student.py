@@ -79,7 +79,7 @@ class Run:
         A mean with what it began with forgets less of that (Wortsman et al., "Robust fine-tuning of zero-shot models",
         CVPR 2022).
         """
-        learned = self.average.encoder if self.average else self.encoder
+        learned = self.average.encoder if self.average and self.step else self.encoder
         if self.start is None:
             return learned
         mixed = copy.deepcopy(learned)
@@ -123,7 +123,8 @@ def begin(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset, device: t
     run = new_student(recipe, dataset, device)
     if recipe.start:
         paths = [start.locate(folder, cache) for start in recipe.start]
-        weights = warm_start.mean_weights(paths, run.encoder, dataset.tokenizer_definition)
+        shares = [start.weight for start in recipe.start]
+        weights = warm_start.mean_weights(paths, shares, run.encoder, dataset.tokenizer_definition)
         run.encoder.load_state_dict(weights)
         if run.start_share:
             run.start = {name: tensor.detach().clone() for name, tensor in run.encoder.state_dict().items()}

@@ -118,6 +118,9 @@ def steps(job: Job, run: Run) -> None:
         if is_last or run.step % plan.save_every == 0:
             save(job, run)
         job.progress.update(bar, completed=run.step)
+    if not plan.steps and not run.history:
+        evaluate(job, run)
+        save(job, run)
 
 
 def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
@@ -154,7 +157,8 @@ def evaluate(job: Job, run: Run) -> None:
         scores[pairs.name] = spearman(pairs.scores, first, second)
     for trial in job.dataset.trials:
         scores[trial.name] = trial.score(embed(trained, job.dataset.tokenizer, trial.texts))
-    run.history.append({"step": run.step, "loss": float(np.mean([float(loss) for loss in run.losses])), **scores})
+    loss = {"loss": float(np.mean([float(loss) for loss in run.losses]))} if run.losses else {}
+    run.history.append({"step": run.step, **loss, **scores})
     run.losses.clear()
     shown = "  ".join(f"{name} {value:.2f}" for name, value in run.history[-1].items() if name != "step")
     job.progress.console.print(f"step {run.step:>6}  {shown}", highlight=False)

@@ -17,14 +17,16 @@ from bothends_export.export import lift
 from .errors import RecipeError
 
 
-def mean_weights(paths: Sequence[Path], student: Encoder, tokenizer: str) -> dict[str, Tensor]:
-    """The mean of the weights of the encoders in these folders, each as `load` reads it and `grow` makes it fit.
+def mean_weights(paths: Sequence[Path], shares: Sequence[float], student: Encoder, tokenizer: str) -> dict[str, Tensor]:
+    """The mean of the weights of the encoders in these folders, each as `load` reads it and `grow` makes it fit, and
+    counted as often as its share of all shares says.
 
     Encoders that were taught from one start on average to a better one (Wortsman et al., "Model soups", ICML 2022);
     the mean of strangers is nobody.
     """
     states = [grow(load(path, student.config, tokenizer), student) for path in paths]
-    return {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
+    parts = torch.tensor(shares) / sum(shares)
+    return {name: torch.stack([state[name] for state in states], -1) @ parts for name in states[0]}
 
 
 def load(path: Path, config: EncoderConfig, tokenizer: str) -> Encoder:
