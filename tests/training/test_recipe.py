@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bothends.model.architecture import EncoderConfig
 from bothends_export.checkpoint import CheckpointConfig
-from bothends_training import recipe
+from bothends_training import recipe, stages
 from bothends_training.errors import RecipeError
 from bothends_training.resource import Resource
 from tests.support import toy
@@ -38,15 +38,28 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
 
 def test_the_default_recipes_parse() -> None:
     """Recipes that the docs tell people to run are ones that this code follows, and each begins where the last ends."""
-    stages = [recipe.read(ENGLISH.with_name(f"{name}.toml")) for name in ("english-start", "english-second", "english")]
-    assert [stage.name for stage in stages] == ["english-start", "english-second", "english"]
-    for stage in stages:
+    made = [recipe.read(ENGLISH.with_name(f"{name}.toml")) for name in ("english-start", "english-second", "english")]
+    assert [stage.name for stage in made] == ["english-start", "english-second", "english"]
+    for stage in made:
         assert [teacher.kind for teacher in stage.teachers] == ["transformers", "onnx"]
         assert stage.optimisation.steps > stage.optimisation.warmup_steps
-    for before, after in itertools.pairwise(stages):
+    for before, after in itertools.pairwise(made):
         assert [found.path for found in after.start] == [f"../../checkpoints/{before.name}"]
         assert [found.recipe for found in after.start] == [f"{before.name}.toml"]
         assert after.student == before.student
+
+
+def test_the_search_recipes_lead_from_raw_sentences_to_a_mean(tmp_path: Path) -> None:
+    """One command follows all stages, each with a seed of its own; the last takes no step, and one tokenizer serves."""
+    order = list(stages.unfinished(ENGLISH.with_name("english-search.toml"), tmp_path))
+    assert [stage.stem for stage in order[:3]] == ["english-start", "english-second", "english"]
+    assert [stage.stem for stage in order[3:]] == [f"english-search-{name}" for name in ("pilot", "a", "b", "c")]
+    made = [recipe.read(stage) for stage in order[3:]]
+    assert [stage.seed for stage in made] == [1, 1, 2, 3]
+    last = recipe.read(ENGLISH.with_name("english-search.toml"))
+    assert last.optimisation.steps == 0
+    assert all(stage.student == last.student for stage in made)
+    assert [start.weight for start in last.start] == [1, 1, 1, 3]
 
 
 def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ Paths in a recipe are relative to the recipe's own folder, or to an installed pa
 """
 
 import math
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -15,6 +14,7 @@ from bothends.model.bundle import MOST_TOKENS, NAME, VERSION
 from bothends.validation import grow_within, one_line
 
 from .errors import RecipeError
+from .inherit import tables
 from .resource import Part, Resource
 from .texts import Corpus as Corpus
 from .texts import Documents as Documents
@@ -208,11 +208,8 @@ class Recipe(Part):
 
 def read(path: Path) -> Recipe:
     """Read and check the recipe at `path`. Raises RecipeError, naming the key that is wrong."""
+    said = tables(path)
     try:
-        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise RecipeError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is no TOML: {error}") from error
+        return Recipe.model_validate(said)
     except ValidationError as error:
         raise RecipeError(f"{path}: {one_line(error)}") from error
