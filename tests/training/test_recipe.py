@@ -53,13 +53,13 @@ def test_the_search_recipes_lead_from_raw_sentences_to_a_mean(tmp_path: Path) ->
     """One command follows all stages, each with a seed of its own; the last takes no step, and one tokenizer serves."""
     order = list(stages.unfinished(ENGLISH.with_name("english-search.toml"), tmp_path))
     assert [stage.stem for stage in order[:3]] == ["english-start", "english-second", "english"]
-    assert [stage.stem for stage in order[3:]] == [f"english-search-{name}" for name in ("pilot", "a", "b", "c")]
+    assert [stage.stem for stage in order[3:]] == [f"english-search-{name}" for name in ("pilot", "a", "b", "c", "d")]
     made = [recipe.read(stage) for stage in order[3:]]
-    assert [stage.seed for stage in made] == [1, 1, 2, 3]
+    assert [stage.seed for stage in made] == [1, 1, 2, 3, 5]
     last = recipe.read(ENGLISH.with_name("english-search.toml"))
     assert last.optimisation.steps == 0
     assert all(stage.student == last.student for stage in made)
-    assert [start.weight for start in last.start] == [1, 1, 1, 3]
+    assert [start.weight for start in last.start] == [9, 2, 9]
 
 
 def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from torch.nn import functional
 from .ragged_lstm import States
 from .recipe import Loss
 
+_NOTHING = -10.0
+"""In place of a cosine, leaves a pair no share of its row."""
+
 
 class Objective(nn.Module):
     """The recipe's losses on the very vector that is served, and on what stands beside it.
@@ -80,7 +83,8 @@ class Objective(nn.Module):
         if exchanged is not None:
             apart = (kin | kin.T) & (exchanged.unsqueeze(1) != exchanged)
             cosines = torch.where(apart, cosines.clamp(max=self._plan.exchanged_cosine), cosines)
-        return Relations(cosines, log_rows(cosines, self._plan.relation_temperature), kin)
+        left_out = None if self._plan.relation_of_kin else kin | kin.T
+        return Relations(cosines, log_rows(cosines, self._plan.relation_temperature, left_out), kin, left_out)
 
 
 def averaged(targets: Sequence[Tensor | None], weights: Sequence[float]) -> Tensor:
@@ -99,6 +103,8 @@ class Relations(NamedTuple):
     """The `log_rows` of them, [batch, batch - 1]."""
     kin: Tensor
     """Pairs of one group, bool [batch, batch]; each pair once."""
+    left_out: Tensor | None
+    """Pairs that `log_rows` holds no share of, bool [batch, batch], if there are any."""
 
 
 class Head(nn.Module):
@@ -120,7 +126,7 @@ class Head(nn.Module):
             1 - functional.cosine_similarity(mapped, found).mean() for mapped, found in self._pairs(vectors, targets)
         ]
         cosines = similarities(vectors)
-        rows = log_rows(cosines, self._plan.relation_temperature)
+        rows = log_rows(cosines, self._plan.relation_temperature, expected.left_out)
         relation = functional.kl_div(rows, expected.log_rows, log_target=True, reduction="batchmean")
         loss = self._plan.imitation_weight * torch.stack(apart).mean() + self._plan.relation_weight * relation
         if self._plan.family_weight:
@@ -168,9 +174,11 @@ def rank(cosines: Tensor, expected: Tensor, *, temperature: float) -> Tensor:
     return functional.softplus((below - scaled[1:]).logsumexp(0))
 
 
-def log_rows(cosines: Tensor, temperature: float) -> Tensor:
-    """Log-probabilities of every other sentence by similarity, [batch, batch - 1]."""
+def log_rows(cosines: Tensor, temperature: float, left_out: Tensor | None = None) -> Tensor:
+    """Log-probabilities of every other sentence by similarity, [batch, batch - 1]; next to none of pairs `left_out`."""
     size = len(cosines)
+    if left_out is not None:
+        cosines = cosines.masked_fill(left_out, _NOTHING)
     # Without the first number, every (size + 1)-th is a sentence's cosine to itself: no mask, whose count a GPU would
     # have to tell first, and whose gradient is added up number by number.
     others = cosines.flatten()[1:].view(size - 1, size + 1)[:, :-1].reshape(size, size - 1)

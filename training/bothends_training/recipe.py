@@ -85,6 +85,7 @@ class Loss(Part):
         1.0, ge=0, description="of the KL between teachers' and student's rows of similarities"
     )
     relation_temperature: float = Field(0.05, gt=0, description="of those rows")
+    relation_of_kin: bool = Field(True, description="whether a sentence's copies stand in its row too")
     family_weight: float = Field(
         0.0, ge=0, description="of the squared error of cosines between a sentence and its copies"
     )
