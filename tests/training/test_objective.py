@@ -79,18 +79,21 @@ def test_relation_by_hand(absent: int | None) -> None:
     assert objective(plan)(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("temperature", [0.05, 2.0])
 @torch.inference_mode()
-def test_relation_without_kin_by_hand() -> None:
+def test_relation_without_kin_by_hand(temperature: float) -> None:
     """A row holds the sentences of other groups alone, whatever a sentence's copies are like."""
-    made = objective(NOTHING.model_copy(update={"relation_weight": 2.0, "relation_of_kin": False}))
+    plan = {"relation_weight": 2.0, "relation_temperature": temperature, "relation_of_kin": False}
+    made = objective(NOTHING.model_copy(update=plan))
     expected, own = cosines(targets()), unit(states().embedding) @ unit(states().embedding).T
     rows = []
     for number, group in enumerate(GROUPS):
-        p, q = (np.exp(found[number][GROUPS.numpy() != int(group)] / 0.05) for found in (expected, own))
+        p, q = (np.exp(found[number][GROUPS.numpy() != int(group)] / temperature) for found in (expected, own))
         rows.append((p / p.sum() * np.log(p / p.sum() / (q / q.sum()))).sum())
     assert made(states(), targets(), GROUPS).item() == pytest.approx(2 * np.mean(rows), rel=1e-4)
 
 
+@torch.inference_mode()
 def test_a_teachers_weight_is_of_its_similarities() -> None:
     """A teacher of weight 2 counts like two of weight 1; one that is absent leaves its weight to the others."""
     plan = NOTHING.model_copy(update={"relation_weight": 1.0, "family_weight": 1.0, "rank_weight": 1.0})

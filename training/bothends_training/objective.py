@@ -10,8 +10,8 @@ from torch.nn import functional
 from .ragged_lstm import States
 from .recipe import Loss
 
-_NOTHING = -10.0
-"""In place of a cosine, leaves a pair no share of its row."""
+_NO_SHARE = -1e4
+"""Logit of a pair that has no share of its row: finite, since the difference of two infinite ones is no number."""
 
 
 class Objective(nn.Module):
@@ -76,14 +76,15 @@ class Objective(nn.Module):
     def _expected(self, targets: Sequence[Tensor | None], kin: Tensor, exchanged: Tensor | None) -> "Relations":
         """What the teachers, and a rule where they hear nothing, say of the batch's pairs."""
         cosines = averaged(targets, self._weights)
+        either_way = kin | kin.T
         if self._kin_weights != self._weights and any(
             weight and found is not None for weight, found in zip(self._kin_weights, targets, strict=True)
         ):
-            cosines = torch.where(kin | kin.T, averaged(targets, self._kin_weights), cosines)
+            cosines = torch.where(either_way, averaged(targets, self._kin_weights), cosines)
         if exchanged is not None:
-            apart = (kin | kin.T) & (exchanged.unsqueeze(1) != exchanged)
+            apart = either_way & (exchanged.unsqueeze(1) != exchanged)
             cosines = torch.where(apart, cosines.clamp(max=self._plan.exchanged_cosine), cosines)
-        left_out = None if self._plan.relation_of_kin else kin | kin.T
+        left_out = None if self._plan.relation_of_kin else either_way
         return Relations(cosines, log_rows(cosines, self._plan.relation_temperature, left_out), kin, left_out)
 
 
@@ -175,11 +176,11 @@ def rank(cosines: Tensor, expected: Tensor, *, temperature: float) -> Tensor:
 
 
 def log_rows(cosines: Tensor, temperature: float, left_out: Tensor | None = None) -> Tensor:
-    """Log-probabilities of every other sentence by similarity, [batch, batch - 1]; next to none of pairs `left_out`."""
-    size = len(cosines)
+    """Log-probabilities of every other sentence by similarity, [batch, batch - 1]; pairs `left_out` have none."""
+    size, logits = len(cosines), cosines / temperature
     if left_out is not None:
-        cosines = cosines.masked_fill(left_out, _NOTHING)
+        logits = logits.masked_fill(left_out, _NO_SHARE)
     # Without the first number, every (size + 1)-th is a sentence's cosine to itself: no mask, whose count a GPU would
     # have to tell first, and whose gradient is added up number by number.
-    others = cosines.flatten()[1:].view(size - 1, size + 1)[:, :-1].reshape(size, size - 1)
-    return functional.log_softmax(others / temperature, dim=1)
+    others = logits.flatten()[1:].view(size - 1, size + 1)[:, :-1].reshape(size, size - 1)
+    return functional.log_softmax(others, dim=1)
