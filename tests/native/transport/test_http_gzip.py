@@ -58,7 +58,7 @@ def test_what_is_odd_once_it_is_inflated_is_the_applications_as_it_came(
     lists: Long, wire: Wire, content: bytes
 ) -> None:
     wire.say(post(EMBED, content, JSON, GZIP))
-    until(lambda: lists.step() == [] and lists.served.figure("slots") == 1)
+    until(lambda: lists.step() == [] and lists.served.has_requests())
     left_to_the_application(lists, wire, content)
 
 

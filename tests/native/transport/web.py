@@ -45,6 +45,10 @@ class Web(Served):
         self._application.start()
         return self
 
+    def has_requests(self) -> bool:
+        """Say whether a request waits for the application, and leave it there."""
+        return bool(select.select([self.transport.requests_descriptor()], [], [], 0)[0])
+
     def take_requests(self, count: int = 1) -> list[HttpRequest]:
         """Take so many requests, as an application does that answers none of them yet."""
         found: list[HttpRequest] = []
