@@ -5,8 +5,8 @@ python benchmarks/card.py --sets-folder FOLDER --others    # MiniLM too, in some
 python benchmarks/card.py --again                          # writes what was measured, and measures nothing
 
 Scores are those of `bothends evaluate`. Writes benchmarks/card.json, its tables into docs/encoder.md and the model's
-card, whose hash its config holds, and scores of search into benchmarks/quality.json, whose table and chart are made
-anew.
+card, whose hash its config holds, scores of search into benchmarks/quality.json and those of the dev splits into
+benchmarks/encoder.json, whose tables and chart are made anew.
 """
 
 import datetime
@@ -56,6 +56,7 @@ def main(*, sets_folder: Path | None, others: bool, again: bool) -> None:
         _measure(found, others=others)
     result = json.loads(FILE.read_bytes())
     quality_page.keep_search(result, result["others"], result["date"])
+    encoder_page.keep_scores(result)
     encoder_page.renew()
     text = "\n".join(markdown(result))
     _write_card(default_path(), text)

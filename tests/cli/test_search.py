@@ -57,7 +57,7 @@ def test_a_table_is_for_people() -> None:
     """Lines of a text count from 1, as editors count; blank lines between them aren't worth a word."""
     answer = search(NOTES, "pets that are scared", "--top", 1)
     assert answer.stdout == (
-        "pets that are scared\n   0.63  line 225  Our dog is afraid of thunder and hides under the bed.\n\n"
+        "pets that are scared\n   0.63  line 253  Being afraid of thunder, our dog hides under the bed.\n\n"
     )
     assert answer.stderr == ""
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bothends.model.architecture import EncoderConfig
+from bothends.model.bundle import Bundle, default_path
 from bothends_export.checkpoint import CheckpointConfig
 from bothends_training import recipe, stages
 from bothends_training.errors import RecipeError
@@ -36,10 +37,11 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
     return file
 
 
-def test_the_default_recipes_parse() -> None:
+def test_the_first_three_stages_follow_each_other() -> None:
     """Recipes that the docs tell people to run are ones that this code follows, and each begins where the last ends."""
-    made = [recipe.read(ENGLISH.with_name(f"{name}.toml")) for name in ("english-start", "english-second", "english")]
-    assert [stage.name for stage in made] == ["english-start", "english-second", "english"]
+    names = ["english-start", "english-second", "english-third"]
+    made = [recipe.read(ENGLISH.with_name(f"{name}.toml")) for name in names]
+    assert [stage.name for stage in made] == names
     for stage in made:
         assert [teacher.kind for teacher in stage.teachers] == ["transformers", "onnx"]
         assert stage.optimisation.steps > stage.optimisation.warmup_steps
@@ -49,17 +51,18 @@ def test_the_default_recipes_parse() -> None:
         assert after.student == before.student
 
 
-def test_the_search_recipes_lead_from_raw_sentences_to_a_mean(tmp_path: Path) -> None:
+def test_the_default_recipe_leads_from_raw_sentences_to_a_mean(tmp_path: Path) -> None:
     """One command follows all stages, each with a seed of its own; the last takes no step, and one tokenizer serves."""
-    order = list(stages.unfinished(ENGLISH.with_name("english-search.toml"), tmp_path))
-    assert [stage.stem for stage in order[:3]] == ["english-start", "english-second", "english"]
-    assert [stage.stem for stage in order[3:]] == [f"english-search-{name}" for name in ("pilot", "a", "b", "c", "d")]
+    order = list(stages.unfinished(ENGLISH, tmp_path))
+    assert [stage.stem for stage in order[:3]] == ["english-start", "english-second", "english-third"]
+    searching = ("pilot", "a", "b", "c", "d", "e", "f", "g", "h")
+    assert [stage.stem for stage in order[3:]] == [f"english-search-{name}" for name in searching]
     made = [recipe.read(stage) for stage in order[3:]]
-    assert [stage.seed for stage in made] == [1, 1, 2, 3, 5]
-    last = recipe.read(ENGLISH.with_name("english-search.toml"))
+    assert [stage.seed for stage in made] == [1, 1, 2, 3, 5, 6, 7, 9, 10]
+    last = recipe.read(ENGLISH)
+    assert (last.name, last.version) == ("english", Bundle.open(default_path()).config.version)
     assert last.optimisation.steps == 0
     assert all(stage.student == last.student for stage in made)
-    assert [start.weight for start in last.start] == [9, 2, 9]
 
 
 def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:

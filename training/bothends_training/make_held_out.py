@@ -1,7 +1,7 @@
 """Writes a part of a recipe's held-out pairs, with the first teacher's cosines, so that whoever has no teacher can
 score an encoder by them too:
 
-    python -m bothends_training.make_held_out training/recipes/english-search.toml checkpoints/teachers \
+    python -m bothends_training.make_held_out training/recipes/english.toml checkpoints/teachers \
         training/dev/held-out.tsv.xz
 
 `kind⇥cosine⇥sentence⇥sentence` a line, COUNT a kind, of the pairs that training itself is scored on.

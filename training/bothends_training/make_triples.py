@@ -1,6 +1,6 @@
 """Writes triples that differ in one word, out of a recipe's held-out sentences, for encoders to be chosen by:
 
-    python -m bothends_training.make_triples training/recipes/english-search.toml training/dev/triples.tsv
+    python -m bothends_training.make_triples training/recipes/english.toml training/dev/triples.tsv
 
 `kind⇥sentence⇥same⇥other` a line: the same in other words by `rephrase`, and what says something else by `swaps`, as
 far as `fairness` lets it. What a reader found wrong all the same stands in left-out.tsv beside the file, a line of
