@@ -49,7 +49,7 @@ def figures(speeds: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[tu
         axes[2].set_title("search in CACM and CISI, nDCG@10 × 100")
         machine = speeds["machine"]
         source = f"speed: {machine['processor']}, one core, text to vector · {machine['date']}"
-        shown = "bothends in 512, 256, 128 and 64 numbers; CACM and CISI helped to choose it, and to nothing else"
+        shown = "bothends, which CACM and CISI helped to choose, in 512, 256, 128 and 64 numbers"
         figure.text(0.01, 0.01, f"{source}; {shown}", fontsize=8.5, color=GREY)
         yield CHART, figure
         plt.close(figure)

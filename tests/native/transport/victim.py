@@ -63,7 +63,7 @@ class Victim:
     @property
     def growth_mb(self) -> float:
         """Memory that it holds more than at the beginning."""
-        return 0 if IS_SANITIZED else self.vitals()["rss_mb"] - self._before["rss_mb"]
+        return self._more_mb(trims=False)
 
     @property
     def kept_mb(self) -> float:
@@ -71,7 +71,7 @@ class Victim:
 
         Of that glibc keeps tens of MB, or none, as threads took their turns.
         """
-        return 0 if IS_SANITIZED else self.vitals(trims=True)["rss_mb"] - self._before["rss_mb"]
+        return self._more_mb(trims=True)
 
     def let_go(self) -> None:
         """Wait until nothing is held for anybody but the neighbour, who is answered as ever."""
@@ -87,6 +87,9 @@ class Victim:
         until(is_free)
         self.is_answered()
         assert self.slowest_s < TIMEOUT_S / 10
+
+    def _more_mb(self, *, trims: bool) -> float:
+        return 0 if IS_SANITIZED else self.vitals(trims=trims)["rss_mb"] - self._before["rss_mb"]
 
     def _line(self) -> str:
         assert self._process.stdout is not None
