@@ -80,8 +80,8 @@ inline std::string headers(Input& input, std::uint32_t stream) {
 
 /// A message, whole or not, to one of the last calls of a peer whose next one will be `next`.
 inline std::string message(Input& input, std::uint32_t next) {
-    std::string framed;
-    transport::append_message(framed, input.some());
+    const std::string_view content = input.some();
+    std::string framed = transport::prefix_of(content.size()).append(content);
     const std::uint8_t what = input.byte();
     if (what & 2) framed[0] = 1;
     if (what & 4) framed[4] = char(input.byte());

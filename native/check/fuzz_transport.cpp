@@ -79,17 +79,18 @@ public:
     explicit Fuzzer(bool asks_for_keys) : shared_(settings()) {
         if (asks_for_keys) shared_.keys = Keys{{digest_of("one"), nullptr}, {digest_of("two"), nullptr}};
         const NamedModels models({{{""}, "", ""}});
-        shared_.lines.set_small(0, std::make_shared<EmbedCodec>(models, Status{}), 32, 3, 9);
-        shared_.lines.set_small(1, std::make_shared<EmbedStreamCodec>(models), 32, 3, 9);
+        shared_.lines.set_small(0, std::make_shared<EmbedCodec>(models, Status{}), 32, 3, 9, 64);
+        shared_.lines.set_small(1, std::make_shared<EmbedStreamCodec>(models), 32, 3, 9, 64);
     }
 
     ~Fuzzer() {
         for (Attacker& peer : peers_) peer.leave();
         std::size_t of_networks = 0;
         for (const auto& [address, network] : shared_.networks)
-            of_networks += network.open() + network.watches + network.held.used() + network.receiving.size();
+            of_networks += network.open() + network.watches + network.held.used() + network.receiving.size() +
+                           network.slots.used() + network.unread.used() + network.parked.size();
         const Lines& lines = shared_.lines;
-        const bool is_empty = lines.size() + lines.metered.bytes() + lines.small.bytes() + shared_.outstanding.size() +
+        const bool is_empty = lines.size() + (lines.metered.work() + lines.small.work() > 0) + shared_.outstanding.size() +
                                   shared_.reading.size() + shared_.deadlines.size() + shared_.watchers.size() + shared_.slots.used() +
                                   shared_.open.used() + shared_.owed.used() + shared_.held.used() + shared_.unread.used() +
                                   shared_.peers.size() + of_networks == 0;
@@ -180,7 +181,7 @@ private:
             shared_.is_draining = true;
             for (Peer* peer : shared_.peers) peer->drain();
         }
-        if (what & 4) peer_->connection->peer().give_way();
+        if (what & 4) peer_->connection->peer().give_way(peer_->connection->network());
         if (what & 8) peer_->connection->go_away();
         if (what & 16) shutdown(peer_->socket, SHUT_WR);
         if (what & 32 && peer_->connection->peer().held.used() > 0) peer_->connection->peer().shed();

@@ -22,20 +22,9 @@ namespace {
 constexpr int most_unsent_by_kernel = 1 << 17;  // bytes that the socket takes and hasn't sent: else, some megabytes
 constexpr int most_accepted = 64;     // before those that are connected have their turn
 constexpr double accepts_s = 0.00025;
+constexpr double opens_s = 1.0 / 512, opens_at_once = 256;  // of connections of one network: for each, and how many may come at once
 constexpr std::size_t most_extra = 8;  // connections beyond all that there may be, each for a probe or a scrape
 constexpr double least_rest_s = 1;  // after which a connection may be ended for the sake of one that has no more right to it
-
-/// Returns what one caller's addresses have in common: all of IPv4's, half of IPv6's, nothing of other sockets'.
-std::string network_of(const sockaddr_storage& address) {
-    if (address.ss_family == AF_INET) {
-        const auto& found = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
-        return {reinterpret_cast<const char*>(&found), sizeof found};
-    }
-    if (address.ss_family != AF_INET6) return {};
-    const auto& found = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-    const auto* const bytes = reinterpret_cast<const char*>(&found);
-    return IN6_IS_ADDR_V4MAPPED(&found) ? std::string(bytes + 12, 4) : std::string(bytes, 8);
-}
 
 }  // namespace
 
@@ -54,6 +43,7 @@ void Transport::close_listeners() {
 void Transport::accept_all(std::size_t place) {
     const double until = now() + accepts_s;
     for (int accepted = 0; accepted < most_accepted && now() <= until && is_listening_ && place < listeners_.size(); ++accepted) {
+        const double began = now();
         sockaddr_storage address{};
         socklen_t size = sizeof address;
         const auto accepted_from = [&]() REQUIRES(the_lock) {
@@ -69,7 +59,7 @@ void Transport::accept_all(std::size_t place) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) watch_listeners(false);  // until the next tick
             return have_spare();
         }
-        Network& network = shared_.network(network_of(address));
+        Network& network = shared_.network(network_of(bytes_of(address)));
         Endpoint endpoint = endpoint_of(place, address);
         const bool is_full = is_last || shared_.connections[endpoint.is_http] >= shared_.settings.limits.max_connections;
         if (is_full && !make_way(network, endpoint.is_http)) {
@@ -92,10 +82,19 @@ void Transport::accept_all(std::size_t place) {
         connection->watched = EPOLLIN;
         watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
         connection->list();
-        // Who comes again and again is read no sooner than those of its network that stay.
-        const double time = now();
-        connection->reading.add(network.reading.lately(time) / double(network.open()), time);
+        have_newcomer_rest(*connection);
+        network.account.charge(std::min(now() - began, accepts_s));
     }
+}
+
+/// Has a new connection of a network rest that rests already, or that opens more of them than it may in a time: where others are there.
+void Transport::have_newcomer_rest(Connection& connection) {
+    Network& network = connection.network();
+    const double time = now();
+    network.opened_until = std::max(network.opened_until, time - opens_at_once * opens_s) + opens_s;
+    const bool has_others = shared_.networks.size() > 1;
+    const double until = std::max(has_others ? network.opened_until : 0, network.rests_until);
+    if (until > time) have_rest(connection, until);
 }
 
 /// Keeps a descriptor that can be given up, so that who comes where there are no more can be told so, or let in for another.
@@ -105,7 +104,8 @@ void Transport::have_spare() {
 
 Endpoint Transport::endpoint_of(std::size_t place, const sockaddr_storage& address) const {
     const Listener& listener = listeners_[place];
-    Endpoint found{place, listener.is_http, listener.is_encrypted && tls_[listener.is_http], false, {}, 0, listener.is_for_probes};
+    Endpoint found{place, listener.is_http, listener.is_encrypted && tls_[listener.is_http], false, {}, 0, listener.is_for_probes,
+                   shared_.settings.proxies.holds(bytes_of(address))};
     if (!listener.is_http) return found;
     std::array<char, INET6_ADDRSTRLEN> text{};
     const auto& four = reinterpret_cast<const sockaddr_in&>(address);

@@ -8,17 +8,21 @@ namespace transport {
 /// Lets a call in whose headers have come; false where it is refused.
 bool Call::let_in() {
     peer_.used_at = arrived_;
+    if (!forwarded_.empty() || !x_forwarded_for_.empty()) {
+        const std::string network = shared_.settings.proxies.network_behind(forwarded_, x_forwarded_for_);
+        if (!network.empty()) find_account(caller_, shared_.network(network));
+    }
     if (deadline_ < never) {
         due_.stand_for(shared_.deadlines, shared_.deadlines.emplace(deadline_, this));
         shared_.due.by(deadline_);
     }
     if (is_metered()) shared_.began = arrived_;
     Refusal why = refusal();
-    if (why == Refusal::full && takes_slot() && shared_.make_way(peer_, arrived_)) why = refusal();
-    if (why == Refusal::none && peer_.held.is_exceeded()) why = Refusal::full;
-    if (why == Refusal::none && !take_place()) why = Refusal::full;
+    if (why == Refusal::full && takes_slot() && shared_.make_way(*this, arrived_)) why = refusal();
+    if (why == Refusal::none && peer_.held.is_exceeded()) why = Refusal::room;
+    if (why == Refusal::none && !take_place()) why = Refusal::crowded;
     if (why != Refusal::none) {
-        const bool has_no_room = why == Refusal::full || why == Refusal::late;
+        const bool has_no_room = why == Refusal::full || why == Refusal::room || why == Refusal::crowded || why == Refusal::late;
         peer_.refused += has_no_room && can_wait();
         if (has_no_room) peer_.overhead.asked(header_bytes_);
         refuse(why);
@@ -42,20 +46,23 @@ Refusal Call::refusal() const {
     if (peer_.unread.is_exceeded()) return Refusal::unread;
     if (!takes_slot()) return Refusal::none;
     const Line* const line = line_ahead();
-    if (line && shared_.lines.is_late(*line, caller_, patience_s())) return Refusal::late;
+    if (line && shared_.lines.is_late(*line, *account_, patience_s())) return Refusal::late;
     return shared_.slots.is_full() ? Refusal::full : Refusal::none;
 }
 
 void Call::take_slot() {
     holds_slot_ = true;
     peer_.slots.use(1);
+    network_->slots.use(1);
     reading_.stand_for(shared_.reading, shared_.reading.insert(shared_.reading.end(), this));
 }
 
 void Call::give_slot_back() {
     reading_.leave();
     give_place_back();
-    if (std::exchange(holds_slot_, false)) peer_.slots.give_back(1);
+    if (!std::exchange(holds_slot_, false)) return;
+    peer_.slots.give_back(1);
+    network_->slots.give_back(1);
 }
 
 /// A server that stops need not wait for the call any more.

@@ -1,8 +1,10 @@
 // Writes what a fast path has computed, sends it, and notes what Python is to count.
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <utility>
 
+#include "shape.hpp"
 #include "work.hpp"
 
 namespace transport {
@@ -33,7 +35,7 @@ void FastPath::answer_known(const std::vector<std::pair<Taken, Request>>& known)
             answers.push_back({call.id, *request.response});
     const std::lock_guard lock(served_mutex_);
     if (!failures.empty()) transport_.fail(failures);
-    if (!answers.empty()) transport_.answer(answers);
+    if (!answers.empty()) transport_.answer(std::move(answers));
     const double time = now();
     for (const auto& [call, request] : known)
         if (request.error)
@@ -61,10 +63,18 @@ void FastPath::write(Work& work) {
         readings = readings.subspan(of_call.size());
         count(of_call, work.served);
     }
-    if (!work.calls.empty()) work.served.serialise_s = now() - began;
+    if (!work.calls.empty()) {
+        work.served.serialise_s = now() - began;
+        const std::size_t bytes = std::accumulate(work.contents.begin(), work.contents.end(), std::size_t(0),
+                                                  [](std::size_t sum, const std::string& each) { return sum + each.size(); });
+        if (work.are_alike()) written_[std::size_t(work.requests[0].options.encoding)].note(double(bytes), work.served.serialise_s);
+    }
     for (const Slice& slice : work.slices) {
         Job& job = *slice.job;
+        const double put_at = now();
         const bool is_whole = !job.is_over && job.put(slice, numbers, dimension);
+        const Options& options = job.request().options;
+        written_[std::size_t(options.encoding)].note(double(slice.sentences() * most_written_bytes(options, dimension)), now() - put_at);
         if (is_whole && !job.is_over.exchange(true)) work.whole.push_back(slice.job);
         numbers += slice.sentences() * dimension;
     }
@@ -78,13 +88,15 @@ void FastPath::answer(Work& work) {
     std::span<const Reading> readings(work.tokens.readings());
     for (std::size_t call = 0; call < work.calls.size(); ++call) {
         const std::size_t sentences = work.requests[call].sentences.size();
-        answers.push_back({work.calls[call].id, work.contents[call], cut(readings.first(sentences))});
+        const double took_s = work_of(work, call);
+        answers.push_back({work.calls[call].id, std::move(work.contents[call]), cut(readings.first(sentences)), took_s});
         readings = readings.subspan(sentences);
     }
-    for (const auto& job : work.whole) answers.push_back({job->message.id, job->response(), cut(job->tokens().readings())});
+    for (const auto& job : work.whole)
+        answers.push_back({job->message.id, job->take_response(), cut(job->tokens().readings())});
     work.charges.clear();  // before its caller can come again
     const std::lock_guard lock(served_mutex_);
-    const std::vector<bool> are_wanted = transport_.answer(answers);
+    const std::vector<bool> are_wanted = transport_.answer(std::move(answers));
     const double time = now();
     if (!work.calls.empty()) work.served.serialise_s += time - began;
     for (std::size_t call = 0; call < work.calls.size(); ++call) {

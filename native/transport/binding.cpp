@@ -38,7 +38,8 @@ std::optional<python::Batch> take_messages(Transport& transport, std::size_t mos
     std::optional<Batch> batch;
     {
         const nb::gil_scoped_release release;
-        batch = transport.take_messages({most, most_bytes, most, most_bytes, takes_long}, wait_s, now() + queue_s);
+        batch = transport.take_messages({.messages = most, .bytes = most_bytes, .small = most, .small_bytes = most_bytes, .takes_long = takes_long, .soon_s = never},
+                                       wait_s, now() + queue_s);
         if (batch) transport.pass_on(*batch);
     }
     return python::batch_of(batch, transport, false);
@@ -51,10 +52,10 @@ void answer(Transport& transport, const Sequence<std::uint64_t>& ids, const Sequ
     answers.reserve(count);
     for (std::size_t index = 0; index < count; ++index) {
         const nb::bytes content = nb::cast<nb::bytes>(contents[index]);  // the sequence keeps it alive
-        answers.push_back({nb::cast<std::uint64_t>(ids[index]), std::string_view(content.c_str(), content.size())});
+        answers.push_back({nb::cast<std::uint64_t>(ids[index]), std::string(content.c_str(), content.size())});
     }
     const nb::gil_scoped_release release;
-    transport.answer(answers);
+    transport.answer(std::move(answers));
 }
 
 void fail(Transport& transport, const Sequence<std::uint64_t>& ids, const std::vector<GivenStatus>& statuses) {
@@ -172,6 +173,8 @@ NB_MODULE(_transport, module) {
              "the middle of them.")
         .def("wake", &Transport::wake_one, Release(),
              "Let one that waits in `take_messages` return, or who comes next.")
+        .def("has_hasty_callers", &Transport::has_hasty_callers, Release(),
+             "Return whether somebody has lately asked for what a fast path answers soon.")
         .def("hand_over_polling", &Transport::hand_over_polling, Release(),
              "Let one that waits in `take_messages` look at the sockets, if nobody does.")
         .def("answer", &answer, "ids"_a, "contents"_a,

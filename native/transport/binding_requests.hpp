@@ -90,9 +90,9 @@ inline std::optional<Requests> take_requests(Transport& transport, std::size_t m
 }
 
 inline bool respond(Transport& transport, std::uint64_t id, int status, const GivenHeaders& headers, const nb::bytes& body) {
-    const Response response = response_of({status, headers, body});
+    Response response = response_of({status, headers, body});
     const nb::gil_scoped_release release;
-    return transport.respond(id, response);
+    return transport.respond(id, std::move(response));
 }
 
 inline void bind_requests(nb::module_& module) {

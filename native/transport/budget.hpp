@@ -27,6 +27,10 @@ public:
     }
 
     std::size_t used() const { return used_; }
+    std::size_t most() const { return most_; }
+
+    /// Returns whether so much more is within it. Of nothing but that, any amount is.
+    bool has_room_for(std::size_t amount) const { return used_ == 0 || used_ + amount <= most_; }
     bool is_full() const { return used_ >= most_; }
     bool is_exceeded() const { return used_ > most_; }
 

@@ -20,10 +20,22 @@ Call::Call(Peer& peer, Streams& streams, std::int32_t stream)
       shared_(peer.shared),
       stream_(stream),
       caller_(peer.id),
+      network_(&peer.network),
+      account_(&peer.account),
       arrived_(now()),
       held_(Budget::unlimited, &peer.held),
       progressed_(arrived_) {
     shared_.open.use(1);
+    ++account_->users;
+}
+
+/// Has it be a call of this caller's, of that network.
+void Call::find_account(std::uint64_t caller, Network& network) {
+    caller_ = caller;
+    network_ = &network;
+    --account_->users;
+    account_ = &network.account_of(caller);
+    ++account_->users;
 }
 
 // Not all of its time: an estimate may be wrong, and comes before it is read.
@@ -48,9 +60,16 @@ void Call::authorize(std::string_view value) {
     const auto found = digest ? shared_.keys->find(*digest) : shared_.keys->end();
     const bool is_known = found != shared_.keys->end();
     key_ = is_known ? Key::known : Key::unknown;
-    caller_ = is_known ? caller_of(*digest) : peer_.id;  // its turns, by whatever connections
+    find_account(is_known ? caller_of(*digest) : peer_.id, *network_);  // its turns, by whatever connections
     key_digest_ = is_known ? *digest : "";
     usage_ = is_known ? found->second : nullptr;
+}
+
+/// Takes note of who calls, where it comes by a proxy that is believed.
+void Call::look_at_forwarded(std::string_view name, std::string_view value) {
+    if (!peer_.endpoint.is_trusted) return;
+    std::string& values = name == "forwarded" ? forwarded_ : x_forwarded_for_;
+    values.append(values.empty() ? "" : ",").append(value);
 }
 
 void Call::look_at_trace(std::string_view traceparent) {
@@ -64,6 +83,7 @@ void Call::end(Refusal why, Refusal counted) {
     if (is_over_) return;
     disown();
     refusal_ = counted;
+    if (counted != Refusal::none) peer_.overhead.wasted(held_.used());
     drop_all();
     say_end(why);
     peer_.list();
@@ -90,8 +110,28 @@ void Call::close() {
     drop_all();
     disown();
     give_slot_back();
-    peer_.unread.give_back(out_.size());
+    give_unread_back(unread_);
+    --account_->users;
     shared_.open.give_back(1);
+}
+
+void Call::use_unread(std::size_t bytes) {
+    unread_ += bytes;
+    peer_.unread.use(bytes);
+    if (peer_.endpoint.is_trusted) network_->unread.use(bytes);
+}
+
+void Call::give_unread_back(std::size_t bytes) {
+    unread_ -= bytes;
+    peer_.unread.give_back(bytes);
+    if (peer_.endpoint.is_trusted) network_->unread.give_back(bytes);
+}
+
+void Call::reset() { streams_.reset(*this); }
+
+void Call::reserve(Message& message, std::size_t bytes) {
+    give_unread_back(std::exchange(message.reserved, bytes));
+    use_unread(bytes);
 }
 
 /// Counts a call's end, unless Python took it as a whole and counts it itself.
@@ -101,30 +141,34 @@ void Call::count(int code) {
 }
 
 /// Adds to what is to be sent of its response's body.
-void Call::put(std::string_view bytes) {
+void Call::put(std::string bytes) {
     if (out_.empty()) {
         progressed_ = now();
         peer_.due.by(progressed_ + peer_.stall_s());
     }
-    out_.append(bytes);
     put_ += bytes.size();
-    peer_.unread.use(bytes.size());
+    use_unread(bytes.size());
+    out_.append(std::move(bytes));
 }
 
 /// Moves what fits of that into `room`, and returns how many bytes.
 std::size_t Call::take_out(std::span<std::uint8_t> room) {
-    const std::size_t count = std::min(room.size(), out_.size());
-    std::memcpy(room.data(), out_.view().data(), count);
-    out_.drop(count);
+    const std::size_t count = out_.take(room);
+    sent(count);
+    return count;
+}
+
+/// Notes that so much of that is on its way.
+void Call::sent(std::size_t count) {
     sent_ += count;
-    peer_.unread.give_back(count);
+    give_unread_back(count);
+    peer_.touch(*account_, count);
     if (count) peer_.used_at = now();
     if (count && (out_.empty() || sent_ - noted_ >= least_progress)) {
         noted_ = sent_;
         progressed_ = peer_.used_at;
     }
     peer_.owes = peer_.owes || is_owed_;
-    return count;
 }
 
 /// Returns whether its caller has read nothing of it for too long.

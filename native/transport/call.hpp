@@ -15,6 +15,7 @@
 
 #include "budget.hpp"
 #include "bytes.hpp"
+#include "chunks.hpp"
 #include "contract.hpp"
 #include "entry.hpp"
 #include "line.hpp"
@@ -24,8 +25,10 @@
 
 namespace transport {
 
+class Account;
 class Peer;
 class Shared;
+struct Network;
 class Streams;
 
 class Call {
@@ -71,7 +74,7 @@ public:
     void deny(const Denial& denial) REQUIRES(the_lock);
 
     /// Answers it; `cut` of its sentences were longer than the model reads.
-    virtual void answer(Message& message, std::string_view content, std::size_t cut) REQUIRES(the_lock) = 0;
+    virtual void answer(Message& message, std::string content, std::size_t cut) REQUIRES(the_lock) = 0;
 
     /// Ends the call with `status` in the message's place, after all messages before it.
     virtual void fail(const Message& message, const Status& status) REQUIRES(the_lock) = 0;
@@ -106,7 +109,19 @@ public:
     virtual Piece read(std::span<std::uint8_t> room) REQUIRES(the_lock) = 0;
 
     std::int32_t stream() const { return stream_; }
+    Account& account() const REQUIRES(the_lock) { return *account_; }
+    Network& network() const REQUIRES(the_lock) { return *network_; }
+    const Peer& peer() const REQUIRES(the_lock) { return peer_; }
     std::uint64_t caller() const REQUIRES(the_lock) { return caller_; }
+
+    /// Returns the bytes of its answers that its caller has not read, or that are being made.
+    std::size_t unread() const REQUIRES(the_lock) { return unread_; }
+
+    /// Counts what is expected of a message's answer among those.
+    void reserve(Message& message, std::size_t bytes) REQUIRES(the_lock);
+
+    /// Ends it without a word.
+    void reset() REQUIRES(the_lock);
     std::size_t method() const REQUIRES(the_lock) { return method_; }
     double arrived() const { return arrived_; }
     double deadline() const REQUIRES(the_lock) { return deadline_; }
@@ -173,15 +188,20 @@ protected:
 
     // call.cpp
     void authorize(std::string_view value) REQUIRES(the_lock);
+    void look_at_forwarded(std::string_view name, std::string_view value) REQUIRES(the_lock);
     void look_at_trace(std::string_view traceparent) REQUIRES(the_lock);
     bool keeps_trace() const REQUIRES(the_lock);
     double patience_s() const REQUIRES(the_lock);
     bool can_wait() const REQUIRES(the_lock);
     void end(Refusal why, Refusal counted) REQUIRES(the_lock);
     void count(int code) REQUIRES(the_lock);
-    void put(std::string_view bytes) REQUIRES(the_lock);
+    void put(std::string bytes) REQUIRES(the_lock);
     std::size_t take_out(std::span<std::uint8_t> room) REQUIRES(the_lock);
+    void sent(std::size_t bytes) REQUIRES(the_lock);
     bool is_unread(double time) REQUIRES(the_lock);
+    void use_unread(std::size_t bytes) REQUIRES(the_lock);
+    void give_unread_back(std::size_t bytes) REQUIRES(the_lock);
+    void find_account(std::uint64_t caller, Network& network) REQUIRES(the_lock);
 
     // admission.cpp
     bool let_in() REQUIRES(the_lock);
@@ -192,13 +212,15 @@ protected:
     void note_progress(bool waits_for_more) REQUIRES(the_lock);
 
     // slices.cpp
-    void end_job(Message& message) REQUIRES(the_lock);
+    void give_work_back(Message& message) REQUIRES(the_lock);
 
     Peer& peer_;
     Streams& streams_;
     Shared& shared_;
     const std::int32_t stream_;
     std::uint64_t caller_;
+    Network* network_;
+    Account* account_;
     std::size_t method_ = 0;  // index
     const double arrived_;
     double deadline_ = never;
@@ -213,6 +235,7 @@ protected:
 
     // What came.
     Metadata metadata_;
+    std::string forwarded_, x_forwarded_for_;  // what a trusted proxy says of who calls
     std::size_t header_bytes_ = 0;
     std::size_t traceparents_ = 0;
     bool is_unsampled_ = false;
@@ -224,7 +247,8 @@ protected:
     bool has_closed_ = false, is_reset_ = false;  // its caller sends no more, or wants no answer
 
     // What goes.
-    Bytes out_;
+    Chunks out_;
+    std::size_t unread_ = 0;
     std::uint64_t put_ = 0, sent_ = 0;  // bytes, since the call began
     std::uint64_t noted_ = 0;           // bytes that had left when it was last noted that it gets on
     double progressed_;                 // time of that

@@ -57,6 +57,9 @@ public:
     /// it is any other, and then `request` means nothing.
     virtual bool read(std::string_view content, std::size_t most_sentences, Request& request) const = 0;
 
+    /// Returns the options of a request that says nothing of the form in which it wants its rows.
+    virtual Options usual_options() const { return {}; }
+
     // A response is written in pieces, so that rows needn't be kept until there are all: its beginning, its rows in the
     // order of their sentences, and its end. Each appends to `response`, or fills what `begin` has left room for at its
     // end. Of the request only the number of sentences is looked at, and no text.

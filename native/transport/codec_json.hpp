@@ -20,6 +20,8 @@ public:
         return json::count_of(content, most_sentences);
     }
 
+    Options usual_options() const final { return {truncation_, true, 0, Encoding::text}; }
+
 protected:
     /// `truncation` is for requests that leave it to the server.
     JsonCodec(NamedModels models, Truncation truncation) : models_(std::move(models)), truncation_(truncation) {}
@@ -28,7 +30,7 @@ protected:
     yyjson_val* open(std::string_view content, Request& request) const {
         const auto document = std::make_shared<const json::Document>(content);
         request = {};
-        request.options = {truncation_, true, 0, Encoding::text};
+        request.options = usual_options();
         request.kept = document;
         request.kept_bytes = document->bytes();
         return document->root();

@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t most_unsent = 1 << 18;  // bytes taken out of the session that the socket hasn't taken
 constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // with which HTTP/2 begins, and no other request
 constexpr int most_reads = 16;                // before the other connections have their turn
+constexpr std::size_t most_at_once = 1 << 19;  // bytes that are sent, likewise
+constexpr std::size_t least_direct = 1 << 14;
 
 /// A tenth more or less, so that connections that began together don't end together.
 double jittered(double seconds) {
@@ -69,39 +71,64 @@ bool Connection::take_in(std::string_view bytes) {
 }
 
 bool Connection::send() {
-    peer_.is_listed = false;
+    peer_.is_listed = has_more_ = false;
     if (is_closed_ || !session_) return true;
-    while (true) {
-        while (out_.size() < most_unsent) {
-            const auto bytes = session_->next();
-            if (!bytes) return false;
-            if (bytes->empty()) break;
-            if (out_.empty()) wrote_at_ = now();
-            out_.append(*bytes);
-            peer_.unread.use(bytes->size());
-        }
-        if (out_.empty()) break;
-        std::size_t count = 0;
-        const Channel::Result result = channel_.write(out_.view(), count);
-        if (result == Channel::Result::ended) return false;
-        if (result == Channel::Result::later) {
-            peer_.due.by(wrote_at_ + peer_.stall_s());
-            return true;
-        }
-        out_.drop(count);
-        peer_.unread.give_back(count);
-        wrote_ += count;
-        if (out_.empty() || wrote_ >= least_progress) {
-            wrote_ = 0;
-            wrote_at_ = now();
-        }
-        shared_.begun.sent_bytes += count;
-        peer_.overhead.sent(count);
-    }
+    const double began = now();
+    const std::uint64_t before = shared_.begun.sent_bytes;
+    const Sent sent = send_some();
+    peer_.charge(now() - began, shared_.begun.sent_bytes - before, shared_.sent);
+    if (sent == Sent::over) return false;
+    has_more_ = sent == Sent::more;
+    if (sent != Sent::all) return true;
     peer_.owes = false;
     if (is_half_closed_ && !is_busy()) return false;  // what more there is could be sent if its peer said that it may
     if (session_->is_over()) close_write();
     return true;
+}
+
+/// Sends what its socket takes, or as much as one may send before others have their turn.
+Connection::Sent Connection::send_some() {
+    for (std::size_t written = 0;;) {
+        while (out_.size() < most_unsent) {
+            const auto bytes = session_->next();
+            if (!bytes) return Sent::over;
+            if (bytes->empty()) break;
+            std::size_t count = 0;
+            if (out_.empty()) wrote_at_ = now();
+            // What is long is sent from where it is.
+            if (out_.empty() && bytes->size() >= least_direct && !channel_.is_encrypted()) {
+                if (channel_.write(*bytes, count) == Channel::Result::ended) return Sent::over;
+                note_sent(count);
+                written += count;
+            }
+            out_.append(bytes->substr(count));
+            peer_.unread.use(bytes->size() - count);
+            if (written >= most_at_once) break;
+        }
+        if (out_.empty() && written < most_at_once) return Sent::all;
+        if (written >= most_at_once) return Sent::more;
+        std::size_t count = 0;
+        const Channel::Result result = channel_.write(out_.view(), count);
+        if (result == Channel::Result::ended) return Sent::over;
+        if (result == Channel::Result::later) {
+            peer_.due.by(wrote_at_ + peer_.stall_s());
+            return Sent::later;
+        }
+        out_.drop(count);
+        peer_.unread.give_back(count);
+        note_sent(count);
+        written += count;
+    }
+}
+
+void Connection::note_sent(std::size_t bytes) {
+    wrote_ += bytes;
+    if (out_.empty() || wrote_ >= least_progress) {
+        wrote_ = 0;
+        wrote_at_ = now();
+    }
+    shared_.begun.sent_bytes += bytes;
+    peer_.overhead.sent(bytes);
 }
 
 /// Goes on where its peer says nothing more, and there is something to be answered or read; false where there isn't. A

@@ -57,7 +57,7 @@ public:
     std::uint64_t id() const REQUIRES(the_lock) { return peer_.id; }
     Network& network() const REQUIRES(the_lock) { return peer_.network; }
     int socket() const REQUIRES(the_lock) { return channel_.socket(); }
-    bool wants_to_write() const REQUIRES(the_lock) { return channel_.wants_to_write(); }
+    bool wants_to_write() const REQUIRES(the_lock) { return has_more_ || channel_.wants_to_write(); }
     bool is_ready() const REQUIRES(the_lock) { return session_ && channel_.is_ready(); }
 
     /// Returns whether what its peer has sent may be read: it has not said that nothing more comes, and there is room.
@@ -75,6 +75,9 @@ private:
     void close_write() REQUIRES(the_lock);
     bool half_close() REQUIRES(the_lock);
     bool take_in(std::string_view bytes) REQUIRES(the_lock);
+    enum class Sent { all, more, later, over };
+    Sent send_some() REQUIRES(the_lock);
+    void note_sent(std::size_t bytes) REQUIRES(the_lock);
 
     // times.cpp
     bool tick_keepalive(double time) REQUIRES(the_lock);
@@ -86,6 +89,7 @@ private:
     std::unique_ptr<Session> session_;  // null until its peer's first bytes say what they speak
     std::string first_;                 // those bytes, as long as they may be either
     Bytes out_;              // taken out of the session, and not taken by the socket
+    bool has_more_ = false;  // of what may be sent, once others have had their turn
     std::size_t wrote_ = 0;  // bytes since it was last noted that its peer gets on
 
     const double began_;

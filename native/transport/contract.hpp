@@ -40,7 +40,8 @@ namespace transport {
     X(std::size_t, requests, 256, "Most open requests of the application, beside one of each connection.")      \
     X(std::size_t, connection_requests, 16, "Most of them by one connection.")                                  \
     X(std::size_t, making_bytes, 128 << 20, "Most bytes of long requests that are being served, with their rows.") \
-    X(std::size_t, unread_bytes, 64 << 20, "Most bytes of answers that one connection has not read.")           \
+    X(std::size_t, unread_bytes, 16 << 20, "Most bytes of answers that one connection has not read, with what is being made.") \
+    X(std::size_t, network_unread_bytes, 64 << 20, "Most of them of one network.")                               \
     X(std::size_t, unread_total_bytes, 256 << 20, "Most bytes of all answers that callers have not read.")
 
 struct Limits {
@@ -54,7 +55,9 @@ struct Limits {
 #define TRANSPORT_REFUSALS(X)                                          \
     X(no_key, "No key came.")                                          \
     X(unknown_key, "A key came that nobody knows.")                    \
-    X(full, "There is no slot, or no room for what came. ")            \
+    X(full, "There is no slot.")                                       \
+    X(room, "There is no room for what came.")                         \
+    X(crowded, "Too many are open that take no slot.")                 \
     X(connections, "There are too many connections.")                  \
     X(late, "Its turn would come when too much of its time is over.")  \
     X(expired, "Its deadline had passed.")                             \
@@ -81,10 +84,10 @@ enum class Refusal {
 };
 
 /// Of them, those of calls over HTTP.
-inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_key, Refusal::full,  Refusal::late,
-                                   Refusal::expired,  Refusal::draining,    Refusal::slow,  Refusal::large,
-                                   Refusal::inflated, Refusal::headers,     Refusal::unread, Refusal::over_rate,
-                                   Refusal::over_concurrency, Refusal::connections};
+inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_key, Refusal::full,     Refusal::room,
+                                   Refusal::crowded,  Refusal::late,        Refusal::expired,  Refusal::draining,
+                                   Refusal::slow,     Refusal::large,       Refusal::inflated, Refusal::headers,
+                                   Refusal::unread,   Refusal::over_rate,   Refusal::over_concurrency, Refusal::connections};
 
 /// A gRPC status; `details` is a serialised google.rpc.Status for grpc-status-details-bin, or empty.
 struct Status {

@@ -15,6 +15,7 @@ struct Endpoint {
     std::string address;    // its peer's; empty where it has none
     std::uint16_t port = 0;
     bool is_for_probes = false;  // no method is called there
+    bool is_trusted = false;     // a proxy's, which says in whose name it calls
 };
 
 }  // namespace transport

@@ -31,7 +31,8 @@ void GrpcCall::data_came(std::string_view bytes) {
     held_.use(bytes.size());
     unframed_.append(bytes);
     peer_.overhead.took(bytes.size());
-    if (peer_.held.is_exceeded()) return refuse(Refusal::full);
+    peer_.touch(*account_, bytes.size());
+    if (peer_.held.is_exceeded()) return refuse(Refusal::room);
     advance();
     note_progress(!unframed_.empty() && has_room());
 }
@@ -92,11 +93,11 @@ void GrpcCall::accept(std::unique_ptr<Message> message) {
     peer_.overhead.asked(messages_.empty() && put_ == 0 ? header_bytes_ : 0);
     if (is_of_health()) return check_health(*message);
     Lines& lines = shared_.lines;
-    message->caller = caller_;
+    message->account = account_;
     Line& line = choose_line(*message);
     // While only its headers were there, it might have been small.
     const bool was_maybe_small = kind_ == Kind::unary && &line != &lines.small && may_be_small();
-    if (was_maybe_small && lines.is_late(line, caller_, patience_s())) return refuse(Refusal::late);
+    if (was_maybe_small && lines.is_late(line, *account_, patience_s())) return refuse(Refusal::late);
     reading_.leave();
     message->call = this;
     message->line = &line;
@@ -115,7 +116,10 @@ void GrpcCall::accept(std::unique_ptr<Message> message) {
 
 Line& GrpcCall::choose_line(Message& message) {
     Lines& lines = shared_.lines;
-    if (!is_metered()) return lines.unmetered;
+    if (!is_metered()) {
+        message.work = account_->estimate(message.size);
+        return lines.unmetered;
+    }
     const bool may_be_plain = may_be_small() && !message.is_compressed;
     if (kind_ == Kind::stream) {
         message.is_for_python = !look_at_key();
@@ -149,13 +153,13 @@ void GrpcCall::refuse_taken(const Status& status, Refusal refusal) {
     peer_.list();
 }
 
-void GrpcCall::answer(Message& message, std::string_view content, std::size_t) {
+void GrpcCall::answer(Message& message, std::string content, std::size_t) {
     if (message.waits()) message.line->remove(message);  // the rest of one of which a slice took too long
     message.state = Message::State::answered;
     is_counted_by_python_ = is_counted_by_python_ || is_shared_out_;
-    end_job(message);
-    message.content.clear();
-    append_message(message.content, content);
+    give_work_back(message);
+    message.content = std::move(content);
+    use_unread(message.reserved = message.content.size());  // until its turn comes
     if (kind_ == Kind::unary) end_ = Status{};
     flush();
     if (!is_over_) advance();
@@ -175,8 +179,9 @@ void GrpcCall::fail(const Message& message, const Status& status) {
 void GrpcCall::flush() {
     if (is_over_) return;
     while (!messages_.empty() && messages_.front()->state == Message::State::answered) {
-        const Message& first = *messages_.front();
-        put_message(first.content, first.sentences, first.size);
+        Message& first = *messages_.front();
+        give_unread_back(std::exchange(first.reserved, 0));
+        put_message(std::move(first.content), first.sentences, first.size);
         messages_.pop_front();
         peer_.messages.give_back(1);
     }
@@ -210,7 +215,7 @@ void GrpcCall::drop(const Message* from) {
         } else {
             shared_.outstanding.abandon(last.id);
         }
-        end_job(last);
+        give_work_back(last);
         sentences_ -= last.sentences;
         bytes_ -= last.size;
         messages_.pop_back();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "shape.hpp"
 #include "work.hpp"
 
 namespace transport {
@@ -13,8 +14,8 @@ namespace {
 constexpr double reports_s = 0.1;        // after which Python has a look at what was served
 constexpr double looks_s = 0.005;        // after which one without a place sees whether there is one
 constexpr double hands_over_s = 0.0001;  // a run of so long is worth another thread's look at the sockets
-constexpr double lately_s = 1;           // for which a model's speed counts beside others'
 constexpr double slice_s = 0.002;        // of a run, about, that holds slices of long requests: others wait for its end
+constexpr double together_s = 2 * slice_s;  // of small ones that are computed together
 constexpr std::size_t most_run_tokens = 1024, most_run_sentences = 64;  // of them, at the least
 
 std::uint64_t next_number() {
@@ -28,9 +29,11 @@ FastPath::FastPath(Transport& transport, Settings settings, std::vector<Reader> 
                    const std::vector<shared::Encoder>& encoders)
     : transport_(transport), settings_(std::move(settings)), readers_(std::move(readers)), number_(next_number()) {
     for (const shared::Encoder& encoder : encoders) models_.emplace_back(encoder);
+    std::size_t most_numbers = 0;
+    for (const Model& model : models_) most_numbers = std::max(most_numbers, model.encoder.dimension);
     for (const auto& [method, codec] : settings_.codecs)
-        transport_.set_small(method, codec, settings_.most_bytes, settings_.most_sentences,
-                             settings_.long_limits.sentences);
+        transport_.set_small(method, codec, settings_.most_bytes, settings_.most_sentences, settings_.long_limits.sentences,
+                             most_written_bytes(codec->usual_options(), most_numbers));
 }
 
 Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes,
@@ -52,24 +55,32 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
     }
 }
 
-/// Returns the time that a token takes, of the slowest model that has run lately: whose turn comes next isn't known.
-double FastPath::token_s() const {
-    if (models_.size() == 1) return models_.front().token_s();
-    double slowest = 0;
-    for (const Model& model : models_)
-        if (model.has_run_within(lately_s)) slowest = std::max(slowest, model.token_s());
-    return slowest;
+/// Returns how much is computed at once.
+Most FastPath::at_once(std::size_t most, std::size_t most_bytes, bool may_run) const {
+    const std::size_t most_tokens = std::max(most_run_tokens, settings_.most_bytes_together / token_bytes);
+    const std::size_t most_sentences = std::max(most_run_sentences, settings_.most_together);
+    return {.messages = most,
+            .bytes = most_bytes,
+            .small = may_run ? settings_.most_together : 0,
+            .small_bytes = settings_.most_bytes_together,
+            .path = number_,
+            .slices = {settings_.most_together, most_sentences, slice_s, most_tokens},
+            .soon_s = together_s,
+            .runs = settings_.most_runs};
 }
 
-/// Returns how much is computed at once, by how fast that was lately.
-Most FastPath::at_once(std::size_t most, std::size_t most_bytes, bool may_run) const {
-    const double token_s = this->token_s();
-    const std::size_t most_tokens = std::max(most_run_tokens, settings_.most_bytes_together / token_bytes);
-    const double soon = token_s > 0 ? std::min(slice_s / token_s, double(most_tokens)) : 0;
-    const std::size_t most_sentences = std::max(most_run_sentences, settings_.most_together);
-    const SliceLimits slices{settings_.most_together, most_sentences, std::size_t(soon), most_tokens};
-    const std::size_t together = may_run ? settings_.most_together : 0;
-    return {most, most_bytes, together, settings_.most_bytes_together, true, number_, slices};
+/// Returns what the sentences of a request take.
+Pace FastPath::pace_of(const Request& request) const {
+    const std::size_t bytes = most_written_bytes(request.options, models_[request.model].encoder.dimension);
+    const Price& token = models_[request.model].token;
+    return {token.of(1), written_[std::size_t(request.options.encoding)].of(double(bytes)), token.is_noted()};
+}
+
+/// Returns what a small request took, in seconds of a core.
+double FastPath::work_of(const Work& work, std::size_t call) const {
+    const Request& request = work.requests[call];
+    return call_.of(1) + models_[work.model].token.of(double(work.tokens_of[call])) +
+           written_[std::size_t(request.options.encoding)].of(double(work.contents[call].size()));
 }
 
 /// Answers what it can of `batch`, and leaves the rest in it. False where its run was given up meanwhile.
@@ -102,8 +113,10 @@ void FastPath::read(Batch& batch, Works& works) {
     const double began = now();
     for (Taken& message : batch.messages)
         if (!read(message, works)) rest.push_back(std::move(message));
+    const std::size_t read = batch.messages.size();
     batch.messages = std::move(rest);
     const double took_s = now() - began;
+    call_.note(double(read), took_s);
     std::size_t tokens = 0;
     for (std::size_t model = 0; model < models_.size(); ++model) tokens += works.of(model).tokens.size();
     for (std::size_t model = 0; model < models_.size(); ++model) {
@@ -129,20 +142,23 @@ std::vector<FastPath::Work*> FastPath::in_order(Works& works) const {
     std::vector<Work*> found;
     for (std::size_t model = 0; model < models_.size(); ++model)
         if (works.of(model).tokens.sentences() > 0) found.push_back(&works.of(model));
-    const auto time = [this](const Work* work) { return models_[work->model].token_s() * double(work->tokens.size()); };
+    const auto time = [this](const Work* work) { return models_[work->model].token.of(double(work->tokens.size())); };
     std::stable_sort(found.begin(), found.end(), [&](const Work* one, const Work* other) { return time(one) < time(other); });
     return found;
 }
 
 /// Reads some more of a long request, which then stands in line again: to be read on, or computed in slices.
 void FastPath::read_on(Job& job) {
+    const double began = now();
     const auto codec = settings_.codecs.find(job.message.method);
     auto found = Job::Read::declined;
     if (codec != settings_.codecs.end() && job.message.is_plain)
         found = job.read(codec->second, readers_, settings_.long_limits);
     const Model& model = models_[job.request().model];
     if (found == Job::Read::declined || !model.is_trusted()) return transport_.leave_to_python(job);
-    transport_.put_back(job, found == Job::Read::whole, job.bytes(model.encoder.dimension));
+    const std::size_t dimension = model.encoder.dimension;
+    job.set_pace(pace_of(job.request()));
+    transport_.put_back(job, found == Job::Read::whole, job.bytes(dimension), job.response_bytes(dimension), now() - began);
 }
 
 /// Leaves a run that failed to Python: small requests in `batch`, long ones in the line for that.
@@ -172,7 +188,7 @@ bool FastPath::read(Taken& message, Works& works) const {
     if (request.error && message.is_http) return charge.undo(), false;
     if (request.error || request.response)
         return work.known.emplace_back(std::move(message), std::move(request)), true;
-    const std::size_t before = work.tokens.sentences();
+    const std::size_t before = work.tokens.sentences(), tokens_before = work.tokens.size();
     for (const std::string_view sentence : request.sentences) {
         if (work.tokens.append(reader.tokenizer, sentence, request.options.truncation, reader.most_tokens)) continue;
         work.tokens.cut(before);
@@ -180,6 +196,7 @@ bool FastPath::read(Taken& message, Works& works) const {
         return false;
     }
     work.requests.push_back(std::move(request));
+    work.tokens_of.push_back(work.tokens.size() - tokens_before);
     work.charges.push_back(std::move(charge));
     work.calls.push_back(std::move(message));
     return true;
@@ -201,7 +218,7 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
     Work& work = *works.front();
     Model& model = models_[work.model];
     const Tokens& tokens = work.tokens;
-    const double began = now(), expected_s = model.token_s() * double(tokens.size());
+    const double began = now(), expected_s = model.token.of(double(tokens.size()));
     if (expected_s > hands_over_s) transport_.hand_over_polling();
     Run run{began, work.model, {}, {}, {}, {}};
     for (Work* const each : works) each->join(run);
@@ -218,7 +235,7 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
     }
     if (!has_run || is_given_up || !model.is_trusted()) return false;
     work.served.engine_s = now() - began;
-    model.ran(tokens.size(), work.served.engine_s);
+    model.token.note(double(tokens.size()), work.served.engine_s);
     for (std::size_t call = 0; call < work.calls.size(); ++call)
         work.served.waited_s.resize(work.served.waited_s.size() + work.requests[call].sentences.size(),
                                     began - work.calls[call].arrived);

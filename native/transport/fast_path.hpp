@@ -1,6 +1,7 @@
 // Answers small requests without Python, which counts them afterwards.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -83,7 +84,8 @@ private:
 
     Most at_once(std::size_t most, std::size_t most_bytes, bool may_run) const;
     bool serve(Batch& batch, std::uint64_t thread);
-    double token_s() const;
+    Pace pace_of(const Request& request) const;
+    double work_of(const Work& work, std::size_t call) const;
     void read(Batch& batch, Works& works);
     bool read(Taken& message, Works& works) const;
     void read_on(Job& job);
@@ -99,6 +101,8 @@ private:
     const Settings settings_;
     const std::vector<Reader> readers_;
     std::deque<Model> models_;
+    Price call_;                 // of a small one, besides its tokens and what is written
+    std::array<Price, encodings> written_;  // of a byte, by its row's encoding
     const std::uint64_t number_;
     Runs runs_;
     std::mutex served_mutex_;  // held from before callers have their answers

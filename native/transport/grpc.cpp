@@ -74,11 +74,7 @@ std::optional<Prefix> read_prefix(std::string_view bytes) {
     return Prefix{bytes[0] != 0, size};
 }
 
-void append_message(std::string& out, std::string_view message) {
-    const auto size = std::uint32_t(message.size());
-    const std::array<char, prefix_size> prefix{0, char(size >> 24), char(size >> 16), char(size >> 8), char(size)};
-    out.append(prefix.data(), prefix.size()).append(message);
-}
+std::string prefix_of(std::size_t size) { return {0, char(size >> 24), char(size >> 16), char(size >> 8), char(size)}; }
 
 std::optional<double> timeout_of(std::string_view text) {
     static constexpr std::array<std::pair<char, double>, 6> units{

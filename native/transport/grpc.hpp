@@ -19,8 +19,8 @@ struct Prefix {
 /// Returns what stands before a message; nothing where fewer than five bytes have come.
 std::optional<Prefix> read_prefix(std::string_view bytes);
 
-/// Appends `message` with its prefix.
-void append_message(std::string& out, std::string_view message);
+/// Returns what stands before a message of so many bytes.
+std::string prefix_of(std::size_t size);
 
 /// Returns the seconds of a grpc-timeout, at most eight digits and a unit; infinity where it is of decades, nothing where it is none.
 std::optional<double> timeout_of(std::string_view text);

@@ -60,6 +60,8 @@ void GrpcCall::header(std::string_view name, std::string_view value) {
             has_bad_timeout_ = true;
     } else if (name == "authorization" && shared_.keys) {
         authorize(value);
+    } else if (name == "forwarded" || name == "x-forwarded-for") {
+        look_at_forwarded(name, value);
     } else if (name == "grpc-encoding") {
         is_gzip_ = value == "gzip";
         has_unknown_encoding_ = !is_gzip_ && value != "identity";

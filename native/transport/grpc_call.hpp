@@ -25,7 +25,7 @@ public:
     void handed_over(Message& message) override REQUIRES(the_lock);
     void count_sentences(Message& message, std::string_view content) override REQUIRES(the_lock);
     void refuse_taken(const Status& status, Refusal refusal) override REQUIRES(the_lock);
-    void answer(Message& message, std::string_view content, std::size_t cut) override REQUIRES(the_lock);
+    void answer(Message& message, std::string content, std::size_t cut) override REQUIRES(the_lock);
     void fail(const Message& message, const Status& status) override REQUIRES(the_lock);
     void drain() override REQUIRES(the_lock);
     void end_if_stalled(double time) override REQUIRES(the_lock);
@@ -76,7 +76,7 @@ private:
     void check_health(const Message& request) REQUIRES(the_lock);
 
     // response.cpp
-    void put_message(std::string_view framed, std::size_t sentences, std::size_t bytes) REQUIRES(the_lock);
+    void put_message(std::string content, std::size_t sentences, std::size_t bytes) REQUIRES(the_lock);
     void submit() REQUIRES(the_lock);
     void submit_http_status(std::string_view status) REQUIRES(the_lock);
 

@@ -12,11 +12,7 @@ constexpr std::size_t most_networks = 4;  // that may watch as much as one may
 
 enum Health { serving = 1, not_serving = 2, service_unknown = 3 };
 
-std::string framed(Health health) {
-    std::string out;
-    append_message(out, std::string{'\x08', char(health)});
-    return out;
-}
+std::string response_of(Health health) { return {'\x08', char(health)}; }
 
 }  // namespace
 
@@ -34,7 +30,7 @@ bool GrpcCall::take_place() {
         };
         GrpcCall& last = **std::max_element(watchers.begin(), watchers.end(), has_less);
         if (last.peer_.network.watches <= network.watches + 1) return false;
-        last.refuse(Refusal::full);
+        last.refuse(Refusal::crowded);
     }
     ++network.watches;
     watching_.stand_for(watchers, watchers.insert(watchers.end(), this));
@@ -56,9 +52,9 @@ void GrpcCall::check_health(const Message& request) {
     const Health health = !is_known ? service_unknown : found->second ? serving : not_serving;
     if (kind_ == Kind::health_watch) {
         watched_ = *service;
-        put_message(framed(health), 0, 0);
+        put_message(response_of(health), 0, 0);
     } else if (is_known) {
-        put_message(framed(health), 0, 0);
+        put_message(response_of(health), 0, 0);
         end_ = Status{};
     } else {
         end_ = Status{not_found, "unknown service", ""};
@@ -68,7 +64,7 @@ void GrpcCall::check_health(const Message& request) {
 
 void GrpcCall::tell_health(std::string_view service, bool is_serving) {
     if (is_over_ || watched_ != service) return;
-    put_message(framed(is_serving ? serving : not_serving), 0, 0);
+    put_message(response_of(is_serving ? serving : not_serving), 0, 0);
     submit();
     peer_.list();
 }

@@ -11,7 +11,8 @@ namespace transport {
 namespace {
 
 constexpr std::size_t most_rest = 1 << 14;   // bytes that are read before the answer to what came before them
-constexpr std::size_t most_piece = 1 << 14;  // of a response's body, that is sent at once
+constexpr std::size_t most_piece = 1 << 14;  // of a response's body, that is copied
+constexpr std::size_t most_lent = 1 << 18;   // of a long one's, that is sent at once
 
 }  // namespace
 
@@ -36,7 +37,13 @@ void Http1Session::parse_rest() {
 
 std::optional<std::string_view> Http1Session::next() {
     static thread_local std::array<std::uint8_t, most_piece> room;
+    if (lent_ > 0) call_->body_sent(std::exchange(lent_, 0));
     while (!is_broken_) {
+        const std::string_view body = is_answering_ && has_body_ && out_.empty() ? call_->body_front(most_lent) : std::string_view();
+        if (body.size() > most_piece) {
+            lent_ = body.size();
+            return body;
+        }
         while (is_answering_ && out_.size() < most_piece) {
             const Call::Piece piece = has_body_ ? call_->read(room) : Call::Piece{0, Call::Piece::Then::end};
             out_.append(reinterpret_cast<const char*>(room.data()), piece.size);
@@ -60,6 +67,7 @@ void Http1Session::end_answer() {
 }
 
 void Http1Session::finish() {
+    lent_ = 0;
     peer_.forget(*std::exchange(call_, nullptr));
     is_answering_ = is_waiting_ = is_whole_ = false;
 }

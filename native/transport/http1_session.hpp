@@ -80,6 +80,7 @@ private:
     HttpCall* call_ = nullptr;  // the request that comes or is answered
     std::int32_t calls_ = 0;
     std::string out_, sent_;     // of responses, what is to be sent next, and what was last
+    std::size_t lent_ = 0;       // bytes of the response's body that are sent now, from where they are
     bool has_begun_ = false;     // something of a request has come
     bool is_whole_ = false;      // the request has come
     bool keeps_alive_ = false;   // after it, as its caller says

@@ -36,12 +36,12 @@ bool has_no_body(int status) { return status < 200 || status == 204 || status ==
 
 }  // namespace
 
-void HttpCall::answer(Message& message, std::string_view content, std::size_t cut) {
+void HttpCall::answer(Message& message, std::string content, std::size_t cut) {
     message.state = Message::State::answered;
     is_counted_by_python_ = is_counted_by_python_ || is_shared_out_;
-    Response response{200, {{"content-type", "application/json"}}, std::string(content)};
+    Response response{200, {{"content-type", "application/json"}}, std::move(content)};
     if (cut > 0) response.headers.emplace_back("x-truncated-inputs", std::to_string(cut));
-    respond(response);
+    respond(std::move(response));
 }
 
 void HttpCall::fail(const Message&, const Status& status) {
@@ -81,7 +81,7 @@ void HttpCall::refuse_bytes(int status, std::string_view words) {
     respond({status, {{"content-type", "text/plain; charset=utf-8"}}, std::string(words)});
 }
 
-void HttpCall::respond(const Response& response) {
+void HttpCall::respond(Response response) {
     if (is_over_) return;
     drop_all();
     receiving_.leave();
@@ -101,10 +101,15 @@ void HttpCall::respond(const Response& response) {
     fields.push_back({"date", date});
     fields.push_back({"x-content-type-options", "nosniff"});
     const bool has_body = !is_head && !has_no_body(response.status) && !response.body.empty();
-    if (has_body) put(response.body);
+    if (has_body) put(std::move(response.body));
     peer_.owes = peer_.owes || is_owed_;
     streams_.respond(*this, fields, has_body);
     peer_.list();
+}
+
+void HttpCall::body_sent(std::size_t bytes) {
+    out_.drop(bytes);
+    sent(bytes);
 }
 
 Call::Piece HttpCall::read(std::span<std::uint8_t> room) {

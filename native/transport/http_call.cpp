@@ -61,6 +61,8 @@ void HttpCall::look_at(std::string_view name, std::string_view value) {
         if (seconds) deadline_ = arrived_ + *seconds;
     } else if (name == "authorization" && shared_.keys) {
         authorize(value);
+    } else if (name == "forwarded" || name == "x-forwarded-for") {
+        look_at_forwarded(name, value);
     } else if (name == "expect") {
         expects_continue_ = equals_ignoring_case(value, "100-continue");
     }
@@ -137,7 +139,8 @@ void HttpCall::data_came(std::string_view bytes) {
     held_.use(bytes.size());
     body_.append(bytes);
     peer_.overhead.took(bytes.size());
-    if (peer_.held.is_exceeded()) return refuse(Refusal::full);
+    peer_.touch(*account_, bytes.size());
+    if (peer_.held.is_exceeded()) return refuse(Refusal::room);
     if (body_.size() > most_bytes()) return kind_ == Kind::method ? refuse(Refusal::large) : accept(false);
     note_progress(true);
 }
@@ -159,7 +162,7 @@ void HttpCall::accept(bool is_whole) {
     if (kind_ == Kind::method && inflated > most_inflated) return refuse(Refusal::inflated);
     message_ = std::make_unique<Message>();
     message_->call = this;
-    message_->caller = caller_;
+    message_->account = account_;
     message_->id = ++shared_.last_id;
     message_->arrived = arrived_;
     message_->patience_s = patience_s();
@@ -177,9 +180,13 @@ void HttpCall::accept(bool is_whole) {
 /// Returns the line of what may be answered without Python, or the application's.
 Line& HttpCall::choose_line() {
     Lines& lines = shared_.lines;
-    if (!is_whole_ || is_gzip_ != message_->is_compressed || !is_plain() || !lines.is_small_method(method_)) return lines.application;
+    if (kind_ != Kind::method) {
+        message_->work = account_->estimate(message_->size);
+        return lines.application;
+    }
+    const bool may_be_small = is_whole_ && is_gzip_ == message_->is_compressed && is_plain();
     // The application refuses what is over its key's share at once: a list would first wait for its turn.
-    Line& line = lines.choose(*message_, method_, true, has_share() ? -1 : deadline_ - now());
+    Line& line = lines.choose(*message_, method_, may_be_small, has_share() ? -1 : deadline_ - now());
     return &line == &lines.metered ? lines.application : line;
 }
 
@@ -194,6 +201,7 @@ bool HttpCall::pass_on(Message& message, std::string&& content) {
     message.size = content.size();
     message.content = std::move(content);
     message.line = &shared_.lines.application;
+    reserve(message, 0);
     is_counted_by_python_ = false;
     held_.use(message.cost());
     message.line->put(message);
@@ -209,7 +217,7 @@ void HttpCall::drop_all() {
         shared_.outstanding.remove(message_->id);
     else if (!message_->waits())
         shared_.outstanding.abandon(message_->id, message_->line == &shared_.lines.application);
-    end_job(*message_);
+    give_work_back(*message_);
     message_.reset();
     peer_.messages.give_back(1);
 }

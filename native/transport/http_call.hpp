@@ -36,7 +36,7 @@ public:
     void handed_over(Message& message) override REQUIRES(the_lock);
     void count_sentences(Message&, std::string_view) override {}
     void refuse_taken(const Status& status, Refusal refusal) override REQUIRES(the_lock);
-    void answer(Message& message, std::string_view content, std::size_t cut) override REQUIRES(the_lock);
+    void answer(Message& message, std::string content, std::size_t cut) override REQUIRES(the_lock);
     void fail(const Message& message, const Status& status) override REQUIRES(the_lock);
     bool pass_on(Message& message, std::string&& content) override REQUIRES(the_lock);
     void end_slow() override REQUIRES(the_lock);
@@ -45,7 +45,11 @@ public:
     Piece read(std::span<std::uint8_t> room) override REQUIRES(the_lock);
 
     /// Responds, in place of whatever is done for it.
-    void respond(const Response& response) REQUIRES(the_lock);
+    void respond(Response response) REQUIRES(the_lock);
+
+    /// Returns what of its body is to be sent next, at most so many bytes, until they are noted as sent.
+    std::string_view body_front(std::size_t most) REQUIRES(the_lock) { return out_.front(most); }
+    void body_sent(std::size_t bytes) REQUIRES(the_lock);
 
     /// Refuses what is no HTTP/1.1, or another version of it, in one line for a person.
     void refuse_bytes(int status, std::string_view words) REQUIRES(the_lock);

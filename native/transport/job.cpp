@@ -58,14 +58,27 @@ std::size_t Job::bytes(std::size_t dimension) const {
            sentences * (sentence_overhead + row);
 }
 
+double Job::most_work_at_once() const {
+    std::size_t most = 0;
+    for (const Reading& reading : tokens_.readings()) most = std::max(most, reading.tokens);
+    return double(most) * pace_.token_s + pace_.row_s;
+}
+
+std::size_t Job::response_bytes(std::size_t dimension) const {
+    return request_.sentences.size() * most_written_bytes(request_.options, dimension) + most_end;
+}
+
 Slice Job::cut(const std::shared_ptr<Job>& job, const SliceLimits& limits) {
-    Slice slice{job, job->next_, job->next_};
+    Slice slice{.job = job, .from = job->next_, .to = job->next_};
     const auto& readings = job->tokens_.readings();
     std::size_t tokens = 0;
     for (; slice.to < readings.size() && slice.sentences() < limits.most_sentences; ++slice.to) {
         tokens += readings[slice.to].tokens;
-        const bool fits = tokens <= (slice.sentences() < limits.few ? limits.most_tokens : limits.soon_tokens);
+        const double work = slice.work + double(readings[slice.to].tokens) * job->pace_.token_s + job->pace_.row_s;
+        const bool is_soon = job->pace_.is_known && work <= limits.soon_s;
+        const bool fits = tokens <= limits.most_tokens && (slice.sentences() < limits.few || is_soon);
         if (!fits && slice.to > slice.from) break;
+        slice.work = work;
         slice.bytes += job->request_.sentences[slice.to].size();
     }
     job->next_ = slice.to;

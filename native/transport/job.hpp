@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "codec.hpp"
 #include "model.hpp"
@@ -29,21 +30,30 @@ struct Slice {
     std::shared_ptr<Job> job;
     std::size_t from = 0, to = 0;
     std::size_t bytes = 0;  // of their text
+    double work = 0;        // that they take, in seconds of a core
 
     std::size_t sentences() const { return to - from; }
 };
 
-/// How much a slice may hold. At least one sentence is in it, and up to `few` where they have at most `most_tokens`;
-/// more of them where they have at most `soon_tokens`.
+/// What sentences of a long request take, in seconds of a core.
+struct Pace {
+    double token_s = 0;  // to compute a token
+    double row_s = 0;    // to write a row
+    bool is_known = false;  // else nothing has run yet
+};
+
+/// How much a slice may hold. At least one sentence is in it, and up to `few` where they have at most `most_tokens`; more of them where
+/// they take at most `soon_s`.
 struct SliceLimits {
     std::size_t few, most_sentences;
-    std::size_t soon_tokens, most_tokens;
+    double soon_s;
+    std::size_t most_tokens;
 
     /// Returns those of a slice that is computed beside so many sentences, or calls, with so many bytes.
     SliceLimits beside(std::size_t count, std::size_t bytes) const {
         if (count == 0) return *this;
         const std::size_t left = few - std::min(few, count), tokens = most_tokens - std::min(most_tokens, bytes / token_bytes);
-        return {left, std::max<std::size_t>(left, 1), tokens, tokens};
+        return {left, std::max<std::size_t>(left, 1), soon_s, tokens};
     }
 };
 
@@ -82,6 +92,16 @@ public:
     bool is_whole() const { return is_whole_; }
     void set_whole() { is_whole_ = true; }
 
+    /// Says what its sentences take, once all of it is read.
+    void set_pace(const Pace& pace) { pace_ = pace; }
+
+    /// Returns what all of it takes, and what its longest sentence does, which can't be cut.
+    double work() const { return double(tokens_.size()) * pace_.token_s + double(tokens_.sentences()) * pace_.row_s; }
+    double most_work_at_once() const;
+
+    /// Returns how many bytes its response will have, at most.
+    std::size_t response_bytes(std::size_t dimension) const;
+
     /// Cuts the next slice of what nobody has taken.
     static Slice cut(const std::shared_ptr<Job>& job, const SliceLimits& limits);
 
@@ -96,7 +116,7 @@ public:
 
     // Once `put` has returned true.
 
-    const std::string& response() const { return response_; }
+    std::string take_response() { return std::move(response_); }
     double tokenise_s() const { return tokenise_s_; }
     double serialise_s() const { return serialise_s_; }
 
@@ -114,6 +134,7 @@ private:
     double tokenise_s_ = 0, serialise_s_ = 0;
     bool is_whole_ = false;
     std::size_t next_ = 0;  // sentence that nobody has taken
+    Pace pace_;
     std::mutex mutex_;
     struct Rows {
         std::size_t sentences;

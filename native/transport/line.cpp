@@ -9,31 +9,26 @@ namespace transport {
 namespace {
 constexpr double memory_s = 0.5;  // in which what was seen of the line's speed fades by a factor of e
 constexpr double least_kept = 0.5;
-constexpr double overhead = 64;   // bytes that a message costs besides its own
 constexpr double overtaken = 2;   // as the batcher's queue has it (service/bothends/batching/scheduler.py)
-
-double work_of(const Message& message) { return double(message.left) + overhead; }
 }  // namespace
 
-Line::Entry Line::entry(Message& message) { return {message.tag, message.id, &message}; }
-
-std::set<Line::Entry>& Line::standing(const Message& message) { return message.is_long && !message.job ? unbegun_ : order_; }
+Line::Kind Line::kind_of(const Message& message) {
+    if (message.is_long && !message.job) return message.is_costly ? unbegun_costly : unbegun;
+    return message.is_costly ? costly : plain;
+}
 
 void Line::put(Message& message) {
-    Flow& flow = flows_[message.caller];
-    message.left = message.size;
-    message.tag = std::max(virtual_time_, flow.end);
-    flow.end = message.tag + work_of(message);
-    flow.waiting += work_of(message);
-    bytes_ += message.left;
-    ++waiting_;
+    message.left = message.work;
+    message.account->begin_waiting();
+    ++waiting_[message.account].messages;
+    ++waiting_[&message.account->network()].messages;
+    count(message, message.left);
     put_back(message);
 }
 
 void Line::remove(Message& message) {
+    if (message.parked) return message.parked.leave();
     set_apart(message);
-    Flow& flow = flows_.find(message.caller)->second;
-    if (flow.end == message.tag + work_of(message)) flow.end = message.tag;
     forget(message);
 }
 
@@ -44,69 +39,105 @@ Message* Line::take_message() {
 }
 
 void Line::take(Message& message) {
+    message.account->charge(message.left);
     set_apart(message);
-    virtual_time_ = std::max(virtual_time_, message.tag);
     forget(message);
 }
 
-void Line::take_slice(Message& message, std::size_t bytes) {
-    set_apart(message);
-    virtual_time_ = std::max(virtual_time_, message.tag);
-    bytes_ -= bytes;
-    flows_.find(message.caller)->second.waiting -= double(bytes);
-    message.left -= bytes;
-    message.tag += double(bytes);
-    put_back(message);
+void Line::take_slice(Message& message, double work) {
+    message.account->charge(work);
+    standing(message).stand_anew(message);
+    work = std::min(work, message.left);
+    count(message, -work);
+    message.left -= work;
 }
 
-Message* Line::first(bool may_begin) const {
-    const bool has_unbegun = may_begin && !unbegun_.empty();
-    if (order_.empty()) return has_unbegun ? std::get<Message*>(*unbegun_.begin()) : nullptr;
-    const Entry& found = has_unbegun ? std::min(*order_.begin(), *unbegun_.begin()) : *order_.begin();
-    return std::get<Message*>(found);
+void Line::estimate_anew(Message& message, double work) {
+    count(message, work - message.left);
+    message.work += work - message.left;
+    message.left = work;
+}
+
+Message* Line::first(Allowed allowed) {
+    const std::array<bool, kinds> are_allowed{true, allowed.begin, allowed.costly, allowed.begin && allowed.costly};
+    Message* found = nullptr;
+    const auto order = [](const Message& message) {
+        return std::make_tuple(message.account->network().had(), message.account->had(), message.id);
+    };
+    for (std::size_t kind = 0; kind < kinds; ++kind) {
+        Message* const message = are_allowed[kind] ? turns_[kind].first() : nullptr;
+        if (message && (!found || order(*message) < order(*found))) found = message;
+    }
+    return found;
 }
 
 Message* Line::last() const {
-    if (size() == 0) return nullptr;
-    if (order_.empty() || unbegun_.empty()) return std::get<Message*>(*(unbegun_.empty() ? order_ : unbegun_).rbegin());
-    return std::get<Message*>(std::max(*order_.rbegin(), *unbegun_.rbegin()));
+    Message* found = nullptr;
+    const auto order = [](const Message& message) {
+        return std::make_tuple(message.account->network().had(), message.account->had(), message.id);
+    };
+    for (const Turns& turns : turns_) {
+        Message* const message = turns.last();
+        if (message && (!found || order(*message) > order(*found))) found = message;
+    }
+    return found;
 }
 
-double Line::waiting(std::uint64_t caller) const {
-    const auto found = flows_.find(caller);
-    return found == flows_.end() ? 0 : found->second.waiting;
+double Line::waiting(const Account& account) const {
+    const auto found = waiting_.find(&account);
+    return found == waiting_.end() ? 0 : found->second.work;
+}
+
+std::size_t Line::messages(const Account& account) const {
+    const auto found = waiting_.find(&account);
+    return found == waiting_.end() ? 0 : found->second.messages;
+}
+
+void Line::count(const Message& message, double work) {
+    work_ += work;
+    waiting_[message.account].work += work;
+    waiting_[&message.account->network()].work += work;
 }
 
 void Line::forget(Message& message) {
-    bytes_ -= message.left;
-    flows_.find(message.caller)->second.waiting -= work_of(message);
-    if (--waiting_ == 0) flows_.clear();  // nobody has had more than others, of what nobody waited for
+    count(message, -message.left);
+    message.left = 0;
+    message.account->end_waiting();
+    for (const Account* account : {static_cast<const Account*>(message.account), static_cast<const Account*>(&message.account->network())})
+        if (--waiting_[account].messages == 0) waiting_.erase(account);
+    if (waiting_.empty()) work_ = 0;  // no rounding stays
 }
 
 double Line::wait_s_of_last() const {
     const Message* const message = last();
-    return message ? time_of(double(bytes_ - message->left)) : 0;
+    return message ? time_of(work_ - message->left) : 0;
 }
 
-double Line::served_s(std::uint64_t caller, std::size_t bytes) const {
-    return time_of(overtaken * before(caller, double(bytes)) + double(bytes));
+double Line::served_s(const Account& caller, double work) const {
+    return time_of(overtaken * before(caller, work) + work);
 }
 
-/// Returns how much stands before the end of `work`, if this caller's next message holds so much.
-double Line::before(std::uint64_t caller, double work) const {
-    const auto own = flows_.find(caller);
-    const double tag = own == flows_.end() ? virtual_time_ : std::max(virtual_time_, own->second.end);
-    double found = 0;
-    for (const auto& [number, flow] : flows_) found += std::clamp(tag + work - (flow.end - flow.waiting), 0.0, flow.waiting);
-    return found;
+/// Returns how much stands before the end of `work`, if this caller's next message holds so much: of the callers of their network, and
+/// then of other networks, what is due to them before they have had as much.
+double Line::before(const Account& caller, double work) const {
+    const Account& network = caller.network();
+    const double due_in_network = caller.had() + waiting(caller) + work, due = network.had() + work;
+    double of_network = 0, of_others = 0;
+    for (const auto& [account, left] : waiting_)
+        if (account != &account->network() && &account->network() == &network)
+            of_network += std::clamp(due_in_network - account->had(), 0.0, left.work);
+    for (const auto& [account, left] : waiting_)
+        if (account == &account->network() && account != &network)
+            of_others += std::clamp(due + of_network - account->had(), 0.0, left.work);
+    return of_network + of_others;
 }
 
-void Line::moved(std::size_t bytes, double now) {
-    if (was_waiting_ && bytes == 0) return;  // nobody wanted any: how long that lasts, the next one who does will tell
+void Line::moved(double work, double now) {
+    if (was_waiting_ && work == 0) return;  // nobody wanted any: how long that lasts, the next one who does will tell
     if (was_waiting_) {
         // However long one pause was, what was seen before it counts for half: a line that stood still once isn't slow.
         const double passed = now - moved_at_, kept = std::max(std::exp(-passed / memory_s), least_kept);
-        rate_bytes_ = rate_bytes_ * kept + double(bytes);
+        rate_work_ = rate_work_ * kept + work;
         rate_s_ = rate_s_ * kept + passed;
     }
     moved_at_ = now;

@@ -3,13 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 
 #include "clock.hpp"
+#include "entry.hpp"
 
 namespace transport {
 
+class Account;
 class Call;
 class Job;
 class Line;
@@ -21,7 +24,7 @@ struct Message {
     enum class State { waiting, shared_out, taken, answered };  // shared out: some of its slices wait, others are taken
     std::uint64_t id = 0;
     Call* call = nullptr;
-    std::uint64_t caller = 0;  // whose turns it has
+    Account* account = nullptr;  // whose turns it has
     State state = State::waiting;
     double arrived = 0;
     double patience_s = never;  // that it may wait in line before it is late
@@ -33,8 +36,11 @@ struct Message {
     bool is_long = false;  // it is served in slices, where it isn't left to Python
     std::size_t listed = 0;  // sentences that a long one seemed to have as it came
     Line* line = nullptr;  // in which it waits
-    double tag = 0;        // in that line
-    std::size_t left = 0;  // bytes of it that wait there
+    double work = 0, left = 0;  // seconds of a core that it takes, and of those what waits in the line, as far as they can be estimated
+    bool is_costly = false;     // it would keep a thread for long, and can't be cut
+    std::size_t expected = 0;   // bytes of its answer, as far as they can be estimated
+    std::size_t reserved = 0;   // of those, that are counted among its caller's unread ones, once it is begun
+    Entry<std::list<Message*>> parked{};  // among those that wait until more of answers is read
 
     std::shared_ptr<Job> job;  // by which its slices are served, once that was begun
     std::size_t made = 0;      // bytes that the job takes

@@ -1,12 +1,11 @@
 // A model that a fast path serves by.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "../shared/borrowed.hpp"
-#include "clock.hpp"
+#include "account.hpp"
 
 namespace transport {
 
@@ -26,21 +25,10 @@ public:
     /// Returns whether nobody has stopped it: else its rows are worth nothing.
     bool is_trusted() const { return encoder.stops(encoder.of) == stops_; }
 
-    /// Notes a run of so many tokens that ended just now.
-    void ran(std::size_t tokens, double seconds) {
-        token_s_.store(seconds / double(tokens), std::memory_order_relaxed);
-        ran_at_.store(now(), std::memory_order_relaxed);
-    }
-
-    /// Returns the time that a token took in its last run; 0 before any.
-    double token_s() const { return token_s_.load(std::memory_order_relaxed); }
-
-    /// Returns whether it has run within the last so many seconds.
-    bool has_run_within(double seconds) const { return now() - ran_at_.load(std::memory_order_relaxed) <= seconds; }
+    Price token{1e-6};  // to compute one; only that it is something matters until the first run
 
 private:
     const std::uint64_t stops_;
-    std::atomic<double> token_s_{0}, ran_at_{0};
 };
 
 }  // namespace transport

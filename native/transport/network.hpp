@@ -4,13 +4,17 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <list>
+#include <unordered_map>
 
+#include "account.hpp"
 #include "budget.hpp"
 
 namespace transport {
 
 class Call;
+struct Message;
 
 /// Seconds of shared time that somebody has used lately: each second, what was used before counts e times less.
 class Had {
@@ -25,21 +29,51 @@ private:
     double seconds_ = 0, noted_at_ = 0;
 };
 
+/// Budgets that networks share.
+struct Wholes {
+    Budget &slots, &held, &unread;
+};
+
 /// What there is of one IPv4 address, of one half of IPv6's addresses (a /64), or of all sockets that have no such
-/// address.
+/// address. Through a trusted proxy it is what the proxy says of who calls.
 struct Network {
-    explicit Network(Budget& all) : held(Budget::unlimited, &all) {}
+    Network(TurnClock& clock, const Wholes& all, std::size_t most_unread)
+        : account(clock), slots(Budget::unlimited, &all.slots), held(Budget::unlimited, &all.held), unread(most_unread, &all.unread) {}
+
+    Account account;
+    TurnClock callers;                                    // that take turns with each other
+    std::unordered_map<std::uint64_t, Account> accounts;  // of callers, by their numbers
 
     std::array<std::size_t, 2> connections{};  // to gRPC's listeners, and to HTTP's
     std::size_t extra = 0;                     // connections beyond those that there may be
     std::size_t watches = 0;                   // calls that wait for changes of health
-    Budget held;                               // bytes of requests that came and were not taken
+    Budget slots;                // of unary calls that take one
+    Budget held;                 // bytes of requests that came and were not taken
+    Budget unread;               // bytes of answers that its callers have not read, or that are being made
     std::list<Call*> receiving;  // whose message has begun to come, the one of which nothing came for the longest first
-    Had reading;
+    std::list<Message*> parked;  // that wait until more of answers is read
 
     std::size_t open() const { return connections[0] + connections[1] + extra; }
 
+    Account& account_of(std::uint64_t caller) { return accounts.try_emplace(caller, callers, &account).first->second; }
+
+    static std::uint64_t& last_number() {
+        static std::uint64_t last = 0;  // never 0: that is none
+        return last;
+    }
+
+    /// Forgets callers who have nothing here any more. Returns whether nobody is left.
+    bool forget_callers() {
+        std::erase_if(accounts, [this](const auto& entry) {
+            return entry.second.users == 0 && entry.second.had() <= callers.time();
+        });
+        return accounts.empty();
+    }
+
+    const std::uint64_t number = ++last_number();  // by which Python knows it
+
     double rests_until = 0;  // by when all that was read in vain will have had the time that there is for it
+    double opened_until = 0;  // by when all connections that it has opened will have had theirs
 };
 
 }  // namespace transport

@@ -12,6 +12,7 @@ enum class Truncation { start, error, end };
 
 /// How an embedding's numbers are written.
 enum class Encoding { float32, float16, int8, sign_bits, text, base64 };
+constexpr std::size_t encodings = 6;
 
 struct Options {
     Truncation truncation = Truncation::start;

@@ -20,6 +20,9 @@ public:
     /// Notes that bytes of a message came.
     void took(std::size_t bytes) { pay(byte_s * double(bytes)); }
 
+    /// Notes that bytes of messages, which had paid for themselves, came in vain: their call is refused.
+    void wasted(std::size_t bytes) { seconds_ += wasted_byte_s * double(bytes); }
+
     /// Notes that bytes come for a call that has ended: its peer sent them before it knew, perhaps, and they are dropped.
     void dropped(std::size_t bytes) { pay((byte_s - dropped_byte_s) * double(bytes)); }
     void sent(std::size_t bytes) { pay(sent_byte_s * double(bytes)); }
@@ -44,6 +47,7 @@ private:
     static constexpr double byte_s = 3e-8;         // a ping's answer of 17 bytes, or an index of HPACK's of one
     static constexpr double header_byte_s = 1e-9;  // as HTTP/2 counts them
     static constexpr double dropped_byte_s = 4e-10;  // to copy one, and to decrypt it
+    static constexpr double wasted_byte_s = 4e-10;
     static constexpr double sent_byte_s = 1e-9;    // windows are told in thirteen bytes for each few thousand
     static constexpr double message_s = 3e-5;      // what comes with each besides, a ping and windows say
     // Twenty thousand bytes before the first message: a call with as many headers as it may have.

@@ -13,9 +13,11 @@ Peer::Peer(Shared& all, std::uint64_t number, Network& from, Endpoint at)
       id(number),
       network(from),
       endpoint(std::move(at)),
-      slots(Budget::unlimited, &all.slots),
+      slots(Budget::unlimited),
       held(all.settings.limits.held_bytes, &from.held),
-      unread(all.settings.limits.unread_bytes, &all.unread),
+      // Behind a proxy are many networks, each of which has bounds of its own.
+      unread(endpoint.is_trusted ? Budget::unlimited : all.settings.limits.unread_bytes, endpoint.is_trusted ? nullptr : &from.unread),
+      account(from.account_of(number)),
       requests(all.settings.limits.connection_requests, &all.requests),
       due(&all.due),
       used_at(now()),
@@ -24,11 +26,12 @@ Peer::Peer(Shared& all, std::uint64_t number, Network& from, Endpoint at)
     if (endpoint.is_extra) ++network.extra;
     else ++network.connections[endpoint.is_http], ++shared.connections[endpoint.is_http];
     ++shared.begun.connections;
+    ++account.users;
 }
 
 Peer::~Peer() {
     forget_all();
-    shared.lines.leave(id);
+    --account.users;
     shared.peers.erase(this);
     if (endpoint.is_extra) --network.extra;
     else --network.connections[endpoint.is_http], --shared.connections[endpoint.is_http];
@@ -58,24 +61,51 @@ void Peer::forget_all() {
     while (!calls_.empty()) forget(*calls_.begin()->second);
 }
 
-bool Peer::give_way() {
+bool Peer::give_way(const Network& of) {
     Call* latest = nullptr;
     for (const auto& [stream, call] : calls_)
-        if (call->may_give_way() && (!latest || stream > latest->stream())) latest = call.get();
+        if (&call->network() == &of && call->may_give_way() && (!latest || stream > latest->stream())) latest = call.get();
     if (latest) latest->refuse(Refusal::full);
     return latest != nullptr;
+}
+
+std::size_t Peer::unread_of(const Network& of) const {
+    if (!endpoint.is_trusted) return &network == &of ? unread.used() : 0;
+    std::size_t bytes = 0;
+    for (const auto& [stream, call] : calls_)
+        if (&call->network() == &of) bytes += call->unread();
+    return bytes;
+}
+
+void Peer::reset_unread(const Network& of) {
+    for (const auto& [stream, call] : calls_)
+        if (&call->network() == &of && call->unread() > 0) call->reset();
+    list();
+}
+
+void Peer::charge(double seconds, std::size_t bytes, Price& price) {
+    constexpr std::size_t of_visit = 256, of_call = 64;  // bytes that each counts besides
+    constexpr double most = 8;  // times as much as usual: what takes longer is the machine's doing
+    const double units = double(bytes + of_visit);
+    if (price.is_noted()) seconds = std::min(seconds, most * price.of(units));
+    price.note(units, seconds);
+    std::size_t touched = 0;
+    for (const auto& [of, count] : touched_) touched += count + of_call;
+    if (touched_.empty()) account.charge(seconds);
+    for (const auto& [of, count] : touched_) of->charge(seconds * double(count + of_call) / double(touched));
+    touched_.clear();
 }
 
 void Peer::shed() {
     Call* largest = nullptr;
     for (const auto& [stream, call] : calls_)
         if (!largest || call->held() > largest->held()) largest = call.get();
-    largest->refuse(Refusal::full);
+    largest->refuse(Refusal::room);
 }
 
 void Peer::refuse_all() {
     for (const auto& [stream, call] : calls_)
-        if (!call->has_ended()) call->refuse(Refusal::full);
+        if (!call->has_ended()) call->refuse(Refusal::connections);
 }
 
 void Peer::drain() {

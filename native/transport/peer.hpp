@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "call.hpp"
 #include "endpoint.hpp"
@@ -58,7 +60,8 @@ public:
     Network& network;  // that it is in
     const Endpoint endpoint;
 
-    Budget slots, held, unread;  // of what all share, its part; the latter with what its socket hasn't taken
+    Budget slots, held, unread;  // of what its network shares, its part; the latter with what is being made, and what its socket hasn't taken
+    Account& account;            // of calls that come without a key
     Budget messages;             // of its calls, that are not answered
     Budget requests;             // of the application, that are open
     Overhead overhead;
@@ -94,8 +97,20 @@ public:
     void forget(Call& call) REQUIRES(the_lock);
     void forget_all() REQUIRES(the_lock);
 
-    /// Refuses the latest call that holds a slot and was not taken; false where there is none.
-    bool give_way() REQUIRES(the_lock);
+    /// Refuses the latest call of a network that holds a slot and was not taken; false where there is none.
+    bool give_way(const Network& of) REQUIRES(the_lock);
+
+    /// Returns how much of answers a network has left unread here.
+    std::size_t unread_of(const Network& of) const REQUIRES(the_lock);
+
+    /// Ends calls of a network whose answers aren't read.
+    void reset_unread(const Network& of) REQUIRES(the_lock);
+
+    /// Notes that of what is read or sent now so many bytes are of an account's.
+    void touch(Account& of, std::size_t bytes) REQUIRES(the_lock) { touched_.emplace_back(&of, bytes); }
+
+    /// Shares the seconds in which so many bytes were read or sent, at about this price, among those that it was for.
+    void charge(double seconds, std::size_t bytes, Price& price) REQUIRES(the_lock);
 
     /// Refuses the call of which the most is held.
     void shed() REQUIRES(the_lock);
@@ -111,6 +126,7 @@ public:
 
 private:
     std::unordered_map<std::int32_t, std::unique_ptr<Call>> calls_;
+    std::vector<std::pair<Account*, std::size_t>> touched_;
 };
 
 }  // namespace transport

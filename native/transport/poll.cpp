@@ -18,6 +18,7 @@
 namespace transport {
 namespace {
 
+constexpr double ahead_s = 0.005;  // that a network may have had more than the one whose turn it is, and is read all the same
 constexpr double polls_s = 0.001;  // for which new calls are read before those that wait have their turn: most may be refused
 constexpr double refusal_s = 1e-4;   // that one refusal may take of all time, at most: some 16 times what it costs
 constexpr double rests_for_one = 16;  // seconds for each that was read in vain
@@ -120,19 +121,24 @@ void Transport::read(const std::vector<std::uint64_t>& ready) {
     double time = now();
     const double until = time + polls_s, enough = time + least_poll_s;
     std::vector<std::tuple<double, double, std::uint64_t>> turns;
+    // Who has had more than those who wait is read once it is their turn.
+    Message* const next = shared_.lines.small.first();
+    const double most_had = next ? next->account->network().had() + ahead_s : never;
     for (const std::uint64_t id : ready) {
         const auto found = connections_.find(id);
         if (found == connections_.end()) continue;
         const Connection& connection = *found->second;
-        turns.emplace_back(connection.network().reading.lately(time), connection.reading.lately(time), id);
+        const double had = connection.network().account.had();
+        if (had <= most_had) turns.emplace_back(had, connection.reading.lately(time), id);
     }
     std::sort(turns.begin(), turns.end());
     for (const auto& [networks, own, id] : turns) {
         if (has_stopped_ || time > until || (mutex_.is_wanted() && time > enough)) return;
         Connection& connection = *connections_.find(id)->second;
+        const std::uint64_t before = shared_.begun.received_bytes;
         const bool goes_on = connection.receive(until);
         const double began = std::exchange(time, now());
-        connection.network().reading.add(time - began, time);
+        connection.peer().charge(time - began, shared_.begun.received_bytes - before, shared_.read);
         connection.reading.add(time - began, time);
         if (!goes_on) {
             close(id);
@@ -140,7 +146,7 @@ void Transport::read(const std::vector<std::uint64_t>& ready) {
         }
         connection.list();  // if only to write: TLS may have waited with reading for that
         const double rest_s = double(connection.refused()) * refusal_s + connection.take_excess() * rests_for_one;
-        if (rest_s > 0) have_rest(connection, rest_s);
+        if (rest_s > 0) have_rest_for(connection, rest_s);
     }
 }
 
@@ -156,8 +162,10 @@ void Transport::send_listed() {
         const auto found = connections_.find(id);
         if (found == connections_.end()) continue;
         Connection& connection = *found->second;
+        Network& network = connection.network();
         if (!connection.send()) close(id);
         else watch_for(connection);
+        if (!network.parked.empty()) shared_.unpark(network);
     }
 }
 
@@ -172,10 +180,15 @@ void Transport::watch_for(Connection& connection) {
 
 /// Reads a connection no more for a while, so that refusals, and reading that nothing comes of, take a small part of the time,
 /// however soon the callers of a network ask again: what has come and was not read is worth no more than a call that is refused.
-void Transport::have_rest(Connection& connection, double seconds) {
+void Transport::have_rest_for(Connection& connection, double seconds) {
     const double time = now();
     double& until = connection.network().rests_until;
     until = std::min(std::max(until, time) + seconds, time + most_rest_s);
+    have_rest(connection, until);
+}
+
+/// Reads a connection no more until then.
+void Transport::have_rest(Connection& connection, double until) {
     if (connection.rests_until == 0) resting_.push_back(connection.id());
     connection.rests_until = until;
     ++rests_;
@@ -207,14 +220,34 @@ void Transport::settle() {
     if (shared_.lines.size() > 0 || shared_.outstanding.has_news()) wake();
 }
 
-/// Closes connections of whoever reads the least, while more of answers is unread than is allowed in all.
+/// Has whoever reads the least of the network that does go, while more of answers is unread than is allowed in all.
 void Transport::shed_unread() {
-    while (shared_.unread.is_exceeded()) {
-        Connection* greediest = nullptr;
-        for (const auto& [id, connection] : connections_)
-            if (!greediest || connection->peer().unread.used() > greediest->peer().unread.used()) greediest = connection.get();
-        close(greediest->id());
+    while (shared_.unread.is_exceeded() && shed_unread_of(greediest_in_unread())) {
     }
+}
+
+const Network& Transport::greediest_in_unread() const {
+    const Network* greediest = nullptr;
+    for (const auto& [address, network] : shared_.networks)
+        if (!greediest || network.unread.used() > greediest->unread.used()) greediest = &network;
+    return *greediest;
+}
+
+/// Has a network's answers go that aren't read, so that so many bytes of a more modest one's may be made; false where there is none.
+bool Transport::shed_unread_for(const Network& modest, std::size_t bytes) {
+    const Network& greediest = greediest_in_unread();
+    return &greediest != &modest && greediest.unread.used() > modest.unread.used() + bytes && shed_unread_of(greediest);
+}
+
+/// Closes the connection by which a network has left the most unread. Through a proxy it has calls of others: then its own calls end.
+bool Transport::shed_unread_of(const Network& greediest) {
+    Peer* of = nullptr;
+    for (Peer* peer : shared_.peers)
+        if (!of || peer->unread_of(greediest) > of->unread_of(greediest)) of = peer;
+    if (!of || of->unread_of(greediest) == 0) return false;
+    if (of->endpoint.is_trusted) of->reset_unread(greediest);
+    else close(of->id);
+    return true;
 }
 
 void Transport::wake_poller() {

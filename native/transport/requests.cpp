@@ -26,7 +26,7 @@ HttpRequest request_of(Message& message) REQUIRES(the_lock) {
                      .port = from.port,
                      .is_encrypted = from.is_encrypted,
                      .key_digest = call.key_digest(),
-                     .caller = message.caller,
+                     .caller = call.caller(),
                      .arrived = message.arrived,
                      .deadline = call.deadline()};
     for (const auto& [name, value] : call.head.fields()) made.headers.emplace_back(name, value);
@@ -60,7 +60,11 @@ std::optional<HttpRequests> Transport::take_requests(std::size_t most) {
             message->call->expire();
             continue;
         }
-        shared_.lines.application.take_message();
+        if (!reserve(*message)) {
+            shared_.park(*message);
+            continue;
+        }
+        shared_.lines.application.take(*message);
         shared_.outstanding.add(*message);
         message->call->handed_over(*message);
         taken.requests.push_back(request_of(*message));
@@ -70,12 +74,12 @@ std::optional<HttpRequests> Transport::take_requests(std::size_t most) {
     return taken;
 }
 
-bool Transport::respond(std::uint64_t id, const Response& response) {
+bool Transport::respond(std::uint64_t id, Response response) {
     const Lock lock(mutex_);
     Message* const message = shared_.outstanding.find(id);
     if (!message || message->line != &shared_.lines.application) return false;
     shared_.outstanding.remove(id);
-    static_cast<HttpCall*>(message->call)->respond(response);
+    static_cast<HttpCall*>(message->call)->respond(std::move(response));
     settle();
     return true;
 }

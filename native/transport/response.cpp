@@ -46,8 +46,9 @@ private:
 
 }  // namespace
 
-void GrpcCall::put_message(std::string_view framed, std::size_t sentences, std::size_t bytes) {
-    put(framed);
+void GrpcCall::put_message(std::string content, std::size_t sentences, std::size_t bytes) {
+    put(prefix_of(content.size()));
+    put(std::move(content));
     leaving_.push_back({put_, sentences, bytes});
 }
 

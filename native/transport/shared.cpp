@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t most_ended = 1 << 16;  // calls that Python hasn't asked about yet
 constexpr double stalled_s = 1;              // without a byte more, after which a message gives way to all that come
 constexpr double last_read_s = 2;            // that callers of a draining server may leave their answers unread
+constexpr double looks_at_parked_s = 0.05;   // between two looks at who has read enough
 }  // namespace
 
 void EndedCalls::note(const Ended& call) {
@@ -54,7 +55,35 @@ Shared::Shared(Settings told)
     for (const std::string& service : settings.health_services) is_serving[service] = false;
 }
 
-Network& Shared::network(const std::string& address) { return networks.try_emplace(address, held).first->second; }
+Network& Shared::network(const std::string& address) {
+    return networks.try_emplace(address, turns, Wholes{slots, held, unread}, settings.limits.network_unread_bytes).first->second;
+}
+
+void Shared::park(Message& message) {
+    message.line->remove(message);
+    Network& network = message.call->network();
+    message.parked.stand_for(network.parked, network.parked.insert(network.parked.end(), &message));
+    parking.insert(&network);
+    due.by(now() + looks_at_parked_s);
+}
+
+void Shared::unpark(Network& network) {
+    const auto has_read = [](const Budget& unread) { return unread.used() <= unread.most() / 2; };
+    if (!has_read(network.unread)) return;
+    for (auto next = network.parked.begin(); next != network.parked.end();) {
+        Message& message = **next++;
+        if (!has_read(message.call->peer().unread)) continue;
+        message.parked.leave();
+        message.line->put(message);
+    }
+    if (network.parked.empty()) parking.erase(&network);
+}
+
+void Shared::unpark_all() {
+    const std::vector<Network*> of(parking.begin(), parking.end());
+    for (Network* network : of) unpark(*network);
+    if (!parking.empty()) due.by(now() + looks_at_parked_s);
+}
 
 double Shared::stall_s(bool is_http) const {
     const Limits& limits = settings.limits;
@@ -89,16 +118,27 @@ void Shared::set_serving(bool serving, const std::vector<std::string>& services)
     }
 }
 
-bool Shared::make_way(const Peer& newcomer, double arrived) {
-    if (!reading.empty() && arrived - reading.front()->arrived() > settings.limits.caller_timeout_s) {
+bool Shared::make_way(const Call& newcomer, double time) {
+    if (!reading.empty() && time - reading.front()->arrived() > settings.limits.caller_timeout_s) {
         reading.front()->refuse(Refusal::slow);
         return true;
     }
-    if (newcomer.slots.used() > 0) return false;
-    Peer* greediest = nullptr;
+    const Network* greediest = nullptr;
+    for (const auto& [address, network] : networks)
+        if (!greediest || network.slots.used() > greediest->slots.used()) greediest = &network;
+    const bool is_much_greedier = greediest->slots.used() >= 2 * (newcomer.network().slots.used() + 1);
+    if (greediest != &newcomer.network() && is_much_greedier && give_way(*greediest, 0)) return true;
+    return newcomer.peer().slots.used() == 0 && give_way(*greediest, 1);
+}
+
+/// Refuses a call of a network: the latest one of the connection by which it has the most, and more than `least`. False where all are taken.
+bool Shared::give_way(const Network& greediest, std::size_t least) {
+    std::vector<Peer*> found;
     for (Peer* peer : peers)
-        if (!greediest || peer->slots.used() > greediest->slots.used()) greediest = peer;
-    return greediest->slots.used() > 1 && greediest->give_way();
+        if (peer->slots.used() > least) found.push_back(peer);
+    std::sort(found.begin(), found.end(),
+              [](const Peer* one, const Peer* other) { return one->slots.used() > other->slots.used(); });
+    return std::any_of(found.begin(), found.end(), [&](Peer* peer) REQUIRES(the_lock) { return peer->give_way(greediest); });
 }
 
 void Shared::shed() {
@@ -107,7 +147,7 @@ void Shared::shed() {
         for (auto& [address, network] : networks)
             if (!greediest || network.held.used() > greediest->held.used()) greediest = &network;
         if (!greediest->receiving.empty() && now() - greediest->receiving.front()->came() > stalled_s) {
-            greediest->receiving.front()->refuse(Refusal::full);
+            greediest->receiving.front()->refuse(Refusal::room);
             continue;
         }
         Peer* holder = nullptr;

@@ -24,6 +24,7 @@
 #include "lines.hpp"
 #include "lock.hpp"
 #include "network.hpp"
+#include "proxies.hpp"
 
 namespace transport {
 
@@ -36,6 +37,7 @@ struct Settings {
     Statuses statuses;
     std::vector<Responses> responses = std::vector<Responses>(1);  // of HTTP's refusals, in the words of each API
     std::optional<Hosts> hosts;   // that a plain call over HTTP may ask for; all, where none are named
+    Proxies proxies;              // that say who calls
     std::vector<Method> methods;
     std::vector<std::string> headers;       // that Python wants to see
     std::vector<std::string> health_services;  // that grpc.health.v1 knows
@@ -113,6 +115,8 @@ public:
     bool is_traced GUARDED_BY(the_lock) = false;  // spans are kept of calls
     bool is_draining GUARDED_BY(the_lock) = false;
 
+    Price read, sent;  // of bytes
+    TurnClock turns GUARDED_BY(the_lock);  // of networks; before whatever waits
     Lines lines GUARDED_BY(the_lock);
     Outstanding outstanding GUARDED_BY(the_lock);
     EndedCalls ended GUARDED_BY(the_lock);
@@ -130,6 +134,7 @@ public:
     Budget unread GUARDED_BY(the_lock);  // bytes of answers that callers have not read
 
     std::unordered_map<std::string, Network> networks GUARDED_BY(the_lock);  // by what their addresses begin with
+    std::set<Network*> parking GUARDED_BY(the_lock);  // of which messages wait until more of answers is read
     std::set<Peer*> peers GUARDED_BY(the_lock);
     std::vector<std::uint64_t> to_send GUARDED_BY(the_lock);  // connections of which something is to be sent
     std::list<Call*> reading GUARDED_BY(the_lock);   // with a slot, whose requests are on their way, the oldest first
@@ -151,10 +156,16 @@ public:
     /// Notes whether these services serve, as far as health knows them, and tells those who watch them.
     void set_serving(bool serving, const std::vector<std::string>& services) REQUIRES(the_lock);
 
-    /// Ends a call so that one of `newcomer`, which came at `arrived`, may have its slot: one whose request has been on
-    /// its way for too long, or one of whoever has the most slots, where the newcomer has none. False where nobody
-    /// gives way.
-    bool make_way(const Peer& newcomer, double arrived) REQUIRES(the_lock);
+    /// Ends a call so that `newcomer` may have its slot: one whose request has been on its way for too long, one of the network that
+    /// has clearly more slots, or one of the connection that has the most where the newcomer's has none. False where nobody gives way.
+    bool make_way(const Call& newcomer, double time) REQUIRES(the_lock);
+
+    /// Has a message wait apart until more of answers is read.
+    void park(Message& message) REQUIRES(the_lock);
+
+    /// Has messages wait in their lines again whose callers have read enough.
+    void unpark(Network& network) REQUIRES(the_lock);
+    void unpark_all() REQUIRES(the_lock);
 
     /// Ends calls while more of requests is held than is allowed in all: of the network that holds the most, the
     /// message that has stood still for the longest, or else the largest call of the connection that holds the most.
@@ -170,6 +181,8 @@ public:
     void end_stalled(double time) REQUIRES(the_lock);
 
 private:
+    bool give_way(const Network& greediest, std::size_t least) REQUIRES(the_lock);
+
     std::string date_ GUARDED_BY(the_lock);
     std::time_t dated_at_ GUARDED_BY(the_lock) = 0;
 };

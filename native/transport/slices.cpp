@@ -17,7 +17,7 @@ void Call::shared_out(Message& message) {
 void Call::start_over(Message& message, Line& line) {
     if (message.waits()) message.line->remove(message);
     message.content = message.job->message.content;  // some thread may still be at it
-    end_job(message);
+    give_work_back(message);
     shared_.outstanding.remove(message.id);
     message.state = Message::State::waiting;
     is_shared_out_ = false;
@@ -26,8 +26,9 @@ void Call::start_over(Message& message, Line& line) {
     line.put(message);
 }
 
-/// Gives back what serving a message in slices takes: it is answered, or nobody waits for it any more.
-void Call::end_job(Message& message) {
+/// Gives back what serving a message takes: it is answered, or nobody waits for it any more.
+void Call::give_work_back(Message& message) {
+    reserve(message, 0);
     if (!message.job) return;
     message.job->is_over = true;
     message.job.reset();

@@ -1,4 +1,5 @@
 // Makes batches of waiting messages for the threads that come for them: take_messages, which binding.cpp hands to Python.
+#include <algorithm>
 #include <utility>
 
 #include "transport.hpp"
@@ -7,12 +8,14 @@
 namespace transport {
 namespace {
 constexpr std::size_t most_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
+constexpr double given_up_s = 30;   // after which a thread is taken for one that hangs
+constexpr double cheap_s = 0.02;    // for which others count, once they were taken, where something is costly
 constexpr std::size_t lately = 64;  // batches within which one who asks for little may ask again
 
 Taken taken_of(Message& message) REQUIRES(the_lock) {
     const Call& call = *message.call;
     const bool is_plain = call.is_plain() && !message.is_for_python;
-    return {message.id, call.method(), std::exchange(message.content, {}), call.deadline(), call.metadata(), message.caller,
+    return {message.id, call.method(), std::exchange(message.content, {}), call.deadline(), call.metadata(), call.caller(),
             message.arrived, message.size, message.is_compressed, false, is_plain, call.is_http(),
             call.is_stream(), call.key_digest(), call.usage()};
 }
@@ -26,11 +29,13 @@ std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, d
 
 std::optional<Batch> Transport::take_batch(const Most& most, double end, double begins_at) {
     const Lock lock(mutex_);
+    costly_.erase(std::this_thread::get_id());  // it is done with what it took before
     shared_.lines.set_queue(begins_at);
     if (!is_polling_ && !has_stopped_) poll(0);  // what came meanwhile makes a larger batch
     const bool is_sated = most.messages == 0;
     while (!has_stopped_ && !has_some(most)) {
-        const double left = end - now();
+        // What is costly, and may not be taken now, may be soon.
+        const double left = std::min(end - now(), shared_.lines.has_costly() ? cheap_s : never);
         if (left <= 0 || woken_ > 0) break;
         if (!is_polling_) {
             if (idle_ > sated_ && shared_.lines.size() > 0) wake_idle();  // what this one may not take
@@ -54,10 +59,10 @@ std::optional<Batch> Transport::take_batch(const Most& most, double end, double 
 }
 
 /// Returns whether there is something for one who takes no more than `most`.
-bool Transport::has_some(const Most& most) const {
-    const Lines& lines = shared_.lines;
-    return lines.unmetered.size() > 0 || (most.messages > 0 && lines.metered.size() > 0) ||
-           (most.small > 0 && lines.small.first(may_begin(most))) || shared_.outstanding.has_news();
+bool Transport::has_some(const Most& most) {
+    Lines& lines = shared_.lines;
+    return lines.unmetered.size() > 0 || (most.messages > 0 && lines.metered.first(allowed(most))) ||
+           (most.small > 0 && lines.small.first(allowed(most))) || shared_.outstanding.has_news();
 }
 
 /// Wakes a thread that waits in take_messages; all of them, where they don't all take the same messages.
@@ -90,41 +95,48 @@ void Transport::hand_over_polling() {
 Batch Transport::batch(const Most& most) {
     Batch batch;
     Lines& lines = shared_.lines;
-    take_from(lines.unmetered, most_unmetered, most.bytes, batch);
+    take_from(lines.unmetered, most_unmetered, most, batch);
     lines.small.moved(take_small(most, batch), now());
-    lines.metered.moved(take_from(lines.metered, most.messages, most.bytes, batch), now());
+    lines.metered.moved(take_from(lines.metered, most.messages, most, batch), now());
     batch.gone = shared_.outstanding.hand_over_gone();
     return batch;
 }
 
-/// Returns how many bytes were taken.
-std::size_t Transport::take_from(Line& line, std::size_t most, std::size_t most_bytes, Batch& batch) {
+/// Returns how much work was taken.
+double Transport::take_from(Line& line, std::size_t most_messages, const Most& most, Batch& batch) {
     const double time = now();
     std::size_t bytes = 0;
-    for (std::size_t count = 0; count < most;) {
-        Message* const message = line.first();
-        if (!message || (bytes > 0 && bytes + message->size > most_bytes)) break;
+    double work = 0;
+    for (std::size_t count = 0; count < most_messages;) {
+        Message* const message = line.first(allowed(most));
+        if (!message || (bytes > 0 && bytes + message->size > most.bytes)) break;
         if (message->call->deadline() <= time) {
             message->call->expire();
-            continue;
+        } else if (!reserve(*message)) {
+            shared_.park(*message);
+        } else {
+            ++count;
+            bytes += message->size;
+            work += message->work;
+            if (message->is_costly) costly_.emplace(std::this_thread::get_id(), time);
+            hand_over(*message, batch);
         }
-        ++count;
-        bytes += message->size;
-        hand_over(*message, batch);
     }
-    return bytes;
+    return work;
 }
 
-/// Takes small requests whole, slices of long ones, and a long one that is to be read, all in fair order. Returns how many bytes were
+/// Takes small requests whole, slices of long ones, and a long one that is to be read, all in fair order. Returns how much work was
 /// taken of what is computed.
-std::size_t Transport::take_small(const Most& most, Batch& batch) {
+double Transport::take_small(const Most& most, Batch& batch) {
     Line& line = shared_.lines.small;
     const double time = now();
-    std::size_t bytes = 0;
+    std::size_t bytes = 0, count = 0;
+    double work = 0;
     bool has_modest = false;
-    std::size_t count = 0;
     while (count < most.small) {
-        Message* const message = line.first(!batch.unread && may_begin(most));
+        Allowed allowed = this->allowed(most);
+        allowed.begin = allowed.begin && !batch.unread;
+        Message* const message = line.first(allowed);
         if (!message) break;
         Call& call = *message->call;
         if (call.deadline() <= time) {
@@ -136,41 +148,81 @@ std::size_t Transport::take_small(const Most& most, Batch& batch) {
             call.start_over(*message, line);
             continue;
         }
+        const bool is_begun = message->job && message->job->is_whole();
+        if (!is_begun && message->reserved == 0 && !reserve(*message)) {
+            shared_.park(*message);
+            continue;
+        }
         const bool is_sliced = message->is_long && most.path != 0;
-        if (is_sliced && (!message->job || !message->job->is_whole())) {
+        if (is_sliced && !is_begun) {
             if (batch.unread) break;  // one is read at a time
+            if (message->is_costly) costly_.emplace(std::this_thread::get_id(), time);
             batch.unread = set_apart(*message, most.path);  // it is read after the others are answered
             continue;
         }
         if (is_for_another(*message, most, count, has_modest)) break;
+        const bool is_costly = message->is_costly;
+        const Account& account = *message->account;
         if (is_sliced) {
-            bytes += take_slice(*message, most.slices.beside(count, bytes), batch);
+            work += take_slice(*message, most.slices.beside(count, bytes), batch);
+            bytes += batch.slices.back().bytes;
             count += batch.slices.back().sentences();
         } else {
-            if (bytes > 0 && bytes + message->size > most.small_bytes) break;
+            if (bytes > 0 && (bytes + message->size > most.small_bytes || work + message->work > most.soon_s)) break;
             ++count;
             bytes += message->size;
+            work += message->work;
             hand_over(*message, batch);
         }
-        const bool is_modest = line.waiting(message->caller) == 0;
+        const bool is_modest = line.waiting(account) == 0;
         if (is_modest && !is_sliced) since_modest_ = 0;
         has_modest = has_modest || is_modest;
+        if (is_costly) {
+            costly_.emplace(std::this_thread::get_id(), time);
+            break;
+        }
+        cheap_at_ = time;
     }
     since_modest_ += count > 0;
-    return bytes;
+    return work;
 }
 
 /// Returns whether a batch of so many ends before a message. Who has all that it asked for in it isn't to wait for the company of one who
 /// has a thousand calls, or of a list that doesn't end with it; nor, who asks again soon, for the end of a large batch of theirs.
 bool Transport::is_for_another(const Message& message, const Most& most, std::size_t count, bool has_modest) const {
     const bool is_sliced = message.is_long && most.path != 0;
+    const Line& line = *message.line;
     const bool is_much = is_sliced ? message.job->untaken() > most.small - count
-                                   : message.line->waiting(message.caller) > double(most.small_bytes);
+                                   : line.messages(*message.account) > most.small || line.waiting(*message.account) > most.soon_s;
     return is_much && (has_modest || (2 * count >= most.small && since_modest_ < lately));
 }
 
-/// Returns whether long requests may be begun: not while the rows of those that were take too much.
-bool Transport::may_begin(const Most& most) const { return most.takes_long && (most.path == 0 || !shared_.making.is_full()); }
+/// Returns what one may take. Long requests aren't begun while the rows of those that were take too much; and what keeps a thread for
+/// long leaves one to others, while there are any.
+Allowed Transport::allowed(const Most& most) const {
+    const bool may_begin = most.takes_long && (most.path == 0 || !shared_.making.is_full());
+    const double time = now();
+    const auto costly = std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
+    return {may_begin, time - cheap_at_ > cheap_s || std::size_t(costly) + 1 < std::max<std::size_t>(most.runs, 2)};
+}
+
+bool Transport::has_hasty_callers() {
+    const Lock lock(mutex_);
+    return now() - cheap_at_ <= cheap_s;
+}
+
+/// Counts what is expected of the answer to a message that waits among what its caller, its network and all others have not read: false
+/// where that would be too much. Of all together, whoever has clearly more unread gives way.
+bool Transport::reserve(Message& message) {
+    Call& call = *message.call;
+    const std::size_t bytes = message.expected;
+    while (!shared_.unread.has_room_for(bytes) && shed_unread_for(call.network(), bytes)) {
+    }
+    const bool has_room = call.peer().unread.has_room_for(bytes) && call.network().unread.has_room_for(bytes) &&
+                          shared_.unread.has_room_for(bytes);
+    if (has_room) call.reserve(message, bytes);
+    return has_room;
+}
 
 void Transport::hand_over(Message& message, Batch& batch) {
     message.line->take(message);
@@ -190,27 +242,32 @@ std::shared_ptr<Job> Transport::set_apart(Message& message, std::uint64_t path) 
     return message.job;
 }
 
-/// Returns how many bytes were taken.
-std::size_t Transport::take_slice(Message& message, const SliceLimits& limits, Batch& batch) {
+/// Returns how much work was taken.
+double Transport::take_slice(Message& message, const SliceLimits& limits, Batch& batch) {
     const Slice& slice = batch.slices.emplace_back(Job::cut(message.job, limits));
-    const std::size_t bytes = message.job->untaken() == 0 ? message.left : slice.bytes;
     if (message.job->untaken() == 0) {
         message.line->take(message);
         message.state = Message::State::taken;
     } else {
-        message.line->take_slice(message, bytes);
+        message.line->take_slice(message, slice.work);
     }
-    return bytes;
+    return slice.work;
 }
 
-void Transport::put_back(Job& job, bool is_whole, std::size_t bytes) {
+void Transport::put_back(Job& job, bool is_whole, std::size_t bytes, std::size_t response_bytes, double took_s) {
     const Lock lock(mutex_);
     Message* const message = shared_.outstanding.find(job.message.id);
     if (!message || message->job.get() != &job) return;  // its caller has left
+    Call& call = *message->call;
+    call.account().charge(took_s);
     if (is_whole) {
         job.set_whole();
         message->made = bytes;
         shared_.making.use(bytes);
+        call.reserve(*message, response_bytes);
+        call.account().took(message->size, job.work());
+        message->line->estimate_anew(*message, job.work());
+        message->is_costly = job.most_work_at_once() > costly_s;
     }
     message->line->put_back(*message);
 }

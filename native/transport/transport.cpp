@@ -13,13 +13,19 @@ constexpr double most_sleep_s = 3600;
 
 }  // namespace
 
-std::vector<bool> Transport::answer(const Answers& answers) {
+std::vector<bool> Transport::answer(Answers answers) {
     std::vector<bool> are_wanted;
     const Lock lock(mutex_);
-    for (const auto& [id, content, cut] : answers) {
+    for (auto& [id, content, cut, work] : answers) {
         Message* const message = shared_.outstanding.remove(id);
         are_wanted.push_back(message);  // else its caller has left
-        if (message) message->call->answer(*message, content, cut);
+        if (!message) continue;
+        if (work > 0) {
+            Account& account = message->call->account();
+            account.charge(work - message->work);
+            account.took(message->size, work);
+        }
+        message->call->answer(*message, std::move(content), cut);
     }
     settle();
     return are_wanted;
@@ -27,9 +33,9 @@ std::vector<bool> Transport::answer(const Answers& answers) {
 
 /// Puts requests of `method` that its codec may read in a line of their own (Lines::set_small).
 void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
-                          std::size_t most_sentences) {
+                          std::size_t most_sentences, std::size_t row_bytes) {
     const Lock lock(mutex_);
-    shared_.lines.set_small(method, std::move(codec), bytes, sentences, most_sentences);
+    shared_.lines.set_small(method, std::move(codec), bytes, sentences, most_sentences, row_bytes);
 }
 
 void Transport::set_traced(bool traced) {
@@ -206,10 +212,12 @@ void Transport::tick(double time) {
     }
     for (const std::uint64_t id : over) close(id);
     end_rests(time);
-    std::erase_if(shared_.networks, [&](const auto& entry) REQUIRES(the_lock) {
-        const Network& network = entry.second;
-        if (network.open() > 0) return false;
+    shared_.unpark_all();
+    std::erase_if(shared_.networks, [&](auto& entry) REQUIRES(the_lock) {
+        Network& network = entry.second;
+        if (!network.forget_callers() || network.open() > 0 || network.account.had() > shared_.turns.time()) return false;
         if (network.rests_until > time) shared_.due.by(network.rests_until);
+        else shared_.parking.erase(&network);
         return network.rests_until <= time;
     });
     settle();

@@ -73,6 +73,8 @@ struct Most {
     bool takes_long = true;  // of that line
     std::uint64_t path = 0;  // the fast path that takes long ones in slices; 0 for whoever takes them as all others
     SliceLimits slices{};
+    double soon_s = 0;       // that those of the fast path take together, about, where others wait
+    std::size_t runs = 1;    // that there may be at once
 };
 
 /// There is no thread that reads: who comes to take looks at the sockets, who answers writes to them, and a thread of the transport's
@@ -82,8 +84,9 @@ public:
     using Failures = std::vector<std::pair<std::uint64_t, Status>>;
     struct Answer {
         std::uint64_t id;
-        std::string_view content;
+        std::string content;
         std::size_t cut = 0;  // of its sentences, how many were longer than the model reads
+        double work = 0;      // seconds of a core that it took; 0 where that is what was charged already
     };
     using Answers = std::vector<Answer>;
 
@@ -96,13 +99,17 @@ public:
     void start();
     std::optional<Batch> take_messages(const Most& most, double wait_s, double begins_at);
     void wake_one();
+
+    /// Returns whether somebody has lately asked for what is answered soon, by a fast path: then a thread is left to them.
+    bool has_hasty_callers();
     void hand_over_polling();
-    std::vector<bool> answer(const Answers& answers);  // whether each is still wanted
+    std::vector<bool> answer(Answers answers);  // whether each is still wanted
     void fail(const Failures& failures);
     void deny(const std::vector<Denied>& calls);  // refuses and counts them: Python knows nothing of them
 
-    /// Has a job stand in its line again: `bytes` are what it takes, once it was read whole.
-    void put_back(Job& job, bool is_whole, std::size_t bytes);
+    /// Has a job stand in its line again, of which more was read in so many seconds: once it is whole, it takes `bytes`, and its response
+    /// as many as `response_bytes`.
+    void put_back(Job& job, bool is_whole, std::size_t bytes, std::size_t response_bytes, double took_s);
 
     /// Leaves a long message to Python, in the line for that, unless somebody else has said what becomes of it.
     void leave_to_python(Job& job);
@@ -120,14 +127,14 @@ public:
     int requests_descriptor() const { return requests_; }
 
     /// Answers a request; false where its caller had left.
-    bool respond(std::uint64_t id, const Response& response);
+    bool respond(std::uint64_t id, Response response);
     void set_serving(bool serving, const std::optional<std::vector<std::string>>& services = {});
     void drain();
     double quiet_s();
     bool wait_idle(double timeout_s);
     void stop(double grace_s);
     void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
-                   std::size_t most_sentences);
+                   std::size_t most_sentences, std::size_t row_bytes);
     void set_traced(bool traced);
     void set_keys(std::optional<Keys> keys);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
@@ -148,7 +155,9 @@ private:
     void watch_listeners(bool watched) REQUIRES(the_lock);
     void have_spare() REQUIRES(the_lock);
     void watch_for(Connection& connection) REQUIRES(the_lock);
-    void have_rest(Connection& connection, double seconds) REQUIRES(the_lock);
+    void have_rest_for(Connection& connection, double seconds) REQUIRES(the_lock);
+    void have_rest(Connection& connection, double until) REQUIRES(the_lock);
+    void have_newcomer_rest(Connection& connection) REQUIRES(the_lock);
     void read(const std::vector<std::uint64_t>& ready) REQUIRES(the_lock);
     void end_rests(double time) REQUIRES(the_lock);
     void send_listed() REQUIRES(the_lock);
@@ -163,16 +172,20 @@ private:
     void shed_unread() REQUIRES(the_lock);
     void close_listeners() REQUIRES(the_lock);
     bool is_idle() const REQUIRES(the_lock);
-    bool has_some(const Most& most) const REQUIRES(the_lock);
+    bool has_some(const Most& most) REQUIRES(the_lock);
     std::optional<Batch> take_batch(const Most& most, double end, double begins_at);
     Batch batch(const Most& most) REQUIRES(the_lock);
-    std::size_t take_from(Line& line, std::size_t most, std::size_t most_bytes, Batch& batch) REQUIRES(the_lock);
-    std::size_t take_small(const Most& most, Batch& batch) REQUIRES(the_lock);
+    double take_from(Line& line, std::size_t most_messages, const Most& most, Batch& batch) REQUIRES(the_lock);
+    double take_small(const Most& most, Batch& batch) REQUIRES(the_lock);
     std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);
-    std::size_t take_slice(Message& message, const SliceLimits& limits, Batch& batch) REQUIRES(the_lock);
+    double take_slice(Message& message, const SliceLimits& limits, Batch& batch) REQUIRES(the_lock);
+    bool reserve(Message& message) REQUIRES(the_lock);
+    const Network& greediest_in_unread() const REQUIRES(the_lock);
+    bool shed_unread_for(const Network& modest, std::size_t bytes) REQUIRES(the_lock);
+    bool shed_unread_of(const Network& greediest) REQUIRES(the_lock);
+    Allowed allowed(const Most& most) const REQUIRES(the_lock);
     void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
     bool is_for_another(const Message& message, const Most& most, std::size_t count, bool has_modest) const REQUIRES(the_lock);
-    bool may_begin(const Most& most) const REQUIRES(the_lock);
     void inflate(Batch& batch);
 
     Mutex mutex_;
@@ -191,6 +204,8 @@ private:
     std::size_t idle_ GUARDED_BY(the_lock) = 0;    // threads that wait in take_messages while another looks at the sockets
     std::size_t sated_ GUARDED_BY(the_lock) = 0;   // of them, those that take unmetered messages alone
     std::size_t woken_ GUARDED_BY(the_lock) = 0;  // of those that wait, how many are to return with nothing
+    std::map<std::thread::id, double> costly_ GUARDED_BY(the_lock);  // threads that are kept for long by what they took, and since when
+    double cheap_at_ GUARDED_BY(the_lock) = 0;     // when others were last taken
     std::size_t since_modest_ GUARDED_BY(the_lock) = 0;  // batches since a small message whose caller had no other
     std::vector<std::uint64_t> resting_ GUARDED_BY(the_lock);
     std::uint64_t rests_ GUARDED_BY(the_lock) = 0, polls_ GUARDED_BY(the_lock) = 0;  // of connections, so far; that have ended

@@ -1,6 +1,7 @@
 // What one run of a fast path computes, and what becomes of it.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@ struct FastPath::Work {
     std::size_t model = 0;
     std::vector<Taken> calls;
     std::vector<Request> requests;
+    std::vector<std::size_t> tokens_of;  // of each call
     std::vector<std::pair<Taken, Request>> known;  // that hold nothing to embed
     std::vector<Charge> charges;  // of each call
     std::vector<Denied> denied;
@@ -27,6 +29,13 @@ struct FastPath::Work {
     Served served;
 
     void join(Run& run);
+
+    /// Returns whether all calls ask for their rows in the same form.
+    bool are_alike() const {
+        return std::all_of(requests.begin(), requests.end(), [&](const Request& each) {
+            return each.options.encoding == requests[0].options.encoding;
+        });
+    }
 };
 
 /// What a batch holds for each model. Most servers have one, for which nothing is allocated.

@@ -58,6 +58,9 @@ class Inbox:
     def runs_itself(self) -> bool:
         return False
 
+    has_hasty_callers = False
+    """Whether a thread is left to those whom it would serve inside `pull`."""
+
     def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
         thread = threading.get_ident()
         if wait_s:

@@ -1,5 +1,6 @@
 // Whose turn it is, who is late, and what budgets, entries, times and keys hold to.
 #include <algorithm>
+#include <cmath>
 #include <list>
 #include <memory>
 
@@ -14,37 +15,97 @@ using namespace transport;
 
 using namespace units;
 
+constexpr std::size_t much = 10'000;  // bytes of what takes far longer than anybody saves
+
 TEST(a_callers_first_stands_before_anothers_second) {
     Line line;
     Waiting waiting;
     for (int count = 0; count < 1000; ++count) waiting.put(line, 1, 10);
     waiting.put(line, 2, 10);
-    CHECK(callers(line, 2) == "12");
+    CHECK(waiting.take_messages(line, 2) == "12");
     waiting.put(line, 2, 10);
-    CHECK(callers(line, 3).find('2') != std::string::npos);
+    CHECK(waiting.take_messages(line, 3).find('2') != std::string::npos);
 }
 
 TEST(a_newcomer_stands_where_the_line_is_now) {
     Line line;
     Waiting waiting;
-    for (int count = 0; count < 10; ++count) waiting.put(line, 1, 4);
-    CHECK(callers(line, 6) == "111111");
-    for (int count = 0; count < 4; ++count) waiting.put(line, 2, 4);
-    CHECK(callers(line, 5) == "21212");
+    for (int count = 0; count < 10; ++count) waiting.put(line, 1, much);
+    CHECK(waiting.take_messages(line, 6) == "111111");
+    for (int count = 0; count < 4; ++count) waiting.put(line, 2, much);
+    CHECK(waiting.take_messages(line, 5) == "22121");
 }
 
-TEST(turns_are_by_bytes) {
+TEST(turns_are_by_work) {
     Line line;
     Waiting waiting;
-    for (int count = 0; count < 40; ++count) waiting.put(line, 1, 1000);
+    for (int count = 0; count < 40; ++count) waiting.put(line, 1, much);
     std::string turns;
-    waiting.put(line, 2, 9000);
+    waiting.put(line, 2, 9 * much);
     while (turns.size() < 30) {
-        turns += callers(line, 1);
-        if (turns.back() == '2') waiting.put(line, 2, 9000);
+        turns += waiting.take_messages(line, 1);
+        if (turns.back() == '2') waiting.put(line, 2, 9 * much);
     }
     const auto long_ones = std::count(turns.begin(), turns.end(), '2');
     CHECK(long_ones == 3 || long_ones == 4);
+}
+
+TEST(a_network_of_many_callers_has_one_networks_turns) {
+    Line line;
+    Waiting waiting;
+    for (int caller = 1; caller <= 8; ++caller)
+        for (int count = 0; count < 10; ++count) waiting.put(line, std::uint64_t(caller), 10, never, false, "many");
+    for (int count = 0; count < 10; ++count) waiting.put(line, 9, 10, never, false, "one");
+    const std::string turns = waiting.take_messages(line, 20);
+    CHECK(std::count(turns.begin(), turns.end(), '9') == 10);
+    std::string of_many = turns;
+    std::erase(of_many, '9');
+    CHECK(of_many.substr(0, 8) == "12345678");  // who share what their network has
+}
+
+TEST(what_something_took_is_charged_in_place_of_what_was_expected) {
+    Line line;
+    Waiting waiting;
+    for (int count = 0; count < 6; ++count) waiting.put(line, 1, 10), waiting.put(line, 2, 10);
+    CHECK(waiting.take_messages(line, 2) == "12");
+    waiting.account(1).charge(3 * work_of(10));  // it was four times as costly
+    CHECK(waiting.take_messages(line, 5) == "22212");
+}
+
+TEST(estimates_follow_what_a_callers_requests_took_or_its_networks) {
+    Waiting waiting;
+    CHECK(waiting.account(1).estimate(36) == work_of(36));
+    waiting.account(1).took(36, 0.5);
+    CHECK(waiting.account(1).estimate(36) == 0.5 && waiting.account(2).estimate(136) == 1);
+    CHECK(waiting.account(3, "another").estimate(36) == 0.5);  // of all, where nothing else is known
+    waiting.account(3, "another").took(36, 0.1);
+    CHECK(waiting.account(1).estimate(36) == 0.5);
+}
+
+TEST(who_wanted_nothing_has_saved_no_more_than_what_it_takes_to_come) {
+    Line line;
+    Waiting waiting;
+    for (int count = 0; count < 20; ++count) waiting.put(line, 1, much);
+    CHECK(waiting.take_messages(line, 10) == "1111111111");
+    for (int count = 0; count < 10; ++count) waiting.put(line, 2, much);
+    CHECK(waiting.take_messages(line, 7) == "2212121");
+}
+
+TEST(nobody_has_had_more_of_what_nobody_waited_for) {
+    Line line;
+    Waiting waiting;
+    waiting.put(line, 1, 10 * much);
+    CHECK(waiting.take_messages(line, 1) == "1");
+    for (int count = 0; count < 4; ++count) waiting.put(line, 1, much), waiting.put(line, 2, much);
+    CHECK(waiting.take_messages(line, 4) == "2121");
+}
+
+TEST(turns_are_of_all_lines_together) {
+    Line line, other;
+    Waiting waiting;
+    for (int count = 0; count < 9; ++count) waiting.put(line, 1, 10), waiting.put(line, 2, 10), waiting.put(other, 1, 1000);
+    CHECK(waiting.take_messages(other, 1) == "1");
+    CHECK(waiting.take_messages(line, 9) == "222222222");
 }
 
 TEST(a_message_that_leaves_gives_its_callers_next_its_turn) {
@@ -56,8 +117,8 @@ TEST(a_message_that_leaves_gives_its_callers_next_its_turn) {
     waiting.put(line, 1, 10);
     waiting.put(line, 2, 200);
     waiting.put(line, 2, 10);
-    CHECK(callers(line, 4) == "1212");
-    CHECK(line.bytes() == 0 && line.size() == 0);
+    CHECK(waiting.take_messages(line, 4) == "1212");
+    CHECK(line.work() == 0 && line.size() == 0);
 }
 
 TEST(nobody_is_late_by_their_own_work) {
@@ -66,10 +127,10 @@ TEST(nobody_is_late_by_their_own_work) {
     double time = 0;
     waiting.put(lines.metered, 1, 4);
     waiting.put(lines.metered, 1, 4);
-    pace(lines.metered, time, 4, 10);
+    pace(lines.metered, time, work_of(4), 10);
     move(lines.metered, time, 10);
     waiting.put(lines.metered, 2, 100'000, 150);
-    CHECK(lines.late(lines.metered) == nullptr && !lines.is_late(lines.metered, 3, 150));
+    CHECK(lines.late(lines.metered) == nullptr && !lines.is_late(lines.metered, waiting.account(3), 150));
     Message& next = waiting.put(lines.metered, 2, 4, 150);
     CHECK(lines.late(lines.metered) == &next);
 }
@@ -79,14 +140,27 @@ TEST(who_is_many_makes_nobody_else_late) {
     Waiting waiting;
     double time = 0;
     for (int count = 0; count < 600; ++count) waiting.put(lines.metered, 1, 100);
-    pace(lines.metered, time, 100, 1);
-    CHECK(lines.is_late(lines.metered, 1, 60));
-    CHECK(!lines.is_late(lines.metered, 2, 60));
+    pace(lines.metered, time, work_of(100), 1);
+    CHECK(lines.is_late(lines.metered, waiting.account(1), 60));
+    CHECK(!lines.is_late(lines.metered, waiting.account(2), 60));
+    CHECK(!lines.is_late(lines.metered, waiting.account(2, "another"), 60));
     lines.set_queue(now() + 3600);
-    CHECK(lines.is_late(lines.metered, 2, 60));
-    CHECK(!lines.is_late(lines.small, 2, 60));  // what Python has taken keeps no small one waiting
+    CHECK(lines.is_late(lines.metered, waiting.account(2), 60));
+    CHECK(!lines.is_late(lines.small, waiting.account(2), 60));  // what Python has taken keeps no small one waiting
     lines.set_queue(now());  // it is over, though nobody has told another time since
-    CHECK(!lines.is_late(lines.metered, 2, 60));
+    CHECK(!lines.is_late(lines.metered, waiting.account(2), 60));
+}
+
+TEST(who_is_late_counts_the_networks_before_its_own) {
+    Line line;
+    Waiting waiting;
+    double time = 0;
+    for (std::uint64_t caller = 1; caller <= 4; ++caller)
+        for (int count = 0; count < 3; ++count) waiting.put(line, caller, 136, never, false, caller == 4 ? "one" : "many");
+    pace(line, time, work_of(136), 1);
+    CHECK(std::abs(line.wait_s(waiting.account(4, "one")) - 6) < 0.01);   // three of its own, and as many of the others
+    CHECK(std::abs(line.wait_s(waiting.account(5, "one"))) < 0.01);       // nothing of its own stands before its first
+    CHECK(std::abs(line.wait_s(waiting.account(1, "many")) - 12) < 0.01);
 }
 
 TEST(a_line_that_stood_still_once_is_not_slow) {
@@ -95,14 +169,14 @@ TEST(a_line_that_stood_still_once_is_not_slow) {
     double time = 0;
     for (int count = 0; count < 400; ++count) waiting.put(line, 1, 100);
     for (int count = 0; count < 20; ++count) {
-        line.moved(line.take_message()->size, time);
+        line.moved(line.take_message()->work, time);
         time += 0.001;
     }
     const double usual = line.wait_s();
     time += 1.5;
     line.moved(0, time);  // whoever is busy looks, and wants nothing
     CHECK(line.wait_s() == usual);
-    line.moved(line.take_message()->size, time);
+    line.moved(line.take_message()->work, time);
     CHECK(line.wait_s() < 400);
 }
 
@@ -113,14 +187,32 @@ TEST(one_pause_at_the_beginning_is_not_all_that_is_known_of_a_line) {
     for (int count = 0; count < 200; ++count) waiting.put(line, 1, 30);
     move(line, time, 1.5);
     CHECK(line.wait_s() > 0 && line.wait_s() < 5);
-    pace(line, time, 30, 1.5);
+    pace(line, time, work_of(30), 1.5);
     CHECK(line.wait_s() > 200);  // one that goes on like that is slow
+}
+
+TEST(what_is_costly_leaves_its_turn_where_it_may_not_be_taken) {
+    Line line;
+    Waiting waiting;
+    Message& slow = waiting.put(line, 1, 10);
+    line.set_apart(slow);
+    slow.is_costly = true;
+    line.put_back(slow);
+    Message& quick = waiting.put(line, 2, 10);
+    CHECK(line.first() == &slow && line.first({.begin = true, .costly = false}) == &quick && line.has_costly());
+    line.remove(quick);
+    CHECK(line.first({.begin = true, .costly = false}) == nullptr);
+    line.remove(slow);
+    CHECK(!line.has_costly() && line.work() == 0);
 }
 
 TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
     Lines lines;
-    lines.set_small(1, std::make_shared<EmbedCodec>(NamedModels({{{""}, "", ""}}), Status{}), 10, 2, 3);
+    lines.set_small(1, std::make_shared<EmbedCodec>(NamedModels({{{""}, "", ""}}), Status{}), 10, 2, 3, 1000);
+    TurnClock clock;
+    Account account(clock);
     Message message;
+    message.account = &account;
     const auto line_of = [&](std::string_view content, bool may_be_small = true) {
         message.content = content;
         message.size = content.size();
@@ -130,6 +222,7 @@ TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
     CHECK(line_of("\n\1a\n\1b") == &lines.small);
     CHECK(line_of("\n\1a\n\1b", false) == &lines.metered);
     CHECK(!message.is_long);
+    CHECK(message.listed == 2 && message.expected == 2000);
     CHECK(line_of("\n\1a\n\1b\n\1c") == &lines.small && message.is_long);  // of many sentences
     CHECK(line_of("\n\x09"
                   "123456789") == &lines.small && message.is_long);                              // of many bytes

@@ -90,7 +90,7 @@ std::vector<Message*> take_messages(Shared& shared, Line& line, std::size_t coun
 
 void answer(Shared& shared, const std::vector<Message*>& taken, std::string_view content) {
     for (Message* message : taken)
-        if (shared.outstanding.remove(message->id)) message->call->answer(*message, content, 0);
+        if (shared.outstanding.remove(message->id)) message->call->answer(*message, std::string(content), 0);
 }
 
 }  // namespace units

@@ -46,9 +46,7 @@ Limits with(Value Limits::* name, Given value) {
 }
 
 inline std::string framed(std::string_view content) {
-    std::string out;
-    append_message(out, content);
-    return out;
+    return prefix_of(content.size()).append(content);
 }
 
 /// One connection's calls, in HTTP/2's place: it notes what each is answered.

@@ -2,20 +2,28 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "units.hpp"
 
 namespace units {
 
-/// Messages of callers by number, each of so many bytes.
+/// Returns what a message of so many bytes is estimated to take before any was measured: only ratios matter then.
+inline double work_of(std::size_t size) { return double(size + 64) * 1e-6; }
+
+/// Messages of callers by number, each of so many bytes; all callers are of one network, where no other is named.
 class Waiting {
 public:
-    Message& put(Line& line, std::uint64_t caller, std::size_t size, double patience_s = never, bool is_long = false) {
+    Message& put(Line& line, std::uint64_t caller, std::size_t size, double patience_s = never, bool is_long = false,
+                 const std::string& network = "a") {
         Message& message = messages_.emplace_back();
         message.id = messages_.size();
-        message.caller = caller;
+        message.account = &account(caller, network);
+        callers_[message.account] = caller;
         message.size = size;
+        message.work = message.account->estimate(size);
         message.patience_s = patience_s;
         message.is_long = is_long;
         message.line = &line;
@@ -23,27 +31,39 @@ public:
         return message;
     }
 
+    Account& account(std::uint64_t caller, const std::string& network = "a") {
+        return networks_.try_emplace(network, clock, all_, Budget::unlimited).first->second.account_of(caller);
+    }
+
+    std::uint64_t caller_of(const Message& message) { return callers_[message.account]; }
+
+    /// Takes so many messages, and returns whose they were.
+    std::string take_messages(Line& line, std::size_t count) {
+        std::string found;
+        while (found.size() < count && line.first()) found += char('0' + callers_[line.take_message()->account]);
+        return found;
+    }
+
+    TurnClock clock;
+
 private:
+    Budget slots_, held_, unread_;
+    Wholes all_{slots_, held_, unread_};
+    std::map<std::string, Network> networks_;
+    std::map<const Account*, std::uint64_t> callers_;
     std::list<Message> messages_;
 };
 
-/// Takes so many messages, and returns whose they were.
-inline std::string callers(Line& line, std::size_t count) {
-    std::string found;
-    while (found.size() < count && line.first()) found += char('0' + line.take_message()->caller);
-    return found;
-}
-
-/// Has a line in which something waits be known for so many bytes in so many seconds.
-inline void pace(Line& line, double& time, std::size_t bytes, double seconds) {
-    for (int count = 0; count < 60; ++count, time += seconds) line.moved(bytes, time);
+/// Has a line in which something waits be known for so much work in so many seconds.
+inline void pace(Line& line, double& time, double work, double seconds) {
+    for (int count = 0; count < 60; ++count, time += seconds) line.moved(work, time);
 }
 
 /// Has a line move by one message in so many seconds.
 inline void move(Line& line, double& time, double seconds) {
-    line.moved(line.take_message()->size, time);
+    line.moved(line.take_message()->work, time);
     time += seconds;
-    line.moved(line.take_message()->size, time);
+    line.moved(line.take_message()->work, time);
 }
 
 }  // namespace units

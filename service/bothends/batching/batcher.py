@@ -30,6 +30,7 @@ from .threads import PerThreadTask, WorkerThreads
 
 _log = logging.getLogger(__name__)
 _SLEEP_S = 2.0  # in the source's `pull`, when nothing comes
+_LEFT_S = 0.02  # there, while batches wait and the thread is left to others
 
 
 class Batcher(AbstractContextManager["Batcher"]):
@@ -172,11 +173,12 @@ class Batcher(AbstractContextManager["Batcher"]):
             while True:
                 if self._task is not None and self._task.is_for_this_thread:
                     return partial(self._run_task, self._task)
-                is_ready = bool(self._waiting) and self._runs.count + self._pollers.slots < self.workers
                 source = self._pollers.source
+                is_ready = bool(self._waiting) and self._may_run(source)
                 if source and self._pollers.may_begin(self._runs.count) and not (is_ready and has_pulled):
                     self._pollers.begin(sleeps=not is_ready)
-                    return partial(self._pull, source, 0.0 if is_ready else _SLEEP_S)
+                    wait_s = 0.0 if is_ready else _LEFT_S if self._waiting else _SLEEP_S
+                    return partial(self._pull, source, wait_s)
                 if is_ready and (batch := self._waiting.take_batch()):
                     self._runs.count += 1
                     if self._waiting or not (self._pollers.asleep or self._has_lookout):
@@ -188,6 +190,13 @@ class Batcher(AbstractContextManager["Batcher"]):
                     self._changed.notify()  # the next one may go too
                     return None
                 self._wait()
+
+    def _may_run(self, source: WorkSource | None) -> bool:
+        """Return True if one more batch may run. A thread is left to those whom the source serves soon, while any come."""
+        if self._runs.count + self._pollers.slots >= self.workers:
+            return False
+        is_last = 0 < self._runs.count == self.workers - 1
+        return not (is_last and source is not None and source.has_hasty_callers)
 
     def _run_task(self, task: PerThreadTask) -> bool:
         task.do()

@@ -114,6 +114,11 @@ class WorkSource(Protocol):
         """True if threads run the engine inside `pull`, for what needn't be submitted."""
         ...
 
+    @property
+    def has_hasty_callers(self) -> bool:
+        """True if somebody has lately asked for what is answered soon inside `pull`: then a thread is left to them."""
+        ...
+
     def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
         """Submit what has come, up to about so many sentences; sleep up to `wait_s` until something has.
 

@@ -87,6 +87,11 @@ class FastPaths:
         """True if the models that serve have a path."""
         return self._newest is not None
 
+    @property
+    def has_hasty_callers(self) -> bool:
+        """True if somebody has lately asked for what is answered soon."""
+        return self._newest is not None and self._transport.has_hasty_callers()
+
     def take_messages(
         self, most: int, wait_s: float, queue_s: float, most_bytes: int, *, may_run: bool
     ) -> Batch | None:

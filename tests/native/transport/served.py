@@ -16,6 +16,8 @@ ECHO, ROW, PROBE = "/t.T/Echo", "/t.T/Row", "/t.T/Probe"
 METHODS = [Method(ECHO), Method(ROW, is_stream=True), Method(PROBE, is_metered=False)]
 REFUSALS = {
     "full": 8,
+    "room": 8,
+    "crowded": 8,
     "connections": 8,
     "late": 8,
     "expired": 4,
@@ -40,6 +42,8 @@ RESPONSES = {
     "no_key": 401,
     "unknown_key": 401,
     "full": 429,
+    "room": 429,
+    "crowded": 429,
     "connections": 429,
     "late": 429,
     "expired": 504,

@@ -38,7 +38,7 @@ def test_the_network_that_holds_most_gives_way(serve: Serve) -> None:
             connection.http.ping(bytes(8))
             connection.flush()
             connection.wait(lambda: connection.pings)  # noqa: B023  it is called at once
-        assert [said(call) for call in calls].count("full") == 2
+        assert [said(call) for call in calls].count("room") == 2
 
 
 def test_a_message_that_stands_still_gives_way_first(serve: Serve) -> None:
@@ -52,7 +52,7 @@ def test_a_message_that_stands_still_gives_way_first(serve: Serve) -> None:
         time.sleep(1.1)  # longer than a message may stand still where its bytes are wanted
         response = third.echo(b"y" * 40_000)
         first.over(stalled)
-        assert said(stalled) == "full"
+        assert said(stalled) == "room"
         served.transport.answer([served.take_messages()[0].id], [b"z"])
         third.over(response)
         assert response.content == framed(b"z")

@@ -57,7 +57,7 @@ def test_who_has_most_connections_gives_way() -> None:
         served.respond(served.take_requests()[0])
         assert other.answer()[0] == 200
         status, headers, _ = first.answer()
-        assert (status, headers["x-refusal"]) == (429, "full")
+        assert (status, headers["x-refusal"]) == (429, "connections")
         until(lambda: len(served.over) == 1 or served.take_requests(0) != [])
 
 
@@ -75,12 +75,12 @@ def test_open_requests_have_bounds_and_each_connection_has_one() -> None:
     with web(requests=3, connection_requests=2) as served, Raw(served.http_port) as greedy:
         first = [greedy.call("/page", headers=[(":method", "GET")]) for _ in range(3)]
         greedy.over(first[2])
-        assert (first[2].headers[":status"], first[2].headers["x-refusal"]) == ("429", "full")
+        assert (first[2].headers[":status"], first[2].headers["x-refusal"]) == ("429", "crowded")
         with Raw(served.http_port) as other, Wire(served.http_port) as wire:
             other.call("/page", headers=[(":method", "GET")])
             full = other.call("/page", headers=[(":method", "GET")])
             other.over(full)
-            assert full.headers["x-refusal"] == "full"
+            assert full.headers["x-refusal"] == "crowded"
             wire.say(GET)
             probe = other.call(PROBE, headers=[(":method", "GET")])
             requests = served.take_requests(5)

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     no_key = auto()
     unknown_key = auto()
     full = auto()
+    room = auto()
+    crowded = auto()
     connections = auto()
     late = auto()
     expired = auto()

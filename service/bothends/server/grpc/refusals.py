@@ -27,6 +27,8 @@ COUNTED: dict[Reason, Refusal] = {
     Reason.no_key: "unauthenticated",
     Reason.unknown_key: "unauthenticated",
     Reason.full: "full",
+    Reason.room: "full",
+    Reason.crowded: "full",
     Reason.connections: "full",
     Reason.late: "full",
     Reason.unread: "full",
@@ -56,6 +58,12 @@ def statuses(settings: GrpcSettings) -> dict[Reason, Status]:
         Reason.unknown_key: UnauthenticatedError(UNKNOWN_KEY),
         Reason.full: OverloadedError(
             f"{settings.max_concurrent_requests} requests are in progress, this server's limit", retry_after_s=_RETRY_S
+        ),
+        Reason.room: OverloadedError(
+            "there is no room for more bytes of requests that wait; send less at once", retry_after_s=_RETRY_S
+        ),
+        Reason.crowded: OverloadedError(
+            "this connection has too many calls open; wait for some of them to end", retry_after_s=_RETRY_S
         ),
         Reason.connections: OverloadedError("there are too many connections; come again", retry_after_s=_RETRY_S),
         Reason.late: OverloadedError("calls come faster than this server can take them", retry_after_s=_LATE_RETRY_S),

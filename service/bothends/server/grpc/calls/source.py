@@ -128,6 +128,11 @@ class Calls:
         self.hand_over_polling = transport.hand_over_polling
 
     @property
+    def has_hasty_callers(self) -> bool:
+        """True if somebody has lately asked for what the fast path answers soon."""
+        return self._fast is not None and self._fast.has_hasty_callers
+
+    @property
     def runs_itself(self) -> bool:
         """True while a fast path serves."""
         return self._fast is not None and self._fast.is_used

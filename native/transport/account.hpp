@@ -1,0 +1,156 @@
+// What somebody has had of a server's time, in seconds of a core: the one unit of turns, whatever a caller asks for.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <tuple>
+#include <utility>
+
+namespace transport {
+
+/// What one unit of something takes, in seconds of a core, by a running mean of what it took. Any thread may note and ask.
+class Price {
+public:
+    explicit Price(double first_s = 0) : unit_s_(first_s) {}
+
+    void note(double units, double seconds) {
+        if (units <= 0 || seconds <= 0) return;
+        const double before = unit_s_.load(std::memory_order_relaxed), latest = seconds / units;
+        const bool is_first = !is_noted_.exchange(true, std::memory_order_relaxed);
+        unit_s_.store(is_first ? latest : before + weight * (latest - before), std::memory_order_relaxed);
+    }
+    double of(double units) const { return units * unit_s_.load(std::memory_order_relaxed); }
+    bool is_noted() const { return is_noted_.load(std::memory_order_relaxed); }
+
+private:
+    static constexpr double weight = 0.125;  // of the latest
+
+    std::atomic<double> unit_s_;
+    std::atomic<bool> is_noted_{false};
+};
+
+class Account;
+
+/// Those who want something, in the order of what their accounts have had; of those that have had the same, who stood first. An account
+/// that has had more since it stood is found out once it comes first.
+template <class Member>
+class Order {
+public:
+    using Key = std::tuple<double, std::uint64_t, Member*>;
+
+    void add(Member& member, std::uint64_t age) {
+        member.key = {member.had(), age, &member};
+        members_.insert(member.key);
+    }
+    void remove(Member& member) { members_.erase(member.key); }
+    bool empty() const { return members_.empty(); }
+
+    Member& first() {
+        while (true) {
+            Member& member = *std::get<Member*>(*members_.begin());
+            if (std::get<double>(member.key) >= member.had()) return member;
+            auto node = members_.extract(members_.begin());
+            std::get<double>(member.key) = member.had();
+            node.value() = member.key;
+            members_.insert(std::move(node));
+        }
+    }
+    Member& last() const { return *std::get<Member*>(*members_.rbegin()); }
+
+private:
+    std::set<Key> members_;
+};
+
+/// The virtual time of those who take turns with each other (start-time fair queueing, Goyal et al., SIGCOMM 1996): what the one has had
+/// who has had the least of all that wait. Where nobody waits, nobody has had more than others.
+class TurnClock {
+public:
+    double time() const { return time_; }
+    void begin_waiting(Account& account) { waiting_.add(account, ++count_); }
+    void end_waiting(Account& account);
+
+    /// Notes that somebody has had so much.
+    void passed(double had) { latest_ = std::max(latest_, had); }
+    void advance();
+
+    Price byte{1e-6};  // of requests; only ratios matter until some was noted
+
+private:
+    Order<Account> waiting_;
+    std::uint64_t count_ = 0;
+    double time_ = 0, latest_ = 0;
+};
+
+/// What one network has had, or one caller of it, whose seconds are its network's, too.
+class Account {
+public:
+    explicit Account(TurnClock& clock, Account* whole = nullptr) : clock_(clock), whole_(whole) {}
+    Account(const Account&) = delete;
+    Account& operator=(const Account&) = delete;
+
+    /// Returns how much it has had. Who wanted nothing for a while has saved no more than what it takes to come.
+    double had() const { return std::max(had_, clock_.time() - most_saved_s); }
+
+    /// Counts seconds that it takes, or, below 0, that it took less than was counted before. Nobody pays for more than `most_debt_s`.
+    void charge(double seconds) {
+        for (Account* each = this; each; each = each->whole_) {
+            if (each->waiting_ > 0) each->clock_.advance();  // to where its turn began: who comes now stands before its next one
+            each->had_ = std::min(each->had() + seconds, each->clock_.time() + most_debt_s);
+            each->clock_.passed(each->had_);
+        }
+    }
+
+    /// Counts the messages of it that wait.
+    void begin_waiting() {
+        for (Account* each = this; each; each = each->whole_)
+            if (each->waiting_++ == 0) each->clock_.begin_waiting(*each);
+    }
+    void end_waiting() {
+        for (Account* each = this; each; each = each->whole_)
+            if (--each->waiting_ == 0) each->clock_.end_waiting(*each);
+    }
+
+    /// Returns its network's; itself, where it is that.
+    Account& network() { return whole_ ? *whole_ : *this; }
+    const Account& network() const { return whole_ ? *whole_ : *this; }
+
+    /// Estimates what a request of so many bytes takes, by what those of this caller took, or else of its network, or of all.
+    double estimate(std::size_t bytes) const {
+        const Account* known = this;
+        while (!known->byte_.is_noted() && known->whole_) known = known->whole_;
+        return (known->byte_.is_noted() ? known->byte_ : known->clock_.byte).of(double(bytes + message_bytes));
+    }
+
+    /// Notes what a request of so many bytes took.
+    void took(std::size_t bytes, double seconds) {
+        for (Account* each = this; each; each = each->whole_) {
+            each->byte_.note(double(bytes + message_bytes), seconds);
+            if (!each->whole_) each->clock_.byte.note(double(bytes + message_bytes), seconds);
+        }
+    }
+
+    std::size_t users = 0;  // calls and connections whose account it is
+    Order<Account>::Key key{};  // among those that wait
+
+private:
+    static constexpr double most_debt_s = 1, most_saved_s = 5e-4;
+    static constexpr std::size_t message_bytes = 64;  // what a request takes besides, as if it had so many bytes more
+
+    TurnClock& clock_;
+    Account* const whole_;
+    Price byte_;
+    double had_ = 0;
+    std::size_t waiting_ = 0;
+};
+
+inline void TurnClock::advance() { time_ = std::max(time_, waiting_.first().had()); }
+
+inline void TurnClock::end_waiting(Account& account) {
+    waiting_.remove(account);
+    if (waiting_.empty()) time_ = latest_;
+}
+
+}  // namespace transport
