@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "json_body.hpp"
+#include "json_number.hpp"
 #include "shape.hpp"
 
 namespace transport {

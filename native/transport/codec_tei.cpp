@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "json_body.hpp"
+#include "json_number.hpp"
 #include "shape.hpp"
 
 namespace transport {

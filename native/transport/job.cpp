@@ -114,7 +114,9 @@ void Job::write(std::size_t from, const float* rows, std::size_t sentences, std:
     for (std::size_t place = from; place < from + sentences; ++place, rows += dimension) {
         codec_->append(request_, {rows, dimension, place, tokens_.readings()[place]}, response_);
         const std::size_t added = response_.size() - before;  // nothing, where all rows have their room by now
-        if (place == 0 && added > 0) response_.reserve(before + (added + 1) * request_.sentences.size() + most_end);
+        if (place > 0 || added == 0) continue;
+        const std::size_t most = added + added / 16 + 1;  // rows have some digits more or less, and longer indices
+        response_.reserve(before + most * request_.sentences.size() + most_end);
     }
     written_ = from + sentences;
 }

@@ -2,7 +2,6 @@
 
 #include <charconv>
 
-#include "json_number.hpp"
 #include "options.hpp"
 
 namespace transport::json {
@@ -62,19 +61,6 @@ bool read_size(yyjson_val* value, std::size_t& size) {
 void append_count(std::string& json, std::size_t count) {
     std::array<char, 20> digits;
     json.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), count).ptr);
-}
-
-void append_numbers(std::string& json, std::span<const float> numbers) {
-    const std::size_t before = json.size();
-    json.resize(before + numbers.size() * (most_number + 1) + 1);
-    char* to = &json[before];
-    char mark = '[';
-    for (const float number : numbers) {
-        *to++ = std::exchange(mark, ',');
-        to = write_number(to, number);
-    }
-    *to++ = ']';
-    json.resize(std::size_t(to - json.data()));
 }
 
 }  // namespace transport::json

@@ -1,4 +1,4 @@
-// JSON as codecs of HTTP's methods read and write it: texts, words and sizes of a body, and rows of numbers.
+// JSON as codecs of HTTP's methods read and write it: texts, words and sizes of a body, and counts.
 #pragma once
 
 #include <yyjson.h>
@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdlib>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -95,6 +94,5 @@ std::optional<std::array<bool, count>> read_members(yyjson_val* root, const std:
 }
 
 void append_count(std::string& json, std::size_t count);
-void append_numbers(std::string& json, std::span<const float> numbers);
 
 }  // namespace transport::json

@@ -2,13 +2,18 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+#include <string>
 
 namespace transport {
 
 constexpr std::size_t most_number = 24;  // characters of one
 
-/// Writes a finite number byte for byte as Python's orjson does: as short as it can be and still be read as the same
-/// float32. Returns its end.
-char* write_number(char* to, float number);
+namespace json {
 
+/// Appends a list, byte for byte as Python's orjson writes it: each number as short as it can be and still be read as the
+/// same float32, and null for what is no number.
+void append_numbers(std::string& json, std::span<const float> numbers);
+
+}  // namespace json
 }  // namespace transport

@@ -192,7 +192,7 @@ class Batcher(AbstractContextManager["Batcher"]):
                 self._wait()
 
     def _may_run(self, source: WorkSource | None) -> bool:
-        """Return True if one more batch may run. A thread is left to those whom the source serves soon, while any come."""
+        """Return True if one more batch may run. While callers come whom the source serves, a thread is left to them."""
         if self._runs.count + self._pollers.slots >= self.workers:
             return False
         is_last = 0 < self._runs.count == self.workers - 1

@@ -23,7 +23,7 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
     path = path_of(served, encoder_of(), most_together=most_together)
     content = EmbedRequest(sentences=["a"]).SerializeToString()
     with served.channel() as greedy, served.channel() as modest:
-        known = modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)  # what a connection's beginning takes is past
+        known = modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)  # its connection's beginning is past then
         until(lambda: served.figure("waiting") == 1)
         path.take_messages(0, 0.0, 0.0, 0, 1)
         assert known.result()
