@@ -116,6 +116,16 @@ def test_a_graph_of_neighbours_is_kept_beside_the_vectors(tmp_path: Path) -> Non
     assert "making the graph of 40 rows" in search(notes, *asked, "--approximate").stderr
 
 
+def test_what_a_graph_does_not_lead_to_is_not_shown(tmp_path: Path) -> None:
+    """Among rows that are all alike it comes to some alone: those are listed, and nothing in the others' place."""
+    pytest.importorskip("faiss", reason="faiss is missing: pip install faiss-cpu")
+    alike = tmp_path / "alike.txt"
+    alike.write_text("a dog barks\nthe house is old\n" * 100, encoding="utf-8")
+    (found,) = hits(search(alike, "dogs", "--approximate", "--top", 200, "--json").stdout)
+    assert 0 < len(found) < 200
+    assert {hit["row"] for hit in found} <= set(range(200))
+
+
 def test_a_server_may_embed(shared: Running) -> None:
     here = search(NOTES, "pets that are scared", "--json").stdout
     assert search(NOTES, "pets that are scared", "--json", "--server", shared.target).stdout == here

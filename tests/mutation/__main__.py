@@ -24,7 +24,7 @@ class Kept:
 
     def __init__(self, room: str, tree: Tree) -> None:
         digest = hashlib.sha256()
-        for top in ("service", "export", "native", "tests"):
+        for top in ("service", "export", "training", "native", "tests"):
             for path in sorted((tree.root / top).rglob("*.*")):
                 if path.is_file() and path.suffix != ".pyc":
                     digest.update(str(path.relative_to(tree.root)).encode() + path.read_bytes())

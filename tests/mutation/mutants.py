@@ -95,7 +95,6 @@ def written_down(files: list[str], root: Path) -> list[Mutant]:
 def made(files: list[str], root: Path) -> Iterator[Mutant]:
     """All mutants of Python `files` under `root`, each once."""
     from cosmic_ray.ast import ast_nodes, get_ast
-    from cosmic_ray.mutating import mutate_code
 
     operators = _operators()
     for file in files:
@@ -103,9 +102,20 @@ def made(files: list[str], root: Path) -> Iterator[Mutant]:
         nodes, seen = list(ast_nodes(get_ast(code))), {ast.dump(ast.parse(code))}
         for name, make in operators.items():
             for occurrence in range(sum(1 for node in nodes for _ in make().mutation_positions(node))):
-                mutant = Mutant(file, name, code, mutate_code(code, make(), occurrence))
+                mutant = Mutant(file, name, code, _mutated(code, make(), occurrence))
                 if _matters(mutant, seen):
                     yield mutant
+
+
+def _mutated(code: str, operator: Any, occurrence: int) -> str:
+    """`code` with the operator's fault; as it is where the operator fails, as ExceptionReplacer does at `a.Error`."""
+    from cosmic_ray.mutating import mutate_code
+
+    try:
+        mutated: str = mutate_code(code, operator, occurrence)
+    except AttributeError:
+        return code
+    return mutated
 
 
 def _operators() -> dict[str, Callable[[], Any]]:

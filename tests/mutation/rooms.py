@@ -47,13 +47,29 @@ ROOMS = {
     "batching": _python("batching"),
     "core": _python("core", "tests/test_encoder.py", "tests/test_options.py"),
     "server": Room(
-        tuple(f"service/bothends/server/{module}.py" for module in ("quota", "usage", "dispatch")),
-        tuple(f"tests/server/test_{module}.py" for module in ("quota", "usage", "dispatch", "context")),
+        tuple(f"service/bothends/server/{module}.py" for module in ("quota", "usage", "dispatch", "responder")),
+        tuple(f"tests/server/test_{module}.py" for module in ("quota", "usage", "dispatch", "responder", "context")),
+    ),
+    "http": Room(
+        tuple(f"service/bothends/server/http/{module}.py" for module in ("hosts", "call")),
+        tuple(f"tests/server/http/test_{module}.py" for module in ("hosts", "call")),
+    ),
+    "fronts": Room(
+        tuple(f"service/bothends/server/fronts/{front}/*.py" for front in ("tei", "ollama")),
+        tuple(f"tests/server/fronts/{front}/test_endpoints.py" for front in ("tei", "ollama")),
+    ),
+    "search": Room(
+        ("service/bothends/search/*.py", "service/bothends/cli/search.py"), ("tests/search", "tests/cli/test_search.py")
     ),
     "wire": _python("wire"),
     "model": _python("model"),
-    # No conftest.py but the transport's own: PyTorch, which the others import, takes seconds.
-    "transport": _native("transport", "--confcutdir=tests/native/transport"),
+    "training": Room(("training/bothends_training/evaluate.py",), ("tests/training/test_evaluate.py",)),
+    # No conftest.py but the transport's own: PyTorch, which the others import, takes seconds. One test needs them.
+    "transport": _native(
+        "transport",
+        "--confcutdir=tests/native/transport",
+        "--deselect=tests/native/transport/test_called_encoder.py::test_onnxruntime_computes_the_bits_of_each_sentence_alone",
+    ),
     "engine": _native("engine"),
     # From Python only text comes that is one; bytes that aren't come from callers.
     "wordpiece": _native("wordpiece", beside=("tests/native/transport/test_fast_path.py",)),

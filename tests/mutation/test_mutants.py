@@ -80,3 +80,12 @@ def test_operators_make_what_their_examples_say(tmp_path: Path) -> None:
             assert mutate_code(example.pre_mutation_code, operator(), 0) == example.post_mutation_code
     (tmp_path / "a.py").write_text("@dataclass(frozen=True)\nclass A:\n    b: int = f(c=1)\n", encoding="utf-8")
     assert {mutant.line for mutant in made(["a.py"], tmp_path)} == {3}
+
+
+def test_what_an_operator_cannot_change_is_passed_over(tmp_path: Path) -> None:
+    """cosmic-ray knows no dotted name among several exceptions."""
+    pytest.importorskip("cosmic_ray", reason="`make mutate` installs it")
+    code = "try:\n    f()\nexcept (OSError, lzma.LZMAError):\n    g()\n"
+    (tmp_path / "a.py").write_text(code, encoding="utf-8")
+    found = [mutant.after for mutant in made(["a.py"], tmp_path) if mutant.what == "ExceptionReplacer"]
+    assert found == [code.replace("OSError", "CosmicRayTestingException")]

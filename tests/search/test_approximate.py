@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bothends.search import nearest
+from bothends.search import exact, nearest
 
 from .arrays import unit
 
@@ -29,6 +29,14 @@ def test_nearly_all_is_found_and_ranked_alike(tmp_path: Path) -> None:
     assert not (found.rows % 100 == 0).any()
     graph.save(tmp_path / "graph")
     assert NeighbourGraph.load(tmp_path / "graph").nearest(queries, top=10).rows.tolist() == found.rows.tolist()
+
+
+def test_rows_keep_their_numbers_past_the_first_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph is made a block of rows at a time; each row's nearest is itself."""
+    vectors = unit(100, 8)
+    monkeypatch.setattr(exact, "BLOCK_BYTES", 30 * 8 * 4)
+    found = NeighbourGraph.build(vectors).nearest(vectors, top=1)
+    assert found.rows.ravel().tolist() == list(range(100))
 
 
 def test_there_may_be_fewer_rows_than_are_asked_for() -> None:

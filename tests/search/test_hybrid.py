@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from bothends.search import WordIndex, hybrid, nearest, standardised
+from bothends.search import WordIndex, hybrid, nearest, similarities, standardised
 
 from .arrays import unit
 
@@ -50,6 +50,16 @@ def test_both_rankings_count() -> None:
     by_vectors = hybrid(vectors, query, words, ["nothing of this"], top=4)
     assert by_vectors.rows.tolist() == nearest(vectors, query, top=4).rows.tolist()
     assert hybrid(vectors, unit(0, 8), words, [], top=4).rows.shape == (0, 0)
+
+
+def test_both_rankings_count_the_same() -> None:
+    """Rows that are nearly alike are told apart by their cosines as well as by words, whose scores spread wider."""
+    vectors = np.array([1, 0], np.float32) + 0.01 * unit(len(TEXTS), 2)
+    query, words = vectors[1] / np.linalg.norm(vectors[1]), WordIndex(TEXTS)
+    sums = [each - each.mean() for each in (similarities(vectors, query), words.scores("dragons"))]
+    expected = sum(each / each.std() for each in sums)
+    (scores,) = hybrid(vectors, query[np.newaxis], words, ["dragons"], top=len(TEXTS)).scores
+    np.testing.assert_allclose(scores, np.sort(expected)[::-1], atol=1e-4)
 
 
 def test_without_its_libraries_it_says_what_to_install() -> None:

@@ -14,7 +14,7 @@ from bothends.core.lent import lend
 from bothends.core.loaded import LoadedModel
 from bothends.model.bundle import Bundle
 from bothends.settings import EmbedderSettings
-from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
+from bothends.v1.embedding_pb2 import ENCODING_SIGN_BITS, EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import EMPTY, path_of
@@ -86,6 +86,24 @@ def test_what_it_writes_is_the_memory_that_is_answered_from(served: Served) -> N
     called.answers = answers
     taken_of(served, path_of(served, called), "a")
     assert flags == [(False, True)]
+
+
+def test_a_sign_bit_is_1_above_0(served: Served) -> None:
+    """Of 0 it is 0, as Python packs it."""
+    called = Called()
+
+    def answers(rows: Rows) -> bool:
+        rows[:] = [0.0, 1.0]
+        return True
+
+    path, called.answers = path_of(served, called), answers
+    with served.channel() as channel:
+        content = EmbedRequest(sentences=["a"], encoding=ENCODING_SIGN_BITS).SerializeToString()
+        answer = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
+        until(lambda: served.figure("waiting") == 1)
+        assert path.take_messages(0, 0.0, 0.0, 0, 1) is not None
+        (found,) = EmbedResponse.FromString(answer.result()).embeddings
+        assert found.sign_bits == np.packbits([False, True]).tobytes()
 
 
 @pytest.mark.parametrize("fault", ["raises", "not finite", "says nothing"])

@@ -1,5 +1,6 @@
 """HTTP/1.1: requests come whole, answers go in their order, and connections stay or end as both sides say."""
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -155,3 +156,23 @@ def test_requests_wait_in_turns_of_connections() -> None:
         assert {request.peer[1] for request in served.take_requests(2)} == {
             wire.socket.getsockname()[1] for wire in (greedy, polite)
         }
+
+
+def test_what_is_sent_before_an_answer_is_read_only_in_part() -> None:
+    """Whoever sends on and on before the first answer fills buffers of the system's: here 16 KiB and a piece wait."""
+    with web() as served, Wire(served.http_port) as greedy, Wire(served.http_port) as polite:
+        greedy.say(GET)
+        [first] = served.take_requests()
+        greedy.socket.setblocking(False)
+        sent, exchanges = 0, 20
+        with contextlib.suppress(BlockingIOError):
+            while sent < 1 << 22:
+                sent += greedy.socket.send(GET * 1000)
+        assert sent > 1 << 17
+        for _ in range(exchanges):  # by each of them, what is wanted of the other connection is read too
+            polite.say(GET)
+            [request] = served.take_requests()
+            served.respond(request)
+            assert polite.answer()[0] == 200
+        assert served.figure("received_bytes") - exchanges * len(GET) < 20_000
+        served.respond(first)

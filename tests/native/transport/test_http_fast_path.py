@@ -51,6 +51,18 @@ def test_a_plain_call_is_answered_without_python(fast: Web) -> None:
     assert list(told.seconds) == [METHOD]
 
 
+def test_marks_within_a_text_end_none(fast: Web) -> None:
+    """A call is as small as its texts are few, whatever marks a person's words have."""
+    quoted = {"model": "m", "input": ["a b"], "user": 'who said "a", "b", "c" and "d", all of them [sic]'}
+    with Wire(fast.http_port) as wire:
+        wire.say(post(EMBED, json.dumps(quoted).encode(), JSON))
+        until(lambda: fast.figure("waiting") == 1)
+        take(fast)
+        [told] = fast.path.served()
+        assert len(told.seconds[METHOD]) == 1
+        assert wire.answer()[0] == 200
+
+
 @pytest.mark.parametrize(
     ("path", "lines"),
     [
@@ -100,6 +112,7 @@ def test_a_path_with_a_hash_is_another(fast: Web, path: str) -> None:
         ("[2001:db8::1]:80", True),
         ("", False),
         ("evil.example", False),
+        ("evillocalhost", False),
         ("known.example.evil.example", False),
         ("known.example:x", False),
         ("known.example@evil.example", False),

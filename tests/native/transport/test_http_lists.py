@@ -1,12 +1,14 @@
 """Lists over HTTP are served in slices as gRPC's are; what is odd of them is the application's, as it came."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bothends_native.transport import Codec, Truncation
+from bothends_native.transport import Codec, Truncation, Usage
 
+from bothends.server.quota import Account, Quota
 from tests.support.until import until
 
 from .fast import MOST_TOKENS, VERSION, named
@@ -133,6 +135,17 @@ def test_what_is_odd_of_a_list_is_the_applications(
     wire.say(post(EMBED, body, JSON))
     lists.waits()
     assert lists.step() == []
+    left_to_the_application(lists, wire, body)
+
+
+def test_a_list_is_the_applications_where_a_share_is_counted(lists: Long, wire: Wire) -> None:
+    """Which refuses what is over the share before anything is read: in slices a list's share isn't counted."""
+    account = Account("one", Quota(sentences_per_s=1e6), create_usage=Usage)
+    lists.served.transport.set_keys({hashlib.sha256(b"one").digest(): account.usage})
+    body = body_of(["a b"] * MOST)
+    wire.say(post(EMBED, body, JSON, "Authorization: Bearer one"))
+    lists.waits()
+    assert lists.served.transport.sliced() == (0, 0, 0)
     left_to_the_application(lists, wire, body)
 
 

@@ -1,10 +1,11 @@
 """How long requests end that are served in slices: answered, left, late, or by another model."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
+import pytest
 from bothends_native import transport
 
 from tests.support.until import TIMEOUT_S, until
@@ -12,6 +13,7 @@ from tests.support.until import TIMEOUT_S, until
 from .fast import embed_codec, encoder_of, path_of
 from .long import LIMITS, MOST, Long, call, checked, long, request_of, sentences_of
 from .served import ECHO, Served
+from .test_called_encoder import Called
 
 __all__ = ("call", "long")
 
@@ -115,6 +117,66 @@ def test_a_run_that_is_given_up_tells_its_caller_once(long: Long) -> None:
         assert not thread.is_alive()
     assert len(given_up) == len(set(given_up)) == codes.count(grpc.StatusCode.INTERNAL)
     assert long.served.figure("making_bytes") == 0
+
+
+class InRuns:
+    """A path whose runs begin, and end when they are told to; each is a slice, by a thread of its own."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.begun, self.goes_on = threading.Semaphore(0), threading.Event()
+        called = Called()
+        called.answers = self._wait
+        self.path = path_of(served, called, **LIMITS)
+        self._threads: list[threading.Thread] = []
+
+    def begin(self, call: Any, *, runs: int) -> grpc.Future:
+        """Ask for a list, have it read, and begin so many runs of it."""
+        future: grpc.Future = call.future(request_of(*["a b"] * MOST), timeout=TIMEOUT_S)
+        until(lambda: self.served.figure("waiting") == 1)
+        assert self.path.take_messages(0, 0.0, 0.0, 0, 0) is not None
+        for number in range(runs):
+            self._threads.append(threading.Thread(target=self.path.take_messages, args=(0, 0.0, 0.0, 0, 1 + number)))
+            self._threads[-1].start()
+            assert self.begun.acquire(timeout=TIMEOUT_S)
+        return future
+
+    def end(self) -> None:
+        self.goes_on.set()
+        for thread in self._threads:
+            thread.join(TIMEOUT_S)
+            assert not thread.is_alive()
+
+    def _wait(self, _: object) -> bool:
+        self.begun.release()
+        return self.goes_on.wait(TIMEOUT_S)
+
+
+@pytest.fixture
+def in_runs(serve: Callable[..., Served]) -> Iterator[InRuns]:
+    made = InRuns(serve())
+    yield made
+    made.end()
+    made.served.let_go()
+
+
+def test_a_list_in_two_runs_that_are_given_up_is_told_of_once(in_runs: InRuns) -> None:
+    with in_runs.served.channel() as channel:
+        future = in_runs.begin(channel.unary_unary(ECHO), runs=2)
+        given_up = in_runs.path.overdue(0.0)
+        assert [run.thread for run in given_up] == [1, 2]
+        (told,) = [message for run in given_up for message in run.long_messages]
+        in_runs.served.transport.fail([told], [(13, "it hung", b"")])
+        assert future.code() is grpc.StatusCode.INTERNAL
+
+
+def test_nobody_is_told_of_a_run_whose_list_was_left(in_runs: InRuns) -> None:
+    """Its caller has gone by then: there is nobody to answer, and nothing to count."""
+    with in_runs.served.channel() as channel:
+        future = in_runs.begin(channel.unary_unary(ECHO), runs=1)
+        future.cancel()
+        until(lambda: in_runs.served.figure("calls") == 0)
+        assert [(run.thread, run.long_messages) for run in in_runs.path.overdue(0.0)] == [(1, [])]
 
 
 def test_a_draining_server_finishes_a_list(long: Long, call: Any) -> None:

@@ -6,6 +6,7 @@ import socket
 import statistics
 import threading
 import time
+from collections.abc import MutableMapping
 from contextlib import closing
 from typing import Any
 
@@ -144,6 +145,41 @@ def test_an_answers_room_is_given_back_once_it_is_made() -> None:
 
     answer = asked(kept)
     assert (answer.status_code, taken, answer_budget.taken_bytes) == (200, [100], 0)
+
+
+def test_a_call_whose_deadline_passed_is_over_before_its_caller_knows() -> None:
+    """Its slots are free by then: whoever is told asks again."""
+    told: list[str] = []
+
+    async def ask() -> None:
+        def unanswered(call: Inbound) -> None:
+            call.on_cancelled(lambda: told.append("cancelled"))
+            call.read(lambda _: None)
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                told.append(str(message["status"]))
+
+        async def receive() -> MutableMapping[str, Any]:
+            if body:
+                return {"type": "http.request", "body": body.pop(), "more_body": False}
+            return await asyncio.get_running_loop().create_future()  # its caller neither says anything nor leaves
+
+        body = [b"{}"]
+        headers = [(b"content-type", b"application/json"), (b"x-stainless-read-timeout", b"0.01")]
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/",
+            "headers": headers,
+            "query_string": b"",
+            "root_path": "",
+        }
+        call = HttpCall(scope, BodyLimits(10, TIMEOUT_S), lambda code, status: b"")
+        await asyncio.wait_for(call.serve(unanswered, receive, send), TIMEOUT_S)
+
+    asyncio.run(ask())
+    assert told == ["cancelled", "504"]
 
 
 def test_a_get_may_be_answered_later_and_from_another_thread() -> None:

@@ -39,7 +39,7 @@ def test_a_machine_answers_to_its_own_names(local: httpx.Client, host: str) -> N
 
 @pytest.mark.parametrize("path", ["/", "/v1/models", "/metrics", "/healthz", "/model"])
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8080", "[::2", "::"]
+    "host", ["evil.example", "evillocalhost", "localhost.evil.example", "127.0.0.1.evil.example:8080", "[::2", "::"]
 )
 def test_a_name_that_was_made_to_lead_here_is_not_answered(local: httpx.Client, host: str, path: str) -> None:
     """No page tells anything to a site whose name leads to its visitor's machine: it is told how that is allowed."""

@@ -79,6 +79,11 @@ def test_a_request_without_a_text_loads_the_model(http: httpx.Client, given: Any
 
 BAD: dict[str, tuple[str, dict[str, Any], tuple[int, str]]] = {
     "another model": ("embed", {"model": "llama3", "input": "a"}, (404, "the model 'llama3' does not exist here")),
+    "another tag": (
+        "embed",
+        {"model": "english:v2", "input": "a"},
+        (404, "the model 'english:v2' does not exist here"),
+    ),
     "nothing": ("embed", {"model": "english"}, (400, "missing parameter 'input'")),
     "token ids": ("embed", {"input": [1, 2]}, (400, "input[0] isn't a string")),
     "blank": ("embed", {"input": ["a", " "]}, (400, "input[1] is empty")),

@@ -1,0 +1,107 @@
+"""A fast path of several models of unlike speeds: which is computed first, and how much of a list at once."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import grpc
+import pytest
+from bothends_native import transport
+
+from bothends.v1.embedding_pb2 import EmbedRequest
+from tests.support.until import TIMEOUT_S, until
+
+from .fast import EMPTY, named, path_of
+from .long import LIMITS, MOST, TOGETHER
+from .served import ECHO, Served
+from .test_called_encoder import DIMENSION, Called, Ids, Offsets, Rows
+
+SLOW_S = 0.02
+"""Seconds of the slow model's every run: hundreds of times as long as the quick one's of a sentence."""
+LATELY_S = 1
+"""Seconds for which a model's speed counts beside others'."""
+
+
+class Noted(Called):
+    """A model that takes its time, and writes its name down when it runs."""
+
+    def __init__(self, name: str, ran: list[str], takes_s: float) -> None:
+        super().__init__()
+        self.name, self.ran, self.takes_s = name, ran, takes_s
+        self.ended = 0.0
+
+    def __call__(self, token_ids: Ids, offsets: Offsets, rows: Rows) -> bool:
+        self.ran.append(self.name)
+        began = time.monotonic()
+        until(lambda: time.monotonic() >= began + self.takes_s)
+        self.ended = time.monotonic()
+        return super().__call__(token_ids, offsets, rows)
+
+
+class Two:
+    """A path of a slow model and a quick one, which takes and serves one step a call."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.ran: list[str] = []
+        self.models = [Noted("slow", self.ran, SLOW_S), Noted("quick", self.ran, 0)]
+        named_models = [named(model.name, dimension=DIMENSION) for model in self.models]
+        codec = transport.Codec.embed(models=named_models, empty=EMPTY)
+        self.path = path_of(served, *self.models, codec=codec, **LIMITS)
+
+    def step(self) -> None:
+        taken = self.path.take_messages(0, 0.0, 0.0, 0, 1)
+        assert taken is not None
+
+    def begin(self, channel: grpc.Channel, name: str, *sentences: str) -> grpc.Future:
+        """Begin a call, and return once it waits."""
+        waiting = self.served.figure("waiting")
+        content = EmbedRequest(sentences=sentences, model=name).SerializeToString()
+        call: grpc.Future = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
+        until(lambda: self.served.figure("waiting") == waiting + 1)
+        return call
+
+    def slice(self) -> int:
+        """Serve a slice, and return how many sentences it had."""
+        self.path.served()
+        self.step()
+        (run,) = (run for run in self.path.served() if run.waited_s)
+        return len(run.waited_s)
+
+
+@pytest.fixture
+def two(serve: Callable[..., Served]) -> Iterator[Two]:
+    made = Two(serve())
+    yield made
+    made.served.transport.stop(0)
+
+
+def test_what_takes_the_least_time_is_computed_first(two: Two) -> None:
+    """Whoever asked for it waits for nobody else then, though the other model is the first, and its call came first."""
+    with two.served.channel() as channel:
+        for name in ("slow", "quick"):
+            call = two.begin(channel, name, "a")
+            two.step()
+            assert call.result()
+        two.ran.clear()
+        calls = [two.begin(channel, "slow", *["a b a b a"] * 3) for _ in range(4)]
+        calls.append(two.begin(channel, "quick", "a"))
+        two.step()
+        assert two.ran == ["quick", "slow"]
+        assert all(call.result() for call in calls)
+
+
+def test_slices_are_as_short_as_the_slowest_model_that_ran_lately_needs(two: Two) -> None:
+    """Of which model the next call will be isn't known; one that nobody asks any more shortens nobody's."""
+    slow, _ = two.models
+    with two.served.channel() as channel, two.served.channel() as other:
+        listed = two.begin(channel, "quick", *["a"] * MOST)
+        two.step()  # reads it
+        assert two.slice() == TOGETHER
+        single = two.begin(other, "slow", "a")
+        two.step()
+        assert (two.ran, bool(single.result())) == (["quick", "slow"], True)
+        assert two.slice() == TOGETHER or time.monotonic() > slow.ended + LATELY_S  # that is no longer lately
+        until(lambda: time.monotonic() > slow.ended + LATELY_S)
+        assert any(two.slice() > TOGETHER for _ in range(8))
+        until(lambda: two.step() or listed.done())
+        assert listed.result()
