@@ -46,9 +46,10 @@ def _native(part: str, *options: str, beside: tuple[str, ...] = ()) -> Room:
 ROOMS = {
     "batching": _python("batching"),
     "core": _python("core", "tests/test_encoder.py", "tests/test_options.py"),
+    "engines": _python("engines"),
     "server": Room(
-        tuple(f"service/bothends/server/{module}.py" for module in ("quota", "usage", "dispatch")),
-        tuple(f"tests/server/test_{module}.py" for module in ("quota", "usage", "dispatch", "context")),
+        tuple(f"service/bothends/server/{module}.py" for module in ("quota", "usage", "dispatch", "banner")),
+        tuple(f"tests/server/test_{module}.py" for module in ("quota", "usage", "dispatch", "context", "banner")),
     ),
     "wire": _python("wire"),
     "model": _python("model"),
