@@ -77,7 +77,7 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from bothends.engines.select import engines
+    from bothends.engines.select import candidates
     from bothends.model.bundle import Bundle
     from bothends.settings import EngineSettings
 
@@ -89,7 +89,7 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
     from .export import TOLERANCE, fitting, lift
 
     encoder = fitting(opened, checkpoints.load(checkpoint)) if checkpoint else lift(opened)
-    engine = next(engines(opened, EngineSettings.load(settings, {})))
+    engine = next(candidates(opened, EngineSettings.load(settings, {}))).engine
     exact = settings["device"] == "cpu" and settings["precision"] == "float32"
     tolerance = TOLERANCE if exact else engine.tolerance
     with Progress(transient=True) as progress:

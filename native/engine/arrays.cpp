@@ -1,6 +1,5 @@
 #include "arrays.hpp"
 
-#include <cmath>
 #include <stdexcept>
 
 namespace bothends {
@@ -46,16 +45,6 @@ bool in_one_piece(const Array& array) {
     return true;
 }
 
-bool is_finite(std::uint16_t half) { return (half & 0x7c00u) != 0x7c00u; }
-bool is_finite(float number) { return std::isfinite(number); }
-
-template <class T>
-void all_finite(const char* name, const T* numbers, std::size_t count) {
-    for (std::size_t at = 0; at < count; ++at)
-        if (!is_finite(numbers[at]))
-            throw std::invalid_argument(std::string(name) + ": number " + std::to_string(at) + " isn't finite");
-}
-
 }  // namespace
 
 std::string described(const Array& array) {
@@ -78,13 +67,6 @@ void must_be(const char* name, const Array& array, nb::dlpack::dtype dtype, std:
         throw std::invalid_argument(std::string(name) + " isn't contiguous; pass numpy.ascontiguousarray of it");
     if (reinterpret_cast<std::uintptr_t>(array.data()) % (dtype.bits / 8) != 0)
         throw std::invalid_argument(std::string(name) + " isn't aligned; pass a copy of it");
-}
-
-void must_be_finite(const char* name, const Array& array) {
-    if (array.dtype() == float16)
-        all_finite(name, static_cast<const std::uint16_t*>(array.data()), array.size());
-    else
-        all_finite(name, static_cast<const float*>(array.data()), array.size());
 }
 
 }  // namespace bothends

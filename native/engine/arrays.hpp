@@ -21,9 +21,6 @@ std::string described(const Array& array);  // "float64 [3, 4]"
 // Throws std::invalid_argument unless the array has the shape and lies in one piece.
 void must_be(const char* name, const Array& array, nb::dlpack::dtype dtype, std::initializer_list<std::int64_t> shape);
 
-// Throws std::invalid_argument for an infinite number or none.
-void must_be_finite(const char* name, const Array& array);
-
 template <class T>
 const T* numbers(const char* name, const Array& array, std::initializer_list<std::int64_t> shape) {
     must_be(name, array, nb::dtype<T>(), shape);

@@ -4,7 +4,6 @@ It shares the server's embedder, options and encodings, so that both give the sa
 a bounded number of them is in memory.
 """
 
-import logging
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -19,18 +18,14 @@ from .core.embedder import Embedder
 from .core.inputs import OnError, refuse
 from .core.query import AcceptedRequest, Rows
 from .embeddings import Embeddings, joined, rows_or_warning, similarity
-from .engines import native
 from .engines.contract import engine_of, precision_of
-from .engines.native_parts import Speeds, remedy
 from .errors import SentenceError
 from .model.bundle import Bundle, default_path
 from .model.tokenizer import Pieces
 from .model.versions import newest
-from .native_version import misfit
 from .options import EmbedOptions, EncodeOptions, Options, encoded, no_rows, ours, parse_options
 from .settings import EmbedderSettings, chosen
 
-_log = logging.getLogger(__name__)
 _IN_FLIGHT = 2  # one is computed while the next is tokenised
 _NO_LIMIT = 2**31 - 1
 
@@ -83,8 +78,8 @@ class Encoder:
 
         `device` is "auto", "cpu" or "cuda"; `engine` is "auto", "onnxruntime" or "native", and `precision`, of the
         native one, "float32", "bf16" or "int8"; `workers` are model runs at once on a CPU, by default one a core.
-        Where "auto" finds no native engine on a CPU, one line of the log says how much slower onnxruntime is, and what
-        to install. Raises SettingsError, BundleError or DeviceError.
+        Where "auto" falls back from the native engine to onnxruntime on a CPU, one line of the log says why, how much
+        slower that is, and what to do. Raises SettingsError, BundleError or DeviceError.
         """
         asked = {"device": device, "engine": engine, "precision": precision}
         asked |= {} if workers is None else {"workers": str(workers)}
@@ -93,11 +88,7 @@ class Encoder:
         settings = EmbedderSettings.load(asked, {}, max_sentences=WINDOW, **limits)
         folder = chosen(None if bundle is None else Path(bundle))
         found = default_path() if folder is None else newest(folder)
-        loaded = cls(Embedder.load(Bundle.open(found), settings=settings))
-        if engine == "auto" and loaded.device == "cpu" and not native.is_built():
-            why = "" if (unfit := misfit()) is None else f"{unfit}; "
-            _log.warning("slow: %sonnxruntime computes %s: %s", why, Speeds.of_record().computed(), remedy("engine"))
-        return loaded
+        return cls(Embedder.load(Bundle.open(found), settings=settings))
 
     def encode(self, sentences: Sequence[str] | str, **asked: Unpack[EncodeOptions]) -> NDArray[Any]:
         """Embeddings of `sentences`, float32 [sentences, dimension], in order; of one string, float32 [dimension].

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from bothends.core import loaded
 from bothends.core.loaded import LoadedModel, batching
 from bothends.engines.contract import TokenIds
+from bothends.engines.fallback import Fallback
+from bothends.engines.native_parts import Speeds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
+from bothends.engines.select import Candidate
 from bothends.errors import BundleError, NotServingError, SelfTestError
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle
@@ -55,10 +58,23 @@ def test_a_gpu_is_warmed_by_as_many_batches_as_will_run_at_once(
 
     engine = Counted(toy_bundle)
     engine.device = "cuda"
-    monkeypatch.setattr(loaded, "engines", lambda *_: [engine])
+    monkeypatch.setattr(loaded, "candidates", lambda *_: [Candidate(engine)])
     LoadedModel.load(toy_bundle, EmbedderSettings(max_batch_rows=64, max_batch_tokens=256))
     assert max(+ran) == 64
     assert set((+ran).values()) == {2}
+
+
+def test_a_fallback_is_told_at_each_load(
+    toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A reload has no banner, so the log says why, what it costs and what to do; nothing where nothing fell back."""
+    fallback = Fallback("no native engine", "build one")
+    for led in (fallback, None):
+        found = Candidate(OnnxRuntimeEngine(toy_bundle), led)
+        monkeypatch.setattr(loaded, "candidates", lambda *_, found=found: [found])
+        assert LoadedModel.load(toy_bundle, CPU).fallback == led
+    cost = Speeds.of_record().computed()
+    assert caplog.messages == [f"slow: no native engine; onnxruntime computes {cost}: build one"]
 
 
 def test_a_model_that_fails_its_self_test_is_not_loaded(toy_bundle: Bundle) -> None:

@@ -88,6 +88,11 @@ def attribute(model: onnx.ModelProto) -> None:
     model.graph.node[0].attribute.add(name="axis", type=onnx.AttributeProto.INT, i=1)
 
 
+def other_numbers(model: onnx.ModelProto) -> None:
+    """What float64, bfloat16 and the like hold isn't looked at, so there is none."""
+    model.graph.initializer[0].data_type = TensorProto.BFLOAT16
+
+
 def many_nodes(model: onnx.ModelProto) -> None:
     model.graph.node.extend([model.graph.node[0]] * 128)
 
@@ -114,6 +119,7 @@ ATTACKS: list[tuple[Attack, str]] = [
     (sparse, "has sparse_initializer in a GraphProto"),
     (metadata, "has metadata_props in a ModelProto"),
     (attribute, "gives 'Transpose' the attribute 'axis'"),
+    (other_numbers, "holds 'embedding.weight' in numbers of type 16"),
     (many_nodes, r"has \d+ nodes, more than 128"),
     (wide_concat, "gives 'Concat' 1000000 inputs, more than 8"),
 ]

@@ -1,26 +1,27 @@
 """Choice of the engine: the one asked for, or the best that is there and right; never another in silence."""
 
-import logging
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import onnx
 import pytest
 
 from bothends.core.loaded import LoadedModel
 from bothends.engines import native
-from bothends.engines.native_parts import remedy
+from bothends.engines.native_parts import Speeds, remedy
 from bothends.engines.onnx_weights import Weights, read
-from bothends.engines.select import choose_device, engines
+from bothends.engines.select import candidates, choose_device
 from bothends.errors import BundleError, DeviceError, SelfTestError, SettingsError
 from bothends.model.bundle import Bundle
 from bothends.settings import EmbedderSettings
 from tests.support.shapes import SHAPES
 
 needs_native = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
+COST = Speeds.of_record().computed()
+KIND = "bidirectional LSTMs with biases that are read by their final states"
 SERVED = {"lstm", "lstm, three layers"}
 """Encoders of SHAPES that the native engine computes."""
 
@@ -76,17 +77,17 @@ def test_the_level_asked_for_is_the_one_used(toy_bundle: Bundle) -> None:
 def test_an_encoder_that_it_does_not_compute_goes_to_onnxruntime(
     make_bundle: Callable[..., Bundle], shape: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log says why another engine serves; asked for by name, the native one is refused."""
+    """The log says why another engine serves, and what that costs; asked for by name, the native one is refused."""
     bundle = make_bundle(**SHAPES[shape])
-    with caplog.at_level(logging.INFO, "bothends.engines.select"):
-        provider = loaded(bundle)
+    provider = loaded(bundle)
     if shape in SERVED:
         assert provider.startswith("native/")
         assert not caplog.messages
     else:
         assert provider == "CPUExecutionProvider"
         (line,) = caplog.messages
-        assert line.startswith("onnxruntime serves: the native engine can't serve toy: it doesn't compute ")
+        assert line.startswith("slow: the native engine can't serve toy: it doesn't compute ")
+        assert line.endswith(f"; onnxruntime computes {COST}: it serves {KIND}")
         with pytest.raises(DeviceError, match="the native engine can't serve toy: it doesn't compute"):
             loaded(bundle, engine="native")
 
@@ -96,7 +97,9 @@ def test_an_encoder_that_it_does_not_compute_goes_to_onnxruntime(
 def test_one_that_fails_its_self_test_serves_nobody(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
     """onnxruntime serves, and the log says so; where the native engine alone will do, nothing starts."""
     assert loaded(toy_bundle) == "CPUExecutionProvider"
-    assert "CPUExecutionProvider serves: the engine before it failed its self-test" in caplog.text
+    (line,) = caplog.messages
+    assert line.startswith("slow: the native engine failed its self-test: ")
+    assert f"; onnxruntime computes {COST}: `bothends verify {toy_bundle.path} --engine native` shows where" in line
     for asked in ({"engine": "native"}, {"precision": "bf16"}, {"precision": "int8"}):
         with pytest.raises(SelfTestError, match="off PyTorch's embedding"):
             loaded(toy_bundle, **asked)
@@ -104,9 +107,14 @@ def test_one_that_fails_its_self_test_serves_nobody(toy_bundle: Bundle, caplog: 
 
 @pytest.mark.usefixtures("not_built")
 def test_without_it_onnxruntime_serves(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "bothends.engines.select"):
-        assert loaded(toy_bundle) == "CPUExecutionProvider"
-    assert caplog.messages == [f"onnxruntime serves: the native engine isn't installed: {remedy('engine')}"]
+    """One line says what is missing, what that costs, and what to install; none where onnxruntime was asked for."""
+    assert loaded(toy_bundle) == "CPUExecutionProvider"
+    assert caplog.messages == [
+        f"slow: the native engine isn't installed; onnxruntime computes {COST}: {remedy('engine')}"
+    ]
+    caplog.clear()
+    assert loaded(toy_bundle, engine="onnxruntime") == "CPUExecutionProvider"
+    assert not caplog.messages
 
 
 @pytest.mark.usefixtures("not_built")
@@ -147,9 +155,27 @@ def test_a_table_shorter_than_the_vocabulary_is_the_bundles_fault(toy_bundle: Bu
 
 
 @needs_native
-def test_weights_that_are_no_numbers_are_the_bundles_fault(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_that_export_writes_otherwise_goes_to_onnxruntime(
+    toy_bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What onnxruntime computes right and the native engine can't read is served, and the log says at what cost."""
+    model = onnx.load_from_string(toy_bundle.model)
+    table = next(tensor for tensor in model.graph.initializer if tensor.name == "embedding.weight")
+    gather = next(node for node in model.graph.node if node.op_type == "Gather")
+    table.name = gather.input[0] = "table"
+    other = replace(toy_bundle, model=model.SerializeToString())
+    assert loaded(other) == "CPUExecutionProvider"
+    (line,) = caplog.messages
+    assert line.startswith(f"slow: the native engine refuses this model: {toy_bundle.path}/model.onnx isn't the graph ")
+    assert line.endswith(f"; onnxruntime computes {COST}: export it anew with `bothends export` of this version")
+    with pytest.raises(BundleError, match="isn't the graph"):
+        loaded(other, engine="native")
+
+
+@needs_native
+def test_weights_that_do_not_fit_are_the_bundles_fault(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read(toy_bundle)
-    broken = replace(whole, layers=[of | {"R": np.full_like(of["R"], np.nan)} for of in whole.layers])
+    broken = replace(whole, layers=[of | {"R": of["R"][:, :-1].copy()} for of in whole.layers])
     monkeypatch.setattr(native, "read", lambda bundle: broken)
     with pytest.raises(BundleError, match=r"model\.onnx can't be loaded: "):
         native.NativeEngine(toy_bundle)
@@ -165,7 +191,7 @@ def test_a_gpu_is_chosen_only_where_float32_on_it_will_do(monkeypatch: pytest.Mo
 
 def test_the_best_comes_first(toy_bundle: Bundle) -> None:
     """An engine is placed only when the one before wasn't good enough."""
-    found = [engine.provider.partition("/")[0] for engine in engines(toy_bundle, settings())]
+    found = [one.engine.provider.partition("/")[0] for one in candidates(toy_bundle, settings())]
     assert found == ["native"] * native.is_built() + ["CPUExecutionProvider"]
 
 

@@ -46,9 +46,15 @@ def _native(part: str, *options: str, beside: tuple[str, ...] = ()) -> Room:
 ROOMS = {
     "batching": _python("batching"),
     "core": _python("core", "tests/test_encoder.py", "tests/test_options.py"),
+    "engines": _python("engines"),
     "server": Room(
-        tuple(f"service/bothends/server/{module}.py" for module in ("quota", "usage", "dispatch", "responder")),
-        tuple(f"tests/server/test_{module}.py" for module in ("quota", "usage", "dispatch", "responder", "context")),
+        tuple(
+            f"service/bothends/server/{module}.py" for module in ("quota", "usage", "dispatch", "responder", "banner")
+        ),
+        tuple(
+            f"tests/server/test_{module}.py"
+            for module in ("quota", "usage", "dispatch", "responder", "context", "banner")
+        ),
     ),
     "http": Room(
         tuple(f"service/bothends/server/http/{module}.py" for module in ("hosts", "call")),

@@ -1,6 +1,7 @@
 """The banner's word on speed: a server that could answer far more sentences says so, and so does its log."""
 
 import logging
+from collections.abc import Callable
 
 import pytest
 
@@ -11,32 +12,82 @@ from bothends.server.banner import slowness
 from bothends.server.server import Server
 from tests.support.doors import serving
 
+from .models import serving_all
+
 SPEEDS = Speeds.of_record()
 
 
-def lines(server: Server) -> dict[str, str]:
-    """The banner's lines by their first words."""
-    found = (line.split(maxsplit=1) for line in server.banner().splitlines())
-    return {words[0]: words[1] for words in found}
+needs_native = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
+GRU = "the native engine can't serve toy: it doesn't compute GRUs"
+COMPUTED = f"onnxruntime computes {SPEEDS.computed()}"
+KIND = "it serves bidirectional LSTMs with biases that are read by their final states"
 
 
-@pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
+def said(server: Server) -> list[tuple[str, str]]:
+    """What the banner says of speed: why it is slow, and what is faster."""
+    lines = [line.split(maxsplit=1) for line in server.banner().splitlines()]
+    slow, faster = ([text for word, *rest in lines for text in rest if word == of] for of in ("slow", "faster"))
+    return list(zip(slow, faster, strict=True))
+
+
+@needs_native
+def test_a_server_as_fast_as_can_be_says_nothing(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor does one whose engine was asked for."""
+    for engine in ("auto", "onnxruntime"):
+        with serving(toy_bundle, engine=engine) as server:
+            assert said(server) == []
+    assert not [line for line in caplog.messages if line.startswith("slow")]
+
+
+@needs_native
 def test_whoever_asks_for_grpcio_is_told_what_it_costs(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
     """The engine is there; the transport is what is slow, and it was asked for."""
-    with caplog.at_level(logging.WARNING, "bothends.server.server"), serving(toy_bundle, transport="grpcio") as server:
-        said = lines(server)
-        assert said["slow"] == f"grpcio and uvicorn serve {SPEEDS.served('transport')}"
-        assert said["faster"] == "leave out --transport grpcio"
-        assert caplog.messages == [f"slow: {said['slow']}: {said['faster']}"]
+    with caplog.at_level(logging.WARNING), serving(toy_bundle, transport="grpcio") as server:
+        ((why, better),) = said(server)
+        assert why == f"grpcio and uvicorn serve {SPEEDS.served('transport')}"
+        assert better == "leave out --transport grpcio"
+        assert caplog.messages == [f"slow: {why}: {better}"]
         unasked = server.settings.model_copy(update={"transport": "auto"})
-        assert slowness(unasked, server.service.embedder, "grpcio") == (said["slow"], remedy("transport"))
+        assert slowness(unasked, [server.service.embedder.model], "grpcio") == (why, remedy("transport"))
+
+
+@needs_native
+def test_an_encoder_that_the_native_engine_lacks_is_told_with_its_cost(
+    make_bundle: Callable[..., Bundle], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The transport is as fast as ever; each is told by itself."""
+    gru = make_bundle(cell="gru")
+    by_engine = (f"{GRU}; {COMPUTED}", KIND)
+    with caplog.at_level(logging.WARNING), serving(gru) as server:
+        assert said(server) == [by_engine]
+    assert caplog.messages == ["slow: {}: {}".format(*by_engine)]
+    caplog.clear()
+    by_transport = (
+        "grpcio and uvicorn pass on far fewer sentences than the native transport does",
+        "leave out --transport grpcio",
+    )
+    with caplog.at_level(logging.WARNING), serving(gru, transport="grpcio") as server:
+        assert said(server) == [by_engine, by_transport]
+    assert caplog.messages == [f"slow: {why}: {better}" for why, better in (by_engine, by_transport)]
+
+
+@needs_native
+def test_each_of_several_models_is_told_of(
+    toy_bundle: Bundle, make_bundle: Callable[..., Bundle], caplog: pytest.LogCaptureFixture
+) -> None:
+    """One is computed by the native engine; two others of one cause are one line."""
+    folders = [toy_bundle.path, *(make_bundle(cell="gru", seed=seed).path for seed in (1, 2))]
+    named = [f"{name}={folder}" for name, folder in zip(("a", "b", "c"), folders, strict=True)]
+    with caplog.at_level(logging.WARNING), serving_all(*named) as server:
+        assert said(server) == [(f"{GRU}; {COMPUTED}", KIND)]
 
 
 def test_without_the_native_parts_it_says_both_and_what_to_install(
     toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """One remedy brings both parts, so one line tells of both, also where onnxruntime was asked for."""
     monkeypatch.setattr(native, "find_spec", lambda name: None)
-    with serving(toy_bundle, transport="grpcio") as server:
-        said = lines(server)
-    assert said["slow"] == f"onnxruntime and grpcio serve {SPEEDS.served('engine')}"
-    assert said["faster"] == remedy("engine")
+    why = f"the native engine isn't installed; onnxruntime and grpcio serve {SPEEDS.served('engine')}"
+    for engine in ("auto", "onnxruntime"):
+        with serving(toy_bundle, transport="grpcio", engine=engine) as server:
+            assert said(server) == [(why, remedy("engine"))]

@@ -13,7 +13,7 @@ from bothends.batching.budgets import Budgets, Terms
 from bothends.engines.contract import TokenIds
 from bothends.engines.native import NativeEngine, is_built
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.engines.select import LoadedEngine, engines
+from bothends.engines.select import LoadedEngine, candidates
 from bothends.model.bundle import Bundle
 from bothends.settings import EngineSettings
 
@@ -25,7 +25,7 @@ SERVES: type[NativeEngine] | type[OnnxRuntimeEngine] = NativeEngine if is_built(
 
 def placed(bundle: Bundle) -> LoadedEngine:
     """The engine that serves a bundle here by default: its rows are a server's to the bit."""
-    return next(engines(bundle, EngineSettings(device="cpu")))
+    return next(candidates(bundle, EngineSettings(device="cpu"))).engine
 
 
 class HeldEngine:

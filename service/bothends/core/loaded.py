@@ -1,6 +1,7 @@
 """A model that is ready to serve: its tokenizer, and its engine on a device, warmed up and self-tested."""
 
 import logging
+import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..engines.contract import TokenIds
 from ..engines.cuda import warm_up
-from ..engines.select import LoadedEngine, engines
+from ..engines.fallback import Fallback
+from ..engines.select import LoadedEngine, candidates
 from ..errors import NotServingError, SelfTestError
 from ..model.bundle import Bundle, BundleConfig
 from ..model.tokenizer import Tokenizer
@@ -27,8 +29,10 @@ _log = logging.getLogger(__name__)
 class LoadedModel:
     """One version of an encoder on one engine. Safe to use from several threads at once."""
 
-    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: LoadedEngine) -> None:
-        """Prove `bundle` on this engine. Raises SelfTestError where it doesn't agree with PyTorch."""
+    def __init__(
+        self, bundle: Bundle, tokenizer: Tokenizer, engine: LoadedEngine, *, fallback: Fallback | None = None
+    ) -> None:
+        """Prove `bundle` on this engine, which a `fallback` led to. Raises SelfTestError where it isn't as PyTorch."""
         self.config = bundle.config
         self.card = bundle.card
         self.path = bundle.path.resolve()  # a link may lead elsewhere by the time that it is loaded anew
@@ -37,6 +41,8 @@ class LoadedModel:
         self.provider = engine.provider
         self.dimension = engine.dimension
         self.pads = engine.pads
+        self.fallback = fallback
+        """Why the native engine, which `--engine auto` would have taken, doesn't compute it; else None."""
         self.is_withdrawn = False
         self.why_withdrawn = ""
         # Neither is kept: the weights are the engine's now, the vocabulary is the tokenizer's.
@@ -64,9 +70,7 @@ class LoadedModel:
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=config.max_tokens, source=bundle.path / "tokenizer.json")
         tokenizer.check_vocabulary(config.vocabulary_size)
         failure: SelfTestError | None = None
-        for engine in engines(bundle, settings):
-            if failure:
-                _log.warning("%s serves: the engine before it failed its self-test: %s", engine.provider, failure)
+        for engine, fallback in candidates(bundle, settings):
             if engine.device == "cuda":  # on a CPU the golden sentences warm what there is to warm
                 suited = batching(config, engine.device)
                 warm_up(
@@ -77,9 +81,13 @@ class LoadedModel:
                     at_once=suited.at_once or settings.workers,
                 )
             try:
-                return cls(bundle, tokenizer, engine)
+                model = cls(bundle, tokenizer, engine, fallback=_after(failure, bundle) if failure else fallback)
             except SelfTestError as error:
                 failure = error
+                continue
+            if model.fallback is not None:
+                _log.warning("slow: %s: %s", model.fallback.slow(), model.fallback.remedy)
+            return model
         assert failure is not None  # noqa: S101  there is at least one engine, or none could be placed
         raise failure
 
@@ -134,3 +142,12 @@ class LoadedModel:
     def _check_trusted(self) -> None:
         if self.is_withdrawn:
             raise NotServingError("the model that was to answer is no longer trusted")
+
+
+def _after(failure: SelfTestError, bundle: Bundle) -> Fallback:
+    """The fallback from a native engine that failed its self-test; no other engine comes before another."""
+    command = f"bothends verify {shlex.quote(str(bundle.path))} --engine native"
+    return Fallback(
+        f"the native engine failed its self-test: {failure}",
+        f"`{command}` shows where; if other machines pass, suspect this one's processor or memory",
+    )

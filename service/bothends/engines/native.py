@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from ..errors import BundleError, DeviceError, NotServingError
 from ..model.architecture import EncoderConfig
-from ..model.bundle import MODEL, Bundle
+from ..model.bundle import MODEL, Bundle, BundleConfig
 from ..native_version import misfit
 from ..options import Precision
 from ..settings import Level
 from ..text import printable
 from .arrays import flat
 from .contract import TokenIds
+from .fallback import Fallback
 from .native_parts import remedy
 from .onnx_weights import read
 
@@ -32,6 +33,7 @@ PROMISED_COSINES: dict[str, float] = {"bf16": 0.9999, "int8": 0.9995}
 """Least cosine to float32's embedding by precision, for any text that doesn't repeat itself."""
 
 
+_COMPUTES = "it serves bidirectional LSTMs with biases that are read by their final states"
 _WORTH = 1.1
 """Products a second, over float32's, below which a precision brings nothing: gates cost the same in each."""
 _CACHES_BYTES = 32 << 20
@@ -63,8 +65,17 @@ def warn_if_slow(precision: Precision, level: Level, recurrent_bytes: int) -> No
         )
 
 
-def _why_not(config: EncoderConfig) -> str | None:
-    """Reason, for a person, that this encoder can't be computed here; None where it can."""
+def obstacle(config: BundleConfig) -> Fallback | None:
+    """What keeps the native engine from this model, whatever its weights; None where nothing does."""
+    if not is_built():
+        return Fallback(misfit() or "the native engine isn't installed", remedy("engine"))
+    if (lacks := _lacks(config)) is not None:
+        return Fallback(f"the native engine can't serve {config.name}: it doesn't compute {lacks}", _COMPUTES)
+    return None
+
+
+def _lacks(config: EncoderConfig) -> str | None:
+    """Name, for a person, the parts of this encoder that can't be computed here; None where all can."""
     missing = {
         "GRUs": config.cell != "lstm",
         "encoders of one direction": not config.bidirectional,
@@ -76,7 +87,7 @@ def _why_not(config: EncoderConfig) -> str | None:
         "heads": config.head is not None,
     }
     found = [what for what, is_so in missing.items() if is_so]
-    return f"it doesn't compute {' or '.join(found)}" if found else None
+    return " or ".join(found) if found else None
 
 
 class NativeEngine:
@@ -90,11 +101,8 @@ class NativeEngine:
 
         Raises DeviceError where that can't be had here, BundleError where the model isn't what config.json says.
         """
-        if not is_built():
-            why = misfit() or "the native engine isn't installed"
-            raise DeviceError(f"{why}: {remedy('engine')}")
-        if (reason := _why_not(bundle.config)) is not None:
-            raise DeviceError(f"the native engine can't serve {bundle.config.name}: {reason}")
+        if (found := obstacle(bundle.config)) is not None:
+            raise DeviceError(f"{found.why}: {found.remedy}")
         from bothends_native import engine  # needed only to serve with it
 
         if level not in ("auto", *engine.levels()):

@@ -65,7 +65,7 @@ class Speeds:
         """Say what onnxruntime computes in this process, beside the native engine."""
         return (
             f"{_share(self.onnxruntime_alone, self.native_alone)} of the sentences that the native engine does "
-            f"({self.onnxruntime_alone:,.0f} a second in place of {self.native_alone:,.0f})"
+            f"(with the packaged model {self.onnxruntime_alone:,.0f} a second in place of {self.native_alone:,.0f})"
         )
 
 

@@ -6,7 +6,7 @@ sentences. Of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 model has are declared here, so that the `onnx` package isn't needed.
 """
 
-from collections.abc import Iterator, MutableSequence
+from collections.abc import Iterator, MutableSequence, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..errors import BundleError
-from ..model.graph import operators
+from ..model.graph import FLOAT, HALF, INT32, INT64, operators
 
 OPERATORS: dict[bytes, frozenset[bytes]] = {
     operator.encode(): frozenset(name.encode() for name in attributes) for operator, attributes in operators().items()
 }
 """Each operator of ONNX's own that an encoder's graph holds, and the attributes that it is given there."""
+_TYPES = frozenset({FLOAT, HALF, INT32, INT64})
+"""Types of the numbers that a model holds."""
 _MOST_NODES = 128
 """Most nodes of a graph. An encoder that has of everything, and 8 layers, has 112."""
 _MOST_INPUTS = 8
@@ -102,9 +104,17 @@ def _reasons(read: Any, model: bytes) -> Iterator[str]:
     for opset in read.opset_import:
         if opset.domain:
             yield f"asks for operators of the domain {_shown(opset.domain)}"
-    if len(read.graph.node) > _MOST_NODES:
-        yield f"has {len(read.graph.node)} nodes, more than {_MOST_NODES}"
-    for node in read.graph.node:
+    for tensor in read.graph.initializer:
+        if tensor.data_type not in _TYPES:
+            yield f"holds {_shown(tensor.name)} in numbers of type {tensor.data_type}"
+    yield from _unusual_nodes(read.graph.node)
+
+
+def _unusual_nodes(nodes: Sequence[Any]) -> Iterator[str]:
+    """Reasons against a graph's nodes."""
+    if len(nodes) > _MOST_NODES:
+        yield f"has {len(nodes)} nodes, more than {_MOST_NODES}"
+    for node in nodes:
         if node.op_type not in OPERATORS:
             yield f"holds the operator {_shown(node.op_type)}"
             return

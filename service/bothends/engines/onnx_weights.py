@@ -14,12 +14,9 @@ from numpy.typing import NDArray
 from ..errors import BundleError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import MODEL, Bundle
-from ..model.graph import INPUTS, OUTPUTS, TABLE, Node, encoder_graph
-from .onnx_allowlist import parse_allowed
+from ..model.graph import HALF, INPUTS, OUTPUTS, TABLE, Node, encoder_graph
+from .onnx_sound import FLOATS, sound_graph
 
-_DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 10: np.dtype("<f2")}
-"""Number types of a table and weights, by TensorProto.DataType."""
-_HALF = 10
 _ATTRIBUTES = {1: "f", 2: "i", 3: "s", 7: "ints"}
 """Fields that hold an attribute's value, by AttributeProto.AttributeType."""
 
@@ -37,12 +34,12 @@ class Weights:
 def read(bundle: Bundle) -> Weights:
     """The weights of a bundle whose encoder is a table and plain bidirectional LSTMs, read by their final states.
 
-    Raises BundleError where model.onnx computes anything else, or isn't what `bothends export` writes.
+    Raises BundleError where model.onnx computes anything else, or isn't sound (`sound_graph`).
     """
     file, config = bundle.path / MODEL, bundle.config
-    graph = parse_allowed(bundle.model, file).graph
+    graph = sound_graph(bundle)
     held = {tensor.name.decode(): tensor for tensor in graph.initializer}
-    is_half = TABLE in held and held[TABLE].data_type == _HALF
+    is_half = TABLE in held and held[TABLE].data_type == HALF
     found, written = [*map(_node, graph.node)], encoder_graph(_plain(config), half_table=is_half).nodes
     given = {"", *INPUTS, *OUTPUTS, *held}
     if _unnamed(found, given) != _unnamed(written, given):
@@ -112,4 +109,4 @@ def _value(attribute: Any) -> Any:
 def _array(tensor: Any) -> NDArray[Any]:
     """Numbers of a tensor, not copied. Raises KeyError or ValueError for another kind."""
     content: bytes = tensor.raw_data
-    return np.frombuffer(content, dtype=_DTYPES[tensor.data_type]).reshape(tuple(tensor.dims))
+    return np.frombuffer(content, dtype=FLOATS[tensor.data_type]).reshape(tuple(tensor.dims))

@@ -18,7 +18,7 @@ from . import cuda
 from .arrays import flat, pad
 from .contract import TokenIds
 from .cuda_driver import failure
-from .onnx_allowlist import parse_allowed
+from .onnx_sound import sound_graph
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
 
@@ -136,7 +136,7 @@ def _load(bundle: Bundle, device: str, max_gpu_bytes: int | None) -> onnxruntime
             f"device {device}: the installed onnxruntime has no {provider}; "
             "install bothends[gpu] instead of bothends[cpu], or choose --device cpu"
         )
-    parse_allowed(bundle.model, bundle.path / MODEL)
+    sound_graph(bundle)
     onnxruntime.disable_telemetry_events()  # what is served where stays here
     if device == "cuda":
         cuda.prepare()

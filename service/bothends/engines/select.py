@@ -3,20 +3,20 @@
 Whoever loads a model self-tests them in this order and takes the first that passes.
 """
 
-import logging
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BundleError, DeviceError
+from ..errors import BundleError
 from ..model.bundle import Bundle
 from ..settings import EngineSettings
 from . import cuda, native
 from .contract import Engine
+from .fallback import Fallback
 
-_log = logging.getLogger(__name__)
+_EXPORT = "export it anew with `bothends export` of this version"
 
 
 class LoadedEngine(Engine, Protocol):
@@ -56,23 +56,33 @@ class LoadedEngine(Engine, Protocol):
         ...
 
 
-def engines(bundle: Bundle, settings: EngineSettings) -> Iterator[LoadedEngine]:
+class Candidate(NamedTuple):
+    """An engine that may serve a bundle."""
+
+    engine: LoadedEngine
+    fallback: Fallback | None = None
+    """Why the native engine, which would have come first, couldn't be placed; None where it was, or wasn't wanted."""
+
+
+def candidates(bundle: Bundle, settings: EngineSettings) -> Iterator[Candidate]:
     """The engines that `settings` allow, one placed when the one before isn't good enough.
 
+    Whichever it is, it holds no number that isn't finite: each reads the model by `sound_graph`.
     Raises DeviceError if what was asked for can't be had, BundleError if the model isn't what config.json says.
     """
     device = choose_device(settings)
     if settings.needs_native:
-        yield _native(bundle, settings)
+        yield Candidate(_native(bundle, settings))
         return
-    if settings.engine == "auto" and device == "cpu":
+    fallback = None
+    if settings.engine == "auto" and device == "cpu" and (fallback := native.obstacle(bundle.config)) is None:
         try:
-            yield _native(bundle, settings)
-        except (BundleError, DeviceError) as error:  # what is wrong with the bundle, onnxruntime will say too
-            _log.info("onnxruntime serves: %s", error)
+            yield Candidate(_native(bundle, settings))
+        except BundleError as error:  # what no engine may serve, onnxruntime's refuses too
+            fallback = Fallback(f"the native engine refuses this model: {error}", _EXPORT)
     from .onnxruntime import OnnxRuntimeEngine  # onnxruntime takes 20 MB and 50 ms: it is loaded only to serve with it
 
-    yield OnnxRuntimeEngine(bundle, device=device, max_gpu_bytes=settings.max_gpu_bytes)
+    yield Candidate(OnnxRuntimeEngine(bundle, device=device, max_gpu_bytes=settings.max_gpu_bytes), fallback)
 
 
 def choose_device(settings: EngineSettings) -> str:

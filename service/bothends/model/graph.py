@@ -23,8 +23,8 @@ OUTPUTS = ("embedding", "h_n")
 """Names of the graph's outputs: float32 [batch, dimension] and [layers·directions, batch, state]."""
 TABLE = "embedding.weight"
 """Name of the embedding table, float32 or float16 [vocabulary, embedding]. All other weights are float32."""
-FLOAT, INT32 = 1, 6
-"""Number types, as TensorProto.DataType counts them."""
+FLOAT, INT32, INT64, HALF = 1, 6, 7, 10
+"""Types of the numbers that a graph holds, as TensorProto.DataType counts them."""
 
 Attribute = int | float | str | tuple[int, ...]
 

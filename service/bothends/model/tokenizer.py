@@ -86,6 +86,11 @@ class Tokenizer:
         texts = [self._tokenizer.id_to_token(index) or "" for index in range(self.vocabulary_size)]
         return [text.removeprefix("##") for text in texts]
 
+    def token(self, index: int) -> str | None:
+        """Return the text of the token with this id, as the vocabulary has it; None where no token has it."""
+        text: str | None = self._tokenizer.id_to_token(index)
+        return text
+
     def share(self) -> object | None:
         """Return what native code borrows to encode texts by itself; None where the library is needed."""
         return None if self._native is None else self._native.share()

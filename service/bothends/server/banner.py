@@ -7,8 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..core.embedder import Embedder
+from ..core.loaded import LoadedModel
 from ..core.supervised import Supervised
 from ..engines import native
+from ..engines.fallback import Fallback
 from ..engines.native_parts import Speeds, remedy
 from ..native_version import misfit
 from ..settings import PortSettings
@@ -22,17 +24,19 @@ _SPEAKERS: dict[TransportName, tuple[str, str]] = {
 """What speaks gRPC, and what HTTP."""
 
 
-def slowness(settings: PortSettings, embedder: Embedder, transport: TransportName) -> tuple[str, str] | None:
-    """Say why this server answers far fewer sentences than it could here, and what to do; None where it doesn't."""
+def slowness(settings: PortSettings, models: Sequence[LoadedModel], transport: TransportName) -> tuple[str, str] | None:
+    """Say why this server's transport answers far fewer sentences than it could here, and what to do; None where it
+    doesn't.
+    """
     if transport == "native":
         return None
-    if embedder.model.device != "cpu":
+    if models[0].device == "cpu" and not native.is_built():  # the engine's remedy brings the transport too
+        why = misfit() or "the native engine isn't installed"
+        return f"{why}; onnxruntime and grpcio serve {Speeds.of_record().served('engine')}", remedy("engine")
+    if models[0].device != "cpu" or _fallbacks(models):  # nothing was measured
         why = "grpcio and uvicorn pass on far fewer sentences than the native transport does"
-    elif native.is_built():
-        why = f"grpcio and uvicorn serve {Speeds.of_record().served('transport')}"
     else:
-        why = f"onnxruntime and grpcio serve {Speeds.of_record().served('engine')}"
-        return why if (unfit := misfit()) is None else f"{unfit}; {why}", remedy("engine")
+        why = f"grpcio and uvicorn serve {Speeds.of_record().served('transport')}"
     return why, "leave out --transport grpcio" if settings.transport == "grpcio" else remedy("transport")
 
 
@@ -53,7 +57,7 @@ def banner(
     options += " --api-key-file FILE" if settings.api_keys else ""
     scheme = "https" if settings.tls_cert else "http"
     grpc, http = _SPEAKERS[transport]
-    slow = slowness(settings, models[0].embedder, transport)
+    slow = _slow(settings, [one.embedder.model for one in models], transport)
     apis = ["/v1/embeddings", "/embed", "/api/embed"]  # as OpenAI, text-embeddings-inference and Ollama have them
     paths = apis * settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
     return "\n".join(
@@ -64,10 +68,24 @@ def banner(
             f"  HTTP       {scheme}://{host}:{http_port}  {' '.join(paths)}  by {http}",
             *[f"  health     http://{host}:{health_port}  /healthz /readyz"] * (health_port is not None),
             *[f"  page       {scheme}://{host}:{http_port}/"] * settings.offers_http_api,
-            *([] if slow is None else [f"  slow       {slow[0]}", f"  faster     {slow[1]}"]),
+            *[line for why, better in slow for line in (f"  slow       {why}", f"  faster     {better}")],
             f'  try        {_command()} embed{options} "there will be dragons" "dragons will be there"',
         ]
     )
+
+
+def _slow(settings: PortSettings, models: Sequence[LoadedModel], transport: TransportName) -> list[tuple[str, str]]:
+    """Say why each model is computed, and all are answered, more slowly than they could be here, and what to do."""
+    by_engine = [(fallback.slow(), fallback.remedy) for fallback in _fallbacks(models)]
+    by_transport = slowness(settings, models, transport)
+    if by_transport is None:
+        return by_engine
+    return [*(by_engine if native.is_built() else []), by_transport]  # where it isn't, what is said last says both
+
+
+def _fallbacks(models: Sequence[LoadedModel]) -> list[Fallback]:
+    """Fallbacks of the models, each once."""
+    return list(dict.fromkeys(model.fallback for model in models if model.fallback is not None))
 
 
 def _described(embedder: Embedder) -> list[str]:

@@ -102,7 +102,8 @@ class Server:
             self.takes_calls = True
             undo.pop_all()
         self.service.start(self._let_calls_in)
-        if (slow := slowness(self.settings, self.service.embedder, self.transport)) is not None:
+        models = [one.embedder.model for one in self.service.supervised]
+        if (slow := slowness(self.settings, models, self.transport)) is not None:
             _log.warning("slow: %s: %s", *slow)
         for one in self.service.supervised:
             model, test = one.embedder.model, one.embedder.model.self_test

@@ -56,12 +56,6 @@ def _changed(key: str, change: Callable[[Any], Any]) -> Callable[[Pair], tuple[A
     return lambda made: (made.table, [made.layers[0] | {key: change(made.layers[0][key].copy())}])
 
 
-def _poisoned(array: Any, number: float = np.nan) -> Any:
-    array = array.copy()
-    array.flat[-1] = number
-    return array
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -71,8 +65,6 @@ def _poisoned(array: Any, number: float = np.nan) -> Any:
         (lambda made: (made.table[:0], made.layers), "table's vocabulary is 0"),
         (lambda made: (made.table[:, :0], made.layers), "table's size is 0"),
         (lambda made: (made.table.T, made.layers), "table isn't contiguous"),
-        (lambda made: (_poisoned(made.table), made.layers), "table: number 159 isn't finite"),
-        (lambda made: (_poisoned(made.table.astype(np.float16), np.inf), made.layers), "table: number 159 isn't"),
         (lambda made: (made.table[:, :7].copy(), made.layers), r'layers\[0\]\["W"\] is float32 \[2, 64, 8\]; exp.*7\]'),
         (lambda made: (made.table, [*made.layers, *made.layers]), r'layers\[1\]\["W"\] is .*expected .*\[2, 64, 32\]'),
         (_without("B"), r'layers\[0\]\["B"\] is missing'),
@@ -83,9 +75,6 @@ def _poisoned(array: Any, number: float = np.nan) -> Any:
         (_changed("R", lambda array: array[0, 0]), r'layers\[0\]\["R"\] is float32 \[16\]'),
         (_changed("B", lambda array: array[:, :64].copy()), r'layers\[0\]\["B"\] is float32 \[2, 64\]; expected .*128'),
         (_changed("R", lambda array: array.transpose(0, 2, 1).copy().transpose(0, 2, 1)), "isn't contiguous"),
-        (_changed("W", _poisoned), r'layers\[0\]\["W"\]: number 1023 isn\'t finite'),
-        (_changed("R", lambda array: _poisoned(array, np.inf)), r'layers\[0\]\["R"\]: number'),
-        (_changed("B", lambda array: _poisoned(array, -np.inf)), r'layers\[0\]\["B"\]: number'),
     ],
 )
 def test_wrong_weights(change: Callable[[Pair], tuple[Any, Any]], message: str) -> None:

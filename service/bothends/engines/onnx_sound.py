@@ -1,0 +1,82 @@
+"""Parses a bundle's model.onnx for any engine: the graph that is allowed, of numbers that are all finite.
+
+A NaN in a rare word's row passes the golden sentences, which don't have that word, and not every engine passes it on:
+onnxruntime's LSTM makes finite numbers of it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BundleError
+from ..model.bundle import MODEL, TOKENIZER, Bundle
+from ..model.graph import FLOAT, HALF, TABLE, encoder_graph
+from ..model.tokenizer import Tokenizer
+from ..text import printable
+from .onnx_allowlist import parse_allowed
+
+FLOATS: dict[int, np.dtype[Any]] = {FLOAT: np.dtype("<f4"), HALF: np.dtype("<f2")}
+"""Types of floating point that a model may hold, by TensorProto.DataType."""
+_EXPONENTS: dict[int, np.unsignedinteger[Any]] = {4: np.uint32(0x7F80_0000), 2: np.uint16(0x7C00)}
+"""All bits of a float's exponent, by the bytes that it takes: NaN and the infinities have them, and no other number.
+
+NumPy's isfinite takes ten times as long for float16.
+"""
+_AT_ONCE = 1 << 18
+"""Numbers that are looked at at once: what is made of them fits a cache, and takes a mebibyte."""
+
+
+def sound_graph(bundle: Bundle) -> Any:
+    """Parse the bundle's model, and return its GraphProto with the fields that onnx_allowlist.py declares.
+
+    Raises BundleError unless it is as `bothends export` writes it and all its floating-point numbers are finite. One
+    that isn't is named by its tensor and its place there; in the embedding table by its row, and the row's token.
+    """
+    file = bundle.path / MODEL
+    graph = parse_allowed(bundle.model, file).graph
+    constants = encoder_graph(bundle.config).constants
+    for tensor in graph.initializer:
+        if tensor.data_type in FLOATS and not _is_constant(tensor, constants):
+            numbers = _numbers(tensor)
+            if (place := _first_not_finite(numbers)) is not None:
+                raise BundleError(
+                    f"{file} holds {numbers[place]} in {_described(place, tensor, len(numbers), bundle)}: no engine "
+                    "serves it; export the bundle anew from weights that are all finite"
+                )
+    return graph
+
+
+def _is_constant(tensor: Any, constants: Mapping[str, NDArray[Any]]) -> bool:
+    """Return whether export writes `tensor` whatever the weights are: what a maximum is filled up with is infinite."""
+    constant = constants.get(tensor.name.decode())
+    return constant is not None and constant.tobytes() == tensor.raw_data
+
+
+def _numbers(tensor: Any) -> NDArray[Any]:
+    """Numbers of a tensor, flat: whole ones, where its bytes end within one, which every engine refuses."""
+    content: bytes = tensor.raw_data
+    dtype = FLOATS[tensor.data_type]
+    return np.frombuffer(content, dtype, len(content) // dtype.itemsize)
+
+
+def _first_not_finite(numbers: NDArray[Any]) -> int | None:
+    """Return the place of the first NaN or infinity; None where there is none."""
+    bits, exponent = numbers.view(f"<u{numbers.itemsize}"), _EXPONENTS[numbers.itemsize]
+    for start in range(0, len(bits), _AT_ONCE):
+        exponents = bits[start : start + _AT_ONCE] & exponent
+        if exponents.max() == exponent:
+            return start + int((exponents == exponent).argmax())
+    return None
+
+
+def _described(place: int, tensor: Any, count: int, bundle: Bundle) -> str:
+    """Describe for a person the number at `place` of a tensor of `count` numbers."""
+    name = tensor.name.decode()
+    if name != TABLE or not tensor.dims or not 0 < tensor.dims[0] <= count:
+        return f"{name}, number {place}"
+    row = place // (count // tensor.dims[0])
+    tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / TOKENIZER)
+    token = tokenizer.token(row)
+    return f"{name}, row {row}, " + ("which is no token's" if token is None else f"of the token {printable(token)!r}")
