@@ -61,6 +61,7 @@ void Http1Session::end_answer() {
 
 void Http1Session::finish() {
     peer_.forget(*std::exchange(call_, nullptr));
+    line_ = {};
     is_answering_ = is_waiting_ = is_whole_ = false;
 }
 
