@@ -212,7 +212,7 @@ bool HttpCall::pass_on(Message& message, std::string&& content) {
 
 void HttpCall::drop_all() {
     held_.give_back(held_.used());
-    body_ = {};
+    std::exchange(body_, {});
     if (!message_) return;
     if (message_->waits()) message_->line->remove(*message_);
     if (message_->job)

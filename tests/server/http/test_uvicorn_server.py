@@ -77,6 +77,19 @@ def test_an_absolute_target_names_its_host(fallback: Server, target: bytes, host
         assert http.get("/", headers={"host": host}, extensions={"target": target}).status_code == status
 
 
+HIDDEN = b"DELETE /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize("lines", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n", b"Expect: 100-continue\r\n"])
+def test_a_body_with_a_length_is_read_as_one(fallback: Server, lines: bytes) -> None:
+    """What hides in it is no request; the next one is what comes after it (CVE-2026-58055 was one of Upgrade)."""
+    first = GET + lines + b"Content-Length: %d\r\n\r\n" % len(HIDDEN) + HIDDEN
+    with connected(fallback) as connection:
+        connection.sendall(first + GET + b"Connection: close\r\n\r\n")
+        told = connection.makefile("rb").read()
+    assert [told.count(b"HTTP/1.1 %d " % status) for status in (200, 405)] == [2, 0]
+
+
 class Slow:
     """Application that answers once it is told to, or says at once that it does and then goes on once it is told to."""
 
