@@ -24,8 +24,8 @@ class OriginForm:
             return
         authority, rest = found.groups()
         if not authority.partition(b":")[0] or b"@" in authority:
-            refusal = PlainTextResponse("a target that begins with http:// goes on with a host, and no user", 400)
-            await refusal(scope, receive, send)
+            words = "a target that begins with http:// goes on with a host, and no user"
+            await PlainTextResponse(words, 400, {"connection": "close"})(scope, receive, send)
             return
         raw_path = rest if rest.startswith(b"/") else b"/" + rest
         headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
