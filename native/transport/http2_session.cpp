@@ -7,17 +7,12 @@
 #include <utility>
 
 #include "http2_headers.hpp"
+#include "http2_options.hpp"
 
 namespace transport {
 namespace {
 
 constexpr std::uint32_t connection_window = 4 << 20;
-// nghttp2's own limit would cut honest callers off whose deadlines pass: 1,000 resets, and 33 a second.
-constexpr std::uint64_t reset_burst = 4096, resets_per_s = 2048;
-// Nor is it many frames that nobody asked for: DATA that was on its way of calls that were refused counts among these in some
-// releases, 1,000 of which end a connection there. What such frames cost is counted beside (overhead.hpp).
-[[maybe_unused]] constexpr std::uint64_t glitch_burst = 1 << 16, glitches_per_s = 1 << 16;
-constexpr std::size_t most_continuations = 8;
 constexpr std::size_t most_queued = 2048;  // frames that wait to be sent, besides four a call
 
 /// Returns the session of a callback: whoever reads and writes holds the lock.
@@ -76,18 +71,8 @@ nghttp2_session_callbacks* Http2Session::callbacks() {
 
 nghttp2_session* Http2Session::session_of(Http2Session* self, const Limits& limits) {
     static nghttp2_session_callbacks* const called = callbacks();
-    nghttp2_option* options = nullptr;
-    nghttp2_option_new(&options);
-    nghttp2_option_set_no_auto_window_update(options, 1);
-    nghttp2_option_set_no_closed_streams(options, 1);
-    nghttp2_option_set_stream_reset_rate_limit(options, reset_burst, resets_per_s);
-#if NGHTTP2_VERSION_NUM >= 0x014300  // 1.67
-    nghttp2_option_set_glitch_rate_limit(options, glitch_burst, glitches_per_s);
-#endif
-    nghttp2_option_set_max_continuations(options, most_continuations);
     nghttp2_session* made = nullptr;
-    nghttp2_session_server_new2(&made, called, self, options);
-    nghttp2_option_del(options);
+    nghttp2_session_server_new2(&made, called, self, http2_options().get());
     const std::array<nghttp2_settings_entry, 3> entries{{
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, std::uint32_t(limits.window_bytes)},
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, std::uint32_t(limits.max_connection_requests)},

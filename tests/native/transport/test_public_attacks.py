@@ -9,7 +9,8 @@ import pytest
 from h2.settings import SettingCodes
 
 from tests.chaos.fields import entry, unindexed
-from tests.chaos.hostile import HEADERS, PREFACE, RESETTING, begun, raw
+from tests.chaos.hostile import HEADERS, PREFACE, begun, raw
+from tests.chaos.published import RESETTING
 from tests.support.until import TIMEOUT_S, until
 
 from .raw import Raw, several
