@@ -35,7 +35,7 @@ except ModuleNotFoundError as missing:
         raise
     raise ImportError(
         "bothends-native was built without its transport: this isn't Linux, or one of libnghttp2-dev, "
-        "libllhttp-dev, libyyjson-dev, libssl-dev and zlib1g-dev was missing"
+        "libllhttp-dev, libyyjson-dev, libssl-dev and zlib1g-dev was missing, or the first has CVE-2026-27135"
     ) from None
 
 __all__ = [

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace transport {
 
@@ -25,7 +26,7 @@ public:
     }
 
     void clear() {
-        if (bytes_.capacity() > most_kept) bytes_ = {};
+        if (bytes_.capacity() > most_kept) std::exchange(bytes_, {});  // which an assignment would keep
         bytes_.clear();
         left_ = 0;
     }

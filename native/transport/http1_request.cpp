@@ -98,6 +98,7 @@ int Http1Session::head_came() {
     if (request_.encodings > 0 && version == "1.0") return refuse(400, "a request of HTTP/1.0 has no Transfer-Encoding");
     if (request_.encodings > 0 && !request_.is_chunked)  // RFC 9112, section 6.1: the body's own coding is none of these
         return refuse(501, "a Transfer-Encoding is chunked alone");
+    if (!call.find_host()) return refuse(400, "a target that begins with http:// goes on with a host, and no user");
     keeps_alive_ = llhttp_should_keep_alive(&parser_);
     is_head_ = true;
     call.headers_came();
@@ -152,6 +153,10 @@ std::size_t Http1Session::parse(std::string_view bytes) {
     std::size_t read = 0;
     while (reads() && read < bytes.size()) {
         const std::string_view left = bytes.substr(read);
+        if (!line_.look(left)) {
+            refuse(400, "this is no request of HTTP/1.1: its first line is METHOD TARGET HTTP/1.1, with one space between two, and CRLF");
+            return bytes.size();
+        }
         const llhttp_errno_t result = llhttp_execute(&parser_, left.data(), left.size());
         if (result == HPE_OK) {
             request_.head_bytes += call_ && !request_.is_in_body ? left.size() : 0;

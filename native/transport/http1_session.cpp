@@ -69,6 +69,7 @@ void Http1Session::end_answer() {
 void Http1Session::finish() {
     lent_ = 0;
     peer_.forget(*std::exchange(call_, nullptr));
+    line_ = {};
     is_answering_ = is_waiting_ = is_whole_ = false;
 }
 

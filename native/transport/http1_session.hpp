@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "http1_line.hpp"
 #include "http_call.hpp"
 #include "session.hpp"
 
@@ -75,6 +76,7 @@ private:
 
     Peer& peer_;
     llhttp_t parser_;
+    RequestLine line_;
     Request request_;
     Bytes rest_;                // came, and waits for the answer to what came before
     HttpCall* call_ = nullptr;  // the request that comes or is answered

@@ -7,14 +7,12 @@
 #include <utility>
 
 #include "http2_headers.hpp"
+#include "http2_options.hpp"
 
 namespace transport {
 namespace {
 
 constexpr std::uint32_t connection_window = 4 << 20;
-// nghttp2's own limit would cut honest callers off whose deadlines pass: 1,000 resets, and 33 a second.
-constexpr std::uint64_t reset_burst = 4096, resets_per_s = 2048;
-constexpr std::size_t most_continuations = 8;
 constexpr std::size_t most_queued = 2048;  // frames that wait to be sent, besides four a call
 
 /// Returns the session of a callback: whoever reads and writes holds the lock.
@@ -73,15 +71,8 @@ nghttp2_session_callbacks* Http2Session::callbacks() {
 
 nghttp2_session* Http2Session::session_of(Http2Session* self, const Limits& limits) {
     static nghttp2_session_callbacks* const called = callbacks();
-    nghttp2_option* options = nullptr;
-    nghttp2_option_new(&options);
-    nghttp2_option_set_no_auto_window_update(options, 1);
-    nghttp2_option_set_no_closed_streams(options, 1);
-    nghttp2_option_set_stream_reset_rate_limit(options, reset_burst, resets_per_s);
-    nghttp2_option_set_max_continuations(options, most_continuations);
     nghttp2_session* made = nullptr;
-    nghttp2_session_server_new2(&made, called, self, options);
-    nghttp2_option_del(options);
+    nghttp2_session_server_new2(&made, called, self, http2_options().get());
     const std::array<nghttp2_settings_entry, 3> entries{{
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, std::uint32_t(limits.window_bytes)},
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, std::uint32_t(limits.max_connection_requests)},
@@ -140,7 +131,8 @@ void Http2Session::received_ping() {
 /// Ends the connection where headers come of a call that its peer has ended (RFC 9113, 5.1) or of one that it has
 /// passed over (5.1.1), of which nghttp2 keeps no list. Of a call that was reset here, its peer may not know yet. (Of
 /// DATA to a call that has ended nghttp2 tells nobody: it is dropped.) So does PRIORITY of no stream (6.3), which newer
-/// releases of nghttp2 pass over.
+/// releases of nghttp2 pass over. A session may be ended here and by no other event: ended while a frame's content is
+/// handed over, releases before 1.68.1 go on reading, and abort at a frame of a wrong size (CVE-2026-27135).
 void Http2Session::begin_frame(const nghttp2_frame_hd& frame) {
     const std::int32_t stream = frame.stream_id;
     if (frame.type == NGHTTP2_PRIORITY && !stream) nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR);

@@ -104,6 +104,7 @@ void HttpCall::respond(Response response) {
     if (has_body) put(std::move(response.body));
     peer_.owes = peer_.owes || is_owed_;
     streams_.respond(*this, fields, has_body);
+    std::exchange(head, {});  // an assigned string would keep its memory, which nobody counts until the answer is read
     peer_.list();
 }
 

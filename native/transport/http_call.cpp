@@ -22,6 +22,16 @@ bool HttpCall::bears_bytes(std::size_t bytes) {
     return false;
 }
 
+bool HttpCall::find_host() {
+    const auto found = absolute_target(head.target);
+    if (!found) return true;
+    if (found->authority.substr(0, found->authority.find(':')).empty() || found->authority.find('@') != std::string_view::npos) return false;
+    is_odd_ = true;  // the application looks at the host
+    head.set("host", found->authority);
+    head.target = (found->rest.starts_with('/') ? "" : "/") + std::string(found->rest);
+    return true;
+}
+
 void HttpCall::header(std::string_view name, std::string_view value) {
     if (has_ended() || header_bytes_ > shared_.settings.limits.max_header_bytes) return;
     if (name == ":method") {
@@ -210,7 +220,7 @@ bool HttpCall::pass_on(Message& message, std::string&& content) {
 
 void HttpCall::drop_all() {
     held_.give_back(held_.used());
-    body_ = {};
+    std::exchange(body_, {});
     if (!message_) return;
     if (message_->waits()) message_->line->remove(*message_);
     if (message_->job)

@@ -26,6 +26,10 @@ public:
     /// Counts bytes of its head; false where there are too many: then the call is over.
     bool bears_bytes(std::size_t bytes) REQUIRES(the_lock);
 
+    /// Makes of an absolute target a path, and of its authority the Host, whichever came (RFC 9112, section 3.2.2). False where it
+    /// names no host.
+    bool find_host() REQUIRES(the_lock);
+
     /// Looks at a header that `head` has, or at one of HTTP/2's.
     void look_at(std::string_view name, std::string_view value) REQUIRES(the_lock);
     void header(std::string_view name, std::string_view value) override REQUIRES(the_lock);

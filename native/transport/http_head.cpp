@@ -87,11 +87,30 @@ HttpHead::Field HttpHead::add(std::string_view name, std::string_view value) {
     return end_field();
 }
 
+void HttpHead::set(std::string_view name, std::string_view value) {
+    const auto is_it = [&](const Place& place) { return field(place).first == name; };
+    const auto place = std::size_t(std::find_if(fields_.begin(), fields_.end(), is_it) - fields_.begin());
+    add(name, value);
+    if (place + 1 == fields_.size()) return;  // there was none
+    fields_[place] = fields_.back();
+    fields_.pop_back();
+}
+
 std::vector<HttpHead::Field> HttpHead::fields() const {
     std::vector<Field> found;
     found.reserve(fields_.size());
     for (const Place& place : fields_) found.push_back(field(place));
     return found;
+}
+
+std::optional<AbsoluteTarget> absolute_target(std::string_view target) {
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (!equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
+        target.remove_prefix(scheme.size());
+        const std::string_view authority = target.substr(0, target.find_first_of("/?#"));
+        return AbsoluteTarget{authority, target.substr(authority.size())};
+    }
+    return std::nullopt;
 }
 
 bool is_json(std::string_view content_type) {

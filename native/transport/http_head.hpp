@@ -39,6 +39,9 @@ public:
     Field end_field();
     Field add(std::string_view name, std::string_view value);
 
+    /// Gives the field of that name another value, or adds it.
+    void set(std::string_view name, std::string_view value);
+
     std::vector<Field> fields() const;
 
     /// Returns how many bytes it takes, about.
@@ -54,6 +57,14 @@ private:
     std::vector<Place> fields_;
     std::size_t name_ = 0, name_end_ = 0, value_ = 0;  // of the field that has begun
 };
+
+/// What a target in absolute form says (RFC 9112, section 3.2.2), as views of it: who is asked, and for what.
+struct AbsoluteTarget {
+    std::string_view authority, rest;
+};
+
+/// Returns the parts of a target that begins with http:// or https://; nothing for any other.
+std::optional<AbsoluteTarget> absolute_target(std::string_view target);
 
 bool equals_ignoring_case(std::string_view one, std::string_view lower);
 

@@ -163,13 +163,6 @@ def rapid_reset(_: random.Random) -> Iterator[bytes]:
         yield headers(stream) + body.serialize() + RstStreamFrame(stream, error_code=8).serialize()
 
 
-def made_you_reset(_: random.Random) -> Iterator[bytes]:
-    """Calls that have the server reset them, by a window of nothing (CVE-2025-8671)."""
-    yield begun()
-    for stream in range(1, FLOOD, 2):
-        yield headers(stream) + raw(8, 0, stream, bytes(4))
-
-
 def empty_data_flood(_: random.Random) -> Iterator[bytes]:
     yield begun(headers(1))
     yield DataFrame(1, b"").serialize() * FLOOD
@@ -238,7 +231,6 @@ ABUSES: list[Abuse] = [
     settings_flood,
     ping_flood,
     rapid_reset,
-    made_you_reset,
     empty_data_flood,
     priority_flood,
     half_open_calls,

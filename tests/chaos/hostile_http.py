@@ -7,6 +7,7 @@ from hyperframe.frame import DataFrame, RstStreamFrame, SettingsFrame
 
 from .fields import unindexed
 from .hostile import ABUSES, FLOOD, Abuse, begun, block, headers
+from .published import PUBLISHED
 
 CALL = [
     (":method", "POST"),
@@ -72,6 +73,7 @@ def odd_http(chance: random.Random) -> Iterator[bytes]:
 
 HTTP_ABUSES: list[Abuse] = [
     *ABUSES,
+    *PUBLISHED,
     rapid_reset_of_http,
     half_open_http,
     unread_http,

@@ -53,6 +53,8 @@ FRAMINGS: dict[str, tuple[bytes, bytes]] = {
     "line feed alone after a value": (b"X: a\n" + _CHUNKED, _HIDDEN),
     "line feed alone after a length": (b"Content-Length: " + _SIZE + b"\n", SMUGGLED),
     "carriage return alone after a value": (b"X: a\r" + length(_SIZE), SMUGGLED),
+    "carriage return alone in a chunk's extension": (_CHUNKED, b"1;a=\rb\r\nx\r\n" + _EMPTY + SMUGGLED),
+    "control character in a chunk's extension": (_CHUNKED, b"1;a=\x01\r\nx\r\n" + _EMPTY + SMUGGLED),
     "carriage return twice": (b"X: a\r\r\n" + length(_SIZE), SMUGGLED),
     # Lengths that aren't one number.
     "two lengths": (length(b"0", _SIZE), SMUGGLED),
@@ -97,6 +99,13 @@ HEADS: dict[str, bytes] = {
     "no version": b"GET /healthz\r\nHost: localhost\r\n\r\n" + SMUGGLED,
     "a carriage return in the target": b"GET /health\rz HTTP/1.1\r\nHost: localhost\r\n\r\n" + SMUGGLED,
     "a space in the target": b"GET /healthz HTTP/1.1 HTTP/1.1\r\nHost: localhost\r\n\r\n" + SMUGGLED,
+    "two spaces before the target": b"GET  /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" + SMUGGLED,
+    "two spaces after the target": b"GET /healthz  HTTP/1.1\r\nHost: localhost\r\n\r\n" + SMUGGLED,
+    "a tab in the target": b"GET /healthz\tHTTP/1.1 HTTP/1.1\r\nHost: localhost\r\n\r\n" + SMUGGLED,
+    "a line feed alone before the first line": b"\n" + STARTS["a page"] + b"\r\n" + SMUGGLED,
+    "another protocol": b"POST /healthz RTSP/1.0\r\nHost: localhost\r\n\r\n" + SMUGGLED,
+    "an absolute target with a user": b"GET http://localhost@other/ HTTP/1.1\r\nHost: localhost\r\n\r\n" + SMUGGLED,
+    "an absolute target without a host": b"GET http:///healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" + SMUGGLED,
     "two hosts": STARTS["a page"] + b"Host: other\r\n\r\n" + SMUGGLED,
     "no host": b"GET /healthz HTTP/1.1\r\n\r\n" + SMUGGLED,
     "a header without a colon": STARTS["a page"] + b"X\r\n\r\n" + SMUGGLED,
@@ -111,11 +120,23 @@ READ_BY_H11 = {
     "line feeds alone",
     "a line feed alone after the first line",
     "chunks in HTTP/1.0",
-    "a page, length past 64 bits",
     *(
         f"{start}, {framing}"
         for start in STARTS
-        for framing in ("line feed alone after a value", "line feed alone after a length", "chunk past 64 bits")
+        for framing in (
+            "CL.TE",
+            "TE.CL",
+            "TE.CL of nothing",
+            "folded coding",
+            "folded length",
+            "folded value",
+            "line feed alone after a value",
+            "line feed alone after a length",
+            "length past 64 bits",
+            "chunk past 64 bits",
+            "carriage return alone in a chunk's extension",
+            "control character in a chunk's extension",
+        )
     ),
 }
 """Cases that uvicorn's parser reads in one way, and doesn't refuse."""

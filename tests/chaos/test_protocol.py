@@ -16,11 +16,13 @@ from tests.support.until import TIMEOUT_S
 from .conftest import Form
 from .hostile import ABUSES, Abuse
 from .hostile_http import HTTP_ABUSES
+from .published import PUBLISHED
 from .victim import Victim, victim
 
 pytestmark = pytest.mark.chaos
 MOST_GROWTH_MB = 150
 """Bound for all abuses together, at the worst moment: gRPC keeps buffers for those that it hasn't cut off yet."""
+ALL = [*ABUSES, *PUBLISHED]
 _SEND_S = 5.0
 SENTENCE = {"model": "english", "input": "there will be dragons"}
 
@@ -52,7 +54,7 @@ def send(abuse: Abuse, chance: random.Random, connection: socket.socket) -> int:
     return sent
 
 
-@pytest.mark.parametrize("abuse", ABUSES, ids=lambda abuse: abuse.__name__)
+@pytest.mark.parametrize("abuse", ALL, ids=lambda abuse: abuse.__name__)
 def test_abuse_harms_nobody_else(
     attacked: Victim, tally: dict[str, int], form: Form, record: Callable[..., None], abuse: Abuse
 ) -> None:
@@ -65,7 +67,7 @@ def test_abuse_harms_nobody_else(
         tally["connections"] += 1
     attacked.answers_right()
     growth, slowest = round(attacked.growth_mb), round(attacked.slowest_s * 1e3)
-    record("malformed HTTP/2", kinds=len(ABUSES), **tally, growth_mb=growth, slowest_good_answer_ms=slowest, lost=0)
+    record("malformed HTTP/2", kinds=len(ALL), **tally, growth_mb=growth, slowest_good_answer_ms=slowest, lost=0)
     assert growth < MOST_GROWTH_MB
 
 

@@ -11,6 +11,7 @@ import pytest
 from hpack import Encoder
 
 from tests.chaos.hostile import ABUSES, PATH, Abuse, begun, headers, message, raw
+from tests.chaos.published import PUBLISHED
 from tests.support.until import until
 
 from .raw import Raw, several
@@ -43,7 +44,7 @@ def send(port: int, pieces: Iterator[bytes], *, receives: int | None = None) -> 
     return connection
 
 
-@pytest.mark.parametrize("abuse", ABUSES, ids=lambda abuse: abuse.__name__)
+@pytest.mark.parametrize("abuse", [*ABUSES, *PUBLISHED], ids=lambda abuse: abuse.__name__)
 def test_abuses_of_http2(victim: Victim, abuse: Abuse) -> None:
     """All that tests/chaos knows: floods, bombs, lies and noise."""
     chance = random.Random(abuse.__name__)  # noqa: S311  an attack, not a secret

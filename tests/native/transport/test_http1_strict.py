@@ -1,11 +1,13 @@
 """HTTP/1.1 that could be read in two ways, or is none, or too much of it, is refused, and its connection ends."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.until import until
 
+from .served import METHODS
 from .web import EMBED, GET, Web, Wire, post, web
 
 NEXT = b"GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -66,6 +68,26 @@ CASES: dict[str, tuple[bytes, int]] = {
     "no version": (b"GET /\r\n\r\n" + NEXT, 400),
     "another protocol": (head(HOST, start="SOURCE / ICE/1.0") + NEXT, 400),
     "RTSP": (head(HOST, start="DESCRIBE / RTSP/1.0") + NEXT, 400),
+    "RTSP by a method of HTTP": (head(HOST, start="POST /page RTSP/1.0") + NEXT, 400),
+    "ICE by a method of HTTP": (head(HOST, start="GET /page ICE/1.0") + NEXT, 400),
+    "a protocol in small letters": (head(HOST, start="GET / http/1.1") + NEXT, 400),
+    "a lone line feed before the first line": (b"\n" + head(HOST) + NEXT, 400),
+    "a lone line feed after an empty line": (b"\r\n\n" + head(HOST) + NEXT, 400),
+    "a lone carriage return before the first line": (b"\r" + head(HOST) + NEXT, 400),
+    "an empty line of two carriage returns": (b"\r\r\n" + head(HOST) + NEXT, 400),
+    "a space before the method": (head(HOST, start=" GET / HTTP/1.1") + NEXT, 400),
+    "two spaces before the target": (head(HOST, start="GET  / HTTP/1.1") + NEXT, 400),
+    "two spaces after the target": (head(HOST, start="GET /  HTTP/1.1") + NEXT, 400),
+    "a tab in place of a space": (head(HOST, start="GET\t/ HTTP/1.1") + NEXT, 400),
+    "a tab in the target": (head(HOST, start="GET /\tHTTP/1.1 HTTP/1.1") + NEXT, 400),
+    "a form feed in the target": (head(HOST, start="GET /\x0cx HTTP/1.1") + NEXT, 400),
+    "a carriage return in the target": (head(HOST, start="GET /\rx HTTP/1.1") + NEXT, 400),
+    "a space after the version": (head(HOST, start="GET / HTTP/1.1 ") + NEXT, 400),
+    "an absolute target without a host": (head(HOST, start="GET http:///page HTTP/1.1") + NEXT, 400),
+    "an absolute target with a port alone": (head(HOST, start="GET http://:80/page HTTP/1.1") + NEXT, 400),
+    "an absolute target with a user": (head(HOST, start="GET http://localhost@other/ HTTP/1.1") + NEXT, 400),
+    "an absolute target, and no Host": (head(start="GET http://localhost/page HTTP/1.1") + NEXT, 400),
+    "an absolute target, and two": (head(HOST, HOST, start="GET http://localhost/page HTTP/1.1") + NEXT, 400),
     "an unknown method": (head(HOST, start="FOO / HTTP/1.1") + NEXT, 400),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(508), 400),
     "a broken preface": (b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n" + NEXT, 505),
@@ -73,6 +95,13 @@ CASES: dict[str, tuple[bytes, int]] = {
     "a chunk with a space": (head(HOST, CHUNKED) + b"1 \r\nx\r\n" + END + NEXT, 400),
     "a chunk's line with a lone line feed": (head(HOST, CHUNKED) + b"1\nx\r\n" + END + NEXT, 400),
     "a chunk's extension with a lone line feed": (head(HOST, CHUNKED) + b"1;a=b\nx\r\n" + END + NEXT, 400),
+    "a chunk's extension with a lone carriage return": (head(HOST, CHUNKED) + b"1;a=\rb\r\nx\r\n" + END + NEXT, 400),
+    "a chunk's extension that ends by one": (head(HOST, CHUNKED) + b"1;a\rx\r\n" + END + NEXT, 400),
+    "a chunk's extension with NUL": (head(HOST, CHUNKED) + b"1;a=\0\r\nx\r\n" + END + NEXT, 400),
+    "a chunk's extension with a control character": (head(HOST, CHUNKED) + b"1;a\x01\r\nx\r\n" + END + NEXT, 400),
+    "a chunk's extension with DEL": (head(HOST, CHUNKED) + b"1;a=\x7f\r\nx\r\n" + END + NEXT, 400),
+    "a chunk's quoted extension with a line feed": (head(HOST, CHUNKED) + b'1;a="\n"\r\nx\r\n' + END + NEXT, 400),
+    "a chunk's quoted extension with a line's end": (head(HOST, CHUNKED) + b'1;a="\r\n"\r\nx\r\n' + END + NEXT, 400),
     "a chunk longer than it says": (head(HOST, CHUNKED) + b"1\r\nxy\r\n" + END + NEXT, 400),
     "a chunk of endless size": (head(HOST, CHUNKED) + b"f" * 17 + b"\r\n" + NEXT, 400),
     "chunks without end": (head(HOST, CHUNKED) + b"1\r\nx\r\n" * 2049 + END + NEXT, 400),
@@ -102,13 +131,56 @@ def test_what_may_be_read_in_two_ways_is_refused(strict: Web, case: str, path: s
 
 @pytest.mark.parametrize("place", range(1, 60, 7))
 def test_it_is_refused_wherever_its_bytes_are_split(strict: Web, place: int) -> None:
-    for case in ("a length, then a coding", "a header in two lines", "a lone line feed after a header"):
+    for case in (
+        "a length, then a coding",
+        "a header in two lines",
+        "a lone line feed after a header",
+        "RTSP by a method of HTTP",
+        "two spaces after the target",
+    ):
         content, status = CASES[case]
         with Wire(strict.http_port) as wire:
             wire.say(content[:place])
             received = strict.figure("received_bytes")
             until(lambda: strict.figure("received_bytes") >= received)  # noqa: B023  it is called at once
             assert wire.say(content[place:]).answer()[0] == status
+
+
+def test_empty_lines_before_a_request_are_passed_over(strict: Web) -> None:
+    """Whole ones, before the first and after one with a body (RFC 9112, 2.2); wherever their bytes are split."""
+    with Wire(strict.http_port) as wire:
+        for content in (b"\r\n\r\n" + GET, b"\r\n" + post("/page", b"x"), b"\r\n\r\n" + GET):
+            for place in range(4):
+                wire.say(content[place : place + 1])
+            assert wire.say(content[4:]).answer()[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("http://here.example:8080/page?x=http://a/", "/page?x=http://a/"),
+        ("HTTPS://here.example:8080/page", "/page"),
+        ("http://here.example:8080", "/"),
+        ("http://here.example:8080?x=y", "/?x=y"),
+    ],
+)
+def test_an_absolute_target_names_its_host(strict: Web, target: str, path: str) -> None:
+    """RFC 9112, 3.2.2: a server takes that form, and its authority in the place of the Host."""
+    for lines in ((HOST, "X: y"), ("X: y", HOST)):
+        with Wire(strict.http_port) as wire:
+            status, _, body = wire.say(head(*lines, start=f"GET {target} HTTP/1.1")).answer()
+        told = json.loads(body)
+        assert (status, told["target"]) == (200, path)
+        assert sorted(told["headers"]) == [["host", "here.example:8080"], ["x", "y"]]
+
+
+def test_an_absolute_target_of_a_method_is_one_of_that_method(strict: Web) -> None:
+    """It is asked for by its path, and a request of HTTP/1.0 has the Host that it didn't come with."""
+    with Wire(strict.http_port) as wire:
+        wire.say(b"POST http://here.example" + EMBED.encode() + b" HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
+        assert wire.answer()[0] == 200
+    request = strict.requests[-1]
+    assert (request.method, request.target, request.body) == (len(METHODS), EMBED.encode(), b"{}")
 
 
 def test_a_body_may_hold_whatever_it_does(strict: Web) -> None:
@@ -118,6 +190,31 @@ def test_a_body_may_hold_whatever_it_does(strict: Web) -> None:
             assert wire.say(post("/page", body, "Connection: close")).answer()[0] == 200
             assert wire.is_closed()
         assert strict.requests[-1].body == body
+
+
+HIDING = {
+    "GET with a body": head(HOST, f"Content-Length: {len(NEXT)}", start="GET /page HTTP/1.1"),
+    "Expect": head(HOST, f"Content-Length: {len(NEXT)}", "Expect: 100-continue"),
+    "Expect of GET": head(HOST, f"Content-Length: {len(NEXT)}", "Expect: 100-continue", start="GET /page HTTP/1.1"),
+    "an unknown Expect": head(HOST, f"Content-Length: {len(NEXT)}", "Expect: y 100-continue"),
+    "Upgrade to HTTP/2": head(HOST, "Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {len(NEXT)}"),
+    "Upgrade of GET": head(
+        HOST, "Connection: Upgrade", "Upgrade: x", f"Content-Length: {len(NEXT)}", start="GET /page HTTP/1.1"
+    ),
+}
+"""Heads whose requests have a body, of which some readers know nothing (CVE-2026-58055 was one of Upgrade)."""
+
+
+@pytest.mark.parametrize("case", HIDING)
+def test_a_body_with_a_length_is_read_as_one(strict: Web, case: str) -> None:
+    """It comes to the application as that, and what hides in it is no request; the next one is what comes after it."""
+    with Wire(strict.http_port) as wire:
+        wire.say(HIDING[case] + NEXT + GET)
+        while (answer := wire.answer())[0] == 100:
+            pass
+        first, second = json.loads(answer[2]), json.loads(wire.answer()[2])
+        assert (first["target"], first["body"].encode()) == ("/page", NEXT)
+        assert (second["target"], second["body"]) == ("/page", "")
 
 
 def test_some_thousand_chunks_are_read(strict: Web) -> None:

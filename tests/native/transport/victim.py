@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -21,7 +22,8 @@ from tests.chaos.hostile import PATH
 from tests.support.until import TIMEOUT_S, until
 
 from .raw import Raw
-from .served import HELD, METHODS, Served, framed
+from .served import HELD, framed
+from .web import WEB_METHODS, Web
 
 ROOT = Path(__file__).parents[3]
 IS_SANITIZED = "san" in os.environ.get("LD_PRELOAD", "")
@@ -38,7 +40,7 @@ class Victim:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
-        self.port = int(self._line())
+        self.port, self.http_port = map(int, self._line().split())
         self.neighbour = Raw(self.port)
         self.slowest_s = 0.0
         self.is_answered()
@@ -113,8 +115,8 @@ def attacked(**limits: Any) -> Iterator[Victim]:
         assert code == 0
 
 
-class Giving(Served):
-    """A transport that gives as many bytes as it is asked for."""
+class Giving(Web):
+    """A transport that gives as many bytes as it is asked for, and answers each request over HTTP."""
 
     def _answer(self) -> None:
         while (batch := self.transport.take_messages(64, 1.0)) is not None:
@@ -123,13 +125,19 @@ class Giving(Served):
             self.transport.answer([message.id for message in batch.messages], answers)
             self.transport.ended()
 
+    def _apply(self) -> None:
+        while (taken := self.transport.take_requests()) is not None:
+            for request in taken.requests:
+                self.respond(request)
+            select.select([self.transport.requests_descriptor()], [], [], 1.0)
+
 
 def main() -> None:
     """Serve, and tell of it for each line that is read."""
-    methods = [*METHODS, Method(PATH)]
-    served = Giving(methods=methods, **json.loads(sys.argv[1]))
+    served = Giving(methods=[*WEB_METHODS, Method(PATH)], **json.loads(sys.argv[1]))
     served.answering()
-    sys.stdout.write(f"{served.port}\n")
+    served.answering_requests()
+    sys.stdout.write(f"{served.port} {served.http_port}\n")
     sys.stdout.flush()
     for line in sys.stdin:
         if line.startswith("trim"):

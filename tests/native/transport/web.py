@@ -6,7 +6,7 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.client import HTTPResponse
 from typing import Any
 
@@ -33,11 +33,11 @@ class Web(Served):
     path: FastPath
     """Of a method, where the test makes one."""
 
-    def __init__(self, *listeners: socket.socket, **options: Any) -> None:
+    def __init__(self, *listeners: socket.socket, methods: Sequence[Method] = WEB_METHODS, **options: Any) -> None:
         self.requests: list[HttpRequest] = []
         self.over: list[int] = []
         self._application: threading.Thread | None = None
-        super().__init__(*listeners, methods=WEB_METHODS, http=[listening()], **options)
+        super().__init__(*listeners, methods=methods, http=[listening()], **options)
 
     def answering_requests(self) -> "Web":
         """Have each request answered with what came of it."""

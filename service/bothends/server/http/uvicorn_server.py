@@ -12,6 +12,8 @@ from ...errors import StartupError
 from ...settings import HttpSettings
 from ..sockets import WAITING
 from ..tls import Certificates
+from .origin_form import OriginForm
+from .uvicorn_protocol import AnsweringProtocol
 
 NOSNIFF = ("x-content-type-options", "nosniff")
 """Header by which no browser takes an answer for a page or a script that doesn't say that it is one."""
@@ -36,10 +38,10 @@ class UvicornServer:
     ) -> None:
         """Make it; `name` is its thread's."""
         self._config = uvicorn.Config(
-            app,
+            OriginForm(app),
             log_config=None,
             loop="asyncio",  # not uvloop where it happens to be installed: this one was tested
-            http="h11",  # likewise
+            http=AnsweringProtocol,
             access_log=False,
             lifespan="off",
             ws="none",
