@@ -1,14 +1,17 @@
 """The attacks, by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from .asks import embed, openai, tei, words
-from .beside import Bars, Beside
+from .asks import embed, explain, infer_with_id, openai, tei, words
+from .beside import ATTACKER, NEIGHBOUR, Bars, Beside
+from .bomb import Bomb
 from .flood import Flood
+from .outcome import Attack
+from .overload import Overload
+from .two_models import TwoModels
 
 _ONE = ("the old woman sings of a quiet river and dragons by the stone sea",)
 _SINGLE = {"http": tei(_ONE), "grpc": embed(_ONE)}
-_LIST_OF_32 = {"http": tei(_ONE * 32), "grpc": embed(_ONE * 32)}
 _LETTERS = ("a",) * 1024
 _THOUSAND = ("a man plays the guitar",) * 1000
 _UNREAD = {
@@ -18,33 +21,53 @@ _UNREAD = {
 }
 
 
-def _attacks() -> Mapping[str, Beside]:
-    found: dict[str, Beside] = {}
+def _unread() -> Iterator[tuple[str, Attack]]:
     for kind, (door, ask, before) in _UNREAD.items():
+        flood = Flood(ask, connections=400, in_flight=3, reads=False)
         for keyed in (False, True):
-            found[f"unread-{kind}{'-keyed' if keyed else ''}"] = Beside(
-                Flood(ask, connections=400, in_flight=3, reads=False),
-                _SINGLE[door],
-                Bars(p50_ratio=3, p99_ms=20, newcomer_ms=100),
-                before=before,
-                is_keyed=keyed,
-            )
-    for kind, sentences in (("letters", _LETTERS), ("words", words(1024))):
-        for door, make in (("http", tei), ("grpc", embed)):
-            found[f"lists-of-{kind}-{door}"] = Beside(
-                Flood(make(sentences), connections=16),
-                _SINGLE[door],
-                Bars(p50_ratio=3, p99_ms=10),
-                before="–",
-            )
+            bars = Bars(p50_ratio=3, p99_ms=20, newcomer_ms=100)
+            yield f"unread-{kind}{'-keyed' if keyed else ''}", Beside(flood, _SINGLE[door], bars, before, keyed)
+
+
+def _lists() -> Iterator[tuple[str, Attack]]:
     for door, make in (("http", tei), ("grpc", embed)):
-        found[f"two-lists-{door}"] = Beside(
-            Flood(make(_THOUSAND), connections=2), _SINGLE[door], Bars(p50_ratio=None, p99_ms=10), before="–"
-        )
-        found[f"200-lists-{door}"] = Beside(
-            Flood(make(_THOUSAND), connections=100, in_flight=2), _SINGLE[door], Bars(None, p99_ms=20), before="–"
-        )
-    return found
+        for kind, sentences in (("letters", _LETTERS), ("words", words(1024))):
+            flood = Flood(make(sentences), connections=16)
+            yield f"lists-of-{kind}-{door}", Beside(flood, _SINGLE[door], Bars(p50_ratio=3, p99_ms=10), "–")
+        two, many = Flood(make(_THOUSAND), connections=2), Flood(make(_THOUSAND), connections=100, in_flight=2)
+        yield f"two-lists-{door}", Beside(two, _SINGLE[door], Bars(p50_ratio=None, p99_ms=10), "–")
+        yield f"200-lists-{door}", Beside(many, _SINGLE[door], Bars(p50_ratio=None, p99_ms=20), "–")
 
 
-ATTACKS = _attacks()
+def _costly() -> Iterator[tuple[str, Attack]]:
+    costly = {"infer-id": infer_with_id(4_000_000), "gzip-words": embed(words(1024) * 500, is_gzipped=True)}
+    for kind, ask in costly.items():
+        for door, single in _SINGLE.items():
+            yield f"{kind}-{door}", Beside(Flood(ask, connections=4, in_flight=16), single, Bars(), "–")
+    bombs = {"hpack-bomb": Bomb(4000), "hpack-bomb-again": Bomb(4000, pieces=4), "hpack-key-again": Bomb(33, pieces=4)}
+    for kind, bomb in bombs.items():
+        for where, source, ratio in (("", NEIGHBOUR, 3), ("-same-address", ATTACKER, 10)):
+            flood = Flood(bomb, connections=1)
+            yield f"{kind}{where}", Beside(flood, _SINGLE["grpc"], Bars(ratio), "–", source=source)
+
+
+def _busy() -> Iterator[tuple[str, Attack]]:
+    floods = {
+        "explain": Flood(explain("a " * 128), connections=120),
+        "140-lists-of-32": Flood(tei(_ONE * 32), connections=140),
+        "140-lists-of-256": Flood(tei(_ONE * 256), connections=140),
+    }
+    for kind, flood in floods.items():
+        for who, ask in {**_SINGLE, "lists": embed(_ONE * 32)}.items():
+            yield f"{kind}-{who}", Beside(flood, ask, Bars(), "–")
+
+
+def _loads() -> Iterator[tuple[str, Attack]]:
+    for where, source in (("", NEIGHBOUR), ("-same-address", ATTACKER)):
+        yield f"slow-model{where}", TwoModels(16, 0.45, "–", source=source)
+    for connections in (4, 64):
+        yield f"overload-200-{connections}", Overload(2, connections, 0.65, "–", refusal_p99_ms=10)
+        yield f"overload-1000-{connections}", Overload(10, connections, 0.5, "–")
+
+
+ATTACKS: Mapping[str, Attack] = dict([*_unread(), *_lists(), *_costly(), *_busy(), *_loads()])

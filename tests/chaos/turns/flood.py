@@ -75,12 +75,13 @@ class _Attacker:
 
     def send(self) -> int:
         """Send what can be sent; return for which events to wait next."""
-        self._unsent += self._wire.to_send()
+        if not (self._unsent and self._wire.goes_on):
+            self._unsent += self._wire.to_send()
         with suppress(BlockingIOError):
             sent = self.socket.send(self._unsent) if self._unsent else 0
             self._taken.sent_bytes += sent
             self._unsent = self._unsent[sent:]
-        return (EPOLLIN if self._plan.reads else 0) | (EPOLLOUT if self._unsent else 0)
+        return (EPOLLIN if self._plan.reads else 0) | (EPOLLOUT if self._unsent or self._wire.goes_on else 0)
 
     def read(self) -> None:
         """Take answers, and ask again for each."""

@@ -21,6 +21,8 @@ _USUAL_WINDOW = 65_535
 class GrpcWire:
     """A wire.Wire. What the server's windows have no room for waits."""
 
+    goes_on = False
+
     def __init__(self, path: str, content: bytes, headers: list[tuple[str, str]], *, keeps: bool) -> None:
         # No table of headers: the same ones are the same bytes each time, and are read once.
         settings = SettingsFrame(0, {_TABLE_SIZE: 0, _INITIAL_WINDOW: _WIDE})

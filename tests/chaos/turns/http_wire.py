@@ -11,6 +11,8 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 class HttpWire:
     """A wire.Wire. What was asked while an answer is awaited is sent too, as pipelining has it."""
 
+    goes_on = False
+
     def __init__(self, path: str, content: bytes, headers: list[tuple[str, str]], *, keeps: bool) -> None:
         lines = [f"{name}: {value}" for name, value in headers]
         self._request = post(f"Content-Length: {len(content)}", *lines, path=path) + content

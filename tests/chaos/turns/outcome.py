@@ -1,6 +1,8 @@
 """What came of an attack: figures, what is wrong however busy the machine is, and the bars that were missed."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 from ..report import in_words
 
@@ -24,3 +26,14 @@ class Outcome:
         parts = [f"{self.name}: {in_words(self.figures)}"]
         parts += [f"WRONG {words}" for words in self.wrongs] + [f"MISSED {words}" for words in self.shortfalls]
         return " | ".join(parts)
+
+
+class Attack(Protocol):
+    """One attack and what it is measured by."""
+
+    @property
+    def before(self) -> str:
+        """What it did before it was bounded, in words."""
+
+    def run(self, name: str, *, seconds: float, folder: Path) -> Outcome:
+        """Attack a server of its own, measured for so many seconds; `folder` is empty, and the attack's."""

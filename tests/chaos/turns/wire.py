@@ -16,11 +16,14 @@ class Answer(NamedTuple):
 class Wire(Protocol):
     """One connection's bytes, to and fro."""
 
+    goes_on: bool
+    """Whether there is more to send however often it is asked for."""
+
     def ask(self) -> None:
         """Ask once more."""
 
     def to_send(self) -> bytes:
-        """Return the bytes that are to be sent now."""
+        """Return the bytes that are to be sent now. Raises ConnectionError where the connection is to be ended."""
 
     def receive(self, came: bytes) -> list[Answer]:
         """Take bytes that came; return the answers that are whole with them."""
