@@ -6,6 +6,7 @@ from .asks import embed, explain, infer_with_id, openai, tei, words
 from .beside import ATTACKER, NEIGHBOUR, Bars, Beside
 from .bomb import Bomb
 from .flood import Flood
+from .gateway import ThroughGateway
 from .outcome import Attack
 from .overload import Overload
 from .two_models import TwoModels
@@ -24,9 +25,11 @@ _UNREAD = {
 def _unread() -> Iterator[tuple[str, Attack]]:
     for kind, (door, ask, before) in _UNREAD.items():
         flood = Flood(ask, connections=400, in_flight=3, reads=False)
+        bars = Bars(p50_ratio=3, p99_ms=20, newcomer_ms=100)
         for keyed in (False, True):
-            bars = Bars(p50_ratio=3, p99_ms=20, newcomer_ms=100)
             yield f"unread-{kind}{'-keyed' if keyed else ''}", Beside(flood, _SINGLE[door], bars, before, keyed)
+        if door == "http":
+            yield f"unread-{kind}-by-gateway", ThroughGateway(Beside(flood, _SINGLE[door], bars, before))
 
 
 def _lists() -> Iterator[tuple[str, Attack]]:

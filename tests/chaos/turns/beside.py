@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -90,6 +91,7 @@ class Beside:
             "others_p50_alone_ms": _percentile(alone, 50),
             "others_p50_ms": _percentile(beside, 50),
             "others_p50_ratio": _percentile(beside, 50) / _percentile(alone, 50),
+            "others_mean_ratio": fmean(_ms(beside)) / fmean(_ms(alone)),
             "others_p99_alone_ms": _percentile(alone, 99),
             "others_p99_ms": _percentile(beside, 99),
             "others_longest_ms": max(_ms(beside)),
