@@ -20,7 +20,7 @@ def test_beside_an_attack(form: Form, record: Callable[..., None], tmp_path: Pat
     """No call of others is lost, wrong or starved beside it, however busy the machine is; the bars of time, which hold
     of a machine that does nothing else, are told of where they are missed.
     """
-    outcome = ATTACKS[name].run(name, seconds=form.pick(5, 30), folder=tmp_path)
+    outcome = ATTACKS[name].run(name, seconds=form.pick(3, 15), folder=tmp_path)
     record(f"turns: {name}", **outcome.figures)
     assert not outcome.wrongs
     if outcome.shortfalls:

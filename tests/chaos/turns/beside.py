@@ -25,8 +25,8 @@ from .neighbours import neighbour, newcomers
 from .outcome import Outcome
 
 ATTACKER, NEIGHBOUR = "127.0.0.66", "127.0.0.2"
-STARVED_S = 2.0
-"""No call of a neighbour's may take so long, on the slowest machine."""
+STARVED_S, STARVED_RATIO = 2.0, 30.0
+"""What no machine is slow enough for: a call that takes so long, and all of them that take so many times as alone."""
 _MOST_WORDS = 3
 """Texts of refusals that a figure shows."""
 
@@ -103,6 +103,8 @@ class Beside:
             "newcomers_longest_ms": slowest,
         }
         outcome.wrongs += [f"{count} of the others' calls: {kind}" for kind, count in kinds.items() if kind != RIGHT]
+        if outcome.figures["others_mean_ratio"] > STARVED_RATIO:  # type: ignore[operator]
+            outcome.wrongs.append(f"calls took {outcome.figures['others_mean_ratio']:.0f} times as long as alone")
         if max(_ms([*beside, *came])) > 1000 * STARVED_S:
             outcome.wrongs.append(f"a call took {max(_ms([*beside, *came])) / 1000:.1f} s")
         if self.bars.p50_ratio is not None:

@@ -50,8 +50,8 @@ class Overload:
     def _judged(self, outcome: Outcome, found: dict[str, Any], peak: float, seconds: float) -> Outcome:
         goodput, refusal_ms = found["ok_within_deadline"] / seconds / peak, found["refused_latency_ms"]["p99"]
         outcome.figures = {
-            "peak_per_s": peak,
-            "offered_per_s": found["requests"] / seconds,
+            "peak_a_second": peak,
+            "offered_a_second": found["requests"] / seconds,
             "goodput_ratio": goodput,
             "answered_p99_ms": found["latency_ms"]["p99"] or 0.0,
             "refused": found["refused"],
