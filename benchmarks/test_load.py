@@ -35,16 +35,18 @@ def generator() -> None:
 
 
 class Full(grpc.GenericRpcHandler):
-    """A service that keeps what it was sent, and says of every other call when to come again."""
+    """A service that keeps what it was sent and by whom, and says of every other call when to come again."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, bytes]] = []
+        self.peers: set[str] = set()
 
     def service(self, details: Any) -> Any:
         """Return one handler for every method."""
 
         def handle(request: bytes, context: grpc.ServicerContext) -> bytes:
             self.requests.append((details.method, request))
+            self.peers.add(context.peer())
             if len(self.requests) % 2:
                 return bytes(8)
             status = status_pb2.Status(code=_FULL, message="full")
@@ -155,6 +157,18 @@ def test_http_keeps_connections_and_reads_both_kinds_of_bodies(echo: tuple[int, 
     assert found["short_answers"] == 0
     assert found["response_bytes"] == 100 * found["ok"]
     assert found["refused"] == found["statuses"]["429"]
+
+
+def test_callers_have_the_address_that_is_asked_for(
+    full: tuple[int, Full], echo: tuple[int, type[Echo]], tmp_path: Path
+) -> None:
+    """Over either protocol; without it, they have this machine's usual one."""
+    for source in ("127.0.0.2", None):
+        flags = ["--source", source] if source else []
+        run(full[0], tmp_path, Load("x", concurrency=1), *flags)
+        run(echo[0], tmp_path, Load("x", concurrency=1), "--protocol", "http", *flags)
+    assert {host for host, _ in echo[1].connections} == {"127.0.0.2", "127.0.0.1"}
+    assert {peer.split(":")[1] for peer in full[1].peers} == {"127.0.0.2", "127.0.0.1"}
 
 
 @pytest.mark.parametrize("batch", [1, 2])

@@ -45,16 +45,25 @@ class Client {
   std::exit(1);
 }
 
+// A port of 127.0.0.1, and the address of this machine's from which it is called.
+struct Route {
+  int port = 0;
+  in_addr source{};  // 0.0.0.0 leaves it to the system.
+};
+
 class Connection {
  public:
-  Connection(int epoll, int port) : epoll_(epoll), port_(port) {
+  Connection(int epoll, const Route& route) : epoll_(epoll), port_(route.port) {
     fd_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd_ < 0) fail(std::string("cannot open a socket: ") + std::strerror(errno));
     int on = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr = route.source;
+    if (route.source.s_addr && bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address))
+      fail(std::string("cannot call from that address: ") + std::strerror(errno));
+    address.sin_port = htons(static_cast<uint16_t>(port_));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) && errno != EINPROGRESS)
       cannot_connect(errno);

@@ -70,8 +70,8 @@ inline Parsed parse(std::string_view in, bool ended, Response& response) {
 class Http1Connection : public Connection {
  public:
   // Adds itself to `idle` whenever it can be posted on, and takes itself out where it ends.
-  Http1Connection(int epoll, int port, std::vector<Http1Connection*>& idle, const OnAnswer& on_answer)
-      : Connection(epoll, port), idle_(idle), on_answer_(on_answer) {
+  Http1Connection(int epoll, const Route& route, std::vector<Http1Connection*>& idle, const OnAnswer& on_answer)
+      : Connection(epoll, route), idle_(idle), on_answer_(on_answer) {
     idle_.push_back(this);
   }
 
@@ -117,10 +117,10 @@ class Http1Connection : public Connection {
 class HttpClient : public Client {
  public:
   // `headers` are whole lines without the last one's end.
-  HttpClient(int epoll, int port, size_t max_connections, const std::string& path, const std::string& headers,
+  HttpClient(int epoll, const Route& route, size_t max_connections, const std::string& path, const std::string& headers,
              OnAnswer on_answer)
-      : epoll_(epoll), port_(port), limit_(max_connections), on_answer_(std::move(on_answer)) {
-    head_ = "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) + "\r\n" + headers +
+      : epoll_(epoll), route_(route), limit_(max_connections), on_answer_(std::move(on_answer)) {
+    head_ = "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(route.port) + "\r\n" + headers +
             "\r\nContent-Length: ";
   }
 
@@ -133,7 +133,7 @@ class HttpClient : public Client {
     for (; !waiting_.empty(); waiting_.pop_front()) {
       // Where all are busy, the request's latency goes on counting from when it was due.
       if (idle_.empty() && connections_.size() == limit_) return;
-      if (idle_.empty()) connections_.push_back(std::make_unique<Http1Connection>(epoll_, port_, idle_, on_answer_));
+      if (idle_.empty()) connections_.push_back(std::make_unique<Http1Connection>(epoll_, route_, idle_, on_answer_));
       Http1Connection* connection = idle_.back();
       idle_.pop_back();
       connection->post(waiting_.front().first, waiting_.front().second);
@@ -141,7 +141,8 @@ class HttpClient : public Client {
   }
 
  private:
-  int epoll_, port_;
+  int epoll_;
+  Route route_;
   size_t limit_;
   OnAnswer on_answer_;
   std::string head_;

@@ -43,9 +43,9 @@ struct Deadline {
 // Uses nghttp2's calls of before 1.60 (mem_send, not mem_send2), which Ubuntu 24.04 has too.
 class Http2Connection : public Connection {
  public:
-  Http2Connection(int epoll, int port, const std::vector<nghttp2_nv>& headers, const Deadline& deadline,
+  Http2Connection(int epoll, const Route& route, const std::vector<nghttp2_nv>& headers, const Deadline& deadline,
                   const OnAnswer& on_answer)
-      : Connection(epoll, port), headers_(headers), deadline_(deadline), on_answer_(on_answer) {
+      : Connection(epoll, route), headers_(headers), deadline_(deadline), on_answer_(on_answer) {
     nghttp2_session_callbacks* callbacks;
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
@@ -194,11 +194,11 @@ class Http2Connection : public Connection {
 
 class GrpcClient : public Client {
  public:
-  GrpcClient(int epoll, int port, size_t connections, std::string path, const std::string& key, Deadline deadline,
-             OnAnswer on_answer)
-      : epoll_(epoll), port_(port), limit_(connections), deadline_(std::move(deadline)), on_answer_(std::move(on_answer)) {
+  GrpcClient(int epoll, const Route& route, size_t connections, std::string path, const std::string& key,
+             Deadline deadline, OnAnswer on_answer)
+      : epoll_(epoll), route_(route), limit_(connections), deadline_(std::move(deadline)), on_answer_(std::move(on_answer)) {
     values_ = {{":method", "POST"}, {":scheme", "http"}, {":path", std::move(path)},
-               {":authority", "127.0.0.1:" + std::to_string(port)},
+               {":authority", "127.0.0.1:" + std::to_string(route.port)},
                {"content-type", "application/grpc"}, {"te", "trailers"}};
     if (!key.empty()) values_.emplace_back("authorization", "Bearer " + key);
     for (auto& [name, value] : values_)
@@ -225,11 +225,12 @@ class GrpcClient : public Client {
       if (!best || connection.in_flight() < best->in_flight()) best = &connection;
     }
     if (usable >= limit_) return *best;
-    connections_.push_back(std::make_unique<Http2Connection>(epoll_, port_, headers_, deadline_, on_answer_));
+    connections_.push_back(std::make_unique<Http2Connection>(epoll_, route_, headers_, deadline_, on_answer_));
     return *connections_.back();
   }
 
-  int epoll_, port_;
+  int epoll_;
+  Route route_;
   size_t limit_, turn_ = 0;
   Deadline deadline_;
   OnAnswer on_answer_;

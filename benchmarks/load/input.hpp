@@ -10,6 +10,7 @@
 
 const char kUsage[] = R"(usage: load --port N --bodies FILE (--concurrency N | --rate PER_S) [flags]
   --port N                of 127.0.0.1
+  --source ADDRESS        from which it is called, 127.0.0.2 say (the system's choice)
   --concurrency N         closed loop: N requests always in flight
   --rate PER_S            open loop: Poisson arrivals; latency counts from when a request was due
   --seconds S             how long is measured (10)

@@ -67,18 +67,20 @@ class Run {
     event.events = EPOLLIN;
     epoll_ctl(epoll_, EPOLL_CTL_ADD, timer_, &event);
     auto on_answer = [this](double due, const Answer& answer) { answered(due, answer); };
-    int port = static_cast<int>(flags.whole("--port", 0, 1, 65535));
-    if (!port) usage("--port is missing");
+    Route route{static_cast<int>(flags.whole("--port", 0, 1, 65535))};
+    if (!route.port) usage("--port is missing");
+    if (inet_pton(AF_INET, flags.text("--source", "0.0.0.0").c_str(), &route.source) != 1)
+      usage("--source is an IPv4 address");
     if (http_) {
       size_t most = static_cast<size_t>(flags.whole("--max-connections", 256, 1, 10000));
       std::string body = flags.text("--body", "json");
       std::string headers = body == "raw" ? "Content-Type: text/plain; charset=utf-8" : "Content-Type: application/json";
       if (flags.has("--key")) headers += "\r\nAuthorization: Bearer " + flags.text("--key", "");
-      client_ = std::make_unique<HttpClient>(epoll_, port, concurrency_ ? concurrency_ : most,
+      client_ = std::make_unique<HttpClient>(epoll_, route, concurrency_ ? concurrency_ : most,
                                              flags.text("--path", http_path(body)), headers, on_answer);
     } else {
       size_t connections = static_cast<size_t>(flags.whole("--connections", 4, 1, 1000));
-      client_ = std::make_unique<GrpcClient>(epoll_, port, connections,
+      client_ = std::make_unique<GrpcClient>(epoll_, route, connections,
                                              flags.text("--path", "/bothends.v1.EmbeddingService/Embed"),
                                              flags.text("--key", ""),
                                              Deadline{static_cast<double>(deadline_ms_) * 1e-3,

@@ -38,6 +38,13 @@ def vitals(pid: int) -> Vitals:
     return Vitals(int(resident[1]) / 1000, _count(process / "task"), _count(process / "fd"))
 
 
+def peak_mb(pid: int) -> float:
+    """Most memory that a process has had since it began."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1000
+
+
 def _count(folder: Path) -> int:
     return sum(1 for _ in folder.iterdir())
 

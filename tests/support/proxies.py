@@ -92,14 +92,25 @@ def haproxy(target: str) -> Iterator[str]:
 @contextmanager
 def haproxy_of_http(port: int, health_port: int) -> Iterator[str]:
     """Run the HTTP side of deploy/gateway/haproxy.cfg before a server here; yield its socket. Health is looked at."""
+    with _haproxy(_web_of_gateway(port, health_port)) as address:
+        yield address.removeprefix("unix:")
+
+
+@contextmanager
+def haproxy_of_web_by_port(port: int, health_port: int) -> Iterator[tuple[str, int]]:
+    """Run the same on a port of its own, which callers of several addresses reach; yield where it listens."""
+    with _held_port() as listens, _haproxy(_web_of_gateway(port, health_port), listens):
+        yield "127.0.0.1", listens
+
+
+def _web_of_gateway(port: int, health_port: int) -> str:
+    """Return the HTTP side of deploy/gateway/haproxy.cfg, changed in its addresses only, and so without DNS."""
     whole = GATEWAY.read_text(encoding="utf-8")
     config = re.sub(r"^resolvers .*?\n\n", "", whole.partition("frontend grpc\n")[0], flags=re.MULTILINE | re.DOTALL)
     config += "frontend http\n" + whole.partition("frontend http\n")[2].partition("frontend ready\n")[0]
     config = re.sub(r"^ +default-server resolvers .*\n", "", config, flags=re.MULTILINE)
     config = config.replace("bind :8080", "bind {listens}").replace("port 8081", f"port {health_port}")
-    config = config.replace("server-template embedder 16 embedder:8080", f"server embedder 127.0.0.1:{port}")
-    with _haproxy(config) as address:
-        yield address.removeprefix("unix:")
+    return config.replace("server-template embedder 16 embedder:8080", f"server embedder 127.0.0.1:{port}")
 
 
 @contextmanager
