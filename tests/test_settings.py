@@ -116,6 +116,29 @@ def test_what_one_setting_needs_is_asked_by_its_section(
         section.load(values, {})
 
 
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ("proxy.local", "'proxy.local' does not appear to be an IPv4 or IPv6 network"),
+        ("10.0.0.0/8, 10.0.0.0/33", "'10.0.0.0/33' does not appear to be an IPv4 or IPv6 network"),
+        ("::1,10.1.2.3/8", "10.1.2.3/8 has host bits set"),
+        ("10.0.0.1 10.0.0.2", "'10.0.0.1 10.0.0.2' does not appear to be an IPv4 or IPv6 network"),
+        ("10.0.0.1\n10.0.0.2", r"'10.0.0.1\n10.0.0.2' does not appear to be an IPv4 or IPv6 network"),
+    ],
+)
+def test_proxies_are_trusted_by_addresses_and_networks_alone(given: str, wrong: str) -> None:
+    """What is neither is refused with one line, which says which it is and how to write one."""
+    with pytest.raises(SettingsError) as raised:
+        Settings.load({"trusted_proxies": given}, {})
+    assert str(raised.value) == f"--trusted-proxies: {wrong}; write an address, or a network as 10.0.0.0/8"
+
+
+def test_trusted_proxies_have_commas_between_them() -> None:
+    given = {"BOTHENDS_TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.7,fd00::/8"}
+    assert [str(each) for each in Settings.load({}, given).proxies] == ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"]
+    assert Settings.load({}, {"BOTHENDS_TRUSTED_PROXIES": ""}).proxies == ()
+
+
 def test_a_fixed_bound_is_no_option_but_a_programs_to_set() -> None:
     """It has no flag and no variable, and a program that loads the settings may give another."""
     assert "reload_s" not in Settings.options()
@@ -175,7 +198,7 @@ def test_the_help_has_what_matters_and_all_of_it_if_asked() -> None:
         assert flag(name) in whole
         assert (re.search(rf"^  {flag(name)}\b", plain, re.MULTILINE) is None) == shown.is_rare, name
     assert whole.index("Start here:") < whole.index("--bundle") < whole.index("What computes:")
-    assert len(Settings.options()) <= 30
+    assert len(Settings.options()) <= 31
     assert sum(not shown.is_rare for shown in Settings.options().values()) <= 15
 
 

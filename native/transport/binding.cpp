@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -150,20 +151,21 @@ NB_MODULE(_transport, module) {
         "Listening sockets, and the calls that come by them. Every method may be called by any thread.")
         .def("__init__", &python::construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
              "limits"_a, "most_wait"_a, "responses"_a = std::vector<std::map<Refusal, python::GivenResponse>>(),
-             "hosts"_a = nb::none(),
+             "hosts"_a = nb::none(), "proxies"_a = std::vector<std::pair<nb::bytes, std::size_t>>(),
              nb::sig("def __init__(self, listeners: collections.abc.Sequence[Listener], methods: "
                      "collections.abc.Sequence[Method], *, headers: collections.abc.Sequence[str], health: "
                      "collections.abc.Sequence[str], statuses: collections.abc.Mapping[Refusal, tuple[int, str, "
                      "bytes]], limits: Limits, most_wait: float, responses: collections.abc.Sequence[collections.abc.Mapping["
                      "Refusal, tuple[int, collections.abc.Sequence[tuple[bytes, bytes]], bytes]]] = [], hosts: Hosts | None "
-                     "= None) -> None"),
+                     "= None, proxies: collections.abc.Sequence[tuple[bytes, int]] = []) -> None"),
              "Know what will be answered; take nothing yet. The sockets of `listeners` are "
              "the transport's from now on. `headers` names those that messages carry, `health` the "
              "services that grpc.health.v1 knows. A status is a code, a message and a serialised google.rpc.Status; "
              "each refusal has one. A call that would wait for more than `most_wait` of its time is refused. Raises "
              "ValueError where a status is missing. Where a listener speaks HTTP, `responses` has status, headers and "
              "body of each refusal there, in the words of each API, and a call that asks for none of `hosts`, if there "
-             "are any, is the application's.")
+             "are any, is the application's. `proxies` are believed when they say by `forwarded` or `x-forwarded-for` in whose name "
+             "they call: addresses of 4 or 16 bytes, and how many of their bits count.")
         .def("start", &Transport::start, Release(), "Take connections.")
         .def("take_messages", &take_messages, "most"_a, "wait_s"_a, "queue_s"_a = 0.0,
              "most_bytes"_a = std::size_t(1) << 22, "takes_long"_a = true,

@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -49,7 +50,8 @@ inline Limits limits_of(nb::handle from) {
 inline void construct(Transport* self, const std::vector<Listener>& listeners, const std::vector<Method>& methods,
                const std::vector<std::string>& headers, const std::vector<std::string>& health,
                const std::map<Refusal, GivenStatus>& statuses, nb::handle limits, double most_wait,
-               const std::vector<std::map<Refusal, GivenResponse>>& responses, const std::optional<Hosts>& hosts) {
+               const std::vector<std::map<Refusal, GivenResponse>>& responses, const std::optional<Hosts>& hosts,
+               const std::vector<std::pair<nb::bytes, std::size_t>>& proxies) {
     Settings settings;
     settings.limits = limits_of(limits);
     settings.most_wait = most_wait;
@@ -57,6 +59,12 @@ inline void construct(Transport* self, const std::vector<Listener>& listeners, c
     settings.health_services = health;
     settings.methods = methods;
     settings.hosts = hosts;
+    std::vector<AddressRange> ranges;
+    for (const auto& [address, bits] : proxies) {
+        ranges.push_back({std::string(address.c_str(), address.size()), bits});
+        if ((address.size() != 4 && address.size() != 16) || bits > 8 * address.size()) throw nb::value_error("a proxy has no such address");
+    }
+    settings.proxies = Proxies(std::move(ranges));
     for (const auto& [refusal, status] : statuses) settings.statuses[std::size_t(refusal)] = status_of(status);
     settings.responses.resize(std::max(settings.responses.size(), responses.size()));
     for (std::size_t words = 0; words < responses.size(); ++words)

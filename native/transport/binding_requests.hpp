@@ -39,7 +39,7 @@ struct Request {
     std::pair<std::string, int> peer;
     bool is_encrypted;
     nb::bytes key;
-    std::uint64_t caller;
+    std::uint64_t caller, network;
     double arrived;
     std::optional<double> deadline;
 };
@@ -72,7 +72,7 @@ inline Request request_of(const HttpRequest& from) {
             from.verb,         bytes_of(from.target), from.version,
             headers,           bytes_of(from.body), from.is_whole,
             {from.address, from.port}, from.is_encrypted, bytes_of(from.key_digest),
-            from.caller,       from.arrived,
+            from.caller,       from.network,  from.arrived,
             std::isinf(from.deadline) ? std::nullopt : std::optional(from.deadline)};
 }
 
@@ -111,6 +111,7 @@ inline void bind_requests(nb::module_& module) {
         .def_ro("is_encrypted", &Request::is_encrypted)
         .def_ro("key", &Request::key, "SHA-256 of its key; empty where none is known.")
         .def_ro("caller", &Request::caller, "Number of its connection, or of its key.")
+        .def_ro("network", &Request::network, "Number of the network that its caller is in.")
         .def_ro("arrived", &Request::arrived, "Time at which it began to come.")
         .def_ro("deadline", &Request::deadline, "None where its caller waits for ever.");
     nb::class_<Requests>(module, "HttpRequests", "What was taken at once.")

@@ -25,7 +25,7 @@ struct Message {
     nb::bytes content;
     std::optional<double> deadline;
     nb::typed<nb::tuple, nb::typed<nb::tuple, nb::str, nb::str>, nb::ellipsis> metadata;
-    std::uint64_t caller;
+    std::uint64_t caller, network;
     double arrived;
     nb::bytes key;
 };
@@ -61,6 +61,7 @@ inline Message message_of(const Taken& taken, const std::vector<std::string>& he
             std::isinf(taken.deadline) ? std::nullopt : std::optional(taken.deadline),
             nb::tuple(metadata),
             taken.caller,
+            taken.network,
             taken.arrived,
             nb::bytes(taken.key_digest.data(), taken.key_digest.size())};
 }
@@ -95,6 +96,7 @@ inline void bind_results(nb::module_& module) {
         .def_ro("deadline", &Message::deadline, "None where its caller waits for ever.")
         .def_ro("metadata", &Message::metadata, "The headers that were asked for.")
         .def_ro("caller", &Message::caller, "Number of its connection, or of its key.")
+        .def_ro("network", &Message::network, "Number of the network that its caller is in.")
         .def_ro("arrived", &Message::arrived, "Time at which its call came; of a stream's, itself.")
         .def_ro("key", &Message::key, "SHA-256 of its call's key; empty where callers need none.");
     nb::class_<Batch>(module, "Batch", "What was taken at once.")

@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace transport {
 
@@ -26,16 +26,20 @@ public:
 
     /// Returns what is first, in one piece of at most so many bytes; it stays until it is dropped.
     std::string_view front(std::size_t most) const {
-        return chunks_.empty() ? std::string_view() : std::string_view(chunks_.front()).substr(left_, most);
+        return size_ == 0 ? std::string_view() : std::string_view(chunks_[first_]).substr(left_, most);
     }
 
     void drop(std::size_t count) {
         size_ -= count;
         left_ += count;
-        while (!chunks_.empty() && left_ >= chunks_.front().size()) {
-            left_ -= chunks_.front().size();
-            chunks_.pop_front();
+        for (; first_ < chunks_.size() && left_ >= chunks_[first_].size(); ++first_) {
+            left_ -= chunks_[first_].size();
+            chunks_[first_] = std::string();
         }
+        if (2 * first_ < chunks_.size()) return;
+        chunks_.erase(chunks_.begin(), chunks_.begin() + std::ptrdiff_t(first_));
+        first_ = 0;
+        if (chunks_.empty()) std::vector<std::string>().swap(chunks_);
     }
 
     /// Moves what fits into `room`, and returns how many bytes.
@@ -51,8 +55,9 @@ public:
     }
 
 private:
-    std::deque<std::string> chunks_;
-    std::size_t left_ = 0, size_ = 0;  // bytes of the first that have left; bytes that are there
+    std::vector<std::string> chunks_;  // a deque would take half a kilobyte for a call that has none
+    std::size_t first_ = 0;            // of those that haven't left whole
+    std::size_t left_ = 0, size_ = 0;  // bytes of that one that have left; bytes that are there
 };
 
 }  // namespace transport

@@ -20,7 +20,7 @@ namespace {
 
 constexpr double ahead_s = 0.005;  // that a network may have had more than the one whose turn it is, and is read all the same
 constexpr double polls_s = 0.001;  // for which new calls are read before those that wait have their turn: most may be refused
-constexpr double refusal_s = 1e-4;   // that one refusal may take of all time, at most: some 16 times what it costs
+constexpr double refusal_s = 5e-5;   // that one refusal may take of all time, at most: some eight times what it costs
 constexpr double rests_for_one = 16;  // seconds for each that was read in vain
 constexpr double most_rest_s = 0.5;
 constexpr double least_poll_s = 1e-4;  // for which those are read who are ready, though others wait for the lock
@@ -69,11 +69,13 @@ void Transport::poll(double timeout_s) {
     std::array<epoll_event, 512> events;
     is_polling_ = true;
     const Polling polling{is_polling_};
-    mutex_.unlock();
+    if (timeout_s > 0) timeout_s = std::clamp(rested_at_ - now(), 0.0, timeout_s);
     const int milliseconds = timeout_s > 0 ? int(std::min(std::ceil(timeout_s * 1000), 1e6)) : 0;
+    mutex_.unlock();
     const int count = epoll_wait(epoll_, events.data(), int(events.size()), milliseconds);
     mutex_.lock();
     mutex_.stand_back(polls_s);
+    if (const double time = now(); time >= rested_at_) end_rests(time);
     std::vector<std::uint64_t> ready;
     for (int place = 0; place < count && !has_stopped_; ++place) {
         const auto& [flags, data] = events[std::size_t(place)];
@@ -189,6 +191,7 @@ void Transport::have_rest_for(Connection& connection, double seconds) {
 
 /// Reads a connection no more until then.
 void Transport::have_rest(Connection& connection, double until) {
+    rested_at_ = std::min(rested_at_, until);
     if (connection.rests_until == 0) resting_.push_back(connection.id());
     connection.rests_until = until;
     ++rests_;
@@ -197,11 +200,13 @@ void Transport::have_rest(Connection& connection, double until) {
 }
 
 void Transport::end_rests(double time) {
+    rested_at_ = never;
     std::erase_if(resting_, [&](std::uint64_t id) REQUIRES(the_lock) {
         const auto found = connections_.find(id);
         if (found == connections_.end()) return true;
         Connection& connection = *found->second;
         if (connection.rests_until > time) {
+            rested_at_ = std::min(rested_at_, connection.rests_until);
             shared_.due.by(connection.rests_until);
             return false;
         }

@@ -24,7 +24,7 @@ std::string_view without_spaces(std::string_view text) {
 /// Returns the bytes of an address as headers have it: perhaps in brackets, and with a port; nothing where it is none.
 std::string parsed(std::string_view text) {
     if (text.size() > 1 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-    if (text.starts_with('[')) text = text.substr(1, text.find(']') - 1);
+    if (text.starts_with('[')) text = text.substr(1, text.find(']') == std::string_view::npos ? 0 : text.find(']') - 1);
     else if (std::count(text.begin(), text.end(), ':') == 1) text = text.substr(0, text.find(':'));
     const std::string address(text);
     std::array<char, 16> bytes;

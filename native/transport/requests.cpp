@@ -27,6 +27,7 @@ HttpRequest request_of(Message& message) REQUIRES(the_lock) {
                      .is_encrypted = from.is_encrypted,
                      .key_digest = call.key_digest(),
                      .caller = call.caller(),
+                     .network = call.network().number,
                      .arrived = message.arrived,
                      .deadline = call.deadline()};
     for (const auto& [name, value] : call.head.fields()) made.headers.emplace_back(name, value);

@@ -15,7 +15,7 @@ constexpr std::size_t lately = 64;  // batches within which one who asks for lit
 Taken taken_of(Message& message) REQUIRES(the_lock) {
     const Call& call = *message.call;
     const bool is_plain = call.is_plain() && !message.is_for_python;
-    return {message.id, call.method(), std::exchange(message.content, {}), call.deadline(), call.metadata(), call.caller(),
+    return {message.id, call.method(), std::exchange(message.content, {}), call.deadline(), call.metadata(), call.caller(), call.network().number,
             message.arrived, message.size, message.is_compressed, false, is_plain, call.is_http(),
             call.is_stream(), call.key_digest(), call.usage()};
 }

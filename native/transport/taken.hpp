@@ -18,7 +18,7 @@ struct Taken {
     std::string content;
     double deadline;
     std::vector<std::pair<std::size_t, std::string>> metadata;
-    std::uint64_t caller;
+    std::uint64_t caller, network;
     double arrived;
     std::size_t inflated_size;  // where the content is compressed
     bool is_compressed, is_lost;  // lost: it wasn't gzip

@@ -49,7 +49,7 @@ struct HttpRequest {
     std::uint16_t port;
     bool is_encrypted;
     std::string key_digest;  // SHA-256 of a known key; empty where none came
-    std::uint64_t caller;
+    std::uint64_t caller, network;
     double arrived, deadline;
 };
 
@@ -208,6 +208,7 @@ private:
     double cheap_at_ GUARDED_BY(the_lock) = 0;     // when others were last taken
     std::size_t since_modest_ GUARDED_BY(the_lock) = 0;  // batches since a small message whose caller had no other
     std::vector<std::uint64_t> resting_ GUARDED_BY(the_lock);
+    double rested_at_ GUARDED_BY(the_lock) = never;  // when the first of them has rested
     std::uint64_t rests_ GUARDED_BY(the_lock) = 0, polls_ GUARDED_BY(the_lock) = 0;  // of connections, so far; that have ended
     double polled_at_ GUARDED_BY(the_lock) = now(), ticked_at_ GUARDED_BY(the_lock) = 0, most_lag_s_ GUARDED_BY(the_lock) = 0;
     double rests_until_ GUARDED_BY(the_lock) = 0;  // of the transport's own thread; 0 where it looks around soon

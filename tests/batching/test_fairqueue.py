@@ -1,8 +1,6 @@
 """Turns of waiting sentences: a fair share for each request."""
 
-from collections import Counter
 from concurrent.futures import CancelledError, Future
-from math import log
 
 import pytest
 from hypothesis import settings
@@ -173,68 +171,3 @@ def test_a_shared_request_is_as_requests_of_one_sentence() -> None:
     alone = Request(1, FreeEngine(), TERMS, None, queue.forget)
     queue.put(alone, [Sentence([1] * 5, alone, 0, 0.0)])
     assert [sentence.request for sentence in queue.window(6)] == [together, together, together, listed, alone, listed]
-
-
-def of_caller(queue: FairQueue, caller: str | None, count: int, tokens: int = 10) -> Request:
-    """Queue a request of so many sentences."""
-    request = Request(count, FreeEngine(), TERMS, None, queue.forget, caller=caller)
-    queue.put(request, [Sentence([1] * tokens, request, place, 0.0) for place in range(count)])
-    return request
-
-
-def served_before_the_last(queue: FairQueue, request: Request) -> Counter[object]:
-    """Serve one after the other until `request` has nothing left; returns how many of each caller's were served."""
-    served: Counter[object] = Counter()
-    while request.waiting_sentences:
-        [first] = queue.window(1)
-        queue.take_sentences([first])
-        served[first.request.caller] += 1
-    return served
-
-
-@pytest.mark.parametrize("lists", [1, 10, 100])
-def test_many_requests_of_a_caller_have_one_callers_turns(lists: int) -> None:
-    """However many lists of another's wait, not many more of their sentences go before a list than it has itself.
-
-    The first of them came while few waited, and count less: a harmonic sum, which is a logarithm.
-    """
-    queue = FairQueue()
-    for _ in range(lists):
-        of_caller(queue, "greedy", 32)
-    polite = of_caller(queue, "polite", 32)
-    served = served_before_the_last(queue, polite)
-    assert served["polite"] == 32
-    assert served["greedy"] <= 32 * (2 + log(lists))
-
-
-def test_a_callers_own_requests_pass_each_other() -> None:
-    """A short one waits for a part of the caller's long one, not for all of it."""
-    queue = FairQueue()
-    of_caller(queue, "one", 1000)
-    short = of_caller(queue, "one", 4)
-    assert served_before_the_last(queue, short)["one"] < 20
-
-
-def test_a_caller_of_whom_nothing_waits_is_forgotten() -> None:
-    queue = FairQueue()
-    for number in range(100):
-        request = of_caller(queue, f"caller {number}", 2)
-        while queue:
-            queue.take_sentences(queue.window(1))
-        assert not request.waiting_sentences
-    cancelled = of_caller(queue, "leaves", 5)
-    cancelled.cancel()
-    assert queue.weight("leaves") == queue.weight("caller 7") == 1
-
-
-@pytest.mark.parametrize("last", ["greedy", None])
-def test_nobody_is_behind_others_once_nothing_waits(last: str | None) -> None:
-    """Whoever's was the last that waited, and though it was taken with all else."""
-    queue = FairQueue()
-    for caller in ["greedy"] * 20 + [last]:
-        of_caller(queue, caller, 1)
-    queue.take_sentences(queue.window(100))
-    assert not queue
-    of_caller(queue, "greedy", 1)
-    of_caller(queue, "newcomer", 1)
-    assert [sentence.request.caller for sentence in queue.window(2)] == ["greedy", "newcomer"]

@@ -56,13 +56,6 @@ def test_every_room_is_on_the_map() -> None:
     assert {room for room in rooms if not re.search(rf"\b{room}/", MAP)} == set()
 
 
-def test_no_file_is_longer_than_250_lines() -> None:
-    """A longer one does two things; the stand-in for a GPU's library alone follows that library's header."""
-    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in tracked("*")}
-    too_long = {path.name: lines for path, lines in lengths.items() if lines > 250 and path.name != "cudnn.cpp"}
-    assert too_long == {}
-
-
 def test_nothing_is_committed_by_mistake() -> None:
     """What a tool leaves behind is often empty; of the files that ought to be, all are named `py.typed`."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607

@@ -175,6 +175,8 @@ def test_there_is_a_response_for_each_reason(words: int) -> None:
         Reason.no_key: 401,
         Reason.unknown_key: 401,
         Reason.full: 429,
+        Reason.room: 429,
+        Reason.crowded: 429,
         Reason.connections: 429,
         Reason.late: 429,
         Reason.unread: 429,

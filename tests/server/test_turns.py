@@ -1,102 +1,77 @@
-"""Order of what waits: callers by the bytes that they have had."""
+"""Order of what waits: networks, then callers, by what they have had, and a caller's own by age."""
 
+from pathlib import Path
+
+import pytest
+
+from bothends.server.caller import Caller
 from bothends.server.turns import Turns
 
+CASES = Path(__file__).parents[2] / "native/check/units/turns.txt"
+"""What the native transport is held to as well."""
+GREEDY, POLITE = Caller("a", "greedy"), Caller("b", "polite")
 
-def taken(turns: "Turns[str]", count: int) -> str:
-    """Take so many, and write their first letters."""
-    return "".join((turns.take_next() or "-")[0] for _ in range(count))
+
+def cases() -> list[list[str]]:
+    """Return the paragraphs of the cases, without what is said of them."""
+    lines = CASES.read_text(encoding="utf-8").splitlines()[1:-1]
+    paragraphs = "\n".join(line for line in lines if not line.startswith("#")).strip().split("\n\n")
+    return [paragraph.strip().splitlines() for paragraph in paragraphs if paragraph.strip()]
 
 
-def test_a_callers_first_stands_before_anothers_second() -> None:
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case[-1])
+def test_turns_are_those_of_the_native_transport(case: list[str]) -> None:
     turns: Turns[str] = Turns()
-    for number in range(100):
-        turns.put(f"greedy {number}", 10, "greedy")
-    assert turns.take_next() == "greedy 0"
-    turns.put("polite", 10, "polite")
-    assert "polite" in (turns.take_next(), turns.take_next())
-
-
-def test_turns_are_by_bytes() -> None:
-    turns: Turns[str] = Turns()
-    for _ in range(10):
-        turns.put("long", 1000, "long")
-    for _ in range(50):
-        turns.put("short", 100, "short")
-    assert taken(turns, 22).count("l") == 2
-
-
-def test_who_asks_for_one_after_the_other_gains_nothing() -> None:
-    """A caller is remembered while others wait."""
-    turns: Turns[str] = Turns()
-    for _ in range(50):
-        turns.put("short", 100, "short")
-    turns.put("long", 1000, "long")
-    found = ""
-    for _ in range(22):
-        found += taken(turns, 1)
-        if found[-1] == "l":
-            turns.put("long", 1000, "long")
-    assert found.count("l") in (2, 3)
+    for line in case:
+        match line.split():
+            case ["put", network, caller, ms]:
+                turns.put(caller, Caller(network, caller), work_s=float(ms) / 1000)
+            case ["charge", network, caller, ms]:
+                turns.charge(Caller(network, caller), float(ms) / 1000)
+            case ["take", expected]:
+                assert "".join(turns.take_next() or "-" for _ in expected) == expected
 
 
 def test_what_left_is_not_taken() -> None:
     turns: Turns[str] = Turns()
     for item in ("a", "b", "c"):
-        turns.put(item, 5, "one")
-    assert turns.remove("b", "one")
-    assert not turns.remove("b", "one")
-    assert not turns.remove("b", "another")
+        turns.put(item, GREEDY, work_s=0.1, size=5)
+    assert turns.remove("b", GREEDY)
+    assert not turns.remove("b", GREEDY)
+    assert not turns.remove("b", POLITE)
     assert turns.bytes == 10
-    assert taken(turns, 3) == "ac-"
+    assert [turns.take_next() for _ in range(3)] == ["a", "c", None]
     assert turns.bytes == len(turns) == 0
 
 
-def test_who_has_most_loses_the_latest() -> None:
+def test_the_network_that_has_most_loses_its_greediest_callers_latest() -> None:
     turns: Turns[str] = Turns()
-    turns.put("small", 10, "polite")
-    for number in range(3):
-        turns.put(f"{number} large", 100, "greedy")
-    assert turns.shed() == "2 large"
+    turns.put("alone", POLITE, work_s=0.1, size=150)
+    turns.put("small", Caller("a", "modest"), work_s=0.1, size=10)
+    for number in range(2):
+        turns.put(f"{number} large", GREEDY, work_s=0.1, size=100)
     assert turns.shed() == "1 large"
+    assert turns.shed() == "alone"
     assert len(turns) == 2
 
 
 def test_some_may_have_to_wait() -> None:
     """Items of other callers go before them."""
     turns: Turns[str] = Turns()
-    turns.put("held", 1, "one")
-    turns.put("free", 1, "other")
+    turns.put("held", GREEDY, work_s=1)
+    turns.put("free", POLITE, work_s=1)
     assert turns.take_next(lambda item: item == "free") == "free"
     assert turns.take_next(lambda item: item == "free") is None
     assert turns.take_next() == "held"
 
 
 def test_callers_of_whom_nothing_waits_are_forgotten() -> None:
-    """Whoever owes nothing is, at once, and of others the one who was served longest ago; who waits never is."""
+    """Of too many, those who came first; who waits never is, and nobody is remembered once nothing waits."""
     turns: Turns[str] = Turns()
-    turns.put("held", 1, "patient")
-    for number in range(5000):
-        turns.put("free", 10, number)
+    turns.put("held", GREEDY, work_s=1)
+    for number in range(3000):
+        turns.put("free", Caller(number % 7, number), work_s=0.01)
         assert turns.take_next(lambda item: item == "free") == "free"
-    remembered = turns.callers
-    assert remembered <= 1 + 1024
-    turns.put("much", 1000, "shed")
-    turns.shed()
-    turns.put("gone", 10, "removed")
-    turns.remove("gone", "removed")
-    assert turns.callers == remembered
+    assert turns.callers <= 1 + 1024
     assert turns.take_next() == "held"
     assert turns.callers == 0
-
-
-def test_the_latest_of_those_who_came_once_are_remembered() -> None:
-    """A caller who comes back is behind one who has had nothing, however many callers there were before."""
-    turns: Turns[str] = Turns()
-    turns.put("held", 1, "patient")
-    for number in range(5000):
-        turns.put("free", 10, number)
-        turns.take_next(lambda item: item == "free")
-    turns.put("again", 10, 4999)
-    turns.put("new", 10, "newcomer")
-    assert taken(turns, 3) == "hna"

@@ -9,6 +9,7 @@ from google.rpc import status_pb2
 from bothends.observe.metrics import Metrics
 from bothends.observe.tracing import NO_SPAN, Method
 from bothends.server.backlog import Backlog
+from bothends.server.caller import Caller
 from bothends.server.concurrency_limit import ConcurrencyLimit
 from bothends.server.context import CallContext
 from bothends.server.dispatch import Dispatcher, protobuf
@@ -22,12 +23,17 @@ class HandHeldCall:
 
     content: bytes | None = b""
     arrived: float = field(default_factory=time.monotonic)
-    caller: object = "a caller"
+    caller: Caller | str = "a caller"
+    """Who calls; a name alone is a network of its own."""
     was_read: bool = False
     deadline: float | None = None
     metadata: tuple[tuple[str, str | bytes], ...] = ()
     key: bytes | None = None
     outcomes: list[bytes | status_pb2.Status] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.caller, str):
+            self.caller = Caller(self.caller, self.caller)
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         self.was_read = True

@@ -28,6 +28,8 @@ class Asked:
     peer: tuple[str, int] = ("127.0.0.1", 1)
     is_encrypted: bool = False
     key: bytes = b""
+    caller: int = 1
+    network: int = 1
     arrived: float = 0.0
     deadline: float | None = None
     id: int = field(default_factory=lambda: next(_IDS))

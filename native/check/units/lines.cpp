@@ -3,6 +3,8 @@
 #include <cmath>
 #include <list>
 #include <memory>
+#include <sstream>
+#include <string>
 
 #include "../../transport/clock.hpp"
 #include "../../transport/codec_embed.hpp"
@@ -283,4 +285,33 @@ TEST(a_key_is_what_stands_after_its_scheme) {
     for (const char* other : {"Basic one", "Bearer onex", "Bearer one two", "Bearer", "", "Bearer two"})
         CHECK(digest.of(other) != key);
     CHECK(caller_of(key) >> 63 == 1 && caller_of(key) != caller_of(digest.of("Bearer two")));
+}
+
+TEST(turns_are_those_of_python) {
+    constexpr std::string_view cases =
+#include "turns.txt"
+        ;
+    std::istringstream lines{std::string(cases)};
+    auto line = std::make_unique<Line>();
+    auto waiting = std::make_unique<Waiting>();
+    for (std::string text; std::getline(lines, text);) {
+        std::istringstream words(text);
+        std::string what, network;
+        std::uint64_t caller = 0;
+        double ms = 0;
+        words >> what;
+        if (what.empty()) {
+            while (line->size() > 0) line->take_message();
+            line = std::make_unique<Line>();
+            waiting = std::make_unique<Waiting>();
+        } else if (what == "put" && words >> network >> caller >> ms) {
+            waiting->put(*line, caller, 1, never, false, network, ms / 1000);
+        } else if (what == "charge" && words >> network >> caller >> ms) {
+            waiting->account(caller, network).charge(ms / 1000);
+        } else if (what == "take" && words >> network) {
+            CHECK(waiting->take_messages(*line, network.size()) == network);
+        } else {
+            CHECK(what.starts_with('#'));
+        }
+    }
 }

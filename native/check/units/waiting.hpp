@@ -17,13 +17,13 @@ inline double work_of(std::size_t size) { return double(size + 64) * 1e-6; }
 class Waiting {
 public:
     Message& put(Line& line, std::uint64_t caller, std::size_t size, double patience_s = never, bool is_long = false,
-                 const std::string& network = "a") {
+                 const std::string& network = "a", double work = 0) {
         Message& message = messages_.emplace_back();
         message.id = messages_.size();
         message.account = &account(caller, network);
         callers_[message.account] = caller;
         message.size = size;
-        message.work = message.account->estimate(size);
+        message.work = work > 0 ? work : message.account->estimate(size);
         message.patience_s = patience_s;
         message.is_long = is_long;
         message.line = &line;

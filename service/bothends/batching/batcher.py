@@ -192,7 +192,7 @@ class Batcher(AbstractContextManager["Batcher"]):
                 self._wait()
 
     def _may_run(self, source: WorkSource | None) -> bool:
-        """Return True if one more batch may run. While callers come whom the source serves, a thread is left to them."""
+        """Return True if one more batch may run. While callers come whom the source serves, they have a thread."""
         if self._runs.count + self._pollers.slots >= self.workers:
             return False
         is_last = 0 < self._runs.count == self.workers - 1

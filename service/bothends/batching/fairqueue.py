@@ -7,7 +7,8 @@ with each one served, and requests of one sentence are served as they came. (Tag
 and give long ones the last percent of latency.)
 
 A caller's requests share one caller's part: where n of them wait, the work of a new one counts n times, and it begins
-no sooner than the caller's one before it and that one's first sentence.
+no sooner than the caller's one before it and that one's first sentence. So do the callers of a network share its part:
+where n of them wait, each one's work counts n times, and a caller begins no sooner than the one who began before.
 """
 
 from bisect import bisect_left, insort
@@ -26,12 +27,13 @@ _IDLE_KEPT = 1024
 
 
 @dataclass(slots=True)
-class _Caller:
-    """A caller with requests that wait, or who has had more than others lately."""
+class _Party:
+    """A caller, or a network, with requests that wait, or that has had more than others lately."""
 
     next_start: float
     """Virtual time before which no request of theirs begins."""
-    requests: int = 0
+    waiting: int = 0
+    """Number of a caller's requests that wait; of a network's callers of whom any does."""
 
 
 class FairQueue:
@@ -41,7 +43,8 @@ class FairQueue:
         self._order: list[tuple[float, int, Sentence]] = []
         self._virtual_time = 0.0
         self._arrivals = 0
-        self._callers: dict[Hashable, _Caller] = {}
+        self._callers: dict[Hashable, _Party] = {}
+        self._networks: dict[Hashable, _Party] = {}
         self.requests = 0
         """Number of live requests of which a sentence waits."""
         self.sentences = 0
@@ -79,7 +82,7 @@ class FairQueue:
     def weight(self, caller: Hashable) -> int:
         """Return how often the work of a new request of this caller's counts."""
         known = self._callers.get(caller)
-        return 1 if known is None else known.requests + 1
+        return (1 if known is None else known.waiting + 1) * self._callers_beside(caller)
 
     def window(self, size: int) -> list[Sentence]:
         """The first `size` sentences in fair order, the fairest first; they stay in the queue."""
@@ -137,12 +140,24 @@ class FairQueue:
             return self._virtual_time, 0
         if request.caller is None:
             return self._virtual_time, 1
-        if len(self._callers) > self.requests + _IDLE_KEPT:
-            self._callers = {name: kept for name, kept in self._callers.items() if kept.requests}
-        caller = self._callers.setdefault(request.caller, _Caller(self._virtual_time))
+        for parties, name in ((self._callers, request.caller), (self._networks, network_of(request.caller))):
+            if len(parties) > self.requests + _IDLE_KEPT:
+                for idle in [name for name, party in parties.items() if not party.waiting]:
+                    del parties[idle]
+            parties.setdefault(name, _Party(self._virtual_time))
+        caller, network = self._callers[request.caller], self._networks[network_of(request.caller)]
         start = max(self._virtual_time, caller.next_start)
-        caller.next_start = start + work
+        if not caller.waiting:  # else it stands behind their own alone, and holds back none of their network
+            start = max(start, network.next_start)
+            network.next_start = start + work
+        caller.next_start = start + work * self._callers_beside(request.caller)
         return start, self.weight(request.caller)
+
+    def _callers_beside(self, caller: Hashable) -> int:
+        """Return the number of the network's callers of whom any request waits, this one among them."""
+        known, network = self._callers.get(caller), self._networks.get(network_of(caller))
+        others = 0 if network is None else network.waiting - (known is not None and known.waiting > 0)
+        return 1 + others
 
     def _take_all(self) -> None:
         for request in {sentence.request for _, _, sentence in self._order}:
@@ -155,13 +170,21 @@ class FairQueue:
         change = (request.waiting_sentences > 0) - waited
         self.requests += change
         if change and (caller := self._callers.get(request.caller)) is not None:
-            caller.requests += change
+            waited = caller.waiting > 0
+            caller.waiting += change
+            self._networks[network_of(request.caller)].waiting += (caller.waiting > 0) - waited
         if change and not self.requests:
             self._callers.clear()  # nobody has had more than others, of what nobody waited for
+            self._networks.clear()
         request.waiting_tokens += tokens
         self.sentences += sentences
         self.tokens += tokens
         self.work = self.work + tokens * request.terms.cost if self.sentences else 0.0  # no rounding stays
+
+
+def network_of(caller: Hashable) -> Hashable:
+    """Return the network of a caller who is known by it, as the server's are; else the caller is by itself."""
+    return getattr(caller, "network", caller)
 
 
 def _is_dead(sentence: Sentence) -> bool:

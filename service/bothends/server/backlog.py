@@ -5,7 +5,7 @@ made of them before their turn.
 """
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ..core.inputs import SHORT_BYTES
 from ..errors import OverloadedError
 from .answer_budget import AnswerBudget
+from .caller import Caller
 from .context import CallContext, Work
 from .turns import Turns
 
@@ -21,6 +22,7 @@ _MOST_BYTES = 64 << 20
 """Bytes of all that waits."""
 _TINY_BYTES = 256
 """Bytes of a request whose answer is too small to need room."""
+_BYTE_S = 1e-6
 _RETRY_S = 0.5
 """Seconds after which to ask again, where there is no room."""
 
@@ -31,7 +33,7 @@ class _Waiting:
 
     backlog: "Backlog"
     context: CallContext
-    caller: Hashable
+    caller: Caller
     act: Callable[[], None]
     begun: Work | None
     needs_room: bool
@@ -65,20 +67,30 @@ class Backlog:
         """Bytes of the requests that wait."""
         return self._turns.bytes
 
-    def submit(self, act: Callable[[], None], size: int, context: CallContext, *, begun: Work | None = None) -> None:
+    def submit(
+        self,
+        act: Callable[[], None],
+        size: int,
+        context: CallContext,
+        *,
+        work_s: float | None = None,
+        begun: Work | None = None,
+    ) -> None:
         """Call `act` for a request of so many bytes: now, or in its caller's turn, unless the caller leaves before.
 
-        A long one has turns, and one that needs room where there is none. `begun` is work of the call's that ends with
+        `work_s` is about what it takes, in seconds of a core; it is guessed by its bytes where nobody knows. A long
+        one has turns, and one that needs room where there is none. `begun` is work of the call's that ends with
         it, too. Where too much waits, whoever has the most waiting is refused, be it this one.
         """
         needs_room = size > _TINY_BYTES and context.keeps_room
         if size <= SHORT_BYTES and not (needs_room and self.answer_budget.is_full):
             act()
             return
-        entry = _Waiting(self, context, (context.caller, needs_room), act, begun, needs_room)
+        network, number = context.caller
+        entry = _Waiting(self, context, Caller(network, (number, needs_room)), act, begun, needs_room)
         context.cancels(entry)  # first: `act` may say what else is to be cancelled
         with self._lock:
-            self._turns.put(entry, size, entry.caller)
+            self._turns.put(entry, entry.caller, work_s=_BYTE_S * size if work_s is None else work_s, size=size)
             refused = []
             while self._turns.bytes > self._most_bytes and len(self._turns) > 1:
                 refused.append(self._turns.shed())

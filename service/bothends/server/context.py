@@ -3,7 +3,7 @@
 import logging
 import math
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from ..errors import BothendsError, Refusal, RequestError
 from ..observe.unforeseen import error_site
 from ..wire.status import to_status
 from .answer_budget import AnswerBudget, Share
+from .caller import Caller
 from .inbound import ChoosesStatus, HasHeaders, Inbound, KeepsRoom, code_of_leaving
 from .quota import Account
 
@@ -84,8 +85,14 @@ class CallContext:
         return self._call.arrived
 
     @property
-    def caller(self) -> Hashable:
-        """Whoever shares turns with this call: its key's account, or else its connection or address."""
+    def caller(self) -> Caller:
+        """Whoever shares turns with this call: its key's account, or else its connection, in its network."""
+        network, number = self._call.caller
+        return Caller(network, self.account or number)
+
+    @property
+    def payer(self) -> Account | Caller:
+        """Whoever has shares and bounds with this call: its key's account, by whatever networks, or else its caller."""
         return self.account or self._call.caller
 
     @property

@@ -28,6 +28,7 @@ from .context import Asked, CallContext, Settled
 from .inbound import Inbound
 from .keys import Keys
 from .pending_bodies import PendingBodies
+from .price import Price
 from .quota import Account
 
 _log = logging.getLogger(__name__)
@@ -91,8 +92,9 @@ class Dispatcher:
         """Make the handler of calls to `method`. `behaviour` settles its call soon or late, or raises.
 
         `in_stream` is for messages of a stream: it is counted as a whole, by what carries it. `work` says how many
-        times a request's bytes are as costly as those of a text that is embedded: its turns come so much later.
+        bytes of a text that is embedded each of its requests' stands for: whether it waits for its turn is by those.
         """
+        price = Price()  # of a byte of its requests, to read and begin them
         self._metrics.register(method.name)
         count = self._count_message if in_stream else self._count
         late = RequestError(f"the request didn't come within {self.pending_bodies.max_wait_s:g} s", field="request")
@@ -110,11 +112,14 @@ class Dispatcher:
                     raise RequestError("no request came with the call", field="request")
                 if len(content) > SHORT_BYTES and context.account is not None and not in_stream:
                     context.account.check()
-                self._backlog.submit(partial(act, context, content), work * len(content), context)
+                work_s = price.of(len(content))
+                self._backlog.submit(partial(act, context, content), work * len(content), context, work_s=work_s)
 
         def act(context: CallContext, content: bytes) -> None:
+            began = time.thread_time()
             with context.guarding():
                 behaviour(parse(content), context)
+            price.note(len(content), time.thread_time() - began)
 
         return handle
 

@@ -1,12 +1,13 @@
 """The interface of a call, whatever its protocol, to dispatch: it is read, then answered or failed."""
 
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from google.rpc import code_pb2, status_pb2
 
 from .answer_budget import AnswerBudget, Share
+from .caller import Caller
 
 DETAILS = "grpc-status-details-bin"
 """Name of the trailing metadata that carries a google.rpc.Status, where grpcio-status and its like look for it."""
@@ -29,8 +30,8 @@ class Inbound(Protocol):
     """Names, in lower case, and values that came with the call. Of gRPC's, those that were asked for."""
     arrived: float
     """Time of `time.monotonic` at which the call came."""
-    caller: Hashable
-    """Connection, or address, that it came from: whoever has no key has turns by it."""
+    caller: Caller
+    """Connection, or address, that it came from, and its network: whoever has no key has turns by it."""
 
     @property
     def key(self) -> bytes | None:

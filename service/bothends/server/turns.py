@@ -1,46 +1,84 @@
-"""A queue in which callers take turns by the bytes that they have had. It has no lock: its owner's is held.
+"""A queue in which networks take turns, then their callers, then what came first, by seconds of a core.
 
-Start-time fair queueing (Goyal et al., SIGCOMM 1996) with callers as flows and bytes as work: a caller's first stands
-where the newest turn was, each next one behind as many bytes as that caller had before it.
+Start-time fair queueing (Goyal et al., SIGCOMM 1996), as native/transport/turns.hpp has it: both are held to the order
+of native/check/units/turns.txt. It has no lock: its owner's is held.
 """
 
-from bisect import bisect_left, insort
-from collections import deque
+from bisect import insort
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from itertools import count
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Generic, TypeVar
+
+from .caller import Caller
 
 ItemT = TypeVar("ItemT")
 
 
 _IDLE_KEPT = 1024
-"""Number of callers that are remembered though nothing of theirs waits, as batching/fairqueue.py does."""
+"""Number of callers that are remembered though nothing of theirs waits."""
+_MOST_DEBT_S, _MOST_SAVED_S = 1.0, 5e-4
+"""Most seconds by which somebody may be behind others, and before them: what it takes to come."""
 
 
-@dataclass(slots=True)
+class TurnClock:
+    """Virtual time of those who take turns with each other: the least that any of those who wait has had."""
+
+    def __init__(self) -> None:
+        self.time = self.latest = 0.0
+        self.waiting: set[Account] = set()
+
+    def advance(self) -> None:
+        """Go on to where the turn of whoever is next begins. Where nobody waits, nobody has had more than others."""
+        self.time = max(self.time, min(account.had for account in self.waiting) if self.waiting else self.latest)
+
+
+@dataclass(eq=False, slots=True)
+class Account:
+    """Seconds of a core that a network, or a caller, has had."""
+
+    clock: TurnClock
+    used: float = 0.0
+
+    @property
+    def had(self) -> float:
+        """What counts of that: who wanted nothing for a while has saved no more than what it takes to come."""
+        return max(self.used, self.clock.time - _MOST_SAVED_S)
+
+    def charge(self, seconds: float) -> None:
+        """Count seconds that it takes, or took less than was counted before."""
+        if self in self.clock.waiting:
+            self.clock.advance()
+        self.used = min(self.had + seconds, self.clock.time + _MOST_DEBT_S)
+        self.clock.latest = max(self.clock.latest, self.used)
+
+
+@dataclass(eq=False, slots=True)
 class _Flow(Generic[ItemT]):
-    """The queue of one caller."""
+    """What waits of one caller: the age, the seconds and the bytes of each, the oldest first."""
 
-    caller: Hashable
-    turn: float
-    """Virtual time at which the first item in it is due."""
-    waiting: deque[tuple[ItemT, int]] = field(default_factory=deque)
+    account: Account
+    waiting: list[tuple[int, ItemT, float, int]] = field(default_factory=list)
     bytes: int = 0
-    place: int = 0
-    """Number in the order of those with the same turn."""
+
+
+@dataclass(eq=False, slots=True)
+class _Network(Generic[ItemT]):
+    """The callers of a network."""
+
+    account: Account
+    callers: TurnClock = field(default_factory=TurnClock)
+    flows: dict[Hashable, _Flow[ItemT]] = field(default_factory=dict)
 
 
 class Turns(Generic[ItemT]):
-    """Items of some bytes each, by caller."""
+    """Items of some seconds and bytes each, by caller."""
 
     def __init__(self) -> None:
-        self._flows: dict[Hashable, _Flow[ItemT]] = {}
-        self._order: list[tuple[float, int, _Flow[ItemT]]] = []  # by turn; of one turn, who came there first
-        self._places = count()
-        self._debts: dict[Hashable, float] = {}  # next turn of others who have had more; who was served last is last
-        self._now = 0.0
+        self._clock = TurnClock()
+        self._networks: dict[Hashable, _Network[ItemT]] = {}
+        self._ages = count()
         self._waiting = 0
         self.bytes = 0
         """Bytes of all that waits."""
@@ -51,78 +89,108 @@ class Turns(Generic[ItemT]):
     @property
     def callers(self) -> int:
         """Number of callers that are remembered."""
-        return len(self._flows) + len(self._debts)
+        return sum(len(network.flows) for network in self._networks.values())
 
-    def put(self, item: ItemT, size: int, caller: Hashable) -> None:
-        """Add an item of so many bytes behind the caller's others."""
-        flow = self._flows.get(caller)
+    def put(self, item: ItemT, caller: Caller, *, work_s: float, size: int = 0) -> None:
+        """Add an item of so many bytes, which takes so long, behind the caller's others."""
+        network = self._networks.get(caller.network)
+        if network is None:
+            network = self._networks[caller.network] = _Network(Account(self._clock))
+        flow = network.flows.get(caller.number)
         if flow is None:
-            flow = self._flows[caller] = _Flow(caller, max(self._now, self._debts.pop(caller, 0.0)))
-            self._stand(flow)
-        flow.waiting.append((item, size))
+            flow = network.flows[caller.number] = _Flow(Account(network.callers))
+        insort(flow.waiting, (next(self._ages), item, work_s, size), key=itemgetter(0))
+        self._clock.waiting.add(network.account)
+        network.callers.waiting.add(flow.account)
         self._count(flow, 1, size)
 
     @property
     def first(self) -> ItemT | None:
         """The item whose turn it is; None where nothing waits."""
-        return self._order[0][2].waiting[0][0] if self._order else None
+        found = self._first(lambda _: True)
+        return found[1].waiting[0][1] if found else None
 
     def take_next(self, may_go: Callable[[ItemT], bool] = lambda _: True) -> ItemT | None:
         """Remove and return the item whose turn it is, of callers whose next one may go; None where there is none."""
-        place = next((place for place, (_, _, flow) in enumerate(self._order) if may_go(flow.waiting[0][0])), None)
-        if place is None:
+        found = self._first(may_go)
+        if found is None:
             return None
-        turn, _, flow = self._order.pop(place)
-        item, size = flow.waiting.popleft()
-        self._now = max(self._now, turn)
-        flow.turn += size
-        if flow.waiting:
-            self._stand(flow)
+        network, flow = found
+        _, item, work_s, size = flow.waiting[0]
+        self._charge(network, flow, work_s)
+        del flow.waiting[0]
         self._count(flow, -1, -size)
+        self._leave(network, flow)
         return item
 
-    def remove(self, item: ItemT, caller: Hashable) -> bool:
+    def charge(self, caller: Caller, seconds: float) -> None:
+        """Count what something took of the caller's beyond what was expected, or less than that."""
+        network = self._networks.get(caller.network)
+        flow = network.flows.get(caller.number) if network else None
+        if network is not None and flow is not None:
+            self._charge(network, flow, seconds)
+
+    def remove(self, item: ItemT, caller: Caller) -> bool:
         """Take an item out before its turn; returns False if it isn't here."""
-        flow = self._flows.get(caller)
-        found = next((entry for entry in flow.waiting if entry[0] is item), None) if flow else None
-        if flow is None or found is None:
+        network = self._networks.get(caller.network)
+        flow = network.flows.get(caller.number) if network else None
+        found = next((entry for entry in flow.waiting if entry[1] is item), None) if flow else None
+        if network is None or flow is None or found is None:
             return False
         flow.waiting.remove(found)
-        self._leave(flow)
-        self._count(flow, -1, -found[1])
+        self._count(flow, -1, -found[3])
+        self._leave(network, flow)
         return True
 
     def shed(self) -> ItemT:
-        """Remove and return the latest item of the caller of whom the most bytes wait."""
-        flow = max(self._flows.values(), key=attrgetter("bytes"))
-        item, size = flow.waiting.pop()
-        self._leave(flow)
+        """Remove and return the latest item of the caller of whom the most bytes wait, of the network of which do."""
+        network = max(self._networks.values(), key=lambda one: sum(flow.bytes for flow in one.flows.values()))
+        flow = max(network.flows.values(), key=attrgetter("bytes"))
+        _, item, _, size = flow.waiting.pop()
         self._count(flow, -1, -size)
+        self._leave(network, flow)
         return item
 
-    def _stand(self, flow: _Flow[ItemT]) -> None:
-        """Put a flow where its first item's turn is."""
-        flow.place = next(self._places)
-        insort(self._order, (flow.turn, flow.place, flow))
+    def _first(self, may_go: Callable[[ItemT], bool]) -> tuple[_Network[ItemT], _Flow[ItemT]] | None:
+        waiting = (
+            (network.account.had, flow.account.had, flow.waiting[0][0], network, flow)
+            for network in self._networks.values()
+            for flow in network.flows.values()
+            if flow.waiting and may_go(flow.waiting[0][1])
+        )
+        found = min(waiting, key=itemgetter(0, 1, 2), default=None)
+        return None if found is None else found[3:]
 
-    def _leave(self, flow: _Flow[ItemT]) -> None:
-        """Take a flow out of the order where nothing of it waits any more."""
-        if not flow.waiting:
-            del self._order[bisect_left(self._order, (flow.turn, flow.place))]
+    @staticmethod
+    def _charge(network: _Network[ItemT], flow: _Flow[ItemT], seconds: float) -> None:
+        flow.account.charge(seconds)
+        network.account.charge(seconds)
 
     def _count(self, flow: _Flow[ItemT], items: int, size: int) -> None:
         flow.bytes += size
         self.bytes += size
         self._waiting += items
-        if not flow.waiting:
-            del self._flows[flow.caller]
-            if flow.turn > self._now:
-                self._owe(flow.caller, flow.turn)
-        if not self._waiting:
-            self._debts.clear()  # nobody has had more than others, of what nobody waited for
 
-    def _owe(self, caller: Hashable, turn: float) -> None:
-        """Remember when the caller's next turn is, in place of the one who was served longest ago if they are many."""
-        self._debts[caller] = turn
-        if len(self._debts) > _IDLE_KEPT:
-            del self._debts[next(iter(self._debts))]
+    def _leave(self, network: _Network[ItemT], flow: _Flow[ItemT]) -> None:
+        """Take note that nothing waits any more of a caller, a network, or anybody, where that is so."""
+        if flow.waiting:
+            return
+        network.callers.waiting.discard(flow.account)
+        if not network.callers.waiting:
+            network.callers.advance()
+            self._clock.waiting.discard(network.account)
+        if self._waiting:
+            self._forget()
+            return
+        self._clock.advance()
+        self._networks.clear()
+
+    def _forget(self) -> None:
+        """Forget callers of whom nothing waits, the first to come first, while they are too many."""
+        for name, network in list(self._networks.items()):
+            if self.callers <= _IDLE_KEPT + self._waiting:
+                return
+            for number in [number for number, flow in network.flows.items() if not flow.waiting]:
+                del network.flows[number]
+            if not network.flows:
+                del self._networks[name]

@@ -1,5 +1,6 @@
 """Settings of callers: how they reach the server, which of them may, and what it reports."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -8,7 +9,7 @@ from pydantic import model_validator
 from ..errors import SettingsError
 from ..options import Truncation
 from .model import ReloadSettings
-from .section import INT32, Section, fixed, flag, option
+from .section import INT32, Section, fixed, flag, names, option
 
 _INFLATED_BYTES = 4 << 20
 """What a compressed request may become, within the largest request: a kilobyte may say a thousand times as much."""
@@ -25,6 +26,13 @@ class ListenerSettings(Section):
         1024,
         ge=1,
         le=100_000,
+    )
+    trusted_proxies: str | None = option(
+        "Who may call",
+        "Proxies, by addresses or networks with commas (10.0.0.0/8), that say by `forwarded` or `x-forwarded-for` in "
+        "whose name they call: turns, and bounds of what is unread, are by that network then. Needs the native "
+        "transport.",
+        is_rare=True,
     )
     max_message_bytes: int = option("Requests", "Most bytes in one request.", 4 << 20, is_rare=True, ge=1024, le=INT32)
     compression: bool = option("Requests", "Accept requests that come compressed (gzip).", True, is_rare=True)
@@ -48,6 +56,20 @@ class ListenerSettings(Section):
         10.0,
     )
     drain_s: float = option("Running", "Time that accepted requests get to finish after SIGTERM.", 30.0, ge=0, le=3600)
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks in `trusted_proxies`. Raises SettingsError where one is no address and no network."""
+        try:
+            return tuple(ip_network(name) for name in names(self.trusted_proxies))
+        except ValueError as error:
+            told = f"--trusted-proxies: {error}; write an address, or a network as 10.0.0.0/8"
+            raise SettingsError(told) from None
+
+    @model_validator(mode="after")
+    def _proxies_are_networks(self) -> Self:
+        _ = self.proxies
+        return self
 
     @property
     def max_inflated_bytes(self) -> int:
@@ -147,12 +169,12 @@ class HttpSettings(ListenerSettings):
     @property
     def model_aliases(self) -> tuple[str, ...]:
         """Return the names in `model_alias`."""
-        return _names(self.model_alias)
+        return names(self.model_alias)
 
     @property
     def allowed_host_names(self) -> frozenset[str]:
         """Return the names in `allowed_hosts`, in lower case."""
-        return frozenset(map(str.lower, _names(self.allowed_hosts)))
+        return frozenset(map(str.lower, names(self.allowed_hosts)))
 
     @model_validator(mode="after")
     def _aliases_are_names(self) -> Self:
@@ -167,11 +189,6 @@ class HttpSettings(ListenerSettings):
         if odd := next((name for name in self.allowed_host_names if set(name) & set("/:*[]@ ")), None):
             raise SettingsError(f"--allowed-hosts {odd}: a host's name alone is wanted, without scheme, port and stars")
         return self
-
-
-def _names(listed: str | None) -> tuple[str, ...]:
-    """Split what has commas between its names."""
-    return tuple(name for part in (listed or "").split(",") if (name := part.strip()))
 
 
 class AccessSettings(Section):

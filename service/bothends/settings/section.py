@@ -126,3 +126,8 @@ def flag(name: str) -> str:
 def _hint(name: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def names(listed: str | None) -> tuple[str, ...]:
+    """Split what has commas between its names."""
+    return tuple(name for part in (listed or "").split(",") if (name := part.strip()))

@@ -86,6 +86,7 @@ class Served:
         most_wait: float = 0.25,
         http: Sequence[socket.socket] = (),
         hosts: Hosts | None = None,
+        proxies: Sequence[tuple[bytes, int]] = (),
         **limits: Any,
     ) -> None:
         sockets = listeners or (listening(),)
@@ -114,6 +115,7 @@ class Served:
                 for words in ("", ", in others' words")
             ],
             hosts=hosts,
+            proxies=proxies,
         )
         self.messages: list[Message] = []
         self.gone: list[int] = []

@@ -17,8 +17,6 @@ from .test_called_encoder import DIMENSION, Called, Ids, Offsets, Rows
 
 SLOW_S = 0.02
 """Seconds of the slow model's every run: hundreds of times as long as the quick one's of a sentence."""
-LATELY_S = 1
-"""Seconds for which a model's speed counts beside others'."""
 
 
 class Noted(Called):
@@ -75,33 +73,35 @@ def two(serve: Callable[..., Served]) -> Iterator[Two]:
     made.served.transport.stop(0)
 
 
-def test_what_takes_the_least_time_is_computed_first(two: Two) -> None:
-    """Whoever asked for it waits for nobody else then, though the other model is the first, and its call came first."""
-    with two.served.channel() as channel:
-        for name in ("slow", "quick"):
-            call = two.begin(channel, name, "a")
-            two.step()
-            assert call.result()
-        two.ran.clear()
-        calls = [two.begin(channel, "slow", *["a b a b a"] * 3) for _ in range(4)]
-        calls.append(two.begin(channel, "quick", "a"))
+def test_who_asks_a_quick_model_waits_for_no_run_of_a_slow_one_that_has_not_begun(two: Two) -> None:
+    """However many calls of the slow one came before, each caller has turns by what their calls take."""
+    with two.served.channel() as patient, two.served.channel() as hasty:
+        for name, channel in (("slow", patient), ("quick", hasty)):
+            for _ in range(8):
+                call = two.begin(channel, name, "a")
+                two.step()
+                assert call.result()
+        calls = [two.begin(patient, "slow", "a") for _ in range(4)]
         two.step()
-        assert two.ran == ["quick", "slow"]
-        assert all(call.result() for call in calls)
+        two.ran.clear()
+        quick = two.begin(hasty, "quick", "a")
+        until(lambda: two.step() or quick.done())
+        assert two.ran[0] == "quick"
+        until(lambda: two.step() or all(call.done() for call in calls))
 
 
-def test_slices_are_as_short_as_the_slowest_model_that_ran_lately_needs(two: Two) -> None:
-    """Of which model the next call will be isn't known; one that nobody asks any more shortens nobody's."""
-    slow, _ = two.models
+def test_slices_are_as_short_as_their_own_model_needs(two: Two) -> None:
+    """A quick model's are long, however slow the other is; a slow one's hold as few as are computed faster together."""
     with two.served.channel() as channel, two.served.channel() as other:
-        listed = two.begin(channel, "quick", *["a"] * MOST)
-        two.step()  # reads it
-        assert two.slice() == TOGETHER
         single = two.begin(other, "slow", "a")
         two.step()
-        assert (two.ran, bool(single.result())) == (["quick", "slow"], True)
-        assert two.slice() == TOGETHER or time.monotonic() > slow.ended + LATELY_S  # that is no longer lately
-        until(lambda: time.monotonic() > slow.ended + LATELY_S)
-        assert any(two.slice() > TOGETHER for _ in range(8))
-        until(lambda: two.step() or listed.done())
-        assert listed.result()
+        assert single.result()
+        for name, is_long in (("quick", True), ("slow", False)):
+            first = two.begin(channel, name, "a")
+            two.step()
+            assert first.result()
+            listed = two.begin(channel, name, *["a"] * MOST)
+            two.step()  # reads it
+            assert (two.slice() > TOGETHER) == is_long
+            until(lambda: two.step() or listed.done())  # noqa: B023  it is called at once
+            assert listed.result()

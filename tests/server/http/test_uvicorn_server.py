@@ -1,6 +1,7 @@
 """uvicorn, which serves HTTP where the native transport isn't built: the same answers, within bounds of its own."""
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -117,12 +118,18 @@ BEFORE_GARBAGE = {
 
 
 @pytest.mark.parametrize("case", BEFORE_GARBAGE)
-def test_a_request_is_answered_whatever_comes_behind_it(caplog: pytest.LogCaptureFixture, case: str) -> None:
+def test_a_request_is_answered_whatever_comes_behind_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
     """Its answer goes out, and ends the connection; nothing fails."""
     listener = socket.create_server(("127.0.0.1", 0))
     app = Slow()
     server = UvicornServer(app, listener, HttpSettings(), None)
     server.start()
+    log = logging.getLogger("uvicorn.error")  # which another server of this process may have set up otherwise
+    monkeypatch.setattr(log, "disabled", False)
+    monkeypatch.setattr(log, "handlers", [caplog.handler])
+    caplog.set_level(logging.INFO, log.name)
     try:
         with socket.create_connection(listener.getsockname(), TIMEOUT_S) as connection:
             connection.sendall(BEFORE_GARBAGE[case])

@@ -4,7 +4,7 @@ A unary call has one message, a stream is a row of them. Everything that needs n
 transport's: connections, health, refusals for want of room or time, and the order of a stream's answers.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from enum import Enum, StrEnum, auto
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
@@ -113,6 +113,10 @@ class Message(Protocol):
         """Number of its connection, or of its key where one is known: turns are counted by it."""
 
     @property
+    def network(self) -> Hashable:
+        """Network that its caller is in."""
+
+    @property
     def arrived(self) -> float:
         """Time of `time.monotonic` at which its call came; of a stream's, itself."""
 
@@ -162,11 +166,9 @@ class Transport(Protocol):
     def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22) -> Batch | None:
         """Wait up to `wait_s` for something to come; return at most `most` messages, in turns of callers.
 
-        The first may have more than `most_bytes`; what comes with it hasn't.
-
-        Unmetered ones come first, and beside `most`.
-        `queue_s` is how long a sentence waits now once it is taken: a call without the time for it is refused. Returns
-        None once the transport has stopped.
+        The first may have more than `most_bytes`; what comes with it hasn't. Unmetered ones come first, and beside
+        `most`. `queue_s` is how long a sentence waits now once it is taken: a call without the time for it is refused.
+        Returns None once the transport has stopped.
         """
         ...
 
@@ -237,9 +239,7 @@ class Listener(Protocol):
         http: HttpTerms | None = None,
     ) -> Transport:
         """Make the transport on it, once. `headers` are those that messages come with, `health` the names that health
-        checks may ask for.
-
-        `http` is for one that serves HTTP, too.
+        checks may ask for; `http` is for one that serves HTTP, too.
         """
         ...
 

@@ -43,6 +43,11 @@ class PlainCalls(Protocol):
     def is_used(self) -> bool:
         """True while it serves any."""
 
+    @property
+    def has_hasty_callers(self) -> bool:
+        """True if somebody has lately asked for what is answered soon."""
+        ...
+
     def take_messages(
         self, most: int, wait_s: float, queue_s: float, most_bytes: int, *, may_run: bool
     ) -> Batch | None:

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 from starlette.types import Message, Scope
 
-from .contract import ADMITTED, Admission, Headers, HttpRequest
+from ..caller import Caller
+from .contract import ADMITTED, CALLER, Admission, Headers, HttpRequest
 
 _TRANSPORTS = frozenset((b"content-length", b"transfer-encoding", b"date", b"connection", b"x-content-type-options"))
 """Headers that the transport writes by itself."""
@@ -18,7 +19,7 @@ Respond = Callable[[int, int, Headers, bytes], object]
 def scope_of(request: HttpRequest) -> Scope:
     """Describe a request. Where it was let in already, that is among its extensions."""
     path, _, query = request.target.partition(b"?")
-    extensions: dict[str, Any] = {}
+    extensions: dict[str, Any] = {CALLER: Caller(request.network, request.caller)}
     if request.method is not None:
         extensions[ADMITTED] = Admission(request.arrived, request.deadline, request.key or None)
     return {

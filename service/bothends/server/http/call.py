@@ -7,7 +7,7 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -21,11 +21,12 @@ from ...settings import ListenerSettings
 from ...wire.status import to_status
 from ..answer_budget import AnswerBudget, Share
 from ..budget import ByteBudget
+from ..caller import Caller
 from ..inbound import Inbound, Metadata
 from ..keys import digest
 from ..sockets import network
 from .body import Turns, read_json
-from .contract import ADMITTED, Admission
+from .contract import ADMITTED, CALLER, Admission
 from .failure import JSON, CodeOf, RenderError, UnfitError, code_of, crowded, failure, late
 
 _TIMEOUT = "x-stainless-read-timeout"
@@ -74,7 +75,8 @@ class HttpCall:
         self._is_sent = False
         self.metadata: Metadata = self._request.headers.items()
         self.answer_headers: dict[str, str] = {}
-        self.caller: Hashable = self._request.client.host if self._request.client else ""
+        self._host = self._request.client.host if self._request.client else ""
+        self.caller = scope.get("extensions", {}).get(CALLER) or Caller(network(self._host), self._host)
         admission: Admission | None = scope.get("extensions", {}).get(ADMITTED)
         self._admission = admission
         self.arrived = time.monotonic() if admission is None else admission.arrived
@@ -154,7 +156,7 @@ class HttpCall:
         self._unfit = late(self._limits.body_s)  # what a call is told that gives way while its body comes
         try:
             async with asyncio.timeout(self._limits.body_s) as timer:
-                with self._limits.budget.arrival(network(str(self.caller)), lambda: timer.reschedule(0)) as arrival:
+                with self._limits.budget.arrival(network(self._host), lambda: timer.reschedule(0)) as arrival:
                     request = Request(self._request.scope, receive)
                     limits = self._limits
                     content = await read_json(

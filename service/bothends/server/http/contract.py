@@ -5,6 +5,8 @@ from typing import NamedTuple, Protocol
 
 ADMITTED = "bothends.admission"
 """Extension of the scope of a request that its transport has let in: an `Admission`."""
+CALLER = "bothends.caller"
+"""Extension of the scope of a request whose transport knows who calls: a `Caller`."""
 Headers = Sequence[tuple[bytes, bytes]]
 """Names, in lower case, and values."""
 
@@ -70,6 +72,14 @@ class HttpRequest(Protocol):
     @property
     def key(self) -> bytes:
         """SHA-256 of its key, where one came that is known; else empty."""
+
+    @property
+    def caller(self) -> int:
+        """Number of its connection, or of its key where one is known."""
+
+    @property
+    def network(self) -> int:
+        """Number of the network that its caller is in."""
 
     @property
     def arrived(self) -> float:

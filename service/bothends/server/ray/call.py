@@ -6,7 +6,7 @@ It needs no Ray.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ from google.rpc import status_pb2
 from grpc_health.v1 import health
 
 from ...wire.messages import SERVICE
+from ..caller import Caller
 from ..inbound import DETAILS, Inbound, Metadata
 from ..keys import digest
 
@@ -96,7 +97,8 @@ class RayCall:
         self.deadline = None if remaining_s is None else time.monotonic() + remaining_s
         self.metadata: Metadata = context.invocation_metadata()
         self.arrived = time.monotonic()
-        self.caller: Hashable = None  # Ray's proxies don't say
+        alone = object()  # Ray's proxies don't say who calls: each call has turns of its own
+        self.caller = Caller(alone, alone)
 
     @property
     def key(self) -> bytes | None:

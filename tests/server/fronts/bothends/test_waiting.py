@@ -191,6 +191,18 @@ def test_sentences_at_once_are_asked_for_when_some_have_ended(world: World) -> N
     assert world.went_on == ["first", "second"]
 
 
+def test_messages_of_a_key_wait_in_one_line_by_whatever_networks_they_come(world: World) -> None:
+    """Its share is one: who comes by another network stands behind those who wait for it."""
+    account = world.account(concurrent_sentences=1)
+    account.take_share(1)
+    for place, name in enumerate(("first", "second")):
+        world.put(name, 60.0, account=account, caller=f"network {place}", arrived=place)
+    assert world.lines.is_for_share(account)
+    account.give_back(1)
+    world.timer.wait(0)
+    assert world.went_on == ["first"]
+
+
 def test_a_line_that_waits_for_room_rests(world: World) -> None:
     """All of it is tried again then, in its order."""
     for number in range(3):

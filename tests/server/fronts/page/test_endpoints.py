@@ -20,6 +20,7 @@ from bothends.core.embedder import Embedder
 from bothends.core.explain import explain
 from bothends.model.bundle import Bundle
 from bothends.observe.model_metrics import SECONDS
+from bothends.server.caller import Caller
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends_export.checkpoint import Checkpoint
@@ -70,7 +71,7 @@ def test_explanations_have_their_callers_turns(
     server: Server, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is hundreds of sequences: with turns of its own, a hundred of one caller's would leave others none."""
-    begin, callers = Embedder.begin, []
+    begin, callers = Embedder.begin, list[Any]()
 
     def noting(*arguments: Any, **options: Any) -> Any:
         callers.append(options.get("caller"))
@@ -79,7 +80,8 @@ def test_explanations_have_their_callers_turns(
     monkeypatch.setattr(Embedder, "begin", noting)
     for _ in range(2):
         assert http.post("/explain", json={"sentence": SENTENCE}).status_code == 200
-    assert callers == ["127.0.0.1", "127.0.0.1"]
+    assert all(isinstance(caller, Caller) for caller in callers)
+    assert [caller.network for caller in callers] == [callers[0].network] * 2
 
 
 def explaining(server: Server, body: bytes) -> socket.socket:

@@ -60,7 +60,7 @@ class EmbedStreams:
         """Embed the message's sentences, each of which has a status of its own."""
         embedder = self._responders.find(request.model).embedder
         message = Message(request, embedder=embedder, context=context, listener=self)
-        if self.waiting.is_for_share(context.caller):
+        if self.waiting.is_for_share(context.payer):
             self._wait(message, None, is_for_share=True)
             return
         if len(message.sentences) > _FEW and message.size <= SHORT_BYTES:  # else it has had its turn

@@ -97,7 +97,7 @@ class Lines:
         Returns those that are refused for it: itself where its share can't be had soon, or the latest of whoever holds
         too much.
         """
-        account, caller = message.context.account, message.context.caller
+        account, caller = message.context.account, message.context.payer
         entry = _Entry(self, caller, message, message.context.arrived, _held_bytes(message))
         with self._lock:
             line = self._lines.get(caller) or _Line()

@@ -6,7 +6,7 @@ It is the batcher's `WorkSource` for gRPC; it also tells calls that their caller
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
@@ -17,6 +17,7 @@ from ....errors import BothendsError
 from ....observe.metrics import Metrics
 from ....observe.unforeseen import error_site
 from ....wire.status import to_status
+from ...caller import Caller
 from ...inbound import Inbound, Metadata
 from ..contract import Message, Method, Reason, Status, Transport
 from ..plain_calls import CreateCodec, GivenUpError, PlainCalls, WriteFailed
@@ -52,12 +53,13 @@ class GrpcCall:
 
     __slots__ = ("_calls", "_id", "_is_over", "_then", "arrived", "caller", "content", "deadline", "key", "metadata")
     metadata: Metadata
-    caller: Hashable
+    caller: Caller
 
     def __init__(self, calls: "Calls", message: Message) -> None:
         self._calls = calls
         self._id, self.content, self.metadata = message.id, message.content, message.metadata
-        self.deadline, self.caller, self.arrived = message.deadline, message.caller, message.arrived
+        self.deadline, self.arrived = message.deadline, message.arrived
+        self.caller = Caller(message.network, message.caller)
         self.key = message.key
         self._then: Callable[[], None] | None = None
         self._is_over = False

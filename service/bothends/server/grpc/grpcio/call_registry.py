@@ -14,6 +14,7 @@ from ...inbound import DETAILS, code_of_leaving
 from ...keys import digest
 from ..contract import Message, Reason, Status
 from .message_queue import MessageQueue, Received
+from .peers import network_of
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Outcome: TypeAlias = bytes | Status
@@ -91,8 +92,10 @@ class CallRegistry:
     ) -> Pending:
         """Queue a message for the threads that run the model; returns it with its outcome to come."""
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
-        caller, key = hash(context.peer()), self._open.get(id(context)) or b""
-        message = Received(next(self._ids), method, content, deadline(context), metadata, caller, arrived, key)
+        peer, key = context.peer(), self._open.get(id(context)) or b""
+        message = Received(
+            next(self._ids), method, content, deadline(context), metadata, hash(peer), arrived, key, network_of(peer)
+        )
         self._outcomes[message.id] = outcome = asyncio.get_running_loop().create_future()
         self.queue.put(message, is_metered=is_metered)
         return Pending(message, outcome)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from time import monotonic
 
+from ...caller import Caller
 from ...turns import Turns
 from ..contract import Message
 
@@ -10,6 +11,8 @@ _SMOOTHING = 1 / 16
 """The newest message's share in the mean time of one."""
 _MESSAGE_BYTES = 64
 """Bytes that a message counts for in its caller's turns besides its own."""
+_BYTE_S = 1e-6
+"""Seconds that a byte counts: only ratios matter, since nothing else is charged here."""
 
 
 class Line:
@@ -30,11 +33,12 @@ class Line:
 
     def put(self, message: Message) -> None:
         """Add a message."""
-        self._turns.put(message, _MESSAGE_BYTES + len(message.content), message.caller)
+        work_s = _BYTE_S * (_MESSAGE_BYTES + len(message.content))
+        self._turns.put(message, Caller(message.network, message.caller), work_s=work_s)
 
     def remove(self, message: Message) -> bool:
         """Take out a message that is over; returns False if it was taken before."""
-        return self._turns.remove(message, message.caller)
+        return self._turns.remove(message, Caller(message.network, message.caller))
 
     def take_messages(self, most: int, most_bytes: int) -> list[Message]:
         """Take at most so many, in turns of their callers; the first may be larger than what they may be together."""

@@ -1,7 +1,7 @@
 """Passes messages from grpcio's event loop to the threads that take them, and tells which callers have left."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from ...concurrency_limit import MOST_WAIT
@@ -20,6 +20,7 @@ class Received(NamedTuple):
     caller: int
     arrived: float
     key: bytes = b""
+    network: Hashable = b""
 
 
 class Taken(NamedTuple):

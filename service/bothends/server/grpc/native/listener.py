@@ -67,6 +67,7 @@ class NativeListener:
             most_wait=MOST_WAIT,
             responses=[_by_refusal(each) for each in http.responses] if http else [],
             hosts=None if http is None or http.hosts is None else _hosts(*http.hosts),
+            proxies=[(each.network_address.packed, each.prefixlen) for each in self._settings.proxies],
         )
         self.renew()
         return self._transport

@@ -1,0 +1,193 @@
+"""Turns of networks, who calls through a proxy, answers that are bounded before they are made, what can't be cut."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import grpc
+from bothends_native import transport
+
+from bothends.v1.embedding_pb2 import EmbedRequest
+from tests.support.until import TIMEOUT_S, until
+
+from .fast import EMPTY, named, path_of
+from .long import MOST, Long, request_of
+from .raw import Raw
+from .served import ECHO, Served, framed
+from .test_called_encoder import DIMENSION, Called, Ids, Offsets, Rows
+from .web import Web, Wire
+
+Serve = Callable[..., Served]
+PROXY = (socket.inet_aton("127.0.0.9"), 32)
+SLOW_S = 0.02
+"""Seconds of a run that can't be cut: ten times as long as others are to wait."""
+
+
+def networks(served: Served, count: int) -> list[int]:
+    """Take so many messages, and return their networks by their contents' order."""
+    return [message.network for message in sorted(served.take_messages(count), key=lambda message: message.content)]
+
+
+def test_a_network_of_many_connections_has_one_networks_turns(serve: Serve) -> None:
+    """Eight connections of one address, and one of another: of what is taken, about half is the latter's."""
+    served = serve()
+    with ExitStack() as stack:
+        many = [stack.enter_context(Raw(served.port, source="127.0.0.2")) for _ in range(8)]
+        one = stack.enter_context(Raw(served.port, source="127.0.0.3"))
+        for connection in many:
+            for _ in range(8):
+                connection.echo(b"many" * 5000)
+        until(lambda: served.figure("waiting") == 64)
+        for _ in range(16):
+            one.echo(b"one." * 5000)
+        until(lambda: served.figure("waiting") == 80)
+        taken = [message.content[:4] for message in served.take_messages(20)]
+    assert taken.count(b"one.") >= 8
+
+
+def test_a_trusted_proxy_says_who_calls_and_others_do_not(serve: Serve) -> None:
+    """Calls on one connection are of several networks then; the network of an address is the same through a proxy."""
+    served = serve(proxies=[PROXY])
+    with Raw(served.port, source="127.0.0.9") as proxy, Raw(served.port, source="127.0.0.2") as liar:
+        for place, header in enumerate(
+            [
+                ("x-forwarded-for", "192.0.2.1"),
+                ("x-forwarded-for", "203.0.113.9, 192.0.2.1"),
+                ("forwarded", "for=192.0.2.2"),
+                ("x-forwarded-for", "unknown"),
+            ]
+        ):
+            proxy.call(ECHO, framed(b"%d" % place), headers=[header])
+        until(lambda: served.figure("waiting") == 4)
+        liar.call(ECHO, framed(b"4"), headers=[("x-forwarded-for", "192.0.2.1")])
+        until(lambda: served.figure("waiting") == 5)
+        first, same, other, proxys, liars = networks(served, 5)
+    assert first == same
+    assert len({first, other, proxys, liars}) == 4
+
+
+def test_a_trusted_proxy_says_so_over_http_too() -> None:
+    """Whoever asks the application, by either version of HTTP, is of the network that the proxy names."""
+    web, found = Web(proxies=[PROXY]), list[int]()
+    try:
+        for place, address in enumerate(("192.0.2.1", "192.0.2.2", "192.0.2.1")):
+            head = f"GET /{place} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {address}\r\n\r\n"
+            with Wire(web.http_port, source="127.0.0.9") as wire:
+                wire.say(head.encode())
+                (request,) = web.take_requests()
+                found.append(request.network)
+                web.transport.respond(request.id, 200, [], b"")
+                wire.answer()
+    finally:
+        web.stop()
+    assert found[0] == found[2] != found[1]
+
+
+def test_an_answer_that_would_be_too_much_unread_is_not_begun(serve: Serve) -> None:
+    """A connection that reads nothing has as much computed as it may leave unread, and then waits; others don't."""
+    long = Long(serve(unread_bytes=40_000))
+    content = request_of(*["a b"] * MOST)
+    with Raw(long.served.port, reads=False, window=0) as deaf, long.served.channel() as other:
+        for _ in range(8):
+            deaf.call(ECHO, framed(content))
+        until(lambda: long.served.figure("waiting") == 8)
+        answered = other.unary_unary(ECHO).future(request_of("man"), timeout=TIMEOUT_S)
+        until(lambda: long.step() == [] and answered.done())
+        for _ in range(100):
+            long.step()
+        computed = sum(long.computed)
+        assert MOST <= computed - 1 < 8 * MOST
+        assert long.served.figure("unread_bytes") <= 40_000 + 20_000
+    long.served.let_go()
+
+
+def test_who_has_read_enough_is_served_on(serve: Serve) -> None:
+    """Each call of a connection that reads in the end is answered, though all together were too much at once."""
+    long = Long(serve(unread_bytes=40_000))
+    content = request_of(*["a b"] * MOST)
+    with Raw(long.served.port, window=1 << 30) as late:
+        late.http.increment_flow_control_window(1 << 30)
+        calls = [late.call(ECHO, framed(content)) for _ in range(8)]
+        stop = threading.Event()
+
+        def serve_on() -> None:
+            while not stop.is_set():
+                long.path.take_messages(0, 0.05, 0.0, 1 << 20, 1)
+
+        thread = threading.Thread(target=serve_on)
+        thread.start()
+        late.over(*calls)
+        stop.set()
+        thread.join(TIMEOUT_S)
+    assert {call.status for call in calls} == {"0"}
+    assert len({bytes(call.content) for call in calls}) == 1
+
+
+def test_new_connections_of_a_network_are_read_at_a_bounded_rate_beside_others(serve: Serve) -> None:
+    """Beyond those that may come at once they wait for their part of a second; alone they don't."""
+    served = serve(max_connections=2000).answering()
+    began = time.monotonic()
+    with ExitStack() as stack:
+        alone = [stack.enter_context(Raw(served.port, source="127.0.0.2")) for _ in range(300)]
+        assert served.figure("rests") == 0
+        other = stack.enter_context(Raw(served.port, source="127.0.0.3"))
+        other.over(other.echo(b"other"))
+        more = [stack.enter_context(Raw(served.port, source="127.0.0.2")) for _ in range(100)]
+        asked = more[-1].echo(b"late")
+        more[-1].over(asked)
+        assert served.figure("rests") > 0 or time.monotonic() - began > (400 - 256) / 512  # not that many in that time
+        assert asked.content == framed(b"late")
+        alone[0].over(alone[0].echo(b"x"))
+
+
+class Slow(Called):
+    """A model whose every run takes a while, and which counts how many of them there are at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running, self.most = 0, 0
+
+    def __call__(self, token_ids: Ids, offsets: Offsets, rows: Rows) -> bool:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        began = time.monotonic()
+        until(lambda: time.monotonic() >= began + SLOW_S)
+        self.running -= 1
+        return super().__call__(token_ids, offsets, rows)
+
+
+def test_what_cannot_be_cut_leaves_a_thread_to_those_who_are_served_soon(serve: Serve) -> None:
+    """With nobody else about, a slow model has both threads; beside callers of a quick one it has one."""
+    served, slow = serve(), Slow()
+    codec = transport.Codec.embed(models=[named(name, dimension=DIMENSION) for name in ("slow", "quick")], empty=EMPTY)
+    path, stop = path_of(served, slow, Called(), codec=codec), threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            path.take_messages(0, 0.05, 0.0, 1 << 20, threading.get_ident())
+
+    def ask(channel: grpc.Channel, model: str) -> grpc.Future:
+        content = EmbedRequest(sentences=["a"], model=model).SerializeToString()
+        future: grpc.Future = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
+        return future
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    with served.channel() as patient, served.channel() as hasty:
+        assert ask(patient, "slow").result()  # from now on it is known to take long
+        assert all(call.result() for call in [ask(patient, "slow") for _ in range(8)])
+        assert slow.most == 2
+        for _ in range(4):  # the first is taken for as slow as all others of its network
+            assert ask(hasty, "quick").result()
+        slow.most = 0
+        calls = [ask(patient, "slow") for _ in range(12)]
+        while not calls[-1].done():
+            assert ask(hasty, "quick").result()
+        assert all(call.result() for call in calls)
+    stop.set()
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+    assert slow.most == 1
