@@ -137,6 +137,8 @@ def test_trusted_proxies_have_commas_between_them() -> None:
     given = {"BOTHENDS_TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.7,fd00::/8"}
     assert [str(each) for each in Settings.load({}, given).proxies] == ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"]
     assert Settings.load({}, {"BOTHENDS_TRUSTED_PROXIES": ""}).proxies == ()
+    mapped = Settings.load({"trusted_proxies": "::ffff:10.0.0.0/104,::ffff:192.0.2.7"}, {}).proxies
+    assert [str(each) for each in mapped] == ["10.0.0.0/8", "192.0.2.7/32"]
 
 
 def test_a_fixed_bound_is_no_option_but_a_programs_to_set() -> None:

@@ -76,6 +76,11 @@ public:
     void passed(double had) { latest_ = std::max(latest_, had); }
     void advance();
 
+    /// Where nobody waits, nobody has had more than others.
+    void rest() {
+        if (waiting_.empty()) time_ = latest_;
+    }
+
     Price byte{1e-6};  // of requests; only ratios matter until some was noted
 
 private:
@@ -150,7 +155,7 @@ inline void TurnClock::advance() { time_ = std::max(time_, waiting_.first().had(
 
 inline void TurnClock::end_waiting(Account& account) {
     waiting_.remove(account);
-    if (waiting_.empty()) time_ = latest_;
+    rest();
 }
 
 }  // namespace transport

@@ -64,6 +64,7 @@ struct Network {
 
     /// Forgets callers who have nothing here any more. Returns whether nobody is left.
     bool forget_callers() {
+        callers.rest();
         std::erase_if(accounts, [this](const auto& entry) {
             return entry.second.users == 0 && entry.second.had() <= callers.time();
         });

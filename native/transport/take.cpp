@@ -286,12 +286,15 @@ void Transport::leave_to_python(Job& job) {
 void Transport::inflate(Batch& batch) {
     for (Taken& taken : batch.messages) {
         if (!taken.is_compressed || taken.is_http) continue;  // the application inflates by itself
+        const double began = now();
         auto inflated = gunzip(taken.content, taken.inflated_size);
+        const double took_s = now() - began;
         taken.is_lost = !inflated;
         if (inflated) taken.content = std::move(*inflated);
         const Lock lock(mutex_);
         Message* const message = shared_.outstanding.find(taken.id);
         if (!message) continue;  // its caller has left
+        message->call->account().charge(took_s);
         if (!taken.is_lost) {
             message->call->count_sentences(*message, taken.content);
         } else {

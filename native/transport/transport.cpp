@@ -213,6 +213,7 @@ void Transport::tick(double time) {
     for (const std::uint64_t id : over) close(id);
     end_rests(time);
     shared_.unpark_all();
+    shared_.turns.rest();
     std::erase_if(shared_.networks, [&](auto& entry) REQUIRES(the_lock) {
         Network& network = entry.second;
         if (!network.forget_callers() || network.open() > 0 || network.account.had() > shared_.turns.time()) return false;

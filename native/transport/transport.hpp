@@ -22,6 +22,8 @@
 
 namespace transport {
 
+constexpr double least_poll_s = 1e-4;
+
 /// A taken message of a unary call for which its key has no share.
 struct Denied {
     Taken message;
@@ -209,6 +211,7 @@ private:
     std::size_t since_modest_ GUARDED_BY(the_lock) = 0;  // batches since a small message whose caller had no other
     std::vector<std::uint64_t> resting_ GUARDED_BY(the_lock);
     double rested_at_ GUARDED_BY(the_lock) = never;  // when the first of them has rested
+    double reads_s_ GUARDED_BY(the_lock) = least_poll_s;  // for which those are read who are ready, though others wait for the lock
     std::uint64_t rests_ GUARDED_BY(the_lock) = 0, polls_ GUARDED_BY(the_lock) = 0;  // of connections, so far; that have ended
     double polled_at_ GUARDED_BY(the_lock) = now(), ticked_at_ GUARDED_BY(the_lock) = 0, most_lag_s_ GUARDED_BY(the_lock) = 0;
     double rests_until_ GUARDED_BY(the_lock) = 0;  // of the transport's own thread; 0 where it looks around soon

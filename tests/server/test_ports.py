@@ -40,6 +40,15 @@ def test_what_is_open_to_others_is_told(bound_to: str, settings: dict[str, objec
     assert [warning.rsplit(" ", 1)[1] for warning in warnings] == missing
 
 
+def test_a_transport_that_believes_no_proxy_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """Where grpcio serves, callers behind a proxy aren't told apart, whatever the setting."""
+    for settings, count in (({}, 0), ({"trusted_proxies": "10.0.0.7"}, 1)):
+        caplog.clear()
+        Ports(Settings(port=0, http_port=0, transport="grpcio", **settings)).close()
+        told = [record.getMessage() for record in caplog.records if record.name == "bothends.server.ports"]
+        assert [message.startswith("--trusted-proxies says nothing to grpcio") for message in told] == [True] * count
+
+
 def test_a_start_warns(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """A start on an address that others reach warns; one on loopback says nothing."""
     for is_local, lines in ((False, 2), (True, 0)):

@@ -40,6 +40,8 @@ class Ports:
             self._sockets = undo.pop_all()
         for warning in open_doors(settings, self.address):
             _log.warning(warning)
+        if settings.trusted_proxies and self.transport != "native":
+            _log.warning("--trusted-proxies says nothing to %s: all callers of a proxy share its turns", self.transport)
 
     def reload(self) -> None:
         """Look for newer certificates now."""

@@ -61,7 +61,7 @@ class ListenerSettings(Section):
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Return the networks in `trusted_proxies`. Raises SettingsError where one is no address and no network."""
         try:
-            return tuple(ip_network(name) for name in names(self.trusted_proxies))
+            return tuple(_unmapped(ip_network(name)) for name in names(self.trusted_proxies))
         except ValueError as error:
             told = f"--trusted-proxies: {error}; write an address, or a network as 10.0.0.0/8"
             raise SettingsError(told) from None
@@ -247,3 +247,9 @@ class ObserveSettings(Section):
         "What is logged, to standard error; debug has a line for each request.",
         "info",
     )
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """Return a network of IPv4 addresses that are written as IPv6's as what it is; any other as it is."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    return network if mapped is None or network.prefixlen < 96 else IPv4Network((mapped, network.prefixlen - 96))
