@@ -51,7 +51,7 @@ public:
         close(peer_);
         const Network& network = shared_.network("a");
         const Lines& lines = shared_.lines;
-        const std::size_t left = lines.size() + lines.application.size() + lines.application.bytes() + shared_.outstanding.size() +
+        const std::size_t left = lines.size() + lines.application.size() + (lines.application.work() > 0) + shared_.outstanding.size() +
                                  shared_.reading.size() + shared_.deadlines.size() + shared_.slots.used() + shared_.open.used() +
                                  shared_.owed.used() + shared_.held.used() + shared_.unread.used() + shared_.requests.used() +
                                  shared_.peers.size() + network.open() + network.held.used() + network.receiving.size();
@@ -143,7 +143,7 @@ private:
         if (what & 32) connection_->hang_up();
         if (what & 64 && !std::exchange(shared_.is_draining, true)) connection_->peer().drain();
         if (what & 128) connection_->go_away();
-        if (what & 8) connection_->peer().give_way();
+        if (what & 8) connection_->peer().give_way(connection_->network());
         settle();
     }
 
