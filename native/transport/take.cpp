@@ -19,6 +19,11 @@ Taken taken_of(Message& message) REQUIRES(the_lock) {
             message.arrived, message.size, message.is_compressed, false, is_plain, call.is_http(),
             call.is_stream(), call.key_digest(), call.usage()};
 }
+
+/// Returns whether a long message is to be read before it can be taken in slices.
+bool is_to_read(const Message& message, const Most& most) {
+    return message.is_long && most.path != 0 && !(message.job && message.job->is_whole());
+}
 }  // namespace
 
 std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, double begins_at) {
@@ -128,63 +133,64 @@ double Transport::take_from(Line& line, std::size_t most_messages, const Most& m
 /// Takes small requests whole, slices of long ones, and a long one that is to be read, all in fair order. Returns how much work was
 /// taken of what is computed.
 double Transport::take_small(const Most& most, Batch& batch) {
-    Line& line = shared_.lines.small;
-    const double time = now();
-    std::size_t bytes = 0, count = 0;
-    double work = 0;
-    bool has_modest = false;
-    while (count < most.small) {
+    Together together{.time = now()};
+    while (together.count < most.small) {
         Allowed allowed = this->allowed(most);
         allowed.begin = allowed.begin && !batch.unread;
-        Message* const message = line.first(allowed);
-        if (!message) break;
-        Call& call = *message->call;
-        if (call.deadline() <= time) {
-            call.expire();
-            continue;
-        }
-        if (message->is_long && !most.takes_long) break;
-        if (message->job && message->job->path != most.path) {
-            call.start_over(*message, line);
-            continue;
-        }
-        const bool is_begun = message->job && message->job->is_whole();
-        if (!is_begun && message->reserved == 0 && !reserve(*message)) {
-            shared_.park(*message);
-            continue;
-        }
-        const bool is_sliced = message->is_long && most.path != 0;
-        if (is_sliced && !is_begun) {
-            if (batch.unread) break;  // one is read at a time
-            if (message->is_costly) costly_.emplace(std::this_thread::get_id(), time);
-            batch.unread = set_apart(*message, most.path);  // it is read after the others are answered
-            continue;
-        }
-        if (is_for_another(*message, most, count, has_modest)) break;
-        const bool is_costly = message->is_costly;
-        const Account& account = *message->account;
-        if (is_sliced) {
-            work += take_slice(*message, most.slices.beside(count, bytes), batch);
-            bytes += batch.slices.back().bytes;
-            count += batch.slices.back().sentences();
-        } else {
-            if (bytes > 0 && (bytes + message->size > most.small_bytes || work + message->work > most.soon_s)) break;
-            ++count;
-            bytes += message->size;
-            work += message->work;
-            hand_over(*message, batch);
-        }
-        const bool is_modest = line.waiting(account) == 0;
-        if (is_modest && !is_sliced) since_modest_ = 0;
-        has_modest = has_modest || is_modest;
-        if (is_costly) {
-            costly_.emplace(std::this_thread::get_id(), time);
-            break;
-        }
-        cheap_at_ = time;
+        Message* const message = shared_.lines.small.first(allowed);
+        if (!message || (message->is_long && !most.takes_long)) break;
+        if (batch.unread && is_to_read(*message, most)) break;  // one is read at a time
+        if (set_aside(*message, most, together.time, batch)) continue;
+        if (!take_together(*message, most, together, batch)) break;
     }
-    since_modest_ += count > 0;
-    return work;
+    since_modest_ += together.count > 0;
+    return together.work;
+}
+
+/// Does to a message whose turn it is what has to be done before it is computed: true where it stands in the line no more, or anew.
+bool Transport::set_aside(Message& message, const Most& most, double time, Batch& batch) {
+    Call& call = *message.call;
+    const bool is_begun = message.job && message.job->is_whole();
+    if (call.deadline() <= time) {
+        call.expire();
+    } else if (message.job && message.job->path != most.path) {
+        call.start_over(message, *message.line);
+    } else if (!is_begun && message.reserved == 0 && !reserve(message)) {
+        shared_.park(message);
+    } else if (is_to_read(message, most)) {  // which comes after the others are answered
+        if (message.is_costly) costly_.emplace(std::this_thread::get_id(), time);
+        batch.unread = set_apart(message, most.path);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/// Takes a message, or a slice of it, to be computed with those that were taken before; false where the batch ends by it, or before it.
+bool Transport::take_together(Message& message, const Most& most, Together& together, Batch& batch) {
+    const bool is_sliced = message.is_long && most.path != 0, is_costly = message.is_costly;
+    if (is_for_another(message, most, together.count, together.has_modest)) return false;
+    const Line& line = *message.line;
+    const Account& account = *message.account;
+    if (is_sliced) {
+        together.work += take_slice(message, most.slices.beside(together.count, together.bytes), batch);
+        together.bytes += batch.slices.back().bytes;
+        together.count += batch.slices.back().sentences();
+    } else {
+        const bool is_too_much =
+            together.bytes + message.size > most.small_bytes || together.work + message.work > most.soon_s;
+        if (together.bytes > 0 && is_too_much) return false;
+        ++together.count;
+        together.bytes += message.size;
+        together.work += message.work;
+        hand_over(message, batch);
+    }
+    const bool is_modest = line.waiting(account) == 0;
+    if (is_modest && !is_sliced) since_modest_ = 0;
+    together.has_modest = together.has_modest || is_modest;
+    if (is_costly) costly_.emplace(std::this_thread::get_id(), together.time);
+    else cheap_at_ = together.time;
+    return !is_costly;
 }
 
 /// Returns whether a batch of so many ends before a message. Who has all that it asked for in it isn't to wait for the company of one who

@@ -178,7 +178,15 @@ private:
     std::optional<Batch> take_batch(const Most& most, double end, double begins_at);
     Batch batch(const Most& most) REQUIRES(the_lock);
     double take_from(Line& line, std::size_t most_messages, const Most& most, Batch& batch) REQUIRES(the_lock);
+    struct Together {
+        double time;                       // that it is
+        std::size_t count = 0, bytes = 0;  // sentences, or calls, and their text
+        double work = 0;
+        bool has_modest = false;  // somebody who has all that they asked for in it
+    };
     double take_small(const Most& most, Batch& batch) REQUIRES(the_lock);
+    bool set_aside(Message& message, const Most& most, double time, Batch& batch) REQUIRES(the_lock);
+    bool take_together(Message& message, const Most& most, Together& together, Batch& batch) REQUIRES(the_lock);
     std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);
     double take_slice(Message& message, const SliceLimits& limits, Batch& batch) REQUIRES(the_lock);
     bool reserve(Message& message) REQUIRES(the_lock);
