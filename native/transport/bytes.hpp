@@ -32,7 +32,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t most_kept = 1 << 16;  // of memory, once nothing is in it
+    static constexpr std::size_t most_kept = 1 << 14;  // of memory, once nothing is in it
 
     std::string bytes_;
     std::size_t left_ = 0;

@@ -200,5 +200,6 @@ def test_a_connection_holds_no_room_for_what_it_was_sent(victim: Victim) -> None
         for caller, answer in zip(callers, answers, strict=True):
             caller.over(answer)
             assert len(answer.content) == size + len(framed(b""))
-        assert victim.kept_mb - kept_mb < MOST_MB
+        # Two to four megabytes come and go with the process's threads; where rooms are kept it is more than ten.
+        assert victim.kept_mb - kept_mb < 5
     victim.let_go()

@@ -81,7 +81,12 @@ def test_rows_in_the_making_are_bounded(serve: Callable[..., Served]) -> None:
         long.waits(2)
         single = third.unary_unary(ECHO).future(request_of("man"), timeout=TIMEOUT_S)
         long.waits(3)
-        long.step()
+
+        def is_served() -> bool:
+            assert long.served.figure("making_bytes") != made or not second.done()
+            return long.step() == [] and single.done()
+
+        until(is_served)
         checked(bytes(single.result()), long.encoder, ["man"])
         while long.step() == [] and long.served.figure("making_bytes") == made:
             assert not second.done()
