@@ -10,6 +10,11 @@ namespace {
 constexpr double memory_s = 0.5;  // in which what was seen of the line's speed fades by a factor of e
 constexpr double least_kept = 0.5;
 constexpr double overtaken = 2;   // as the batcher's queue has it (service/bothends/batching/scheduler.py)
+
+/// Returns by what a message comes before others: what its network has had, its caller, and its age.
+auto turn_of(const Message& message) {
+    return std::make_tuple(message.account->network().had(), message.account->had(), message.id);
+}
 }  // namespace
 
 Line::Kind Line::kind_of(const Message& message) {
@@ -61,24 +66,18 @@ void Line::estimate_anew(Message& message, double work) {
 Message* Line::first(Allowed allowed) {
     const std::array<bool, kinds> are_allowed{true, allowed.begin, allowed.costly, allowed.begin && allowed.costly};
     Message* found = nullptr;
-    const auto order = [](const Message& message) {
-        return std::make_tuple(message.account->network().had(), message.account->had(), message.id);
-    };
     for (std::size_t kind = 0; kind < kinds; ++kind) {
         Message* const message = are_allowed[kind] ? turns_[kind].first() : nullptr;
-        if (message && (!found || order(*message) < order(*found))) found = message;
+        if (message && (!found || turn_of(*message) < turn_of(*found))) found = message;
     }
     return found;
 }
 
 Message* Line::last() const {
     Message* found = nullptr;
-    const auto order = [](const Message& message) {
-        return std::make_tuple(message.account->network().had(), message.account->had(), message.id);
-    };
     for (const Turns& turns : turns_) {
         Message* const message = turns.last();
-        if (message && (!found || order(*message) > order(*found))) found = message;
+        if (message && (!found || turn_of(*message) > turn_of(*found))) found = message;
     }
     return found;
 }
