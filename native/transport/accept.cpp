@@ -137,9 +137,7 @@ bool Transport::have_extra() {
 /// gives way to a network that has more, and within one only who has rested.
 bool Transport::make_way(const Network& newcomer, bool is_http) {
     const auto count_of = [is_http](const Network& network) { return network.connections[is_http]; };
-    const Network* greediest = nullptr;
-    for (const auto& [address, network] : shared_.networks)
-        if (!greediest || count_of(network) > count_of(*greediest)) greediest = &network;
+    const Network* const greediest = &shared_.greediest(count_of);
     const bool is_much_greedier = count_of(*greediest) >= 2 * (count_of(newcomer) + 1);
     const auto order = [&](const Connection& one) REQUIRES(the_lock) {
         return std::make_tuple(-double(count_of(one.network())), one.is_busy(), one.peer().used_at);

@@ -236,11 +236,8 @@ void Transport::shed_unread() {
     }
 }
 
-const Network& Transport::greediest_in_unread() const {
-    const Network* greediest = nullptr;
-    for (const auto& [address, network] : shared_.networks)
-        if (!greediest || network.unread.used() > greediest->unread.used()) greediest = &network;
-    return *greediest;
+const Network& Transport::greediest_in_unread() {
+    return shared_.greediest([](const Network& network) { return network.unread.used(); });
 }
 
 /// Has a network's answers go that aren't read, so that so many bytes of a more modest one's may be made; false where there is none.

@@ -123,12 +123,10 @@ bool Shared::make_way(const Call& newcomer, double time) {
         reading.front()->refuse(Refusal::slow);
         return true;
     }
-    const Network* greediest = nullptr;
-    for (const auto& [address, network] : networks)
-        if (!greediest || network.slots.used() > greediest->slots.used()) greediest = &network;
-    const bool is_much_greedier = greediest->slots.used() >= 2 * (newcomer.network().slots.used() + 1);
-    if (greediest != &newcomer.network() && is_much_greedier && give_way(*greediest, 0)) return true;
-    return newcomer.peer().slots.used() == 0 && give_way(*greediest, 1);
+    const Network& greediest = this->greediest([](const Network& network) { return network.slots.used(); });
+    const bool is_much_greedier = greediest.slots.used() >= 2 * (newcomer.network().slots.used() + 1);
+    if (&greediest != &newcomer.network() && is_much_greedier && give_way(greediest, 0)) return true;
+    return newcomer.peer().slots.used() == 0 && give_way(greediest, 1);
 }
 
 /// Refuses a call of a network: the latest one of the connection by which it has the most, and more than `least`. False where all are taken.
@@ -143,9 +141,7 @@ bool Shared::give_way(const Network& greediest, std::size_t least) {
 
 void Shared::shed() {
     while (held.is_exceeded()) {
-        Network* greediest = nullptr;
-        for (auto& [address, network] : networks)
-            if (!greediest || network.held.used() > greediest->held.used()) greediest = &network;
+        Network* const greediest = &this->greediest([](const Network& network) { return network.held.used(); });
         if (!greediest->receiving.empty() && now() - greediest->receiving.front()->came() > stalled_s) {
             greediest->receiving.front()->refuse(Refusal::room);
             continue;

@@ -1,6 +1,7 @@
 // What all connections of a transport share: lines, budgets, counts, and who gives way where there is no room.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -144,6 +145,13 @@ public:
     std::array<std::size_t, 2> connections GUARDED_BY(the_lock){};  // of gRPC's listeners and of HTTP's, but extra ones
 
     Network& network(const std::string& address) REQUIRES(the_lock);
+
+    /// Returns the network of which `count` says the most; there is one.
+    template <typename Count>
+    Network& greediest(const Count& count) REQUIRES(the_lock) {
+        const auto has_less = [&count](const auto& one, const auto& other) { return count(one.second) < count(other.second); };
+        return std::max_element(networks.begin(), networks.end(), has_less)->second;
+    }
 
     /// Returns for how long a caller may read nothing of what it is answered.
     double stall_s(bool is_http) const REQUIRES(the_lock);

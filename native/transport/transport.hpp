@@ -190,7 +190,7 @@ private:
     std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);
     double take_slice(Message& message, const SliceLimits& limits, Batch& batch) REQUIRES(the_lock);
     bool reserve(Message& message) REQUIRES(the_lock);
-    const Network& greediest_in_unread() const REQUIRES(the_lock);
+    const Network& greediest_in_unread() REQUIRES(the_lock);
     bool shed_unread_for(const Network& modest, std::size_t bytes) REQUIRES(the_lock);
     bool shed_unread_of(const Network& greediest) REQUIRES(the_lock);
     Allowed allowed(const Most& most) const REQUIRES(the_lock);
