@@ -56,6 +56,7 @@ bool Connection::receive(double until) {
         if (is_closed_) continue;  // only its end is waited for
         if (!take_in({reinterpret_cast<const char*>(room.data()), count})) return false;
         if (peer_.refused > 0 || peer_.overhead.is_much() || read_at_ > until) return true;  // more of that can wait
+        if (count < most && !channel_.is_encrypted()) return true;  // the socket holds no more
     }
     return true;
 }

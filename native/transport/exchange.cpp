@@ -148,7 +148,7 @@ void GrpcCall::refuse_taken(const Status& status, Refusal refusal) {
     disown();
     refusal_ = refusal;
     drop(nullptr);
-    end_ = status;
+    end_ = std::make_shared<const Trailer>(status);
     flush();
     peer_.list();
 }
@@ -160,7 +160,7 @@ void GrpcCall::answer(Message& message, std::string content, std::size_t) {
     give_work_back(message);
     message.content = std::move(content);
     use_unread(message.reserved = message.content.size());  // until its turn comes
-    if (kind_ == Kind::unary) end_ = Status{};
+    if (kind_ == Kind::unary) end_ = shared_.trailer(Refusal::none);
     flush();
     if (!is_over_) advance();
     note_progress(!unframed_.empty() && has_room());
@@ -168,7 +168,7 @@ void GrpcCall::answer(Message& message, std::string content, std::size_t) {
 }
 
 void GrpcCall::fail(const Message& message, const Status& status) {
-    end_ = status;
+    end_ = std::make_shared<const Trailer>(status);
     refusal_ = Refusal::none;
     drop(&message);
     flush();
@@ -185,7 +185,7 @@ void GrpcCall::flush() {
         messages_.pop_front();
         peer_.messages.give_back(1);
     }
-    if (messages_.empty() && !end_ && has_closed_ && unframed_.empty() && kind_ == Kind::stream) end_ = Status{};
+    if (messages_.empty() && !end_ && has_closed_ && unframed_.empty() && kind_ == Kind::stream) end_ = shared_.trailer(Refusal::none);
     if (end_) {  // what else has come is of no use
         held_.give_back(unframed_.size());
         unframed_.clear();
@@ -194,7 +194,7 @@ void GrpcCall::flush() {
     }
     if (messages_.empty() && end_) {
         is_over_ = true;
-        count(end_->code);
+        count(end_->code());
         give_slot_back();
         held_.give_back(held_.used());
         metadata_ = {};

@@ -13,7 +13,6 @@ namespace {
 
 constexpr double reports_s = 0.1;        // after which Python has a look at what was served
 constexpr double looks_s = 0.005;        // after which one without a place sees whether there is one
-constexpr double hands_over_s = 0.0001;  // a run of so long is worth another thread's look at the sockets
 constexpr double slice_s = 0.002;        // of a run, about, that holds slices of long requests: others wait for its end
 constexpr double together_s = 2 * slice_s;  // of small ones that are computed together
 constexpr std::size_t most_run_tokens = 1024, most_run_sentences = 64;  // of them, at the least
@@ -218,8 +217,7 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
     Work& work = *works.front();
     Model& model = models_[work.model];
     const Tokens& tokens = work.tokens;
-    const double began = now(), expected_s = model.token.of(double(tokens.size()));
-    if (expected_s > hands_over_s) transport_.hand_over_polling();
+    const double began = now();
     Run run{began, work.model, {}, {}, {}, {}};
     for (Work* const each : works) each->join(run);
     runs_.begin(thread, std::move(run));

@@ -96,12 +96,12 @@ void GrpcCall::headers_came() {
 }
 
 void GrpcCall::say_denial(const Denial& denial) {
-    end_ = filled_in(shared_.settings.status(refusal_), denial);
+    end_ = std::make_shared<const Trailer>(filled_in(shared_.settings.status(refusal_), denial));
     flush();
 }
 
 void GrpcCall::say_end(Refusal why) {
-    end_ = shared_.settings.status(why);
+    end_ = shared_.trailer(why);
     flush();
 }
 
@@ -110,7 +110,7 @@ void GrpcCall::drain() {
     if (is_metered() && waits_for_request()) refuse(Refusal::draining);
     const bool is_whole = has_closed_ && unframed_.empty();  // it ends by itself
     if (kind_ != Kind::stream || is_whole) return;
-    end_ = shared_.settings.status(Refusal::draining);
+    end_ = shared_.trailer(Refusal::draining);
     refusal_ = Refusal::draining;
     flush();
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "call.hpp"
+#include "trailer.hpp"
 
 namespace transport {
 
@@ -92,7 +93,7 @@ private:
     std::size_t sentences_ = 0, bytes_ = 0;         // of the messages, and of responses that are not on the wire
     std::list<Leaving> leaving_;
     bool has_begun_ = false, is_deferred_ = false;
-    std::optional<Status> end_;  // the status with which it ends once `messages_` is empty
+    std::shared_ptr<const Trailer> end_;  // the status with which it ends once `messages_` is empty
     std::optional<std::string> watched_;  // service of whose health it is told changes
 };
 

@@ -55,9 +55,9 @@ void GrpcCall::check_health(const Message& request) {
         put_message(response_of(health), 0, 0);
     } else if (is_known) {
         put_message(response_of(health), 0, 0);
-        end_ = Status{};
+        end_ = shared_.trailer(Refusal::none);
     } else {
-        end_ = Status{not_found, "unknown service", ""};
+        end_ = std::make_shared<const Trailer>(Status{not_found, "unknown service", ""});
     }
     flush();
 }

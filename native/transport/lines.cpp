@@ -6,6 +6,7 @@
 namespace transport {
 namespace {
 constexpr std::size_t costly_bytes = 1 << 18;  // that take about as long to read as they are read at once
+constexpr double most_expected = 0.7;  // of its patience, for which a call may be expected to wait: others who come later may pass it
 constexpr std::size_t sentence_bytes = 32;  // of one in a request that can't be looked through here, about
 }  // namespace
 
@@ -34,7 +35,7 @@ Line& Lines::choose(Message& message, std::size_t method, bool may_be_small, dou
 }
 
 bool Lines::is_late(const Line& in, const Account& caller, double patience_s) const {
-    const double left_s = patience_s - queue_s(in);
+    const double left_s = most_expected * patience_s - queue_s(in);
     return in.wait_s() > left_s && in.wait_s(caller) > left_s;
 }
 

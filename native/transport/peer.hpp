@@ -11,6 +11,7 @@
 
 #include "call.hpp"
 #include "endpoint.hpp"
+#include "header_field.hpp"
 #include "keys.hpp"
 #include "overhead.hpp"
 #include "shared.hpp"
@@ -19,12 +20,6 @@ namespace transport {
 
 constexpr std::size_t least_progress = 1 << 14;  // bytes that a caller has to read, or all, to get on
 constexpr double linger_s = 1;                   // that a peer has to close its side, once it was told
-
-/// A header or a trailer.
-struct HeaderField {
-    std::string_view name, value;
-};
-using HeaderFields = std::span<const HeaderField>;
 
 /// What calls ask of the protocol that they came by.
 class Streams {

@@ -19,6 +19,7 @@ namespace transport {
 namespace {
 
 constexpr double ahead_s = 0.005;  // that a network may have had more than the one whose turn it is, and is read all the same
+constexpr double least_poll_s = 1e-4;  // for which those are read who are ready, though others wait for the lock
 constexpr double polls_s = 0.001;  // for which new calls are read before those that wait have their turn: most may be refused
 constexpr double refusal_s = 5e-5;   // that one refusal may take of all time, at most: some eight times what it costs
 constexpr double rests_for_one = 16;  // seconds for each that was read in vain
@@ -119,11 +120,8 @@ void Transport::hang_up(std::uint64_t id) {
 /// of a thousand connections that always have something to say is read no more than one that has a single one.
 void Transport::read(const std::vector<std::uint64_t>& ready) {
     if (ready.empty()) return;
-    const double began_at = now();
-    double time = began_at;
-    // What had to be left unread the last time is read for twice as long: else what comes in an overload waits in the sockets, and those
-    // who are refused learn of it late.
-    const double until = time + polls_s, enough = time + std::exchange(reads_s_, least_poll_s);
+    double time = now();
+    const double until = time + polls_s, enough = time + least_poll_s;
     std::vector<std::tuple<double, double, std::uint64_t>> turns;
     // Who has had more than those who wait is read once it is their turn.
     Message* const next = shared_.lines.small.first();
@@ -137,10 +135,7 @@ void Transport::read(const std::vector<std::uint64_t>& ready) {
     }
     std::sort(turns.begin(), turns.end());
     for (const auto& [networks, own, id] : turns) {
-        if (has_stopped_ || time > until || (mutex_.is_wanted() && time > enough)) {
-            reads_s_ = std::min(2 * (enough - began_at), polls_s);
-            return;
-        }
+        if (has_stopped_ || time > until || (mutex_.is_wanted() && time > enough)) return;
         Connection& connection = *connections_.find(id)->second;
         const std::uint64_t before = shared_.begun.received_bytes;
         const bool goes_on = connection.receive(until);

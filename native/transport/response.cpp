@@ -8,43 +8,6 @@
 #include "peer.hpp"
 
 namespace transport {
-namespace {
-
-// nghttp2 sends no headers of more than 64 KiB, and a call without its status would never end. A byte of a message
-// becomes up to three on the wire.
-constexpr std::size_t most_message = 8 << 10, most_details = 32 << 10;
-
-/// Returns as many whole characters of UTF-8 as fit.
-std::string_view cut(std::string_view text, std::size_t most) {
-    if (text.size() <= most) return text;
-    while (most > 0 && (text[most] & 0xc0) == 0x80) --most;
-    return text.substr(0, most);
-}
-
-/// The last headers of a call. Owns their text.
-class Trailer {
-public:
-    explicit Trailer(const Status& status)
-        : code_(std::to_string(status.code)),
-          message_(percent_encoded(cut(status.message, most_message))),
-          details_(base64(status.details)) {
-        if (details_.size() > most_details) details_.clear();
-    }
-
-    /// Writes the fields to `to`, and returns how many.
-    std::size_t fields(HeaderField* to) const {
-        std::size_t count = 0;
-        to[count++] = {"grpc-status", code_};
-        if (!message_.empty()) to[count++] = {"grpc-message", message_};
-        if (!details_.empty()) to[count++] = {"grpc-status-details-bin", details_};
-        return count;
-    }
-
-private:
-    std::string code_, message_, details_;
-};
-
-}  // namespace
 
 void GrpcCall::put_message(std::string content, std::size_t sentences, std::size_t bytes) {
     put(prefix_of(content.size()));
@@ -61,13 +24,12 @@ void GrpcCall::submit() {
     }
     if (out_.empty() && !is_over_) return;
     has_begun_ = true;
-    std::array<HeaderField, 6> fields{
+    std::array<HeaderField, 3 + Trailer::most_fields> fields{
         {{":status", "200"},
          {"content-type", "application/grpc"},
          {"grpc-accept-encoding", shared_.settings.limits.max_inflated_bytes ? "identity,gzip" : "identity"}}};
     if (!out_.empty()) return streams_.respond(*this, std::span(fields).first(3), true);
-    const Trailer trailer(*end_);
-    const std::size_t count = trailer.fields(fields.data() + 3);
+    const std::size_t count = end_->fields(fields.data() + 3);
     streams_.respond(*this, std::span(fields).first(3 + count), false);
 }
 
@@ -92,9 +54,8 @@ Call::Piece GrpcCall::read(std::span<std::uint8_t> room) {
     }
     if (!out_.empty()) return {count, Piece::Then::more};
     if (is_over_) {
-        std::array<HeaderField, 3> fields;
-        const Trailer trailer(*end_);
-        streams_.end(*this, std::span(fields).first(trailer.fields(fields.data())));
+        std::array<HeaderField, Trailer::most_fields> fields;
+        streams_.end(*this, std::span(fields).first(end_->fields(fields.data())));
         return {count, Piece::Then::trailers};
     }
     is_deferred_ = count == 0;

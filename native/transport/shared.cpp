@@ -53,6 +53,8 @@ Shared::Shared(Settings told)
       making(settings.limits.making_bytes),
       unread(settings.limits.unread_total_bytes) {
     for (const std::string& service : settings.health_services) is_serving[service] = false;
+    std::transform(settings.statuses.begin(), settings.statuses.end(), trailers_.begin(),
+                   [](const Status& status) { return std::make_shared<const Trailer>(status); });
 }
 
 Network& Shared::network(const std::string& address) {

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -26,6 +27,7 @@
 #include "lock.hpp"
 #include "network.hpp"
 #include "proxies.hpp"
+#include "trailer.hpp"
 
 namespace transport {
 
@@ -111,6 +113,9 @@ public:
 
     const Settings settings;
 
+    /// Returns with what a gRPC call ends that is refused so; by Refusal::none, one that was answered.
+    const std::shared_ptr<const Trailer>& trailer(Refusal refusal) const { return trailers_[std::size_t(refusal)]; }
+
     std::optional<Keys> keys GUARDED_BY(the_lock);  // none: callers need no key
     std::map<std::string, bool, std::less<>> is_serving GUARDED_BY(the_lock);  // by the services that health knows
     bool is_traced GUARDED_BY(the_lock) = false;  // spans are kept of calls
@@ -191,6 +196,7 @@ public:
 private:
     bool give_way(const Network& greediest, std::size_t least) REQUIRES(the_lock);
 
+    std::array<std::shared_ptr<const Trailer>, std::size_t(Refusal::count)> trailers_;
     std::string date_ GUARDED_BY(the_lock);
     std::time_t dated_at_ GUARDED_BY(the_lock) = 0;
 };

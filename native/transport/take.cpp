@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t most_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
 constexpr double given_up_s = 30;   // after which a thread is taken for one that hangs
 constexpr double cheap_s = 0.02;    // for which others count, once they were taken, where something is costly
+constexpr double hands_over_s = 0.00015;  // work of so long is worth another thread's look at the sockets
 constexpr std::size_t lately = 64;  // batches within which one who asks for little may ask again
 
 Taken taken_of(Message& message) REQUIRES(the_lock) {
@@ -57,17 +58,19 @@ std::optional<Batch> Transport::take_batch(const Most& most, double end, double 
     Batch taken = batch(most);
     taken.is_woken = woken_ > 0;
     if (woken_ > 0 && --woken_ > 0) wake();  // both may have woken this one
-    if (idle_ && shared_.lines.size() > 0) wake_idle();  // somebody has to take the rest
     send_listed();
     wake_application();
+    // Somebody has to take the rest, and to look at the sockets meanwhile.
+    if (idle_ && (shared_.lines.size() > 0 || (!is_polling_ && taken.work > hands_over_s))) wake_idle();
     return taken;
 }
 
 /// Returns whether there is something for one who takes no more than `most`.
 bool Transport::has_some(const Most& most) {
     Lines& lines = shared_.lines;
-    return lines.unmetered.size() > 0 || (most.messages > 0 && lines.metered.first(allowed(most))) ||
-           (most.small > 0 && lines.small.first(allowed(most))) || shared_.outstanding.has_news();
+    const Allowed allowed = this->allowed(most, now());
+    return lines.unmetered.size() > 0 || (most.messages > 0 && lines.metered.first(allowed)) ||
+           (most.small > 0 && lines.small.first(allowed)) || shared_.outstanding.has_news();
 }
 
 /// Wakes a thread that waits in take_messages; all of them, where they don't all take the same messages.
@@ -101,7 +104,8 @@ Batch Transport::batch(const Most& most) {
     Batch batch;
     Lines& lines = shared_.lines;
     take_from(lines.unmetered, most_unmetered, most, batch);
-    lines.small.moved(take_small(most, batch), now());
+    batch.work = take_small(most, batch);
+    lines.small.moved(batch.work, now());
     lines.metered.moved(take_from(lines.metered, most.messages, most, batch), now());
     batch.gone = shared_.outstanding.hand_over_gone();
     return batch;
@@ -113,7 +117,7 @@ double Transport::take_from(Line& line, std::size_t most_messages, const Most& m
     std::size_t bytes = 0;
     double work = 0;
     for (std::size_t count = 0; count < most_messages;) {
-        Message* const message = line.first(allowed(most));
+        Message* const message = line.first(allowed(most, time));
         if (!message || (bytes > 0 && bytes + message->size > most.bytes)) break;
         if (message->call->deadline() <= time) {
             message->call->expire();
@@ -135,7 +139,7 @@ double Transport::take_from(Line& line, std::size_t most_messages, const Most& m
 double Transport::take_small(const Most& most, Batch& batch) {
     Together together{.time = now()};
     while (together.count < most.small) {
-        Allowed allowed = this->allowed(most);
+        Allowed allowed = this->allowed(most, together.time);
         allowed.begin = allowed.begin && !batch.unread;
         Message* const message = shared_.lines.small.first(allowed);
         if (!message || (message->is_long && !most.takes_long)) break;
@@ -205,9 +209,8 @@ bool Transport::is_for_another(const Message& message, const Most& most, std::si
 
 /// Returns what one may take. Long requests aren't begun while the rows of those that were take too much; and what keeps a thread for
 /// long leaves one to others, while there are any.
-Allowed Transport::allowed(const Most& most) const {
+Allowed Transport::allowed(const Most& most, double time) const {
     const bool may_begin = most.takes_long && (most.path == 0 || !shared_.making.is_full());
-    const double time = now();
     const auto costly = std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
     return {may_begin, time - cheap_at_ > cheap_s || std::size_t(costly) + 1 < std::max<std::size_t>(most.runs, 2)};
 }

@@ -22,8 +22,6 @@
 
 namespace transport {
 
-constexpr double least_poll_s = 1e-4;
-
 /// A taken message of a unary call for which its key has no share.
 struct Denied {
     Taken message;
@@ -34,6 +32,7 @@ struct Batch {
     std::vector<Taken> messages;
     std::vector<Slice> slices;      // of long requests
     std::shared_ptr<Job> unread;    // a long request, of which more is to be read
+    double work = 0;                // seconds that all which is computed takes, as far as they can be estimated
     std::vector<std::uint64_t> gone;
     bool is_woken = false;
 };
@@ -193,7 +192,7 @@ private:
     const Network& greediest_in_unread() REQUIRES(the_lock);
     bool shed_unread_for(const Network& modest, std::size_t bytes) REQUIRES(the_lock);
     bool shed_unread_of(const Network& greediest) REQUIRES(the_lock);
-    Allowed allowed(const Most& most) const REQUIRES(the_lock);
+    Allowed allowed(const Most& most, double time) const REQUIRES(the_lock);
     void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
     bool is_for_another(const Message& message, const Most& most, std::size_t count, bool has_modest) const REQUIRES(the_lock);
     void inflate(Batch& batch);
@@ -219,7 +218,6 @@ private:
     std::size_t since_modest_ GUARDED_BY(the_lock) = 0;  // batches since a small message whose caller had no other
     std::vector<std::uint64_t> resting_ GUARDED_BY(the_lock);
     double rested_at_ GUARDED_BY(the_lock) = never;  // when the first of them has rested
-    double reads_s_ GUARDED_BY(the_lock) = least_poll_s;  // for which those are read who are ready, though others wait for the lock
     std::uint64_t rests_ GUARDED_BY(the_lock) = 0, polls_ GUARDED_BY(the_lock) = 0;  // of connections, so far; that have ended
     double polled_at_ GUARDED_BY(the_lock) = now(), ticked_at_ GUARDED_BY(the_lock) = 0, most_lag_s_ GUARDED_BY(the_lock) = 0;
     double rests_until_ GUARDED_BY(the_lock) = 0;  // of the transport's own thread; 0 where it looks around soon

@@ -137,6 +137,21 @@ TEST(nobody_is_late_by_their_own_work) {
     CHECK(lines.late(lines.metered) == &next);
 }
 
+TEST(who_is_let_in_is_not_refused_for_those_who_come_soon_after) {
+    Lines lines;
+    Waiting waiting;
+    double time = 0;
+    waiting.put(lines.metered, 2, 100, 60);
+    pace(lines.metered, time, work_of(100), 1);
+    while (lines.metered.size() < 100 && !lines.is_late(lines.metered, waiting.account(2), 60))
+        waiting.put(lines.metered, 2, 100, 60);
+    CHECK(lines.metered.size() > 35 && lines.metered.size() < 50);
+    for (int count = 0; count < 10; ++count) waiting.put(lines.metered, 1, 100, 60);
+    CHECK(lines.late(lines.metered) == nullptr);
+    for (int count = 0; count < 30; ++count) waiting.put(lines.metered, 1, 100, 60);
+    CHECK(lines.late(lines.metered) != nullptr);
+}
+
 TEST(who_is_many_makes_nobody_else_late) {
     Lines lines;
     Waiting waiting;

@@ -28,16 +28,20 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
         path.take_messages(0, 0.0, 0.0, 0, 1)
         assert known.result()
         path.served()
-        calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(130)]
-        until(lambda: served.figure("waiting") == 130)
-        first = served.take_messages(2)  # so that the others' turn is later than a newcomer's
+        large = EmbedRequest(sentences=["a" * 500_000]).SerializeToString()
+        taken = greedy.unary_unary(ECHO).future(large, timeout=TIMEOUT_S)
+        until(lambda: served.figure("waiting") == 1)
+        first = served.take_messages(1)  # so that the others' turn is later than a newcomer's, however slow the machine is
+        calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(128)]
+        until(lambda: served.figure("waiting") == 128)
         for _ in range(2):
             again = modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
             until(lambda: served.figure("waiting") == 129)
             path.take_messages(0, 0.0, 0.0, 0, 1)
             assert [len(batch.counts) for batch in path.served()] == [1]
             assert again.result()
-        served.transport.answer([message.id for message in first], [b"", b""])
+        served.transport.answer([message.id for message in first], [b""])
+        assert taken.result() == b""
         while not calls[-1].done():
             path.take_messages(0, 0.1, 0.0, 0, 1)
         assert [len(batch.counts) for batch in path.served()][:7] == [most_together // 2] * 7
