@@ -99,18 +99,16 @@ class Batcher(AbstractContextManager["Batcher"]):
         terms: Terms,
         deadline: float | None = None,
         span: Span = tracing.NO_SPAN,
-        is_shared: bool = False,
         caller: Hashable = None,
     ) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
 
-        `terms` are those of the engine's model. `deadline` is a time of the batcher's clock; `is_shared` says that each
-        sentence is another caller's; requests of one `caller` share its turns, of all models. Cancelling the future
-        frees the places of what still waits. Raises OverloadedError, DrainingError or DeadlineError, and then nothing
-        was queued. The future raises DeadlineError, EngineError, or NotServingError.
+        `terms` are those of the engine's model. `deadline` is a time of the batcher's clock; requests of one `caller`
+        share its turns, of all models. Cancelling the future frees the places of what still waits. Raises
+        OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future raises DeadlineError,
+        EngineError, or NotServingError.
         """
-        count, forget = len(sentences), self._forget
-        request = Request(count, engine, terms, deadline, forget, span, is_shared=is_shared, caller=caller)
+        request = Request(len(sentences), engine, terms, deadline, self._forget, span, caller=caller)
         if not sentences:
             request.settle(request.rows)
             return request

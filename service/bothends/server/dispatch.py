@@ -49,11 +49,6 @@ def logs_each_call() -> bool:
     return _log.isEnabledFor(logging.DEBUG)
 
 
-def tells_of_each_call() -> bool:
-    """Return True if each call is traced or logged: then it is handled by itself."""
-    return tracing.is_on() or logs_each_call()
-
-
 class Dispatcher:
     """Handlers of calls: each identifies the caller, takes the call through the gate, parses, times and counts."""
 
