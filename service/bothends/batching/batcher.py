@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
-from ..engines.contract import Engine, TokenIds
+from ..engines.contract import BatchRecord, Engine, TokenIds
 from ..errors import DrainingError, EngineError
 from ..observe import tracing
 from .budgets import Budgets, Terms
@@ -52,7 +52,6 @@ class Batcher(AbstractContextManager["Batcher"]):
         `budgets` bound what waits, and are the largest of any model's. With a `spare_core` an engine is a GPU.
         """
         self._runner = Runner(at_once=workers, clock=clock)
-        self.ran = self._runner.ran
         self._waiting = Scheduler(budgets, self._runner.seconds_for)
         self.workers = workers
         self._spare_core = spare_core
@@ -124,6 +123,10 @@ class Batcher(AbstractContextManager["Batcher"]):
         """Raise what `submit` would for want of room, even if a request has no more than so many tokens."""
         with self._changed:
             self._waiting.refuse_if_full(fewest_tokens)
+
+    def ran(self, record: BatchRecord, terms: Terms) -> None:
+        """Take note of a batch that ran elsewhere, by the model of these `terms`."""
+        self._runner.ran(record, terms)
 
     def in_each_thread(self, act: Callable[[], None], *, timeout_s: float) -> bool:
         """Have each thread that runs batches call `act` once, between two of them; returns whether all have in time."""
