@@ -157,17 +157,3 @@ class Accounting(RuleBasedStateMachine):
 
 
 TestAccounting = settings(max_examples=60, stateful_step_count=30)(Accounting).TestCase
-
-
-def test_a_shared_request_is_as_requests_of_one_sentence() -> None:
-    """Each of its sentences has a turn of its own, in the order of arrival; few of a list stand before a newcomer."""
-    queue = FairQueue()
-    together = Request(3, FreeEngine(), TERMS, None, queue.forget, is_shared=True)
-    queue.put(together, [Sentence([1] * 5, together, place, 0.0) for place in range(3)])
-    assert queue.before_newcomer == 3
-    listed = Request(50, FreeEngine(), TERMS, None, queue.forget)
-    queue.put(listed, [Sentence([1] * 5, listed, place, 0.0) for place in range(50)])
-    assert queue.before_newcomer == 4
-    alone = Request(1, FreeEngine(), TERMS, None, queue.forget)
-    queue.put(alone, [Sentence([1] * 5, alone, 0, 0.0)])
-    assert [sentence.request for sentence in queue.window(6)] == [together, together, together, listed, alone, listed]

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bothends.core.embedder import Embedder
-from bothends.core.inputs import InputReader, Sentences
+from bothends.core.inputs import InputReader
 from bothends.core.loaded import LoadedModel
 from bothends.engines import native
 from bothends.engines.contract import TokenIds
@@ -17,7 +17,6 @@ from bothends.errors import DrainingError, RequestError, SentenceError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
-from bothends.options import DEFAULT_OPTIONS, Options
 from bothends.settings import EmbedderSettings
 from tests.support.until import TIMEOUT_S, until
 
@@ -168,43 +167,3 @@ def test_a_closed_embedder_leaves_no_thread_in_a_model_run(english: Bundle, metr
     loaded.close(timeout_s=0)
     left = {thread.name for thread in set(threading.enumerate()) - others}
     assert not {name for name in left if name.startswith("bothends-worker")}
-
-
-def test_requests_that_begin_together_are_as_each_alone(embedder: Embedder) -> None:
-    """Each gets its own rows; what isn't small and plain is left to begin alone, and costs the others nothing."""
-    requests: list[tuple[Sentences, Options]] = [
-        (["there will be dragons"], DEFAULT_OPTIONS),
-        (["one", "  "], DEFAULT_OPTIONS),
-        ([], DEFAULT_OPTIONS),
-        (["a man plays the guitar", "x" * 3], Options(normalize=True)),
-        ([[5, 6, 7]], DEFAULT_OPTIONS),
-        (["word " * 400], Options("end")),
-        (["word " * 400], Options("error")),
-        (["word " * 400], DEFAULT_OPTIONS),
-        (["half \ud800"], DEFAULT_OPTIONS),
-        (["one"], Options(dimensions=7)),
-    ]
-    accepted, rows = embedder.begin_together(requests)
-    assert rows is not None
-    together, start = rows.result(TIMEOUT_S), 0
-    for (sentences, options), known in zip(requests, accepted, strict=True):
-        if known is None:
-            continue
-        expected, end = embedder.embed(sentences, options), start + len(sentences)
-        found = embedder.finish(known, together[start:end])
-        assert np.array_equal(found.rows, expected.rows)
-        assert (found.token_counts, found.truncated) == (expected.token_counts, expected.truncated)
-        start = end
-    assert start == len(together)
-    assert [known is not None for known in accepted] == [
-        True,
-        False,
-        False,
-        True,
-        False,
-        False,
-        False,
-        True,
-        False,
-        False,
-    ]

@@ -1,4 +1,4 @@
-"""Rules of CONTRIBUTING.md that concern files: each stands in a room, each room is on the map, none is too long."""
+"""Rules of CONTRIBUTING.md that concern files: each stands in a room, each room is on the map, tests have its name."""
 
 import ast
 import re
@@ -54,6 +54,17 @@ def test_every_room_is_on_the_map() -> None:
     assert lines_shown(MAP.partition("## Glossary")[0]) <= 60
     rooms = {path.relative_to(SERVICE).parts[0] for path in tracked("service") if path.parent != SERVICE}
     assert {room for room in rooms if not re.search(rf"\b{room}/", MAP)} == set()
+
+
+def test_tests_stand_in_a_folder_of_the_name_of_what_they_test() -> None:
+    """A package's, or one that CONTRIBUTING.md names."""
+    packages = {path.parent.relative_to(SERVICE) for path in tracked("service") if path.parent.is_relative_to(SERVICE)}
+    for others in ("export", "training"):
+        within = (path.parent.relative_to(ROOT / others) for path in tracked(others))
+        packages |= {Path(str(package).removeprefix("bothends_")) for package in within}
+    named = set(re.findall(r"`tests/(\w+)`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+    folders = {path.parent.relative_to(ROOT / "tests") for path in tracked("tests") if path.name.startswith("test_")}
+    assert {str(folder) for folder in folders - packages if folder.parts[0] not in named} == set()
 
 
 def test_nothing_is_committed_by_mistake() -> None:

@@ -66,8 +66,9 @@ def test_a_header_that_names_no_trace_costs_nobody_anything(
 ) -> None:
     """Whatever bytes come, those of who was served in the same batch among them."""
     caplog.set_level(logging.ERROR, "opentelemetry.trace")  # as a server has it: what is logged has those bytes
-    assert tracing.callers_trace_id(metadata) in (None, TRACE)
-    tracing.request(Method.rpc("a.Service", "Embed"), metadata).end()
+    span = tracing.request(Method.rpc("a.Service", "Embed"), metadata)
+    assert tracing.trace_id(span) in (None, TRACE)
+    span.end()
 
 
 def test_only_calls_whose_spans_are_kept_come_to_python(collector: tuple[Collector, str], traced: Running) -> None:

@@ -1,8 +1,10 @@
-"""A recipe file is read: what is wrong in it is named in one line before anything runs."""
+"""A recipe file is read: what is wrong in it is named in one line before anything runs, and each key is documented."""
 
 import importlib.metadata
 import itertools
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -12,6 +14,7 @@ from bothends.model.bundle import Bundle, default_path
 from bothends_export.checkpoint import CheckpointConfig
 from bothends_training import recipe, stages
 from bothends_training.errors import RecipeError
+from bothends_training.recipe import Recipe
 from bothends_training.resource import Resource
 from tests.support import toy
 from tests.support.paths import ROOT
@@ -244,3 +247,32 @@ def test_the_learning_rate_of_odd_plans(steps: int, warmup_steps: int, first: fl
     assert recipe.optimisation.learning_rate_at(0) == pytest.approx(first)
     end_of_warmup = max(0, warmup_steps - 1) if warmup_steps < steps else steps - 1
     assert recipe.optimisation.learning_rate_at(end_of_warmup) == pytest.approx(last)
+
+
+def test_every_key_is_documented() -> None:
+    """Each key stands in the table of docs/training.md, under its section, with its own default; and no other does."""
+    _, table = (ROOT / "docs" / "training.md").read_text(encoding="utf-8").split("## What a recipe says\n")
+    lines = table.splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in lines if line.startswith("|")]
+    documented: dict[str, dict[str, str]] = {}
+    section = documented.setdefault("", {})
+    for keys, default in rows[2:]:
+        names = re.findall(r"`(.*?)`", keys)
+        if keys.startswith("**"):
+            section = documented.setdefault(names[0].strip("[]"), {})
+            continue
+        section |= zip(names, default.split(", ") if ", " in default else [default] * len(names), strict=True)
+    start = documented["student"].pop("start")  # a key of the recipe; it stands where a reader looks for it
+    documented[""]["start"] = start
+    parts: dict[str, Any] = {
+        name: Recipe.model_fields[name].annotation for name in ("corpus", "student", "batches", "loss", "optimisation")
+    }
+    parts |= {"held_out": recipe.HeldOut, "documents": recipe.Documents, "teachers": recipe.Teacher}
+    models = {"": Recipe, **parts}
+    assert documented.keys() == models.keys()
+    for section_name, model in models.items():
+        fields = {name: field for name, field in model.model_fields.items() if section_name or name not in models}
+        assert fields.keys() == documented[section_name].keys()
+        for name, field in fields.items():
+            if isinstance(field.default, int | float) and not isinstance(field.default, bool):
+                assert float(documented[section_name][name]) == field.default, name

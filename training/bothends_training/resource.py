@@ -1,13 +1,16 @@
 """Finds a recipe's files: beside the recipe, in an installed package, or in a zip that comes in parts."""
 
+import hashlib
 import importlib.metadata
+import shutil
+import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from .archive import unpacked
 from .errors import RecipeError
 
 
@@ -44,7 +47,7 @@ class Resource(Part):
         if self.parts:
             found = [part.locate(folder, cache) for part in self.parts]
             try:
-                return unpacked(found, cache)
+                return _unpacked(found, cache)
             except (zipfile.BadZipFile, OSError) as error:
                 raise RecipeError(f"{found[0]} and the parts after it can't be unpacked: {error}") from error
         if self.package is None:
@@ -59,3 +62,34 @@ class Resource(Part):
         if self.parts and self.package:
             raise ValueError("a path is in a package or in joined parts, not in both")
         return self
+
+
+def _unpacked(parts: Sequence[Path], cache: Path) -> Path:
+    """The folder in `cache`, named by the parts' bytes, that holds what the joined `parts` do.
+
+    It is there whole or not at all. Raises zipfile.BadZipFile or OSError if the parts, in this order, make no zip.
+    """
+    folder = cache / f"zip-{_digest(parts)}"
+    if folder.exists():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        joined, content = Path(scratch) / "joined.zip", Path(scratch) / "content"
+        with joined.open("wb") as whole:  # a zip's table of contents is at its end: it can't be read as a stream
+            for part in parts:
+                with part.open("rb") as piece:
+                    shutil.copyfileobj(piece, whole)
+        with zipfile.ZipFile(joined) as opened:
+            opened.extractall(content)
+        content.replace(folder)
+    return folder
+
+
+def _digest(parts: Sequence[Path]) -> str:
+    """First 16 hexadecimal digits of the joined parts' SHA-256, as if they were one file."""
+    digest = hashlib.sha256()
+    for part in parts:
+        with part.open("rb") as piece:
+            while block := piece.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()[:16]

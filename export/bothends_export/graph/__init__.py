@@ -3,8 +3,7 @@
 PyTorch's own exporters lose `sequence_lens` or freeze an axis, so that padding leaks into the backward state.
 """
 
-from .build import OPSET, build, node_protos
-from .lift import weights_of
+from .build import OPSET, build, node_protos, weights_of
 from .tensors import ONNX_TO_TORCH, TORCH_TO_ONNX, Weights, cell_tensors, reorder
 
 __all__ = [

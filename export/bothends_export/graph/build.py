@@ -1,4 +1,4 @@
-"""Builds an encoder's ONNX model from its weights, in the form that `bothends.model.graph` describes."""
+"""Builds an encoder's ONNX model from its weights, as `bothends.model.graph` describes it, and reads them back."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from bothends.model.architecture import EncoderConfig
-from bothends.model.graph import INPUTS, OUTPUTS, TABLE, Graph, encoder_graph
+from bothends.model.graph import INPUTS, OUTPUTS, TABLE, Graph, encoder_graph, layer_tensors
 
-from .tensors import Weights, named_as_in_graph
+from .tensors import Array, Weights, initial_to_torch, linear_names, named_as_in_graph, norm_names, to_torch
 
 OPSET = 17
 """Version of ONNX's operators. onnxruntime's CUDA provider registers every node used here at this version; newer ones
@@ -32,6 +32,28 @@ def build(weights: Weights, config: EncoderConfig) -> onnx.ModelProto:
     model.ir_version = _IR_VERSION
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def weights_of(model: onnx.ModelProto, config: EncoderConfig) -> dict[str, Array]:
+    """The weights that `build` was given, lifted from its graph. Raises ValueError if it is no such graph.
+
+    The weight_hh of a projected LSTM comes back to float32's precision; all else as it was.
+    """
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    try:
+        layers = [{name: arrays[f"{name}{layer}"] for name in layer_tensors(config)} for layer in range(config.layers)]
+        weights = {TABLE: arrays[TABLE]}
+        for name in linear_names(config):
+            weights[f"{name}.weight"] = arrays[f"{name}.weight.T"].T
+            weights[f"{name}.bias"] = arrays[f"{name}.bias"]
+        weights |= {name: arrays[name] for name in norm_names(config)}
+        for layer, found in enumerate(layers):
+            weights |= to_torch(found, config, layer)
+        if config.learned_initial_states:
+            weights |= initial_to_torch(layers, config)
+    except (KeyError, IndexError) as error:
+        raise ValueError(f"the graph has no initializer {error}") from error
+    return weights
 
 
 def node_protos(graph: Graph) -> list[onnx.NodeProto]:

@@ -17,20 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
-from ..engines.contract import Engine, TokenIds
-from ..errors import DrainingError
+from ..engines.contract import BatchRecord, Engine, TokenIds
+from ..errors import DrainingError, EngineError
 from ..observe import tracing
 from .budgets import Budgets, Terms
 from .pollers import LOOK_S, Pollers
-from .request import Depth, Request, Stuck, WorkSource
-from .runner import Runner
-from .runs import Runs
+from .request import Depth, Request, Sentence, Stuck, WorkSource
+from .runner import Runner, fail
 from .scheduler import Scheduler
 from .threads import PerThreadTask, WorkerThreads
+from .watchdog import Run, Watchdog
 
 _log = logging.getLogger(__name__)
 _SLEEP_S = 2.0  # in the source's `pull`, when nothing comes
 _LEFT_S = 0.02  # there, while batches wait and the thread is left to others
+_RELAY_S = 0.00025
+"""Seconds of a run from which on another thread is woken to look at the source; for a shorter one it isn't worth it."""
 
 
 class Batcher(AbstractContextManager["Batcher"]):
@@ -49,10 +51,10 @@ class Batcher(AbstractContextManager["Batcher"]):
         """Run at most `workers` batches at once; one that takes longer than `engine_timeout_s` is given up.
         `budgets` bound what waits, and are the largest of any model's. With a `spare_core` an engine is a GPU.
         """
-        runner = Runner(at_once=workers, clock=clock)
-        self.ran = runner.ran
-        self._waiting = Scheduler(budgets, runner.seconds_for)
+        self._runner = Runner(at_once=workers, clock=clock)
+        self._waiting = Scheduler(budgets, self._runner.seconds_for)
         self.workers = workers
+        self._spare_core = spare_core
         self._clock = clock
         self._sleep = sleep if budgets.max_wait_s else None
         self._closed = False
@@ -61,18 +63,8 @@ class Batcher(AbstractContextManager["Batcher"]):
         self._has_lookout = False  # a thread that waits, and wakes in time to look at the source
         self._changed = threading.Condition()
         self._engine_timeout_s = engine_timeout_s
-        self._runs = Runs(
-            runner,
-            self._pollers,
-            self._changed,
-            workers=workers,
-            spare_core=spare_core,
-            engine_timeout_s=engine_timeout_s,
-            clock=clock,
-            on_hung=self._replace,
-            also=self._abandon_pulls,
-        )
-        self.abandon_overdue = self._runs.abandon_overdue
+        self._running = 0  # batches that run, or that a thread has taken to run
+        self._watchdog = Watchdog(engine_timeout_s, self._abandon, clock=clock, also=self._abandon_pulls)
         self.threads = WorkerThreads(self._work, workers + 1 + spare_core, name="bothends-worker")
 
     @property
@@ -106,18 +98,16 @@ class Batcher(AbstractContextManager["Batcher"]):
         terms: Terms,
         deadline: float | None = None,
         span: Span = tracing.NO_SPAN,
-        is_shared: bool = False,
         caller: Hashable = None,
     ) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
 
-        `terms` are those of the engine's model. `deadline` is a time of the batcher's clock; `is_shared` says that each
-        sentence is another caller's; requests of one `caller` share its turns, of all models. Cancelling the future
-        frees the places of what still waits. Raises OverloadedError, DrainingError or DeadlineError, and then nothing
-        was queued. The future raises DeadlineError, EngineError, or NotServingError.
+        `terms` are those of the engine's model. `deadline` is a time of the batcher's clock; requests of one `caller`
+        share its turns, of all models. Cancelling the future frees the places of what still waits. Raises
+        OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future raises DeadlineError,
+        EngineError, or NotServingError.
         """
-        count, forget = len(sentences), self._forget
-        request = Request(count, engine, terms, deadline, forget, span, is_shared=is_shared, caller=caller)
+        request = Request(len(sentences), engine, terms, deadline, self._forget, span, caller=caller)
         if not sentences:
             request.settle(request.rows)
             return request
@@ -133,6 +123,10 @@ class Batcher(AbstractContextManager["Batcher"]):
         """Raise what `submit` would for want of room, even if a request has no more than so many tokens."""
         with self._changed:
             self._waiting.refuse_if_full(fewest_tokens)
+
+    def ran(self, record: BatchRecord, terms: Terms) -> None:
+        """Take note of a batch that ran elsewhere, by the model of these `terms`."""
+        self._runner.ran(record, terms)
 
     def in_each_thread(self, act: Callable[[], None], *, timeout_s: float) -> bool:
         """Have each thread that runs batches call `act` once, between two of them; returns whether all have in time."""
@@ -150,12 +144,19 @@ class Batcher(AbstractContextManager["Batcher"]):
             self._changed.notify_all()
         self.threads.join(timeout_s)
         with self._changed:
-            left = self._runs.close() | self._waiting.drain()
+            running = {sentence.request for run in self._watchdog.close() for sentence in run.batch}
+            left = running | self._waiting.drain()
         for request in left:
             request.settle(DrainingError("the server stopped before the answer was ready"))
         with self._changed:
             self._changed.notify_all()  # nothing waits now: threads that waited for their turn may go
         return not left
+
+    def abandon_overdue(self) -> None:
+        """Give up each run that has gone on for `engine_timeout_s`: its callers get an EngineError, and nobody waits
+        for its thread any more. The watchdog's thread calls this by itself, several times in that time.
+        """
+        self._watchdog.check()
 
     def __exit__(self, *_: object) -> None:
         self.close(timeout_s=30)
@@ -175,15 +176,15 @@ class Batcher(AbstractContextManager["Batcher"]):
                     return partial(self._run_task, self._task)
                 source = self._pollers.source
                 is_ready = bool(self._waiting) and self._may_run(source)
-                if source and self._pollers.may_begin(self._runs.count) and not (is_ready and has_pulled):
+                if source and self._pollers.may_begin(self._running) and not (is_ready and has_pulled):
                     self._pollers.begin(sleeps=not is_ready)
                     wait_s = 0.0 if is_ready else _LEFT_S if self._waiting else _SLEEP_S
                     return partial(self._pull, source, wait_s)
                 if is_ready and (batch := self._waiting.take_batch()):
-                    self._runs.count += 1
+                    self._running += 1
                     if self._waiting or not (self._pollers.asleep or self._has_lookout):
                         self._wake(1)  # another one may run what waits, or look after what comes meanwhile
-                    return partial(self._runs.process, batch)
+                    return partial(self._process, batch)
                 if source and self._pollers.is_unattended():
                     return partial(source.pull, self._wanted, 0.0, may_run=False)
                 if self._closed and not self._waiting:
@@ -193,14 +194,59 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def _may_run(self, source: WorkSource | None) -> bool:
         """Return True if one more batch may run. While callers come whom the source serves, they have a thread."""
-        if self._runs.count + self._pollers.slots >= self.workers:
+        if self._running + self._pollers.slots >= self.workers:
             return False
-        is_last = 0 < self._runs.count == self.workers - 1
+        is_last = 0 < self._running == self.workers - 1
         return not (is_last and source is not None and source.has_hasty_callers)
 
     def _run_task(self, task: PerThreadTask) -> bool:
         task.do()
         return False
+
+    def _process(self, batch: list[Sentence]) -> bool | None:
+        """Run a batch and deliver its rows. Returns None where it was given up meanwhile, and this thread with it."""
+        run = self._watchdog.begin(batch)
+        try:
+            self._relay_before(batch)
+            ran = self._runner.run(batch)
+        except Exception as error:  # a bug of ours: what an engine raises is the runner's business
+            ran = fail(batch, error)
+        if not self._watchdog.end(run):
+            return None
+        if self._spare_core:
+            self._end_run()  # the engine need not wait for these rows to leave
+        try:
+            if ran:
+                with self._pollers.gathering():
+                    self._runner.deliver(ran)
+        except Exception as error:  # a bug of ours: those who have no rows yet are told
+            fail(batch, error)
+        if not self._spare_core:
+            self._end_run()
+        return False
+
+    def _relay_before(self, batch: list[Sentence]) -> None:
+        """Wake another thread to look at the source, where this one will be busy for long."""
+        if (source := self._pollers.source) and self._pollers.asleep:
+            work = sum(len(sentence.ids) for sentence in batch) * batch[0].request.terms.cost
+            if self.workers * self._runner.seconds_for(work) >= _RELAY_S:
+                source.hand_over_polling()
+
+    def _end_run(self) -> None:
+        with self._changed:
+            self._running -= 1
+            self._changed.notify(self._spare_core)
+
+    def _abandon(self, run: Run) -> None:
+        """Answer the callers of a run that hangs."""
+        _log.error("a model run of %d sentences takes too long and is given up", len(run.batch))
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
+        for request in {sentence.request for sentence in run.batch}:
+            request.settle(EngineError("the model run took too long and was given up", hung=True))
+        request = run.batch[0].request
+        self._replace(Stuck(run.thread, request.engine, request.terms))
 
     def _wake(self, threads: int) -> None:
         """Wake threads that sleep, for what waits now."""
@@ -209,7 +255,7 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def _wait(self) -> None:
         """Wait for a change. While batches run, one of the threads that wait wakes after a while to look."""
-        if self._pollers.source is None or not self._runs.count or self._has_lookout:
+        if self._pollers.source is None or not self._running or self._has_lookout:
             self._changed.wait()
             return
         self._has_lookout = True

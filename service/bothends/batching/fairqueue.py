@@ -136,8 +136,6 @@ class FairQueue:
 
     def _begin(self, request: Request, work: float) -> tuple[float, int]:
         """Return the tag of a new request's first sentence, and how often its work counts."""
-        if request.is_shared:
-            return self._virtual_time, 0
         if request.caller is None:
             return self._virtual_time, 1
         for parties, name in ((self._callers, request.caller), (self._networks, network_of(request.caller))):

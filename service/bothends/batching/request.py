@@ -32,7 +32,6 @@ class Request(Future[NDArray[np.float32]]):
         forget: "Forget",
         span: Span = NO_SPAN,
         *,
-        is_shared: bool = False,
         caller: Hashable = None,
     ) -> None:
         super().__init__()
@@ -41,8 +40,6 @@ class Request(Future[NDArray[np.float32]]):
         self.terms = terms
         """Terms of that engine's model."""
         self.span = span
-        self.is_shared = is_shared
-        """True where each sentence comes from another caller, and so has a turn of its own."""
         self.caller = caller
         """Caller whose requests share turns; None where each request has turns of its own."""
         self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)

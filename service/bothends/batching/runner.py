@@ -1,4 +1,7 @@
-"""Runs batches on their engines. A cancelled request is left out, and a sentence that can't be run fails alone."""
+"""Runs batches on their engines, and estimates by them how long others will take.
+
+A cancelled request is left out, and a sentence that can't be run fails alone.
+"""
 
 import logging
 import threading
@@ -15,9 +18,10 @@ from ..observe import tracing
 from ..observe.unforeseen import error_site, error_text
 from .budgets import Terms
 from .request import Request, Sentence
-from .throughput import Throughput
 
 _log = logging.getLogger(__name__)
+_WEIGHT = 0.1
+"""Weight of the newest figure in the running average of throughput."""
 
 
 class RanBatch(NamedTuple):
@@ -39,6 +43,23 @@ class RanBatch(NamedTuple):
             positions.append(sentence.position)
             rows.append(row)
         return [request for request, (positions, rows) in places.items() if request.put(positions, self.rows[rows])]
+
+
+class Throughput:
+    """A running estimate of work a second, in tokens of a model that costs 1."""
+
+    def __init__(self) -> None:
+        self._per_s = 0.0
+
+    def record(self, work: float, seconds: float, *, at_once: int) -> None:
+        """Count `work` that took `seconds`, while as much went on in `at_once` places."""
+        if seconds > 0:
+            speed = work / seconds * at_once
+            self._per_s += (speed - self._per_s) * (_WEIGHT if self._per_s else 1.0)
+
+    def seconds_for(self, work: float) -> float:
+        """Estimated time that `work` will take, in seconds; 0 before anything was recorded."""
+        return work / self._per_s if self._per_s else 0.0
 
 
 class Runner:

@@ -33,8 +33,6 @@ class Scheduler:
         self._max_queue_tokens = budgets.max_queue_tokens
         self._window = max(_WINDOW, budgets.max_batch_rows)
         self._queue = FairQueue()
-        self.forget = self._queue.forget
-        self.drain = self._queue.drain
 
     def __bool__(self) -> bool:
         return bool(self._queue)
@@ -69,6 +67,14 @@ class Scheduler:
         # Few go before a new caller's first, in turns of callers; yet of many lists each ends later for the others.
         of_lists = min(_OF_A_LIST * self._queue.requests, self._queue.sentences)
         return self._window - max(of_lists, self._queue.before_newcomer)
+
+    def forget(self, request: Request) -> None:
+        """Give back the places of a request that no caller waits for."""
+        self._queue.forget(request)
+
+    def drain(self) -> set[Request]:
+        """Let nothing wait any more; returns the requests that did."""
+        return self._queue.drain()
 
     def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:
         """Queue a request.

@@ -4,17 +4,17 @@ While it is written, OUTPUT stands in OUTPUT.partial, and OUTPUT.journal says ho
 When a run goes on, what came after that is cut off: so no row is there twice, and none is lost.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from ..errors import FileError, SettingsError
 from .formats.block import Block, Writer
 from .formats.writers import bad_line
-from .hashed import Hashed, cut
 from .journal import Commit, Journal, lock, opened, sync
 from .rows import BLANK
 
@@ -126,15 +126,15 @@ class FileSink:
         if is_new:
             self._journal.remove()
         head = self._writer.head()
-        self._hash = cut(self._file, self._partial, done.output_bytes, done.output_sha256, head=len(head))
-        self._bad_hash = cut(self._bad_file, self._bad_partial, done.bad_bytes, done.bad_sha256)
+        self._hash = _cut(self._file, self._partial, done.output_bytes, done.output_sha256, head=len(head))
+        self._bad_hash = _cut(self._bad_file, self._bad_partial, done.bad_bytes, done.bad_sha256)
         if is_new:
             self._file.write(head)
             self._commit(done)
 
     def write(self, block: Block, digest: str) -> None:
         """Write `block`, and wait until it is on the disk."""
-        _write(block, self._writer, self._output(), Hashed(self._bad_file, self._bad_hash))
+        _write(block, self._writer, self._output(), _Hashed(self._bad_file, self._bad_hash))
         self._commit(_after(self.committed, block, digest))
 
     def kept_rows(self) -> int:
@@ -192,8 +192,8 @@ class FileSink:
         self._open.append(file)
         return file
 
-    def _output(self) -> Hashed:
-        return Hashed(self._file, self._hash)
+    def _output(self) -> "_Hashed":
+        return _Hashed(self._file, self._hash)
 
     def _commit(self, done: Commit) -> None:
         for file in (self._file, self._bad_file):
@@ -233,3 +233,35 @@ def _after(done: Commit, block: Block, digest: str) -> Commit:
         bad_rows=done.bad_rows + len(block.problems),
         cut=done.cut + (sum(block.found.truncated) if block.found else 0),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """A file whose bytes are hashed as they are written."""
+
+    file: BinaryIO
+    hash: "hashlib._Hash"
+
+    def write(self, content: Any) -> None:
+        """Write bytes."""
+        self.hash.update(content)
+        self.file.write(content)
+
+
+def _cut(file: BinaryIO, path: Path, size: int, sha256: str, *, head: int = 0) -> "hashlib._Hash":
+    """Cut `file` off after `size` bytes, and go on there. Raises FileError unless they are those that were written.
+
+    Returns the hash of those bytes, to be gone on with too; without the head's, which sealing writes anew.
+    """
+    if (found := file.seek(0, os.SEEK_END)) < size:
+        raise FileError(f"{path} has {found} bytes where its journal says {size}; --overwrite begins anew")
+    file.seek(head)
+    hashed, left = hashlib.sha256(), size - head
+    while left > 0 and (piece := file.read(min(left, _BUFFER))):
+        hashed.update(piece)
+        left -= len(piece)
+    if size and hashed.hexdigest() != sha256:
+        raise FileError(f"{path} isn't what was written to it, says its journal; --overwrite begins anew")
+    file.truncate(size)
+    file.seek(size)
+    return hashed

@@ -148,29 +148,6 @@ class Embedder:
         rows = self._queue.submit(ids, engine=model, terms=self.terms, deadline=deadline, span=span, caller=caller)
         return AcceptedRequest.of(tokens, options, model.config.version), rows
 
-    def begin_together(
-        self, requests: Sequence[tuple[Sentences, Options]]
-    ) -> tuple[list[AcceptedRequest | None], Rows | None]:
-        """Begin small requests as one: what surrounds a sentence is paid once for all of them.
-
-        Returns what is known of each, None for those that `begin` is for, and one future with the rows of all others,
-        in order; None in its place where there are no others. Cancelling it, its errors, and those raised here (as
-        `begin` does) are all of theirs: then begin each alone. Deadlines are not looked at.
-        """
-        model, reader = self._trusted()
-        are_small = [reader.is_small(sentences, options) for sentences, options in requests]
-        if not any(are_small):
-            return [None] * len(requests), None
-        self._queue.refuse_if_full(len(requests))
-        with native_code, self.metrics.phase("tokenise"):
-            found = reader.read_together(requests, are_small)
-        accepted = [
-            None if tokens is None else AcceptedRequest.of(tokens, options, model.config.version)
-            for (_, options), tokens in zip(requests, found, strict=True)
-        ]
-        ids = [sentence.ids for tokens in found if tokens is not None for sentence in tokens]
-        return accepted, self._queue.submit(ids, engine=model, terms=self.terms, is_shared=True) if ids else None
-
     def tokenise(
         self,
         sentences: Sequence[str],

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeAlias, TypeGuard, TypeVar, cast
 
 from ..engines.contract import TokenIds
-from ..errors import EngineError, LongSentenceError, RequestError, SentenceError
+from ..errors import LongSentenceError, RequestError, SentenceError
 from ..model.bundle import BundleConfig
 from ..model.tokenizer import Pieces, Tokenizer, Tokens
 from ..options import DEFAULT_OPTIONS, Options
@@ -57,8 +56,6 @@ class InputReader:
         self._tokenizer = tokenizer
         self._config = config
         self._limits = limits
-        self._few = min(FEW, limits.sentences)
-        self._plain_chars = min(SHORT_BYTES, limits.sentence_chars)
 
     def check(self, count: int, options: Options) -> None:
         """Raise RequestError where `count` sentences, or these options, can't be had."""
@@ -93,41 +90,6 @@ class InputReader:
         keep_end = options.truncation == "end"
         read = self._tokenizer.encode(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)
         return self._checked(zip(texts, read, strict=True), options, on_error)
-
-    def read_together(
-        self, requests: Sequence[tuple[Sentences, Options]], are_small: Sequence[bool]
-    ) -> list[list[Tokens] | None]:
-        """Read those requests at once that `is_small` says are; None for each that has to be read alone."""
-        texts = [text for (of, _), is_small in zip(requests, are_small, strict=True) if is_small for text in of]
-        try:
-            read = iter(self._tokenizer.encode(cast("list[str]", texts)))
-        except EngineError:  # for the sake of one of them
-            return [None] * len(requests)
-        return [
-            self._plain_or_none(list(islice(read, len(sentences))), options) if is_small else None
-            for (sentences, options), is_small in zip(requests, are_small, strict=True)
-        ]
-
-    def is_small(self, sentences: Sentences, options: Options) -> bool:
-        """Return whether these are a few short texts of which none is wrong, and options that can be had."""
-        if not 0 < len(sentences) <= self._few or not is_text(sentences) or options.truncation == "end":
-            return False
-        if options.dimensions is not None and options.dimensions not in self._config.sizes:
-            return False
-        chars = 0
-        for text in sentences:
-            chars += len(text)
-            if is_blank(text) or unicode_problem(text) is not None:
-                return False
-        return chars <= self._plain_chars
-
-    def _plain_or_none(self, found: list[Tokens], options: Options) -> list[Tokens] | None:
-        tokens = 0
-        for sentence in found:
-            if not sentence.ids or (sentence.truncated and options.truncation == "error"):
-                return None
-            tokens += len(sentence.ids)
-        return found if tokens <= self._limits.tokens else None
 
     def pieces(self, sentences: Sequence[str], options: Options, *, check_deadline: Callable[[], None]) -> list[Pieces]:
         """Tokens as `read` gives them, with each one's text and place; a sentence that can't be read fails all."""

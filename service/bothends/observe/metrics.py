@@ -4,13 +4,15 @@ Names and buckets are public; all series are present at zero before the first re
 rows; no label ever holds a caller's text.
 """
 
+import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge, ProcessCollector
 
 from ..errors import Refusal
-from .build import BUILD
 from .model_metrics import SECONDS, ModelFamilies, ModelMetrics
 from .scrape import QueueCollector, Registry, TransportCollector
 from .tally import Histogram, Tally
@@ -31,6 +33,23 @@ CODES = (
     "INTERNAL",
     "UNIMPLEMENTED",
 )
+
+
+def _installed(*names: str) -> str:
+    """Version of the first of these distributions that is there, or nothing; none is loaded for this."""
+    for name in names:
+        with suppress(PackageNotFoundError):
+            return version(name)
+    return ""
+
+
+BUILD: dict[str, str] = {
+    "version": version("bothends"),
+    "python": platform.python_version(),
+    "onnxruntime": _installed("onnxruntime-gpu", "onnxruntime"),
+    "kernel": _installed("bothends-native"),
+}
+"""Labels of `bothends_build_info`; empty where something isn't installed."""
 
 
 class Metrics:

@@ -85,12 +85,6 @@ def keeps_what_callers_do_not() -> bool:
     return bool(sampler.should_sample(parent, 1, "").decision.is_recording())
 
 
-def callers_trace_id(metadata: Metadata) -> str | None:
-    """Trace id for an exemplar of a call that has no span here; None where its caller keeps none."""
-    parent = _parent(metadata)
-    return None if parent is None else trace_id(trace.get_current_span(parent))
-
-
 def request(method: Method, metadata: Metadata) -> Span:
     """Start the span of a call that has just come, a child of its caller's if `metadata` names one."""
     return _tracer.start_span(method.span_name, _parent(metadata), SpanKind.SERVER, method.attributes)

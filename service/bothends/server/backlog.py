@@ -15,6 +15,7 @@ from ..errors import OverloadedError
 from .answer_budget import AnswerBudget
 from .caller import Caller
 from .context import CallContext, Work
+from .price import BYTE_S
 from .turns import Turns
 
 _THREADS = 2
@@ -22,7 +23,6 @@ _MOST_BYTES = 64 << 20
 """Bytes of all that waits."""
 _TINY_BYTES = 256
 """Bytes of a request whose answer is too small to need room."""
-_BYTE_S = 1e-6
 _RETRY_S = 0.5
 """Seconds after which to ask again, where there is no room."""
 
@@ -90,7 +90,7 @@ class Backlog:
         entry = _Waiting(self, context, Caller(network, (number, needs_room)), act, begun, needs_room)
         context.cancels(entry)  # first: `act` may say what else is to be cancelled
         with self._lock:
-            self._turns.put(entry, entry.caller, work_s=_BYTE_S * size if work_s is None else work_s, size=size)
+            self._turns.put(entry, entry.caller, work_s=BYTE_S * size if work_s is None else work_s, size=size)
             refused = []
             while self._turns.bytes > self._most_bytes and len(self._turns) > 1:
                 refused.append(self._turns.shed())

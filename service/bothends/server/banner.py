@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..core.embedder import Embedder
 from ..core.loaded import LoadedModel
-from ..core.supervised import Supervised
+from ..core.supervisor import Supervised
 from ..engines import native
 from ..engines.fallback import Fallback
 from ..engines.native_parts import Speeds, remedy

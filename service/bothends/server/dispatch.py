@@ -32,10 +32,12 @@ from .price import Price
 from .quota import Account
 
 _log = logging.getLogger(__name__)
-_FAR = 2
-"""A request of more than so many times the allowed sentences is refused unread; one of fewer is told its number."""
+FAR = 2
+"""A request of more than so many times what it may hold is refused unread; one of less is told how much it holds."""
 REQUEST_ID = "x-request-id"
 """Header by which callers and proxies name a call: its line in the log repeats the name."""
+TRUNCATED_INPUTS = "x-truncated-inputs"
+"""Header of an answer over HTTP: how many of its inputs were cut."""
 RequestT = TypeVar("RequestT")
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]
@@ -47,11 +49,6 @@ Behaviour = Callable[[RequestT, CallContext], None]
 def logs_each_call() -> bool:
     """Return True if each call has a line in the log: then it is handled by itself."""
     return _log.isEnabledFor(logging.DEBUG)
-
-
-def tells_of_each_call() -> bool:
-    """Return True if each call is traced or logged: then it is handled by itself."""
-    return tracing.is_on() or logs_each_call()
 
 
 class Dispatcher:
@@ -230,9 +227,9 @@ def protobuf(request_type: type[MessageT], *, most_sentences: int | None = None)
     """Make a parser of messages of `request_type`; nothing is made of one that holds far more than `most_sentences`."""
 
     def parse(content: bytes) -> MessageT:
-        if most_sentences is not None and holds_more_than(content, _FAR * most_sentences):
+        if most_sentences is not None and holds_more_than(content, FAR * most_sentences):
             raise RequestError(
-                f"more than {_FAR * most_sentences} sentences came; this server's limit is {most_sentences} a request",
+                f"more than {FAR * most_sentences} sentences came; this server's limit is {most_sentences} a request",
                 costs=most_sentences,
             )
         try:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Self
 
 from ..core.embedder import Embedder
-from ..core.supervised import Supervised, load_supervised
+from ..core.supervisor import Supervised, load_supervised
 from ..observe.metrics import Metrics
 from ..settings import Settings
 from .answer_budget import AnswerBudget

@@ -2,12 +2,14 @@
 
 _WEIGHT = 0.125
 """Weight of the latest figure. native/transport/account.hpp has the same."""
+BYTE_S = 1e-6
+"""Seconds that a byte counts where nobody knows what it takes: only ratios matter then."""
 
 
 class Price:
     """Seconds of a core that a unit takes. Any thread may note and ask."""
 
-    def __init__(self, first_s: float = 1e-6) -> None:
+    def __init__(self, first_s: float = BYTE_S) -> None:
         """Until something was noted, a unit takes `first_s`: only ratios matter then."""
         self._unit_s = first_s
         self._is_noted = False

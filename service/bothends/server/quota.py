@@ -8,7 +8,8 @@ from ..errors import BothendsError, QuotaError, RequestError
 from .usage import CreateUsage, Denial, Excess, LocalUsage
 
 _LONG = 4096
-"""Characters, or token ids, of a sentence that counts once more: far more than a model reads of one."""
+"""Characters, or token ids, of a sentence that counts once more: far more than a model reads of one.
+native/transport/usage.cpp has the same."""
 OVER_RATE = "this key may send {limit} sentences a second"
 OVER_CONCURRENCY = "{in_progress} sentences of this key are in progress, and {limit} may be"
 """What callers are told, also by the native transport, which fills in the numbers."""

@@ -5,7 +5,6 @@ from functools import partial
 from ..observe import tracing
 from ..settings import PortSettings
 from ..wire.messages import SERVICE
-from .dispatch import tells_of_each_call
 from .fronts.bothends.methods import EmbeddingService
 from .fronts.bothends.stream import EmbedStreams
 from .fronts.kserve import methods as kserve
@@ -17,7 +16,6 @@ from .fronts.tei.codec import texts_codec
 from .fronts.tei.endpoints import EMBED
 from .grpc.calls.reflection import NAMES as REFLECTION
 from .grpc.calls.reflection import reflecting
-from .grpc.calls.small import SmallRequests
 from .grpc.calls.source import Route
 from .grpc.contract import Method, Reason, Response, TransportName
 from .http.pages import METRICS, PROBES
@@ -33,19 +31,13 @@ OF_ALL = ("", *SERVICES)
 
 def routes_of(service: ModelService, streams: EmbedStreams, *, transport: TransportName) -> list[Route]:
     """Make the routes of every method. `transport` is told to callers who ask."""
-    settings, metrics, dispatcher = service.settings, service.metrics, service.dispatcher_behind()
+    settings, dispatcher = service.settings, service.dispatcher_behind()
     embedding = EmbeddingService(service.responders, max_message_bytes=settings.max_message_bytes, transport=transport)
     inference = kserve.InferenceService(service.responders, service.is_ready, service.is_ready_for)
-    small = {
-        name: SmallRequests(_counted(name), read, metrics, service.keys, tells_of_each_call)
-        for name, read in {**embedding.small_requests(), **inference.small_requests()}.items()
-    }
     others = tei.TeiServices(service.responders.default, settings)
     unary = {**embedding.methods(dispatcher), **inference.methods(dispatcher), **others.methods(dispatcher)}
     codecs = {**embedding.codecs(), **inference.codecs(), **streams.codecs(), **others.codecs()}
-    routes = [
-        Route(Method(name), handle, _counted(name), small.get(name), codecs.get(name)) for name, handle in unary.items()
-    ]
+    routes = [Route(Method(name), handle, _counted(name), codecs.get(name)) for name, handle in unary.items()]
     for name, handle in streams.methods(dispatcher).items():
         method, codec = Method(name, is_stream=True), codecs.get(name)
         routes.append(Route(method, handle, _counted(name), create_codec=codec, write_failed=streams.write_failed))

@@ -1,7 +1,6 @@
 """Calls of a server without others: what its metrics say of them."""
 
 from bothends.client.sync import Client
-from bothends.core.inputs import FEW
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from tests.support.doors import serving
@@ -37,19 +36,3 @@ def test_each_phase_of_a_small_call_is_timed(english: Bundle) -> None:
         before = timed(server)
         client.encode(["one"])
         until(lambda: timed(server) == [value + 1 for value in before])
-
-
-def test_each_phase_of_a_list_is_timed_once(english: Bundle) -> None:
-    """A list isn't begun with small requests first: no empty batch of theirs is timed."""
-
-    def timed(server: Server) -> list[float]:
-        return [
-            sample(server, "bothends_phase_seconds_count", model="english", phase=phase)
-            for phase in ("tokenise", "serialise")
-        ]
-
-    with serving(english) as server, Client(f"127.0.0.1:{server.port}") as client:
-        before = timed(server)
-        client.encode(["a man"] * (FEW + 1))
-        until(lambda: sample(server, "bothends_requests_total", code="OK", method="Embed") == 1)
-        assert timed(server) == [value + 1 for value in before]

@@ -148,7 +148,7 @@ def test_another_model_is_not_found(stub: Stub) -> None:
 def test_a_version_that_was_asked_for_is_never_another(toy_bundle: Bundle, newer: list[Bundle]) -> None:
     """A newer model takes over between a request's check and its embedding."""
     successor = LoadedModel.load(newer[0], Settings(device="cpu"))
-    begin = Embedder.begin_together
+    begin = Embedder.begin
 
     def takes_over(embedder: Embedder, *args: Any, **kwargs: Any) -> Any:
         embedder.serve(successor)
@@ -158,7 +158,7 @@ def test_a_version_that_was_asked_for_is_never_another(toy_bundle: Bundle, newer
     with serving(toy_bundle) as server, connected(server) as channel, pytest.MonkeyPatch.context() as patch:
         stub = Stub(channel)
         assert stub.ModelInfer(request("a man", model=name, model_version=version)).model_version == version
-        patch.setattr(Embedder, "begin_together", takes_over)
+        patch.setattr(Embedder, "begin", takes_over)
         asked = request("a man", model=name, model_version=version, id="é")  # which is read by Python alone
         code, text, _ = refused(lambda: stub.ModelInfer(asked))
         assert code == NOT_FOUND

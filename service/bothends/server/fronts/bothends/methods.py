@@ -7,17 +7,14 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, get_args
 
-from ....core.inputs import FEW
 from ....core.loaded import LoadedModel
 from ....core.query import Query
 from ....embeddings import Write
 from ....options import Encoding, Options
 from ....v1 import embedding_pb2
-from ....wire.counting import holds_more_than
 from ....wire.messages import SERVICE, encode, options, truncation
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
-from ...grpc.calls.small import Read, SmallRequest
 from ...grpc.plain_calls import CreateCodec, ServedModel
 from ...inbound import Inbound
 from ...responder import Responder, Responders
@@ -50,10 +47,6 @@ class EmbeddingService:
                 "GetModel": (protobuf(embedding_pb2.GetModelRequest), self.get_model),
             },
         )
-
-    def small_requests(self) -> Mapping[str, Read]:
-        """Map methods' full names to what reads their small requests."""
-        return {f"/{SERVICE}/Embed": self._small}
 
     def codecs(self) -> Mapping[str, CreateCodec]:
         """Map methods' full names to what makes their native codecs."""
@@ -110,11 +103,3 @@ class EmbeddingService:
             transport=self._transport,
         )
         return embedding_pb2.GetModelResponse(model=model, models=self._responders.names).SerializeToString()
-
-    def _small(self, content: bytes) -> SmallRequest | None:
-        if holds_more_than(content, FEW):  # nothing is made of what has to be parsed again
-            return None
-        request = embedding_pb2.EmbedRequest.FromString(content)
-        wanted, encoding = options(request)
-        embedder = self._responders.find(request.model).embedder
-        return SmallRequest(embedder, list(request.sentences), wanted, _WRITES[encoding])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ....errors import RequestError
 from ....wire.counting import Bytes, fields
+from ...dispatch import FAR
 
 _SHORT_BYTES = 1024
 """Bytes of a request in which no number of fields is a burden."""
@@ -46,8 +47,6 @@ _INPUT: _Bounds = {
 }
 _INPUTS, _CONTENTS, _BYTES_CONTENTS = 5, 5, 8
 _OTHER = _Bound("fields that aren't known", 64, _SMALL_BYTES)
-_FAR = 2
-"""Multiple of the texts that a request may hold from which on it is refused unread: fewer are told how many."""
 
 
 def check(content: bytes, *, most_texts: int) -> None:
@@ -56,7 +55,7 @@ def check(content: bytes, *, most_texts: int) -> None:
         return
     for field in _checked(memoryview(content), _REQUEST, "").get(_INPUTS, ()):
         for contents in _checked(field, _INPUT, "inputs[0].").get(_CONTENTS, ()):
-            texts = _Bound("contents.bytes_contents", _FAR * most_texts)
+            texts = _Bound("contents.bytes_contents", FAR * most_texts)
             _checked(contents, {_BYTES_CONTENTS: texts}, "inputs[0].", costs=most_texts)
 
 

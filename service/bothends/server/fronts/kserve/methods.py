@@ -11,13 +11,12 @@ from importlib.metadata import version
 
 from ....core.loaded import LoadedModel
 from ....core.query import Query
-from ....embeddings import Embeddings, Write
+from ....embeddings import Embeddings
 from ....errors import UnknownModelError
 from ....kserve.v2 import inference_pb2
 from ....text import printable
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
-from ...grpc.calls.small import Read, SmallRequest
 from ...grpc.plain_calls import CreateCodec
 from ...inbound import Inbound
 from ...responder import Responder, Responders
@@ -58,10 +57,6 @@ class InferenceService:
                 "ModelInfer": (self._parse_infer, self.model_infer),
             },
         )
-
-    def small_requests(self) -> Mapping[str, Read]:
-        """Map methods' full names to what reads their small requests."""
-        return {f"/{SERVICE}/ModelInfer": self._small}
 
     def codecs(self) -> Mapping[str, CreateCodec]:
         """Map methods' full names to what makes their native codecs."""
@@ -122,26 +117,16 @@ class InferenceService:
 
     def model_infer(self, request: inference_pb2.ModelInferRequest, context: CallContext) -> None:
         """Embed the request's texts."""
-        responder, query, write = self._asked(request)
-        responder.embed(query, context, write)
-
-    def _parse_infer(self, content: bytes) -> inference_pb2.ModelInferRequest:
-        check(content, most_texts=self._most_sentences)
-        return _parse(content)
-
-    def _small(self, content: bytes) -> SmallRequest | None:
-        responder, query, write = self._asked(self._parse_infer(content))
-        if query.deadline is not None:
-            return None
-        return SmallRequest(responder.embedder, query.sentences, query.options, write)
-
-    def _asked(self, request: inference_pb2.ModelInferRequest) -> tuple[Responder, Query, Write]:
         responder = self._find(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)
         sentences = texts(request, most=self._most_sentences)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
-        return responder, Query(sentences, asked, deadline), write
+        responder.embed(Query(sentences, asked, deadline), context, write)
+
+    def _parse_infer(self, content: bytes) -> inference_pb2.ModelInferRequest:
+        check(content, most_texts=self._most_sentences)
+        return _parse(content)
 
     def _write(self, model: str, asked_version: str, wanted: list[str], request_id: str, found: Embeddings) -> bytes:
         if asked_version not in ("", found.model_version):  # another model took over since we looked

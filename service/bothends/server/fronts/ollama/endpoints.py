@@ -18,7 +18,7 @@ from ....observe.tracing import Method
 from ....options import Options
 from ....settings import HttpSettings
 from ...context import CallContext
-from ...dispatch import Behaviour, Dispatcher
+from ...dispatch import FAR, TRUNCATED_INPUTS, Behaviour, Dispatcher
 from ...http.call import BodyLimits
 from ...http.failure import Blame
 from ...http.json_requests import RequestT, parse
@@ -30,9 +30,6 @@ from .requests import EmbeddingsRequest, OllamaEmbedRequest, ShowRequest
 _TAG = ":latest"
 """What Ollama's names end with where they name no other version."""
 _EPOCH = "1970-01-01T00:00:00Z"
-_TRUNCATED = "x-truncated-inputs"
-_FAR = 2
-"""Multiple of what a request may hold from which on it is refused unparsed: of less it is told how much it is."""
 _OTHERS = 64
 """Values of `options` that a request may hold beside its texts."""
 _EVERYTHING_ELSE = "/api/{rest:path}"
@@ -132,7 +129,7 @@ class Ollama:
         return self._names.find(None if asked is None else asked.removesuffix(_TAG))
 
     def _parsed(self, content: bytes, kind: type[RequestT]) -> RequestT:
-        check_values(content, most=_FAR * self._most_sentences + _OTHERS, most_lists=_OTHERS)
+        check_values(content, most=FAR * self._most_sentences + _OTHERS, most_lists=_OTHERS)
         return parse(content, kind)
 
 
@@ -186,7 +183,7 @@ def _written(name: str, context: CallContext, rows: Any, tokens: int) -> bytes:
 
 def _say_cut(context: CallContext, found: Embeddings) -> None:
     if cut := sum(found.truncated):
-        context.add_header(_TRUNCATED, str(cut))
+        context.add_header(TRUNCATED_INPUTS, str(cut))
 
 
 def _render_error(_: int, status: status_pb2.Status) -> bytes:

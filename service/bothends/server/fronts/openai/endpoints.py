@@ -17,7 +17,7 @@ from ....observe.tracing import Method
 from ....options import Options, Truncation
 from ....settings import HttpSettings
 from ...context import CallContext
-from ...dispatch import Dispatcher
+from ...dispatch import FAR, TRUNCATED_INPUTS, Dispatcher
 from ...http.call import BodyLimits
 from ...http.failure import JSON, Blame
 from ...http.json_requests import parse
@@ -39,11 +39,7 @@ _CODES: Mapping[str, str] = {
     "DEADLINE": "deadline_exceeded",
 }
 """Error codes of OpenAI's, or like them, for our reasons."""
-_TRUNCATED = "x-truncated-inputs"
-"""Header of an answer: how many of its inputs were cut."""
 _INSTEAD = '; "truncation": "start" or "end" keeps that part of it, as the server\'s --http-truncation does for all'
-_FAR = 2
-"""Multiple of what a request may hold from which on it is refused unparsed: of less it is told how much it is."""
 EMBEDDINGS = ("/v1/embeddings", "/embeddings")
 """Paths of requests for embeddings; the latter is what text-embeddings-inference has beside it, and what is asked by
 clients whose base URL lacks /v1."""
@@ -93,7 +89,7 @@ class OpenAI:
     def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's inputs."""
         limits = self._responders.default.embedder.limits
-        check_values(content, most=_FAR * max(limits.tokens, limits.sentences), most_lists=_FAR * limits.sentences)
+        check_values(content, most=FAR * max(limits.tokens, limits.sentences), most_lists=FAR * limits.sentences)
         request = parse(content, EmbeddingRequest)
         responder = self._names.find(request.model)
         options = Options(request.truncation or self._truncation, normalize=True, dimensions=request.dimensions)
@@ -161,7 +157,7 @@ def render_error(code: int, status: status_pb2.Status) -> bytes:
 
 def _say_and_write(context: CallContext, model: str, encoding: str, found: Embeddings) -> bytes:
     if cut := sum(found.truncated):
-        context.add_header(_TRUNCATED, str(cut))
+        context.add_header(TRUNCATED_INPUTS, str(cut))
     return write(model, encoding, found)
 
 

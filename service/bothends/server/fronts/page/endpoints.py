@@ -24,7 +24,7 @@ from ....observe.metrics import Metrics
 from ....observe.tracing import Method
 from ....options import Options
 from ...context import CallContext
-from ...dispatch import Dispatcher
+from ...dispatch import FAR, Dispatcher
 from ...http.auth import who_calls
 from ...http.call import BodyLimits
 from ...http.failure import JSON
@@ -60,8 +60,6 @@ _DESCRIBED = {"version", "hidden_size", "languages", "layers", "nested_dimension
 _EXPLAINED = 64
 """Work of explaining a byte, as that of embedding one: each beginning and end of a sentence is embedded. However short
 it is, it waits for its turn among its caller's."""
-_FAR = 2
-"""Multiple of the sentences that a request may hold from which on it is refused unparsed."""
 _SHOWN_NUMBERS = 24
 """Numbers of a state that are sent: a person couldn't tell more apart."""
 
@@ -159,7 +157,7 @@ class Page:
         context.send(_json({"sentences": counts}))
 
     def _parse_sentences(self, content: bytes) -> TokensRequest:
-        check_values(content, most=_FAR * self._responder.embedder.limits.sentences)
+        check_values(content, most=FAR * self._responder.embedder.limits.sentences)
         try:
             return TokensRequest.model_validate_json(content)
         except ValidationError:

@@ -16,7 +16,7 @@ from ....observe.tracing import Method
 from ....options import Options
 from ....settings import Settings
 from ...context import CallContext
-from ...dispatch import Dispatcher
+from ...dispatch import FAR, TRUNCATED_INPUTS, Dispatcher
 from ...http.call import BodyLimits
 from ...http.json_requests import RequestT, parse
 from ...http.routes import HttpRoutes
@@ -25,10 +25,6 @@ from ...responder import Responder
 from .errors import http_code, render_error
 from .requests import DecodeRequest, Parameters, SimilarityRequest, TeiEmbedRequest, TokenizeRequest
 
-_TRUNCATED = "x-truncated-inputs"
-"""Header of an answer: how many of its texts were cut."""
-_FAR = 2
-"""Multiple of what a request may hold from which on it is refused unparsed: of less it is told how much it is."""
 EMBED = ("/embed", "/")
 """Paths of requests for embeddings. huggingface_hub's clients ask at the base URL itself."""
 _COMPARED = "inputs.sentences"
@@ -118,8 +114,8 @@ class Tei:
         limits = self._responder.embedder.limits
         check_values(
             content,
-            most=_FAR * max(limits.tokens, limits.sentences),
-            most_lists=_FAR * limits.sentences,
+            most=FAR * max(limits.tokens, limits.sentences),
+            most_lists=FAR * limits.sentences,
             field="sentences",
         )
         return parse(content, kind)
@@ -169,4 +165,4 @@ def _write_similarities(context: CallContext, found: Embeddings) -> bytes:
 
 def _say_cut(context: CallContext, truncated: list[bool]) -> None:
     if cut := sum(truncated):
-        context.add_header(_TRUNCATED, str(cut))
+        context.add_header(TRUNCATED_INPUTS, str(cut))

@@ -6,7 +6,7 @@ It is the batcher's `WorkSource` for gRPC; it also tells calls that their caller
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
@@ -23,7 +23,6 @@ from ..contract import Message, Method, Reason, Status, Transport
 from ..plain_calls import CreateCodec, GivenUpError, PlainCalls, WriteFailed
 from ..refusals import COUNTED, prepared
 from .in_flight import InFlight
-from .small import SmallBatch, SmallRequests
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 0.1
@@ -42,8 +41,6 @@ class Route(NamedTuple):
     method: Method
     handle: Handler
     counted_as: str | None = None
-    small: SmallRequests | None = None
-    """Handler of small requests that have come together, which leaves the others."""
     create_codec: CreateCodec | None = None
     write_failed: WriteFailed | None = None
 
@@ -90,7 +87,7 @@ class GrpcCall:
                 return
         then()
 
-    def leave(self, _: int) -> None:
+    def leave(self) -> None:
         """Take note that the message is over."""
         with _ENDING:
             self._is_over = True
@@ -157,7 +154,8 @@ class Calls:
             return False
         if taken.messages:
             with self.gathering():
-                self._begin(taken.messages)
+                for message in taken.messages:
+                    self._begin(message)
         for message_id in taken.over:
             self._in_flight.end(message_id)
         return None if is_given_up else True
@@ -190,28 +188,6 @@ class Calls:
         else:
             gathered.append((message_id, content))
 
-    def hold(self, ids: Sequence[int], by: SmallBatch) -> None:
-        """Take note that `by` is to be told which of these are over before they are answered."""
-        self._in_flight.add(ids, by)
-
-    def release(self, ids: Iterable[int]) -> frozenset[int]:
-        """Hold messages no more; returns the ids of those that were held, and aren't over."""
-        return frozenset(message_id for message_id in ids if self._in_flight.remove(message_id))
-
-    def answer_all(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
-        """Send responses; those of messages that are over are dropped."""
-        self._transport.answer(ids, contents)
-
-    def begin_alone(self, message: Message) -> None:
-        """Begin a message by itself. Where its handler raises, it alone fails: all others are still to be begun."""
-        call = GrpcCall(self, message)
-        self._in_flight.add((message.id,), call)
-        try:
-            self._routes[message.method].handle(call)
-        except Exception as error:  # a bug of ours: its caller is told
-            _log.error("a gRPC message couldn't be handled: %s", error_site(error))
-            call.fail(to_status(BothendsError("internal error")))
-
     def fail(self, message_id: int, status: Status) -> None:
         """Send a status."""
         self._in_flight.remove(message_id)
@@ -238,20 +214,12 @@ class Calls:
             self._renew()
             self.count()
 
-    def _begin(self, messages: Sequence[Message]) -> None:
-        together: dict[int, list[Message]] = {}
-        for message in messages:
-            together.setdefault(message.method, []).append(message)
-        for method, of in together.items():
-            for message in self._begin_small(self._routes[method].small, of):
-                self.begin_alone(message)
-
-    def _begin_small(self, small: SmallRequests | None, messages: Sequence[Message]) -> Sequence[Message]:
-        """Begin those that `small` takes together; returns the others."""
-        if small is None:
-            return messages
+    def _begin(self, message: Message) -> None:
+        """Begin a message. Where its handler raises, it alone fails: all others are still to be begun."""
+        call = GrpcCall(self, message)
+        self._in_flight.add(message.id, call.leave)
         try:
-            return small.begin(messages, self)
-        except Exception as error:  # a bug of ours: what was begun stays, and the others are begun alone
-            _log.error("small requests couldn't be begun together: %s", error_site(error))
-            return [message for message in messages if message.id not in self._in_flight]
+            self._routes[message.method].handle(call)
+        except Exception as error:  # a bug of ours: its caller is told
+            _log.error("a gRPC message couldn't be handled: %s", error_site(error))
+            call.fail(to_status(BothendsError("internal error")))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from ...caller import Caller
+from ...price import BYTE_S
 from ...turns import Turns
 from ..contract import Message
 
@@ -11,8 +12,6 @@ _SMOOTHING = 1 / 16
 """The newest message's share in the mean time of one."""
 _MESSAGE_BYTES = 64
 """Bytes that a message counts for in its caller's turns besides its own."""
-_BYTE_S = 1e-6
-"""Seconds that a byte counts: only ratios matter, since nothing else is charged here."""
 
 
 class Line:
@@ -33,7 +32,7 @@ class Line:
 
     def put(self, message: Message) -> None:
         """Add a message."""
-        work_s = _BYTE_S * (_MESSAGE_BYTES + len(message.content))
+        work_s = BYTE_S * (_MESSAGE_BYTES + len(message.content))
         self._turns.put(message, Caller(message.network, message.caller), work_s=work_s)
 
     def remove(self, message: Message) -> bool:

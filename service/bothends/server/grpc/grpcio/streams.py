@@ -13,9 +13,8 @@ import grpc
 import grpc.aio
 
 from ..contract import Reason, Status
-from .call_registry import CallRegistry, Context, Outcome
+from .call_registry import CallRegistry, Context, Outcome, Pending
 from .peers import network_of
-from .window import Item
 
 _STREAMS_A_CALL = 8
 """Streams that may be open for each unary call that may: most of them are idle."""
@@ -29,6 +28,8 @@ _LOOK_S = 0.05
 """Seconds after which a stream that isn't read on for want of room in all looks again."""
 _WINDOW_MESSAGES, _WINDOW_SENTENCES, _WINDOW_BYTES = 32, 256, 1 << 20
 """Bounds on what of one stream is read and not yet sent: enough for full batches. The native transport has the same."""
+_MESSAGE_BYTES = 4096
+"""Bytes that a message holds besides its own: its future, and what Python keeps of its call."""
 _OK = Status(0, "", b"")
 
 
@@ -131,7 +132,7 @@ class _Stream:
         self.context = context
         self._connection = context.peer()
         self._began = began
-        self._window: deque[Item] = deque()  # read, and not yet on the wire
+        self._window: deque[_Item] = deque()  # read, and not yet on the wire
         self._changed = asyncio.Event()
         self._end: Status | None = None  # once the window is empty
         self._reason: Reason | None = None  # of an end that nobody else asked for
@@ -187,7 +188,7 @@ class _Stream:
 
     def _hand_over(self, content: bytes) -> None:
         arrived, is_metered = monotonic(), self.is_metered
-        item = Item(self._registry.hand_over(self._method, content, self.context, arrived, is_metered=is_metered))
+        item = _Item(self._registry.hand_over(self._method, content, self.context, arrived, is_metered=is_metered))
         self._window.append(item)
         self._streams.count(self._connection, 1, item.bytes)
         item.pending.outcome.add_done_callback(partial(self._answered, item))
@@ -225,7 +226,7 @@ class _Stream:
             or sum(item.bytes for item in window) >= _WINDOW_BYTES
         )
 
-    def _answered(self, item: Item, outcome: "asyncio.Future[Outcome]") -> None:
+    def _answered(self, item: "_Item", outcome: "asyncio.Future[Outcome]") -> None:
         """Count an answer in its message's place; read on no more after one that failed, nor answer those after it."""
         if outcome.cancelled() or item not in self._window:
             return
@@ -241,3 +242,21 @@ class _Stream:
             item = self._window.pop()
             self._streams.count(self._connection, -1, -item.bytes)
             self._registry.give_up(item.pending)
+
+
+class _Item:
+    """A message of a stream's window: it was handed over, and isn't on the wire yet."""
+
+    __slots__ = ("bytes", "pending", "sentences")
+
+    def __init__(self, pending: Pending) -> None:
+        content = pending.message.content
+        self.pending = pending
+        self.bytes = _MESSAGE_BYTES + len(content)
+        """Bytes that the message holds, then its answer."""
+        self.sentences = content.count(b"\n")  # the byte before each of a message's strings; a few more do no harm
+
+    def answered(self, content: bytes) -> int:
+        """Hold an answer in the message's place; returns how many bytes more that is."""
+        before, self.bytes = self.bytes, _MESSAGE_BYTES + len(content)
+        return self.bytes - before
