@@ -76,7 +76,7 @@ gpu-standin: $(VENV)/.test $(STANDIN)/.built ## Build a stand-in for CUDA, and t
 	@FAKE_TF32=1 LD_LIBRARY_PATH=$(abspath $(STANDIN))/lib PYTHONPATH=$(abspath $(STANDIN))/site:$$PYTHONPATH \
 		$(BIN)/python benchmarks/gpu/proof.py --standin
 
-bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in two minutes; --bars: transports and peers alone)
+bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure engines by themselves and the server beside its peers (ARGS=--quick: in two minutes; --bars: servers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test runs: of Python, and of C++ where GCC is (dist/coverage)
