@@ -33,12 +33,6 @@ class Corpus(Part):
         le=1,
         description="share of sentences that up to two copies with another figure, name or sense follow",
     )
-    exchanged: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="share of sentences that a copy follows in which who acts and whom it is done to are exchanged",
-    )
     misspelt: float = Field(
         0.0, ge=0, le=1, description="share of sentences that a misspelt copy follows, taught as the sentence itself"
     )
