@@ -126,7 +126,7 @@ wheels: $(VENV)/bin/python ## Make wheels of the native parts for every Linux on
 dist: $(VENV)/bin/python ## Make and try sdists and wheels of all distributions in dist/ (REPOSITORY=https://… is where their READMEs lead)
 	@deploy/release/dist.sh $(abspath $(BIN))/python $(REPOSITORY)
 
-wheels-test: $(VENV)/.bench ## Try dist/wheels in empty Debian 11 and 12, and on emulated AArch64; needs mmdebstrap (ARGS="debian12 --rate --engine")
+wheels-test: $(VENV)/.serve ## Try dist/wheels in empty Debian 11 and 12, and on emulated AArch64; needs mmdebstrap (ARGS="debian12 --engine")
 	@$(BIN)/python deploy/release/try_wheels.py $(ARGS)
 
 # Its theme warns of MkDocs 2, which the site extra leaves out.
