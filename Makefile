@@ -13,7 +13,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards rules chart lock audit wheels wheels-test dist site clean
+.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards runbook chart lock audit wheels wheels-test dist site clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -76,7 +76,7 @@ gpu-standin: $(VENV)/.test $(STANDIN)/.built ## Build a stand-in for CUDA, and t
 	@FAKE_TF32=1 LD_LIBRARY_PATH=$(abspath $(STANDIN))/lib PYTHONPATH=$(abspath $(STANDIN))/site:$$PYTHONPATH \
 		$(BIN)/python benchmarks/gpu/proof.py --standin
 
-bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in two minutes; --bars: transports and peers alone)
+bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure engines by themselves and the server beside its peers (ARGS=--quick: in two minutes; --bars: servers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test runs: of Python, and of C++ where GCC is (dist/coverage)
@@ -107,8 +107,7 @@ api: $(VENV)/.test ## Keep what this version offers, for later ones to be held t
 dashboards: $(VENV)/.test ## Write deploy/grafana/dashboards anew from the code beside it
 	$(BIN)/python deploy/grafana/dashboards.py
 
-rules: $(VENV)/.test ## Write deploy/kubernetes' copy of deploy/prometheus/rules anew, and the page that their links lead to
-	$(BIN)/python deploy/kubernetes/rules.py
+runbook: $(VENV)/.test ## Write the page that alerts' links lead to anew from docs/runbook.md
 	$(BIN)/python deploy/prometheus/runbook.py
 
 chart: $(VENV)/.test ## Write the chart's table of values, and the settings in its schema, anew
@@ -127,7 +126,7 @@ wheels: $(VENV)/bin/python ## Make wheels of the native parts for every Linux on
 dist: $(VENV)/bin/python ## Make and try sdists and wheels of all distributions in dist/ (REPOSITORY=https://… is where their READMEs lead)
 	@deploy/release/dist.sh $(abspath $(BIN))/python $(REPOSITORY)
 
-wheels-test: $(VENV)/.bench ## Try dist/wheels in empty Debian 11 and 12, and on emulated AArch64; needs mmdebstrap (ARGS="debian12 --rate --engine")
+wheels-test: $(VENV)/.serve ## Try dist/wheels in empty Debian 11 and 12, and on emulated AArch64; needs mmdebstrap (ARGS="debian12 --engine")
 	@$(BIN)/python deploy/release/try_wheels.py $(ARGS)
 
 # Its theme warns of MkDocs 2, which the site extra leaves out.

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import click
 
-from figures import WIDE_4
-from loads import PEAK
+from comparison.results import ComparisonResults, named
+from loads import PEAK, wide
 from report import Table, replace_between_markers, table_in_markdown
-from results import BF16, FLOAT32, INT8, Results, ours
+from results import FLOAT32, INT8
 
 _DOCS = Path(__file__).parent.parent / "docs"
 _MARKERS = "<!-- capacity:begin -->", "<!-- capacity:end -->"
 DAY_S = 86_400
 DAYS = {"10⁶": 10**6, "10⁹": 10**9, "10¹¹": 10**11}
 """Numbers of sentences a day that are calculated."""
-TRAFFIC = {"one by one": PEAK.name, "lists of 32": WIDE_4}
+TRAFFIC = {"one by one": PEAK.name, "lists of 32": wide(4).name}
 """Kinds of traffic, and the load of record that each is like."""
 LEAST = 2
 """The fewest replicas of a deployment: one may fail, or be replaced."""
@@ -58,26 +58,26 @@ class Need:
     """Cost of a day with as many cores all day as at the peak."""
 
 
-def need(sentences: int, traffic: str, engine: str, results: Results, assumed: Assumptions) -> Need:
+def need(sentences: int, traffic: str, engine: str, found: ComparisonResults, assumed: Assumptions) -> Need:
     """Calculate by the rate of record: what all its cores did together, divided by their number, is a core's. Raises
     KeyError where it isn't known.
     """
-    row = results.row(ours(engine), TRAFFIC[traffic])
+    row = named(found.rows, found.judged(engine), TRAFFIC[traffic])
     if row is None:
         raise KeyError(f"{engine} was not measured at {TRAFFIC[traffic]}")
-    per_core = row.sentences_per_s / int(results.machine["cores"])
+    per_core = row.sentences_per_s / int(found.machine["cores"])
     peak_per_s = assumed.peak * sentences / DAY_S
     cores = max(LEAST, math.ceil(peak_per_s / (per_core * assumed.used)))
     machines, memory_gb = math.ceil(cores / assumed.vcpus), cores * row.rss_mb / 1000
     return Need(peak_per_s, cores, machines, memory_gb, cores * 24 * assumed.price)
 
 
-def markdown(results: Results, assumed: Assumptions) -> str:
+def markdown(found: ComparisonResults, assumed: Assumptions) -> str:
     """Return the assumptions and the table of needs."""
-    machine = results.machine
+    machine, tokens = found.machine, found.sentences["short"]["mean_tokens"]
     said = (
         f"Rates and memory are [performance.json](../benchmarks/performance.json)'s of {machine['date']}: "
-        f"{machine['processor']}, {machine['cores']} shared cores.\n\n"
+        f"{machine['processor']}, {machine['cores']} shared cores, sentences of {tokens:.0f} tokens.\n\n"
         f"**Assumed**, and each a flag: the peak is {assumed.peak:g} times the day's mean; it may use "
         f"{assumed.used:.0%} of the cores; a machine has {assumed.vcpus} vCPUs, one of which does what a core did "
         f"here; an hour of a vCPU costs {assumed.price:g} USD (put in yours)."
@@ -85,10 +85,11 @@ def markdown(results: Results, assumed: Assumptions) -> str:
     rows = []
     for name, day in DAYS.items():
         for traffic in TRAFFIC:
-            for engine in (FLOAT32, BF16, INT8):
-                found = need(day, traffic, engine, results, assumed)
-                sizes = [f"{found.cores:,}", f"{found.machines:,}", f"{found.memory_gb:,.1f}"]
-                rows.append([name, traffic, engine, f"{found.peak_per_s:,.0f}", *sizes, f"{found.dollars_a_day:,.2f}"])
+            for engine in (FLOAT32, INT8):
+                needed = need(day, traffic, engine, found, assumed)
+                sizes = [f"{needed.cores:,}", f"{needed.machines:,}", f"{needed.memory_gb:,.1f}"]
+                cells = [f"{needed.peak_per_s:,.0f}", *sizes, f"{needed.dollars_a_day:,.2f}"]
+                rows.append([name, traffic, engine, *cells])
     headings = ["sentences a day", "traffic", "engine", "peak/s", "cores", "machines", "RSS GB", "USD a day"]
     return f"{said}\n\n{table_in_markdown(Table('Machines and money', headings, rows, words=3))}"
 
@@ -101,8 +102,8 @@ def markdown(results: Results, assumed: Assumptions) -> str:
 @click.option("--docs", is_flag=True, help="Write docs/scaling.md's table.")
 def main(*, docs: bool, peak: float, used: float, vcpus: int, price: float) -> None:
     """Print the table in Markdown."""
-    results = Results.open(Path(__file__).parent / "performance.json")
-    text = markdown(results, Assumptions(peak, used, vcpus, price))
+    record = ComparisonResults.open(Path(__file__).parent / "performance.json")
+    text = markdown(record, Assumptions(peak, used, vcpus, price))
     if docs:
         replace_between_markers(_DOCS / "scaling.md", text, markers=_MARKERS)
     else:

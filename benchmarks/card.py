@@ -4,8 +4,8 @@ python benchmarks/card.py --sets-folder FOLDER             # the packaged model;
 python benchmarks/card.py --sets-folder FOLDER --others    # MiniLM too, in some minutes
 python benchmarks/card.py --again                          # writes what was measured, and measures nothing
 
-Scores are those of `bothends evaluate`. Writes benchmarks/card.json, its tables into docs/encoder.md and the model's
-card, whose hash its config holds, scores of search into benchmarks/quality.json and those of the dev splits into
+Scores are those of `bothends evaluate`. Writes benchmarks/card.json, its tables into the model's card, whose hash its
+config holds, scores of search into benchmarks/quality.json and those of the dev splits into
 benchmarks/encoder.json, whose tables and chart are made anew.
 """
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 MARKERS = ("<!-- card:begin -->", "<!-- card:end -->")
 FILE = Path(__file__).with_name("card.json")
 _OTHER = "all-MiniLM-L6-v2"
-_ENCODER_PAGE = Path(__file__).parent.parent / "docs" / "encoder.md"
 _TITLES = {"stsb-dev": "STS-B dev", "sick-dev": "SICK dev", "cacm": "CACM", "cisi": "CISI"}
 _UNITS = {scoreboard.PEOPLE: "pairs", scoreboard.SEARCH: "questions", scoreboard.TEACHER: "pairs"}
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -60,7 +59,6 @@ def main(*, sets_folder: Path | None, others: bool, again: bool) -> None:
     encoder_page.renew()
     text = "\n".join(markdown(result))
     _write_card(default_path(), text)
-    replace_between_markers(_ENCODER_PAGE, text, markers=MARKERS)
     click.echo(text)
 
 

@@ -95,8 +95,7 @@ class Engines:
         by_length.sort(key=lambda pair: len(pair[0]))
         chosen = by_length[:: max(1, len(by_length) // sample)]
         random.Random(0).shuffle(chosen)  # noqa: S311  an order, not a secret
-        self.sample = [text for _, text in chosen]
-        """The chosen sentences in random order, for loads that send the same ones to a server."""
+        self._sample = [text for _, text in chosen]
         ids: list[TokenIds] = [ids for ids, _ in chosen]
         self._engines = {name: Alone(name, bundle, ids) for name in names}
         self._tokenise: list[float] = []
@@ -110,12 +109,8 @@ class Engines:
                 engine.measure_schedules()
         for engine in self._engines.values():
             engine.measure_one_by_one()
-        seconds = timed(lambda text: self._tokenizer.encode([text]), self.sample)[1]
-        self._tokenise.append(1000 * seconds / len(self.sample))
-
-    def measure_one_by_one(self, name: str) -> None:
-        """Measure each sentence alone, on that engine."""
-        self._engines[name].measure_one_by_one()
+        seconds = timed(lambda text: self._tokenizer.encode([text]), self._sample)[1]
+        self._tokenise.append(1000 * seconds / len(self._sample))
 
     def ceilings(self) -> list[Ceiling]:
         """Return the ceiling of each engine."""

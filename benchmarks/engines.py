@@ -17,11 +17,6 @@ def built() -> tuple[str, ...]:
     return ENGINES if is_built() else (ONNXRUNTIME,)
 
 
-def default() -> str:
-    """Return the one that `bothends serve` takes by itself."""
-    return FLOAT32 if FLOAT32 in built() else ONNXRUNTIME
-
-
 def flags(engine: str) -> list[str]:
     """Return the flags by which `bothends serve` takes it and no other."""
     if engine == ONNXRUNTIME:

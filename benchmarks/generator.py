@@ -99,9 +99,7 @@ def beside(server: Server, load: Load, bodies: Path, *, warmup_s: float) -> Iter
 
 def measure(server: Server, load: Load, bodies: Path, *, warmup_s: float, seconds: float) -> Row:
     """Run `load` and make a row of it. Raises ClickException where the server died or answers nonsense."""
-    before = server.scrape()
-    ran = run(server, load, bodies, warmup_s=warmup_s, seconds=seconds)
-    return _row(server, load, ran, scraped=server.batches_since(before))
+    return _row(server, load, run(server, load, bodies, warmup_s=warmup_s, seconds=seconds))
 
 
 def _command(server: Server, load: Load, bodies: Path, *, warmup_s: float, seconds: float) -> list[str]:
@@ -116,12 +114,11 @@ def _machine_cpu_s() -> float:
     return float(sum(spent) - spent.idle - spent.iowait - spent.guest - spent.guest_nice)  # guests are in `user` too
 
 
-def _row(server: Server, load: Load, ran: Run, *, scraped: dict[str, float]) -> Row:
+def _row(server: Server, load: Load, ran: Run) -> Row:
     found = ran.found
     seconds, latency = found["seconds"], found["latency_ms"]
     failed = found["requests"] - found["ok"] - found["refused"] - found["expired"] + found["short_answers"]
-    open_loop = load.rate is not None
-    if not open_loop and (failed or not found["ok"]):
+    if load.rate is None and (failed or not found["ok"]):
         raise click.ClickException(f"{server.name}, {load.name}: {failed} wrong answers; statuses {found['statuses']}")
     return Row(
         server.name,
@@ -137,8 +134,5 @@ def _row(server: Server, load: Load, ran: Run, *, scraped: dict[str, float]) -> 
         expired=found["expired"],
         failed=failed,
         offered_per_s=load.rate,
-        goodput_per_s=found["ok_within_deadline"] * load.batch / seconds if open_loop else None,
-        refused_p99_ms=found["refused_latency_ms"]["p99"] if open_loop else None,
         other_cores=ran.other_cpu_s / seconds,
-        **scraped,
     )

@@ -45,16 +45,6 @@ def wide(concurrency: int) -> Load:
     return Load(f"32 sentences × {concurrency}", concurrency=concurrency, batch=32)
 
 
-def offered(percent: int) -> Load:
-    """A load of single sentences at random times, `percent` of capacity, each with a deadline."""
-    return Load(f"open loop {percent} %", percent=percent, deadline_ms=DEADLINE_MS)
-
-
 DEADLINE_MS = 250
 PEAK = unary(128)
 """The load under which our server's rate is its capacity."""
-CLOSED = (unary(1), unary(8), unary(32), wide(1), wide(4), wide(8), PEAK)
-FEWER = (unary(1), unary(32), wide(4), PEAK)
-"""The closed loops that say most. A run of all would take too long to be of one machine."""
-OPEN = tuple(offered(percent) for percent in (50, 80, 100, 150, 200))
-OVERLOAD = OPEN[-1]

@@ -1,6 +1,6 @@
 """The step that runs now and the time that is left, on a terminal; finished rows, anywhere."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
@@ -24,14 +24,10 @@ class Show:
         self._done_s = 0.0
 
     @contextmanager
-    def doing(self, text: str, planned_s: float) -> Iterator[Callable[[float], None]]:
-        """Show `text`; at the end `planned_s` are done, however long it took. A share may be reported before."""
+    def doing(self, text: str, planned_s: float) -> Iterator[None]:
+        """Show `text`; at the end `planned_s` are done, however long it took."""
         self._progress.update(self._task, description=text)
-
-        def advance(share: float) -> None:
-            self._progress.update(self._task, completed=self._done_s + planned_s * min(share, 1))
-
-        yield advance
+        yield
         self._done_s += planned_s
         self._progress.update(self._task, completed=self._done_s)
 

@@ -9,9 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from bars import Verdict, judge
-from figures import WIDE_4, cpu_over_onnxruntime
-from loads import CLOSED, DEADLINE_MS, OPEN, PEAK
-from results import FLOAT32, MOSEC, ONNXRUNTIME, OURS, Ceiling, Results, Row, ours
+from results import ONNXRUNTIME, OURS, Ceiling, Results
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 _STYLES = {"met, and the aim": "green", "met": "green", "missed": "red", "not measured": "dim"}
@@ -30,8 +28,6 @@ class Table:
 
 def tables(results: Results, *, brief: bool) -> Iterator[Table]:
     """Yield all tables, the bars last; `brief` leaves out what matters only beside the run itself."""
-    yield _closed(results, brief=brief)
-    yield _open(results)
     yield _engines(results, brief=brief)
     for what, verdicts in judge(results).items():
         yield bars_table(f"Bars of {what}", verdicts)
@@ -40,44 +36,24 @@ def tables(results: Results, *, brief: bool) -> Iterator[Table]:
 def _setting(results: Results) -> list[str]:
     """Lines for above the tables: the machine, and what was measured on it."""
     machine, sentences, settings = results.machine, results.sentences, results.settings
-    packages = ("bothends", "onnxruntime", "bothends-native", "grpcio", "mosec")
+    packages = ("bothends", "onnxruntime", "bothends-native")
     versions = ", ".join(f"{name} {machine[name]}" for name in packages if name in machine)
     where = ("processor", "memory", "kernel")
+    turns = max((ceiling.turns for ceiling in results.ceilings), default=0)
     return [
         f"{machine['date']}: {', '.join(machine[each] for each in where)}, {machine['cores']} cores; "
         f"Python {machine['python']}, {versions}.",
-        f"{sentences['count']:,} sentences from {sentences['source']}, {sentences['mean_tokens']:.1f} tokens on "
-        f"average. A row is {settings['seconds']:g} s after {settings['warmup_s']:g} s of warm-up, over loopback, the "
-        f"load generator on the same cores; the median of {settings['rounds']} rounds, in which the servers take turns "
-        f"at each load. By itself the server takes {results.default} here; mosec and the naive server run onnxruntime.",
+        f"{settings['sample']:,} of {sentences['count']:,} sentences from {sentences['source']}, "
+        f"{sentences['mean_tokens']:.1f} tokens on average. The machine is shared, so engines took turns, {turns} "
+        "each: a schedule is the median of its turns, and an engine's ceiling is the schedule with the most "
+        "sentences/s. What is judged is judged on one thread and on all cores, by the worse. Tokenising has a row "
+        "of its own.",
     ]
-
-
-def _method(results: Results) -> list[str]:
-    """Lines that explain the tables."""
-    turns = max((ceiling.turns for ceiling in results.ceilings), default=0)
-    beside = cpu_over_onnxruntime(results)
-    return [
-        "CPU is the server's whole process tree, over the measured seconds alone. The machine is shared, so engines "
-        f"took turns by themselves, too, {turns} each, before, between and after the rounds: a schedule is the median "
-        "of its turns, and an engine's ceiling is the schedule with the most sentences/s. What is judged in process "
-        "is judged on one thread and on all cores, by the worse. Tokenising has a row of its own.",
-        f"The open loop's 100 % is what bothends on {results.default} answered in the same round at {PEAK.name}; each "
-        f"request has a deadline of {DEADLINE_MS} ms.",
-        *([] if beside is None else [_beside_onnxruntime(beside)]),
-    ]
-
-
-def _beside_onnxruntime(ratio: float) -> str:
-    return (
-        f"At {WIDE_4} a sentence takes {ratio:.2f} × the CPU on {FLOAT32} that it takes on onnxruntime, both through "
-        "the server; the bar on it is set beside onnxruntime with no server around it."
-    )
 
 
 def show(results: Results, console: Console) -> None:
     """Show everything, for a person at a terminal."""
-    for note in (*_setting(results), *_method(results)):
+    for note in _setting(results):
         console.print(note, highlight=False)
     for table in tables(results, brief=False):
         console.print()
@@ -87,8 +63,7 @@ def show(results: Results, console: Console) -> None:
 def markdown(results: Results, *, charts: Sequence[tuple[str, str]]) -> str:
     """Return everything for a document; `charts` are a picture's address and what it shows."""
     parts = ["\n".join(_setting(results)), *(f"![{what}]({address})" for address, what in charts)]
-    parts += map(table_in_markdown, tables(results, brief=True))
-    return "\n\n".join([*parts, "\n".join(_method(results))])
+    return "\n\n".join([*parts, *map(table_in_markdown, tables(results, brief=True))])
 
 
 def table_in_markdown(table: Table) -> str:
@@ -123,56 +98,6 @@ def in_rich(table: Table) -> RichTable:
 def _style(cells: Sequence[str]) -> str | None:
     """Return a verdict's colour; our servers stand out."""
     return "bold" if any(cell.startswith(OURS) for cell in cells[:2]) else _STYLES.get(cells[-1].partition(" by ")[0])
-
-
-def _closed(results: Results, *, brief: bool) -> Table:
-    headings = ["load", "server", "sentences/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU s per 1,000", "not padding",
-                "rows a batch", "RSS MB", "load's cores"]  # fmt: skip
-    rows: list[Sequence[str]] = []
-    for load in sorted(CLOSED, key=lambda load: (load.batch, load.concurrency)):
-        best = results.best(MOSEC, load.name)
-        found = [row for row in results.rows if row.load == load.name]
-        if brief:
-            found = [row for row in found if row.server.split()[0] != MOSEC or row is best]
-        for row in found:
-            mark = " (best)" if row is best and not brief else ""
-            rows.append([row.load, row.server + mark, *_figures(row)])
-        rows.append([])
-    return Table("Closed loop: so many requests always in flight", headings, rows, words=2)
-
-
-def _figures(row: Row) -> list[str]:
-    cores = f"{row.load_cores:.2f}"
-    latencies = [number(value, 2) for value in (row.p50_ms, row.p99_ms, row.p999_ms)]
-    batches = [number(row.efficiency, 2), number(row.batch_rows, 1)]
-    return [
-        f"{row.sentences_per_s:,.0f}",
-        *latencies,
-        number(row.cpu_s_per_1000, 3),
-        *batches,
-        f"{row.rss_mb:.0f}",
-        cores,
-    ]
-
-
-def _open(results: Results) -> Table:
-    headings = ["offered", "requests/s", "answered in time/s", "of the peak", "p50 ms", "p99 ms", "CPU s per 1,000",
-                "refused", "p99 of refusals ms", "expired", "failed"]  # fmt: skip
-    rows: list[Sequence[str]] = []
-    for load in OPEN:
-        if (row := results.row(ours(results.default), load.name)) and row.goodput_per_s is not None and row.peak_per_s:
-            share = f"{row.goodput_per_s / row.peak_per_s:.2f}"
-            rates = [number(row.offered_per_s, 0), number(row.goodput_per_s, 0), share]
-            latencies = [number(row.p50_ms, 2), number(row.p99_ms, 2), number(row.cpu_s_per_1000, 3)]
-            lost = [
-                number(row.refused, 0),
-                number(row.refused_p99_ms, 2),
-                f"{row.expired:,.0f}",
-                f"{row.failed:,.0f}",
-            ]
-            rows.append([f"{load.percent} %", *rates, *latencies, *lost])
-    title = f"Open loop: Poisson arrivals at bothends on {results.default}, deadline {DEADLINE_MS} ms"
-    return Table(title, headings, rows)
 
 
 def _engines(results: Results, *, brief: bool) -> Table:

@@ -39,16 +39,8 @@ class Row:
     refused: float
     expired: float
     failed: float
-    efficiency: float | None = None
-    """Real tokens / tokens computed, padding included."""
-    batch_rows: float | None = None
     offered_per_s: float | None = None
-    """Sentences offered a second; like the next two, of an open loop only."""
-    goodput_per_s: float | None = None
-    """Sentences answered within the deadline."""
-    refused_p99_ms: float | None = None
-    peak_per_s: float | None = None
-    """Closed-loop peak of this server in the same round, which the offered rate is a share of."""
+    """Sentences offered a second, of an open loop only."""
     other_cores: float | None = None
     """Cores that neither the server nor the load generator took: other work on the machine."""
 
@@ -88,65 +80,21 @@ def _rate(schedule: Schedule) -> float:
     return schedule.sentences_per_s
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """A server's resident memory after so many sentences, in the order measured."""
-
-    sentences: list[int]
-    rss_mb: list[float]
-
-    @property
-    def growth(self) -> float:
-        """Growth from the mark at a tenth of the way to the end, as a share."""
-        first = next(rss for count, rss in zip(self.sentences, self.rss_mb, strict=True) if count >= self.mark)
-        return self.rss_mb[-1] / first - 1
-
-    @property
-    def mark(self) -> float:
-        """Number of sentences after which growth counts."""
-        return self.sentences[-1] / 10
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Rate of our server on an engine with a limit on a batch's sentences."""
-
-    engine: str
-    max_batch_rows: int
-    sentences_per_s: float
-    cpu_s_per_1000: float | None
-    batch_rows: float | None
-
-
 @dataclass(slots=True)
 class Results:
-    """The findings of a whole run."""
+    """The findings of a run of the engines by themselves, and beside them those of servers."""
 
     machine: dict[str, str]
     settings: dict[str, Any]
     sentences: dict[str, Any]
-    default: str = ONNXRUNTIME
-    """The engine that a server takes by itself on this machine."""
     ceilings: list[Ceiling] = field(default_factory=list)
     tokenise_cpu_s_per_1000: float | None = None
-    rows: list[Row] = field(default_factory=list)
-    windows: list[Window] = field(default_factory=list)
-    memory: Memory | None = None
     comparison: dict[str, Any] | None = None
-    """Findings of the latest run with --bars, as comparison/results.py reads them. A run of its own."""
+    """Findings of the latest run of servers beside each other, as comparison/results.py reads them."""
 
     def ceiling(self, engine: str) -> Ceiling | None:
         """Return the ceiling of that engine, where it was measured."""
         return next((ceiling for ceiling in self.ceilings if ceiling.engine == engine), None)
-
-    def row(self, server: str, load: str) -> Row | None:
-        """Return the row of that server under that load, where it was measured."""
-        return next((row for row in self.rows if (row.server, row.load) == (server, load)), None)
-
-    def best(self, server: str, load: str) -> Row | None:
-        """The row with the most sentences/s among those of a server whose settings vary: "mosec 4", "mosec 32"."""
-        rows = [row for row in self.rows if row.load == load and row.server.split()[0] == server]
-        return max(rows, key=lambda row: row.sentences_per_s, default=None)
 
     def save(self, file: Path) -> None:
         """Write JSON."""
@@ -161,9 +109,6 @@ class Results:
             Ceiling(**ceiling | {"schedules": [Schedule(**schedule) for schedule in ceiling["schedules"]]})
             for ceiling in data["ceilings"]
         ]
-        data["rows"] = [Row(**row) for row in data["rows"]]
-        data["windows"] = [Window(**window) for window in data["windows"]]
-        data["memory"] = Memory(**data["memory"]) if data["memory"] else None
         return cls(**data)
 
 

@@ -16,9 +16,8 @@ import click
 import roofline_chart
 from bothends.model.bundle import Bundle, default_path
 from machine import describe
-from native_engine import PRECISIONS
 from report import replace_between_markers
-from roofline_runs import NUMBER_BYTES, SIZES, SLOTS, Roofs, Run, runs_of
+from roofline_runs import NUMBER_BYTES, PRECISIONS, SIZES, SLOTS, Roofs, Run, runs_of
 from sentences import load
 from style import mark
 from tokens import token_ids

@@ -3,18 +3,20 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from bothends_native import engine
+from numpy.typing import NDArray
 
 from bothends.engines.contract import TokenIds
 from bothends.engines.native import flat
 from bothends.engines.onnx_weights import read
 from bothends.model.bundle import Bundle
+from bothends.options import Precision
 from machine import cache_bytes
-from native_engine import PRECISIONS, Rows
 
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 SIZES = {256: 240, 512: 120, 1024: 60}
 """Sentences of a run, by hidden units; 256 is the packaged bundle, the others have random weights."""
 SLOTS = (1, 2, 3, 6, 12, 24, 48)
@@ -76,7 +78,7 @@ def _memories() -> dict[str, int]:
     return {"L2": second // 2, "L3": third // 4, "DRAM": min(4 * third, 2**30)}
 
 
-def _layers(hidden: int, embedding: int) -> list[dict[str, Rows]]:
+def _layers(hidden: int, embedding: int) -> list[dict[str, NDArray[np.float32]]]:
     """Return one layer of random weights."""
     random, bound = np.random.default_rng(0), hidden**-0.5
     sizes = {"W": (4 * hidden, embedding), "R": (4 * hidden, hidden), "B": (8 * hidden,)}

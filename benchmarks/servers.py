@@ -2,12 +2,9 @@
 
 import os
 import sys
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-
-from prometheus_client.parser import text_string_to_metric_families
 
 import engines
 from bothends.model.bundle import Bundle, default_path
@@ -24,17 +21,8 @@ PEERS = HERE / "peers"
 BOTHENDS = Path(sys.executable).parent / "bothends"
 BANNER = r"gRPC +\S+:(?P<port>\d+).*HTTP +(?P<url>\S+).*try "
 """Pattern of what our server says once it is ready."""
-_WITH_ROWS = """
-import functools, sys
-from bothends.cli.main import main
-from bothends.settings import Settings
-Settings.load = functools.partial(Settings.load, max_batch_rows=int(sys.argv.pop(1)))
-main()
-"""
-"""Program of the command line whose batches have at most so many rows."""
 IMPORTS = {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))}
 """The variable with which a peer, whose own folder comes first, finds the benchmarks' modules too."""
-_COUNTED = ("sentence_tokens_sum", "sentence_tokens_count", "batch_tokens_sum", "batch_rows_sum", "batch_rows_count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +33,6 @@ class Server:
     process: Process
     port: int
     flags: tuple[str, ...] = ()
-    metrics_url: str | None = None
     dimension: int = 0
     engine: str | None = None
     http_port: int = 0
@@ -57,38 +44,13 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.process.stop()
 
-    def scrape(self) -> dict[str, float]:
-        """Return counters of our server by name, without "bothends_"; nothing from another."""
-        if self.metrics_url is None:
-            return {}
-        with urllib.request.urlopen(self.metrics_url, timeout=10) as page:  # noqa: S310  our own server's
-            families = list(text_string_to_metric_families(page.read().decode()))
-        values = {
-            sample.name.removeprefix("bothends_"): sample.value for family in families for sample in family.samples
-        }
-        return {name: values[name] for name in _COUNTED}
 
-    def batches_since(self, before: dict[str, float]) -> dict[str, float]:
-        """Return padding efficiency and mean rows of the batches since an earlier scrape, as fields of a Row."""
-        now = self.scrape()
-        if not now or now["batch_rows_count"] == before["batch_rows_count"]:
-            return {}
-        grown = {name: now[name] - before[name] for name in _COUNTED}
-        return {
-            "efficiency": grown["sentence_tokens_sum"] / grown["batch_tokens_sum"],
-            "batch_rows": grown["batch_rows_sum"] / grown["batch_rows_count"],
-        }
-
-
-def start_ours(
-    logs: Path, *flags: str, engine: str | None = None, transport: str | None = None, max_batch_rows: int | None = None
-) -> Server:
+def start_ours(logs: Path, *flags: str, engine: str | None = None, transport: str | None = None) -> Server:
     """Start `bothends serve` as a user does, on free ports; on `engine` and `transport`, or on those that it takes by
-    itself, and with the batches that it makes by itself or of `max_batch_rows`, for which there is no flag.
+    itself.
     """
     name = OURS if engine is None else ours(engine, transport)
-    begin = [sys.executable, "-c", _WITH_ROWS, str(max_batch_rows)] if max_batch_rows else [str(BOTHENDS)]
-    command = [*begin, "serve", "--port", "0", "--http-port", "0", *flags]
+    command = [str(BOTHENDS), "serve", "--port", "0", "--http-port", "0", *flags]
     command += [] if transport is None else ["--transport", transport]
     command += [] if engine is None else engines.flags(engine)
     process = Process(name, command, ready=BANNER, log=logs / f"{name}.log")
@@ -97,10 +59,8 @@ def start_ours(
 
 def ours_at(name: str, process: Process, engine: str | None) -> Server:
     """Return our server that is ready, by its banner."""
-    url, port = process.found["url"], int(process.found["port"])
-    http_port = int(url.rpartition(":")[2])
-    return Server(name, process, port, metrics_url=f"{url}/metrics", dimension=_dimension(), engine=engine,
-                  http_port=http_port)  # fmt: skip
+    port, http_port = int(process.found["port"]), int(process.found["url"].rpartition(":")[2])
+    return Server(name, process, port, dimension=_dimension(), engine=engine, http_port=http_port)
 
 
 def start_naive(logs: Path) -> Server:

@@ -40,8 +40,6 @@ STYLE: dict[Any, Any] = {
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 DASHES = (0, (4, 3))
 _PICTURES = Path(__file__).parent.parent / "docs" / "images" / "pictures.py"
-_NAME = 15
-"""Height of a line's name, in points."""
 
 
 def two_panels(title: str, height: float) -> tuple[Figure, Sequence[Axes]]:
@@ -61,18 +59,3 @@ def sign(figure: Figure, machine: Mapping[str, str], *, what: str) -> None:
     """Write at the foot what it was measured on, and when."""
     source = f"{machine['processor']}, {machine['cores']} cores{what} · {machine['date']}"
     figure.text(0.01, 0.01, source, fontsize=8.5, color=GREY)
-
-
-def name_ends(axes: Axes, right: float, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Name lines where they end, from the highest; names keep a line's height apart. Limits must be set before."""
-    heights: list[float] = []
-    ordered = sorted(ends, reverse=True)
-    for value, name, _ in ordered:
-        at = axes.transData.transform((right, value))[1] * 72 / axes.figure.dpi
-        heights.append(min(at, heights[-1] - _NAME * (1 + name.count("\n"))) if heights else at)
-    bottom = axes.bbox.y0 * 72 / axes.figure.dpi
-    lift = max(0.0, bottom - heights[-1]) if heights else 0.0  # names that ran below the axes go up together
-    for (value, name, colour), height in zip(ordered, heights, strict=True):
-        at = axes.transData.transform((right, value))[1] * 72 / axes.figure.dpi
-        axes.annotate(name, (right, value), (8, height + lift - at), textcoords="offset points", color=colour,
-                      fontweight="bold", va="center", annotation_clip=False)  # fmt: skip

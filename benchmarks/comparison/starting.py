@@ -64,7 +64,7 @@ class Servers:
         compared = len(self.running)
         if INT8 in engines.built():
             self._start(SHARE.name, [partial(start_keyed, transport=self.transports[0])], logs, stack)
-        self._start(IDLE, [partial(gpu_host.start, "cuda")], logs, stack)
+        self._start(IDLE, [gpu_host.start], logs, stack)
         self.beside = {server.name: server for server in self.running[compared:]}
         del self.running[compared:]
 

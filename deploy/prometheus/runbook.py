@@ -1,4 +1,4 @@
-"""Renders docs/runbook.md as the page to which alerts' links lead, for Prometheus to serve: `make rules`."""
+"""Renders docs/runbook.md as the page to which alerts' links lead, for Prometheus to serve: `make runbook`."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ _FOLDER = Path(__file__).parent
 SOURCE = _FOLDER.parents[1] / "docs" / "runbook.md"
 _HEAD = """\
 <!doctype html>
-<!-- Written by `make rules` from docs/runbook.md: change that. -->
+<!-- Written by `make runbook` from docs/runbook.md: change that. -->
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">

@@ -61,9 +61,9 @@ class System:
         """Processors that are emulated, or none: this machine's own."""
         return PROCESSORS if self.architecture == "aarch64" else ()
 
-    def entering(self, *, online: bool = False) -> list[str]:
-        """Return the words before a command to run there; `online` leaves it this machine's network."""
-        return ["env", *["ONLINE=1"] * online, str(RELEASE / "roots" / "enter.sh"), str(self.root)]
+    def entering(self) -> list[str]:
+        """Return the words before a command to run there."""
+        return [str(RELEASE / "roots" / "enter.sh"), str(self.root)]
 
     def run(self, *command: str, processor: str | None = None) -> str:
         """Run a command there, by the processor that is named, and return what it prints."""

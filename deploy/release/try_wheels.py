@@ -67,19 +67,10 @@ def test_engine(system: System) -> None:
         click.echo(f"{system.name} {processor}: {said.splitlines()[-1]}")
 
 
-def measure(system: System) -> None:
-    """Print the rate there, beside that of native parts that were compiled on this machine."""
-    built = installed("built")
-    pip("install", "--force-reinstall", "--no-deps", ROOT / "native", python=built / "python")
-    script: list[str | Path] = [sys.executable, "benchmarks/wheel_rate.py", built / "bothends"]
-    click.echo(run(*script, *system.entering(online=True), "/venv/bin/bothends"))
-
-
 @click.command()
 @click.option("--engine", is_flag=True, help="Run the engine's tests, too, where a processor is emulated.")
-@click.option("--rate", is_flag=True, help="Measure a server in Debian 11, too, beside one that was built here.")
 @click.argument("names", nargs=-1, type=click.Choice([HERE, *(system.name for system in SYSTEMS)]))
-def main(*, engine: bool, rate: bool, names: tuple[str, ...]) -> None:
+def main(*, engine: bool, names: tuple[str, ...]) -> None:
     """Try the wheels on this machine and in all the systems, or in those that are named."""
     if not list(WHEELS.glob("bothends_native-*.whl")):
         raise click.ClickException("there are no wheels to try; first: make wheels")
@@ -95,8 +86,6 @@ def main(*, engine: bool, rate: bool, names: tuple[str, ...]) -> None:
     click.echo(table(trials))
     if lines := differing(trials):
         raise click.ClickException("\n".join(lines))
-    if rate:
-        measure(systems["debian11"])
 
 
 if __name__ == "__main__":

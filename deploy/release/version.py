@@ -1,4 +1,4 @@
-"""Tells which version this is, and whether a tag, the changelog and the manifests say the same.
+"""Tells which version this is, and whether a tag, the changelog and the chart say the same.
 
 version.py          prints it
 version.py TAG      fails where the tag, or anything that names the version, names another
@@ -15,9 +15,7 @@ NAMED = {
     "CHANGELOG.md": r"(?s)\A.*?^## \[(\d[^]]*)\]",  # the newest
     "README.md": r"^bothends (\d\S*)$",
     "deploy/helm/bothends/Chart.yaml": r'^(?:appV|v)ersion: "?([^\s"]+)',
-    "deploy/kubernetes/cpu/kustomization.yml": r"newTag: (\S+)\}",
-    "deploy/kubernetes/gpu/kustomization.yml": r"newTag: (\S+)-gpu\}",
-    "docs/operate/kubernetes.md": r"(?:bothends:|newTag: )(\d+\.[\w.]*\w)",
+    "docs/operate/kubernetes.md": r"bothends:(\d+\.[\w.]*\w)",
     "docs/deploy.md": r"bothends:(\d+\.[\w.]*\w)",
     "docs/settings.md": r"--version-string=(\S+)",
 }

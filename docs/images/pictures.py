@@ -19,7 +19,6 @@ ROOT = IMAGES.parents[1]
 _MODEL = "service/bothends/models/english/config.json#-sha256"
 _RECORD = "benchmarks/performance.json"
 _PAGE = ("service/bothends/server/fronts/page/assets/*", _MODEL, "python docs/images/page.py")
-_BENCH = (f"{_RECORD}#-comparison", "python benchmarks/bench.py --docs --from benchmarks/performance.json")
 SHOWN: dict[str, tuple[str, ...]] = {
     "page.png": _PAGE,
     "page-dark.png": _PAGE,
@@ -36,9 +35,10 @@ SHOWN: dict[str, tuple[str, ...]] = {
         f"{_RECORD}#comparison",
         "python benchmarks/bench.py --bars --docs --from benchmarks/performance.json",
     ),
-    "engines.png": _BENCH,
-    "latency-vs-load.png": _BENCH,
-    "throughput-vs-batch.png": _BENCH,
+    "engines.png": (
+        f"{_RECORD}#-comparison",
+        "python benchmarks/bench.py --docs --from benchmarks/performance.json",
+    ),
     "roofline.png": ("native/performance.md#roofline", "python benchmarks/roofline.py --docs"),
 }
 """Of each picture, patterns of the files that it shows, from the repository's root; last, what makes it. After # stands

@@ -17,7 +17,7 @@ from tests.support import toy
 EVERYTHING: dict[str, Any] = {
     "teachers": [toy.teacher(), toy.teacher(max_tokens=5).model_copy(update={"name": "few", "sentences": 150})],
     **tomllib.loads("""
-        batches = { size = 16, bucket = 2, neighbourhoods = 2, share = 0.5, late_neighbourhoods = 4, late = 0.5 }
+        batches = { size = 16, bucket = 2, neighbourhoods = 2, share = 0.5 }
         average_decay = 0.5
         precision = "bfloat16"
         [corpus]
@@ -32,11 +32,8 @@ EVERYTHING: dict[str, Any] = {
         misspelt = 0.2
         [loss]
         family_weight = 1
-        rank_weight = 0.1
-        contrast_weight = 0.2
         nested = [4, 8]
         nested_weight = 0.3
-        mean_state_weight = 0.1
     """),
 }
 """A recipe's options, all at once."""

@@ -132,7 +132,7 @@ def test_a_batch_has_its_sentences_one_after_the_other() -> None:
     """Ids in the order asked for, without padding, and how many are whose."""
     ids = np.array([5, 6, 7, 8, 9, 1, 2], dtype=np.int32)
     sentences = ["five six seven", "eight", "nine one two"]
-    tokenised = TokenisedCorpus(sentences, ids, np.array([0, 3, 4, 7]), np.arange(3), sentences, np.zeros(3, bool), 3)
+    tokenised = TokenisedCorpus(sentences, ids, np.array([0, 3, 4, 7]), np.arange(3), sentences, 3)
     found, lengths = tokenised.batch(np.array([2, 1]))
     assert found.tolist() == [9, 1, 2, 8]
     assert lengths.tolist() == [3, 1]

@@ -40,9 +40,9 @@ def test_teachers_are_joined_by_their_names(tmp_path: Path) -> None:
 
 def test_other_lists_take_the_place_of_the_bases() -> None:
     """Starts, dev files and sizes are what the recipe says they are, no more."""
-    base = {"start": [{"path": "x"}, {"path": "y"}], "dev": ["a", "b"], "loss": {"nested": [8, 16], "rank_weight": 1}}
+    base = {"start": [{"path": "x"}, {"path": "y"}], "dev": ["a", "b"], "loss": {"nested": [8, 16], "family_weight": 1}}
     own = {"start": [{"path": "z"}], "dev": [], "loss": {"nested": [4]}}
-    assert laid_over(own, base) == {**own, "loss": {"nested": [4], "rank_weight": 1}}
+    assert laid_over(own, base) == {**own, "loss": {"nested": [4], "family_weight": 1}}
 
 
 @pytest.mark.parametrize(

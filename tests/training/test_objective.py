@@ -1,7 +1,6 @@
 """The losses, each against the same written out in numpy, and what they may and may not feel."""
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -9,8 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from bothends_training.objective import Objective, log_rows, nested, rank, similarities
-from bothends_training.ragged_lstm import States
+from bothends_training.objective import Objective, log_rows, nested, similarities
 from bothends_training.recipe import Loss
 
 DIMENSION, TEACHERS, BATCH = 8, (5, 3), 6
@@ -18,9 +16,9 @@ GROUPS = torch.tensor([4, 4, 4, 7, 8, 8])
 NOTHING = Loss(imitation_weight=0, relation_weight=0)
 
 
-def states() -> States:
+def embeddings() -> torch.Tensor:
     torch.manual_seed(1)
-    return States(torch.randn(BATCH, DIMENSION), torch.randn(BATCH, DIMENSION))
+    return torch.randn(BATCH, DIMENSION)
 
 
 def targets() -> list[torch.Tensor | None]:
@@ -64,8 +62,8 @@ def test_imitation_by_hand(absent: int | None) -> None:
     made, found = objective(plan), targets()
     if absent is not None:
         found[absent] = None
-    expected = 2 * imitation(made.served.to_teachers, states().embedding, found)
-    assert made(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
+    expected = 2 * imitation(made.served.to_teachers, embeddings(), found)
+    assert made(embeddings(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("absent", [None, 0, 1])
@@ -75,46 +73,20 @@ def test_relation_by_hand(absent: int | None) -> None:
     found = targets()
     if absent is not None:
         found[absent] = None
-    expected = 3 * relation(states().embedding, found, 0.5)
-    assert objective(plan)(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
-
-
-@pytest.mark.parametrize("temperature", [0.05, 2.0])
-@torch.inference_mode()
-def test_relation_without_kin_by_hand(temperature: float) -> None:
-    """A row holds the sentences of other groups alone, whatever a sentence's copies are like."""
-    plan = {"relation_weight": 2.0, "relation_temperature": temperature, "relation_of_kin": False}
-    made = objective(NOTHING.model_copy(update=plan))
-    expected, own = cosines(targets()), unit(states().embedding) @ unit(states().embedding).T
-    rows = []
-    for number, group in enumerate(GROUPS):
-        p, q = (np.exp(found[number][GROUPS.numpy() != int(group)] / temperature) for found in (expected, own))
-        rows.append((p / p.sum() * np.log(p / p.sum() / (q / q.sum()))).sum())
-    assert made(states(), targets(), GROUPS).item() == pytest.approx(2 * np.mean(rows), rel=1e-4)
+    expected = 3 * relation(embeddings(), found, 0.5)
+    assert objective(plan)(embeddings(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
 
 
 @torch.inference_mode()
 def test_a_teachers_weight_is_of_its_similarities() -> None:
     """A teacher of weight 2 counts like two of weight 1; one that is absent leaves its weight to the others."""
-    plan = NOTHING.model_copy(update={"relation_weight": 1.0, "family_weight": 1.0, "rank_weight": 1.0})
+    plan = NOTHING.model_copy(update={"relation_weight": 1.0, "family_weight": 1.0})
     first, second = targets()
-    twice = objective(plan, (5, 5, 3))(states(), [first, first, second], GROUPS)
-    weighted = objective(plan, weights=[2, 1])(states(), [first, second], GROUPS)
+    twice = objective(plan, (5, 5, 3))(embeddings(), [first, first, second], GROUPS)
+    weighted = objective(plan, weights=[2, 1])(embeddings(), [first, second], GROUPS)
     torch.testing.assert_close(weighted, twice)
-    alone = objective(plan, weights=[2, 1])(states(), [None, second], GROUPS)
-    torch.testing.assert_close(alone, objective(plan)(states(), [None, second], GROUPS))
-
-
-def test_contrast_by_hand() -> None:
-    """A sentence's mapped vector should be nearest to its own of all teacher vectors in the batch."""
-    plan = NOTHING.model_copy(update={"contrast_weight": 0.5, "contrast_temperature": 0.2})
-    made, found = objective(plan), targets()
-    losses = []
-    for to, target in zip(made.served.to_teachers, found, strict=True):
-        assert target is not None
-        powers = np.exp(unit(to(states().embedding)) @ unit(target).T / 0.2)
-        losses.append(-np.log(np.diag(powers) / powers.sum(axis=1)).mean())
-    assert made(states(), found, GROUPS).item() == pytest.approx(0.5 * np.mean(losses), abs=1e-5)
+    alone = objective(plan, weights=[2, 1])(embeddings(), [None, second], GROUPS)
+    torch.testing.assert_close(alone, objective(plan)(embeddings(), [None, second], GROUPS))
 
 
 def cosines(found: Sequence[torch.Tensor | None]) -> NDArray[np.float64]:
@@ -125,52 +97,25 @@ def cosines(found: Sequence[torch.Tensor | None]) -> NDArray[np.float64]:
 def test_family_by_hand() -> None:
     """Cosines inside groups are held to the teachers' averaged ones, in the nested sizes too; others don't count."""
     plan = NOTHING.model_copy(update={"family_weight": 3.0, "nested": (2,), "nested_weight": 0.5})
-    found, embedding, expected = targets(), states().embedding, 0.0
+    found, embedding, expected = targets(), embeddings(), 0.0
     for vectors, weight in ((embedding, 1), (embedding[:, [0, 4]], 0.5)):
         own = unit(vectors) @ unit(vectors).T
         pairs = [(0, 1), (0, 2), (1, 2), (4, 5)]
         expected += weight * 3 * np.mean([(own[pair] - cosines(found)[pair]) ** 2 for pair in pairs])
-    assert objective(plan)(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
-    assert objective(plan)(states(), found, torch.arange(BATCH)).item() == 0
-
-
-def test_rank_by_hand() -> None:
-    """Every two pairs of sentences are compared, whichever four or three they are of."""
-    plan = NOTHING.model_copy(update={"rank_weight": 2.0, "rank_temperature": 0.3})
-    found = targets()
-    own, pairs = unit(states().embedding) @ unit(states().embedding).T, list(combinations(range(BATCH), 2))
-    wrong = [np.exp((own[b] - own[a]) / 0.3) for a in pairs for b in pairs if cosines(found)[a] > cosines(found)[b]]
-    assert objective(plan)(states(), found, GROUPS).item() == pytest.approx(2 * np.log1p(sum(wrong)), abs=1e-5)
-
-
-def test_a_right_order_costs_nothing() -> None:
-    """Cosines far apart in the teachers' order have no loss left; in the other order it is large."""
-    expected = torch.tensor([[1, 0.9, 0.1], [0.9, 1, 0.5], [0.1, 0.5, 1]])
-    assert rank(10 * expected, expected, temperature=0.05).item() == pytest.approx(0, abs=1e-6)
-    assert rank(-10 * expected, expected, temperature=0.05).item() == pytest.approx(160, abs=1)
+    assert objective(plan)(embeddings(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
+    assert objective(plan)(embeddings(), found, torch.arange(BATCH)).item() == 0
 
 
 def test_nested_sizes_by_hand() -> None:
     """The first k/2 numbers of each half are held to imitation and relation by maps of their own."""
     plan = Loss(nested=(2, 6), nested_weight=0.4, relation_temperature=0.5)
-    made, found, embedding = objective(plan), targets(), states().embedding
+    made, found, embedding = objective(plan), targets(), embeddings()
     expected = imitation(made.served.to_teachers, embedding, found) + relation(embedding, found, 0.5)
     for columns, head in zip(([0, 4], [0, 1, 2, 4, 5, 6]), made.nested, strict=True):
         part = embedding[:, columns]
         torch.testing.assert_close(nested(embedding, len(columns)), part)
         expected += 0.4 / 2 * (imitation(head.to_teachers, part, found) + relation(part, found, 0.5))
-    assert made(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
-
-
-def test_the_mean_state_by_hand() -> None:
-    """An auxiliary loss on the mean of all states, with maps of its own."""
-    plan = Loss(mean_state_weight=0.7, relation_temperature=0.5)
-    made, found = objective(plan), targets()
-    embedding, mean = states()
-    expected = imitation(made.served.to_teachers, embedding, found) + relation(embedding, found, 0.5)
-    assert made.mean_state is not None
-    expected += 0.7 * (imitation(made.mean_state.to_teachers, mean, found) + relation(mean, found, 0.5))
-    assert made(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
+    assert made(embeddings(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_what_has_no_weight_is_not_made() -> None:
@@ -189,7 +134,7 @@ def test_it_is_zero_for_the_teacher_itself() -> None:
     to_teacher.weight.copy_(torch.eye(DIMENSION))
     to_teacher.bias.zero_()
     vectors = teacher * torch.arange(1.0, 8.0).unsqueeze(1)
-    assert float(made(States(vectors, vectors), [teacher], torch.arange(7))) == pytest.approx(0, abs=1e-5)
+    assert float(made(vectors, [teacher], torch.arange(7))) == pytest.approx(0, abs=1e-5)
 
 
 def test_families_follow_the_teachers_that_count_there() -> None:
@@ -204,30 +149,9 @@ def test_families_follow_the_teachers_that_count_there() -> None:
     made = Objective(DIMENSION, TEACHERS, plan, weights=[1, 3], families=[True, False])
     kin = groups.unsqueeze(1) == groups
     mixed = torch.where(kin, cosines[0], (cosines[0] + 3 * cosines[1]) / 4)
-    own = similarities(states().embedding)
+    own = similarities(embeddings())
     rows = functional.kl_div(log_rows(own, 0.05), log_rows(mixed, 0.05), log_target=True, reduction="batchmean")
     family = (own - cosines[0])[kin.triu(1)].square().mean()
-    assert float(made(states(), found, groups).detach()) == pytest.approx(float(rows + family), rel=1e-4)
+    assert float(made(embeddings(), found, groups).detach()) == pytest.approx(float(rows + family), rel=1e-4)
     alone = Objective(DIMENSION, TEACHERS, plan, weights=[1, 3])
-    assert torch.equal(made(states(), [None, found[1]], groups), alone(states(), [None, found[1]], groups))
-
-
-def test_exchanged_roles_are_held_apart_by_rule() -> None:
-    """The teachers' cosines of a copy with exchanged roles to the rest of its group count no more than the recipe says;
-    other pairs, and copies that both have exchanged roles, keep theirs.
-    """
-    plan = NOTHING.model_copy(update={"family_weight": 1.0, "relation_weight": 1.0, "exchanged_cosine": 0.25})
-    teacher = functional.normalize(torch.randn(1, 5) + 0.1 * torch.randn(BATCH, 5), dim=1)
-    exchanged = torch.tensor([False, True, True, True, False, True])  # the fourth has no company
-    made = objective(plan, (5,))
-    loss = made(states(), [teacher], GROUPS, exchanged)
-    expected = teacher @ teacher.T
-    for one, other in ((0, 1), (0, 2), (4, 5)):
-        expected[one, other] = expected[other, one] = 0.25
-    own = similarities(states().embedding)
-    kin = [(0, 1), (0, 2), (1, 2), (4, 5)]
-    family = sum((own[pair] - expected[pair]) ** 2 for pair in kin) / len(kin)
-    rows, wanted = (log_rows(cosines, plan.relation_temperature) for cosines in (own, expected))
-    relation = functional.kl_div(rows, wanted, log_target=True, reduction="batchmean")
-    assert loss.item() == pytest.approx((family + relation).item(), abs=1e-5)
-    assert loss.item() != pytest.approx(made(states(), [teacher], GROUPS).item(), abs=1e-3)
+    assert torch.equal(made(embeddings(), [None, found[1]], groups), alone(embeddings(), [None, found[1]], groups))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
 from bothends_training import ragged_lstm
 from bothends_training.ragged_lstm import PackedLSTM, RaggedLSTM, cuts_of
@@ -29,37 +29,32 @@ def costs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(ragged_lstm, name, cost)
 
 
-def packed(lstm: nn.LSTM, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Both ends, and the mean output over each sentence's own tokens, as a packed batch gives them."""
+def packed(lstm: nn.LSTM, vectors: torch.Tensor) -> torch.Tensor:
+    """Both ends, as a packed batch gives them."""
     padded = pad_sequence(list(vectors.split(LENGTHS.tolist())))
     sequence = pack_padded_sequence(padded, torch.from_numpy(LENGTHS), enforce_sorted=False)
-    output, (h_n, _) = lstm(sequence)
-    padded, _ = pad_packed_sequence(output)  # zeros after each sentence's end
-    return torch.cat((h_n[-2], h_n[-1]), dim=1), padded.sum(dim=0) / torch.from_numpy(LENGTHS).unsqueeze(1)
+    _, (h_n, _) = lstm(sequence)
+    return torch.cat((h_n[-2], h_n[-1]), dim=1)
 
 
 @WAYS
 def test_the_states_are_those_of_a_packed_batch(lstm: nn.LSTM, way: Way) -> None:
-    """The forward half, the backward half and the mean each agree."""
+    """The forward half and the backward half each agree."""
     vectors = torch.randn(TOKENS, 8)
-    states = way(lstm, with_mean=True)(vectors, LENGTHS)
-    embedding, mean = packed(lstm, vectors)
-    torch.testing.assert_close(states.embedding[:, :6], embedding[:, :6], rtol=0, atol=1e-5)
-    torch.testing.assert_close(states.embedding[:, 6:], embedding[:, 6:], rtol=0, atol=1e-5)
-    torch.testing.assert_close(states.mean, mean, rtol=0, atol=1e-5)
-    assert way(lstm)(vectors, LENGTHS).mean is None
+    found, expected = way(lstm)(vectors, LENGTHS), packed(lstm, vectors)
+    torch.testing.assert_close(found[:, :6], expected[:, :6], rtol=0, atol=1e-5)
+    torch.testing.assert_close(found[:, 6:], expected[:, 6:], rtol=0, atol=1e-5)
 
 
 @WAYS
 def test_the_gradients_are_those_of_a_packed_batch(lstm: nn.LSTM, way: Way) -> None:
     """Gradients of every parameter of the LSTM itself and of the token vectors agree."""
     found = []
-    for read in (lambda given: tuple(way(lstm, with_mean=True)(given, LENGTHS)), lambda given: packed(lstm, given)):
+    for read in (lambda given: way(lstm)(given, LENGTHS), lambda given: packed(lstm, given)):
         torch.manual_seed(0)
         vectors = torch.randn(TOKENS, 8, requires_grad=True)
         lstm.zero_grad()
-        embedding, mean = read(vectors)
-        (embedding.square().sum() + mean.pow(3).sum()).backward()
+        read(vectors).pow(3).sum().backward()
         found.append([vectors.grad, *(parameter.grad for parameter in lstm.parameters())])
     for ours, expected in zip(*found, strict=True):
         assert ours is not None
@@ -72,24 +67,24 @@ def test_it_follows_the_lstm_as_that_learns(lstm: nn.LSTM, way: Way) -> None:
     made, vectors = way(lstm), torch.randn(TOKENS, 8)
     torch.manual_seed(9)
     lstm.load_state_dict(nn.LSTM(8, 6, lstm.num_layers, bidirectional=True).state_dict())
-    torch.testing.assert_close(made(vectors, LENGTHS).embedding, packed(lstm, vectors)[0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(made(vectors, LENGTHS), packed(lstm, vectors), rtol=0, atol=1e-5)
 
 
 def test_bfloat16_stays_close(lstm: nn.LSTM) -> None:
     """The LSTM computes in bfloat16 under autocast, whose numbers have eight significant bits."""
     vectors = torch.randn(TOKENS, 8)
     with torch.autocast("cpu", torch.bfloat16):
-        states = RaggedLSTM(lstm)(vectors, LENGTHS)
-    assert states.embedding.dtype == torch.bfloat16
-    torch.testing.assert_close(states.embedding.float(), packed(lstm, vectors)[0], rtol=0, atol=0.03)
+        found = RaggedLSTM(lstm)(vectors, LENGTHS)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), packed(lstm, vectors), rtol=0, atol=0.03)
 
 
 def test_packed_batches_keep_to_float32(lstm: nn.LSTM) -> None:
     """Autocast, which would have cuDNN compute in float16, isn't heard."""
     vectors = torch.randn(TOKENS, 8)
     with torch.autocast("cpu", torch.bfloat16):
-        states = PackedLSTM(lstm)(vectors, LENGTHS)
-    torch.testing.assert_close(states.embedding, packed(lstm, vectors)[0], rtol=0, atol=1e-5)
+        found = PackedLSTM(lstm)(vectors, LENGTHS)
+    torch.testing.assert_close(found, packed(lstm, vectors), rtol=0, atol=1e-5)
 
 
 def cost(sizes: NDArray[np.int64], cuts: list[tuple[int, int]]) -> int:

@@ -1,20 +1,16 @@
 """A recipe becomes a checkpoint: the student learns, and runs repeat."""
 
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from rich.progress import Progress
 from scipy.stats import spearmanr
 from torch.nn import functional
 
 from bothends.model.tokenizer import Tokenizer
 from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
-from bothends_training import train
-from bothends_training.dataset import prepare
 from bothends_training.errors import RecipeError
 from bothends_training.evaluate import PairsError, read_pairs
 from bothends_training.recipe import Recipe
@@ -40,18 +36,6 @@ def test_the_student_learns(folder: Path, tmp_path: Path, options: dict[str, Any
     assert [entry["step"] for entry in taught] == [30, 60, 90, 120]
     assert taught[-1]["loss"] < taught[0]["loss"] < untrained[0]["loss"]
     assert taught[-1]["loss"] < 0.6 * untrained[-1]["loss"]
-
-
-def test_neighbourhoods_become_finer_late(folder: Path) -> None:
-    """The batches of a run are those of the wider neighbourhoods up to the step that the recipe says, and from there on
-    those of the narrower ones from their beginning.
-    """
-    wide, fine = ({"size": 16, "neighbourhoods": count, "share": 0.9} for count in (2, 5))
-    recipes = [toy.recipe(batches=plan) for plan in (wide, fine, {**wide, "late_neighbourhoods": 5, "late": 0.6})]
-    dataset = prepare(recipes[0], folder, folder / "cache", Progress())
-    early, late, both = ([rows.tolist() for rows in islice(train.order(recipe, dataset), 20)] for recipe in recipes)
-    assert early != late
-    assert both == early[:12] + late[:8]
 
 
 def test_token_vectors_are_dropped_while_it_learns(folder: Path, tmp_path: Path) -> None:

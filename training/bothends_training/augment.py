@@ -9,7 +9,6 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
-from . import roles
 from .compose import compose
 from .recipe import Corpus
 from .scenes import family
@@ -32,8 +31,6 @@ def misspelt(sentence: str, plan: Corpus) -> str | None:
     return copy if copy != sentence else None
 
 
-_MADE = 0.1
-"""Share of sentences that allow no exchange of roles, though chosen for it, after which a made family has one."""
 READ = 200_000
 """Number of first sentences whose words may replace another's."""
 
@@ -41,9 +38,8 @@ READ = 200_000
 def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iterator[list[str]]:
     """Each sentence in its order, then its copies, none of them alike: about `plan.scrambled` of the sentences have
     one in another order, about `plan.varied` two with other words, and about `plan.composed`, where a sentence allows
-    it, up to two with other roles, numbers or kinds of things, about `plan.swapped` two with another figure, name or
-    sense, and about `plan.exchanged` one with exchanged roles, or some of them a made family of such after them. About
-    `plan.scenes` are followed by another group, a family of made sentences.
+    it, up to two with other roles, numbers or kinds of things, and about `plan.swapped` two with another figure, name
+    or sense. About `plan.scenes` are followed by another group, a family of made sentences.
 
     Words of the first `read` sentences may replace another's.
     """
@@ -63,13 +59,7 @@ def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iter
         chance = random.Random("swapped " + sentence)  # noqa: S311
         if chance.random() < plan.swapped:
             group += swap(sentence, chance, copies=2)
-        chance = random.Random("exchanged " + sentence)  # noqa: S311
-        is_exchanged = chance.random() < plan.exchanged
-        if is_exchanged:
-            group.append(roles.exchange(sentence))
         yield list(dict.fromkeys(group))
-        if is_exchanged and group[-1] == sentence and chance.random() < _MADE:
-            yield roles.family(chance)
         chance = random.Random("scene " + sentence)  # noqa: S311
         if chance.random() < plan.scenes:
             yield family(chance)

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import lzma
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -93,8 +93,6 @@ class TokenisedCorpus:
     """The number of the group that each sentence belongs to, int64 [sentences]; a group's stand side by side."""
     labels: list[str]
     """The text whose vectors each sentence is taught: its own, but of a misspelt one."""
-    exchanged: NDArray[np.bool_]
-    """Whether each text is the first one of its group with exchanged roles, bool [sentences]."""
     documents: int
     """Number of the first text that belongs to a document; all after it do too."""
 
@@ -122,12 +120,10 @@ def tokenise(
     *,
     documents: Sequence[Sequence[str]] = (),
     labels: Mapping[str, str] = MappingProxyType({}),
-    exchanged: Set[tuple[int, str]] = frozenset(),
     chunk: int = CHUNK,
 ) -> TokenisedCorpus:
     """Token ids by the tokenizer that will serve, cut to its limit, of groups of sentences and of those of documents.
-    Sentences without a token are left out. `labels` holds the text that stands for a sentence before teachers, and
-    `exchanged` the texts, behind their group's number, in which roles are exchanged.
+    Sentences without a token are left out. `labels` holds the text that stands for a sentence before teachers.
 
     Raises RecipeError where fewer than two are left.
     """
@@ -148,5 +144,4 @@ def tokenise(
     of_groups = np.array(numbers, dtype=np.int64)
     first = int(np.searchsorted(of_groups, len(groups)))
     taught = [labels.get(sentence, sentence) for sentence in kept]
-    is_exchanged = np.array([text in exchanged for text in zip(numbers, kept, strict=True)])
-    return TokenisedCorpus(kept, np.concatenate(parts), offsets, of_groups, taught, is_exchanged, first)
+    return TokenisedCorpus(kept, np.concatenate(parts), offsets, of_groups, taught, first)

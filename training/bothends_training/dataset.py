@@ -23,7 +23,6 @@ from .held_out import choose, judged
 from .neighbourhoods import neighbourhoods
 from .recipe import Corpus, Recipe
 from .recipe import Teacher as TeacherSpec
-from .roles import exchange
 from .teacher import open_teacher
 from .trials import Trial, read_collection, read_triples
 from .vectors import Source, Vectors, cached_vectors
@@ -100,16 +99,13 @@ def read_corpus(recipe: Recipe, folder: Path, held_out: Sequence[str], tokenizer
     """Sentences with their copies, and documents, all tokenised."""
     found = groups(recipe.corpus, folder, held_out)
     labels = {}
-    exchanged = set()
-    for number, group in enumerate(found):
-        if recipe.corpus.exchanged and group:
-            exchanged |= {(number, copy) for copy in group[1:] if copy == exchange(group[0])}
+    for group in found:
         if copy := misspelt(group[0], recipe.corpus) if group else None:
             labels[copy] = group[0]
             group.append(copy)
     near = NearDuplicates(held_out, recipe.corpus.near_match) if recipe.corpus.near_match else None
     documents = read_documents(recipe.documents, folder, near) if recipe.documents else []
-    return tokenise(found, tokenizer, documents=documents, labels=labels, exchanged=exchanged)
+    return tokenise(found, tokenizer, documents=documents, labels=labels)
 
 
 def texts_for(spec: TeacherSpec, corpus: TokenisedCorpus) -> NDArray[np.int64]:

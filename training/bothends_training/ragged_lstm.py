@@ -7,7 +7,6 @@ reads each sentence from its own end. On a GPU cuDNN packs well, and computes bo
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,16 +21,6 @@ _DIRECTIONS = ("", "_reverse")
 STEP_COST, CALL_COST = 3, 190
 """What a time step, and a call with all of its gradient, cost beside their rows, in steps of one row: by fits to 1 to
 256 rows and 1 to 30 steps of 256 units in bfloat16, on one core of an AMD EPYC with AVX-512."""
-
-
-class States(NamedTuple):
-    """Outputs of both directions for a batch, in the dtype that the LSTM computes in."""
-
-    embedding: Tensor
-    """The final forward state, then the final backward state: [batch, 2·hidden]."""
-    mean: Tensor | None
-    """Each direction's states of the top layer, averaged over the sentence's tokens, where that is asked for:
-    [batch, 2·hidden]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +97,24 @@ class RaggedLSTM:
     Make it once the LSTM is on its device: what moves parameters later may give the LSTM new ones.
     """
 
-    def __init__(self, lstm: nn.RNNBase, *, with_mean: bool = False) -> None:
-        self._with_mean = with_mean
+    def __init__(self, lstm: nn.RNNBase) -> None:
         self._layers = [
             [_unidirectional(lstm, layer, direction) for direction in _DIRECTIONS] for layer in range(lstm.num_layers)
         ]
 
-    def __call__(self, vectors: Tensor, lengths: Numbers) -> States:
-        """Read the vectors of all tokens, float [tokens, embedding], of sentences of `lengths` one after the other."""
+    def __call__(self, vectors: Tensor, lengths: Numbers) -> Tensor:
+        """Read the vectors of all tokens, float [tokens, embedding], of sentences of `lengths` one after the other.
+
+        Returns each one's final forward state, then its final backward state, [batch, 2·hidden], in the dtype that the
+        LSTM computes in.
+        """
         layout = Layout.of(lengths)
         for number, (ahead, back) in enumerate(self._layers):
             forward = _read(ahead, vectors, [(cut, cut.ahead) for cut in layout.cuts])
             backward = _read(back, vectors, [(cut, cut.back) for cut in layout.cuts])
-            if self._with_mean or number < len(self._layers) - 1:  # the layer above reads both directions at each token
+            if number < len(self._layers) - 1:  # the layer above reads both directions at each token
                 vectors = torch.cat([_rows(forward, layout.tokens[0]), _rows(backward, layout.tokens[1])], dim=1)
-        embedding = torch.cat([_rows(forward, layout.last), _rows(backward, layout.last)], dim=1)
-        return States(embedding, means(vectors, lengths) if self._with_mean else None)
+        return torch.cat([_rows(forward, layout.last), _rows(backward, layout.last)], dim=1)
 
 
 class PackedLSTM:
@@ -132,10 +123,10 @@ class PackedLSTM:
     It computes in float32, under autocast too: that would cast to float16, whose smallest gradients are zeros.
     """
 
-    def __init__(self, lstm: nn.RNNBase, *, with_mean: bool = False) -> None:
-        self._lstm, self._with_mean = lstm, with_mean
+    def __init__(self, lstm: nn.RNNBase) -> None:
+        self._lstm = lstm
 
-    def __call__(self, vectors: Tensor, lengths: Numbers) -> States:
+    def __call__(self, vectors: Tensor, lengths: Numbers) -> Tensor:
         """As `RaggedLSTM` does."""
         order = np.argsort(-lengths, kind="stable")
         starts = np.cumsum(lengths) - lengths
@@ -143,16 +134,8 @@ class PackedLSTM:
         read = (starts[order] + np.arange(lengths.max())[:, np.newaxis])[inside]  # by time, the longest first
         counts = torch.from_numpy(inside.sum(axis=1))
         with torch.autocast(vectors.device.type, enabled=False):
-            outputs, (h_n, _) = self._lstm(PackedSequence(_rows(vectors, read), counts))
-        embedding = _rows(torch.cat((h_n[-2], h_n[-1]), dim=1), np.argsort(order))
-        return States(embedding, means(_rows(outputs.data, np.argsort(read)), lengths) if self._with_mean else None)
-
-
-def means(tokens: Tensor, lengths: Numbers) -> Tensor:
-    """The mean over each sentence's tokens, [batch, width], of what stands for each token, [tokens, width]."""
-    sentence = send(np.repeat(np.arange(len(lengths)), lengths), tokens.device)
-    sums = torch.zeros(len(lengths), tokens.shape[1], dtype=tokens.dtype, device=tokens.device)
-    return sums.index_add(0, sentence, tokens) / send(lengths, tokens.device).unsqueeze(1)
+            _, (h_n, _) = self._lstm(PackedSequence(_rows(vectors, read), counts))
+        return _rows(torch.cat((h_n[-2], h_n[-1]), dim=1), np.argsort(order))
 
 
 def _read(alone: nn.LSTM, vectors: Tensor, cuts: list[tuple[Cut, Numbers]]) -> Tensor:

@@ -44,12 +44,6 @@ class Corpus(Part):
         le=1,
         description="share of sentences that up to two copies with another figure, name or sense follow",
     )
-    exchanged: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="share of sentences that a copy follows in which who acts and whom it is done to are exchanged",
-    )
     misspelt: float = Field(
         0.0, ge=0, le=1, description="share of sentences that a misspelt copy follows, taught as the sentence itself"
     )
@@ -121,8 +115,6 @@ class Batches(Part):
     share: float = Field(
         0.5, ge=0, le=1, description="of sentences whose batch is of one neighbourhood, if there are any"
     )
-    late_neighbourhoods: int = Field(0, ge=0, description="that take the others' place late in the run; 0 for none")
-    late: float = Field(0.8, ge=0, le=1, description="share of the steps before that")
     documents: float = Field(
         0.3, gt=0, lt=1, description="share of steps whose batch is of documents, if there are any"
     )
@@ -136,24 +128,13 @@ class Loss(Part):
         1.0, ge=0, description="of the KL between teachers' and student's rows of similarities"
     )
     relation_temperature: float = Field(0.05, gt=0, description="of those rows")
-    relation_of_kin: bool = Field(True, description="whether a sentence's copies stand in its row too")
     family_weight: float = Field(
         0.0, ge=0, description="of the squared error of cosines between a sentence and its copies"
     )
-    exchanged_cosine: float = Field(
-        1.0, ge=-1, le=1, description="most that teachers' cosine of a sentence and its copy of exchanged roles counts"
-    )
-    rank_weight: float = Field(
-        0.0, ge=0, description="of pairs of sentences that are ranked otherwise than by teachers"
-    )
-    rank_temperature: float = Field(0.05, gt=0, description="of those cosines")
-    contrast_weight: float = Field(0.0, ge=0, description="of finding one's own teacher vector among the batch's")
-    contrast_temperature: float = Field(0.05, gt=0)
     nested: tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...] = Field(
         (), description="sizes k: the first k/2 numbers of each half are held to imitation and relation too"
     )
     nested_weight: float = Field(0.3, ge=0, description="of the mean over those sizes")
-    mean_state_weight: float = Field(0.0, ge=0, description="of imitation and relation on the mean of all states")
 
 
 class Optimisation(Part):

@@ -175,5 +175,4 @@ def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
     decay = recipe.optimisation.average_decay
     average = MovingAverage(encoder, decay) if decay else None
     way = RaggedLSTM if device.type == "cpu" else PackedLSTM
-    lstm = way(encoder.cells, with_mean=objective.mean_state is not None)
-    return Run(encoder, lstm, average, objective, optimiser, recipe.start_share)
+    return Run(encoder, way(encoder.cells), average, objective, optimiser, recipe.start_share)

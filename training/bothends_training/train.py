@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ from .dataset import Dataset, prepare
 from .device import choose, send
 from .errors import RecipeError
 from .evaluate import spearman
-from .ragged_lstm import States
 from .recipe import Recipe
 from .student import Run, begin, new_student
 from .targets import Targets
@@ -124,28 +123,21 @@ def steps(job: Job, run: Run) -> None:
 
 
 def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
-    """The batches of a whole run, from its first step: of wider neighbourhoods, then of narrower ones if it says so."""
+    """The batches of a whole run, from its first step."""
     plan, seed = recipe.batches, recipe.seed
+    found = dataset.neighbourhoods(plan.neighbourhoods, seed=seed)
+    first, texts = dataset.corpus.documents, len(dataset.corpus.sentences)
+    # A document's passage, title and sentences are of all lengths, and learn from being compared.
+    lengths = dataset.corpus.lengths * ~dataset.corpus.is_document
 
-    def of(neighbourhoods: int) -> Iterator[NDArray[np.int64]]:
-        found = dataset.neighbourhoods(neighbourhoods, seed=seed)
-        first, texts = dataset.corpus.documents, len(dataset.corpus.sentences)
-        # A document's passage, title and sentences are of all lengths, and learn from being compared.
-        lengths = dataset.corpus.lengths * ~dataset.corpus.is_document
+    def among(part: slice) -> Iterator[NDArray[np.int64]]:
+        near = None if found is None else found[part]
+        kinds = dataset.coverage[part]
+        drawn = batches(lengths[part], dataset.corpus.groups[part], kinds, near, plan, seed=seed)
+        return (rows + part.start for rows in drawn)
 
-        def among(part: slice) -> Iterator[NDArray[np.int64]]:
-            near = None if found is None else found[part]
-            kinds = dataset.coverage[part]
-            drawn = batches(lengths[part], dataset.corpus.groups[part], kinds, near, plan, seed=seed)
-            return (rows + part.start for rows in drawn)
-
-        sentences = among(slice(0, first))
-        return interleaved(sentences, among(slice(first, texts)), plan.documents) if first < texts else sentences
-
-    if not plan.late_neighbourhoods:
-        return of(plan.neighbourhoods)
-    early = islice(of(plan.neighbourhoods), round(plan.late * recipe.optimisation.steps))
-    return chain(early, of(plan.late_neighbourhoods))
+    sentences = among(slice(0, first))
+    return interleaved(sentences, among(slice(first, texts)), plan.documents) if first < texts else sentences
 
 
 def evaluate(job: Job, run: Run) -> None:
@@ -178,9 +170,8 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
     # Distort Pretrained Features and Underperform Out-of-Distribution", ICLR 2022).
     run.encoder.requires_grad_(run.step >= plan.maps_first)
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
-        states = read(job, run, rows)
-    exchanged = send(corpus.exchanged[rows], device) if corpus.exchanged[rows].any() else None
-    loss = run.objective(states, job.targets.of(rows), send(corpus.groups[rows], device), exchanged)
+        embedding = read(job, run, rows)
+    loss = run.objective(embedding, job.targets.of(rows), send(corpus.groups[rows], device))
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_([*run.encoder.parameters(), *run.objective.parameters()], plan.clip)
@@ -191,8 +182,8 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
     return lost
 
 
-def read(job: Job, run: Run, rows: NDArray[np.int64]) -> States:
-    """The student's states of a batch."""
+def read(job: Job, run: Run, rows: NDArray[np.int64]) -> Tensor:
+    """The student's embeddings of a batch, [batch, dimension]."""
     ids, lengths = job.dataset.corpus.batch(rows)
     vectors = run.encoder.embedding(send(ids, job.device))
     return run.lstm(functional.dropout(vectors, job.recipe.optimisation.token_dropout), lengths)

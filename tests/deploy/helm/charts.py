@@ -1,4 +1,4 @@
-"""Renders the chart by Helm's library, with values that fit the manifests of deploy/kubernetes and with others."""
+"""Renders the chart by Helm's library, with values for each way in which it may be put together."""
 
 import json
 import os
@@ -12,41 +12,35 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 
-from tests.deploy.kubernetes.manifests import COMPONENTS, VARIANTS, Resource
 from tests.support.paths import ROOT
+
+from .objects import Resource
 
 CHART = ROOT / "deploy" / "helm" / "bothends"
 LIBRARY = Path(sys.prefix) / "helm"
 Values: TypeAlias = Mapping[str, Any]
 
 ON = {"enabled": True}
-AS_KUSTOMIZE: Values = {
-    "serviceAccount": {"create": False},
-    "autoscaling": ON,
-    "serviceMonitor": ON,
-    "prometheusRule": ON,
-    "dashboards": ON,
-}
-"""What the overlays have and the chart's defaults don't, since it needs parts that not every cluster has."""
-AS_COMPONENT: Mapping[str, Values] = {
+WHOLE: Values = {"autoscaling": ON, "serviceMonitor": ON, "prometheusRule": ON, "dashboards": ON}
+"""What the chart's defaults leave out, since it needs parts that not every cluster has."""
+CHOSEN: Mapping[str, Values] = {
     "bundle": {"models": [{"volume": {"persistentVolumeClaim": {"claimName": "bothends-bundle", "readOnly": True}}}]},
     "keys": {"apiKeys": {"existingSecret": "bothends-keys"}},
     "tls": {"tls": {"existingSecret": "bothends-tls"}},
     "tracing": {"tracing": ON},
 }
-assert set(AS_COMPONENT) == set(COMPONENTS)
-
-
-def as_variant(name: str) -> Values:
-    """Values with which the chart is to give what kustomize makes of a variant."""
-    overlay, components = VARIANTS[name]
-    own: dict[str, Any] = {"gpu": ON} if overlay == "gpu" else {}
-    return {**AS_KUSTOMIZE, **own, **{key: value for one in components for key, value in AS_COMPONENT[one].items()}}
-
-
+"""What not everybody wants, by its name in VARIANTS."""
+ALL_CHOSEN: Values = {key: value for values in CHOSEN.values() for key, value in values.items()}
+VARIANTS: Mapping[str, Values] = {
+    "cpu": WHOLE,
+    "gpu": {**WHOLE, "gpu": ON},
+    **{f"cpu+{name}": {**WHOLE, **values} for name, values in CHOSEN.items()},
+    "cpu+all": {**WHOLE, **ALL_CHOSEN},
+    "gpu+all": {**WHOLE, "gpu": ON, **ALL_CHOSEN},
+}
 EVERYTHING: Values = {
-    **AS_KUSTOMIZE,
-    **{key: value for one in ("keys", "tls", "tracing") for key, value in AS_COMPONENT[one].items()},
+    **WHOLE,
+    **ALL_CHOSEN,
     "fullnameOverride": "embeddings",
     "commonLabels": {"team": "search"},
     "image": {
@@ -128,6 +122,7 @@ class Helm:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
+        self._variants: dict[str, list[Resource]] = {}
 
     def ask(self, question: str, **given: object) -> Any:
         """Raises Refused."""
@@ -148,6 +143,12 @@ class Helm:
         """What is applied at an installation."""
         texts = self.template(values, release)
         return [made for name, text in texts.items() if is_applied(name) for made in yaml.safe_load_all(text) if made]
+
+    def variant(self, name: str) -> list[Resource]:
+        """Objects by the values of VARIANTS, rendered once."""
+        if name not in self._variants:
+            self._variants[name] = self.objects(VARIANTS[name])
+        return self._variants[name]
 
 
 def is_applied(name: str) -> bool:

@@ -9,18 +9,19 @@ import pytest
 import yaml
 
 from bothends.settings import Settings
-from tests.deploy.kubernetes.manifests import OF_THE_OPERATOR, Resource, container, environment, of_kind, pod, the
-from tests.deploy.kubernetes.test_schemas import VERSIONS
 from tests.support.paths import ROOT
 
-from .charts import AS_KUSTOMIZE, CHART, EVERYTHING, Helm, Refused, Values, is_applied
+from .charts import CHART, EVERYTHING, VARIANTS, WHOLE, Helm, Refused, Values, is_applied
+from .objects import OF_THE_OPERATOR, Resource, container, environment, of_kind, pod, the
 
 README = (CHART / "README.md").read_text(encoding="utf-8")
 EXAMPLES = [yaml.safe_load(block.partition("```")[0]) for block in README.split("```yaml\n")[1:]]
 FROM_AN_IMAGE: Values = {"models": [{"volume": {"image": {"reference": "medical:1", "pullPolicy": "Always"}}}]}
-BY_EACH_VERSION: list[Values] = [{}, EVERYTHING]
+VERSIONS = ["1.30", kubernetes_validate.latest_version()]
+"""Versions of Kubernetes, from the first in which a pod may sleep before it stops without its image's help."""
+BY_EACH_VERSION: list[Values] = [{}, EVERYTHING, *VARIANTS.values()]
 """What Kubernetes 1.30 takes as well; volumes of images it didn't know."""
-ALL: list[Values] = [*BY_EACH_VERSION, AS_KUSTOMIZE, {**EVERYTHING, "gpu": {"enabled": True}}, FROM_AN_IMAGE, *EXAMPLES]
+ALL: list[Values] = [*BY_EACH_VERSION, {**EVERYTHING, "gpu": {"enabled": True}}, FROM_AN_IMAGE, *EXAMPLES]
 NO_CLAIM = {"claimName": "a"}
 
 
@@ -71,9 +72,23 @@ def test_selectors_find_the_pods_and_never_the_one_that_tests(helm: Helm, values
     assert all(selector.items() <= labels and not selector.items() <= tester for selector in selectors)
 
 
+def test_defaults_leave_out_what_not_every_cluster_has(helm: Helm) -> None:
+    """As they stand they make no object of an operator's kind, and ask for no adapter; the number of pods is fixed."""
+    by_default = helm.objects({})
+    missing = {"ConfigMap", "HorizontalPodAutoscaler", "PrometheusRule", "ServiceMonitor"}
+    assert {one["kind"] for one in by_default} == {one["kind"] for one in helm.variant("cpu")} - missing
+    assert the(by_default, "Deployment")["spec"]["replicas"] == 2
+
+
+def test_each_object_has_a_name_of_its_own_in_the_one_namespace(resources: list[Resource]) -> None:
+    names = [(resource["kind"], resource["metadata"]["name"]) for resource in resources]
+    assert len(names) == len(set(names))
+    assert {resource["metadata"].get("namespace", "bothends") for resource in resources} == {"bothends"}
+
+
 def test_two_releases_share_a_namespace(helm: Helm) -> None:
     """No object of one has the name of one of the other, and neither's selectors find the other's pods."""
-    one, other = (helm.objects(AS_KUSTOMIZE, release=release) for release in ("search", "bothends-2"))
+    one, other = (helm.objects(WHOLE, release=release) for release in ("search", "bothends-2"))
     assert {(made["kind"], made["metadata"]["name"]) for made in one}.isdisjoint(
         (made["kind"], made["metadata"]["name"]) for made in other
     )
@@ -82,7 +97,7 @@ def test_two_releases_share_a_namespace(helm: Helm) -> None:
 
 
 def test_a_long_name_is_cut_so_that_every_services_fits(helm: Helm) -> None:
-    names = [made["metadata"]["name"] for made in helm.objects(AS_KUSTOMIZE, release="r" * 53)]
+    names = [made["metadata"]["name"] for made in helm.objects(WHOLE, release="r" * 53)]
     assert max(map(len, names)) <= 63
 
 

@@ -11,12 +11,12 @@ import yaml
 
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
-from tests.deploy.kubernetes.manifests import Resource, environment
 from tests.support.doors import serving
 from tests.support.serving import BOTHENDS
 from tests.support.until import TIMEOUT_S
 
 from .charts import Helm, Values
+from .objects import Resource, environment
 
 NAME = "bothends-headless.bothends.svc"
 MUTUAL: Values = {"tls": {"existingSecret": "ours", "clientCA": {"enabled": True}}}

@@ -22,7 +22,7 @@ def test_both_distributions_have_the_version_of_one_file() -> None:
 
 
 def test_nothing_names_another_version() -> None:
-    """Manifests and pages are of this version; the changelog names it once it is released."""
+    """The chart and pages are of this version; the changelog names it once it is released."""
     assert [line for line in told(f"v{version_in_file()}") if not line.startswith("CHANGELOG.md ")] == []
 
 

@@ -1,4 +1,4 @@
-"""Probes of the manifests, asked as a kubelet asks them, of real servers in each state that a pod can be in."""
+"""Probes of the chart, asked as a kubelet asks them, of real servers in each state that a pod can be in."""
 
 import http.client
 import os
@@ -21,7 +21,8 @@ from tests.support.doors import serving
 from tests.support.serving import Running, finish, held_open, kept_busy, start
 from tests.support.until import TIMEOUT_S, until
 
-from .manifests import Resource, container, environment, variant
+from .charts import Helm
+from .objects import Resource, container, environment
 
 STARTUP, READINESS, LIVENESS = KINDS = ("startupProbe", "readinessProbe", "livenessProbe")
 
@@ -29,7 +30,7 @@ STARTUP, READINESS, LIVENESS = KINDS = ("startupProbe", "readinessProbe", "liven
 def ask(probe: Resource, ports: Mapping[str, int], *, max_wait_s: float = TIMEOUT_S) -> bool:
     """Return True if a kubelet would be content with the answer within `max_wait_s`.
 
-    `ports` are where this server has what the manifest names.
+    `ports` are where this server has what the chart names.
     """
     asked = probe["httpGet"]
     return _get(ports[asked["port"]], asked["path"], max_wait_s)
@@ -76,9 +77,9 @@ def _moved(value: str, mount: str, folder: Path) -> str:
     return str(folder) + value.removeprefix(mount) if value == mount or value.startswith(f"{mount}/") else value
 
 
-def test_a_pod_is_ready_while_it_serves_and_alive_until_it_ends() -> None:
+def test_a_pod_is_ready_while_it_serves_and_alive_until_it_ends(helm: Helm) -> None:
     """A pod is ready when it serves and when it is busy; from SIGTERM on it gets no calls, and answers those it has."""
-    pods = variant("cpu")
+    pods = helm.variant("cpu")
     with started(pods) as running:
         ports = ports_of(running)
         assert answers(pods, ports) == (True, True, True)
@@ -92,9 +93,9 @@ def test_a_pod_is_ready_while_it_serves_and_alive_until_it_ends() -> None:
     assert answers(pods, ports) == (False, False, False)
 
 
-def test_a_pod_with_all_components_is_too(english: Bundle, tmp_path: Path) -> None:
+def test_a_pod_with_all_that_may_be_chosen_is_too(helm: Helm, english: Bundle, tmp_path: Path) -> None:
     """A bundle of one's own, keys, TLS and tracing come each from a folder that holds what its volume would."""
-    pods = variant("cpu+all")
+    pods = helm.variant("cpu+all")
     mounts = {mount["mountPath"]: tmp_path / mount["name"] for mount in container(pods)["volumeMounts"]}
     assert set(mounts) == {"/bundle", "/keys", "/tls"}
     shutil.copytree(english.path, mounts["/bundle"])
@@ -108,9 +109,9 @@ def test_a_pod_with_all_components_is_too(english: Bundle, tmp_path: Path) -> No
         assert answers(pods, ports_of(running)) == (True, True, True)
 
 
-def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(english: Bundle) -> None:
+def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(helm: Helm, english: Bundle) -> None:
     """A pod with an unfit model is alive, and ready again once its model is fit."""
-    pods = variant("cpu")
+    pods = helm.variant("cpu")
     with (
         serving(english, engine="onnxruntime", selftest_s=0.01, health_port=0) as server,
         pytest.MonkeyPatch.context() as patch,
@@ -126,9 +127,9 @@ def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(english: Bun
 
 
 @pytest.mark.timing
-def test_a_busy_pod_answers_within_each_probes_own_timeout() -> None:
+def test_a_busy_pod_answers_within_each_probes_own_timeout(helm: Helm) -> None:
     """Ten probes of each kind are answered in time beside a queue of many seconds."""
-    pods = variant("cpu")
+    pods = helm.variant("cpu")
     probes = [container(pods)[kind] for kind in KINDS]
     with started(pods) as running, kept_busy(running):
         for probe in probes * 10:

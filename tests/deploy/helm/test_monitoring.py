@@ -2,23 +2,17 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 
+from tests.support.paths import ROOT
 from tests.support.watching import DASHBOARDS
 
-from .manifests import FOLDER, ROOT, Resource, of_kind, the
+from .charts import Helm
+from .objects import Resource, of_kind, the
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
-COMMITTED = FOLDER / "components" / "monitoring" / "rules.yml"
-
-
-def test_the_committed_rules_are_what_their_code_writes(tmp_path: Path) -> None:
-    """A change is followed by `make rules`."""
-    subprocess.run([sys.executable, FOLDER / "rules.py", tmp_path / "rules.yml"], check=True)
-    assert (tmp_path / "rules.yml").read_text() == COMMITTED.read_text()
 
 
 def test_the_rules_are_the_compose_stacks(resources: list[Resource]) -> None:
@@ -27,9 +21,17 @@ def test_the_rules_are_the_compose_stacks(resources: list[Resource]) -> None:
     assert the(resources, "PrometheusRule")["spec"]["groups"] == [group for file in files for group in file["groups"]]
 
 
-def test_prometheus_takes_the_rules(promtool: str, tmp_path: Path) -> None:
+def test_the_operators_kinds_have_what_they_need(resources: list[Resource]) -> None:
+    """Schemas of these kinds come with the operator; they require little of these."""
+    monitor, rules = the(resources, "ServiceMonitor"), the(resources, "PrometheusRule")
+    assert {monitor["apiVersion"], rules["apiVersion"]} == {"monitoring.coreos.com/v1"}
+    assert set(monitor["spec"]) == {"endpoints", "jobLabel", "selector"}
+    assert set(rules["spec"]) == {"groups"}
+
+
+def test_prometheus_takes_the_rules(helm: Helm, promtool: str, tmp_path: Path) -> None:
     """A resource's spec, which the operator would hand to Prometheus, is a valid file of rules."""
-    spec = yaml.safe_load(COMMITTED.read_text(encoding="utf-8"))["spec"]
+    spec = the(helm.variant("cpu"), "PrometheusRule")["spec"]
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec))
     checked = subprocess.run(
         [promtool, "check", "rules", "--lint=all", "--lint-fatal", tmp_path / "rules.yml"],

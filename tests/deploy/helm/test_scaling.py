@@ -12,11 +12,12 @@ from bothends.server.server import Server
 from bothends.settings import Settings
 from tests.support.watching import exported_in, metrics_in
 
-from .manifests import FOLDER, Resource, the, variant
+from .charts import CHART, Helm
+from .objects import Resource, the
 
 RULES = {
     rule["name"]["as"]: rule
-    for rule in yaml.safe_load((FOLDER / "prometheus-adapter.yml").read_text(encoding="utf-8"))["rules"]["custom"]
+    for rule in yaml.safe_load((CHART.parent / "prometheus-adapter.yml").read_text(encoding="utf-8"))["rules"]["custom"]
 }
 
 
@@ -38,9 +39,22 @@ def query(name: str) -> str:
     return re.sub(r"<<\.(\w+)>>", lambda field: filled[field[1]], rule["metricsQuery"])
 
 
-def test_the_adapter_offers_what_is_asked_for_and_no_more() -> None:
-    assert set(asked(variant("cpu"))) == {"bothends_queue_tokens"}
-    assert set(asked(variant("cpu"))) | set(asked(variant("gpu"))) == set(RULES)
+def test_the_adapter_offers_what_is_asked_for_and_no_more(helm: Helm) -> None:
+    cpu, gpu = (set(asked(helm.variant(name))) for name in ("cpu", "gpu"))
+    assert cpu == {"bothends_queue_tokens"}
+    assert cpu | gpu == set(RULES)
+
+
+def test_the_autoscaler_scales_the_deployment_and_the_budget_leaves_one(resources: list[Resource]) -> None:
+    """The deployment sets no number of pods, which is the autoscaler's."""
+    deployment, scaler = the(resources, "Deployment"), the(resources, "HorizontalPodAutoscaler")["spec"]
+    assert scaler["scaleTargetRef"] == {
+        "apiVersion": deployment["apiVersion"],
+        "kind": "Deployment",
+        "name": deployment["metadata"]["name"],
+    }
+    assert "replicas" not in deployment["spec"]
+    assert the(resources, "PodDisruptionBudget")["spec"]["maxUnavailable"] < scaler["minReplicas"]
 
 
 def test_the_queue_asks_for_pods_long_before_it_is_full(resources: list[Resource]) -> None:

@@ -1,4 +1,4 @@
-"""A pod by the manifests, held to the code and the image: settings, ports, user, time to stop."""
+"""A pod by the chart, held to the code and the image: settings, ports, user, time to stop."""
 
 import re
 
@@ -8,9 +8,11 @@ from bothends.errors import SettingsError
 from bothends.server.model_service import SUPERVISOR_ENDS_S
 from bothends.server.server import LAST_BYTES_S, THREADS_END_S
 from bothends.settings import ENV_PREFIX, Settings
+from tests.support.paths import ROOT
 from tests.support.released import version_in_file
 
-from .manifests import ROOT, Resource, container, environment, of_kind, pod, the, variant
+from .charts import Helm
+from .objects import Resource, container, environment, of_kind, pod
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 OF_OTHERS = {"NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_REQUIRE_CUDA", "OTEL_EXPORTER_OTLP_ENDPOINT"}
@@ -31,23 +33,23 @@ def test_the_environment_is_settings(resources: list[Resource]) -> None:
     assert chosen.tracing == ("OTEL_EXPORTER_OTLP_ENDPOINT" in others)
 
 
-def test_a_cpu_pod_computes_as_much_at_once_as_it_has_cpus() -> None:
+def test_a_cpu_pod_computes_as_much_at_once_as_it_has_cpus(helm: Helm) -> None:
     """A pod's limit counts, not the node's cores; all of them are its own."""
-    pods = variant("cpu")
+    pods = helm.variant("cpu")
     resources = container(pods)["resources"]
     assert settings(pods).workers == int(resources["limits"]["cpu"])
     assert resources["limits"] == resources["requests"]
 
 
-def test_a_gpu_pod_computes_on_its_one_gpu_or_not_at_all() -> None:
-    pods = variant("gpu")
+def test_a_gpu_pod_computes_on_its_one_gpu_or_not_at_all(helm: Helm) -> None:
+    pods = helm.variant("gpu")
     assert container(pods)["resources"]["limits"]["nvidia.com/gpu"] == 1
     assert settings(pods).device == "cuda"
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("cpu", ""), ("gpu", "-gpu")])
-def test_the_image_is_this_version(name: str, suffix: str) -> None:
-    assert container(variant(name))["image"] == f"bothends:{version_in_file()}{suffix}"
+def test_the_image_is_this_version(helm: Helm, name: str, suffix: str) -> None:
+    assert container(helm.variant(name))["image"] == f"bothends:{version_in_file()}{suffix}"
 
 
 def test_ports_are_the_servers_own(resources: list[Resource]) -> None:
@@ -108,7 +110,6 @@ def test_pods_are_as_restricted_as_kubernetes_knows(resources: list[Resource]) -
     volumes = pod(resources).get("volumes", [])
     assert all({"secret", "persistentVolumeClaim"} & set(volume) for volume in volumes)
     assert all(mount["readOnly"] for mount in container(resources).get("volumeMounts", []))
-    assert the(resources, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
 def test_a_pod_has_the_time_that_stopping_takes(resources: list[Resource]) -> None:

@@ -1,4 +1,4 @@
-"""Connections of bounded age, as the manifests set it, under clients that go on."""
+"""Connections of bounded age, as the chart sets it, under clients that go on."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,1 +1,0 @@
-"""Tests of the manifests that a Kubernetes cluster would get, without one."""
