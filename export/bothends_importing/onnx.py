@@ -99,7 +99,7 @@ def _pooling(file: Path, examined: Examination) -> Pooling:
     if examined.found is None:
         raise SourceError(f"{file}: what its embedding is made of isn't known; bothends doctor {file} tells more")
     if examined.meant not in _POOLINGS:
-        raise SourceError(f"{file}: its pooling, {examined.found.reading.what}, is none that is served")
+        raise SourceError(f"{file}: its pooling, {examined.found.reading.what}, isn't one that is served")
     return _POOLINGS[examined.meant]
 
 

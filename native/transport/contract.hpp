@@ -67,7 +67,7 @@ struct Limits {
     X(large, "Its message has too many bytes.")                        \
     X(inflated, "Its message has too many bytes once it is inflated.") \
     X(headers, "Its headers have too many bytes.")                     \
-    X(timeout, "Its grpc-timeout is none.")                            \
+    X(timeout, "Its grpc-timeout is invalid.")                            \
     X(unknown, "There is no such method.")                             \
     X(malformed, "Its bytes are no gRPC message.")                     \
     X(compressed, "Its message is compressed as none may be.")         \

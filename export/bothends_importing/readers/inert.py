@@ -96,7 +96,7 @@ class InertUnpickler(pickle.Unpickler):
         """The numbers of a storage, 1-D. `pid` is ("storage", its type, its key, a device, how many)."""
         kind, dtype, key, _, count = pid
         if kind != "storage" or not isinstance(dtype, torch.dtype):
-            raise ValueError(f"a storage that is none: {kind!s:.40}")
+            raise ValueError(f"a storage of an unknown kind: {kind!s:.40}")
         if key not in self._storages:
             content = self._archive.read(f"{self._root}/data/{key}")
             if len(content) != count * dtype.itemsize:

@@ -54,7 +54,11 @@ class FastMethod(NamedTuple):
 
 
 class FastPaths:
-    """Fast paths, each of one model: plain calls over gRPC and HTTP."""
+    """The native fast path of the models that serve now, which answers plain calls over gRPC and HTTP.
+
+    It is one path for all models that can be lent to native code. Whenever one of them is replaced another path is
+    made, and the threads that are in the old one go on in it until they come back.
+    """
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ def responses(
         Reason.large: too_large(settings.max_message_bytes),
         Reason.inflated: inflates_too_far(settings.max_inflated_bytes),
         Reason.headers: UnfitError(431, f"the headers have more than {settings.max_header_bytes} bytes; send fewer"),
-        Reason.timeout: UnfitError(400, "x-stainless-read-timeout is none: seconds are wanted"),
+        Reason.timeout: UnfitError(400, "x-stainless-read-timeout is invalid: seconds are wanted"),
         Reason.unknown: UnfitError(404, unknown),
         Reason.malformed: no_gzip(),
         Reason.compressed: unknown_encoding("gzip", takes_gzip=False),

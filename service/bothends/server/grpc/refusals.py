@@ -83,7 +83,7 @@ def statuses(settings: GrpcSettings) -> dict[Reason, Status]:
             f"the request is too large once it is inflated: larger than max, {inflated} bytes",
         ),
         Reason.headers: (code_pb2.RESOURCE_EXHAUSTED, f"the headers have more than {settings.max_header_bytes} bytes"),
-        Reason.timeout: (code_pb2.INTERNAL, "grpc-timeout is none: at most eight digits and one of H, M, S, m, u, n"),
+        Reason.timeout: (code_pb2.INTERNAL, "grpc-timeout is invalid: at most eight digits and H, M, S, m, u or n"),
         Reason.unknown: (code_pb2.UNIMPLEMENTED, "this server has no such method"),
         Reason.malformed: (code_pb2.INTERNAL, "the bytes are no gRPC message"),
         Reason.compressed: (

@@ -112,7 +112,7 @@ def unknown_encoding(encoding: str, *, takes_gzip: bool) -> UnfitError:
 
 def no_gzip() -> UnfitError:
     """Make the error of a body that is said to come by gzip, and doesn't."""
-    return UnfitError(400, "the body's content-encoding is gzip, and its bytes are none")
+    return UnfitError(400, "the body's content-encoding is gzip, and the bytes aren't valid gzip")
 
 
 def _headers(code: int, status: status_pb2.Status) -> dict[str, str]:
