@@ -14,6 +14,7 @@
 
 #include "../transport/codec_embed.hpp"
 #include "../transport/codec_infer.hpp"
+#include "../transport/codec_ollama.hpp"
 #include "../transport/codec_openai.hpp"
 #include "../transport/codec_tei.hpp"
 #include "../transport/codec_tei_message.hpp"
@@ -29,6 +30,8 @@ const NamedModels in_json({{{"m", "n\n"}, "\"m\"", "\"1\"", dimension, {4, dimen
 const EmbedCodec embed(models, {3, "nothing", "\x08\x03"});
 const EmbedStreamCodec embed_stream(models);
 const InferCodec infer(models);
+const OllamaEmbedCodec ollama_embed(in_json);
+const OllamaEmbeddingsCodec ollama_embeddings(in_json);
 const OpenAICodec openai(in_json, Truncation::error);
 const TeiCodec tei(models, Truncation::error);
 const TeiMessageCodec tei_message(models);
@@ -67,12 +70,26 @@ void check_embed(std::string_view response, std::size_t sentences) {
     check(take_field(response) == std::pair(2U, std::string_view("1")) && response.empty());
 }
 
-void check_json(std::string_view response, std::size_t sentences) {
+/// Reads a list, which may be a member of an object, and returns how much it holds.
+std::size_t size_of_list(std::string_view response, const char* member) {
     yyjson_doc* const document = yyjson_read(response.data(), response.size(), YYJSON_READ_NOFLAG);
     check(document);
     yyjson_val* const root = yyjson_doc_get_root(document);
-    check(yyjson_arr_size(yyjson_is_arr(root) ? root : yyjson_obj_get(root, "data")) == sentences);
+    yyjson_val* const list = yyjson_is_arr(root) ? root : yyjson_obj_get(root, member);
+    check(yyjson_is_arr(list));
+    const std::size_t size = yyjson_arr_size(list);
     yyjson_doc_free(document);
+    return size;
+}
+
+void check_json(std::string_view response, std::size_t sentences) { check(size_of_list(response, "data") == sentences); }
+
+void check_ollama_embed(std::string_view response, std::size_t sentences) {
+    check(size_of_list(response, "embeddings") == sentences);
+}
+
+void check_ollama_embeddings(std::string_view response, std::size_t sentences) {
+    check(sentences == 1 && size_of_list(response, "embedding") == dimension);
 }
 
 /// Reads the model's name and version, an id, then as many tensors as are described, of numbers for each sentence.
@@ -97,8 +114,10 @@ void check_tei_message(std::string_view response, std::size_t sentences) {
     check(take_field(response).first == 2 && response.empty());
 }
 
-const std::array<const Codec*, 6> codecs{&embed, &embed_stream, &openai, &infer, &tei, &tei_message};
-constexpr std::array checks{check_embed<false>, check_embed<true>, check_json, check_infer, check_json, check_tei_message};
+const std::array<const Codec*, 8> codecs{&embed, &embed_stream, &openai,       &infer,
+                                         &tei,   &tei_message,  &ollama_embed, &ollama_embeddings};
+constexpr std::array checks{check_embed<false>, check_embed<true>, check_json,         check_infer,
+                            check_json,         check_tei_message, check_ollama_embed, check_ollama_embeddings};
 
 }  // namespace
 
@@ -111,7 +130,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Request read;
     if (!codec.read(content, most, read)) return 0;
     // Before JSON is parsed, a text that has marks of a list may seem to be several.
-    check(checks[kind] == check_json || codec.count(content, most).has_value());
+    check(dynamic_cast<const JsonCodec*>(&codec) || codec.count(content, most).has_value());
     const Request request = std::move(read);
     check(request.sentences.size() <= most && request.sentences.empty() == (request.error != nullptr));
     if (request.error) return 0;

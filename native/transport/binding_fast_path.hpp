@@ -12,6 +12,7 @@
 #include "codec_constant.hpp"
 #include "codec_embed.hpp"
 #include "codec_infer.hpp"
+#include "codec_ollama.hpp"
 #include "codec_openai.hpp"
 #include "codec_tei.hpp"
 #include "codec_tei_message.hpp"
@@ -46,6 +47,14 @@ inline GivenCodec constant_codec(const nb::bytes& response) {
 
 inline GivenCodec infer_codec(std::vector<NamedModel> models) {
     return {std::make_shared<InferCodec>(NamedModels(std::move(models)))};
+}
+
+inline GivenCodec ollama_embed_codec(std::vector<NamedModel> models) {
+    return {std::make_shared<OllamaEmbedCodec>(NamedModels(std::move(models)))};
+}
+
+inline GivenCodec ollama_embeddings_codec(std::vector<NamedModel> models) {
+    return {std::make_shared<OllamaEmbeddingsCodec>(NamedModels(std::move(models)))};
 }
 
 inline GivenCodec openai_codec(std::vector<NamedModel> models, Truncation truncation) {
@@ -118,6 +127,10 @@ inline void bind_path(nb::module_& module) {
                     "Return that of a method whose requests without a field have this response, unless a key has limits.")
         .def_static("infer", &infer_codec, nb::kw_only(), "models"_a,
                     "Return that of the Open Inference Protocol's ModelInfer.")
+        .def_static("ollama_embed", &ollama_embed_codec, nb::kw_only(), "models"_a,
+                    "Return that of Ollama's POST /api/embed, in JSON, as which the models are shown.")
+        .def_static("ollama_embeddings", &ollama_embeddings_codec, nb::kw_only(), "models"_a,
+                    "Return that of Ollama's POST /api/embeddings, whose requests have one text, by the same models.")
         .def_static("openai", &openai_codec, nb::kw_only(), "models"_a, "truncation"_a,
                     "Return that of OpenAI's embeddings, in JSON, as which the models are shown. `truncation` is for "
                     "requests that ask for none.")

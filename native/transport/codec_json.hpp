@@ -36,6 +36,11 @@ protected:
         return document->root();
     }
 
+    /// Returns the body's value of a request that `open` has begun.
+    static yyjson_val* root_of(const Request& request) {
+        return static_cast<const json::Document*>(request.kept.get())->root();
+    }
+
     const NamedModels models_;
 
 private:

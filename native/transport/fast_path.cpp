@@ -174,6 +174,7 @@ bool FastPath::read(Taken& message, Works& works) const {
         return false;
     Request request;
     if (!codec->second->read(message.content, settings_.most_sentences, request)) return false;
+    request.arrived = message.arrived;
     if (!models_[request.model].is_trusted()) return false;
     Work& work = works.of(request.model);
     const Reader& reader = readers_[request.model];

@@ -22,6 +22,7 @@ Job::Read Job::read(const std::shared_ptr<const Codec>& codec, std::span<const R
         codec_ = codec;
         if (!inflate() || !codec_->read(content(), limits.sentences, request_) || request_.sentences.empty())
             return Read::declined;
+        request_.arrived = message.arrived;
     }
     const Read found = tokenise(readers[request_.model], limits);
     tokenise_s_ += now() - began;

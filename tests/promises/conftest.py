@@ -67,6 +67,7 @@ def both(english: Bundle) -> Iterator[Both]:
             assert made.served("Embed", "native") == 1
             yield made
             seen = python.metrics.registry.get_sample_value
-            others = ("POST /v1/embeddings", "POST /embed", "POST /", "tei.v1.Embed/Embed", "tei.v1.Embed/EmbedStream")
+            http = ("/v1/embeddings", "/embed", "/", "/api/embed", "/api/embeddings")
+            others = (*(f"POST {path}" for path in http), "tei.v1.Embed/Embed", "tei.v1.Embed/EmbedStream")
             for method in ("Embed", "EmbedStream", "ModelInfer", *others):
                 assert not seen("bothends_path_requests_total", {"method": method, "path": "native"})

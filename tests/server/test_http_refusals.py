@@ -15,6 +15,7 @@ from bothends.server import pending_bodies
 from bothends.server.backlog import Backlog
 from bothends.server.concurrency_limit import ConcurrencyLimit
 from bothends.server.dispatch import Dispatcher
+from bothends.server.fronts.ollama import endpoints as ollama
 from bothends.server.fronts.openai import endpoints as openai
 from bothends.server.fronts.tei import errors as tei
 from bothends.server.grpc.contract import Reason
@@ -33,7 +34,11 @@ LATE = {**JSON, "x-stainless-read-timeout": "1"}
 SETTINGS = Settings(max_concurrent_requests=1, max_message_bytes=1024)
 
 
-FRONTS = {0: (openai.render_error, code_of), 1: (tei.render_error, tei.http_code)}
+FRONTS = {
+    0: (openai.render_error, code_of),
+    1: (tei.render_error, tei.http_code),
+    2: (ollama.render_error, code_of),
+}
 """How fronts say an error, by the places of their words."""
 
 
@@ -183,7 +188,7 @@ def test_there_is_a_response_for_each_reason(words: int) -> None:
         Reason.expired: 504,
         Reason.draining: 503,
         Reason.slow: 408,
-        Reason.empty: (400, 422)[words],
+        Reason.empty: (400, 422, 400)[words],
         Reason.large: 413,
         Reason.inflated: 413,
         Reason.headers: 431,

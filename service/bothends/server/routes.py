@@ -8,6 +8,8 @@ from ..wire.messages import SERVICE
 from .fronts.bothends.methods import EmbeddingService
 from .fronts.bothends.stream import EmbedStreams
 from .fronts.kserve import methods as kserve
+from .fronts.ollama import codec as ollama_codec
+from .fronts.ollama import endpoints as ollama
 from .fronts.openai import endpoints as openai
 from .fronts.openai.codec import embeddings_codec
 from .fronts.tei import errors as tei_errors
@@ -27,6 +29,13 @@ SERVICES = (SERVICE, kserve.SERVICE, *tei.SERVICES)
 """Names of gRPC's services that reflection tells of."""
 OF_ALL = ("", *SERVICES)
 """Names by which health is asked whether all models are fit. By a model's name it is asked for that alone."""
+_EMBEDDING = (
+    (0, openai.EMBEDDINGS, embeddings_codec),
+    (1, EMBED, texts_codec),
+    (2, (ollama.EMBED,), ollama_codec.embed_codec),
+    (2, (ollama.EMBEDDINGS,), ollama_codec.embeddings_codec),
+)
+"""Paths of requests for embeddings, the places of their APIs' words in `http_words`, and what makes their codecs."""
 
 
 def routes_of(service: ModelService, streams: EmbedStreams, *, transport: TransportName) -> list[Route]:
@@ -56,7 +65,7 @@ def http_routes(settings: PortSettings) -> list[Route]:
     unmetered = PROBES if settings.metrics == "off" else (*PROBES, METRICS)
     routes = [Route(Method(path, is_metered=False, is_http=True), _never) for path in unmetered]
     if settings.offers_http_api:
-        for words, (paths, codec) in enumerate(((openai.EMBEDDINGS, embeddings_codec), (EMBED, texts_codec))):
+        for words, paths, codec in _EMBEDDING:
             for path in paths:
                 name = tracing.Method.http("POST", path).name
                 method = Method(path, is_http=True, words=words)
@@ -70,6 +79,7 @@ def http_words(settings: PortSettings) -> list[dict[Reason, Response]]:
     return [
         responses(settings, openai.render_error, unknown=unknown),
         responses(settings, tei_errors.render_error, tei_errors.http_code, unknown=unknown),
+        responses(settings, ollama.render_error, unknown=unknown),
     ]
 
 

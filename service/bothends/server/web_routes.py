@@ -60,7 +60,7 @@ def api_routes(
     return [
         *openai.OpenAI.of(responders, settings, limits).routes(dispatcher, behind=behind),
         *Tei(responders.default, settings, limits).routes(dispatcher, behind=behind),
-        *Ollama.of(responders, settings, limits).routes(dispatcher),
+        *Ollama.of(responders, settings, limits).routes(dispatcher, behind=behind),
         *openapi.routes(document()),
         *openai.without_v1(),
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
+import orjson
 from google.rpc import status_pb2
 
 from ...batching.request import Stuck
@@ -77,6 +78,22 @@ def named(models: Sequence[ServedModel]) -> "list[NamedModel]":
             names=["", name] if is_default else [name],
             shown=name,
             version=model.config.version,
+            dimension=model.config.dimension,
+            sizes=model.config.sizes,
+        )
+        for name, model, is_default in models
+    ]
+
+
+def named_in_json(models: Sequence[ServedModel], more_names: Sequence[str]) -> "list[NamedModel]":
+    """Describe models to native code that writes JSON; `more_names` are more by which the default is asked for."""
+    from bothends_native.transport import NamedModel
+
+    return [
+        NamedModel(
+            names=["", name, *more_names] if is_default else [name],
+            shown=orjson.dumps(name).decode(),
+            version=orjson.dumps(model.config.version).decode(),
             dimension=model.config.dimension,
             sizes=model.config.sizes,
         )

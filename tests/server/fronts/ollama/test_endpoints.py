@@ -7,10 +7,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from prometheus_client import generate_latest
 
 from bothends.client.sync import Client
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
+from bothends.server.responder import Responder
 from bothends.server.server import Server
 from tests.support.doors import put, serving
 from tests.support.fronts import http_of
@@ -18,6 +20,7 @@ from tests.support.fronts import http_of
 SENTENCES = ["there will be dragons", "a man plays the guitar and a woman sings", "no"]
 LONG = "first " + "there will be dragons " * 200 + "last"
 """More than the model reads."""
+PATHS = "bothends_path_requests_total"
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +137,41 @@ def test_aliases_and_keys(toy_bundle: Bundle, tmp_path: Path) -> None:
         assert embedded(http.post("/api/embed", json={"model": alias, "input": "a"}, headers=bearer)).shape[0] == 1
         names = [model["name"] for model in http.get("/api/tags", headers=bearer).json()["models"]]
         assert names == ["toy:latest", f"{alias}:latest"]
+
+
+def test_a_key_whose_share_is_had_is_told_so(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """In the API's words, whichever language says them; what asks for no text costs nothing of it."""
+    key, entry = new("us")
+    put(tmp_path / "keys.toml", f"{entry}sentences_per_s = 0.01\n".encode())
+    headers = {"authorization": f"Bearer {key}"}
+    with serving(toy_bundle, api_keys=tmp_path / "keys.toml") as server, http_of(server, headers) as http:
+        assert embedded(http.post("/api/embed", json={"input": ["a"] * 8})).shape[0] == 8
+        for path, asked in (("embed", {"input": "a"}), ("embeddings", {"prompt": "a"})):
+            answer = http.post(f"/api/{path}", json=asked)
+            status, error = told(answer)
+            assert (status, "0.01 sentences a second" in error) == (429, True), error
+            assert int(answer.headers["retry-after"]) > 100
+        for nothing in ("", [], [""]):
+            assert embedded(http.post("/api/embed", json={"input": nothing})).size == 0
+        assert http.post("/api/embeddings", json={"prompt": ""}).json() == {"embedding": []}
+
+
+@pytest.mark.parametrize(("path", "asked"), [("embed", {"input": "a man"}), ("embeddings", {"prompt": "a man"})])
+def test_a_plain_call_never_comes_to_python(
+    server: Server, http: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str, asked: dict[str, str]
+) -> None:
+    """It is counted all the same, by its method."""
+    if server.transport != "native" or server.service.embedder.lend(server.service.embedder.model) is None:
+        pytest.skip("nothing is served by C++ alone here")
+    http.post(f"/api/{path}", json=asked)  # once it has served, it has borrowed the model
+    counts = [served(server, "bothends_requests_total", path, code="OK"), served(server, PATHS, path, path="native")]
+    monkeypatch.setattr(Responder, "embed", None)
+    assert http.post(f"/api/{path}", json=asked).status_code == 200
+    after = [served(server, "bothends_requests_total", path, code="OK"), served(server, PATHS, path, path="native")]
+    assert after == [count + 1 for count in counts]
+
+
+def served(server: Server, name: str, to: str, **labels: str) -> float:
+    """Return how many calls of a method a metric has counted."""
+    generate_latest(server.metrics.registry)  # a scrape has all counted
+    return server.metrics.registry.get_sample_value(name, {"method": f"POST /api/{to}", **labels}) or 0

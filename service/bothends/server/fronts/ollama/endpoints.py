@@ -32,6 +32,8 @@ _TAG = ":latest"
 _EPOCH = "1970-01-01T00:00:00Z"
 _OTHERS = 64
 """Values of `options` that a request may hold beside its texts."""
+EMBED, EMBEDDINGS = "/api/embed", "/api/embeddings"
+"""Paths of requests for embeddings; the latter is the API's older way, of one text."""
 _EVERYTHING_ELSE = "/api/{rest:path}"
 _NOT_OFFERED = (
     "this server embeds and does nothing else of Ollama's; there are POST /api/embed, /api/embeddings and /api/show, "
@@ -46,24 +48,25 @@ class Ollama:
         """Answer by `responders`; `aliases` are more of the default's names."""
         self._names = ModelNames(responders, aliases)
         self._most_sentences = responders.default.embedder.limits.sentences
-        self._routes = HttpRoutes(limits, _render_error)
+        self._routes = HttpRoutes(limits, render_error)
 
     @classmethod
     def of(cls, responders: Responders, settings: HttpSettings, limits: BodyLimits | None = None) -> Self:
         """Answer as `settings` say."""
         return cls(responders, limits or BodyLimits.of(settings), aliases=settings.model_aliases)
 
-    def routes(self, dispatcher: Dispatcher) -> list[BaseRoute]:
-        """Make the routes of all endpoints."""
+    def routes(self, dispatcher: Dispatcher, *, behind: Dispatcher | None = None) -> list[BaseRoute]:
+        """Make the routes of all endpoints. `behind` is for calls that a transport has let in already."""
         routes = self._routes
-        posts = {"/api/embed": self.embed, "/api/embeddings": self.embeddings, "/api/show": self.show}
         gets: Mapping[str, Behaviour[bytes]] = {
             "/api/tags": self.tags,
             "/api/ps": self.tags,
             "/api/version": self.version,
         }
         return [
-            *(routes.posts(path, act, dispatcher) for path, act in posts.items()),
+            routes.posts(EMBED, self.embed, dispatcher, behind=behind),
+            routes.posts(EMBEDDINGS, self.embeddings, dispatcher, behind=behind),
+            routes.posts("/api/show", self.show, dispatcher),
             *(
                 routes.route(path, GET=dispatcher.handler(Method.http("GET", path), bytes, act))
                 for path, act in gets.items()
@@ -186,6 +189,6 @@ def _say_cut(context: CallContext, found: Embeddings) -> None:
         context.add_header(TRUNCATED_INPUTS, str(cut))
 
 
-def _render_error(_: int, status: status_pb2.Status) -> bytes:
+def render_error(_: int, status: status_pb2.Status) -> bytes:
     """Write an error as Ollama's clients read it."""
     return orjson.dumps({"error": Blame.of(status, sentences="input").message})

@@ -1,0 +1,138 @@
+#include "codec_ollama.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "clock.hpp"
+#include "json_body.hpp"
+#include "json_number.hpp"
+#include "shape.hpp"
+
+namespace transport {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::string_view latest_tag = ":latest";  // of Ollama's names that name no other version
+constexpr std::size_t most_passed_over = 64;        // members of `options`; Python counts more of them
+
+enum class OllamaMember { model, options, keep_alive, texts, truncate, dimensions };
+constexpr std::array embed_members{"model"sv, "options"sv, "keep_alive"sv, "input"sv, "truncate"sv, "dimensions"sv};
+constexpr std::array embeddings_members{"model"sv, "options"sv, "keep_alive"sv, "prompt"sv};
+
+/// Returns whether orjson escapes nothing in a text.
+bool is_written_as_it_is(std::string_view text) {
+    const auto is_escaped = [](unsigned char each) { return each < ' ' || each == '"' || each == '\\'; };
+    return std::none_of(text.begin(), text.end(), is_escaped);
+}
+
+/// Returns whether `options` are as Python takes them and looks at none: few, of which none is a list or an object.
+bool are_passed_over(yyjson_val* options) {
+    if (yyjson_is_null(options)) return true;
+    if (!yyjson_is_obj(options) || yyjson_obj_size(options) > most_passed_over) return false;
+    std::size_t index, size;
+    yyjson_val *name, *value;
+    yyjson_obj_foreach(options, index, size, name, value) {
+        if (yyjson_is_ctn(value)) return false;
+    }
+    return true;
+}
+
+bool read_truncate(yyjson_val* value, Options& options) {
+    if (yyjson_is_false(value)) options.truncation = Truncation::error;
+    return yyjson_is_bool(value) || yyjson_is_null(value);
+}
+
+/// Reads a member other than texts; the model's name is left in `model`.
+bool read_ollama_member(OllamaMember member, yyjson_val* value, std::string_view& model, Request& request) {
+    switch (member) {
+        case OllamaMember::model:
+            model = json::text_of(value);
+            return yyjson_is_null(value) || (yyjson_is_str(value) && !model.empty());  // "" is no name
+        case OllamaMember::options: return are_passed_over(value);
+        case OllamaMember::keep_alive: return yyjson_is_num(value) || yyjson_is_str(value) || yyjson_is_null(value);
+        case OllamaMember::truncate: return read_truncate(value, request.options);
+        case OllamaMember::dimensions: return json::read_size(value, request.options.dimensions);
+        case OllamaMember::texts: break;
+    }
+    return false;
+}
+
+/// Appends a row's numbers.
+void append_row(const Request& request, const Row& row, std::string& response) {
+    std::vector<float> room;
+    json::append_numbers(response, shaped({row.numbers, row.count}, request.options, room));
+}
+
+}  // namespace
+
+bool OllamaCodec::choose(std::string_view name, Request& request) const {
+    if (!is_written_as_it_is(name)) return false;  // it is a part of the response
+    const bool is_tagged = name.ends_with(latest_tag);
+    if (is_tagged) name.remove_suffix(latest_tag.size());
+    return !(is_tagged && name.empty()) && models_.choose(name, request);
+}
+
+bool OllamaEmbedCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+    yyjson_val* const body = open(content, request);
+    std::string_view model;
+    const auto are_there = json::read_members(body, embed_members, [&](std::size_t index, yyjson_val* value) {
+        const auto member = OllamaMember(index);
+        if (member == OllamaMember::texts) return json::read_inputs(value, most_sentences, request.sentences);
+        return read_ollama_member(member, value, model, request);
+    });
+    if (!are_there || !(*are_there)[std::size_t(OllamaMember::texts)]) return false;
+    // Python answers one empty text without an embedding, and takes nothing of the caller's share.
+    const bool asks_for_nothing = request.sentences.size() == 1 && request.sentences[0].empty();
+    return !asks_for_nothing && choose(model, request);
+}
+
+void OllamaEmbedCodec::begin(const Request& request, std::string& response) const {
+    const std::string_view asked = json::text_of(yyjson_obj_get(root_of(request), "model"));
+    response.append(R"({"model":)");
+    if (asked.empty()) response.append(models_.of(request).shown);
+    else response.append("\"").append(asked).append("\"");
+    response.append(R"(,"embeddings":[)");
+}
+
+void OllamaEmbedCodec::append(const Request& request, const Row& row, std::string& response) const {
+    if (row.index > 0) response.push_back(',');
+    append_row(request, row, response);
+}
+
+void OllamaEmbedCodec::end(const Request& request, std::span<const Reading> readings, std::string& response) const {
+    std::size_t tokens = 0;
+    for (const Reading& reading : readings) tokens += reading.tokens;
+    response.append(R"(],"total_duration":)");
+    json::append_count(response, std::size_t(std::max(0.0, now() - request.arrived) * 1e9));
+    response.append(R"(,"load_duration":0,"prompt_eval_count":)");
+    json::append_count(response, tokens);
+    response.push_back('}');
+}
+
+bool OllamaEmbeddingsCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+    yyjson_val* const body = open(content, request);
+    request.options.is_normalized = false;
+    std::string_view model;
+    const auto are_there = json::read_members(body, embeddings_members, [&](std::size_t index, yyjson_val* value) {
+        const auto member = OllamaMember(index);
+        if (member != OllamaMember::texts) return read_ollama_member(member, value, model, request);
+        const std::string_view prompt = json::text_of(value);
+        if (!prompt.empty()) request.sentences.push_back(prompt);
+        return !prompt.empty();  // likewise
+    });
+    return are_there && request.sentences.size() == 1 && most_sentences > 0 && choose(model, request);
+}
+
+void OllamaEmbeddingsCodec::begin(const Request&, std::string& response) const { response.append(R"({"embedding":)"); }
+
+void OllamaEmbeddingsCodec::append(const Request& request, const Row& row, std::string& response) const {
+    append_row(request, row, response);
+}
+
+void OllamaEmbeddingsCodec::end(const Request&, std::span<const Reading>, std::string& response) const {
+    response.push_back('}');
+}
+
+}  // namespace transport
