@@ -103,15 +103,15 @@ inline Message message_of(const Taken& taken, const std::vector<std::string>& he
         PyObject* text = PyUnicode_DecodeUTF8(value.data(), Py_ssize_t(value.size()), "surrogateescape");
         metadata.append(nb::make_tuple(headers[index], nb::steal(text)));
     }
-    return {taken.id,
-            taken.method,
-            nb::bytes(taken.content.data(), taken.content.size()),
-            std::isinf(taken.deadline) ? std::nullopt : std::optional(taken.deadline),
-            nb::tuple(metadata),
-            taken.caller,
-            taken.network,
-            taken.arrived,
-            nb::bytes(taken.key_digest.data(), taken.key_digest.size())};
+    return {.id = taken.id,
+            .method = taken.method,
+            .content = bytes_of(taken.content),
+            .deadline = std::isinf(taken.deadline) ? std::nullopt : std::optional(taken.deadline),
+            .metadata = nb::tuple(metadata),
+            .caller = taken.caller,
+            .network = taken.network,
+            .arrived = taken.arrived,
+            .key = bytes_of(taken.key_digest)};
 }
 
 inline std::optional<Batch> batch_of(const std::optional<transport::Batch>& taken, const Transport& transport,
@@ -138,12 +138,22 @@ inline nb::typed<nb::list, Ended> ended_of(const std::vector<transport::Ended>& 
 inline Request request_of(const HttpRequest& from) {
     Headers headers;
     for (const auto& [name, value] : from.headers) headers.append(nb::make_tuple(bytes_of(name), bytes_of(value)));
-    return {from.id,           from.listener,     from.method,
-            from.verb,         bytes_of(from.target), from.version,
-            headers,           bytes_of(from.body), from.is_whole,
-            {from.address, from.port}, from.is_encrypted, bytes_of(from.key_digest),
-            from.caller,       from.network,  from.arrived,
-            std::isinf(from.deadline) ? std::nullopt : std::optional(from.deadline)};
+    return {.id = from.id,
+            .listener = from.listener,
+            .method = from.method,
+            .verb = from.verb,
+            .target = bytes_of(from.target),
+            .version = from.version,
+            .headers = headers,
+            .body = bytes_of(from.body),
+            .is_whole = from.is_whole,
+            .peer = {from.address, from.port},
+            .is_encrypted = from.is_encrypted,
+            .key = bytes_of(from.key_digest),
+            .caller = from.caller,
+            .network = from.network,
+            .arrived = from.arrived,
+            .deadline = std::isinf(from.deadline) ? std::nullopt : std::optional(from.deadline)};
 }
 
 inline void bind_results(nb::module_& module) {

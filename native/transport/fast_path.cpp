@@ -118,7 +118,7 @@ Most FastPath::at_once(std::size_t most, std::size_t most_bytes, bool may_run) c
             .small = may_run ? settings_.most_together : 0,
             .small_bytes = settings_.most_bytes_together,
             .path = number_,
-            .slices = {settings_.most_together, most_sentences, slice_s, most_tokens},
+            .slices = {.few = settings_.most_together, .most_sentences = most_sentences, .soon_s = slice_s, .most_tokens = most_tokens},
             .soon_s = together_s,
             .runs = settings_.most_runs};
 }

@@ -154,8 +154,14 @@ void Sockets::accept_all(std::size_t place) {
 
 Endpoint Sockets::endpoint_of(std::size_t place, const sockaddr_storage& address) const {
     const Listener& listener = listeners_[place];
-    Endpoint found{place, listener.is_http, listener.is_encrypted && tls_[listener.is_http], false, {}, 0, listener.is_for_probes,
-                   shared_.settings.proxies.holds(bytes_of(address))};
+    Endpoint found{.listener = place,
+                   .is_http = listener.is_http,
+                   .is_encrypted = listener.is_encrypted && tls_[listener.is_http],
+                   .is_extra = false,
+                   .address = {},
+                   .port = 0,
+                   .is_for_probes = listener.is_for_probes,
+                   .is_trusted = shared_.settings.proxies.holds(bytes_of(address))};
     if (!listener.is_http) return found;
     std::array<char, INET6_ADDRSTRLEN> text{};
     const auto& four = reinterpret_cast<const sockaddr_in&>(address);

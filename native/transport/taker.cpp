@@ -17,10 +17,22 @@ constexpr std::size_t lately = 64;  // batches within which one who asks for lit
 
 Taken taken_of(Message& message) REQUIRES(the_lock) {
     const Call& call = *message.call;
-    const bool is_plain = call.is_plain() && !message.is_for_python;
-    return {message.id, call.method(), std::exchange(message.content, {}), call.deadline(), call.metadata(), call.caller(), call.network().number,
-            message.arrived, message.size, message.is_compressed, false, is_plain, call.is_http(),
-            call.is_stream(), call.key_digest(), call.usage()};
+    return {.id = message.id,
+            .method = call.method(),
+            .content = std::exchange(message.content, {}),
+            .deadline = call.deadline(),
+            .metadata = call.metadata(),
+            .caller = call.caller(),
+            .network = call.network().number,
+            .arrived = message.arrived,
+            .inflated_size = message.size,
+            .is_compressed = message.is_compressed,
+            .is_lost = false,
+            .is_plain = call.is_plain() && !message.is_for_python,
+            .is_http = call.is_http(),
+            .is_in_stream = call.is_stream(),
+            .key_digest = call.key_digest(),
+            .usage = call.usage()};
 }
 
 HttpRequest request_of(Message& message) REQUIRES(the_lock) {
