@@ -95,7 +95,7 @@ lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too,
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@native/check/locks.sh
+	@native/check/locks.sh $(BIN)/python
 
 proto: $(VENV)/.protoc ## Generate service/bothends/v1, kserve/v2 and tei/v1 anew from proto/
 	$(VENV)/protoc/bin/python -m grpc_tools.protoc -Iproto --python_out=service --pyi_out=service --grpc_python_out=service \

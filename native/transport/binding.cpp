@@ -10,15 +10,16 @@
 
 #include <algorithm>
 #include <map>
-#include <string_view>
+#include <optional>
+#include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
-#include "binding_contract.hpp"
 #include "binding_fast_path.hpp"
-#include "binding_requests.hpp"
 #include "binding_results.hpp"
-#include "binding_usage.hpp"
 #include "transport.hpp"
+#include "usage.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -27,12 +28,77 @@ namespace transport {
 namespace {
 
 using Release = nb::call_guard<nb::gil_scoped_release>;
+using python::GivenResponse;
 using python::GivenStatus;
+using python::response_of;
 using python::status_of;
 template <class T>
 using Sequence = nb::typed<nb::sequence, T>;
 
 constexpr double attention_s = 0.05;
+
+/// Makes limits of what is given by name; TypeError where there is no such limit.
+void construct_limits(Limits* self, const nb::kwargs& given) {
+    new (self) Limits;
+    std::size_t known = 0;
+#define TRANSPORT_GIVEN(type, name, value, words) \
+    if (given.contains(#name)) self->name = nb::cast<type>(given[#name]), ++known;
+    TRANSPORT_SETTINGS(TRANSPORT_GIVEN)
+    TRANSPORT_CONSTANTS(TRANSPORT_GIVEN)
+#undef TRANSPORT_GIVEN
+    if (known != given.size()) throw nb::type_error("there is no such limit");
+}
+
+/// Reads limits off the server's settings, or whatever else has those names.
+Limits limits_of(nb::handle from) {
+    if (nb::isinstance<Limits>(from)) return nb::cast<Limits>(from);
+    Limits limits;
+#define TRANSPORT_READ(type, name, value, words) limits.name = nb::cast<type>(from.attr(#name));
+    TRANSPORT_SETTINGS(TRANSPORT_READ)
+#undef TRANSPORT_READ
+    return limits;
+}
+
+void construct(Transport* self, const std::vector<Listener>& listeners, const std::vector<Method>& methods,
+               const std::vector<std::string>& headers, const std::vector<std::string>& health,
+               const std::map<Refusal, GivenStatus>& statuses, nb::handle limits, double most_wait,
+               const std::vector<std::map<Refusal, GivenResponse>>& responses, const std::optional<Hosts>& hosts,
+               const std::vector<std::pair<nb::bytes, std::size_t>>& proxies) {
+    Settings settings;
+    settings.limits = limits_of(limits);
+    settings.most_wait = most_wait;
+    settings.headers = headers;
+    settings.health_services = health;
+    settings.methods = methods;
+    settings.hosts = hosts;
+    std::vector<AddressRange> ranges;
+    for (const auto& [address, bits] : proxies) {
+        ranges.push_back({std::string(address.c_str(), address.size()), bits});
+        if ((address.size() != 4 && address.size() != 16) || bits > 8 * address.size()) throw nb::value_error("a proxy has no such address");
+    }
+    settings.proxies = Proxies(std::move(ranges));
+    for (const auto& [refusal, status] : statuses) settings.statuses[std::size_t(refusal)] = status_of(status);
+    settings.responses.resize(std::max(settings.responses.size(), responses.size()));
+    for (std::size_t words = 0; words < responses.size(); ++words)
+        for (const auto& [refusal, response] : responses[words])
+            settings.responses[words][std::size_t(refusal)] = response_of(response);
+    for (const Method& method : methods)
+        if (method.words >= settings.responses.size()) throw nb::value_error("a method has no responses");
+#define TRANSPORT_ASKED(name, words) \
+    if (!statuses.contains(Refusal::name)) throw nb::value_error("there is no status for " #name);
+    TRANSPORT_REFUSALS(TRANSPORT_ASKED)
+#undef TRANSPORT_ASKED
+    const bool has_http = std::any_of(listeners.begin(), listeners.end(), [](const Listener& each) { return each.is_http; });
+    if (has_http && responses.empty()) throw nb::value_error("HTTP has no responses");
+    for (const auto& each : responses)
+        for (const Refusal refusal : http_refusals)
+            if (has_http && !each.contains(refusal)) throw nb::value_error("a refusal of HTTP's has no response");
+    new (self) Transport(std::move(settings), listeners);
+}
+
+void construct_hosts(Hosts* self, const std::vector<std::string>& names, bool takes_addresses) {
+    new (self) Hosts{{names.begin(), names.end()}, takes_addresses};
+}
 
 std::optional<python::Batch> take_messages(Transport& transport, std::size_t most, double wait_s, double queue_s,
                                            std::size_t most_bytes, bool takes_long) {
@@ -63,9 +129,28 @@ void fail(Transport& transport, const Sequence<std::uint64_t>& ids, const std::v
     if (nb::len(ids) != statuses.size()) throw nb::value_error("there must be as many statuses as ids");
     Transport::Failures failures;
     for (std::size_t index = 0; index < statuses.size(); ++index)
-        failures.emplace_back(nb::cast<std::uint64_t>(ids[index]), python::status_of(statuses[index]));
+        failures.emplace_back(nb::cast<std::uint64_t>(ids[index]), status_of(statuses[index]));
     const nb::gil_scoped_release release;
     transport.fail(failures);
+}
+
+std::optional<python::Requests> take_requests(Transport& transport, std::size_t most) {
+    std::optional<HttpRequests> taken;
+    {
+        const nb::gil_scoped_release release;
+        taken = transport.take_requests(most);
+    }
+    if (!taken) return std::nullopt;
+    python::Requests found;
+    for (const HttpRequest& request : taken->requests) found.requests.append(python::request_of(request));
+    for (const std::uint64_t id : taken->gone) found.over.append(id);
+    return found;
+}
+
+bool respond(Transport& transport, std::uint64_t id, int status, const python::GivenHeaders& headers, const nb::bytes& body) {
+    Response response = response_of({status, headers, body});
+    const nb::gil_scoped_release release;
+    return transport.respond(id, std::move(response));
 }
 
 nb::typed<nb::list, python::Ended> ended(Transport& transport) {
@@ -139,18 +224,77 @@ nb::typed<nb::dict, nb::str, nb::float_> bounds(const Transport& transport) {
     return named;
 }
 
+void bind_contract(nb::module_& module) {
+    nb::class_<Limits> limits(
+        module, "Limits", nb::sig("class Limits(typing.Protocol)"),
+        "Bounds, which a transport reads off the server's settings. One that is made has defaults, and what is given "
+        "by name.");
+    limits.def("__init__", &construct_limits, "given"_a);
+#define TRANSPORT_BIND(type, name, value, words) limits.def_ro(#name, &Limits::name, words);
+    TRANSPORT_SETTINGS(TRANSPORT_BIND)
+#undef TRANSPORT_BIND
+    nb::enum_<Refusal> refusals(module, "Refusal", "Why a call is refused without Python.");
+#define TRANSPORT_BIND(name, words) refusals.value(#name, Refusal::name, words);
+    TRANSPORT_REFUSALS(TRANSPORT_BIND)
+#undef TRANSPORT_BIND
+    nb::class_<Method>(module, "Method", "A method that is offered, by its path /package.Service/Method.")
+        .def(nb::init<std::string, bool, bool, bool, std::size_t>(), "path"_a, nb::kw_only(), "is_stream"_a = false,
+             "is_metered"_a = true, "is_http"_a = false, "words"_a = 0,
+             "Unmetered calls are answered in a full and in a stopping server, too, and taken before all others. Over "
+             "HTTP it is what is POSTed to that path, or where it is unmetered a probe that is got; its calls are "
+             "refused by those of the transport's `responses` that stand at `words`.");
+    nb::class_<Listener>(module, "Listener", "A bound socket that listens and does not block, by its descriptor.")
+        .def(nb::init<int, bool, bool, bool>(), "socket"_a, nb::kw_only(), "is_http"_a = false, "is_encrypted"_a = true,
+             "is_for_probes"_a = false,
+             "Speak gRPC there, or HTTP; by TLS once there are certificates, unless it is said that it is not encrypted. "
+             "Where it is for probes, no method is called there.");
+    nb::class_<Hosts>(module, "Hosts", "Hosts that plain calls over HTTP may ask for, beside the machine's own names.")
+        .def("__init__", &construct_hosts, "names"_a, nb::kw_only(), "takes_addresses"_a,
+             "Know `names`, in lower case, and every IP address where it `takes_addresses`.");
+}
+
+/// Binds the count of a key's share. Its lock is taken with the GIL: whoever has it wants nothing else, for a moment.
+void bind_usage(nb::module_& module) {
+    nb::enum_<Excess>(module, "Excess", "Why a share is denied.")
+        .value("too_many", Excess::too_many, "More sentences than the key may ever have at once.")
+        .value("over_concurrency", Excess::over_concurrency, "As many as it may have at once are in progress.")
+        .value("over_rate", Excess::over_rate, "The key has had its sentences of this second.");
+    nb::class_<Denial>(module, "Denial", "That a share is denied.")
+        .def_ro("reason", &Denial::reason)
+        .def_ro("limit", &Denial::limit, "Limit of the key, which would be exceeded.")
+        .def_ro("in_progress", &Denial::in_progress, "Number of the key's sentences that are begun and not done.")
+        .def_ro("after_s", &Denial::after_s, "Seconds after which it makes sense to ask again; 0 where it never does.");
+    nb::class_<Usage>(module, "Usage",
+                      "The count of one key's sentences, by whatever door they come. None is no limit. `now` is a time of "
+                      "time.monotonic. Every method may be called by any thread.")
+        .def(nb::init<std::optional<double>, std::optional<std::int64_t>, double>(), "sentences_per_s"_a.none(),
+             "concurrent_sentences"_a.none(), "now"_a)
+        .def("set_limits", &Usage::set_limits, "sentences_per_s"_a.none(), "concurrent_sentences"_a.none(),
+             "Replace the limits. What is in progress, saved or owed stays.")
+        .def("take", &Usage::take, "sentences"_a, "extra"_a, "now"_a,
+             "Begin so many sentences, of which long ones count `extra` times more in a second's share; return why not, "
+             "where that is denied.")
+        .def("check", &Usage::check, "ahead"_a, "now"_a,
+             "Return why a share would be denied once `ahead` sentences have theirs; None where it wouldn't.")
+        .def("pay", &Usage::pay, "sentences"_a,
+             "Take so many of the share for a request that was none. However many come, the debt is no larger than one.")
+        .def("give_back", &Usage::give_back, "sentences"_a, "extra"_a, "unserved"_a,
+             "End so many: they are done, or, `unserved`, do not count.")
+        .def_prop_ro("in_progress", &Usage::in_progress, "Number of sentences begun and not done.");
+}
+
 NB_MODULE(_transport, module) {
     nb::set_leak_warnings(false);  // a process may end while a server serves
-    python::bind_contract(module);
+    bind_contract(module);
     python::bind_results(module);
-    python::bind_usage(module);
+    bind_usage(module);
     python::bind_path(module);
     python::bind_requests(module);
     nb::class_<Transport>(
         module, "Transport",
         "Listening sockets, and the calls that come by them. Every method may be called by any thread.")
-        .def("__init__", &python::construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
-             "limits"_a, "most_wait"_a, "responses"_a = std::vector<std::map<Refusal, python::GivenResponse>>(),
+        .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
+             "limits"_a, "most_wait"_a, "responses"_a = std::vector<std::map<Refusal, GivenResponse>>(),
              "hosts"_a = nb::none(), "proxies"_a = std::vector<std::pair<nb::bytes, std::size_t>>(),
              nb::sig("def __init__(self, listeners: collections.abc.Sequence[Listener], methods: "
                      "collections.abc.Sequence[Method], *, headers: collections.abc.Sequence[str], health: "
@@ -183,12 +327,12 @@ NB_MODULE(_transport, module) {
              "Answer messages: a unary call ends OK, a stream goes on. Ids of messages that are over are ignored.")
         .def("fail", &fail, "ids"_a, "statuses"_a,
              "End calls with a status; a stream once all messages before were answered.")
-        .def("take_requests", &python::take_requests, "most"_a = std::size_t(64),
+        .def("take_requests", &take_requests, "most"_a = std::size_t(64),
              "Return requests over HTTP that have come and are the application's, at most so many; None once stopped. "
              "Never waits.")
         .def("requests_descriptor", &Transport::requests_descriptor,
              "Return an eventfd that is readable while `take_requests` has something to return. It is the transport's.")
-        .def("respond", &python::respond, "id"_a, "status"_a, "headers"_a, "body"_a,
+        .def("respond", &respond, "id"_a, "status"_a, "headers"_a, "body"_a,
              "Answer a request over HTTP; False where its caller had left. Content-length, date, connection and "
              "x-content-type-options are added; names of headers are in lower case. Raises ValueError for one that "
              "holds a line's end.")

@@ -74,8 +74,14 @@ inline void construct_path(FastPath* self, Transport& transport, const std::map<
                            std::size_t most_bytes, std::size_t most_together, std::size_t most_bytes_together,
                            std::size_t most_runs, std::size_t max_sentences, std::size_t max_sentence_bytes,
                            std::size_t max_request_tokens) {
-    const LongLimits limits{max_sentences, max_sentence_bytes, max_request_tokens};
-    FastPath::Settings settings{{}, most_sentences, most_bytes, most_together, most_bytes_together, most_runs, limits};
+    FastPath::Settings settings{
+        .codecs = {},
+        .most_sentences = most_sentences,
+        .most_bytes = most_bytes,
+        .most_together = most_together,
+        .most_bytes_together = most_bytes_together,
+        .most_runs = most_runs,
+        .long_limits = {.sentences = max_sentences, .sentence_bytes = max_sentence_bytes, .tokens = max_request_tokens}};
     for (const auto& [method, given] : codecs) settings.codecs.emplace(method, given.codec);
     std::vector<Reader> readers;
     std::vector<shared::Encoder> encoders;

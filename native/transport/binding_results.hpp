@@ -1,9 +1,10 @@
-// What Python is handed, by names. Made and destroyed under the GIL.
+// What Python is handed, and what it says, by names. Made and destroyed under the GIL.
 #pragma once
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -11,13 +12,18 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "fast_path.hpp"
 
 namespace transport::python {
 
 namespace nb = nanobind;
+using namespace nb::literals;
 
 struct Message {
     std::uint64_t id;
@@ -43,10 +49,52 @@ struct Ended {
 };
 
 using GivenStatus = std::tuple<int, std::string, nb::bytes>;  // code, message, details
+using GivenHeaders = std::vector<std::pair<nb::bytes, nb::bytes>>;
+using GivenResponse = std::tuple<int, GivenHeaders, nb::bytes>;  // status, headers, body
+using Headers = nb::typed<nb::list, nb::typed<nb::tuple, nb::bytes, nb::bytes>>;
+
+struct Request {
+    std::uint64_t id;
+    std::size_t listener;
+    std::optional<std::size_t> method;
+    std::string verb;
+    nb::bytes target;
+    std::string version;
+    Headers headers;
+    nb::bytes body;
+    bool is_whole;
+    std::pair<std::string, int> peer;
+    bool is_encrypted;
+    nb::bytes key;
+    std::uint64_t caller, network;
+    double arrived;
+    std::optional<double> deadline;
+};
+
+struct Requests {
+    nb::typed<nb::list, Request> requests;
+    nb::typed<nb::list, nb::int_> over;
+};
+
+inline nb::bytes bytes_of(const std::string& text) { return nb::bytes(text.data(), text.size()); }
 
 inline Status status_of(const GivenStatus& from) {
     const auto& [code, message, details] = from;
     return {code, message, std::string(details.c_str(), details.size())};
+}
+
+/// Copies what an application says. Raises ValueError for a header that would end before its end.
+inline Response response_of(const GivenResponse& given) {
+    const auto& [status, headers, body] = given;
+    const auto text_of = [](const nb::bytes& from) {
+        std::string text(from.c_str(), from.size());
+        if (text.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+            throw nb::value_error("a header holds the end of a line");
+        return text;
+    };
+    Response response{status, {}, std::string(body.c_str(), body.size())};
+    for (const auto& [name, value] : headers) response.headers.emplace_back(text_of(name), text_of(value));
+    return response;
 }
 
 inline Message message_of(const Taken& taken, const std::vector<std::string>& headers) {
@@ -55,15 +103,15 @@ inline Message message_of(const Taken& taken, const std::vector<std::string>& he
         PyObject* text = PyUnicode_DecodeUTF8(value.data(), Py_ssize_t(value.size()), "surrogateescape");
         metadata.append(nb::make_tuple(headers[index], nb::steal(text)));
     }
-    return {taken.id,
-            taken.method,
-            nb::bytes(taken.content.data(), taken.content.size()),
-            std::isinf(taken.deadline) ? std::nullopt : std::optional(taken.deadline),
-            nb::tuple(metadata),
-            taken.caller,
-            taken.network,
-            taken.arrived,
-            nb::bytes(taken.key_digest.data(), taken.key_digest.size())};
+    return {.id = taken.id,
+            .method = taken.method,
+            .content = bytes_of(taken.content),
+            .deadline = std::isinf(taken.deadline) ? std::nullopt : std::optional(taken.deadline),
+            .metadata = nb::tuple(metadata),
+            .caller = taken.caller,
+            .network = taken.network,
+            .arrived = taken.arrived,
+            .key = bytes_of(taken.key_digest)};
 }
 
 inline std::optional<Batch> batch_of(const std::optional<transport::Batch>& taken, const Transport& transport,
@@ -85,6 +133,27 @@ inline nb::typed<nb::list, Ended> ended_of(const std::vector<transport::Ended>& 
         found.append(Ended{method, code, refusal == Refusal::none ? std::nullopt : std::optional(refusal), seconds});
     }
     return found;
+}
+
+inline Request request_of(const HttpRequest& from) {
+    Headers headers;
+    for (const auto& [name, value] : from.headers) headers.append(nb::make_tuple(bytes_of(name), bytes_of(value)));
+    return {.id = from.id,
+            .listener = from.listener,
+            .method = from.method,
+            .verb = from.verb,
+            .target = bytes_of(from.target),
+            .version = from.version,
+            .headers = headers,
+            .body = bytes_of(from.body),
+            .is_whole = from.is_whole,
+            .peer = {from.address, from.port},
+            .is_encrypted = from.is_encrypted,
+            .key = bytes_of(from.key_digest),
+            .caller = from.caller,
+            .network = from.network,
+            .arrived = from.arrived,
+            .deadline = std::isinf(from.deadline) ? std::nullopt : std::optional(from.deadline)};
 }
 
 inline void bind_results(nb::module_& module) {
@@ -141,6 +210,30 @@ inline void bind_results(nb::module_& module) {
         .def_ro("long_messages", &Overdue::long_messages,
                 "Ids of calls that it was for in part. The transport counts how they end.")
         .def_ro("in_streams", &Overdue::in_streams, "Streams' messages that it was for, or in part.");
+}
+
+inline void bind_requests(nb::module_& module) {
+    nb::class_<Request>(module, "HttpRequest", "A request over HTTP, whole. Times are time.monotonic's.")
+        .def_ro("id", &Request::id)
+        .def_ro("listener", &Request::listener, "Its place among the listeners.")
+        .def_ro("method", &Request::method, "Its place among the methods; None where it is none.")
+        .def_ro("verb", &Request::verb, "GET, POST and the like.")
+        .def_ro("target", &Request::target, "As it came, with its query.")
+        .def_ro("version", &Request::version, "1.0, 1.1 or 2.")
+        .def_ro("headers", &Request::headers, "Names in lower case, and values.")
+        .def_ro("body", &Request::body, "As it came: what is compressed stays so.")
+        .def_ro("is_whole", &Request::is_whole,
+                "False where its body is announced or grown too large, or did not come in time: the connection ends.")
+        .def_ro("peer", &Request::peer, "Address and port; an empty one where there is none.")
+        .def_ro("is_encrypted", &Request::is_encrypted)
+        .def_ro("key", &Request::key, "SHA-256 of its key; empty where none is known.")
+        .def_ro("caller", &Request::caller, "Number of its connection, or of its key.")
+        .def_ro("network", &Request::network, "Number of the network that its caller is in.")
+        .def_ro("arrived", &Request::arrived, "Time at which it began to come.")
+        .def_ro("deadline", &Request::deadline, "None where its caller waits for ever.");
+    nb::class_<Requests>(module, "HttpRequests", "What was taken at once.")
+        .def_ro("requests", &Requests::requests)
+        .def_ro("over", &Requests::over, "Ids of requests taken before whose caller has left or was told that it is late.");
 }
 
 }  // namespace transport::python

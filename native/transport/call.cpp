@@ -1,17 +1,20 @@
-// A call from its first header to its end.
+// A call from its first header to its end: what it is let in for, what it holds, and what becomes of a message that is served in slices.
 #include "call.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
+#include "job.hpp"
 #include "peer.hpp"
 #include "trace.hpp"
 
 namespace transport {
 namespace {
+
 constexpr double least_patience_s = 2;  // of a call that is refused, and whose caller can wait a while before the next
 constexpr std::size_t most_times_headers = 4;  // as large as they may be, before no status is told any more
+
 }  // namespace
 
 Call::Call(Peer& peer, Streams& streams, std::int32_t stream)
@@ -37,11 +40,6 @@ void Call::find_account(std::uint64_t caller, Network& network) {
     account_ = &network.account_of(caller);
     ++account_->users;
 }
-
-// Not all of its time: an estimate may be wrong, and comes before it is read.
-double Call::patience_s() const { return shared_.settings.most_wait * (deadline_ - arrived_); }
-
-bool Call::can_wait() const { return deadline_ - arrived_ > least_patience_s; }
 
 /// One entry of HPACK's table, named again and again, would have HTTP/2 look at 4 KB for each byte: it resets the
 /// stream of a call that bears no more, and only unpacks what else there is.
@@ -79,65 +77,106 @@ void Call::look_at_trace(std::string_view traceparent) {
 /// Returns whether a span is kept of it, which Python makes.
 bool Call::keeps_trace() const { return shared_.is_traced && !is_unsampled_; }
 
-void Call::end(Refusal why, Refusal counted) {
-    if (is_over_) return;
-    disown();
-    refusal_ = counted;
-    if (counted != Refusal::none) peer_.overhead.wasted(held_.used());
-    drop_all();
-    say_end(why);
-    peer_.list();
+/// Lets a call in whose headers have come; false where it is refused.
+bool Call::let_in() {
+    peer_.used_at = arrived_;
+    if (!forwarded_.empty() || !x_forwarded_for_.empty()) {
+        const std::string network = shared_.settings.proxies.network_behind(forwarded_, x_forwarded_for_);
+        if (!network.empty()) find_account(caller_, shared_.network(network));
+    }
+    if (deadline_ < never) {
+        due_.stand_for(shared_.deadlines, shared_.deadlines.emplace(deadline_, this));
+        shared_.due.by(deadline_);
+    }
+    if (is_metered()) shared_.began = arrived_;
+    Refusal why = refusal();
+    if (why == Refusal::full && takes_slot() && shared_.make_way(*this, arrived_)) why = refusal();
+    if (why == Refusal::none && peer_.held.is_exceeded()) why = Refusal::room;
+    if (why == Refusal::none && !take_place()) why = Refusal::crowded;
+    if (why != Refusal::none) {
+        const bool has_no_room = why == Refusal::full || why == Refusal::room || why == Refusal::crowded || why == Refusal::late;
+        peer_.refused += has_no_room && can_wait();
+        if (has_no_room) peer_.overhead.asked(header_bytes_);
+        refuse(why);
+        return false;
+    }
+    if (!is_metered()) return true;
+    is_owed_ = true;
+    shared_.owed.use(1);
+    if (takes_slot()) take_slot();
+    return true;
 }
 
-void Call::deny(const Denial& denial) {
-    is_counted_by_python_ = false;
-    peer_.refused += peer_.key_digest.is_one() && can_wait();  // no other key's calls rest with it
-    if (is_over_) return;
-    disown();
-    refusal_ = refusal_of(denial);
-    drop_all();
-    say_denial(denial);
-    peer_.list();
+/// Returns why a call whose headers have come may not go on, none where it may.
+Refusal Call::refusal() const {
+    if (header_bytes_ > shared_.settings.limits.max_header_bytes) return Refusal::headers;
+    if (const Refusal why = unfit(); why != Refusal::none) return why;
+    if (!is_metered()) return Refusal::none;
+    if (shared_.keys && key_ != Key::known) return key_ == Key::none ? Refusal::no_key : Refusal::unknown_key;
+    if (shared_.is_draining) return Refusal::draining;
+    if (deadline_ <= arrived_) return Refusal::expired;
+    if (peer_.unread.is_exceeded()) return Refusal::unread;
+    if (!takes_slot()) return Refusal::none;
+    const Line* const line = line_ahead();
+    if (line && shared_.lines.is_late(*line, *account_, patience_s())) return Refusal::late;
+    return shared_.slots.is_full() ? Refusal::full : Refusal::none;
 }
 
-void Call::expire() {
-    due_.leave();
-    end(Refusal::expired, Refusal::none);
+// Not all of its time: an estimate may be wrong, and comes before it is read.
+double Call::patience_s() const { return shared_.settings.most_wait * (deadline_ - arrived_); }
+
+bool Call::can_wait() const { return deadline_ - arrived_ > least_patience_s; }
+
+void Call::take_slot() {
+    holds_slot_ = true;
+    peer_.slots.use(1);
+    network_->slots.use(1);
+    reading_.stand_for(shared_.reading, shared_.reading.insert(shared_.reading.end(), this));
 }
 
-void Call::close() {
-    if (!is_over_) count(code_of_leaving(deadline_, arrived_, now()));
-    drop_all();
-    disown();
-    give_slot_back();
-    give_unread_back(unread_);
-    --account_->users;
-    shared_.open.give_back(1);
+/// Keeps the call among those whose message has begun to come, in the order of when more of it came.
+void Call::note_progress(bool waits_for_more) {
+    if (has_ended() || !waits_for_more) return receiving_.leave();
+    auto& receiving = peer_.network.receiving;
+    came_ = now();
+    if (receiving_)
+        receiving.splice(receiving.end(), receiving, receiving_.element());
+    else
+        receiving_.stand_for(receiving, receiving.insert(receiving.end(), this));
+    shared_.due.by(came_ + shared_.settings.limits.caller_timeout_s);
 }
-
-void Call::use_unread(std::size_t bytes) {
-    unread_ += bytes;
-    peer_.unread.use(bytes);
-    if (peer_.endpoint.is_trusted) network_->unread.use(bytes);
-}
-
-void Call::give_unread_back(std::size_t bytes) {
-    unread_ -= bytes;
-    peer_.unread.give_back(bytes);
-    if (peer_.endpoint.is_trusted) network_->unread.give_back(bytes);
-}
-
-void Call::reset() { streams_.reset(*this); }
 
 void Call::reserve(Message& message, std::size_t bytes) {
     give_unread_back(std::exchange(message.reserved, bytes));
     use_unread(bytes);
 }
 
-/// Counts a call's end, unless Python took it as a whole and counts it itself.
-void Call::count(int code) {
-    const auto method = is_counted_by_python_ ? std::nullopt : counted_method();
-    if (method) shared_.ended.note({*method, code, refusal_, now() - arrived_});
+void Call::shared_out(Message& message) {
+    handed_over(message);
+    is_counted_by_python_ = false;  // before it is answered: till then, whoever ends it counts it
+    is_shared_out_ = takes_slot();
+    message.state = Message::State::shared_out;
+}
+
+void Call::start_over(Message& message, Line& line) {
+    if (message.waits()) message.line->remove(message);
+    message.content = message.job->message.content;  // some thread may still be at it
+    give_work_back(message);
+    shared_.outstanding.remove(message.id);
+    message.state = Message::State::waiting;
+    is_shared_out_ = false;
+    held_.use(message.cost());
+    message.line = &line;
+    line.put(message);
+}
+
+/// Gives back what serving a message takes: it is answered, or nobody waits for it any more.
+void Call::give_work_back(Message& message) {
+    reserve(message, 0);
+    if (!message.job) return;
+    message.job->is_over = true;
+    message.job.reset();
+    shared_.making.give_back(std::exchange(message.made, 0));
 }
 
 /// Adds to what is to be sent of its response's body.
@@ -174,6 +213,75 @@ void Call::sent(std::size_t count) {
 /// Returns whether its caller has read nothing of it for too long.
 bool Call::is_unread(double time) {
     return !out_.empty() && peer_.due.has_come(progressed_ + peer_.stall_s(), time);
+}
+
+void Call::use_unread(std::size_t bytes) {
+    unread_ += bytes;
+    peer_.unread.use(bytes);
+    if (peer_.endpoint.is_trusted) network_->unread.use(bytes);
+}
+
+void Call::give_unread_back(std::size_t bytes) {
+    unread_ -= bytes;
+    peer_.unread.give_back(bytes);
+    if (peer_.endpoint.is_trusted) network_->unread.give_back(bytes);
+}
+
+void Call::end(Refusal why, Refusal counted) {
+    if (is_over_) return;
+    disown();
+    refusal_ = counted;
+    if (counted != Refusal::none) peer_.overhead.wasted(held_.used());
+    drop_all();
+    say_end(why);
+    peer_.list();
+}
+
+void Call::deny(const Denial& denial) {
+    is_counted_by_python_ = false;
+    peer_.refused += peer_.key_digest.is_one() && can_wait();  // no other key's calls rest with it
+    if (is_over_) return;
+    disown();
+    refusal_ = refusal_of(denial);
+    drop_all();
+    say_denial(denial);
+    peer_.list();
+}
+
+void Call::expire() {
+    due_.leave();
+    end(Refusal::expired, Refusal::none);
+}
+
+void Call::reset() { streams_.reset(*this); }
+
+void Call::close() {
+    if (!is_over_) count(code_of_leaving(deadline_, arrived_, now()));
+    drop_all();
+    disown();
+    give_slot_back();
+    give_unread_back(unread_);
+    --account_->users;
+    shared_.open.give_back(1);
+}
+
+/// Counts a call's end, unless Python took it as a whole and counts it itself.
+void Call::count(int code) {
+    const auto method = is_counted_by_python_ ? std::nullopt : counted_method();
+    if (method) shared_.ended.note({*method, code, refusal_, now() - arrived_});
+}
+
+void Call::give_slot_back() {
+    reading_.leave();
+    give_place_back();
+    if (!std::exchange(holds_slot_, false)) return;
+    peer_.slots.give_back(1);
+    network_->slots.give_back(1);
+}
+
+/// A server that stops need not wait for the call any more.
+void Call::disown() {
+    if (std::exchange(is_owed_, false)) shared_.owed.give_back(1);
 }
 
 }  // namespace transport

@@ -186,33 +186,35 @@ protected:
     /// Drops its messages: they will not be answered.
     virtual void drop_all() REQUIRES(the_lock) = 0;
 
-    // call.cpp
+    // What stands in its headers.
+    void find_account(std::uint64_t caller, Network& network) REQUIRES(the_lock);
     void authorize(std::string_view value) REQUIRES(the_lock);
     void look_at_forwarded(std::string_view name, std::string_view value) REQUIRES(the_lock);
     void look_at_trace(std::string_view traceparent) REQUIRES(the_lock);
     bool keeps_trace() const REQUIRES(the_lock);
+
+    // What it is let in for, and what it holds.
+    bool let_in() REQUIRES(the_lock);
+    Refusal refusal() const REQUIRES(the_lock);
     double patience_s() const REQUIRES(the_lock);
     bool can_wait() const REQUIRES(the_lock);
-    void end(Refusal why, Refusal counted) REQUIRES(the_lock);
-    void count(int code) REQUIRES(the_lock);
+    void take_slot() REQUIRES(the_lock);
+    void note_progress(bool waits_for_more) REQUIRES(the_lock);
+    void give_work_back(Message& message) REQUIRES(the_lock);
+    void give_slot_back() REQUIRES(the_lock);
+    void disown() REQUIRES(the_lock);
+
+    // What it is answered.
     void put(std::string bytes) REQUIRES(the_lock);
     std::size_t take_out(std::span<std::uint8_t> room) REQUIRES(the_lock);
     void sent(std::size_t bytes) REQUIRES(the_lock);
     bool is_unread(double time) REQUIRES(the_lock);
     void use_unread(std::size_t bytes) REQUIRES(the_lock);
     void give_unread_back(std::size_t bytes) REQUIRES(the_lock);
-    void find_account(std::uint64_t caller, Network& network) REQUIRES(the_lock);
 
-    // admission.cpp
-    bool let_in() REQUIRES(the_lock);
-    Refusal refusal() const REQUIRES(the_lock);
-    void take_slot() REQUIRES(the_lock);
-    void give_slot_back() REQUIRES(the_lock);
-    void disown() REQUIRES(the_lock);
-    void note_progress(bool waits_for_more) REQUIRES(the_lock);
-
-    // slices.cpp
-    void give_work_back(Message& message) REQUIRES(the_lock);
+    // How it ends.
+    void end(Refusal why, Refusal counted) REQUIRES(the_lock);
+    void count(int code) REQUIRES(the_lock);
 
     Peer& peer_;
     Streams& streams_;

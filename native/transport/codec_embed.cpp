@@ -22,16 +22,15 @@ constexpr char token_count = 0x10, truncated = 0x18, scale_field = 0x35;  // an 
 constexpr std::array<char, 4> values{0x0a, 0x22, 0x2a, 0x3a};             // by its encoding
 
 // The values of a request's enums, in order.
-constexpr std::array truncations{Truncation::start, Truncation::error, Truncation::start, Truncation::end};
-constexpr std::array encodings{Encoding::float32, Encoding::float32, Encoding::float16, Encoding::int8,
-                               Encoding::sign_bits};
+constexpr std::array numbered_truncations{Truncation::start, Truncation::error, Truncation::start, Truncation::end};
+constexpr std::array numbered_encodings{Encoding::float32, Encoding::float32, Encoding::float16, Encoding::int8, Encoding::sign_bits};
 
 /// Notes an option; false where it is none, or asks for what the contract doesn't know.
 bool set_option(char tag, std::size_t number, Options& options) {
-    if (tag == truncation && number < truncations.size()) options.truncation = truncations[number];
+    if (tag == truncation && number < numbered_truncations.size()) options.truncation = numbered_truncations[number];
     else if (tag == normalize) options.is_normalized = number != 0;
     else if (tag == dimensions) options.dimensions = number;
-    else if (tag == encoding && number < encodings.size()) options.encoding = encodings[number];
+    else if (tag == encoding && number < numbered_encodings.size()) options.encoding = numbered_encodings[number];
     else return false;
     return true;
 }

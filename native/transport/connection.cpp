@@ -1,4 +1,4 @@
-// A connection's bytes, and how long it may stay.
+// A connection's bytes, and its timeouts: what ends by itself, and when to look for that again.
 #include "connection.hpp"
 
 #include <algorithm>
@@ -18,6 +18,7 @@ constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // wit
 constexpr int most_reads = 16;                // before the other connections have their turn
 constexpr std::size_t most_at_once = 1 << 19;  // bytes that are sent, likewise
 constexpr std::size_t least_direct = 1 << 14;
+constexpr double last_call_s = 1;  // between the notice that a connection is to end and its last stream
 
 /// A tenth more or less, so that connections that began together don't end together.
 double jittered(double seconds) {
@@ -69,6 +70,19 @@ bool Connection::take_in(std::string_view bytes) {
     if (first_.starts_with(preface)) session_ = std::make_unique<Http2Session>(peer_);
     else session_ = std::make_unique<Http1Session>(peer_);
     return session_->receive(std::exchange(first_, {}));
+}
+
+/// Goes on where its peer says nothing more, and there is something to be answered or read; false where there isn't. A
+/// peer that has left altogether resets the connection for what it is sent.
+bool Connection::half_close() {
+    if (is_closed_ || (!is_busy() && peer_.unread.used() == 0)) return false;
+    is_half_closed_ = true;
+    hang_up();
+    return true;
+}
+
+void Connection::hang_up() {
+    if (!std::exchange(has_hung_up_, true) && session_) session_->hung_up();
 }
 
 bool Connection::send() {
@@ -132,19 +146,6 @@ void Connection::note_sent(std::size_t bytes) {
     peer_.overhead.sent(bytes);
 }
 
-/// Goes on where its peer says nothing more, and there is something to be answered or read; false where there isn't. A
-/// peer that has left altogether resets the connection for what it is sent.
-bool Connection::half_close() {
-    if (is_closed_ || (!is_busy() && peer_.unread.used() == 0)) return false;
-    is_half_closed_ = true;
-    hang_up();
-    return true;
-}
-
-void Connection::hang_up() {
-    if (!std::exchange(has_hung_up_, true) && session_) session_->hung_up();
-}
-
 /// Ends the connection, and leaves its peer time to read: a socket closed at once would take back what it hasn't read.
 void Connection::close_write() {
     channel_.close_write();
@@ -158,6 +159,56 @@ void Connection::give_place_up() {
     peer_.refuse_all();
     go_away();
     send();
+}
+
+bool Connection::tick(double time) {
+    if (time < peer_.due.time()) return true;
+    peer_.due.clear();
+    if (peer_.due.has_come(session_ ? std::min(ends_at_, session_->ends_at()) : ends_at_, time)) return false;
+    if (is_closed_) return true;
+    if (!session_ || !session_->has_begun() || !channel_.is_ready())
+        return !peer_.due.has_come(began_ + shared_.settings.limits.caller_timeout_s, time);
+    if (!out_.empty() && peer_.due.has_come(wrote_at_ + peer_.stall_s(), time)) return false;
+    peer_.end_stalled_calls(time);
+    if (!tick_keepalive(time)) return false;
+    tick_leaving(time);
+    return true;
+}
+
+/// Asks a silent peer whether it is there; false where it hasn't answered in time.
+bool Connection::tick_keepalive(double time) {
+    const Limits& limits = shared_.settings.limits;
+    if (pinged_at_ > 0 && read_at_ >= pinged_at_) pinged_at_ = 0;
+    if (pinged_at_ == 0 && limits.keepalive_s > 0 && peer_.due.has_come(read_at_ + limits.keepalive_s, time)) {
+        if (!session_->ping()) return true;
+        pinged_at_ = time;
+        list();
+        peer_.due.by(time + limits.keepalive_s);  // where it answers, that is when it is asked again
+    }
+    return pinged_at_ == 0 || !peer_.due.has_come(pinged_at_ + limits.keepalive_timeout_s, time);
+}
+
+/// Has a connection end that is idle or old: its peer is told twice, so that no call is lost that is on its way
+/// meanwhile.
+void Connection::tick_leaving(double time) {
+    const Limits& limits = shared_.settings.limits;
+    if (!is_leaving_) {
+        const bool is_idle =
+            peer_.idle_s() > 0 && peer_.is_idle() && peer_.due.has_come(peer_.idle_since + peer_.idle_s(), time);
+        const bool is_old = max_age_s_ > 0 && peer_.due.has_come(began_ + max_age_s_, time);
+        if (!is_idle && !is_old) return;
+        is_leaving_ = true;
+        leaving_at_ = time;
+        ends_at_ = std::min(ends_at_, time + last_call_s + limits.age_grace_s);
+        peer_.due.by(ends_at_);
+        session_->announce_end();
+        list();
+    }
+    if (!has_left_ && peer_.due.has_come(leaving_at_ + last_call_s, time)) {
+        has_left_ = true;
+        go_away();
+        list();
+    }
 }
 
 }  // namespace transport

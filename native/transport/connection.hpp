@@ -79,7 +79,7 @@ private:
     Sent send_some() REQUIRES(the_lock);
     void note_sent(std::size_t bytes) REQUIRES(the_lock);
 
-    // times.cpp
+    // What ends by itself.
     bool tick_keepalive(double time) REQUIRES(the_lock);
     void tick_leaving(double time) REQUIRES(the_lock);
 

@@ -1,12 +1,16 @@
+// A run from the messages that are taken to their answers, and what Python is to count of it.
 #include "fast_path.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <numeric>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "shape.hpp"
-#include "work.hpp"
+#include "tokens.hpp"
 
 namespace transport {
 namespace {
@@ -22,7 +26,58 @@ std::uint64_t next_number() {
     return ++last;
 }
 
+std::size_t cut(std::span<const Reading> readings) {
+    return std::size_t(std::count_if(readings.begin(), readings.end(), [](const Reading& each) { return each.is_truncated; }));
+}
+
+void count(std::span<const Reading> answered, Served& served) {
+    for (const Reading& reading : answered) {
+        served.counts.push_back(reading.tokens);
+        served.truncated += reading.is_truncated;
+    }
+}
+
 }  // namespace
+
+/// What one run computes, and what becomes of it: small requests, then slices of long ones, all for one model. All lists are in their
+/// order.
+struct FastPath::Work {
+    std::size_t model = 0;
+    std::vector<Taken> calls;
+    std::vector<Request> requests;
+    std::vector<std::size_t> tokens_of;  // of each call
+    std::vector<std::pair<Taken, Request>> known;  // that hold nothing to embed
+    std::vector<Charge> charges;  // of each call
+    std::vector<Denied> denied;
+    std::vector<Slice> slices;
+    Tokens tokens;  // of all sentences
+    std::unique_ptr<float[]> rows;
+    std::vector<std::string> contents;        // of the responses to calls
+    std::vector<std::shared_ptr<Job>> whole;  // jobs whose last rows are written
+    Served served;
+
+    void join(Run& run);
+
+    /// Returns whether all calls ask for their rows in the same form.
+    bool are_alike() const {
+        return std::all_of(requests.begin(), requests.end(), [&](const Request& each) {
+            return each.options.encoding == requests[0].options.encoding;
+        });
+    }
+};
+
+/// What a batch holds for each model. Most servers have one, for which nothing is allocated.
+struct FastPath::Works {
+    explicit Works(std::size_t models) : others(models - 1) {
+        for (std::size_t place = 0; place < others.size(); ++place) others[place].model = place + 1;
+        for (Work& work : others) work.served.model = work.model;
+    }
+
+    Work& of(std::size_t model) { return model == 0 ? first : others[model - 1]; }
+
+    Work first;
+    std::vector<Work> others;
+};
 
 FastPath::FastPath(Transport& transport, Settings settings, std::vector<Reader> readers,
                    const std::vector<shared::Encoder>& encoders)
@@ -63,23 +118,9 @@ Most FastPath::at_once(std::size_t most, std::size_t most_bytes, bool may_run) c
             .small = may_run ? settings_.most_together : 0,
             .small_bytes = settings_.most_bytes_together,
             .path = number_,
-            .slices = {settings_.most_together, most_sentences, slice_s, most_tokens},
+            .slices = {.few = settings_.most_together, .most_sentences = most_sentences, .soon_s = slice_s, .most_tokens = most_tokens},
             .soon_s = together_s,
             .runs = settings_.most_runs};
-}
-
-/// Returns what the sentences of a request take.
-Pace FastPath::pace_of(const Request& request) const {
-    const std::size_t bytes = most_written_bytes(request.options, models_[request.model].encoder.dimension);
-    const Price& token = models_[request.model].token;
-    return {token.of(1), written_[std::size_t(request.options.encoding)].of(double(bytes)), token.is_noted()};
-}
-
-/// Returns what a small request took, in seconds of a core.
-double FastPath::work_of(const Work& work, std::size_t call) const {
-    const Request& request = work.requests[call];
-    return call_.of(1) + models_[work.model].token.of(double(work.tokens_of[call])) +
-           written_[std::size_t(request.options.encoding)].of(double(work.contents[call].size()));
 }
 
 /// Answers what it can of `batch`, and leaves the rest in it. False where its run was given up meanwhile.
@@ -126,47 +167,6 @@ void FastPath::read(Batch& batch, Works& works) {
     }
 }
 
-/// Adds slices to what is computed, unless nobody waits for them any more.
-void FastPath::add(std::vector<Slice>& slices, Works& works) const {
-    for (Slice& slice : slices) {
-        if (slice.job->is_over) continue;
-        Work& work = works.of(slice.job->request().model);
-        work.tokens.append(slice.job->tokens(), slice.from, slice.to);
-        work.slices.push_back(std::move(slice));
-    }
-}
-
-/// Returns what there is to compute; what takes the least time comes first, since it waits for nobody else then.
-std::vector<FastPath::Work*> FastPath::in_order(Works& works) const {
-    std::vector<Work*> found;
-    for (std::size_t model = 0; model < models_.size(); ++model)
-        if (works.of(model).tokens.sentences() > 0) found.push_back(&works.of(model));
-    const auto time = [this](const Work* work) { return models_[work->model].token.of(double(work->tokens.size())); };
-    std::stable_sort(found.begin(), found.end(), [&](const Work* one, const Work* other) { return time(one) < time(other); });
-    return found;
-}
-
-/// Reads some more of a long request, which then stands in line again: to be read on, or computed in slices.
-void FastPath::read_on(Job& job) {
-    const double began = now();
-    const auto codec = settings_.codecs.find(job.message.method);
-    auto found = Job::Read::declined;
-    if (codec != settings_.codecs.end() && job.message.is_plain)
-        found = job.read(codec->second, readers_, settings_.long_limits);
-    const Model& model = models_[job.request().model];
-    if (found == Job::Read::declined || !model.is_trusted()) return transport_.leave_to_python(job);
-    const std::size_t dimension = model.encoder.dimension;
-    job.set_pace(pace_of(job.request()));
-    transport_.put_back(job, found == Job::Read::whole, job.bytes(dimension), job.response_bytes(dimension), now() - began);
-}
-
-/// Leaves a run that failed to Python: small requests in `batch`, long ones in the line for that.
-void FastPath::leave_to_python(Work& work, Batch& batch) {
-    for (Charge& charge : work.charges) charge.undo();
-    std::move(work.calls.begin(), work.calls.end(), std::back_inserter(batch.messages));
-    for (const Slice& slice : work.slices) transport_.leave_to_python(*slice.job);
-}
-
 /// Takes a message into the work of its model; false, and nothing is taken, where it isn't small and plain.
 bool FastPath::read(Taken& message, Works& works) const {
     const auto codec = settings_.codecs.find(message.method);
@@ -202,15 +202,46 @@ bool FastPath::read(Taken& message, Works& works) const {
     return true;
 }
 
-/// Adds what a run is for.
-void FastPath::Work::join(Run& run) {
-    for (std::size_t place = 0; place < calls.size(); ++place) {
-        const Taken& call = calls[place];
-        if (call.is_in_stream) run.in_streams.push_back({call.id, call.method, model, requests[place].sentences.size()});
-        else run.messages[call.method].push_back(call.id);
+/// Answers requests whose codec has their answers.
+void FastPath::answer_known(const std::vector<std::pair<Taken, Request>>& known) {
+    Served told;
+    Transport::Failures failures;
+    Transport::Answers answers;
+    for (const auto& [call, request] : known)
+        if (request.error)
+            failures.emplace_back(call.id, *request.error);
+        else
+            answers.push_back({call.id, *request.response});
+    const std::lock_guard lock(served_mutex_);
+    if (!failures.empty()) transport_.fail(failures);
+    if (!answers.empty()) transport_.answer(std::move(answers));
+    const double time = now();
+    for (const auto& [call, request] : known)
+        if (request.error)
+            told.left.push_back({call.method, request.error->code, time - call.arrived});
+        else
+            told.seconds[call.method].push_back(time - call.arrived);
+    served_.push_back(std::move(told));
+}
+
+/// Adds slices to what is computed, unless nobody waits for them any more.
+void FastPath::add(std::vector<Slice>& slices, Works& works) const {
+    for (Slice& slice : slices) {
+        if (slice.job->is_over) continue;
+        Work& work = works.of(slice.job->request().model);
+        work.tokens.append(slice.job->tokens(), slice.from, slice.to);
+        work.slices.push_back(std::move(slice));
     }
-    for (const Slice& slice : slices) run.jobs.push_back(slice.job);
-    std::move(charges.begin(), charges.end(), std::back_inserter(run.charges));
+}
+
+/// Returns what there is to compute; what takes the least time comes first, since it waits for nobody else then.
+std::vector<FastPath::Work*> FastPath::in_order(Works& works) const {
+    std::vector<Work*> found;
+    for (std::size_t model = 0; model < models_.size(); ++model)
+        if (works.of(model).tokens.sentences() > 0) found.push_back(&works.of(model));
+    const auto time = [this](const Work* work) { return models_[work->model].token.of(double(work->tokens.size())); };
+    std::stable_sort(found.begin(), found.end(), [&](const Work* one, const Work* other) { return time(one) < time(other); });
+    return found;
 }
 
 /// Computes the first of `works`. The others wait for it: they are given up with it.
@@ -241,6 +272,132 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
     for (const Slice& slice : work.slices)
         work.served.waited_s.resize(work.served.waited_s.size() + slice.sentences(), began - slice.job->message.arrived);
     return true;
+}
+
+/// Adds what a run is for.
+void FastPath::Work::join(Run& run) {
+    for (std::size_t place = 0; place < calls.size(); ++place) {
+        const Taken& call = calls[place];
+        if (call.is_in_stream) run.in_streams.push_back({call.id, call.method, model, requests[place].sentences.size()});
+        else run.messages[call.method].push_back(call.id);
+    }
+    for (const Slice& slice : slices) run.jobs.push_back(slice.job);
+    std::move(charges.begin(), charges.end(), std::back_inserter(run.charges));
+}
+
+/// Writes the responses of small requests, and what can be written of those of long ones.
+void FastPath::write(Work& work) {
+    const double began = now();
+    std::span<const Reading> readings(work.tokens.readings());
+    const float* numbers = work.rows.get();
+    const std::size_t dimension = models_[work.model].encoder.dimension;
+    for (std::size_t call = 0; call < work.calls.size(); ++call) {
+        const Request& request = work.requests[call];
+        std::string& content = work.contents.emplace_back();
+        const auto of_call = readings.first(request.sentences.size());
+        const Codec& codec = *settings_.codecs.at(work.calls[call].method);
+        codec.begin(request, content);
+        for (std::size_t index = 0; index < of_call.size(); ++index, numbers += dimension)
+            codec.append(request, {numbers, dimension, index, of_call[index]}, content);
+        codec.end(request, of_call, content);
+        readings = readings.subspan(of_call.size());
+        count(of_call, work.served);
+    }
+    if (!work.calls.empty()) {
+        work.served.serialise_s = now() - began;
+        const std::size_t bytes = std::accumulate(work.contents.begin(), work.contents.end(), std::size_t(0),
+                                                  [](std::size_t sum, const std::string& each) { return sum + each.size(); });
+        if (work.are_alike()) written_[std::size_t(work.requests[0].options.encoding)].note(double(bytes), work.served.serialise_s);
+    }
+    for (const Slice& slice : work.slices) {
+        Job& job = *slice.job;
+        const double put_at = now();
+        const bool is_whole = !job.is_over && job.put(slice, numbers, dimension);
+        const Options& options = job.request().options;
+        written_[std::size_t(options.encoding)].note(double(slice.sentences() * most_written_bytes(options, dimension)), now() - put_at);
+        if (is_whole && !job.is_over.exchange(true)) work.whole.push_back(slice.job);
+        numbers += slice.sentences() * dimension;
+    }
+    work.served.tokens = work.tokens.size();
+}
+
+/// Answers small requests, and long ones of which all is written.
+void FastPath::answer(Work& work) {
+    const double began = now();
+    Transport::Answers answers;
+    std::span<const Reading> readings(work.tokens.readings());
+    for (std::size_t call = 0; call < work.calls.size(); ++call) {
+        const std::size_t sentences = work.requests[call].sentences.size();
+        const double took_s = work_of(work, call);
+        answers.push_back({work.calls[call].id, std::move(work.contents[call]), cut(readings.first(sentences)), took_s});
+        readings = readings.subspan(sentences);
+    }
+    for (const auto& job : work.whole)
+        answers.push_back({job->message.id, job->take_response(), cut(job->tokens().readings())});
+    work.charges.clear();  // before its caller can come again
+    const std::lock_guard lock(served_mutex_);
+    const std::vector<bool> are_wanted = transport_.answer(std::move(answers));
+    const double time = now();
+    if (!work.calls.empty()) work.served.serialise_s += time - began;
+    for (std::size_t call = 0; call < work.calls.size(); ++call) {
+        const Taken& of = work.calls[call];
+        const double seconds = time - of.arrived;
+        if (of.is_in_stream) ++work.served.messages[of.method];  // the transport counts a stream, at its end
+        else if (are_wanted[call]) work.served.seconds[of.method].push_back(seconds);
+        else work.served.left.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
+    }
+    served_.push_back(std::move(work.served));
+    for (std::size_t place = 0; place < work.whole.size(); ++place) {
+        if (!are_wanted[work.calls.size() + place]) continue;  // the transport has counted its end
+        const Job& job = *work.whole[place];
+        Served& served = served_.emplace_back();
+        served.model = work.model;
+        served.tokenise_s = job.tokenise_s();
+        served.serialise_s = job.serialise_s();
+        if (job.message.is_in_stream) ++served.messages[job.message.method];
+        else served.seconds[job.message.method].push_back(time - job.message.arrived);
+        count(job.tokens().readings(), served);
+    }
+}
+
+/// Returns what a small request took, in seconds of a core.
+double FastPath::work_of(const Work& work, std::size_t call) const {
+    const Request& request = work.requests[call];
+    return call_.of(1) + models_[work.model].token.of(double(work.tokens_of[call])) +
+           written_[std::size_t(request.options.encoding)].of(double(work.contents[call].size()));
+}
+
+/// Leaves a run that failed to Python: small requests in `batch`, long ones in the line for that.
+void FastPath::leave_to_python(Work& work, Batch& batch) {
+    for (Charge& charge : work.charges) charge.undo();
+    std::move(work.calls.begin(), work.calls.end(), std::back_inserter(batch.messages));
+    for (const Slice& slice : work.slices) transport_.leave_to_python(*slice.job);
+}
+
+/// Reads some more of a long request, which then stands in line again: to be read on, or computed in slices.
+void FastPath::read_on(Job& job) {
+    const double began = now();
+    const auto codec = settings_.codecs.find(job.message.method);
+    auto found = Job::Read::declined;
+    if (codec != settings_.codecs.end() && job.message.is_plain)
+        found = job.read(codec->second, readers_, settings_.long_limits);
+    const Model& model = models_[job.request().model];
+    if (found == Job::Read::declined || !model.is_trusted()) return transport_.leave_to_python(job);
+    const std::size_t dimension = model.encoder.dimension;
+    job.set_pace(pace_of(job.request()));
+    transport_.put_back(job, found == Job::Read::whole, job.bytes(dimension), job.response_bytes(dimension), now() - began);
+}
+
+/// Returns what the sentences of a request take.
+Pace FastPath::pace_of(const Request& request) const {
+    const std::size_t bytes = most_written_bytes(request.options, models_[request.model].encoder.dimension);
+    const Price& token = models_[request.model].token;
+    return {token.of(1), written_[std::size_t(request.options.encoding)].of(double(bytes)), token.is_noted()};
+}
+
+std::vector<Served> FastPath::served() {
+    const std::lock_guard lock(served_mutex_);
+    return std::exchange(served_, {});
 }
 
 }  // namespace transport

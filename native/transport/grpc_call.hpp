@@ -61,7 +61,7 @@ private:
     void drop_all() override REQUIRES(the_lock) { drop(nullptr); }
     void set_path(std::string_view path);
 
-    // exchange.cpp
+    // Its messages.
     bool has_room() const REQUIRES(the_lock);
     bool waits_for_request() const REQUIRES(the_lock);
     void advance() REQUIRES(the_lock);
@@ -71,12 +71,12 @@ private:
     void flush() REQUIRES(the_lock);
     void drop(const Message* from) REQUIRES(the_lock);
 
-    // health.cpp
+    // What is asked of grpc.health.v1.
     bool take_place() override REQUIRES(the_lock);
     void give_place_back() override REQUIRES(the_lock);
     void check_health(const Message& request) REQUIRES(the_lock);
 
-    // response.cpp
+    // What it is sent.
     void put_message(std::string content, std::size_t sentences, std::size_t bytes) REQUIRES(the_lock);
     void submit() REQUIRES(the_lock);
     void submit_http_status(std::string_view status) REQUIRES(the_lock);

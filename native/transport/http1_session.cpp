@@ -1,20 +1,50 @@
-// HTTP/1.1's answers, in the order of its requests, and how long they are waited for.
+// HTTP/1.1's requests, by what llhttp calls while it reads them (RFC 9112), and their answers, in the same order. llhttp's lenient flags
+// stay off: what proxies may read in another way is refused, and so is what it lets pass of that.
+#include "http1_session.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 #include <utility>
 
-#include "http1_session.hpp"
 #include "http_status.hpp"
 
 namespace transport {
 namespace {
 
 constexpr std::size_t most_rest = 1 << 14;   // bytes that are read before the answer to what came before them
+constexpr std::size_t most_chunks = 2048;    // of one body: each takes as long as a small request, however few bytes it has
 constexpr std::size_t most_piece = 1 << 14;  // of a response's body, that is copied
 constexpr std::size_t most_lent = 1 << 18;   // of a long one's, that is sent at once
 
+/// Returns the session of a callback: whoever reads and writes holds the lock.
+Http1Session& self_of(llhttp_t* parser) ASSERT_HELD(the_lock) { return *static_cast<Http1Session*>(parser->data); }
+
 }  // namespace
+
+const llhttp_settings_t& Http1Session::callbacks() {
+    static const llhttp_settings_t called = [] {
+        using Parser = llhttp_t*;
+        llhttp_settings_t made;
+        llhttp_settings_init(&made);
+        made.on_message_begin = [](Parser parser) { return self_of(parser).call(), 0; };
+        made.on_url = [](Parser parser, const char* at, std::size_t size) { return self_of(parser).target_came({at, size}); };
+        made.on_version = [](Parser parser, const char* at, std::size_t size) { return self_of(parser).version_came({at, size}); };
+        made.on_header_field = [](Parser parser, const char* at, std::size_t size) { return self_of(parser).name_came({at, size}); };
+        made.on_header_field_complete = [](Parser parser) { return self_of(parser).name_ended(); };
+        made.on_header_value = [](Parser parser, const char* at, std::size_t size) { return self_of(parser).value_came({at, size}); };
+        made.on_header_value_complete = [](Parser parser) { return self_of(parser).header_came(); };
+        made.on_headers_complete = [](Parser parser) { return self_of(parser).head_came(); };
+        made.on_body = [](Parser parser, const char* at, std::size_t size) { return self_of(parser).body_came({at, size}); };
+        made.on_chunk_header = [](Parser parser) { return self_of(parser).chunk_came(); };
+        made.on_chunk_extension_name = [](Parser parser, const char*, std::size_t size) { return self_of(parser).bears(size); };
+        made.on_chunk_extension_value = made.on_chunk_extension_name;
+        made.on_message_complete = [](Parser parser) { return self_of(parser).end_came(); };
+        return made;
+    }();
+    return called;
+}
 
 Http1Session::Http1Session(Peer& peer) : peer_(peer) {
     llhttp_init(&parser_, HTTP_REQUEST, &callbacks());
@@ -33,6 +63,160 @@ bool Http1Session::receive(std::string_view bytes) {
 void Http1Session::parse_rest() {
     while (reads() && !rest_.empty()) rest_.drop(parse(rest_.view()));
     if (is_closing_) rest_.clear();
+}
+
+/// Reads requests until one is whole; returns how many bytes were of them.
+std::size_t Http1Session::parse(std::string_view bytes) {
+    std::size_t read = 0;
+    while (reads() && read < bytes.size()) {
+        const std::string_view left = bytes.substr(read);
+        if (!line_.look(left)) {
+            refuse(400, "this is no request of HTTP/1.1: its first line is METHOD TARGET HTTP/1.1, with one space between two, and CRLF");
+            return bytes.size();
+        }
+        const llhttp_errno_t result = llhttp_execute(&parser_, left.data(), left.size());
+        if (result == HPE_OK) {
+            request_.head_bytes += call_ && !request_.is_in_body ? left.size() : 0;
+            // Spaces before a value are told nobody.
+            if (request_.head_bytes > 2 * peer_.shared.settings.limits.max_header_bytes) call().refuse(Refusal::headers);
+            return bytes.size();
+        }
+        if (result != HPE_PAUSED && result != HPE_PAUSED_UPGRADE) {
+            refuse(result);
+            return bytes.size();
+        }
+        read += std::size_t(llhttp_get_error_pos(&parser_) - left.data());
+        if (result == HPE_PAUSED) llhttp_resume(&parser_);
+        if (result == HPE_PAUSED && request_.is_answered) finish();
+        if (result == HPE_PAUSED_UPGRADE) llhttp_resume_after_upgrade(&parser_);  // nobody is offered one here
+    }
+    return read;
+}
+
+/// Returns the request that comes, which begins by that.
+HttpCall& Http1Session::call() {
+    if (call_) return *call_;
+    has_begun_ = true;
+    call_ = static_cast<HttpCall*>(&peer_.begin(*this, ++calls_));
+    peer_.due.by(call_->arrived() + peer_.shared.settings.limits.caller_timeout_s);
+    request_ = {};
+    return *call_;
+}
+
+/// Counts bytes of its head, or of what stands around its body.
+int Http1Session::bears(std::size_t bytes) { return call().bears_bytes(bytes) ? HPE_OK : HPE_USER; }
+
+int Http1Session::target_came(std::string_view piece) {
+    call().head.target.append(piece);
+    return bears(piece.size());
+}
+
+int Http1Session::version_came(std::string_view piece) {
+    call().head.version.append(piece);
+    return HPE_OK;
+}
+
+int Http1Session::name_came(std::string_view piece) {
+    if (!request_.is_in_body) call().head.add_name(piece);
+    return bears(piece.size());
+}
+
+int Http1Session::name_ended() {
+    if (!request_.is_in_body) call().head.begin_value();
+    return HPE_OK;
+}
+
+int Http1Session::value_came(std::string_view piece) {
+    if (!request_.is_in_body) call().head.add_value(piece);
+    return bears(piece.size());
+}
+
+int Http1Session::header_came() {
+    constexpr std::size_t overhead = 4;       // bytes around a name and a value
+    if (request_.is_in_body) return bears(overhead);  // a trailer, of which nothing is read
+    const auto [name, value] = call().head.end_field();
+    call().look_at(name, value);
+    request_.hosts += name == "host";
+    request_.has_length = request_.has_length || name == "content-length";
+    if (name == "transfer-encoding")
+        request_.is_chunked = request_.encodings++ == 0 && equals_ignoring_case(value, "chunked");
+    return bears(overhead);
+}
+
+int Http1Session::head_came() {
+    HttpCall& call = this->call();
+    call.head.verb = llhttp_method_name(llhttp_method_t(llhttp_get_method(&parser_)));
+    const std::string& version = call.head.version;
+    request_.is_in_body = true;
+    if (version.empty() || llhttp_get_method(&parser_) >= HTTP_SOURCE) return refuse(400, "this is no request of HTTP/1.1");
+    if (!version.starts_with("1.")) return refuse(505, "HTTP/" + version + " isn't spoken here; send HTTP/1.1");
+    if (request_.hosts > 1 || (request_.hosts == 0 && version != "1.0")) return refuse(400, "a request has one Host");
+    if (request_.encodings > 0 && version == "1.0") return refuse(400, "a request of HTTP/1.0 has no Transfer-Encoding");
+    if (request_.encodings > 0 && !request_.is_chunked)  // RFC 9112, section 6.1: the body's own coding is none of these
+        return refuse(501, "a Transfer-Encoding is chunked alone");
+    if (!call.find_host()) return refuse(400, "a target that begins with http:// goes on with a host, and no user");
+    keeps_alive_ = llhttp_should_keep_alive(&parser_);
+    is_head_ = true;
+    call.headers_came();
+    is_head_ = false;
+    if (call.has_ended()) return request_.is_refused ? HPE_OK : HPE_USER;
+    if (call.waits_for_continue() && version != "1.0") {
+        out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+        peer_.list();
+    }
+    return HPE_OK;
+}
+
+int Http1Session::body_came(std::string_view bytes) {
+    call().data_came(bytes);
+    return call().has_ended() && !request_.is_refused ? HPE_USER : HPE_OK;
+}
+
+int Http1Session::chunk_came() {
+    if (++request_.chunks <= most_chunks) return HPE_OK;
+    return refuse(400, "the body comes in more than " + std::to_string(most_chunks) + " chunks; send larger ones, or its length");
+}
+
+int Http1Session::end_came() {
+    is_whole_ = is_waiting_ = true;
+    keeps_alive_ = llhttp_should_keep_alive(&parser_) && llhttp_get_method(&parser_) != HTTP_CONNECT;
+    if (hung_up_at_ < never) peer_.due.by(now() + patience_s);
+    call().end_came();
+    return HPE_PAUSED;
+}
+
+int Http1Session::refuse(int status, std::string_view words) {
+    call().refuse_bytes(status, words);
+    return HPE_USER;
+}
+
+/// Refuses what llhttp doesn't read on, unless that was a callback's doing.
+void Http1Session::refuse(llhttp_errno_t why) {
+    if (call().has_ended()) return;
+    const std::string& version = call().head.version;
+    if (why == HPE_INVALID_VERSION && !version.empty() && version[0] != '1') {
+        refuse(505, "HTTP/" + version + " isn't spoken here; send HTTP/1.1");
+    } else if (why == HPE_INVALID_TRANSFER_ENCODING && !request_.has_length) {
+        refuse(501, "a Transfer-Encoding is chunked alone");
+    } else {
+        const char* const reason = llhttp_get_error_reason(&parser_);
+        refuse(400, std::string("this is no request of HTTP/1.1: ") + (reason ? reason : "malformed"));
+    }
+}
+
+void Http1Session::respond(Call&, HeaderFields headers, bool has_body) {
+    is_answering_ = true;
+    has_body_ = has_body;
+    request_.is_refused = is_head_ && call_->has_small_body(most_rest);
+    is_closing_ = !(is_whole_ || request_.is_refused) || !keeps_alive_ || is_leaving_ || peer_.endpoint.is_extra;
+    for (const auto& [name, value] : headers) {
+        if (name == ":status") out_.append("HTTP/1.1 ").append(value).append(" ").append(reason_of(value));
+        else out_.append(name).append(": ").append(value);
+        out_ += "\r\n";
+    }
+    if (is_closing_) out_ += "connection: close\r\n";
+    else if (call_->head.version == "1.0") out_ += "connection: keep-alive\r\n";
+    out_ += "\r\n";
 }
 
 std::optional<std::string_view> Http1Session::next() {
@@ -86,21 +270,6 @@ double Http1Session::ends_at() const {
 void Http1Session::hung_up() {
     hung_up_at_ = std::min(hung_up_at_, now());
     peer_.due.by(hung_up_at_ + patience_s);
-}
-
-void Http1Session::respond(Call&, HeaderFields headers, bool has_body) {
-    is_answering_ = true;
-    has_body_ = has_body;
-    request_.is_refused = is_head_ && call_->has_small_body(most_rest);
-    is_closing_ = !(is_whole_ || request_.is_refused) || !keeps_alive_ || is_leaving_ || peer_.endpoint.is_extra;
-    for (const auto& [name, value] : headers) {
-        if (name == ":status") out_.append("HTTP/1.1 ").append(value).append(" ").append(reason_of(value));
-        else out_.append(name).append(": ").append(value);
-        out_ += "\r\n";
-    }
-    if (is_closing_) out_ += "connection: close\r\n";
-    else if (call_->head.version == "1.0") out_ += "connection: keep-alive\r\n";
-    out_ += "\r\n";
 }
 
 }  // namespace transport

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 
 namespace transport {
 
@@ -18,7 +19,7 @@ inline Http2Options http2_options() {
     constexpr std::uint64_t reset_burst = 4096, resets_per_s = 2048;
     constexpr std::size_t most_continuations = 8;
     nghttp2_option* made = nullptr;
-    nghttp2_option_new(&made);
+    if (nghttp2_option_new(&made) != 0) throw std::bad_alloc();
     nghttp2_option_set_no_auto_window_update(made, 1);
     nghttp2_option_set_no_closed_streams(made, 1);
     nghttp2_option_set_stream_reset_rate_limit(made, reset_burst, resets_per_s);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <new>
 #include <utility>
 
 #include "http2_headers.hpp"
@@ -28,8 +29,16 @@ std::string_view view(const std::uint8_t* bytes, std::size_t size) {
 
 }  // namespace
 
-Http2Session::Http2Session(Peer& peer)
-    : peer_(peer), shared_(peer.shared), session_(session_of(this, peer.shared.settings.limits)) {}
+Http2Session::Http2Session(Peer& peer) : peer_(peer), shared_(peer.shared), session_(session_of(this)) {
+    const Limits& limits = shared_.settings.limits;
+    const std::array<nghttp2_settings_entry, 3> entries{{
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, std::uint32_t(limits.window_bytes)},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, std::uint32_t(limits.max_connection_requests)},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, std::uint32_t(limits.max_header_bytes)},
+    }};
+    note(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), entries.size()));
+    note(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window));
+}
 
 Http2Session::~Http2Session() {
     peer_.forget_all();  // nghttp2 closes no streams at a session's end
@@ -40,7 +49,7 @@ nghttp2_session_callbacks* Http2Session::callbacks() {
     using Session = nghttp2_session;
     using Frame = nghttp2_frame;
     nghttp2_session_callbacks* made = nullptr;
-    nghttp2_session_callbacks_new(&made);
+    if (nghttp2_session_callbacks_new(&made) != 0) throw std::bad_alloc();
     nghttp2_session_callbacks_set_on_begin_frame_callback(
         made, [](Session*, const auto* frame, void* self) { return self_of(self).begin_frame(*frame), 0; });
     nghttp2_session_callbacks_set_on_begin_headers_callback(
@@ -69,17 +78,10 @@ nghttp2_session_callbacks* Http2Session::callbacks() {
     return made;
 }
 
-nghttp2_session* Http2Session::session_of(Http2Session* self, const Limits& limits) {
+nghttp2_session* Http2Session::session_of(Http2Session* self) {
     static nghttp2_session_callbacks* const called = callbacks();
     nghttp2_session* made = nullptr;
-    nghttp2_session_server_new2(&made, called, self, http2_options().get());
-    const std::array<nghttp2_settings_entry, 3> entries{{
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, std::uint32_t(limits.window_bytes)},
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, std::uint32_t(limits.max_connection_requests)},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, std::uint32_t(limits.max_header_bytes)},
-    }};
-    nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
-    nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0, connection_window);
+    if (nghttp2_session_server_new2(&made, called, self, http2_options().get()) != 0) throw std::bad_alloc();
     return made;
 }
 
@@ -89,11 +91,12 @@ bool Http2Session::receive(std::string_view bytes) {
     frames_.look(bytes, [this](std::int32_t stream, std::size_t size) { self_of(this).passed_data(stream, size); });
     // Who has much done and reads nothing of it: nghttp2 bounds answers to pings and settings, but not all that it
     // sends.
-    return nghttp2_session_get_outbound_queue_size(session_) <=
-           most_queued + 4 * shared_.settings.limits.max_connection_requests;
+    return !is_broken_ && nghttp2_session_get_outbound_queue_size(session_) <=
+                              most_queued + 4 * shared_.settings.limits.max_connection_requests;
 }
 
 std::optional<std::string_view> Http2Session::next() {
+    if (is_broken_) return std::nullopt;
     const std::uint8_t* bytes = nullptr;
     const nghttp2_ssize count = nghttp2_session_mem_send2(session_, &bytes);
     return count < 0 ? std::nullopt : std::optional(view(bytes, std::size_t(count)));
@@ -106,12 +109,12 @@ bool Http2Session::is_over() const {
 
 void Http2Session::leave(std::uint32_t why, std::string_view words) {
     if (std::exchange(has_left_, true)) return;
-    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_), why,
-                          reinterpret_cast<const std::uint8_t*>(words.data()), words.size());
+    note(nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_), why,
+                               reinterpret_cast<const std::uint8_t*>(words.data()), words.size()));
 }
 
 bool Http2Session::ping() {
-    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+    note(nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr));
     return true;
 }
 
@@ -135,13 +138,13 @@ void Http2Session::received_ping() {
 /// handed over, releases before 1.68.1 go on reading, and abort at a frame of a wrong size (CVE-2026-27135).
 void Http2Session::begin_frame(const nghttp2_frame_hd& frame) {
     const std::int32_t stream = frame.stream_id;
-    if (frame.type == NGHTTP2_PRIORITY && !stream) nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR);
+    if (frame.type == NGHTTP2_PRIORITY && !stream) note(nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR));
     if (frame.type != NGHTTP2_HEADERS || stream % 2 == 0 || stream > last_stream_ || peer_.has(stream)) return;
     const auto found =
         std::find_if(closed_.begin(), closed_.end(), [&](std::int32_t each) { return std::abs(each) == stream; });
     if (found != closed_.end() && *found < 0) return;
-    nghttp2_session_terminate_session(session_,
-                                      found == closed_.end() ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED);
+    note(nghttp2_session_terminate_session(session_,
+                                           found == closed_.end() ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED));
 }
 
 int Http2Session::begin_call(const nghttp2_frame& frame) {
@@ -160,7 +163,7 @@ int Http2Session::received_header(const nghttp2_frame& frame, std::string_view n
 }
 
 void Http2Session::received_data(std::int32_t stream, std::string_view bytes) {
-    nghttp2_session_consume_connection(session_, bytes.size());
+    note(nghttp2_session_consume_connection(session_, bytes.size()));
     if (Call* const call = call_of(session_, stream)) call->data_came(bytes);
 }
 
@@ -187,7 +190,7 @@ void Http2Session::received_frame(const nghttp2_frame& frame) {
 void Http2Session::tell_to_go_on(const Call& call) {
     const std::array told{HeaderField{":status", "100"}};
     const Headers headers(told);
-    nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, call.stream(), nullptr, headers.data(), headers.size(), nullptr);
+    note(nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, call.stream(), nullptr, headers.data(), headers.size(), nullptr));
 }
 
 void Http2Session::sent_frame(const nghttp2_frame& frame) {
@@ -196,7 +199,7 @@ void Http2Session::sent_frame(const nghttp2_frame& frame) {
     ping_came_at_ = 0;
     const bool is_last = frame.hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (is_last && nghttp2_session_get_stream_remote_close(session_, frame.hd.stream_id) == 0)
-        nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_NO_ERROR);  // send no more
+        note(nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_NO_ERROR));  // send no more
 }
 
 void Http2Session::closed_stream(std::int32_t stream) {
@@ -220,22 +223,24 @@ void Http2Session::respond(Call& call, HeaderFields headers, bool has_body) {
         if (piece.then == Call::Piece::Then::end) *flags |= NGHTTP2_DATA_FLAG_EOF;
         return piece.then == Call::Piece::Then::later ? nghttp2_ssize(NGHTTP2_ERR_DEFERRED) : nghttp2_ssize(piece.size);
     };
-    nghttp2_submit_response2(session_, call.stream(), sent.data(), sent.size(), has_body ? &body : nullptr);
+    note(nghttp2_submit_response2(session_, call.stream(), sent.data(), sent.size(), has_body ? &body : nullptr));
 }
 
 void Http2Session::end(const Call& call, HeaderFields trailers) {
     const Headers sent(trailers);
-    nghttp2_submit_trailer(session_, call.stream(), sent.data(), sent.size());
+    note(nghttp2_submit_trailer(session_, call.stream(), sent.data(), sent.size()));
 }
 
-void Http2Session::resume(const Call& call) { nghttp2_session_resume_data(session_, call.stream()); }
+void Http2Session::resume(const Call& call) {
+    note(nghttp2_is_fatal(nghttp2_session_resume_data(session_, call.stream())));  // else nothing of it was put off
+}
 
 void Http2Session::consume(const Call& call, std::size_t bytes) {
-    nghttp2_session_consume_stream(session_, call.stream(), bytes);
+    note(nghttp2_session_consume_stream(session_, call.stream(), bytes));
 }
 
 void Http2Session::reset(const Call& call) {
-    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call.stream(), NGHTTP2_CANCEL);
+    note(nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call.stream(), NGHTTP2_CANCEL));
 }
 
 }  // namespace transport

@@ -25,7 +25,7 @@ public:
     bool has_begun() const override { return has_begun_; }
     bool is_over() const override REQUIRES(the_lock);
     double ends_at() const override { return ends_at_; }
-    void announce_end() override { nghttp2_submit_shutdown_notice(session_); }
+    void announce_end() override { note(nghttp2_submit_shutdown_notice(session_)); }
     void go_away() override REQUIRES(the_lock) { leave(NGHTTP2_NO_ERROR, {}); }
     bool ping() override;
 
@@ -37,7 +37,10 @@ public:
 
 private:
     static nghttp2_session_callbacks* callbacks();
-    static nghttp2_session* session_of(Http2Session* self, const Limits& limits);
+    static nghttp2_session* session_of(Http2Session* self);
+
+    /// Notes whether nghttp2 could do what it was asked. Else it has no memory, and the connection ends: what has no answer would stay open.
+    void note(int result) { is_broken_ = is_broken_ || result != 0; }
     void begin_frame(const nghttp2_frame_hd& frame) REQUIRES(the_lock);
     int begin_call(const nghttp2_frame& frame) REQUIRES(the_lock);
     int received_header(const nghttp2_frame& frame, std::string_view name, std::string_view value) REQUIRES(the_lock);
@@ -63,6 +66,7 @@ private:
     bool has_begun_ = false;    // settings have come
     bool has_left_ = false;     // its peer was told that no new call is taken
     bool is_expelled_ = false;  // its calls are over as soon as it was told
+    bool is_broken_ = false;    // nghttp2 could not do what it was asked
 };
 
 }  // namespace transport

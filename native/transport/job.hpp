@@ -53,7 +53,7 @@ struct SliceLimits {
     SliceLimits beside(std::size_t count, std::size_t bytes) const {
         if (count == 0) return *this;
         const std::size_t left = few - std::min(few, count), tokens = most_tokens - std::min(most_tokens, bytes / token_bytes);
-        return {left, std::max<std::size_t>(left, 1), soon_s, tokens};
+        return {.few = left, .most_sentences = std::max<std::size_t>(left, 1), .soon_s = soon_s, .most_tokens = tokens};
     }
 };
 

@@ -1,8 +1,18 @@
+// Who waits, who looks at the sockets and who is woken; what was taken is answered.
 #include "transport.hpp"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <new>
+#include <stdexcept>
+#include <system_error>
 #include <utility>
+
+#include "grpc.hpp"
+#include "http_call.hpp"
 
 namespace transport {
 namespace {
@@ -10,8 +20,195 @@ namespace {
 constexpr double unattended_s = 0.002;  // for which the sockets may be, while all others are busy
 constexpr double ticks_s = 0.025;       // between two looks at what is over by itself
 constexpr double most_sleep_s = 3600;
+constexpr double hands_over_s = 0.00015;  // work of so long is worth another thread's look at the sockets
+
+/// Marks, while it exists, that a thread polls the sockets. An exception ends it, too.
+struct Polling {
+    bool& is_polling;
+    ~Polling() { is_polling = false; }
+};
 
 }  // namespace
+
+Transport::Transport(Settings settings, std::vector<Listener> listeners)
+    : shared_(std::move(settings)), sockets_(mutex_, shared_, std::move(listeners)), taker_(shared_, sockets_) {
+    requests_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (requests_ < 0) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
+}
+
+Transport::~Transport() {
+    stop(0);
+    ::close(requests_);
+}
+
+void Transport::start() {
+    const Lock lock(mutex_);
+    if (is_ending_ || own_.joinable()) throw std::logic_error("a transport starts once");
+    sockets_.listen();
+    own_ = std::thread(&Transport::look_after, this);
+}
+
+void Transport::set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca) {
+    auto grpc = std::make_shared<Tls>(certificate, key, client_ca, false);
+    auto http = std::make_shared<Tls>(certificate, key, "", true);  // whose callers show a key, or nothing
+    const Lock lock(mutex_);
+    sockets_.set_tls({std::move(grpc), std::move(http)});
+}
+
+/// Puts requests of `method` that its codec may read in a line of their own (Lines::set_small).
+void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
+                          std::size_t most_sentences, std::size_t row_bytes) {
+    const Lock lock(mutex_);
+    shared_.lines.set_small(method, std::move(codec), bytes, sentences, most_sentences, row_bytes);
+}
+
+void Transport::set_traced(bool traced) {
+    const Lock lock(mutex_);
+    shared_.is_traced = traced;
+}
+
+void Transport::set_keys(std::optional<Keys> keys) {
+    const Lock lock(mutex_);
+    shared_.keys.swap(keys);
+}
+
+void Transport::set_serving(bool serving, const std::optional<std::vector<std::string>>& services) {
+    const Lock lock(mutex_);
+    shared_.set_serving(serving, services ? *services : shared_.settings.health_services);
+    settle();
+}
+
+std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, double begins_at) {
+    std::optional<Batch> taken = take_batch(most, now() + wait_s, begins_at);
+    if (taken) inflate(*taken);
+    return taken;
+}
+
+std::optional<Batch> Transport::take_batch(const Most& most, double end, double begins_at) {
+    const Lock lock(mutex_);
+    taker_.come_back();
+    shared_.lines.set_queue(begins_at);
+    if (!is_polling_ && !has_stopped_) poll(0);  // what came meanwhile makes a larger batch
+    const bool is_sated = most.messages == 0;
+    while (!has_stopped_ && !taker_.has_some(most)) {
+        // What is costly, and may not be taken now, may be soon.
+        const double left = std::min(end - now(), taker_.costly_wait_s());
+        if (left <= 0 || woken_ > 0) break;
+        if (!is_polling_) {
+            if (idle_ > sated_ && shared_.lines.size() > 0) wake_idle();  // what this one may not take
+            poll(left);
+        } else {
+            ++idle_;
+            sated_ += is_sated;
+            mutex_.wait(changed_, left);
+            --idle_;
+            sated_ -= is_sated;
+        }
+    }
+    if (has_stopped_) return std::nullopt;
+    Batch taken = taker_.take(most);
+    taken.is_woken = woken_ > 0;
+    if (woken_ > 0 && --woken_ > 0) wake();  // both may have woken this one
+    sockets_.send_listed();
+    wake_application();
+    // Somebody has to take the rest, and to look at the sockets meanwhile.
+    if (idle_ && (shared_.lines.size() > 0 || (!is_polling_ && taken.work > hands_over_s))) wake_idle();
+    return taken;
+}
+
+/// Polls the sockets once, and handles what has come. The lock is free while it sleeps.
+void Transport::poll(double timeout_s) {
+    is_polling_ = true;
+    const Polling polling{is_polling_};
+    sockets_.poll(timeout_s);
+    wake_application();
+    polled_at_ = now();
+    ++polls_;
+    wake_own(0);  // it may be that nobody looks from now on
+}
+
+/// Inflates what came compressed: once its turn has come, and while others may use the transport.
+void Transport::inflate(Batch& batch) {
+    for (Taken& taken : batch.messages) {
+        if (!taken.is_compressed || taken.is_http) continue;  // the application inflates by itself
+        const double began = now();
+        auto inflated = gunzip(taken.content, taken.inflated_size);
+        const double took_s = now() - began;
+        taken.is_lost = !inflated;
+        if (inflated) taken.content = std::move(*inflated);
+        const Lock lock(mutex_);
+        Message* const message = shared_.outstanding.find(taken.id);
+        if (!message) continue;  // its caller has left
+        message->call->account().charge(took_s);
+        if (!taken.is_lost) {
+            message->call->count_sentences(*message, taken.content);
+        } else {
+            shared_.outstanding.remove(taken.id);
+            message->call->refuse_taken(shared_.settings.status(Refusal::malformed), Refusal::malformed);
+            settle();
+        }
+    }
+    std::erase_if(batch.messages, [](const Taken& taken) { return taken.is_lost; });
+}
+
+/// Wakes a thread that waits in take_messages; all of them, where they don't all take the same messages.
+void Transport::wake() {
+    if (idle_) wake_idle();
+    if (idle_ == sated_ && is_polling_) sockets_.wake();
+}
+
+/// Wakes one that waits while another polls; all of them where any of them takes unmetered messages alone, since the one that is
+/// woken may be that one.
+void Transport::wake_idle() {
+    if (sated_ > 0) changed_.notify_all();
+    else changed_.notify_one();
+}
+
+/// Makes one take_messages return early: one that waits now, or else the next one.
+void Transport::wake_one() {
+    const Lock lock(mutex_);
+    ++woken_;
+    wake();
+}
+
+/// Lets a thread that waits in take_messages poll the sockets, if no thread does.
+void Transport::hand_over_polling() {
+    const Lock lock(mutex_);
+    if (idle_ && !is_polling_) changed_.notify_one();
+}
+
+bool Transport::has_hasty_callers() {
+    const Lock lock(mutex_);
+    return taker_.has_hasty_callers();
+}
+
+void Transport::put_back(Job& job, bool is_whole, std::size_t bytes, std::size_t response_bytes, double took_s) {
+    const Lock lock(mutex_);
+    Message* const message = shared_.outstanding.find(job.message.id);
+    if (!message || message->job.get() != &job) return;  // its caller has left
+    Call& call = *message->call;
+    call.account().charge(took_s);
+    if (is_whole) {
+        job.set_whole();
+        message->made = bytes;
+        shared_.making.use(bytes);
+        call.reserve(*message, response_bytes);
+        call.account().took(message->size, job.work());
+        message->line->estimate_anew(*message, job.work());
+        message->is_costly = job.most_work_at_once() > costly_s;
+    }
+    message->line->put_back(*message);
+}
+
+void Transport::leave_to_python(Job& job) {
+    if (job.is_over.exchange(true)) return;
+    const Lock lock(mutex_);
+    Message* const message = shared_.outstanding.find(job.message.id);
+    if (!message || message->job.get() != &job) return;
+    Lines& lines = shared_.lines;
+    message->call->start_over(*message, message->call->is_http() ? lines.application : lines.metered);
+    settle();
+}
 
 std::vector<bool> Transport::answer(Answers answers) {
     std::vector<bool> are_wanted;
@@ -29,18 +226,6 @@ std::vector<bool> Transport::answer(Answers answers) {
     }
     settle();
     return are_wanted;
-}
-
-/// Puts requests of `method` that its codec may read in a line of their own (Lines::set_small).
-void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
-                          std::size_t most_sentences, std::size_t row_bytes) {
-    const Lock lock(mutex_);
-    shared_.lines.set_small(method, std::move(codec), bytes, sentences, most_sentences, row_bytes);
-}
-
-void Transport::set_traced(bool traced) {
-    const Lock lock(mutex_);
-    shared_.is_traced = traced;
 }
 
 void Transport::fail(const Failures& failures) {
@@ -64,78 +249,57 @@ void Transport::deny(const std::vector<Denied>& calls) {
     settle();
 }
 
+/// Sends what has become ready. Sending makes room in streams, and what waited for it may be taken.
+void Transport::settle() {
+    sockets_.send_listed();
+    sockets_.shed_unread();
+    wake_application();
+    wake_own(shared_.due.time());
+    if (shared_.lines.size() > 0 || shared_.outstanding.has_news()) wake();
+}
+
+void Transport::pass_on(Batch& batch) {
+    if (std::none_of(batch.messages.begin(), batch.messages.end(), [](const Taken& taken) { return taken.is_http; })) return;
+    const Lock lock(mutex_);
+    for (Taken& taken : batch.messages) {
+        Message* const message = taken.is_http ? shared_.outstanding.remove(taken.id) : nullptr;
+        if (message) message->call->pass_on(*message, std::move(taken.content));
+    }
+    std::erase_if(batch.messages, [](const Taken& taken) { return taken.is_http; });
+    settle();
+}
+
+std::optional<HttpRequests> Transport::take_requests(std::size_t most) {
+    const Lock lock(mutex_);
+    std::uint64_t ignored = 0;
+    if (has_stopped_) return std::nullopt;  // and it stays readable
+    if (std::exchange(is_application_told_, false)) [[maybe_unused]] const ssize_t got = ::read(requests_, &ignored, sizeof ignored);
+    HttpRequests taken = taker_.take_requests(most);
+    settle();
+    return taken;
+}
+
+bool Transport::respond(std::uint64_t id, Response response) {
+    const Lock lock(mutex_);
+    Message* const message = shared_.outstanding.find(id);
+    if (!message || message->line != &shared_.lines.application) return false;
+    shared_.outstanding.remove(id);
+    static_cast<HttpCall*>(message->call)->respond(std::move(response));
+    settle();
+    return true;
+}
+
+/// Has the application come for what there is for it, once for all that comes before it does.
+void Transport::wake_application() {
+    const bool has_some = shared_.lines.application.size() > 0 || shared_.outstanding.has_news(true) || has_stopped_;
+    if (!has_some || std::exchange(is_application_told_, true)) return;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t put = ::write(requests_, &one, sizeof one);
+}
+
 std::vector<Ended> Transport::ended() {
     const Lock lock(mutex_);
     return shared_.ended.hand_over();
-}
-
-void Transport::set_serving(bool serving, const std::optional<std::vector<std::string>>& services) {
-    const Lock lock(mutex_);
-    shared_.set_serving(serving, services ? *services : shared_.settings.health_services);
-    settle();
-}
-
-void Transport::set_keys(std::optional<Keys> keys) {
-    const Lock lock(mutex_);
-    shared_.keys.swap(keys);
-}
-
-void Transport::drain() {
-    const Lock lock(mutex_);
-    shared_.set_serving(false, shared_.settings.health_services);
-    shared_.is_draining = true;
-    for (const auto& [id, connection] : connections_) connection->peer().drain();
-    settle();
-}
-
-double Transport::quiet_s() {
-    const Lock lock(mutex_);
-    return now() - shared_.began;
-}
-
-bool Transport::is_idle() const {
-    if (shared_.owed.used() > 0) return false;
-    for (const auto& [id, connection] : connections_)
-        if (!connection->is_flushed()) return false;
-    return true;
-}
-
-bool Transport::wait_idle(double timeout_s) {
-    const double end = now() + timeout_s;
-    const Lock lock(mutex_);
-    while (!is_idle()) {
-        if (now() >= end) return false;
-        mutex_.wait(looked_, ticks_s);
-    }
-    return true;
-}
-
-void Transport::stop(double grace_s) {
-    std::thread own = end_all(now() + grace_s);
-    if (own.joinable()) own.join();
-}
-
-/// Ends all connections, by that time at the latest, and returns the transport's own thread, which ends.
-std::thread Transport::end_all(double end) {
-    const Lock lock(mutex_);
-    if (has_stopped_) return {};
-    close_listeners();
-    std::vector<std::uint64_t> unready;
-    for (const auto& [id, connection] : connections_) {
-        connection->go_away();
-        connection->list();
-        if (!connection->is_ready()) unready.push_back(id);
-    }
-    for (const std::uint64_t id : unready) close(id);
-    settle();
-    while (!connections_.empty() && now() < end) mutex_.wait(looked_, ticks_s);
-    while (!connections_.empty()) close(connections_.begin()->first);
-    has_stopped_ = is_ending_ = true;
-    changed_.notify_all();
-    looked_.notify_all();
-    wake_poller();
-    wake_application();
-    return std::move(own_);
 }
 
 SlicedDepth Transport::sliced() {
@@ -165,8 +329,13 @@ Figures Transport::figures() {
             .deadlines = double(shared_.deadlines.size()),
             .watchers = double(shared_.watchers.size()),
             .uncounted = double(shared_.ended.uncounted()),
-            .rests = double(rests_),
+            .rests = double(sockets_.rests()),
             .lag_s = std::exchange(most_lag_s_, 0)};
+}
+
+double Transport::quiet_s() {
+    const Lock lock(mutex_);
+    return now() - shared_.began;
 }
 
 /// Polls the sockets while no other thread does, and ends what is too old. Runs in the transport's own thread.
@@ -205,13 +374,7 @@ void Transport::tick(double time) {
     shared_.due.clear();
     shared_.end_expired(time);
     shared_.end_stalled(time);
-    std::vector<std::uint64_t> over;
-    for (const auto& [id, connection] : connections_) {
-        if (connection->tick(time)) shared_.due.by(connection->due());
-        else over.push_back(id);
-    }
-    for (const std::uint64_t id : over) close(id);
-    end_rests(time);
+    sockets_.tick(time);
     shared_.unpark_all();
     shared_.turns.rest();
     std::erase_if(shared_.networks, [&](auto& entry) REQUIRES(the_lock) {
@@ -222,7 +385,48 @@ void Transport::tick(double time) {
         return network.rests_until <= time;
     });
     settle();
-    if (!is_listening_) watch_listeners(true);
+    sockets_.listen();
+}
+
+void Transport::drain() {
+    const Lock lock(mutex_);
+    shared_.set_serving(false, shared_.settings.health_services);
+    shared_.is_draining = true;
+    sockets_.drain();
+    settle();
+}
+
+bool Transport::is_idle() const { return shared_.owed.used() == 0 && sockets_.are_flushed(); }
+
+bool Transport::wait_idle(double timeout_s) {
+    const double end = now() + timeout_s;
+    const Lock lock(mutex_);
+    while (!is_idle()) {
+        if (now() >= end) return false;
+        mutex_.wait(looked_, ticks_s);
+    }
+    return true;
+}
+
+void Transport::stop(double grace_s) {
+    std::thread own = end_all(now() + grace_s);
+    if (own.joinable()) own.join();
+}
+
+/// Ends all connections, by that time at the latest, and returns the transport's own thread, which ends.
+std::thread Transport::end_all(double end) {
+    const Lock lock(mutex_);
+    if (has_stopped_) return {};
+    sockets_.go_away();
+    settle();
+    while (!sockets_.are_closed() && now() < end) mutex_.wait(looked_, ticks_s);
+    sockets_.close_all();
+    has_stopped_ = is_ending_ = true;
+    changed_.notify_all();
+    looked_.notify_all();
+    sockets_.wake();
+    wake_application();
+    return std::move(own_);
 }
 
 }  // namespace transport

@@ -1,106 +1,85 @@
-// Makes batches of waiting messages for the threads that come for them: take_messages, which binding.cpp hands to Python.
+// Takes what waits in the lines: messages for who computes or for Python, requests for the application.
+#include "taker.hpp"
+
 #include <algorithm>
+#include <optional>
 #include <utility>
 
-#include "transport.hpp"
-#include "grpc.hpp"
+#include "http_call.hpp"
 
 namespace transport {
 namespace {
+
 constexpr std::size_t most_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
 constexpr double given_up_s = 30;   // after which a thread is taken for one that hangs
 constexpr double cheap_s = 0.02;    // for which others count, once they were taken, where something is costly
-constexpr double hands_over_s = 0.00015;  // work of so long is worth another thread's look at the sockets
 constexpr std::size_t lately = 64;  // batches within which one who asks for little may ask again
 
 Taken taken_of(Message& message) REQUIRES(the_lock) {
     const Call& call = *message.call;
-    const bool is_plain = call.is_plain() && !message.is_for_python;
-    return {message.id, call.method(), std::exchange(message.content, {}), call.deadline(), call.metadata(), call.caller(), call.network().number,
-            message.arrived, message.size, message.is_compressed, false, is_plain, call.is_http(),
-            call.is_stream(), call.key_digest(), call.usage()};
+    return {.id = message.id,
+            .method = call.method(),
+            .content = std::exchange(message.content, {}),
+            .deadline = call.deadline(),
+            .metadata = call.metadata(),
+            .caller = call.caller(),
+            .network = call.network().number,
+            .arrived = message.arrived,
+            .inflated_size = message.size,
+            .is_compressed = message.is_compressed,
+            .is_lost = false,
+            .is_plain = call.is_plain() && !message.is_for_python,
+            .is_http = call.is_http(),
+            .is_in_stream = call.is_stream(),
+            .key_digest = call.key_digest(),
+            .usage = call.usage()};
+}
+
+HttpRequest request_of(Message& message) REQUIRES(the_lock) {
+    const HttpCall& call = static_cast<HttpCall&>(*message.call);
+    const Endpoint& from = call.endpoint();
+    HttpRequest made{.id = message.id,
+                     .listener = from.listener,
+                     .method = call.is_of_method() ? std::optional(call.method()) : std::nullopt,
+                     .verb = call.head.verb,
+                     .target = call.head.target,
+                     .version = call.head.version.empty() ? "2" : call.head.version,
+                     .headers = {},
+                     .body = std::exchange(message.content, {}),
+                     .is_whole = call.is_whole(),
+                     .address = from.address,
+                     .port = from.port,
+                     .is_encrypted = from.is_encrypted,
+                     .key_digest = call.key_digest(),
+                     .caller = call.caller(),
+                     .network = call.network().number,
+                     .arrived = message.arrived,
+                     .deadline = call.deadline()};
+    for (const auto& [name, value] : call.head.fields()) made.headers.emplace_back(name, value);
+    return made;
 }
 
 /// Returns whether a long message is to be read before it can be taken in slices.
 bool is_to_read(const Message& message, const Most& most) {
     return message.is_long && most.path != 0 && !(message.job && message.job->is_whole());
 }
+
 }  // namespace
 
-std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, double begins_at) {
-    std::optional<Batch> taken = take_batch(most, now() + wait_s, begins_at);
-    if (taken) inflate(*taken);
-    return taken;
-}
-
-std::optional<Batch> Transport::take_batch(const Most& most, double end, double begins_at) {
-    const Lock lock(mutex_);
-    costly_.erase(std::this_thread::get_id());  // it is done with what it took before
-    shared_.lines.set_queue(begins_at);
-    if (!is_polling_ && !has_stopped_) poll(0);  // what came meanwhile makes a larger batch
-    const bool is_sated = most.messages == 0;
-    while (!has_stopped_ && !has_some(most)) {
-        // What is costly, and may not be taken now, may be soon.
-        const double left = std::min(end - now(), shared_.lines.has_costly() ? cheap_s : never);
-        if (left <= 0 || woken_ > 0) break;
-        if (!is_polling_) {
-            if (idle_ > sated_ && shared_.lines.size() > 0) wake_idle();  // what this one may not take
-            poll(left);
-        } else {
-            ++idle_;
-            sated_ += is_sated;
-            mutex_.wait(changed_, left);
-            --idle_;
-            sated_ -= is_sated;
-        }
-    }
-    if (has_stopped_) return std::nullopt;
-    Batch taken = batch(most);
-    taken.is_woken = woken_ > 0;
-    if (woken_ > 0 && --woken_ > 0) wake();  // both may have woken this one
-    send_listed();
-    wake_application();
-    // Somebody has to take the rest, and to look at the sockets meanwhile.
-    if (idle_ && (shared_.lines.size() > 0 || (!is_polling_ && taken.work > hands_over_s))) wake_idle();
-    return taken;
-}
-
-/// Returns whether there is something for one who takes no more than `most`.
-bool Transport::has_some(const Most& most) {
+bool Taker::has_some(const Most& most) {
     Lines& lines = shared_.lines;
     const Allowed allowed = this->allowed(most, now());
     return lines.unmetered.size() > 0 || (most.messages > 0 && lines.metered.first(allowed)) ||
            (most.small > 0 && lines.small.first(allowed)) || shared_.outstanding.has_news();
 }
 
-/// Wakes a thread that waits in take_messages; all of them, where they don't all take the same messages.
-void Transport::wake() {
-    if (idle_) wake_idle();
-    if (idle_ == sated_ && is_polling_) wake_poller();
-}
+double Taker::costly_wait_s() const { return shared_.lines.has_costly() ? cheap_s : never; }
 
-/// Wakes one that waits while another polls; all of them where any of them takes unmetered messages alone, since the one that is
-/// woken may be that one.
-void Transport::wake_idle() {
-    if (sated_ > 0) changed_.notify_all();
-    else changed_.notify_one();
-}
+bool Taker::has_hasty_callers() const { return now() - cheap_at_ <= cheap_s; }
 
-/// Makes one take_messages return early: one that waits now, or else the next one.
-void Transport::wake_one() {
-    const Lock lock(mutex_);
-    ++woken_;
-    wake();
-}
+void Taker::come_back() { costly_.erase(std::this_thread::get_id()); }
 
-/// Lets a thread that waits in take_messages poll the sockets, if no thread does.
-void Transport::hand_over_polling() {
-    const Lock lock(mutex_);
-    if (idle_ && !is_polling_) changed_.notify_one();
-}
-
-/// Takes messages of unmetered calls, which a full server answers too, then the others: each in fair order.
-Batch Transport::batch(const Most& most) {
+Batch Taker::take(const Most& most) {
     Batch batch;
     Lines& lines = shared_.lines;
     take_from(lines.unmetered, most_unmetered, most, batch);
@@ -112,7 +91,7 @@ Batch Transport::batch(const Most& most) {
 }
 
 /// Returns how much work was taken.
-double Transport::take_from(Line& line, std::size_t most_messages, const Most& most, Batch& batch) {
+double Taker::take_from(Line& line, std::size_t most_messages, const Most& most, Batch& batch) {
     const double time = now();
     std::size_t bytes = 0;
     double work = 0;
@@ -136,7 +115,7 @@ double Transport::take_from(Line& line, std::size_t most_messages, const Most& m
 
 /// Takes small requests whole, slices of long ones, and a long one that is to be read, all in fair order. Returns how much work was
 /// taken of what is computed.
-double Transport::take_small(const Most& most, Batch& batch) {
+double Taker::take_small(const Most& most, Batch& batch) {
     Together together{.time = now()};
     while (together.count < most.small) {
         Allowed allowed = this->allowed(most, together.time);
@@ -152,7 +131,7 @@ double Transport::take_small(const Most& most, Batch& batch) {
 }
 
 /// Does to a message whose turn it is what has to be done before it is computed: true where it stands in the line no more, or anew.
-bool Transport::set_aside(Message& message, const Most& most, double time, Batch& batch) {
+bool Taker::set_aside(Message& message, const Most& most, double time, Batch& batch) {
     Call& call = *message.call;
     const bool is_begun = message.job && message.job->is_whole();
     if (call.deadline() <= time) {
@@ -171,7 +150,7 @@ bool Transport::set_aside(Message& message, const Most& most, double time, Batch
 }
 
 /// Takes a message, or a slice of it, to be computed with those that were taken before; false where the batch ends by it, or before it.
-bool Transport::take_together(Message& message, const Most& most, Together& together, Batch& batch) {
+bool Taker::take_together(Message& message, const Most& most, Together& together, Batch& batch) {
     const bool is_sliced = message.is_long && most.path != 0, is_costly = message.is_costly;
     if (is_for_another(message, most, together.count, together.has_modest)) return false;
     const Line& line = *message.line;
@@ -199,7 +178,7 @@ bool Transport::take_together(Message& message, const Most& most, Together& toge
 
 /// Returns whether a batch of so many ends before a message. Who has all that it asked for in it isn't to wait for the company of one who
 /// has a thousand calls, or of a list that doesn't end with it; nor, who asks again soon, for the end of a large batch of theirs.
-bool Transport::is_for_another(const Message& message, const Most& most, std::size_t count, bool has_modest) const {
+bool Taker::is_for_another(const Message& message, const Most& most, std::size_t count, bool has_modest) const {
     const bool is_sliced = message.is_long && most.path != 0;
     const Line& line = *message.line;
     const bool is_much = is_sliced ? message.job->untaken() > most.small - count
@@ -209,23 +188,18 @@ bool Transport::is_for_another(const Message& message, const Most& most, std::si
 
 /// Returns what one may take. Long requests aren't begun while the rows of those that were take too much; and what keeps a thread for
 /// long leaves one to others, while there are any.
-Allowed Transport::allowed(const Most& most, double time) const {
+Allowed Taker::allowed(const Most& most, double time) const {
     const bool may_begin = most.takes_long && (most.path == 0 || !shared_.making.is_full());
     const auto costly = std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
     return {may_begin, time - cheap_at_ > cheap_s || std::size_t(costly) + 1 < std::max<std::size_t>(most.runs, 2)};
 }
 
-bool Transport::has_hasty_callers() {
-    const Lock lock(mutex_);
-    return now() - cheap_at_ <= cheap_s;
-}
-
 /// Counts what is expected of the answer to a message that waits among what its caller, its network and all others have not read: false
 /// where that would be too much. Of all together, whoever has clearly more unread gives way.
-bool Transport::reserve(Message& message) {
+bool Taker::reserve(Message& message) {
     Call& call = *message.call;
     const std::size_t bytes = message.expected;
-    while (!shared_.unread.has_room_for(bytes) && shed_unread_for(call.network(), bytes)) {
+    while (!shared_.unread.has_room_for(bytes) && sockets_.shed_unread_for(call.network(), bytes)) {
     }
     const bool has_room = call.peer().unread.has_room_for(bytes) && call.network().unread.has_room_for(bytes) &&
                           shared_.unread.has_room_for(bytes);
@@ -233,7 +207,7 @@ bool Transport::reserve(Message& message) {
     return has_room;
 }
 
-void Transport::hand_over(Message& message, Batch& batch) {
+void Taker::hand_over(Message& message, Batch& batch) {
     message.line->take(message);
     shared_.outstanding.add(message);
     message.call->handed_over(message);
@@ -241,7 +215,7 @@ void Transport::hand_over(Message& message, Batch& batch) {
 }
 
 /// Has a long message stand apart while it, or some more of it, is read.
-std::shared_ptr<Job> Transport::set_apart(Message& message, std::uint64_t path) {
+std::shared_ptr<Job> Taker::set_apart(Message& message, std::uint64_t path) {
     message.line->set_apart(message);
     if (!message.job) {
         message.job = std::make_shared<Job>(path, taken_of(message));
@@ -252,7 +226,7 @@ std::shared_ptr<Job> Transport::set_apart(Message& message, std::uint64_t path) 
 }
 
 /// Returns how much work was taken.
-double Transport::take_slice(Message& message, const SliceLimits& limits, Batch& batch) {
+double Taker::take_slice(Message& message, const SliceLimits& limits, Batch& batch) {
     const Slice& slice = batch.slices.emplace_back(Job::cut(message.job, limits));
     if (message.job->untaken() == 0) {
         message.line->take(message);
@@ -263,56 +237,27 @@ double Transport::take_slice(Message& message, const SliceLimits& limits, Batch&
     return slice.work;
 }
 
-void Transport::put_back(Job& job, bool is_whole, std::size_t bytes, std::size_t response_bytes, double took_s) {
-    const Lock lock(mutex_);
-    Message* const message = shared_.outstanding.find(job.message.id);
-    if (!message || message->job.get() != &job) return;  // its caller has left
-    Call& call = *message->call;
-    call.account().charge(took_s);
-    if (is_whole) {
-        job.set_whole();
-        message->made = bytes;
-        shared_.making.use(bytes);
-        call.reserve(*message, response_bytes);
-        call.account().took(message->size, job.work());
-        message->line->estimate_anew(*message, job.work());
-        message->is_costly = job.most_work_at_once() > costly_s;
-    }
-    message->line->put_back(*message);
-}
-
-void Transport::leave_to_python(Job& job) {
-    if (job.is_over.exchange(true)) return;
-    const Lock lock(mutex_);
-    Message* const message = shared_.outstanding.find(job.message.id);
-    if (!message || message->job.get() != &job) return;
-    Lines& lines = shared_.lines;
-    message->call->start_over(*message, message->call->is_http() ? lines.application : lines.metered);
-    settle();
-}
-
-/// Inflates what came compressed: once its turn has come, and while others may use the transport.
-void Transport::inflate(Batch& batch) {
-    for (Taken& taken : batch.messages) {
-        if (!taken.is_compressed || taken.is_http) continue;  // the application inflates by itself
-        const double began = now();
-        auto inflated = gunzip(taken.content, taken.inflated_size);
-        const double took_s = now() - began;
-        taken.is_lost = !inflated;
-        if (inflated) taken.content = std::move(*inflated);
-        const Lock lock(mutex_);
-        Message* const message = shared_.outstanding.find(taken.id);
-        if (!message) continue;  // its caller has left
-        message->call->account().charge(took_s);
-        if (!taken.is_lost) {
-            message->call->count_sentences(*message, taken.content);
-        } else {
-            shared_.outstanding.remove(taken.id);
-            message->call->refuse_taken(shared_.settings.status(Refusal::malformed), Refusal::malformed);
-            settle();
+HttpRequests Taker::take_requests(std::size_t most) {
+    HttpRequests taken;
+    const double time = now();
+    while (taken.requests.size() < most) {
+        Message* const message = shared_.lines.application.first();
+        if (!message) break;
+        if (message->call->deadline() <= time) {
+            message->call->expire();
+            continue;
         }
+        if (!reserve(*message)) {
+            shared_.park(*message);
+            continue;
+        }
+        shared_.lines.application.take(*message);
+        shared_.outstanding.add(*message);
+        message->call->handed_over(*message);
+        taken.requests.push_back(request_of(*message));
     }
-    std::erase_if(batch.messages, [](const Taken& taken) { return taken.is_lost; });
+    taken.gone = shared_.outstanding.hand_over_gone(true);
+    return taken;
 }
 
 }  // namespace transport

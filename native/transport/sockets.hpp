@@ -1,0 +1,112 @@
+// The sockets of a transport: those that listen, and the connections that came by them.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "connection.hpp"
+#include "lock.hpp"
+#include "shared.hpp"
+
+namespace transport {
+
+/// A bound socket that listens.
+struct Listener {
+    int socket;
+    bool is_http = false;      // else gRPC's
+    bool is_encrypted = true;  // once there are certificates
+    bool is_for_probes = false;
+};
+
+class Sockets {
+public:
+    using Certificates = std::array<std::shared_ptr<Tls>, 2>;  // of gRPC's listeners, and of HTTP's
+
+    /// Takes over `listeners`, of a transport that has this lock. Nothing is accepted before `listen`.
+    Sockets(Mutex& mutex, Shared& shared, std::vector<Listener> listeners);
+    ~Sockets();
+    Sockets(const Sockets&) = delete;
+    Sockets& operator=(const Sockets&) = delete;
+
+    /// Accepts connections, from now on or again: there may be descriptors again where none were left.
+    void listen() REQUIRES(the_lock);
+
+    /// Has new connections be encrypted by these.
+    void set_tls(Certificates tls) REQUIRES(the_lock) { tls_ = std::move(tls); }
+
+    /// Polls once, and handles what has come. The lock is free while it sleeps.
+    void poll(double timeout_s) REQUIRES(the_lock);
+
+    /// Has whoever sleeps in `poll` return.
+    void wake() REQUIRES(the_lock);
+
+    /// Sends what has become ready.
+    void send_listed() REQUIRES(the_lock);
+
+    /// Has whoever reads the least of the network that does go, while more of answers is unread than is allowed in all.
+    void shed_unread() REQUIRES(the_lock);
+
+    /// Has a network's answers go that aren't read, so that so many bytes of a more modest one's may be made; false where there is none.
+    bool shed_unread_for(const Network& modest, std::size_t bytes) REQUIRES(the_lock);
+
+    /// Ends what is over by that time, and reads again who has rested.
+    void tick(double time) REQUIRES(the_lock);
+
+    /// Returns whether all answers that are owed are with the sockets.
+    bool are_flushed() const REQUIRES(the_lock);
+
+    /// Has calls that haven't come whole end, and streams once what was read of them is answered.
+    void drain() REQUIRES(the_lock);
+
+    /// Listens no more, and has each connection end with its open calls.
+    void go_away() REQUIRES(the_lock);
+
+    /// Ends all connections at once.
+    void close_all() REQUIRES(the_lock);
+    bool are_closed() const REQUIRES(the_lock) { return connections_.empty(); }
+
+    /// Returns how often connections have rested so far.
+    std::uint64_t rests() const REQUIRES(the_lock) { return rests_; }
+
+private:
+    void watch_listeners(bool watched) REQUIRES(the_lock);
+    void close_listeners() REQUIRES(the_lock);
+    void accept_all(std::size_t place) REQUIRES(the_lock);
+    Endpoint endpoint_of(std::size_t place, const sockaddr_storage& address) const REQUIRES(the_lock);
+    void have_newcomer_rest(Connection& connection) REQUIRES(the_lock);
+    void have_spare() REQUIRES(the_lock);
+    bool make_way(const Network& newcomer, bool is_http) REQUIRES(the_lock);
+    bool have_extra() REQUIRES(the_lock);
+    bool has_hung_up(std::uint64_t id) const REQUIRES(the_lock);
+    void hang_up(std::uint64_t id) REQUIRES(the_lock);
+    void read(const std::vector<std::uint64_t>& ready) REQUIRES(the_lock);
+    void have_rest_for(Connection& connection, double seconds) REQUIRES(the_lock);
+    void have_rest(Connection& connection, double until) REQUIRES(the_lock);
+    void end_rests(double time) REQUIRES(the_lock);
+    void watch_for(Connection& connection) REQUIRES(the_lock);
+    void close(std::uint64_t id) REQUIRES(the_lock);
+    const Network& greediest_in_unread() REQUIRES(the_lock);
+    bool shed_unread_of(const Network& greediest) REQUIRES(the_lock);
+
+    Mutex& mutex_;
+    Shared& shared_;
+    int epoll_ = -1, wake_ = -1;
+    int spare_ GUARDED_BY(the_lock) = -1;
+    std::vector<Listener> listeners_ GUARDED_BY(the_lock);
+    bool is_listening_ GUARDED_BY(the_lock) = false;
+    Certificates tls_ GUARDED_BY(the_lock);
+    std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_ GUARDED_BY(the_lock);
+    std::uint64_t last_connection_ GUARDED_BY(the_lock) = 0;
+    std::vector<std::uint64_t> resting_ GUARDED_BY(the_lock);
+    double rested_at_ GUARDED_BY(the_lock) = never;  // when the first of them has rested
+    std::uint64_t rests_ GUARDED_BY(the_lock) = 0;   // of connections, so far
+};
+
+}  // namespace transport

@@ -1,0 +1,110 @@
+// What is taken at once of what waits in the lines: a batch of messages, or requests of the application.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "job.hpp"
+#include "lock.hpp"
+#include "shared.hpp"
+#include "sockets.hpp"
+
+namespace transport {
+
+struct Batch {
+    std::vector<Taken> messages;
+    std::vector<Slice> slices;      // of long requests
+    std::shared_ptr<Job> unread;    // a long request, of which more is to be read
+    double work = 0;                // seconds that all which is computed takes, as far as they can be estimated
+    std::vector<std::uint64_t> gone;
+    bool is_woken = false;
+};
+
+/// A request of the application, or of a method that no fast path has answered.
+struct HttpRequest {
+    std::uint64_t id;
+    std::size_t listener;  // its place
+    std::optional<std::size_t> method;
+    std::string verb, target, version;
+    std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+    std::string body;
+    bool is_whole;  // else its body was announced too large, or did not come in time
+    std::string address;
+    std::uint16_t port;
+    bool is_encrypted;
+    std::string key_digest;  // SHA-256 of a known key; empty where none came
+    std::uint64_t caller, network;
+    double arrived, deadline;
+};
+
+struct HttpRequests {
+    std::vector<HttpRequest> requests;
+    std::vector<std::uint64_t> gone;
+};
+
+/// How much is taken at once. Of more bytes there is one message alone.
+struct Most {
+    std::size_t messages, bytes;
+    std::size_t small = 0, small_bytes = 0;  // of those in the line of the fast path, where there is one
+    bool takes_long = true;  // of that line
+    std::uint64_t path = 0;  // the fast path that takes long ones in slices; 0 for whoever takes them as all others
+    SliceLimits slices{};
+    double soon_s = 0;       // that those of the fast path take together, about, where others wait
+    std::size_t runs = 1;    // that there may be at once
+};
+
+class Taker {
+public:
+    Taker(Shared& shared, Sockets& sockets) : shared_(shared), sockets_(sockets) {}
+
+    /// Notes that the thread that calls is done with what it took before.
+    void come_back() REQUIRES(the_lock);
+
+    /// Returns whether there is something for one who takes no more than `most`.
+    bool has_some(const Most& most) REQUIRES(the_lock);
+
+    /// Returns after how long there may be something that may not be taken now since it is costly.
+    double costly_wait_s() const REQUIRES(the_lock);
+
+    /// Takes messages of unmetered calls, which a full server answers too, then the others: each in fair order.
+    Batch take(const Most& most) REQUIRES(the_lock);
+
+    /// Takes requests of the application, in fair order.
+    HttpRequests take_requests(std::size_t most) REQUIRES(the_lock);
+
+    /// Returns whether somebody has lately asked for what is answered soon.
+    bool has_hasty_callers() const REQUIRES(the_lock);
+
+private:
+    struct Together {
+        double time;                       // that it is
+        std::size_t count = 0, bytes = 0;  // sentences, or calls, and their text
+        double work = 0;
+        bool has_modest = false;  // somebody who has all that they asked for in it
+    };
+    double take_from(Line& line, std::size_t most_messages, const Most& most, Batch& batch) REQUIRES(the_lock);
+    double take_small(const Most& most, Batch& batch) REQUIRES(the_lock);
+    bool set_aside(Message& message, const Most& most, double time, Batch& batch) REQUIRES(the_lock);
+    bool take_together(Message& message, const Most& most, Together& together, Batch& batch) REQUIRES(the_lock);
+    bool is_for_another(const Message& message, const Most& most, std::size_t count, bool has_modest) const REQUIRES(the_lock);
+    Allowed allowed(const Most& most, double time) const REQUIRES(the_lock);
+    bool reserve(Message& message) REQUIRES(the_lock);
+    void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
+    std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);
+    double take_slice(Message& message, const SliceLimits& limits, Batch& batch) REQUIRES(the_lock);
+
+    Shared& shared_;
+    Sockets& sockets_;
+    std::map<std::thread::id, double> costly_ GUARDED_BY(the_lock);  // threads that are kept for long by what they took, and since when
+    double cheap_at_ GUARDED_BY(the_lock) = 0;           // when others were last taken
+    std::size_t since_modest_ GUARDED_BY(the_lock) = 0;  // batches since a small message whose caller had no other
+};
+
+}  // namespace transport
