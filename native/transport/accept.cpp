@@ -88,9 +88,7 @@ void Transport::accept_all(std::size_t place) {
 }
 
 /// Has a new connection of a network rest that rests already, or that opens more of them than it may in a time: where others are there.
-/// Not a trusted proxy's, by which a newcomer would wait for what others open: it is the proxy that bounds them.
 void Transport::have_newcomer_rest(Connection& connection) {
-    if (connection.peer().endpoint.is_trusted) return;
     Network& network = connection.network();
     const double time = now();
     network.opened_until = std::max(network.opened_until, time - opens_at_once * opens_s) + opens_s;

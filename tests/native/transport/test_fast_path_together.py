@@ -31,7 +31,7 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
         large = EmbedRequest(sentences=["a" * 500_000]).SerializeToString()
         taken = greedy.unary_unary(ECHO).future(large, timeout=TIMEOUT_S)
         until(lambda: served.figure("waiting") == 1)
-        first = served.take_messages(1)  # so that the others' turn is later than a newcomer's, on any machine
+        first = served.take_messages(1)  # so that the others' turn is later than a newcomer's, however slow the machine is
         calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(128)]
         until(lambda: served.figure("waiting") == 128)
         for _ in range(2):

@@ -1,1 +1,14 @@
 """Front of Ollama's API, over HTTP: what its clients ask of a model that embeds."""
+
+from ..front import Front
+from .document import OPERATIONS
+from .endpoints import Ollama, render_error
+
+FRONT = Front(
+    name="Ollama",
+    paths=("POST /api/embed",),
+    operations=OPERATIONS,
+    routes=lambda served, http: Ollama(served.service).routes(http),
+    render_error=render_error,
+    embedding_methods=("POST /api/embed", "POST /api/embeddings"),
+)
