@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from bothends.observe.metrics import Metrics
 from bothends.observe.tracing import Method
@@ -15,13 +16,12 @@ from bothends.server import pending_bodies
 from bothends.server.backlog import Backlog
 from bothends.server.concurrency_limit import ConcurrencyLimit
 from bothends.server.dispatch import Dispatcher
-from bothends.server.fronts.ollama import endpoints as ollama
-from bothends.server.fronts.openai import endpoints as openai
-from bothends.server.fronts.tei import errors as tei
+from bothends.server.fronts import FRONTS, tei
+from bothends.server.fronts.front import Front, documented
 from bothends.server.grpc.contract import Reason
 from bothends.server.http.call import BodyLimits
-from bothends.server.http.failure import Failure, code_of
-from bothends.server.http.routes import HttpRoutes
+from bothends.server.http.failure import Failure
+from bothends.server.http.routes import Endpoint
 from bothends.server.keys import Keys, new
 from bothends.server.routes import http_words
 from bothends.settings import Settings
@@ -34,25 +34,18 @@ LATE = {**JSON, "x-stainless-read-timeout": "1"}
 SETTINGS = Settings(max_concurrent_requests=1, max_message_bytes=1024)
 
 
-FRONTS = {
-    0: (openai.render_error, code_of),
-    1: (tei.render_error, tei.http_code),
-    2: (ollama.render_error, code_of),
-}
-"""How fronts say an error, by the places of their words."""
+@pytest.fixture(params=documented(FRONTS), ids=lambda front: front.name)
+def front(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Front:
+    """A front, whose words are those that Python says in the test."""
+    found: Front = request.param
+    monkeypatch.setattr(Door, "front", found, raising=False)
+    return found
 
 
-@pytest.fixture(params=FRONTS)
-def words(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The place of a front's words, which are those that Python says in the test."""
-    monkeypatch.setattr(Front, "says_by", FRONTS[request.param])
-    return int(request.param)
-
-
-class Front:
+class Door:
     """Python's way to refuse, without a port."""
 
-    says_by = FRONTS[0]
+    front: Front
 
     def __init__(self, settings: Settings = SETTINGS, *, keys: Keys | None = None, wait_s: float = 0.0) -> None:
         self.concurrency = ConcurrencyLimit(limit=settings.max_concurrent_requests)
@@ -71,8 +64,9 @@ class Front:
 
     def says(self, content: bytes | AsyncIterator[bytes] = b"{}", **headers: str) -> Failure:
         async def ask() -> httpx.Response:
-            route = HttpRoutes(self._limits, *self.says_by).route("/v1/embeddings", POST=self.handle)
-            transport = httpx.ASGITransport(Starlette(routes=[route]))
+            words = self.front.render_error, self.front.status_of
+            endpoint = Endpoint({"POST": self.handle}, self._limits, *words)
+            transport = httpx.ASGITransport(Starlette(routes=[Route("/v1/embeddings", endpoint)]))
             async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
                 sent = http.post("/v1/embeddings", content=content, headers=headers)
                 return await asyncio.wait_for(sent, TIMEOUT_S)
@@ -85,73 +79,73 @@ def said(answer: httpx.Response) -> Failure:
     return Failure(answer.status_code, headers, answer.content)
 
 
-def prepared(words: int, reason: Reason, settings: Settings = SETTINGS) -> Failure:
-    code, headers, content = http_words(settings)[words][reason]
+def prepared(front: Front, reason: Reason, settings: Settings = SETTINGS) -> Failure:
+    code, headers, content = http_words(settings, FRONTS)[front.name][reason]
     found = {name.decode(): value.decode() for name, value in headers}
     assert set(found) <= set(SAID)
     return Failure(code, {name: found[name] for name in SAID if name in found}, content)
 
 
 def full() -> Failure:
-    front = Front()
-    front.concurrency.enter()
-    return front.says(**JSON)
+    door = Door()
+    door.concurrency.enter()
+    return door.says(**JSON)
 
 
 def draining() -> Failure:
-    front = Front()
-    front.concurrency.close(timeout_s=0)
-    return front.says(**JSON)
+    door = Door()
+    door.concurrency.close(timeout_s=0)
+    return door.says(**JSON)
 
 
 CASES: dict[Reason, Callable[[], Failure]] = {
     Reason.full: full,
     Reason.draining: draining,
-    Reason.late: lambda: Front(wait_s=0.5).says(**LATE),
-    Reason.expired: lambda: Front().says(**{**JSON, "x-stainless-read-timeout": "0"}),
-    Reason.large: lambda: Front().says(b" " * 1025, **JSON),
-    Reason.inflated: lambda: Front().says(gzip.compress(b" " * 1025), **JSON, **{"content-encoding": "gzip"}),
-    Reason.malformed: lambda: Front().says(b"no gzip", **JSON, **{"content-encoding": "gzip"}),
+    Reason.late: lambda: Door(wait_s=0.5).says(**LATE),
+    Reason.expired: lambda: Door().says(**{**JSON, "x-stainless-read-timeout": "0"}),
+    Reason.large: lambda: Door().says(b" " * 1025, **JSON),
+    Reason.inflated: lambda: Door().says(gzip.compress(b" " * 1025), **JSON, **{"content-encoding": "gzip"}),
+    Reason.malformed: lambda: Door().says(b"no gzip", **JSON, **{"content-encoding": "gzip"}),
 }
 
 
 @pytest.mark.parametrize("reason", CASES)
-def test_a_refusal_is_the_one_that_python_makes(words: int, reason: Reason) -> None:
+def test_a_refusal_is_the_one_that_python_makes(front: Front, reason: Reason) -> None:
     """The same status, headers and body, whichever language refuses."""
-    assert prepared(words, reason) == CASES[reason]()
+    assert prepared(front, reason) == CASES[reason]()
 
 
-def test_bodies_that_must_not_be_compressed(words: int) -> None:
+def test_bodies_that_must_not_be_compressed(front: Front) -> None:
     settings = SETTINGS.model_copy(update={"compression": False})
-    found = Front(settings).says(gzip.compress(b"{}"), **JSON, **{"content-encoding": "gzip"})
-    assert prepared(words, Reason.compressed, settings) == found
+    found = Door(settings).says(gzip.compress(b"{}"), **JSON, **{"content-encoding": "gzip"})
+    assert prepared(front, Reason.compressed, settings) == found
 
 
 @pytest.mark.parametrize(("reason", "key"), [(Reason.no_key, None), (Reason.unknown_key, "another")])
-def test_callers_without_a_key(words: int, tmp_path: Path, reason: Reason, key: str | None) -> None:
+def test_callers_without_a_key(front: Front, tmp_path: Path, reason: Reason, key: str | None) -> None:
     (tmp_path / "keys.toml").write_text(new("search")[1])
     sent = JSON | ({} if key is None else {"authorization": f"Bearer {key}"})
-    assert prepared(words, reason) == Front(keys=Keys(tmp_path / "keys.toml", every_s=0)).says(**sent)
+    assert prepared(front, reason) == Door(keys=Keys(tmp_path / "keys.toml", every_s=0)).says(**sent)
 
 
 @pytest.mark.parametrize(
     ("reason", "limits"),
     [(Reason.over_rate, "sentences_per_s = 0.125"), (Reason.over_concurrency, "concurrent_sentences = 12")],
 )
-def test_callers_whose_key_has_had_its_share(words: int, tmp_path: Path, reason: Reason, limits: str) -> None:
+def test_callers_whose_key_has_had_its_share(front: Front, tmp_path: Path, reason: Reason, limits: str) -> None:
     """What the transport fills in is named where Python's numbers stand."""
     key, entry = new("search")
     (tmp_path / "keys.toml").write_text(f"{entry}{limits}\n")
     keys = Keys(tmp_path / "keys.toml", every_s=0)
     keys.identify(f"Bearer {key}").take_share(12)
-    front = Front(keys=keys)
-    front.handle = front.dispatcher.handler(
+    door = Door(keys=keys)
+    door.handle = door.dispatcher.handler(
         Method.http("POST", "/v1/embeddings"), bytes, lambda _, context: context.charge(1)
     )
-    found = front.says(**JSON, authorization=f"Bearer {key}")
+    found = door.says(**JSON, authorization=f"Bearer {key}")
     numbers = {"limit": limits.split()[-1], "in_progress": "12"}
     numbers |= {"retry_after_s": found.headers["retry-after"], "retry_after_ms": found.headers["retry-after-ms"]}
-    expected = prepared(words, reason)
+    expected = prepared(front, reason)
     for name, number in numbers.items():
         expected = Failure(
             expected.code,
@@ -161,22 +155,22 @@ def test_callers_whose_key_has_had_its_share(words: int, tmp_path: Path, reason:
     assert expected == found
 
 
-def test_a_caller_whose_request_did_not_come(words: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_whose_request_did_not_come(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its place went to another."""
-    front = Front()
+    door = Door()
 
     async def halves() -> AsyncIterator[bytes]:
         yield b"{"
         monkeypatch.setattr(pending_bodies, "monotonic", lambda: 1e12)
-        assert front.dispatcher.pending_bodies.evict_one()
+        assert door.dispatcher.pending_bodies.evict_one()
         yield b"}"
 
-    assert prepared(words, Reason.slow) == front.says(halves(), **JSON)
+    assert prepared(front, Reason.slow) == door.says(halves(), **JSON)
 
 
-def test_there_is_a_response_for_each_reason(words: int) -> None:
-    assert http_words(SETTINGS)[words].keys() == set(Reason)
-    assert {reason: prepared(words, reason).code for reason in Reason} == {
+def test_there_is_a_response_for_each_reason(front: Front) -> None:
+    assert http_words(SETTINGS, FRONTS)[front.name].keys() == set(Reason)
+    assert {reason: prepared(front, reason).code for reason in Reason} == {
         Reason.no_key: 401,
         Reason.unknown_key: 401,
         Reason.full: 429,
@@ -188,7 +182,7 @@ def test_there_is_a_response_for_each_reason(words: int) -> None:
         Reason.expired: 504,
         Reason.draining: 503,
         Reason.slow: 408,
-        Reason.empty: (400, 422, 400)[words],
+        Reason.empty: 422 if front is tei.FRONT else 400,
         Reason.large: 413,
         Reason.inflated: 413,
         Reason.headers: 431,

@@ -3,7 +3,7 @@
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import grpc
 import trustme
 
 from bothends.model.bundle import Bundle
+from bothends.server.fronts import FRONTS
+from bothends.server.fronts.front import Front
 from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
@@ -29,9 +31,9 @@ calls, one in some thousands then waits for ever, past its deadline (grpc/grpc#4
 
 
 @contextmanager
-def serving(bundle: Bundle, **settings: Any) -> Iterator[Server]:
+def serving(bundle: Bundle, *, fronts: Sequence[Front] = FRONTS, **settings: Any) -> Iterator[Server]:
     """Run a server on free ports, with these settings."""
-    server = Server(Settings(bundle=bundle.path, device="cpu", workers=1, port=0, http_port=0, **settings))
+    server = Server(Settings(bundle=bundle.path, device="cpu", workers=1, port=0, http_port=0, **settings), fronts)
     server.start()
     try:
         yield server

@@ -48,8 +48,9 @@ def banner(
     port: int,
     http_port: int,
     health_port: int | None,
+    apis: Sequence[str],
 ) -> str:
-    """Describe what is served, where, and what to try next."""
+    """Describe what is served, where, and what to try next. `apis` are paths over HTTP, where those are offered."""
     host = bracketed(settings.host)
     options = f" --server {host}:{port}"
     options += " --ca FILE" if settings.tls_cert else ""
@@ -58,8 +59,7 @@ def banner(
     scheme = "https" if settings.tls_cert else "http"
     grpc, http = _SPEAKERS[transport]
     slow = _slow(settings, [one.embedder.model for one in models], transport)
-    apis = ["/v1/embeddings", "/embed", "/api/embed"]  # as OpenAI, text-embeddings-inference and Ollama have them
-    paths = apis * settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
+    paths = [*apis] * settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
     return "\n".join(
         [
             f"bothends {version('bothends')}",

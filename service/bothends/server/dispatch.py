@@ -5,9 +5,9 @@ What a method does is brought by the fronts.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2
@@ -119,15 +119,6 @@ class Dispatcher:
             price.note(len(content), time.thread_time() - began)
 
         return handle
-
-    def rpc_handlers(
-        self, service: str, methods: Mapping[str, tuple[Parse[Any], Behaviour[Any]]]
-    ) -> dict[str, Callable[[Inbound], None]]:
-        """Make the handlers of a gRPC service's unary `methods`, by their full names."""
-        return {
-            f"/{service}/{name}": self.handler(Method.rpc(service, name), parse, behaviour)
-            for name, (parse, behaviour) in methods.items()
-        }
 
     def open_handler(self, act: Callable[[bytes], bytes]) -> Callable[[Inbound], None]:
         """Make the handler of calls that need no key, are counted nowhere, and are answered at once by `act`."""

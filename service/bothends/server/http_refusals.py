@@ -6,15 +6,15 @@ from ..settings import GrpcSettings
 from .grpc.contract import Reason, Response
 from .grpc.refusals import statuses
 from .http.failure import (
-    CodeOf,
     Failure,
     RenderError,
+    StatusOf,
     UnfitError,
-    code_of,
     failure,
     inflates_too_far,
     late,
     no_gzip,
+    status_of,
     too_large,
     unknown_encoding,
 )
@@ -23,7 +23,7 @@ _RETRY = {"Retry-After": "{retry_after_s}", "retry-after-ms": "{retry_after_ms}"
 
 
 def responses(
-    settings: GrpcSettings, render_error: RenderError, code_of: CodeOf = code_of, *, unknown: str
+    settings: GrpcSettings, render_error: RenderError, status_of: StatusOf = status_of, *, unknown: str
 ) -> dict[Reason, Response]:
     """Make the response of each reason, where Python would say the same of the same call.
 
@@ -42,7 +42,7 @@ def responses(
     }
     found = {
         reason: failure(
-            status_pb2.Status.FromString(status.details), render_error, code_of=code_of, unfit=unfit.get(reason)
+            status_pb2.Status.FromString(status.details), render_error, status_of=status_of, unfit=unfit.get(reason)
         )
         for reason, status in statuses(settings).items()
     }

@@ -17,7 +17,8 @@ from .banner import banner, slowness
 from .concurrency_limit import linger
 from .dispatch import REQUEST_ID, logs_each_call
 from .fast_path import FastMethod, FastPaths
-from .fronts.bothends.stream import EmbedStreams
+from .fronts import FRONTS
+from .fronts.front import Front, Served, embedding_paths
 from .grpc.calls.source import Calls, Route
 from .grpc.contract import HttpTerms, Listener, Reason, Transport
 from .grpc.refusals import statuses
@@ -27,7 +28,7 @@ from .http.pages import application
 from .keys import Keys
 from .model_service import ModelService
 from .ports import Ports
-from .routes import OF_ALL, http_routes, http_words, routes_of
+from .routes import http_routes, http_words, names_of_all, rpc_routes
 from .web import web_servers
 from .web_routes import unknown_path, web_routes
 
@@ -46,8 +47,11 @@ _SIGNALS_S = 1.0
 class Server:
     """One server. `start`, then `wait` until a signal or `request_stop`, then `stop`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, fronts: Sequence[Front] = FRONTS) -> None:
+        """Serve what `settings` say to the callers of `fronts`."""
         self.settings = settings
+        self._fronts = fronts
+        self._all = names_of_all(fronts)
         self.metrics = Metrics()
         self.is_lost = False  # True once a new process alone can help: the GPU doesn't come back in this one
         self.takes_calls = False  # True once a call may have been accepted
@@ -67,23 +71,26 @@ class Server:
                 settings,
                 self.metrics,
                 keys=keys,
-                on_fitness=lambda model, fit: self.grpc.set_serving(fit, OF_ALL if model is None else [model]),
+                on_fitness=lambda model, fit: self.grpc.set_serving(fit, self._all if model is None else [model]),
                 on_reload=lambda: self._reload(ports),
                 on_lost=self._give_up,
             )
             undo.callback(self.service.close, timeout_s=0)
-            self.streams = EmbedStreams(self.service.responders, self.service.backlog)
-            undo.callback(self.streams.close)
+            served = Served(self.service, self._fronts, self.transport, self.port)
+            routes = rpc_routes(served)
+            self.streams = [route.streams for route in routes if route.streams is not None]
+            for streams in self.streams:
+                undo.callback(streams.close)
             hosts = Hosts.of(settings, ports.address)
-            self._add_grpc_services(ports.grpc, hosts)
+            self._add_grpc_services(ports.grpc, hosts, routes)
             pages = application(
                 self.metrics.registry,
                 self.service.is_ready,
                 models=self.service.models_ready(),
                 metrics_for=settings.metrics,
                 keys=keys,
-                routes=web_routes(self.service, settings, grpc_port=self.port),
-                unknown=unknown_path(),
+                routes=web_routes(served),
+                unknown=unknown_path(self._fronts),
             )
             self._webs = web_servers(
                 ports,
@@ -126,6 +133,7 @@ class Server:
             port=self.port,
             http_port=self.http_port,
             health_port=self.health_port,
+            apis=embedding_paths(self._fronts),
         )
 
     def request_reload(self) -> None:
@@ -150,12 +158,14 @@ class Server:
         _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
         end = time.monotonic() + self.settings.drain_s
         self.grpc.drain()
-        self.streams.drain()
+        for streams in self.streams:
+            streams.drain()
         answered = self.service.drain(self.settings.drain_s)
         sent = self.grpc.wait_idle(max(THREADS_END_S, end - time.monotonic()))
         linger(self._quiet_s, timeout_s=end - time.monotonic())
         self.grpc.stop(LAST_BYTES_S)  # health watchers would hold a longer one
-        self.streams.close()
+        for streams in self.streams:
+            streams.close()
         finished = self.service.close(timeout_s=THREADS_END_S)
         stopped = [web.stop(max(LAST_BYTES_S, end - time.monotonic())) for web in self._webs]
         everything = answered and sent and finished and all(stopped)
@@ -175,17 +185,16 @@ class Server:
         self.grpc.start()
         self.service.embedder.pull_from(self._calls)
 
-    def _add_grpc_services(self, listener: Listener, hosts: Hosts | None) -> None:
+    def _add_grpc_services(self, listener: Listener, hosts: Hosts | None, routes: list[Route]) -> None:
         service = self.service
-        routes = routes_of(service, self.streams, transport=self.transport)
         if self.transport == "native":
-            routes += http_routes(self.settings)
+            routes += http_routes(self.settings, self._fronts)
         self.grpc: Transport = listener.serve(
             [route.method for route in routes],
             headers=(*tracing.HEADERS, REQUEST_ID) if logs_each_call() else tuple(tracing.HEADERS),
-            health=(*OF_ALL, *service.responders.names),
+            health=(*self._all, *service.responders.names),
             statuses=statuses(self.settings),
-            http=HttpTerms(http_words(self.settings), hosts),
+            http=HttpTerms(http_words(self.settings, self._fronts), hosts),
         )
         self._renew = self._renewing(listener)
         self._calls = Calls(
@@ -205,7 +214,9 @@ class Server:
             return None
         transport = cast("NativeTransport", self.grpc)
         methods = {
-            place: FastMethod(route.counted_as, route.create_codec, route.write_failed)
+            place: FastMethod(
+                route.counted_as, route.create_codec, None if route.streams is None else route.streams.write_failed
+            )
             for place, route in enumerate(routes)
             if route.create_codec is not None and route.counted_as is not None
         }

@@ -1,73 +1,56 @@
 """Lists the paths that fronts answer over HTTP, and the OpenAPI document of all of them."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
-from starlette.routing import BaseRoute
+from google.rpc import status_pb2
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
-from ..settings import Settings
 from .dispatch import Dispatcher
-from .fronts.ollama import document as ollama_document
-from .fronts.ollama.endpoints import Ollama
-from .fronts.openai import document as openai_document
-from .fronts.openai import endpoints as openai
-from .fronts.openai.endpoints import unknown_path
-from .fronts.page.endpoints import Page
-from .fronts.tei import document as tei_document
-from .fronts.tei.endpoints import Tei
+from .fronts import FRONTS
+from .fronts.front import Front, Served, documented, no_such_path
 from .http import openapi
 from .http.call import BodyLimits
+from .http.failure import JSON
 from .http.pages import PROBES
-from .model_service import ModelService
-from .responder import Responders
+from .http.routes import HttpRoutes, Refusal
 
-__all__ = ["api_routes", "document", "unknown_path", "web_routes"]
 _log = logging.getLogger(__name__)
 _NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
-_APIS = (openai_document, tei_document, ollama_document)
+_EVERYTHING = "/{rest:path}"
 _PROBED = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
 
 
-def web_routes(service: ModelService, settings: Settings, *, grpc_port: int) -> list[BaseRoute]:
+def web_routes(served: Served) -> list[BaseRoute]:
     """List the paths of a server of `bothends serve`. Their calls come in one thread, that of HTTP's event loop."""
+    service, settings = served.service, served.service.settings
     if not settings.http_api:
         return []
     if not settings.offers_http_api:
         _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
-        return openai.shut(_NO_CERTIFICATES)
-    limits, dispatcher = BodyLimits.of(settings), service.dispatcher()
-    page = Page(
-        service.responders.default,
-        service.metrics,
-        service.is_ready,
-        grpc_port=grpc_port,
-        keys=service.keys,
-        metrics_for=settings.metrics,
-    )
-    apis = api_routes(service.responders, settings, limits, dispatcher, behind=service.dispatcher_behind())
-    return [*page.routes(dispatcher, limits), *apis]
+        return [Route(_EVERYTHING, Refusal(403, _NO_CERTIFICATES, documented(served.fronts)[0].render_error))]
+    return front_routes(served, service.dispatcher(), admitted=service.dispatcher_behind())
 
 
-def api_routes(
-    responders: Responders,
-    settings: Settings,
-    limits: BodyLimits,
-    dispatcher: Dispatcher,
-    *,
-    behind: Dispatcher | None = None,
-) -> list[BaseRoute]:
-    """List the paths of all APIs. `behind` is for calls that a transport has let in already."""
-    return [
-        *openai.OpenAI.of(responders, settings, limits).routes(dispatcher, behind=behind),
-        *Tei(responders.default, settings, limits).routes(dispatcher, behind=behind),
-        *Ollama.of(responders, settings, limits).routes(dispatcher, behind=behind),
-        *openapi.routes(document()),
-        *openai.without_v1(),
-    ]
+def front_routes(served: Served, dispatcher: Dispatcher, *, admitted: Dispatcher | None = None) -> list[BaseRoute]:
+    """List the paths of all fronts and their document. `admitted` is for calls that a transport has let in already."""
+    limits, routes = BodyLimits.of(served.service.settings), list[BaseRoute]()
+    for front in served.fronts:
+        http = HttpRoutes(limits, dispatcher, front.render_error, front.status_of, admitted=admitted)
+        routes += front.routes(served, http)
+    return [*routes, *openapi.routes(document(served.fronts))]
 
 
-def document() -> dict[str, Any]:
+def unknown_path(fronts: Sequence[Front]) -> Response:
+    """Make the answer to callers of a path that there isn't: those that there are."""
+    status = status_pb2.Status(message=no_such_path(fronts))
+    return Response(documented(fronts)[0].render_error(404, status), 404, media_type=JSON)
+
+
+def document(fronts: Sequence[Front] = FRONTS) -> dict[str, Any]:
     """Make the OpenAPI document of all APIs."""
     probes = [openapi.Operation("get", path, "Whether the server lives", _PROBED) for path in PROBES[:1]]
     probes += [openapi.Operation("get", path, "Whether it serves", _PROBED, errors=(503,)) for path in PROBES[1:]]
-    return openapi.document([*(each for api in _APIS for each in api.OPERATIONS), *probes])
+    return openapi.document([*(each for front in fronts for each in front.operations), *probes])

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 from bothends_native.transport import Codec, Hosts, Truncation
+from google.rpc import code_pb2, status_pb2
 
+from bothends.server.http.failure import failure, render_error
 from tests.support.until import until
 
 from .fast import VERSION, encoder_of, named, path_of
@@ -155,3 +157,16 @@ def test_whoever_asks_without_a_fast_path_leaves_http_to_the_application(fast: W
         fast.transport.fail([request.id], [(13, 'no "good"\n', b"")])
         status, _, told = wire.answer()
         assert (status, json.loads(told)) == (500, {"error": {"message": 'no "good"\n', "code": 500}})
+
+
+@pytest.mark.parametrize("code", [code for name, code in code_pb2.Code.items() if name != "OK"])
+def test_a_status_is_said_as_python_says_it(fast: Web, code: int) -> None:
+    """By the HTTP status that Python has for gRPC's, and in its words for what no front says."""
+    said = failure(status_pb2.Status(code=code, message="it hung"), render_error)
+    with Wire(fast.http_port) as wire:
+        wire.say(post(EMBED, BODY, JSON))
+        until(lambda: fast.figure("waiting") == 1)
+        assert fast.look(64, 0.1) == ([], [])
+        fast.transport.fail([fast.take_requests()[0].id], [(code, "it hung", b"")])
+        status, _, told = wire.answer()
+    assert (status, told) == (said.code, said.content)

@@ -144,17 +144,6 @@ def test_new_connections_of_a_network_are_read_at_a_bounded_rate_beside_others(s
         alone[0].over(alone[0].echo(b"x"))
 
 
-def test_a_trusted_proxys_newcomers_do_not_wait_for_what_others_open_by_it(serve: Serve) -> None:
-    """However many connections it opens at once: none of them rests."""
-    served = serve(max_connections=2000, proxies=[PROXY]).answering()
-    with ExitStack() as stack:
-        other = stack.enter_context(Raw(served.port, source="127.0.0.3"))
-        other.over(other.echo(b"other"))
-        opened = [stack.enter_context(Raw(served.port, source="127.0.0.9")) for _ in range(500)]
-        opened[-1].over(opened[-1].echo(b"last"))
-        assert served.figure("rests") == 0
-
-
 class Timed(Called):
     """A model whose every run takes so long, and which notes when they began, and when two of them were at once."""
 

@@ -13,12 +13,13 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
 from bothends.server.answer_budget import AnswerBudget, Share
 from bothends.server.http.call import BodyLimits, Handle, HttpCall
-from bothends.server.http.routes import HttpRoutes
+from bothends.server.http.routes import Endpoint
 from bothends.server.inbound import Inbound
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
@@ -35,7 +36,7 @@ def asked(handle: Handle) -> httpx.Response:
     """Ask for `/of/dragons`, which `handle` answers; no port is opened."""
 
     async def ask() -> httpx.Response:
-        route = HttpRoutes(BodyLimits(1, 1), lambda code, status: b"").route("/of/{name}", GET=handle)
+        route = Route("/of/{name}", Endpoint({"GET": handle}, BodyLimits(1, 1), lambda code, status: b""))
         transport = httpx.ASGITransport(Starlette(routes=[route]))
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
             return await asyncio.wait_for(http.get("/of/dragons"), TIMEOUT_S)

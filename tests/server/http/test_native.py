@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from bothends.server.http.call import BodyLimits, HttpCall
 from bothends.server.http.native import NativeWebServer
-from bothends.server.http.routes import HttpRoutes
+from bothends.server.http.routes import Endpoint
 from bothends.server.inbound import Inbound
 from tests.support.requests import Asked, HandHeldTransport, Response
 from tests.support.until import TIMEOUT_S, until
@@ -153,9 +153,9 @@ def test_a_transport_that_has_stopped_has_no_more_requests(transport: HandHeldTr
 def served(request: Asked, limits: BodyLimits, *, handle: Any = None, admitted: Any = None) -> Response:
     """What is said to a request of a front's route."""
     transport = HandHeldTransport()
-    routes = HttpRoutes(limits, lambda code, status: f"{code} {status.message}".encode())
-    route = routes.route("/it", POST=handle, admitted={"POST": admitted})
-    server = NativeWebServer(transport, {0: Starlette(routes=[route])})
+    words = lambda code, status: f"{code} {status.message}".encode()  # noqa: E731
+    endpoint = Endpoint({"POST": handle}, limits, words, admitted={"POST": admitted})
+    server = NativeWebServer(transport, {0: Starlette(routes=[Route("/it", endpoint)])})
     server.start()
     try:
         return answer(transport, request)

@@ -66,8 +66,8 @@ class Response(NamedTuple):
 class HttpTerms(NamedTuple):
     """What a transport is told that serves HTTP beside gRPC, as the native one does."""
 
-    responses: Sequence[Mapping[Reason, Response]]
-    """With what each reason refuses a call over HTTP, by APIs; the first's words are for all else, too."""
+    responses: Mapping[str, Mapping[Reason, Response]]
+    """With what each reason refuses a call over HTTP, by fronts' names; the first's words are for all else, too."""
     hosts: tuple[Collection[str], bool] | None
     """Names by which it may be asked, besides its machine's own, and whether by any IP address too; None for all."""
 
@@ -82,7 +82,8 @@ class Method(NamedTuple):
     """False for health and other probes, which a full or draining server answers too, before all other calls."""
     is_http: bool = False
     """True for a path of HTTP's, in place of gRPC's method: calls are POSTs, probes GETs."""
-    words: int = 0  # place of its API among `HttpTerms.responses`
+    front: str = ""
+    """Name of the front whose words refuse its calls, of those in `HttpTerms.responses`."""
 
 
 class Message(Protocol):

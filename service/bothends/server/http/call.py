@@ -27,7 +27,7 @@ from ..keys import digest
 from ..sockets import network
 from .body import Turns, read_json
 from .contract import ADMITTED, CALLER, Admission
-from .failure import JSON, CodeOf, RenderError, UnfitError, code_of, crowded, failure, late
+from .failure import JSON, RenderError, StatusOf, UnfitError, crowded, failure, late, status_of
 
 _TIMEOUT = "x-stainless-read-timeout"
 """Header in which OpenAI's clients say how many seconds they wait for an answer."""
@@ -59,11 +59,13 @@ class BodyLimits:
 class HttpCall:
     """An `Inbound`. A POST's request is its body, which must be JSON; a GET's, what its route's `{name}` stands for."""
 
-    def __init__(self, scope: Scope, limits: BodyLimits, render_error: RenderError, code_of: CodeOf = code_of) -> None:
+    def __init__(
+        self, scope: Scope, limits: BodyLimits, render_error: RenderError, status_of: StatusOf = status_of
+    ) -> None:
         self._request = Request(scope)
         self._limits = limits
         self._render_error = render_error
-        self._code_of = code_of
+        self._status_of = status_of
         self._failed = status_pb2.Status()
         self._loop = asyncio.get_running_loop()
         self._response: asyncio.Future[Response] = self._loop.create_future()
@@ -121,7 +123,7 @@ class HttpCall:
     def fail(self, status: status_pb2.Status) -> None:
         """Send `status` as the front renders it."""
         self._failed = status
-        said = failure(status, self._render_error, code_of=self._code_of, unfit=self._unfit)
+        said = failure(status, self._render_error, status_of=self._status_of, unfit=self._unfit)
         self._settle(Response(said.content, said.code, said.headers))
 
     def wire_status(self, code: int) -> int | None:
@@ -130,7 +132,7 @@ class HttpCall:
             return None
         if self._unfit:
             return self._unfit.code
-        return self._code_of(self._failed if self._failed.code == code else status_pb2.Status(code=code))
+        return self._status_of(self._failed if self._failed.code == code else status_pb2.Status(code=code))
 
     def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then`, in the event loop, once the caller has left or its deadline has passed."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple, Self, TypeAlias
 
+import orjson
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from ...wire.status import unpacked
@@ -25,7 +26,7 @@ _RETRY_S = 1.0
 
 RenderError: TypeAlias = Callable[[int, status_pb2.Status], bytes]
 """Function from an HTTP status, and what a gRPC caller would get, to the JSON that a front's callers expect."""
-CodeOf: TypeAlias = Callable[[status_pb2.Status], int]
+StatusOf: TypeAlias = Callable[[status_pb2.Status], int]
 """Function from what a gRPC caller would get to the HTTP status that a front's callers expect."""
 
 
@@ -70,16 +71,25 @@ class Blame(NamedTuple):
         return cls(message, "" if field == "request" else field, info.reason if info else "")
 
 
-def code_of(status: status_pb2.Status) -> int:
+def status_of(status: status_pb2.Status) -> int:
     """Return the HTTP status of a gRPC status, by its code alone."""
     return _HTTP.get(status.code, 500)
 
 
+def render_error(code: int, status: status_pb2.Status) -> bytes:
+    """Write an error as it is said where no front's callers expect another JSON."""
+    return orjson.dumps({"error": {"message": status.message, "code": code}})
+
+
 def failure(
-    status: status_pb2.Status, render_error: RenderError, *, code_of: CodeOf = code_of, unfit: UnfitError | None = None
+    status: status_pb2.Status,
+    render_error: RenderError,
+    *,
+    status_of: StatusOf = status_of,
+    unfit: UnfitError | None = None,
 ) -> Failure:
     """Make the response that says `status`, or `unfit` in its place, where HTTP itself has a status for that."""
-    code, message = (unfit.code, unfit.message) if unfit else (code_of(status), status.message)
+    code, message = (unfit.code, unfit.message) if unfit else (status_of(status), status.message)
     shown = status_pb2.Status(code=status.code, message=message, details=status.details)
     return Failure(code, {"Content-Type": JSON, **_headers(code, shown)}, render_error(code, shown))
 

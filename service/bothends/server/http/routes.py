@@ -1,6 +1,7 @@
 """Routes of a front over HTTP: each path and method leads to the handler that takes its calls."""
 
 from collections.abc import Mapping
+from typing import Any, Self
 
 from google.rpc import code_pb2, status_pb2
 from starlette.responses import Response
@@ -8,71 +9,98 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ...observe.tracing import Method
-from ..dispatch import Behaviour, Dispatcher
+from ..dispatch import Behaviour, Dispatcher, Parse
 from .call import BodyLimits, Handle, HttpCall
 from .contract import ADMITTED
-from .failure import JSON, CodeOf, RenderError, code_of
+from .failure import JSON, RenderError, StatusOf, status_of
 
 
 class HttpRoutes:
     """Maker of one front's routes."""
 
-    def __init__(self, limits: BodyLimits, render_error: RenderError, code_of: CodeOf = code_of) -> None:
+    def __init__(
+        self,
+        limits: BodyLimits,
+        dispatcher: Dispatcher,
+        render_error: RenderError,
+        status_of: StatusOf = status_of,
+        *,
+        admitted: Dispatcher | None = None,
+    ) -> None:
+        """Have `dispatcher` handle calls, and `admitted` those that a transport has let in already, if any does."""
         self._limits = limits
-        self._errors = render_error, code_of
+        self._dispatcher = dispatcher
+        self._errors = render_error, status_of
+        self._admitted = admitted
 
-    def route(self, path: str, *, admitted: Mapping[str, Handle] | None = None, **handlers: Handle) -> Route:
-        """Route calls at `path` to the handler of their HTTP method (`POST=…`); other methods get 405.
+    def saying(self, render_error: RenderError) -> Self:
+        """Return a maker of routes that say their errors in other words."""
+        _, status_of = self._errors
+        return type(self)(self._limits, self._dispatcher, render_error, status_of, admitted=self._admitted)
 
-        Handlers of `admitted` are for calls that a transport has let in already.
+    def posts(self, path: str, act: Behaviour[Any], *, parse: Parse[Any] = bytes, work: int = 1) -> Route:
+        """Route POSTs at `path` to `act`, which gets what `parse` makes of their bodies; `work` as a dispatcher has it.
+
+        Other methods get 405, here and by `gets`.
         """
-        return Route(path, _Endpoint(handlers, admitted or {}, self._limits, *self._errors))
+        return self._route(path, Method.http("POST", path), act=act, parse=parse, work=work)
 
-    def posts(
-        self, path: str, act: Behaviour[bytes], dispatcher: Dispatcher, *, behind: Dispatcher | None = None
-    ) -> Route:
-        """Route POSTs at `path` to `act`, which gets their bodies. `behind` is for those that a transport let in."""
-        method = Method.http("POST", path)
-        admitted = {} if behind is None else {"POST": behind.handler(method, bytes, act)}
-        return self.route(path, POST=dispatcher.handler(method, bytes, act), admitted=admitted)
+    def gets(self, path: str, act: Behaviour[bytes], *, name: str = "") -> Route:
+        """Route GETs at `path` to `act`, which gets what stands in the path for a name; metrics know it by `name`."""
+        return self._route(path, Method.http("GET", name or path), act=act)
 
     def refuses(self, path: str, code: int, message: str) -> Route:
         """Route calls at `path` to a refusal with this HTTP status."""
-        return Route(path, _Refusal(code, message, self._errors[0]))
+        return Route(path, Refusal(code, message, self._errors[0]))
+
+    def _route(
+        self, path: str, method: Method, *, act: Behaviour[Any], parse: Parse[Any] = bytes, work: int = 1
+    ) -> Route:
+        verb = method.attributes["http.request.method"]
+        handlers, admitted = (
+            {} if each is None else {verb: each.handler(method, parse, act, work=work)}
+            for each in (self._dispatcher, self._admitted)
+        )
+        return Route(path, Endpoint(handlers, self._limits, *self._errors, admitted=admitted))
 
 
-class _Refusal:
+class Refusal:
     """ASGI application that answers every call with one error."""
 
     def __init__(
         self, code: int, message: str, render_error: RenderError, headers: Mapping[str, str] | None = None
     ) -> None:
+        """Refuse with this HTTP status."""
         status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message)
         self._response = Response(render_error(code, status), code, headers, JSON)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
         await self._response(scope, receive, send)
 
 
-class _Endpoint:
+class Endpoint:
     """ASGI application over the methods of one path."""
 
     def __init__(
         self,
         handlers: Mapping[str, Handle],
-        admitted: Mapping[str, Handle],
         limits: BodyLimits,
         render_error: RenderError,
-        code_of: CodeOf,
+        status_of: StatusOf = status_of,
+        *,
+        admitted: Mapping[str, Handle] | None = None,
     ) -> None:
-        self._admitted = admitted
+        """Have `handlers` take calls by their HTTP methods; `admitted` those that a transport has let in already."""
+        self._admitted = admitted or {}
         self._handlers = {**handlers, **({"HEAD": handlers["GET"]} if "GET" in handlers else {})}
         self._limits = limits
-        self._errors = render_error, code_of
+        self._errors = render_error, status_of
         allowed = ", ".join(self._handlers)
-        self._other = _Refusal(405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed})
+        self._other = Refusal(405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or say which methods there are."""
         handlers = self._admitted if ADMITTED in scope.get("extensions", ()) else self._handlers
         handle = handlers.get(scope["method"])
         if handle is None:

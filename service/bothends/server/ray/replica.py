@@ -22,13 +22,15 @@ from ...observe.logs import configure
 from ...observe.metrics import Metrics
 from ...settings import Settings
 from ...wire.messages import SERVICE
+from ..fronts import FRONTS
 from ..fronts.bothends.methods import EmbeddingService
-from ..http.call import BodyLimits
+from ..fronts.front import Served, documented
+from ..grpc.calls.rpc_routes import RpcRoutes
 from ..http.pages import application
 from ..http.uvicorn_server import UvicornServer
 from ..keys import Keys
 from ..model_service import ModelService
-from ..web_routes import api_routes, unknown_path
+from ..web_routes import front_routes, unknown_path
 from .call import RawResponse, RayCall, Request
 from .targets import Targets
 
@@ -56,13 +58,15 @@ class Replica:
         dispatcher = service.dispatcher()
         self._most_bytes = most = settings.max_message_bytes
         embedding = EmbeddingService(service.responders, max_message_bytes=most, transport="ray")
-        self._methods = embedding.methods(dispatcher)
+        routes = embedding.routes(RpcRoutes(dispatcher))
+        self._methods = {route.method.name: route.handle for route in routes}
         self._targets = self._serve_metrics(settings)
-        routes: list[BaseRoute] = [Route("/targets", self._targets.page)] if self._targets else []
+        pages: list[BaseRoute] = [Route("/targets", self._targets.page)] if self._targets else []
+        apis = documented(FRONTS)
         if settings.http_api:
-            routes += api_routes(service.responders, settings, BodyLimits.of(settings), dispatcher)
+            pages += front_routes(Served(service, apis, "ray"), dispatcher)
         self._pages = application(
-            service.metrics.registry, service.is_fit, metrics_for="off", routes=routes, unknown=unknown_path()
+            service.metrics.registry, service.is_fit, metrics_for="off", routes=pages, unknown=unknown_path(apis)
         )
         service.start()
         self._undo.callback(service.begin_stop)

@@ -11,6 +11,8 @@ import pytest
 
 from bothends import Client, DrainingError, QuotaError, Retry
 from bothends.model.bundle import Bundle
+from bothends.server.fronts.bothends.stream import EmbedStreams
+from bothends.server.fronts.bothends.waiting import Lines
 from bothends.server.keys import new
 from bothends.server.server import Server
 from tests.support.doors import ALONE, TIMEOUT_S, connected, embed, serving
@@ -28,6 +30,13 @@ def left(*sentences: str) -> bytes:
 
 def value(server: Server, name: str, **labels: str) -> float:
     return server.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+def waiting(server: Server) -> Lines:
+    """Messages that are to be tried again."""
+    (streams,) = server.streams
+    assert isinstance(streams, EmbedStreams)
+    return streams.waiting
 
 
 def embedded(server: Server) -> float:
@@ -113,7 +122,7 @@ def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: B
             until(lambda: value(server, "bothends_queue_sentences") > 20)
             with Stream(channel) as stream:
                 stream.send(left(*["a man"] * 5))
-                until(lambda: server.streams.waiting)
+                until(lambda: waiting(server))
                 stream.call.cancel()
             until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
             gate.set()
@@ -136,7 +145,7 @@ def test_a_share_that_can_not_be_had_soon_ends_the_stream(toy_bundle: Bundle, tm
         assert len(found) == 1
         assert isinstance(error, QuotaError)
         assert 30 < error.retry_after_s <= 100
-        until(lambda: not server.streams.waiting)
+        until(lambda: not waiting(server))
 
 
 def test_a_share_that_can_be_had_soon_is_waited_for(toy_bundle: Bundle, tmp_path: Path) -> None:
@@ -152,7 +161,7 @@ def test_a_share_that_can_be_had_soon_is_waited_for(toy_bundle: Bundle, tmp_path
         for stream in streams:
             stream.send(*[request("a man")] * 20)
         assert [len(stream.rest()) for stream in streams] == [20] * 10
-        assert server.streams.waiting.bytes == 0
+        assert waiting(server).bytes == 0
 
 
 def test_streams_take_no_place(toy_bundle: Bundle, gate: threading.Event) -> None:

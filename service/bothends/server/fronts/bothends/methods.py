@@ -2,7 +2,7 @@
 errors.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, get_args
@@ -14,9 +14,10 @@ from ....options import Encoding, Options
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE, encode, options, truncation
 from ...context import CallContext
-from ...dispatch import Dispatcher, protobuf
-from ...grpc.plain_calls import CreateCodec, ServedModel
-from ...inbound import Inbound
+from ...dispatch import protobuf
+from ...grpc.calls.rpc_routes import RpcRoutes
+from ...grpc.calls.source import Route
+from ...grpc.plain_calls import ServedModel
 from ...responder import Responder, Responders
 from .codec import constant_codec, embed_codec
 
@@ -36,21 +37,17 @@ class EmbeddingService:
         self._max_message_bytes = max_message_bytes
         self._server_version = version("bothends")
 
-    def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
-        """Make the handlers of all methods, by their full names."""
-        most = self._responders.default.embedder.limits.sentences
-        return dispatcher.rpc_handlers(
-            SERVICE,
-            {
-                "Embed": (protobuf(embedding_pb2.EmbedRequest, most_sentences=most), self.embed),
-                "Tokenize": (protobuf(embedding_pb2.TokenizeRequest, most_sentences=most), self.tokenize),
-                "GetModel": (protobuf(embedding_pb2.GetModelRequest), self.get_model),
-            },
-        )
-
-    def codecs(self) -> Mapping[str, CreateCodec]:
-        """Map methods' full names to what makes their native codecs."""
-        return {f"/{SERVICE}/Embed": embed_codec, f"/{SERVICE}/GetModel": self._model_codec}
+    def routes(self, rpc: RpcRoutes) -> list[Route]:
+        """Make the routes of all methods."""
+        route, most = partial(rpc.route, SERVICE), self._responders.default.embedder.limits.sentences
+        embed = protobuf(embedding_pb2.EmbedRequest, most_sentences=most)
+        tokenize = protobuf(embedding_pb2.TokenizeRequest, most_sentences=most)
+        describe = protobuf(embedding_pb2.GetModelRequest)
+        return [
+            route("Embed", embed, self.embed, create_codec=embed_codec),
+            route("Tokenize", tokenize, self.tokenize),
+            route("GetModel", describe, self.get_model, create_codec=self._model_codec),
+        ]
 
     def _model_codec(self, models: Sequence[ServedModel]) -> "Codec":
         default = self._responders.default

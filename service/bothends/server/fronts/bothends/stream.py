@@ -6,7 +6,6 @@ come here where it is native: C++ answers them with the same bytes.
 """
 
 import threading
-from collections.abc import Callable, Mapping
 from functools import partial
 
 from google.rpc import status_pb2
@@ -14,14 +13,13 @@ from google.rpc import status_pb2
 from ....core.inputs import SHORT_BYTES
 from ....core.loaded import LoadedModel
 from ....errors import BothendsError, DrainingError, OverloadedError, QuotaError
-from ....observe.tracing import Method
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE, encode_items
 from ...backlog import Backlog
 from ...context import CallContext
-from ...dispatch import Dispatcher, protobuf
-from ...grpc.plain_calls import CreateCodec
-from ...inbound import Inbound
+from ...dispatch import protobuf
+from ...grpc.calls.rpc_routes import RpcRoutes
+from ...grpc.calls.source import Route
 from ...responder import Responders
 from ...timer import Timer
 from .codec import embed_stream_codec
@@ -45,16 +43,12 @@ class EmbedStreams:
         self._lock = threading.Lock()
         self._is_draining = False
 
-    def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
-        """Make the handler of the method's messages, by its full name."""
-        method = Method.rpc(SERVICE, "EmbedStream")
+    def route(self, rpc: RpcRoutes) -> Route:
+        """Make the route of the method's messages."""
         most = self._responders.default.embedder.limits.sentences
         parse = protobuf(embedding_pb2.EmbedStreamRequest, most_sentences=most)
-        return {f"/{SERVICE}/EmbedStream": dispatcher.handler(method, parse, self.embed, in_stream=True)}
-
-    def codecs(self) -> Mapping[str, CreateCodec]:
-        """Map the method's full name to what makes its native codec."""
-        return {f"/{SERVICE}/EmbedStream": embed_stream_codec}
+        route = partial(rpc.route, is_stream=True, create_codec=embed_stream_codec, streams=self)
+        return route(SERVICE, "EmbedStream", parse, self.embed)
 
     def embed(self, request: embedding_pb2.EmbedStreamRequest, context: CallContext) -> None:
         """Embed the message's sentences, each of which has a status of its own."""

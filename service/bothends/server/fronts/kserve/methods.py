@@ -5,7 +5,6 @@ is: neither a full queue nor a long batch may make a server look dead.
 """
 
 import time
-from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 
@@ -16,10 +15,11 @@ from ....errors import UnknownModelError
 from ....kserve.v2 import inference_pb2
 from ....text import printable
 from ...context import CallContext
-from ...dispatch import Dispatcher, protobuf
-from ...grpc.plain_calls import CreateCodec
-from ...inbound import Inbound
-from ...responder import Responder, Responders
+from ...dispatch import protobuf
+from ...grpc.calls.rpc_routes import RpcRoutes
+from ...grpc.calls.source import Route
+from ...model_service import ModelService
+from ...responder import Responder
 from .bounds import check
 from .codec import infer_codec
 from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
@@ -37,40 +37,28 @@ _parse = protobuf(inference_pb2.ModelInferRequest)
 class InferenceService:
     """The protocol's methods over all embedders."""
 
-    def __init__(
-        self, responders: Responders, is_ready: Callable[[], bool], is_ready_for: Callable[[str], bool]
-    ) -> None:
-        """Answer by `responders`. `is_ready` tells whether the server is, `is_ready_for` a model of a name."""
-        self._responders = responders
-        self._is_ready = is_ready
-        self._is_ready_for = is_ready_for
-        self._most_sentences = responders.default.embedder.limits.sentences
+    def __init__(self, service: ModelService) -> None:
+        """Answer by `service`."""
+        self._responders = service.responders
+        self._is_ready = service.is_ready
+        self._is_ready_for = service.is_ready_for
+        self._most_sentences = self._responders.default.embedder.limits.sentences
 
-    def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
-        """Make the handlers of the methods that need a key, by their full names."""
-        return dispatcher.rpc_handlers(
-            SERVICE,
-            {
-                "ServerMetadata": (protobuf(inference_pb2.ServerMetadataRequest), self.server_metadata),
-                "ModelMetadata": (protobuf(inference_pb2.ModelMetadataRequest), self.model_metadata),
-                "ModelConfig": (protobuf(inference_pb2.ModelConfigRequest), self.model_config),
-                "ModelInfer": (self._parse_infer, self.model_infer),
-            },
-        )
-
-    def codecs(self) -> Mapping[str, CreateCodec]:
-        """Map methods' full names to what makes their native codecs."""
-        return {f"/{SERVICE}/ModelInfer": infer_codec}
-
-    def probes(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
-        """Make the handlers of the methods that need no key, by their full names."""
+    def routes(self, rpc: RpcRoutes) -> list[Route]:
+        """Make the routes of all methods."""
+        route, probe = partial(rpc.route, SERVICE), partial(rpc.probe, SERVICE)
         live = inference_pb2.ServerLiveResponse(live=True).SerializeToString()
-        probes: dict[str, Callable[[bytes], bytes]] = {
-            "ServerLive": lambda _: live,
-            "ServerReady": lambda _: inference_pb2.ServerReadyResponse(ready=self._is_ready()).SerializeToString(),
-            "ModelReady": self.model_ready,
-        }
-        return {f"/{SERVICE}/{name}": dispatcher.open_handler(probe) for name, probe in probes.items()}
+        return [
+            route("ServerMetadata", protobuf(inference_pb2.ServerMetadataRequest), self.server_metadata),
+            route("ModelMetadata", protobuf(inference_pb2.ModelMetadataRequest), self.model_metadata),
+            route("ModelConfig", protobuf(inference_pb2.ModelConfigRequest), self.model_config),
+            route("ModelInfer", self._parse_infer, self.model_infer, create_codec=infer_codec),
+            probe("ServerLive", lambda _: live),
+            probe(
+                "ServerReady", lambda _: inference_pb2.ServerReadyResponse(ready=self._is_ready()).SerializeToString()
+            ),
+            probe("ModelReady", self.model_ready),
+        ]
 
     def model_ready(self, content: bytes) -> bytes:
         """Answer True if the model asked about is served, and fit. Of others it says no more, since anyone may ask."""

@@ -1,5 +1,7 @@
 """What the OpenAPI document says of Ollama's API."""
 
+from functools import partial
+
 from ...http.openapi import Operation
 from .requests import (
     EmbeddingsRequest,
@@ -13,28 +15,13 @@ from .requests import (
     Version,
 )
 
-_ERRORS = (400, 404, 408, 413, 415, 500)
+_post = partial(Operation, "post", error=OllamaErrorResponse, errors=(400, 404, 408, 413, 415, 500))
+_get = partial(Operation, "get", error=OllamaErrorResponse, errors=(500,))
 OPERATIONS = (
-    Operation(
-        "post",
-        "/api/embed",
-        "Embed texts",
-        OllamaEmbedResponse,
-        OllamaErrorResponse,
-        OllamaEmbedRequest,
-        errors=_ERRORS,
-    ),
-    Operation(
-        "post",
-        "/api/embeddings",
-        "Embed one text",
-        EmbeddingsResponse,
-        OllamaErrorResponse,
-        EmbeddingsRequest,
-        errors=_ERRORS,
-    ),
-    Operation("post", "/api/show", "One model", ShowResponse, OllamaErrorResponse, ShowRequest, errors=_ERRORS),
-    Operation("get", "/api/tags", "The model that is served", OllamaModelList, OllamaErrorResponse, errors=(500,)),
-    Operation("get", "/api/ps", "The model that is served", OllamaModelList, OllamaErrorResponse, errors=(500,)),
-    Operation("get", "/api/version", "Version of the server", Version, OllamaErrorResponse, errors=(500,)),
+    _post("/api/embed", "Embed texts", OllamaEmbedResponse, request=OllamaEmbedRequest),
+    _post("/api/embeddings", "Embed one text", EmbeddingsResponse, request=EmbeddingsRequest),
+    _post("/api/show", "One model", ShowResponse, request=ShowRequest),
+    _get("/api/tags", "The model that is served", OllamaModelList),
+    _get("/api/ps", "The model that is served", OllamaModelList),
+    _get("/api/version", "Version of the server", Version),
 )

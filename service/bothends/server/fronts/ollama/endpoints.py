@@ -1,10 +1,9 @@
 """Ollama's API over HTTP, as far as a model that embeds has one: reads its JSON, and writes answers and errors."""
 
 import time
-from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import orjson
@@ -14,17 +13,15 @@ from starlette.routing import BaseRoute
 from ....core.query import Query
 from ....embeddings import Embeddings
 from ....model.bundle import BundleConfig
-from ....observe.tracing import Method
 from ....options import Options
-from ....settings import HttpSettings
 from ...context import CallContext
-from ...dispatch import FAR, TRUNCATED_INPUTS, Behaviour, Dispatcher
-from ...http.call import BodyLimits
+from ...dispatch import FAR, TRUNCATED_INPUTS
 from ...http.failure import Blame
 from ...http.json_requests import RequestT, parse
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
-from ...responder import ModelNames, Responder, Responders
+from ...model_service import ModelService
+from ...responder import ModelNames, Responder
 from .requests import EmbeddingsRequest, OllamaEmbedRequest, ShowRequest
 
 _TAG = ":latest"
@@ -44,34 +41,21 @@ _NOT_OFFERED = (
 class Ollama:
     """The API's endpoints over all embedders."""
 
-    def __init__(self, responders: Responders, limits: BodyLimits, *, aliases: Sequence[str] = ()) -> None:
-        """Answer by `responders`; `aliases` are more of the default's names."""
-        self._names = ModelNames(responders, aliases)
-        self._most_sentences = responders.default.embedder.limits.sentences
-        self._routes = HttpRoutes(limits, render_error)
+    def __init__(self, service: ModelService) -> None:
+        """Answer by all models of `service`."""
+        self._names = ModelNames(service.responders, service.settings.model_aliases)
+        self._most_sentences = service.responders.default.embedder.limits.sentences
 
-    @classmethod
-    def of(cls, responders: Responders, settings: HttpSettings, limits: BodyLimits | None = None) -> Self:
-        """Answer as `settings` say."""
-        return cls(responders, limits or BodyLimits.of(settings), aliases=settings.model_aliases)
-
-    def routes(self, dispatcher: Dispatcher, *, behind: Dispatcher | None = None) -> list[BaseRoute]:
-        """Make the routes of all endpoints. `behind` is for calls that a transport has let in already."""
-        routes = self._routes
-        gets: Mapping[str, Behaviour[bytes]] = {
-            "/api/tags": self.tags,
-            "/api/ps": self.tags,
-            "/api/version": self.version,
-        }
+    def routes(self, http: HttpRoutes) -> list[BaseRoute]:
+        """Make the routes of all endpoints."""
         return [
-            routes.posts(EMBED, self.embed, dispatcher, behind=behind),
-            routes.posts(EMBEDDINGS, self.embeddings, dispatcher, behind=behind),
-            routes.posts("/api/show", self.show, dispatcher),
-            *(
-                routes.route(path, GET=dispatcher.handler(Method.http("GET", path), bytes, act))
-                for path, act in gets.items()
-            ),
-            routes.refuses(_EVERYTHING_ELSE, 404, _NOT_OFFERED),
+            http.posts("/api/embed", self.embed),
+            http.posts("/api/embeddings", self.embeddings),
+            http.posts("/api/show", self.show),
+            http.gets("/api/tags", self.tags),
+            http.gets("/api/ps", self.tags),
+            http.gets("/api/version", self.version),
+            http.refuses(_EVERYTHING_ELSE, 404, _NOT_OFFERED),
         ]
 
     def embed(self, content: bytes, context: CallContext) -> None:

@@ -1,29 +1,27 @@
 """OpenAI's embeddings API over HTTP: reads its JSON, and writes answers and errors as it has them."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import orjson
 from google.rpc import status_pb2
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ....core.query import Query
 from ....embeddings import Embeddings
-from ....observe.tracing import Method
-from ....options import Options, Truncation
-from ....settings import HttpSettings
+from ....options import Options
 from ...context import CallContext
-from ...dispatch import FAR, TRUNCATED_INPUTS, Dispatcher
-from ...http.call import BodyLimits
-from ...http.failure import JSON, Blame
+from ...dispatch import FAR, TRUNCATED_INPUTS
+from ...http.failure import Blame
 from ...http.json_requests import parse
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
-from ...responder import ModelNames, Responder, Responders
+from ...model_service import ModelService
+from ...responder import ModelNames, Responder
+from .document import EMBEDDINGS
 from .requests import EmbeddingRequest
 
 _TYPES: dict[int, str] = {401: "authentication_error", 429: "rate_limit_error"}
@@ -40,14 +38,6 @@ _CODES: Mapping[str, str] = {
 }
 """Error codes of OpenAI's, or like them, for our reasons."""
 _INSTEAD = '; "truncation": "start" or "end" keeps that part of it, as the server\'s --http-truncation does for all'
-EMBEDDINGS = ("/v1/embeddings", "/embeddings")
-"""Paths of requests for embeddings; the latter is what text-embeddings-inference has beside it, and what is asked by
-clients whose base URL lacks /v1."""
-_EVERYTHING_ELSE = "/{rest:path}"
-NO_SUCH_PATH = (
-    "there is no such path; there are POST /v1/embeddings, GET /v1/models, POST /embed, GET /info, POST /api/embed and "
-    "those that GET /openapi.json lists"
-)
 _NO_V1 = ("/models", "/models/{rest:path}")
 _WITH_V1 = "the base URL of OpenAI's clients ends with /v1: what you want is GET /v1/models"
 
@@ -55,35 +45,19 @@ _WITH_V1 = "the base URL of OpenAI's clients ends with /v1: what you want is GET
 class OpenAI:
     """The API's endpoints over all embedders."""
 
-    def __init__(
-        self,
-        responders: Responders,
-        limits: BodyLimits,
-        *,
-        truncation: Truncation = "error",
-        aliases: Sequence[str] = (),
-    ) -> None:
-        """Answer by `responders`; `truncation` is for requests that ask for none, `aliases` are more of the default's
-        names.
-        """
-        self._responders = responders
-        self._truncation = truncation
-        self._names = ModelNames(responders, aliases)
-        self._routes = HttpRoutes(limits, render_error)
+    def __init__(self, service: ModelService) -> None:
+        """Answer by all models of `service`."""
+        self._responders = service.responders
+        self._truncation = service.settings.http_truncation
+        self._names = ModelNames(service.responders, service.settings.model_aliases)
 
-    @classmethod
-    def of(cls, responders: Responders, settings: HttpSettings, limits: BodyLimits | None = None) -> Self:
-        """Answer as `settings` say."""
-        limits, aliases = limits or BodyLimits.of(settings), settings.model_aliases
-        return cls(responders, limits, truncation=settings.http_truncation, aliases=aliases)
-
-    def routes(self, dispatcher: Dispatcher, *, behind: Dispatcher | None = None) -> list[BaseRoute]:
-        """Make the routes of all endpoints. `behind` is for calls that a transport has let in already."""
-        handler, route = dispatcher.handler, self._routes.route
+    def routes(self, http: HttpRoutes) -> list[BaseRoute]:
+        """Make the routes of all endpoints, and of those that callers look for whose base URL lacks /v1."""
         return [
-            *(self._routes.posts(path, self.embed, dispatcher, behind=behind) for path in EMBEDDINGS),
-            route("/v1/models", GET=handler(Method.http("GET", "/v1/models"), bytes, self.models)),
-            route("/v1/models/{id:path}", GET=handler(Method.http("GET", "/v1/models/{id}"), bytes, self.one_model)),
+            *(http.posts(path, self.embed) for path in EMBEDDINGS),
+            http.gets("/v1/models", self.models),
+            http.gets("/v1/models/{id:path}", self.one_model, name="/v1/models/{id}"),
+            *(http.refuses(path, 404, _WITH_V1) for path in _NO_V1),
         ]
 
     def embed(self, content: bytes, context: CallContext) -> None:
@@ -119,25 +93,6 @@ def _described(name: str, responder: Responder, context: CallContext) -> dict[st
         "max_tokens": config.max_tokens,
         "max_inputs": responder.most_sentences(context),
     }
-
-
-def shut(why: str) -> list[BaseRoute]:
-    """Make the routes of a server that offers no API: they answer why, whatever is asked."""
-    return [_refusing().refuses(_EVERYTHING_ELSE, 403, why)]
-
-
-def without_v1() -> list[BaseRoute]:
-    """Make the routes that tell callers whose base URL lacks /v1 so; those of embeddings are answered all the same."""
-    return [_refusing().refuses(path, 404, _WITH_V1) for path in _NO_V1]
-
-
-def unknown_path() -> Response:
-    """Make the answer to callers of a path that there isn't: those that there are."""
-    return Response(render_error(404, status_pb2.Status(message=NO_SUCH_PATH)), 404, media_type=JSON)
-
-
-def _refusing() -> HttpRoutes:
-    return HttpRoutes(BodyLimits(0, 0), render_error)
 
 
 def render_error(code: int, status: status_pb2.Status) -> bytes:

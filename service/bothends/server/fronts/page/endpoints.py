@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import metadata, version
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 import orjson
-from google.rpc import status_pb2
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,19 +19,15 @@ from ....core.explain import Parts
 from ....core.query import Query
 from ....embeddings import Embeddings
 from ....errors import RequestError
-from ....observe.metrics import Metrics
-from ....observe.tracing import Method
 from ....options import Options
 from ...context import CallContext
-from ...dispatch import FAR, Dispatcher
+from ...dispatch import FAR
 from ...http.auth import who_calls
-from ...http.call import BodyLimits
 from ...http.failure import JSON
 from ...http.recent import Recent
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
-from ...keys import Keys
-from ...responder import Responder
+from ..front import Served
 from .live import live
 
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -83,34 +78,25 @@ class TokensRequest(BaseModel):
 class Page:
     """The page's routes over one server."""
 
-    def __init__(
-        self,
-        responder: Responder,
-        metrics: Metrics,
-        is_ready: Callable[[], bool],
-        *,
-        grpc_port: int,
-        metrics_for: Literal["open", "keys", "off"] = "open",
-        keys: Keys | None = None,
-    ) -> None:
+    def __init__(self, served: Served) -> None:
         """Serve numbers to the callers of /metrics, and all else but the files to those of the other fronts."""
-        self._responder = responder
-        self._is_ready = is_ready
-        self._grpc_port = grpc_port
-        self._metrics_for = metrics_for
-        self._keys = keys
-        self._numbers = Recent(partial(live, metrics.registry))
+        service = served.service
+        self._responder = service.responders.default
+        self._is_ready = service.is_ready
+        self._grpc_port = served.grpc_port
+        self._metrics_for = service.settings.metrics
+        self._keys = service.keys
+        self._numbers = Recent(partial(live, service.metrics.registry, served.embedding_methods))
         self._server_version = version("bothends")
         self._documentation = _repository()
 
-    def routes(self, dispatcher: Dispatcher, limits: BodyLimits) -> list[BaseRoute]:
+    def routes(self, http: HttpRoutes) -> list[BaseRoute]:
         """Make the routes of every path."""
-        handler, route = dispatcher.handler, HttpRoutes(limits, _render_error).route
         routes: list[BaseRoute] = [
             *_files(),
-            route("/model", GET=handler(Method.http("GET", "/model"), bytes, self.model)),
-            route("/explain", POST=handler(Method.http("POST", "/explain"), _parse, self.explain, work=_EXPLAINED)),
-            route("/tokens", POST=handler(Method.http("POST", "/tokens"), self._parse_sentences, self.tokens)),
+            http.gets("/model", self.model),
+            http.posts("/explain", self.explain, parse=_parse, work=_EXPLAINED),
+            http.posts("/tokens", self.tokens, parse=self._parse_sentences),
         ]
         return [*routes, Route("/live", self.live)] if self._metrics_for != "off" else routes
 
@@ -183,10 +169,6 @@ def _parse(content: bytes) -> ExplainRequest:
         return ExplainRequest.model_validate_json(content)
     except ValidationError:
         raise RequestError('the body is no JSON like {"sentence": "there will be dragons"}', field="sentence") from None
-
-
-def _render_error(code: int, status: status_pb2.Status) -> bytes:
-    return _json({"error": {"message": status.message, "code": code}})
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

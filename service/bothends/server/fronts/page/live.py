@@ -2,24 +2,24 @@
 
 import time
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from ....observe.model_metrics import SECONDS
 
-_POSTS = ("v1/embeddings", "embeddings", "embed", "", "similarity", "api/embed", "api/embeddings", "explain")
-EMBEDDING = frozenset(["Embed", "ModelInfer", *(f"POST /{path}" for path in _POSTS)])
-"""Methods whose time is an embedding's; others would make it look shorter, and streams longer."""
 
+def live(registry: CollectorRegistry, embedding: Collection[str]) -> dict[str, Any]:
+    """Collect counts since the start, for JSON: sentences, requests by code and by latency; and what waits now.
 
-def live(registry: CollectorRegistry) -> dict[str, Any]:
-    """Collect counts since the start, for JSON: sentences, requests by code and by latency; and what waits now."""
+    Latency is that of the `embedding` methods: others would make it look shorter, and streams longer.
+    """
     codes, at_most, sums = Counter[str](), Counter[float](), Counter[str]()
     for sample in (sample for family in registry.collect() for sample in family.samples):
         if sample.name == "bothends_requests_total":
             codes[sample.labels["code"]] += int(sample.value)
-        elif sample.name == "bothends_request_seconds_bucket" and sample.labels["method"] in EMBEDDING:
+        elif sample.name == "bothends_request_seconds_bucket" and sample.labels["method"] in embedding:
             at_most[float(sample.labels["le"])] += int(sample.value)
         elif sample.labels.keys() <= {"model"}:
             sums[sample.name] += int(sample.value)

@@ -1,5 +1,7 @@
 """What the OpenAPI document says of text-embeddings-inference's API."""
 
+from functools import partial
+
 from ...http.openapi import Operation
 from .requests import (
     DecodeRequest,
@@ -14,38 +16,15 @@ from .requests import (
     TokenizeResponse,
 )
 
+EMBED = ("/embed", "/")
+"""Paths of requests for embeddings. huggingface_hub's clients ask at the base URL itself."""
 _ERRORS = (400, 408, 413, 415, 422, 424, 500)
+_post = partial(Operation, "post", error=TeiErrorResponse, errors=_ERRORS)
 OPERATIONS = (
-    Operation("post", "/embed", "Embed texts", TeiEmbedResponse, TeiErrorResponse, TeiEmbedRequest, errors=_ERRORS),
-    Operation(
-        "post", "/", "Embed texts, as POST /embed", TeiEmbedResponse, TeiErrorResponse, TeiEmbedRequest, errors=_ERRORS
-    ),
-    Operation(
-        "post",
-        "/similarity",
-        "Compare a text with others",
-        SimilarityResponse,
-        TeiErrorResponse,
-        SimilarityRequest,
-        errors=_ERRORS,
-    ),
-    Operation(
-        "post",
-        "/tokenize",
-        "Cut texts into tokens",
-        TokenizeResponse,
-        TeiErrorResponse,
-        TokenizeRequest,
-        errors=_ERRORS,
-    ),
-    Operation(
-        "post",
-        "/decode",
-        "Write the texts that tokens stand for",
-        DecodeResponse,
-        TeiErrorResponse,
-        DecodeRequest,
-        errors=_ERRORS,
-    ),
+    _post("/embed", "Embed texts", TeiEmbedResponse, request=TeiEmbedRequest),
+    _post("/", "Embed texts, as POST /embed", TeiEmbedResponse, request=TeiEmbedRequest),
+    _post("/similarity", "Compare a text with others", SimilarityResponse, request=SimilarityRequest),
+    _post("/tokenize", "Cut texts into tokens", TokenizeResponse, request=TokenizeRequest),
+    _post("/decode", "Write the texts that tokens stand for", DecodeResponse, request=DecodeRequest),
     Operation("get", "/info", "The model and the server", Info, TeiErrorResponse, errors=(500,)),
 )

@@ -12,23 +12,21 @@ from ....core.batch_sizes import batching
 from ....core.query import Query
 from ....embeddings import Embeddings
 from ....errors import LongSentenceError, RequestError, SentenceError
-from ....observe.tracing import Method
 from ....options import Options
 from ....settings import Settings
 from ...context import CallContext
-from ...dispatch import FAR, TRUNCATED_INPUTS, Dispatcher
-from ...http.call import BodyLimits
+from ...dispatch import FAR, TRUNCATED_INPUTS
 from ...http.json_requests import RequestT, parse
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
+from ...model_service import ModelService
 from ...responder import Responder
-from .errors import http_code, render_error
+from .document import EMBED
+from .errors import render_error
 from .requests import DecodeRequest, Parameters, SimilarityRequest, TeiEmbedRequest, TokenizeRequest
 
-EMBED = ("/embed", "/")
-"""Paths of requests for embeddings. huggingface_hub's clients ask at the base URL itself."""
 _COMPARED = "inputs.sentences"
-NOT_OFFERED = {
+_NOT_OFFERED = {
     "/rerank": "this model is no re-ranker: it embeds sentences; POST /similarity compares them",
     "/predict": "this model is no classifier: it embeds sentences; POST /embed does so",
     "/embed_sparse": "this model has no sparse vectors; POST /embed has dense ones",
@@ -40,24 +38,21 @@ NOT_OFFERED = {
 class Tei:
     """The API's endpoints over one embedder."""
 
-    def __init__(self, responder: Responder, settings: Settings, limits: BodyLimits | None = None) -> None:
-        """Answer from `responder`, as `settings` say."""
-        self._responder = responder
-        self._settings = settings
-        self._limits = limits or BodyLimits.of(settings)
+    def __init__(self, service: ModelService) -> None:
+        """Answer by the default model of `service`."""
+        self._responder = service.responders.default
+        self._settings = service.settings
 
-    def routes(self, dispatcher: Dispatcher, *, behind: Dispatcher | None = None) -> list[BaseRoute]:
-        """Make the routes of all endpoints. `behind` is for calls that a transport has let in already."""
-        routes = HttpRoutes(self._limits, render_error, http_code)
-        compared = HttpRoutes(self._limits, partial(render_error, sentences=_COMPARED), http_code)
-        decoded = HttpRoutes(self._limits, partial(render_error, sentences="ids"), http_code)
+    def routes(self, http: HttpRoutes) -> list[BaseRoute]:
+        """Make the routes of all endpoints."""
+        compared, decoded = (http.saying(partial(render_error, sentences=name)) for name in (_COMPARED, "ids"))
         return [
-            *(routes.posts(path, self.embed, dispatcher, behind=behind) for path in EMBED),
-            compared.posts("/similarity", self.similarity, dispatcher),
-            routes.posts("/tokenize", self.tokenize, dispatcher),
-            decoded.posts("/decode", self.decode, dispatcher),
-            routes.route("/info", GET=dispatcher.handler(Method.http("GET", "/info"), bytes, self.info)),
-            *(routes.refuses(path, 424, why) for path, why in NOT_OFFERED.items()),
+            *(http.posts(path, self.embed) for path in EMBED),
+            compared.posts("/similarity", self.similarity),
+            http.posts("/tokenize", self.tokenize),
+            decoded.posts("/decode", self.decode),
+            http.gets("/info", self.info),
+            *(http.refuses(path, 424, why) for path, why in _NOT_OFFERED.items()),
         ]
 
     def embed(self, content: bytes, context: CallContext) -> None:

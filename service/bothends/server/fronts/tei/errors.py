@@ -4,14 +4,15 @@ import orjson
 from google.rpc import code_pb2, status_pb2
 
 from ....core.inputs import no_sentences
-from ...http.failure import Blame, code_of
+from ...http import failure
+from ...http.failure import Blame
 
 _EMPTY = no_sentences().reason
 _TYPES = {424: "Backend", 429: "Overloaded", 500: "Backend", 503: "Unhealthy", 504: "Overloaded"}
 """Kind of error by the HTTP status; all others are one of the request's own."""
 
 
-def http_code(status: status_pb2.Status) -> int:
+def status_of(status: status_pb2.Status) -> int:
     """Return the HTTP status of what gRPC's callers would get.
 
     413 is for a text that is too long and for too many of them: clients send less at once then. 422 is for all else
@@ -22,7 +23,7 @@ def http_code(status: status_pb2.Status) -> int:
         if blame.message == _EMPTY:
             return 400
         return 413 if blame.reason == "LONG_SENTENCE" or blame.field == "sentences" else 422
-    return 424 if blame.reason == "ENGINE" else code_of(status)
+    return 424 if blame.reason == "ENGINE" else failure.status_of(status)
 
 
 def render_error(code: int, status: status_pb2.Status, *, sentences: str = "inputs") -> bytes:

@@ -3,21 +3,18 @@
 Errors are raised, and dispatch.py makes statuses of them.
 """
 
-from collections.abc import Callable, Mapping
 from functools import partial
 
 from ....core.query import Query
 from ....embeddings import Embeddings
 from ....errors import RequestError
-from ....observe.tracing import Method
 from ....options import Options, Truncation
-from ....settings import Settings
 from ....tei.v1 import embedding_pb2
 from ...context import CallContext
-from ...dispatch import Dispatcher, protobuf
-from ...grpc.plain_calls import CreateCodec
-from ...inbound import Inbound
-from ...responder import Responder
+from ...dispatch import protobuf
+from ...grpc.calls.rpc_routes import RpcRoutes
+from ...grpc.calls.source import Route
+from ...model_service import ModelService
 from .codec import messages_codec
 from .endpoints import described
 from .requests import NO_PROMPTS
@@ -32,30 +29,21 @@ _parse_embed, _parse_encode = protobuf(embedding_pb2.EmbedRequest), protobuf(emb
 class TeiServices:
     """The methods of the API's services, over one embedder. A message of a stream is answered as a call by itself."""
 
-    def __init__(self, responder: Responder, settings: Settings) -> None:
-        """Answer from `responder`, as `settings` say."""
-        self._responder = responder
-        self._settings = settings
+    def __init__(self, service: ModelService) -> None:
+        """Answer by the default model of `service`."""
+        self._responder = service.responders.default
+        self._settings = service.settings
 
-    def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
-        """Make the handlers of the unary methods, by their full names."""
-        return {
-            **dispatcher.rpc_handlers(INFO, {"Info": (protobuf(embedding_pb2.InfoRequest), self.info)}),
-            **dispatcher.rpc_handlers(EMBED, {"Embed": (_parse_embed, self.embed)}),
-            **dispatcher.rpc_handlers(TOKENIZE, {"Tokenize": (_parse_encode, self.tokenize)}),
-        }
-
-    def streams(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
-        """Make the handlers of the streams' messages, by the full names of their methods."""
-        embed, tokenize = Method.rpc(EMBED, "EmbedStream"), Method.rpc(TOKENIZE, "TokenizeStream")
-        return {
-            f"/{embed.span_name}": dispatcher.handler(embed, _parse_embed, self.embed, in_stream=True),
-            f"/{tokenize.span_name}": dispatcher.handler(tokenize, _parse_encode, self.tokenize, in_stream=True),
-        }
-
-    def codecs(self) -> Mapping[str, CreateCodec]:
-        """Map methods' full names to what makes their native codecs."""
-        return {f"/{EMBED}/{name}": messages_codec for name in ("Embed", "EmbedStream")}
+    def routes(self, rpc: RpcRoutes) -> list[Route]:
+        """Make the routes of all methods."""
+        plain = partial(rpc.route, EMBED, create_codec=messages_codec)
+        return [
+            rpc.route(INFO, "Info", protobuf(embedding_pb2.InfoRequest), self.info),
+            plain("Embed", _parse_embed, self.embed),
+            plain("EmbedStream", _parse_embed, self.embed, is_stream=True),
+            rpc.route(TOKENIZE, "Tokenize", _parse_encode, self.tokenize),
+            rpc.route(TOKENIZE, "TokenizeStream", _parse_encode, self.tokenize, is_stream=True),
+        ]
 
     def info(self, _: embedding_pb2.InfoRequest, context: CallContext) -> None:
         """Describe the model, and what this caller may ask of it."""

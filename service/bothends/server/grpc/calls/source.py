@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from google.rpc import code_pb2, status_pb2
 
 from ....batching.request import Stuck
+from ....core.loaded import LoadedModel
 from ....errors import BothendsError
 from ....observe.metrics import Metrics
 from ....observe.unforeseen import error_site
@@ -20,7 +21,7 @@ from ....wire.status import to_status
 from ...caller import Caller
 from ...inbound import Inbound, Metadata
 from ..contract import Message, Method, Reason, Status, Transport
-from ..plain_calls import CreateCodec, GivenUpError, PlainCalls, WriteFailed
+from ..plain_calls import CreateCodec, GivenUpError, PlainCalls
 from ..refusals import COUNTED, prepared
 from .in_flight import InFlight
 
@@ -35,6 +36,20 @@ Handler: TypeAlias = Callable[[Inbound], None]
 """Function that is called with each message: returns soon; the message is answered later."""
 
 
+class Streams(Protocol):
+    """The streams of a method whose messages may wait, and have a response whatever becomes of their sentences."""
+
+    def write_failed(self, status: status_pb2.Status, sentences: int, model: LoadedModel, /) -> bytes:
+        """Return the response to a message of so many sentences, of which a run of `model` could embed none."""
+        ...
+
+    def drain(self) -> None:
+        """Fail what waits, now and later: it was never accepted."""
+
+    def close(self) -> None:
+        """Try nothing again."""
+
+
 class Route(NamedTuple):
     """A method, what its messages are handed to, and the name by which its calls are counted, if they are."""
 
@@ -42,7 +57,7 @@ class Route(NamedTuple):
     handle: Handler
     counted_as: str | None = None
     create_codec: CreateCodec | None = None
-    write_failed: WriteFailed | None = None
+    streams: Streams | None = None
 
 
 class GrpcCall:

@@ -54,18 +54,26 @@ class NativeListener:
             )
             for place, one in enumerate(self._sockets)
         ]
+        responses = http.responses if http else {}
+        index_of = {front: index for index, front in enumerate(responses)}
         self._transport = transport.Transport(
             listeners,
             [
-                transport.Method(name, is_stream=is_stream, is_metered=is_metered, is_http=is_http, words=words)
-                for name, is_stream, is_metered, is_http, words in methods
+                transport.Method(
+                    each.name,
+                    is_stream=each.is_stream,
+                    is_metered=each.is_metered,
+                    is_http=each.is_http,
+                    words=index_of[each.front] if each.front else 0,
+                )
+                for each in methods
             ],
             headers=headers,
             health=health,
             statuses=_by_refusal(statuses),
             limits=self._settings,
             most_wait=MOST_WAIT,
-            responses=[_by_refusal(each) for each in http.responses] if http else [],
+            responses=[_by_refusal(each) for each in responses.values()],
             hosts=None if http is None or http.hosts is None else _hosts(*http.hosts),
             proxies=[(each.network_address.packed, each.prefixlen) for each in self._settings.proxies],
         )

@@ -1,0 +1,77 @@
+"""One front, as the server knows it: a record, from which all lists of fronts, paths and words are made."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from starlette.routing import BaseRoute
+
+from ...settings import HttpSettings
+from ..grpc.calls.rpc_routes import RpcRoutes
+from ..grpc.calls.source import Route
+from ..grpc.plain_calls import ServedModel
+from ..http.failure import RenderError, StatusOf, render_error, status_of
+from ..http.openapi import Operation
+from ..http.routes import HttpRoutes
+from ..model_service import ModelService
+
+if TYPE_CHECKING:
+    from bothends_native.transport import Codec
+
+CreateHttpCodec: TypeAlias = "Callable[[HttpSettings, Sequence[ServedModel]], Codec]"
+"""Function that makes the codec by which a native transport serves plain POSTs at a path by some of the models."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What fronts answer from, and what some tell of the server."""
+
+    service: ModelService
+    fronts: "Sequence[Front]"
+    transport: str
+    grpc_port: int = 0
+
+    @property
+    def embedding_methods(self) -> frozenset[str]:
+        """Names in metrics of the methods of all fronts whose calls take an embedding's time."""
+        return frozenset(name for front in self.fronts for name in front.embedding_methods)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """One contract by which callers ask. What a front doesn't have is left out."""
+
+    name: str
+    """As people know it; no two have the same."""
+    paths: Sequence[str] = ()
+    """Paths that callers of an unknown one are told of, as `POST /embed`; the first is the one that embeds."""
+    operations: Sequence[Operation] = ()
+    """What the OpenAPI document says of it."""
+    routes: Callable[[Served, HttpRoutes], Sequence[BaseRoute]] = lambda *_: ()
+    """Makes its routes over HTTP."""
+    render_error: RenderError = render_error
+    status_of: StatusOf = status_of
+    native: Mapping[str, CreateHttpCodec] = field(default_factory=dict)
+    """Paths whose POSTs a native transport lets in by itself, and answers where they are plain."""
+    services: Sequence[str] = ()
+    """Names of its gRPC services."""
+    rpc_routes: Callable[[Served, RpcRoutes], Sequence[Route]] = lambda *_: ()
+    """Makes its routes over gRPC."""
+    embedding_methods: Sequence[str] = ()
+    """Names in metrics of what takes an embedding's time: streams take longer, descriptions don't."""
+
+
+def documented(fronts: Sequence[Front]) -> list[Front]:
+    """Return the fronts that have an API over HTTP. The first one's words are also for all that is no front's."""
+    return [front for front in fronts if front.operations]
+
+
+def no_such_path(fronts: Sequence[Front]) -> str:
+    """Say to callers of a path that there isn't which there are."""
+    told = ", ".join(path for front in fronts for path in front.paths)
+    return f"there is no such path; there are {told} and those that GET /openapi.json lists"
+
+
+def embedding_paths(fronts: Sequence[Front]) -> list[str]:
+    """Return a path of each API by which it embeds, as people are shown them."""
+    return [front.paths[0].partition(" ")[2] for front in fronts if front.paths]
