@@ -1,18 +1,15 @@
 """Sentences in other words, for choosing only."""
 
 import random
-from pathlib import Path
 
 import pytest
 
 from bothends_training.make_triples import (
-    choose_triples,
     exchange_names,
     found_triples,
     misspelt_triples,
-    read_left_out,
 )
-from bothends_training.rephrase import asks, introduce, rephrase
+from bothends_training.rephrase import rephrase
 
 
 def test_words_are_exchanged_and_names_kept() -> None:
@@ -43,21 +40,6 @@ def test_what_is_meant_stays(sentence: str, same: str) -> None:
     assert rephrase(sentence, random.Random(1))[0] == same  # noqa: S311
 
 
-@pytest.mark.parametrize("sentence", ["Let each take one.", "A truck running fast", "Thanks for that."])
-def test_no_order_or_caption_is_said_to_be_a_fact(sentence: str) -> None:
-    """Words that want a whole statement stand before nothing else."""
-    for seed in range(20):
-        assert " that " not in introduce(sentence, random.Random(seed))[:20]  # noqa: S311
-
-
-def test_what_is_asked_is_introduced_as_a_question() -> None:
-    """A name keeps its capital behind the words in front."""
-    assert asks("find a bus")
-    assert not asks("Tom sings.")
-    assert introduce("Tom sings.", random.Random(1)).endswith(" Tom sings.")  # noqa: S311
-    assert introduce("The bus is here.", random.Random(1)).endswith(" the bus is here.")  # noqa: S311
-
-
 def test_triples_of_a_kind_differ_by_it() -> None:
     """Only sentences that allow it make a triple, and the altered one is neither the sentence nor its paraphrase."""
     said = ["Tom bought a car in 1969.", "Birds sing.", "Mary often helps Tom."]
@@ -68,23 +50,6 @@ def test_triples_of_a_kind_differ_by_it() -> None:
     assert exchange_names(said[2], random.Random(1)) == "Tom often helps Mary."  # noqa: S311
     for sentence, spelt, other in misspelt_triples(said, {"bought"}):
         assert len({sentence, spelt, other}) == 3
-
-
-def test_few_triples_alter_the_same_words() -> None:
-    """Man and woman are not all that antonyms are."""
-    many = [(f"a man sings {number}", "x", f"a woman sings {number}") for number in range(40)]
-    assert len(choose_triples(iter(many), is_varied=True)) == 14
-    assert len(choose_triples(iter(many), is_varied=False)) == 40
-
-
-def test_what_a_reader_dropped_is_passed_by(tmp_path: Path) -> None:
-    """A sentence is left out of its own kind alone, and without a list none is."""
-    (tmp_path / "left-out.tsv").write_text("numbers\tTwo dogs\n")
-    left_out = read_left_out(tmp_path / "left-out.tsv")
-    triples = [("Two dogs", "2 dogs", "Nine dogs"), ("Two cats", "2 cats", "Nine cats")]
-    assert choose_triples(iter(triples), left_out["numbers"], is_varied=False) == triples[1:]
-    assert choose_triples(iter(triples), left_out["typos"], is_varied=False) == triples
-    assert not any(read_left_out(tmp_path / "none.tsv").values())
 
 
 def test_no_misspelt_word_is_another_word() -> None:

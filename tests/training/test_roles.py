@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 from rich.progress import Progress
 
-from bothends_training.augment import augment
 from bothends_training.dataset import prepare
-from bothends_training.recipe import Corpus
 from bothends_training.roles import exchange, family
 from tests.support import toy
 
@@ -56,21 +54,6 @@ def test_a_made_family_has_a_scene_and_its_exchange() -> None:
         scene, same, other = family(random.Random(number))  # noqa: S311
         assert exchange(scene) == other
         assert len({scene, same, other}) == 3
-
-
-def test_copies_follow_as_often_as_the_recipe_says() -> None:
-    """Of sentences that allow it the share has a copy behind it, of others some are followed by a made family; without
-    the key nothing changes.
-    """
-    sentences = [f"The man number {number} follows the dog." for number in range(300)]
-    sentences = [text.replace(f"number {number} ", "") + f" {number}" for number, text in enumerate(sentences)]
-    plan = Corpus(path="", sentences=300, exchanged=0.5)
-    groups = list(augment(sentences, plan))
-    assert 110 < sum(len(group) == 2 for group in groups) < 190
-    assert len(groups) == 300
-    others = list(augment([f"Nothing happens {number}" for number in range(300)], plan))
-    assert 305 < len(others) < 330
-    assert list(augment(sentences, Corpus(path="", sentences=300))) == [[text] for text in sentences]
 
 
 def test_texts_with_exchanged_roles_are_marked(tmp_path: Path) -> None:
