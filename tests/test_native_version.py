@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from bothends import Client
-from bothends.engines.native_parts import remedy
-from bothends.native_version import misfit
 from tests.support.serving import BOTHENDS, finish, start
 from tests.support.until import TIMEOUT_S
 
@@ -75,8 +73,3 @@ print(native_parts.remedy("transport"))
 """
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == f"pip install bothends-native=={version('bothends')}\n"
-
-
-def test_the_same_version_is_nothing_to_speak_of() -> None:
-    assert misfit() is None
-    assert remedy("engine") != "make native"

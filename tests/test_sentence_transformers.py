@@ -39,28 +39,6 @@ def test_documents_are_ranked_for_a_query(model: Encoder | Client) -> None:
     assert int(scores.argmin()) == 2
 
 
-def test_every_argument_with_its_default(model: Encoder | Client) -> None:
-    found = model.encode(
-        SENTENCES, prompt_name=None, prompt=None, batch_size=32, show_progress_bar=None,
-        output_value="sentence_embedding", precision="float32", convert_to_numpy=True, convert_to_tensor=False,
-        device=None, normalize_embeddings=False, truncate_dim=None,
-    )  # fmt: skip
-    assert found.tobytes() == model.encode(SENTENCES).tobytes()
-
-
-def test_smaller_embeddings_have_length_one_where_that_is_asked(model: Encoder | Client) -> None:
-    found = model.encode(SENTENCES, truncate_dim=128, normalize_embeddings=True)
-    assert found.shape == (3, 128)
-    assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
-
-
-def test_an_empty_list_has_no_rows(model: Encoder | Client) -> None:
-    """A program that filters its sentences first may have none left."""
-    assert model.encode([]).shape == (0, 512)
-    assert model.encode([], truncate_dim=64).dtype == np.float32
-    assert model.similarity(model.encode([]), model.encode(SENTENCES)).shape == (0, 3)
-
-
 def test_similarity_is_the_cosine_of_rows_of_any_length() -> None:
     first, second = np.array([[3, 0], [0, 0]], np.float16), np.array([[5, 5], [-1, 0], [0, 2]], np.int8)
     expected = [[1 / np.sqrt(2), -1, 0], [0, 0, 0]]

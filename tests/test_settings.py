@@ -193,24 +193,6 @@ def test_every_fixed_bound_is_documented() -> None:
         assert f"| `{name}` | {'' if value is None else f'`{value}`'} | " in text, name
 
 
-def test_the_help_has_what_matters_and_all_of_it_if_asked() -> None:
-    """Plain help is short and begins with five; the rare options are in `--help-all`."""
-    plain, whole = (CliRunner().invoke(main, ["serve", which]).output for which in ("--help", "--help-all"))
-    for name, shown in Settings.options().items():
-        assert flag(name) in whole
-        assert (re.search(rf"^  {flag(name)}\b", plain, re.MULTILINE) is None) == shown.is_rare, name
-    assert whole.index("Start here:") < whole.index("--bundle") < whole.index("What computes:")
-    assert len(Settings.options()) <= 31
-    assert sum(not shown.is_rare for shown in Settings.options().values()) <= 15
-
-
-def test_the_help_shows_choices_and_switches_as_such() -> None:
-    whole = CliRunner().invoke(main, ["serve", "--help-all"]).output
-    assert "--device [auto|cpu|cuda]" in whole
-    assert "--tracing / --no-tracing" in whole
-    assert "[default: 50051]" in whole
-
-
 @pytest.mark.parametrize(("given", "expected"), [([], True), (["--http-api"], True), (["--no-http-api"], False)])
 def test_a_switch_needs_no_value(monkeypatch: pytest.MonkeyPatch, given: list[str], expected: bool) -> None:
     """A flag on the command line comes to the server's settings."""

@@ -35,11 +35,6 @@ def test_rows_are_the_encoders_of_length_1(toy: SentenceVectorizer, toy_bundle: 
     assert np.array_equal(toy.fit_transform(SENTENCES, TOPICS), expected)
 
 
-def test_features_have_names(toy: SentenceVectorizer) -> None:
-    names = list(toy.fit(SENTENCES).get_feature_names_out())
-    assert names == [f"sentencevectorizer{index}" for index in range(32)]
-
-
 def test_a_copy_and_a_pickle_are_as_good(toy: SentenceVectorizer) -> None:
     """A pickle holds parameters and no model."""
     expected = toy.fit(SENTENCES).transform(SENTENCES)

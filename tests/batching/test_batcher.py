@@ -163,14 +163,6 @@ def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, eng
     assert not running.done()
 
 
-def test_cancelling_does_not_search_the_queue(batcher: Batcher) -> None:
-    """Each of many cancellations gives its places back, in any order, and a second cancel gives nothing twice."""
-    futures = [batcher.submit([[1]]) for _ in range(90)]
-    for future in futures[::-1] + futures:
-        assert future.cancel()
-    assert batcher.queued == (0, 0, 0)
-
-
 def test_no_sentences_give_no_rows(batcher: Batcher) -> None:
     """An empty request never reaches the engine."""
     assert batcher.submit([]).result(0).shape == (0, 2)

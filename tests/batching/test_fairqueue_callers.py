@@ -36,7 +36,7 @@ def served_before_the_last(queue: FairQueue, request: Request) -> Counter[object
     return served
 
 
-@pytest.mark.parametrize("lists", [1, 10, 100])
+@pytest.mark.parametrize("lists", [1, 100])
 def test_many_requests_of_a_caller_have_one_callers_turns(lists: int) -> None:
     """However many lists of another's wait, not many more of their sentences go before a list than it has itself.
 
@@ -51,7 +51,7 @@ def test_many_requests_of_a_caller_have_one_callers_turns(lists: int) -> None:
     assert served["greedy"] <= 32 * (2 + log(lists))
 
 
-@pytest.mark.parametrize("callers", [1, 10, 100])
+@pytest.mark.parametrize("callers", [1, 100])
 def test_many_callers_of_a_network_have_one_networks_turns(callers: int) -> None:
     """However many of a network's callers wait, a caller of another network waits for little more than for one."""
     queue = FairQueue()

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bothends import Encoder
@@ -12,11 +11,10 @@ from bothends.bulk.engines import EmbedResult, LocalEngine
 from bothends.bulk.execute import execute
 from bothends.bulk.job import Job
 from bothends.engines.native import is_built
-from bothends.model.bundle import Bundle
 from bothends.options import EmbedOptions
 
 from . import files
-from .conftest import ROWS, WINDOW, Embed, lines, write_lines
+from .conftest import WINDOW, Embed, lines, write_lines
 
 
 class Killed(BaseException):
@@ -78,11 +76,6 @@ def test_other_options_are_refused(embed: Embed, source: Path, begun: Path, flag
     assert begun.with_name("out.npy.partial").read_bytes() == before
 
 
-def test_another_model_is_refused(embed: Embed, source: Path, begun: Path, newer: list[Bundle]) -> None:
-    flags = ["--input", source, "--output", begun, "--bundle", newer[0].path]
-    assert "model was 'toy 1.0' and is 'toy 1.1' now" in embed(*flags, code=2, local=False).stderr
-
-
 def test_another_input_is_refused(embed: Embed, source: Path, begun: Path, tmp_path: Path) -> None:
     """Inputs that are longer or differ in what was embedded are refused; one that only has another name isn't."""
     longer, other = (Path(shutil.copy(source, tmp_path / name)) for name in ("longer.txt", "other.txt"))
@@ -99,13 +92,6 @@ def test_another_input_is_refused(embed: Embed, source: Path, begun: Path, tmp_p
         embed("--input", same, "--output", begun)
     finally:
         same.rename(source)
-
-
-def test_begun_anew_by_overwrite(embed: Embed, source: Path, begun: Path) -> None:
-    embed("--input", source, "--output", begun, "--normalize", "--overwrite")
-    rows = np.load(begun)
-    assert rows.shape[0] == ROWS
-    assert np.linalg.norm(rows[1]) == pytest.approx(1)
 
 
 def test_a_finished_output_stays(embed: Embed, tmp_path: Path) -> None:
@@ -125,11 +111,6 @@ def test_files_that_lost_bytes_are_refused(embed: Embed, source: Path, begun: Pa
         file.truncate(1000)
     said = embed("--input", source, "--output", begun, code=1).stderr
     assert "has 1000 bytes where its journal says" in said
-
-
-def test_a_broken_journal_is_named(embed: Embed, source: Path, begun: Path) -> None:
-    begun.with_name("out.npy.journal").write_text("{")
-    assert "out.npy.journal can't be read as a journal" in embed("--input", source, "--output", begun, code=1).stderr
 
 
 @pytest.mark.parametrize("trouble", ["another input", "lost bytes"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bothends.model.bundle import Bundle
 
-from .conftest import Embed, lines, start, write_lines
+from .conftest import lines, start, write_lines
 
 
 def shown(*flags: object, **options: object) -> str:
@@ -37,11 +37,3 @@ def test_it_shows_rows_rate_and_the_share_done(toy_bundle: Bundle, tmp_path: Pat
         said = shown("-", *flags, stdin=given)
     assert "%" not in said
     assert "20,000 rows" in said
-
-
-def test_a_file_gets_none(embed: Embed, tmp_path: Path) -> None:
-    source = write_lines(tmp_path / "in.txt", lines(100))
-    said = embed("--input", source, "--output", tmp_path / "out.npy").stderr
-    assert said.count("\n") == 1
-    assert said.isascii()
-    assert "#" not in said

@@ -65,11 +65,3 @@ def test_a_wrong_flag_is_one_clear_line(flags: list[str], code: int, message: st
     result = CliRunner().invoke(main, ["embed", "word", *flags])
     assert result.exit_code == code
     assert message in result.output
-
-
-def test_the_command_line_warns_in_one_line() -> None:
-    result = CliRunner().invoke(
-        main, ["embed", "word", "--server", "192.0.2.1:1", "--timeout", "0.1"], env={"BOTHENDS_API_KEY": KEY}
-    )
-    assert result.output.splitlines()[0] == "Warning: the API key goes unencrypted to 192.0.2.1:1; use TLS"
-    assert KEY not in result.output

@@ -15,7 +15,6 @@ from click.testing import CliRunner
 
 from bothends import Client
 from bothends.cli.main import main
-from bothends.model.bundle import Bundle
 from tests.support.serving import BOTHENDS, Running, finish, start
 from tests.support.transports import IS_NATIVE
 
@@ -65,14 +64,6 @@ def test_the_server_imports_no_torch_and_stays_small(shared: Running) -> None:
     assert int(resident[1]) < 300_000
 
 
-def test_serving_modules_import_no_torch() -> None:
-    """Modules that serve don't import it where it is installed, either."""
-    code = (
-        "import sys, bothends.server.server, bothends.cli.main as _; sys.exit(bool({'torch', 'onnx'} & {*sys.modules}))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 def test_serving_loads_no_client_and_no_uvicorn() -> None:
     """What the native transport needs nothing of takes time and 12 MB: it is imported where it serves."""
     code = (
@@ -82,41 +73,16 @@ def test_serving_loads_no_client_and_no_uvicorn() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_it_is_a_module_too() -> None:
-    command = [sys.executable, "-m", "bothends", "--version"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("bothends ")
-
-
-def test_help_says_where_to_begin() -> None:
-    """Lines to copy stay lines."""
-    assert (
-        '\n    bothends embed "there will be dragons" "dragons will be there"\n    bothends search'
-        in CliRunner().invoke(main, ["--help"]).stdout
-    )
-
-
-def test_info_describes_the_model(shared: Running) -> None:
-    answer = bothends("info", "--server", shared.target)
-    assert re.search(r"name +english", answer.stdout)
-    assert re.search(r"max_tokens +256", answer.stdout)
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["serve", "--bundle", "nowhere"], 1, "there is no bundle at nowhere"),
         (["serve", "--bundle", "."], 1, "there is no bundle at .: config.json is missing; bothends export makes"),
         (["serve", "--device", "tpu"], 2, "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
-        (["serve", "--port", "99999"], 2, "--port 99999"),
         (["serve", "--colour", "red"], 2, "No such option"),
         (["serve", "--host", "256.1.1.1"], 1, "can't listen on 256.1.1.1"),
-        (["serve", "--host", "é" * 80], 1, "no such host"),
-        (["serve", "--bundle", "x" * 300], 1, "File name too long"),
-        (["verify", "x", "--device", "tpu"], 2, "'tpu' is not one of 'cpu', 'cuda'"),
         (["export", "nowhere", "--out", "x"], 1, "model.safetensors is missing"),
-        (["verify", "nowhere"], 1, "there is no bundle at nowhere"),
         (["train", "nowhere.toml"], 1, "nowhere.toml: No such file"),
-        (["evaluate", "nowhere", "--sts", "x"], 1, "there is no bundle at nowhere"),
         (["embed", "--server", "127.0.0.1:1", "x"], 1, "no bothends server answers at 127.0.0.1:1"),
         (["nonsense"], 2, "No such command"),
     ],
@@ -134,13 +100,6 @@ def test_a_mistake_is_one_clear_line(
     assert message in answer.stderr
     assert answer.stderr.strip().splitlines()[-1].startswith("Error: ")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_mistake_is_one_clear_line_of_the_program(tmp_path: Path) -> None:
-    """A shell gets that line on standard error, and that exit code."""
-    answer = bothends("verify", "nowhere", cwd=tmp_path)
-    assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr == "Error: there is no bundle at nowhere: no such folder, and none is fetched by name\n"
 
 
 def test_a_wrong_folder_is_told_before_pytorch_is_imported() -> None:
@@ -166,43 +125,11 @@ def test_a_port_that_speaks_something_else_is_told(shared: Running, command: lis
         assert said in answer.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("flag", ["--port", "--http-port"])
-def test_a_taken_port_is_named(flag: str) -> None:
-    """Both ports, at once, and which flag chooses another."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        other = "--http-port" if flag == "--port" else "--port"
-        answer = CliRunner().invoke(main, ["serve", flag, port, other, "0"])
-    assert answer.exit_code == 1
-    assert f"can't listen on 127.0.0.1:{port}: Address already in use; choose another {flag}" in answer.stderr
-
-
 def test_two_servers_can_not_share_a_port(shared: Running) -> None:
     """The kernel would split calls between them unseen, were it not for so_reuseport=0."""
     answer = bothends("serve", "--port", shared.target.rpartition(":")[2], "--http-port", "0")
     assert answer.returncode == 1
     assert "Address already in use" in answer.stderr
-
-
-def test_a_changed_bundle_is_refused(english: Bundle, tmp_path: Path) -> None:
-    """A changed file is named before the bundle is served."""
-    for file in english.path.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    with (tmp_path / "model.onnx").open("r+b") as model:
-        model.seek(-1, 2)
-        model.write(b"\x01")
-    answer = CliRunner().invoke(main, ["serve", "--bundle", str(tmp_path), "--port", "0", "--http-port", "0"])
-    assert answer.exit_code == 1
-    assert "model.onnx has changed since its export" in answer.stderr
-
-
-def test_an_unknown_variable_is_refused() -> None:
-    """A typo in a compose file must not become a default."""
-    answer = CliRunner().invoke(main, ["serve"], env={"BOTHENDS_HTPP_PORT": "1"})
-    assert answer.exit_code == 2
-    assert "unknown setting BOTHENDS_HTPP_PORT; did you mean BOTHENDS_HTTP_PORT?" in answer.stderr
 
 
 def test_ipv6_addresses_are_printed_as_they_are_dialled() -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from bothends.cli.main import main
 from bothends.model.bundle import Bundle
 from tests.examples.notes import NOTES, TOPICS
-from tests.support.serving import BOTHENDS, Running
+from tests.support.serving import BOTHENDS
 
 QUESTIONS = {
     "my loaf goes stale too quickly": TOPICS[0][0],
@@ -51,15 +51,6 @@ def test_words_find_what_vectors_miss(tmp_path: Path) -> None:
     (tmp_path / "invoices.txt").write_text("\n".join(lines), encoding="utf-8")
     (found,) = hits(search(tmp_path / "invoices.txt", "what about 4711?", "--hybrid", "--top", 1, "--json").stdout)
     assert found[0]["row"] == 11
-
-
-def test_a_table_is_for_people() -> None:
-    """Lines of a text count from 1, as editors count; blank lines between them aren't worth a word."""
-    answer = search(NOTES, "pets that are scared", "--top", 1)
-    assert answer.stdout == (
-        "pets that are scared\n   0.63  line 253  Being afraid of thunder, our dog hides under the bed.\n\n"
-    )
-    assert answer.stderr == ""
 
 
 def test_queries_come_from_a_pipe() -> None:
@@ -126,22 +117,13 @@ def test_what_a_graph_does_not_lead_to_is_not_shown(tmp_path: Path) -> None:
     assert {hit["row"] for hit in found} <= set(range(200))
 
 
-def test_a_server_may_embed(shared: Running) -> None:
-    here = search(NOTES, "pets that are scared", "--json").stdout
-    assert search(NOTES, "pets that are scared", "--json", "--server", shared.target).stdout == here
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["nothing.txt", "a"], 1, "nothing.txt can't be read: No such file or directory"),
         ([NOTES, " "], 2, "the query ' ' is empty"),
-        ([NOTES, "\x01"], 2, "holds nothing"),
         ([NOTES, "a", "-"], 2, "- stands for all queries: give it alone"),
         ([NOTES, "a", "--dimensions", 100], 1, "100 dimensions can't be had; this model offers"),
         ([NOTES, "a", "--column", "text"], 2, "a text file has no columns"),
-        ([NOTES, "a", "--server", "127.0.0.1:1", "--workers", 2], 2, "--workers is for a model in this process"),
-        ([NOTES, "a", "--top", 0], 2, "--top"),
         ([NOTES, "a", "--hybrid", "--approximate"], 2, "give one of them"),
         ([NOTES, "a", "--index", "/nowhere/at/all"], 1, "/nowhere/at/all can't be written"),
     ],

@@ -1,15 +1,11 @@
 """`bothends serve --config` and `--show-settings`: what is in force, and from where."""
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from bothends.cli.main import main
-from bothends.errors import SettingsError
 from bothends.settings import ConfigFile, Settings
 
 
@@ -42,11 +38,6 @@ def test_a_flag_wins_over_a_variable_and_that_over_the_file(tmp_path: Path) -> N
     assert found.keys() == Settings.options().keys()
 
 
-def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
-    file = written(tmp_path, "port = 7\n")
-    assert lines(shown(environment={"BOTHENDS_CONFIG": str(file)}).stdout)["port"].startswith("7 #")
-
-
 def test_what_is_shown_is_a_file_of_the_same_settings(tmp_path: Path) -> None:
     """It pins what was given, and no default: those are comments."""
     given = ["--port", "7", "--model-alias", "a,b", "--no-http-api", "--drain-s", "1.5", "--bundle", "here"]
@@ -73,29 +64,9 @@ def test_a_wrong_file_is_one_clear_line(tmp_path: Path, text: str, message: str)
     assert message in answer.stderr.splitlines()[-1]
 
 
-def test_a_file_that_cant_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"can't read the settings in .*nothing.toml: No such file"):
-        ConfigFile.read(tmp_path / "nothing.toml")
-    (tmp_path / "latin.toml").write_bytes('host = "é"'.encode("latin-1"))
-    with pytest.raises(SettingsError, match="is no TOML: 'utf-8' codec can't decode"):
-        ConfigFile.read(tmp_path / "latin.toml")
-
-
 def test_no_secret_is_shown(tmp_path: Path) -> None:
     """Keys stand in files, whose names alone are settings; a client's key in the environment is none."""
     (tmp_path / "keys.toml").write_text("hush-4711", encoding="utf-8")
     answer = shown("--api-keys", tmp_path / "keys.toml", environment={"BOTHENDS_API_KEY": "hush-4712"})
     assert answer.exit_code == 0
     assert "hush" not in answer.output
-
-
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [("bothends se", "serve"), ("bothends serve --dev", "--device"), ("bothends serve --device c", "cuda")],
-)
-def test_a_shell_completes_commands_options_and_choices(typed: str, offered: str) -> None:
-    """As docs/settings.md has it switched on."""
-    environment = {"_BOTHENDS_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
-    command = [shutil.which("bothends", path=str(Path(sys.executable).parent)) or ""]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    assert offered in [line.partition(",")[2] for line in answer.stdout.splitlines()]

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -17,8 +16,7 @@ from bothends.cli.main import main
 from bothends.core.loaded import LoadedModel
 from bothends.model.bundle import Bundle
 from bothends.server.model_service import ModelService
-from bothends.wire.messages import SERVICE
-from tests.support.serving import Running, held_open, is_ready, sample, start
+from tests.support.serving import Running, held_open, is_ready, start
 from tests.support.until import until
 
 ONCE = Retry(attempts=1)
@@ -64,28 +62,6 @@ def test_sigterm_under_load_loses_nothing(running: Running) -> None:
         caller.join(timeout=60)
     assert running.process.wait(timeout=60) == 0
     assert unforeseen == []
-
-
-def test_an_idle_watcher_does_not_hold_the_drain(running: Running) -> None:
-    """A health watch and a reflection stream may stay open for ever; the server stops all the same, with 0."""
-    with grpc.insecure_channel(running.target) as channel:
-        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
-        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
-        running.process.send_signal(signal.SIGTERM)
-        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
-        assert running.process.wait(timeout=60) == 0
-
-
-def test_a_request_that_never_comes_whole_does_not_hold_the_drain(running: Running) -> None:
-    """A call of which half has come is over as soon as the server drains, which exits with 0 all the same."""
-    with grpc.insecure_channel(running.target) as channel:
-        never: SimpleQueue[bytes] = SimpleQueue()
-        call = channel.stream_unary(f"/{SERVICE}/Embed").future(never.get() for _ in range(1))
-        until(lambda: sample(running, "bothends_grpc_slots") == 1)
-        running.process.send_signal(signal.SIGTERM)
-        assert call.code() is grpc.StatusCode.UNAVAILABLE
-        never.put(b"")
-        assert running.process.wait(timeout=60) == 0
 
 
 def test_a_second_signal_exits_at_once() -> None:

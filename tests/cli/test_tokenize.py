@@ -39,10 +39,3 @@ def test_json_is_what_a_server_answers(server: Server, sentence: str) -> None:
     assert found["tokens"] == [
         {"id": token.id, "text": token.text, "start": token.start, "end": token.end} for token in expected.tokens
     ]
-
-
-def test_a_mistake_is_one_line() -> None:
-    for words, told in (([" "], "is empty"), (["--truncation", "error", "word " * 300], "more than the 256 tokens")):
-        ended = tokenize(*words)
-        assert (ended.exit_code, ended.stderr.count("\n")) == (1, 1)
-        assert told in ended.stderr

@@ -71,19 +71,6 @@ def test_a_task_cancelled_between_attempts_waits_no_longer() -> None:
     asyncio.run(leave())
 
 
-def test_calls_of_many_tasks_go_at_once(server: Server) -> None:
-    """One client, one connection, no turn to wait for; each gets its own answer."""
-
-    async def ask() -> None:
-        async with AsyncClient(f"127.0.0.1:{server.port}") as client:
-            sentences = [f"number {number}" for number in range(64)]
-            together = await asyncio.gather(*(client.encode([sentence]) for sentence in sentences))
-            alone = await client.encode(sentences)
-            assert [rows[0].tobytes() for rows in together] == [row.tobytes() for row in alone]
-
-    asyncio.run(ask())
-
-
 def test_a_client_made_before_its_loop_works(server: Server) -> None:
     """A client at the top of a module is one such."""
     client = AsyncClient(f"127.0.0.1:{server.port}")

@@ -16,7 +16,6 @@ from bothends import (
     NotServingError,
     OverloadedError,
     Retry,
-    SentenceError,
 )
 from bothends.client.balancer import Backend
 from bothends.client.sync import BlockingTransport
@@ -78,18 +77,6 @@ def test_where_all_are_full_the_first_to_have_room_is_waited_for() -> None:
         with pytest.raises(OverloadedError):
             asking.embed("word")
     assert asking.transport.waits == pytest.approx([0.0, 3.0])
-
-
-@BOTH
-def test_a_callers_own_mistake_says_nothing_of_its_server(either: type[Client | Awaited]) -> None:
-    """Servers go on taking turns."""
-    calls: list[str] = []
-    wrong = SentenceError(0, "is empty")
-    with serving(says(wrong, calls)) as a, serving(good(calls)) as b, either([a.target, b.target]) as client:
-        for _ in range(3):
-            client.encode(["word"])
-            with pytest.raises(SentenceError):
-                client.encode(["word"])
 
 
 @BOTH

@@ -1,7 +1,6 @@
 """Retries against servers that are full or wrong: each wait is written down, and the server counts the calls."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,7 +9,6 @@ import pytest
 
 from bothends import (
     BothendsError,
-    Client,
     ConnectionFailedError,
     DeadlineError,
     EngineError,
@@ -19,7 +17,6 @@ from bothends import (
     QuotaError,
     RequestError,
     Retry,
-    SentenceError,
     UnauthenticatedError,
 )
 from bothends.model.bundle import Bundle
@@ -28,7 +25,6 @@ from bothends.settings import Settings
 from bothends.v1 import embedding_pb2
 from bothends.wire.status import to_status
 from tests.client.asking import Asking
-from tests.support.awaited import Awaited
 from tests.support.grpcs import refuse, serving
 from tests.support.measured import sample
 from tests.support.until import until
@@ -154,39 +150,6 @@ def test_a_sick_server_is_asked_less_and_less(small: Server) -> None:
         with pytest.raises(OverloadedError):
             asking.embed("hello?")
         assert len(asking.transport.waits) == 5 + 2
-
-
-def test_retries_can_be_switched_off(small: Server) -> None:
-    with occupied(small):
-        before = refused(small)
-        for either in (Client, Awaited):
-            with either(f"127.0.0.1:{small.port}", retry=Retry(attempts=1)) as client, pytest.raises(OverloadedError):
-                client.encode(["once"])
-        assert refuses(small, before + 2)
-
-
-@pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
-def test_real_waits_are_as_long_as_the_server_asks(small: Server, either: type[Client | Awaited]) -> None:
-    """Real time between any two tries is 0.1 s at least."""
-    with occupied(small), either(f"127.0.0.1:{small.port}", retry=Retry(attempts=4)) as client:
-        before = refused(small)
-        started = time.monotonic()
-        with pytest.raises(OverloadedError):
-            client.encode(["patience"])
-        assert time.monotonic() - started >= 3 * 0.1
-        assert refuses(small, before + 4)
-
-
-def test_the_callers_mistake_is_sent_once(server: Server) -> None:
-    """Calls are counted by the server."""
-    with Client(f"127.0.0.1:{server.port}") as client:
-        before = sample(server, "bothends_requests_total", method="Embed", code="INVALID_ARGUMENT")
-        with pytest.raises(SentenceError):
-            client.encode([" "])
-        with pytest.raises(RequestError):
-            client.embed([])
-        labels = {"method": "Embed", "code": "INVALID_ARGUMENT"}
-        until(lambda: sample(server, "bothends_requests_total", **labels) == before + 2)
 
 
 @pytest.mark.parametrize(

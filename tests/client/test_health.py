@@ -33,12 +33,6 @@ def test_a_serving_server_is_0(server: Server) -> None:
     assert (answer.returncode, answer.stdout) == (0, f"127.0.0.1:{server.port} is SERVING\n"), answer.stderr
 
 
-def test_the_variable_names_the_server(server: Server) -> None:
-    """Container health checks find a server that listens elsewhere by it."""
-    environment = {"BOTHENDS_SERVER": f"127.0.0.1:{server.port}", "PYTHONPATH": ":".join(sys.path)}
-    assert subprocess.run([BOTHENDS, "health"], env=environment, capture_output=True, check=False).returncode == 0
-
-
 def test_a_proxy_for_the_outside_is_not_asked(server: Server) -> None:
     """Container engines put http_proxy into every container; the server beside the check isn't behind it."""
     environment = {"http_proxy": "http://127.0.0.1:1", "PYTHONPATH": ":".join(sys.path)}

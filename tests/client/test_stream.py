@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -14,18 +13,11 @@ from bothends import (
     Client,
     Embedding,
     RequestError,
-    Retry,
     SentenceError,
-    TruncationWarning,
 )
-from bothends.model.bundle import Bundle
 from bothends.server.server import Server
-from bothends.settings import Settings
 from tests.support.awaited import Awaited
-from tests.support.doors import serving as serving_bothends
 from tests.support.until import until
-
-Either = type[Client] | type[Awaited]
 
 
 def test_rows_are_encodes(each_client: Client | Awaited) -> None:
@@ -87,15 +79,6 @@ def test_mistakes_of_the_call_are_told_at_once(each_client: Client | Awaited) ->
         next(each_client.encode_stream(["a"], dimensions=100))
 
 
-def test_a_cut_sentence_warns_once(each_client: Client | Awaited) -> None:
-    with pytest.warns(TruncationWarning) as caught:
-        assert len(list(each_client.encode_stream(["word " * 300, "short", "word " * 300]))) == 3
-    assert len(caught) == 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        list(each_client.embed_stream(["word " * 300]))
-
-
 def test_what_a_caller_reads_ahead_is_little(server: Server) -> None:
     """Closing the rows cancels what is on its way."""
     taken = itertools.count()
@@ -148,30 +131,3 @@ def test_what_the_callers_source_raises_is_raised(each_client: Client | Awaited)
 
     with pytest.raises(ZeroDivisionError):
         list(each_client.encode_stream(sentences()))
-
-
-def test_a_closed_client_says_so(server: Server, either: Either) -> None:
-    with either(f"127.0.0.1:{server.port}") as client:
-        list(client.encode_stream(["in time"]))
-        client.close()
-        with pytest.raises(ValueError, match="closed"):
-            list(client.encode_stream(["too late"]))
-
-
-def test_limits_that_shrank_are_learnt(either: Either, toy_bundle: Bundle) -> None:
-    """The server came back with a lower limit than the one that the client knows."""
-    sentences = [f"sentence {number}" for number in range(200)]
-    settings = {"selftest_s": 0, "max_sentences": 100}
-    with serving_bothends(toy_bundle, **settings) as before:
-        client = either(f"127.0.0.1:{before.port}", retry=Retry(attempts=30), timeout_s=60)
-        client.__enter__()
-        expected = client.encode(sentences)
-        port = before.port
-    after = Server(
-        Settings(bundle=toy_bundle.path, device="cpu", workers=1, port=port, http_port=0, selftest_s=0, max_sentences=7)
-    )
-    after.start()
-    found = list(client.encode_stream(sentences))
-    client.__exit__(None, None, None)
-    assert after.stop()
-    assert [row.tobytes() for row in found] == [row.tobytes() for row in expected]

@@ -2,10 +2,8 @@
 
 import inspect
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bothends import (
@@ -18,7 +16,6 @@ from bothends import (
     SentenceError,
     TruncationWarning,
 )
-from bothends.chunks import chunks
 from bothends.server.server import Server
 from tests.support.awaited import Awaited
 
@@ -53,13 +50,6 @@ def test_many_sentences_are_sent_in_chunks(each_client: Client | Awaited) -> Non
     assert rows.shape == (1000, 512)
     for index in (0, 255, 256, 999):
         assert rows[index].tobytes() == each_client.encode([sentences[index]])[0].tobytes()
-
-
-def test_chunks_keep_both_limits() -> None:
-    """A chunk has no more sentences or bytes than the limits, and is empty only where there is nothing at all."""
-    assert list(chunks([1] * 5, most=2, most_size=100)) == [(0, 2), (2, 4), (4, 5)]
-    assert list(chunks([100, 1, 1, 200], most=10, most_size=100)) == [(0, 1), (1, 3), (3, 4)]
-    assert list(chunks([], most=10, most_size=100)) == [(0, 0)]
 
 
 def test_a_bad_sentence_is_named_in_the_callers_count(each_client: Client | Awaited) -> None:
@@ -139,14 +129,6 @@ def test_a_request_over_the_message_limit_is_the_callers_error(each_client: Clie
     """gRPC calls it RESOURCE_EXHAUSTED; trying again would never help."""
     with pytest.raises(RequestError, match="too large"):
         each_client.encode(["x" * 5_000_000])
-
-
-def test_threads_share_a_client(server: Server) -> None:
-    with Client(f"127.0.0.1:{server.port}") as client, ThreadPoolExecutor(8) as pool:
-        alone = client.encode(["shared words"])
-        assert all(
-            np.array_equal(rows, alone) for rows in pool.map(lambda _: client.encode(["shared words"]), range(40))
-        )
 
 
 def test_a_closed_client_says_so(server: Server, either: Either) -> None:

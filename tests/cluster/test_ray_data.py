@@ -1,11 +1,10 @@
-"""Files by Ray Data: the bytes of a run of one file, through kills, full disks, and nodes that lack a part."""
+"""Files by Ray Data: the bytes of a run of one file, through kills, and nodes that lack a part."""
 
 import gzip
 import importlib.util
 import os
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -14,18 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from bothends.model.bundle import Bundle
 from tests.bulk import files
 from tests.bulk.conftest import Embed, environment, lines, start, write_lines
 from tests.bulk.conftest import embed as embed_anywhere  # noqa: F401  a fixture
 from tests.bulk.files import committed
-from tests.bulk.test_progress import shown
 from tests.support.until import until
 
 from .nodes import Cluster, finish, head, node
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
-MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
 SPOKEN = "guitar"
 """A word of many sentences that must stand in no log."""
 
@@ -137,32 +133,6 @@ def test_killed_half_way(embed: Embed, cluster: Cluster, tmp_path: Path) -> None
     )
 
 
-def test_a_full_disk(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:
-    """A full disk's error names the file; a whole one stays so, and with room the same command does the rest."""
-    folder, disk = tmp_path / "in", tmp_path / "disk"
-    folder.mkdir(), disk.mkdir()
-    write_lines(folder / "small.txt", lines(1000))
-    write_lines(folder / "large.txt", lines(20_000))
-    size = [MOUNT, "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]
-    subprocess.run(size, check=True)
-    try:
-        flags = ["--output", disk / "out", "--output-format", "npy", *by_ray(cluster)]
-        small = ["--input", folder / "small.txt", *flags]
-        embed(*small)
-        whole = (disk / "out" / "small.npy").read_bytes()
-        said = embed("--input", folder, *flags, code=1).stderr
-        assert "out/large.npy can't be written: No space left on device; what was there stays" in said
-        assert "out: 1 files (1 were there already), 1,000 rows" in said
-        assert (disk / "out" / "small.npy").read_bytes() == whole
-        assert not (disk / "out" / "large.npy").exists()
-        subprocess.run([MOUNT, "-o", "remount,size=20m", disk], check=True)
-        assert "out: 2 files (1 were there already), 21,000 rows" in embed("--input", folder, *flags).stderr
-        embed("--input", folder / "large.txt", "--output", tmp_path / "large.npy")
-        assert (disk / "out" / "large.npy").read_bytes() == (tmp_path / "large.npy").read_bytes()
-    finally:
-        subprocess.run([UMOUNT, disk], check=True)
-
-
 def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:
     """An error of one line names the node, and no file is written: an unreadable bundle, another bothends."""
     folder, made, name = tmp_path / "in", tmp_path / "out", socket.gethostname()
@@ -230,15 +200,6 @@ def test_from_and_to_an_object_store(
         assert not [path for path in store.find("bucket/out") if "partial" in path or "journal" in path]
     finally:
         server.stop()
-
-
-def test_a_terminal_is_shown_how_far_it_is(toy_bundle: Bundle, cluster: Cluster, tmp_path: Path) -> None:
-    """Files, rows and their rate are on one line, up to the end."""
-    source = write_lines(tmp_path / "in.txt", lines(20_000))
-    flags = ["--input", source, "--output", tmp_path / "out", "--bundle", toy_bundle.path, "--device", "cpu"]
-    said = shown(*flags, *by_ray(cluster))
-    assert "100%  1 of 1 files  20,000 rows" in said
-    assert re.search(r"\d rows/s", said)
 
 
 def test_ray_has_logged_no_sentence(cluster: Cluster) -> None:

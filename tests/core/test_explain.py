@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bothends.core.embedder import Embedder
 from bothends.core.explain import Explanation, Parts, explain
-from bothends.errors import DeadlineError, NotServingError, RequestError, SentenceError
+from bothends.errors import DeadlineError, NotServingError, RequestError
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle
 from bothends.settings import EmbedderSettings
@@ -101,16 +101,6 @@ def test_what_is_taken_for_the_embedding(embedder: Embedder, encoder: Encoder) -
             assert value == pytest.approx(float(cosine), abs=1e-5), name
 
 
-def test_the_last_output_has_read_one_token_from_the_right(embedder: Embedder) -> None:
-    """The forward half of output[-1] is right; its backward half is that of the last token alone."""
-    explanation = explain(SENTENCES[1], embedder)
-    last = explanation.closeness(explanation.candidates["output[-1]"])
-    assert last.forward == pytest.approx(1)
-    assert last.backward < 0.2
-    alone = embedder.embed([explanation.pieces.ids[-1:]]).rows[0]
-    assert np.array_equal(explanation.backward[-1], alone[len(alone) // 2 :])
-
-
 def test_tokens_stand_where_the_sentence_has_them(embedder: Embedder) -> None:
     """Texts are the vocabulary's, places the sentence's, in characters."""
     pieces = explain("Où sont les Dragons?", embedder).pieces
@@ -123,15 +113,6 @@ def test_tokens_stand_where_the_sentence_has_them(embedder: Embedder) -> None:
         "Dragons",
         "?",
     ]
-
-
-def test_a_long_sentence_is_cut_and_said_to_be(embedder: Embedder, english: Bundle) -> None:
-    """An explanation ends where the embedding ends: all that the model reads is explained."""
-    sentence = "word " * 300
-    explanation = explain(sentence, embedder)
-    assert explanation.pieces.truncated
-    assert len(explanation.output) == english.config.max_tokens
-    assert explanation.embedding.tobytes() == embedder.embed([sentence]).rows[0].tobytes()
 
 
 def test_a_deeper_model_is_refused(make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path) -> None:
@@ -153,12 +134,6 @@ def test_what_costs_too_much_is_refused_before_it_is_embedded(english: Bundle) -
         ),
     ):
         explain("there will be dragons", embedder)
-
-
-@pytest.mark.parametrize("sentence", ["", "  "])
-def test_nothing_is_refused(embedder: Embedder, sentence: str) -> None:
-    with pytest.raises(SentenceError, match="is empty"):
-        explain(sentence, embedder)
 
 
 def test_nobody_who_has_gone_is_tokenised_for(embedder: Embedder) -> None:

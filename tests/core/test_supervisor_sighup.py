@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from bothends import Client
 from bothends.model.bundle import Bundle
-from tests.support.serving import BOTHENDS, Running, finish, start
+from tests.support.serving import Running, finish, start
 from tests.support.until import until
 
 
@@ -47,10 +46,3 @@ def test_sighup_brings_in_what_is_new_and_right(running: Running, root: Path, ne
         running.process.send_signal(signal.SIGHUP)
         until(lambda: client.model().version == newer[0].config.version)
         assert client.embed(["a man"]).model_version == newer[0].config.version
-
-
-def test_a_folder_without_a_bundle_does_not_start(tmp_path: Path) -> None:
-    asked = [BOTHENDS, "serve", "--port", "0", "--http-port", "0", "--bundle", str(tmp_path)]
-    answer = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
-    assert answer.returncode == 1
-    assert answer.stderr.startswith(f"Error: there is no bundle at {tmp_path}: config.json is missing")

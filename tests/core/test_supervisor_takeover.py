@@ -184,13 +184,3 @@ def test_another_model_takes_over_only_where_it_may(
     assert one.embedder.embed(WORDS).rows.tobytes() == before.rows.tobytes()
     assert "is another model" in caplog.text
     assert "toy of 32 numbers is served" in caplog.text
-
-
-def test_it_may_be_asked_to_look_and_find_nothing_new(kept: Callable[..., Supervised]) -> None:
-    one = kept(selftest_s=0, reload_s=0)
-    model = one.embedder.model
-    one.supervisor.reload()
-    one.supervisor.close()
-    assert one.supervisor.join(TIMEOUT_S)
-    assert one.embedder.model is model
-    assert one.fitness == []

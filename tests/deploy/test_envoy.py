@@ -2,19 +2,17 @@
 
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import grpc
 import numpy as np
 import pytest
 import yaml
 
-from bothends import Client, DeadlineError, OverloadedError, Retry, SentenceError
+from bothends import Client, DeadlineError, Retry, SentenceError
 from bothends.settings import Settings
 from bothends.wire.messages import SERVICE
-from tests.support.envoys import CONFIG, binary, envoy, healthy_ones, stat
+from tests.support.envoys import CONFIG, binary, envoy, stat
 from tests.support.serving import Running, answered, finish, stand_still, start
 from tests.support.until import until
 
@@ -88,47 +86,3 @@ def test_errors_keep_their_details_and_deadlines_count(three: list[Running]) -> 
         for server in three:
             server.process.send_signal(signal.SIGCONT)
         until(lambda: stat(page, "upstream_rq_active") == 0)  # the server's end of it is over
-
-
-@pytest.mark.slow
-def test_retryinfo_arrives_where_all_are_full() -> None:
-    """The time to come again arrives after a second server was asked."""
-    with ExitStack() as stack:
-        servers = []
-        for _ in range(2):
-            servers.append(start("--max-concurrent-requests", "1", caller_timeout_s=600))
-            stack.callback(finish, servers[-1])
-            end, channel = threading.Event(), stack.enter_context(grpc.insecure_channel(servers[-1].target))
-            held = channel.stream_unary(f"/{SERVICE}/Embed").future(iter(lambda end=end: end.wait() or b"", b""))
-            stack.callback(end.set)
-            stack.callback(held.cancel)
-        target, page = stack.enter_context(envoy(targets(servers), healthy=2))
-        client = stack.enter_context(Client(target, retry=ONCE))
-        until(lambda: is_full(client))
-        retries = stat(page, "upstream_rq_retry")
-        with pytest.raises(OverloadedError, match="in progress") as raised:
-            client.encode(["a"])
-        assert raised.value.retry_after_s == pytest.approx(0.1)
-        assert stat(page, "upstream_rq_retry") == retries + 1
-
-
-def is_full(client: Client) -> bool:
-    try:
-        client.encode(["a"])
-    except OverloadedError:
-        return True
-    return False
-
-
-@pytest.mark.slow
-def test_a_draining_server_is_left_out_unnoticed(three: list[Running]) -> None:
-    """Callers that don't try again themselves have no error while a server drains."""
-    with envoy(targets(three), healthy=3) as (target, page), Client(target, retry=ONCE) as client:
-        for _ in range(20):
-            client.encode(["a"])
-        three[0].process.send_signal(signal.SIGTERM)
-        while three[0].process.poll() is None:
-            client.encode(["a"])
-        until(lambda: healthy_ones(page) == 2)
-        for _ in range(20):
-            client.encode(["a"])

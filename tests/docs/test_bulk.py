@@ -32,9 +32,3 @@ def test_its_commands_run(tmp_path: Path) -> None:
     assert (review["row"], review["id"]) == (0, "7")
     assert np.linalg.norm(np.load(tmp_path / "lines.npy"), axis=1) == pytest.approx(1)
     assert len(files.records(tmp_path / "lines.jsonl")[0]["embedding"]) == 128
-
-
-def test_its_help_keeps_the_examples_apart() -> None:
-    """The help has one example on each line."""
-    said = subprocess.run([BOTHENDS, "embed", "--help"], capture_output=True, text=True, check=True).stdout
-    assert "\n    cat lines.txt | bothends embed - | head\n" in said

@@ -1,9 +1,6 @@
 """The site's settings and hooks, without MkDocs: every page has its place, and links lead as in the repository."""
 
-import ast
-import inspect
 import re
-import textwrap
 from types import ModuleType
 from typing import Any
 
@@ -69,18 +66,6 @@ def test_the_reference_has_every_public_name_once() -> None:
     assert len(found) == len(named)
 
 
-@pytest.mark.parametrize("name", [*bothends.__all__, "Encoder"])
-def test_attributes_of_public_classes_are_assigned_one_by_one(name: str) -> None:
-    """The reference lists no attribute that is assigned together with another."""
-    found = getattr(bothends, name)
-    tree = ast.parse(textwrap.dedent(inspect.getsource(found)))
-    together = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
-    ]
-    names = [one.attr for node in together for one in ast.walk(node.targets[0]) if isinstance(one, ast.Attribute)]
-    assert [attribute for attribute in names if not attribute.startswith("_")] == []
-
-
 def test_nothing_is_fetched_from_elsewhere_and_a_warning_is_an_error() -> None:
     """No fonts, no analytics, no repository's stars; search from a folder is our own."""
     assert CONFIG["theme"]["font"] is False
@@ -89,52 +74,6 @@ def test_nothing_is_fetched_from_elsewhere_and_a_warning_is_an_error() -> None:
     assert "analytics" not in CONFIG["extra"]
     assert CONFIG["extra"]["polyfills"] == ["assets/iframe-worker.js"]
     assert "data-md-component" not in (SITE / "overrides/partials/source.html").read_text(encoding="utf-8")
-
-
-FILES = {
-    "index.md",
-    "documents.md",
-    "api.md",
-    "security.md",
-    "decisions/README.md",
-    "operate/ray.md",
-    "images/page.png",
-}
-
-
-@pytest.mark.parametrize(
-    ("page", "link", "led"),
-    [
-        ("index.md", "[a](docs/api.md#errors)", "[a](api.md#errors)"),
-        ("index.md", "[a](docs/README.md)", "[a](documents.md)"),
-        ("index.md", "![a](docs/images/page.png)", "![a](images/page.png)"),
-        ("api.md", "[a](../SECURITY.md)", "[a](security.md)"),
-        ("api.md", "[SECURITY.md](../SECURITY.md#x)", "[Security](security.md#x)"),
-        ("api.md", "[examples/README.md](../examples)", "[examples/README.md](repository:examples)"),
-        ("api.md", "[a](decisions)", "[a](decisions/README.md)"),
-        ("operate/ray.md", "[`a`](../../SECURITY.md#x)", "[`a`](../security.md#x)"),
-        ("operate/ray.md", "[a](../../deploy/ray/serve.yaml)", "[a](repository:deploy/ray/serve.yaml)"),
-        ("api.md", "[a](#errors) [b](https://example.org/c)", "[a](#errors) [b](https://example.org/c)"),
-        ("api.md", "`rows[0](../SECURITY.md)` and\n``a`](../SECURITY.md)``", None),
-        ("api.md", "```md\n[a](../SECURITY.md)\n```", None),
-        (
-            "api.md",
-            "```python clients\nf[0](x.md)\n```\n[a](../SECURITY.md)",
-            "```python\nf[0](x.md)\n```\n[a](security.md)",
-        ),
-    ],
-)
-def test_a_link_leads_to_the_page_or_into_the_repository(
-    hooks: ModuleType, page: str, link: str, led: str | None
-) -> None:
-    """Wherever the page and what it leads to stand in the site. Code stays as it is, but for tests' words beside it."""
-    assert hooks.linked(link, page, FILES) == (link if led is None else led)
-
-
-def test_a_link_to_nothing_is_told(hooks: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
-    """As a warning, which MkDocs takes for an error."""
-    hooks.linked("[a](../deploy/nothing.yml)", "api.md", FILES)
-    assert "docs/api.md: nothing is at ../deploy/nothing.yml" in caplog.text
 
 
 def test_links_into_the_repository_need_its_address(hooks: ModuleType) -> None:

@@ -3,7 +3,6 @@
 Needs what `make site` installs, and a browser; without the one all skip, without the other what looks at pages.
 """
 
-import json
 import os
 import re
 import shutil
@@ -103,22 +102,3 @@ def test_links_lead_to_the_commit_at_the_repository(site: Path) -> None:
     commit = ran("git", "rev-parse", "HEAD").stdout.strip()
     wanted = f'href="{REPOSITORY}/blob/{commit}/proto/bothends/v1/embedding.proto"'
     assert wanted in (site / "api.html").read_text(encoding="utf-8")
-
-
-def test_versions_are_kept_beside_each_other(site: Path, tmp_path: Path) -> None:
-    """A release is one, and the default; what comes after it changes nothing of it."""
-    origin, clone = tmp_path / "origin", tmp_path / "clone"
-    ran("git", "init", "--quiet", "--bare", origin)
-    ran("git", "clone", "--quiet", "--shared", ROOT, clone)
-    ran("git", "remote", "set-url", "origin", origin, cwd=clone)
-    for who in ("name", "email"):
-        ran("git", "config", f"user.{who}", "a@example.org", cwd=clone)
-    for tag in (["v9.8.7"], []):
-        ended = ran(clone / "deploy/release/docs.sh", BIN, *tag, cwd=clone, SITE_URL="https://example.org/docs/")
-        assert ended.returncode == 0, ended.stdout
-        ran("git", "push", "--quiet", "origin", "gh-pages", cwd=clone)
-        ran("git", "branch", "-D", "gh-pages", cwd=clone)  # as where the next release is made
-    versions = json.loads(ran("git", "show", "gh-pages:versions.json", cwd=origin).stdout)
-    assert {one["version"]: one["aliases"] for one in versions} == {"dev": [], "9.8": ["latest"]}
-    assert "latest/" in ran("git", "show", "gh-pages:index.html", cwd=origin).stdout
-    assert ran(clone / "deploy/release/docs.sh", BIN, "v9", cwd=clone).returncode == 2

@@ -69,18 +69,6 @@ def test_a_bad_seed_of_another_table_is_told(tmp_path: Path) -> None:
     assert "but for the embedding table" in result.stdout
 
 
-def test_json_says_why_it_isnt_examined_too(tmp_path: Path) -> None:
-    answer = json.loads(call(tmp_path / "nothing.onnx", "--json").stdout)
-    assert (answer["verdict"], answer["exit_code"]) == ("not examined", 2)
-    assert "No such file" in answer["reason"]
-
-
-def test_its_help_names_the_exit_codes_and_what_runs() -> None:
-    said = call("--help").stdout
-    assert "Exits with 0 if nothing is wrong, 1 if something is, 2 if it can't be told" in " ".join(said.split())
-    assert "The code of a TorchScript file runs" in " ".join(said.split())
-
-
 def test_importing_the_command_loads_no_torch_and_no_onnx() -> None:
     code = "import sys, bothends_doctor.command; print({'torch', 'onnx', 'rich'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,22 +13,13 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from . import graphs
-from .examining import RunsCode, call, save
+from .examining import RunsCode, call
 from .modules import Unpacked, Written, to_script
-
-
-def text(folder: Path) -> list[object]:
-    (folder / "file").write_text("there will be dragons\n")
-    return [folder / "file"]
 
 
 def empty(folder: Path) -> list[object]:
     (folder / "file").touch()
     return [folder / "file"]
-
-
-def the_folder(folder: Path) -> list[object]:
-    return [folder]
 
 
 def missing(folder: Path) -> list[object]:
@@ -37,15 +28,6 @@ def missing(folder: Path) -> list[object]:
 
 def a_pickle(folder: Path) -> list[object]:
     (folder / "file").write_bytes(pickle.dumps(RunsCode()))
-    return [folder / "file"]
-
-
-def weights_for_a_model(folder: Path) -> list[object]:
-    return [save(graphs.state_dict("LSTM", 1, 2), folder / "file.pt")]
-
-
-def keras_file(folder: Path) -> list[object]:
-    (folder / "file").write_bytes(b"\x89HDF\r\n\x1a\n")
     return [folder / "file"]
 
 
@@ -75,11 +57,6 @@ def peepholes(model: onnx.ModelProto) -> None:
 
 def unknown_input(model: onnx.ModelProto) -> None:
     model.graph.input.append(helper.make_tensor_value_info("\x1b[31mmore", TensorProto.FLOAT, [1, 2, 3, 4]))
-
-
-def not_a_number(model: onnx.ModelProto) -> None:
-    table = next(tensor for tensor in model.graph.initializer if tensor.name == "B0")
-    table.raw_data = np.full(80, np.nan, np.float32).tobytes()
 
 
 def not_a_number_of_a_token(model: onnx.ModelProto) -> None:
@@ -114,22 +91,6 @@ class EveryStep(nn.Module):
         return output
 
 
-class Plain(EveryStep):
-    """An encoder with a plain RNN, which has no gates."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rnn = nn.RNN(6, 5, batch_first=True)  # type: ignore[assignment]
-
-
-def plain_rnn(folder: Path) -> list[object]:
-    return [_script(Plain(), folder)]
-
-
-def no_rnn(folder: Path) -> list[object]:
-    return [_script(nn.Linear(3, 3), folder)]
-
-
 def frozen_script(folder: Path) -> list[object]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -150,11 +111,6 @@ def fix_onto_a_file(folder: Path) -> list[object]:
     return [folder / "file", "--fix", folder / "out"]
 
 
-def fix_in_no_folder(folder: Path) -> list[object]:
-    graphs.build(folder / "file", told=False)
-    return [folder / "file", "--fix", folder / "nowhere" / "out"]
-
-
 def fix_of_a_script(folder: Path) -> list[object]:
     return [to_script(Unpacked("last_step"), folder / "file"), "--fix", folder / "out"]
 
@@ -165,26 +121,18 @@ def unknown_output(folder: Path) -> list[object]:
 
 
 BAD: list[tuple[Callable[[Path], list[object]], str]] = [
-    (text, "is no ONNX model"),
     (empty, "is empty"),
-    (the_folder, "is a folder"),
     (missing, "No such file or directory"),
     (a_pickle, "is a pickle, which isn't opened"),
-    (weights_for_a_model, "no TorchScript"),
-    (keras_file, "is HDF5"),
     (no_recurrence, "there is no LSTM or GRU node"),
     (changed(peepholes), "peepholes"),
     (changed(unknown_input), "what the input \N{REPLACEMENT CHARACTER}[31mmore"),
-    (changed(not_a_number), "NaN"),
     (changed(not_a_number_of_a_token), "its table of embeddings holds NaN"),
     (changed(weights_in("weights.bin")), "the file weights.bin with the weights of table is missing"),
     (changed(weights_in("../../etc/passwd")), "outside of the model's folder"),
     (every_step, "returns every step"),
-    (plain_rnn, "is of no LSTM and no GRU"),
-    (no_rnn, "holds no nn.LSTM or nn.GRU"),
     (frozen_script, "save it before torch.jit.freeze"),
     (fix_onto_a_file, "exists already"),
-    (fix_in_no_folder, "there is no folder"),
     (fix_of_a_script, "change the Python code"),
     (unknown_output, "there is no output logits; there are embedding"),
 ]

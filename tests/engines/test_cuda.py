@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bothends.engines.arrays import flat, pad
 from bothends.engines.contract import TokenIds
 from bothends.engines.cuda import run_bound, shapes_to_warm, warm_up
-from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, provider_for
+from bothends.engines.onnxruntime import options_for, provider_for
 from bothends.errors import DeviceError
 from bothends.model.bundle import Bundle
 from tests.support.until import TIMEOUT_S
@@ -96,7 +96,3 @@ def test_a_warm_up_that_fails_names_the_settings_to_lower() -> None:
 
     with pytest.raises(DeviceError, match=r"^1 × 4 sentences of 5 tokens .* than requested; lower --max-batch-tokens"):
         warm_up(TooSmall(), max_rows=4, max_tokens=20, longest=9)
-
-
-def test_a_warm_up_runs_on_a_session(english: Bundle) -> None:
-    warm_up(OnnxRuntimeEngine(english, device="cpu"), max_rows=8, max_tokens=64, longest=english.config.max_tokens)

@@ -1,9 +1,6 @@
 """What is said where bothends-native is missing: how much slower that is, and what to install."""
 
 import json
-import platform
-import sys
-import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +9,6 @@ import pytest
 from bothends.engines import native_parts
 from bothends.engines.native_parts import Speeds, remedy
 from tests.support.paths import ROOT
-from tests.support.released import published, version_in_file
 
 BY_PIP = f"pip install bothends-native=={version('bothends')}"
 MEASURED = Speeds("a day, a processor, 2 cores", 8, 8450, 5000, 1072, 10_000, 4500)
@@ -63,59 +59,3 @@ def test_whoever_has_it_by_pip_is_told_of_pip_alone() -> None:
     assert remedy("engine") == BY_PIP
     assert "make" not in remedy("transport")
     assert remedy("transport").endswith(BY_PIP.replace("install ", "install --force-reinstall --no-cache-dir "))
-
-
-@pytest.mark.usefixtures("by_pip")
-@pytest.mark.parametrize(
-    ("system", "machine", "python", "has"),
-    [
-        ("linux", "x86_64", "CPython", True),
-        ("linux", "aarch64", "CPython", True),
-        ("linux", "riscv64", "CPython", False),
-        ("linux", "x86_64", "PyPy", False),
-        ("darwin", "arm64", "CPython", False),
-    ],
-)
-def test_a_compiler_is_named_where_the_extra_brings_no_wheel(
-    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, python: str, has: bool
-) -> None:
-    """What the published `bothends[cpu]` asks for by its markers is what the hint takes for had without a compiler."""
-    monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(platform, "machine", lambda: machine)
-    monkeypatch.setattr(platform, "python_implementation", lambda: python)
-    monkeypatch.setattr(sysconfig, "get_config_var", lambda name: 0)
-    asked = published()["cpu"]["bothends-native"]
-    assert asked.specifier.contains(version_in_file())
-    assert asked.marker is not None
-    assert has == asked.marker.evaluate(
-        {
-            "sys_platform": system,
-            "platform_machine": machine,
-            "platform_python_implementation": python,
-        }
-    )
-    assert remedy("engine") == BY_PIP + (", which needs a C++ compiler here" if not has else "")
-    monkeypatch.setattr(sysconfig, "get_config_var", lambda name: 1)  # a free-threaded one
-    assert remedy("engine") == f"{BY_PIP}, which needs a C++ compiler here"
-
-
-def test_a_mac_is_told_of_its_own_compiler_and_that_the_transport_needs_linux(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The transport stands on epoll."""
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert remedy("engine") == "xcode-select --install && make native"
-    assert "Linux" in remedy("transport")
-
-
-@pytest.mark.usefixtures("by_pip")
-def test_whoever_installed_it_from_a_clone_is_told_of_that_clone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """`pip install '.[cpu]'` leaves no Makefile beside the package, but pip knows where it came from."""
-    clone = tmp_path / "a clone"
-    (clone / "native").mkdir(parents=True)
-    installed_from(monkeypatch, clone.as_uri())
-    assert remedy("engine") == BY_PIP  # the clone is gone, or never was one
-    (clone / "native" / "CMakeLists.txt").touch()
-    assert remedy("engine").startswith("apt install g++ python3-dev ")
-    assert remedy("engine").endswith(f" && pip install '{clone}/native'")
-    assert remedy("transport").endswith(f" && pip install --force-reinstall --no-cache-dir '{clone}/native'")

@@ -10,7 +10,6 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bothends.engines.arrays import flat, pad
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import BundleError, DeviceError
 from bothends.model.bundle import Bundle
@@ -37,15 +36,6 @@ def test_alone_is_batched_bit_for_bit(session: OnnxRuntimeEngine, sentences: lis
             assert [row.tobytes() for row in rows] == alone[start : start + size], size
 
 
-def test_every_place_in_a_batch_is_the_same(session: OnnxRuntimeEngine, sentences: list[list[int]]) -> None:
-    """Moved through every place of a batch of longer and shorter ones, its bytes don't change."""
-    mates, ids = sentences[:15], sentences[20]
-    alone = session.run([ids]).tobytes()
-    for place in range(len(mates) + 1):
-        batch = [*mates[:place], ids, *mates[place:]]
-        assert session.run(batch)[place].tobytes() == alone
-
-
 def test_threads_do_not_change_a_bit(session: OnnxRuntimeEngine, sentences: list[list[int]]) -> None:
     """One session run from several threads at once gives each the bytes that it gives alone."""
     alone = [session.run([ids]).tobytes() for ids in sentences]
@@ -57,13 +47,6 @@ def test_threads_do_not_change_a_bit(session: OnnxRuntimeEngine, sentences: list
 
     with ThreadPoolExecutor(4) as pool:
         assert all(found == alone for found in pool.map(run, range(4)))
-
-
-def test_pad_fills_up_to_the_longest() -> None:
-    """Ids int64 [batch, longest] and lengths int32 [batch]."""
-    token_ids, lengths = pad(*flat([[1, 2, 3], [4]]))
-    assert token_ids.tolist() == [[1, 2, 3], [4, 0, 0]]
-    assert (token_ids.dtype, lengths.dtype, lengths.tolist()) == (np.int64, np.int32, [3, 1])
 
 
 def test_the_device_asked_for_is_used_or_refused(english: Bundle) -> None:

@@ -63,19 +63,6 @@ def test_an_index_takes_in_only_what_changed(run: Run, served: Running, tmp_path
     assert LINES[0] not in [line for *_, line in left]
 
 
-def test_an_index_holds_several_files_and_fewer_numbers(run: Run, tmp_path: Path) -> None:
-    for name, lines in (("one", TOPICS[0]), ("two", TOPICS[1])):
-        (tmp_path / f"{name}.txt").write_text("\n".join(lines))
-        output(run("search.py", "index", f"{name}.txt", "--dimensions", "256", "--db", "small.db"))
-    found = output(run("search.py", "query", TOPICS[1][0], "--top", "62", "--db", "small.db"))
-    assert found.startswith(" 1.00  two.txt:1 ")
-    assert {line for _, _, line in hits(found)} == {*TOPICS[0], *TOPICS[1]}
-    output(run("search.py", "index", NOTES, "--db", "whole.db"))
-    assert (tmp_path / "small.db").stat().st_size < 0.6 * (tmp_path / "whole.db").stat().st_size
-    other = run("search.py", "index", "one.txt", "--dimensions", "128", "--db", "small.db")
-    assert refusal(other) == "Error: small.db has 256 numbers a line, not 128; choose another --db"
-
-
 def test_vectors_of_another_version_are_refused(run: Run, toy_bundle: Bundle, english: Bundle) -> None:
     """A query and an index refuse them; the index leaves the lines as they were."""
     output(run("search.py", "index", NOTES))

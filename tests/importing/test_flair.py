@@ -44,14 +44,6 @@ def test_a_bundle_embeds_as_the_original_does(
     assert ("input_projection.weight" in done.stdout) == (model.reproject is not None)
 
 
-def test_padding_changes_nothing_in_the_original(tmp_path: Path) -> None:
-    """The original's vectors of one batch are each sentence's own, so that the tests above compare these."""
-    model = original.write(tmp_path / "document.pt", WORDS)
-    together = model.embed(tokens(SENTENCES))
-    alone = torch.stack([model.embed([sentence])[0] for sentence in tokens(SENTENCES)])
-    assert (together - alone).abs().max() <= 1e-6
-
-
 @pytest.mark.parametrize(
     ("vocabulary", "why"),
     [([*WORDS, "0000", "1999", "#"], "digits"), ([*WORDS, "The", "US"], "capitals")],
@@ -70,16 +62,8 @@ def test_words_told_beforehand_are_found_as_flair_finds_them(tmp_path: Path, voc
     assert any("nor in told.txt is unknown" in note for note in notes(tmp_path))
 
 
-def several(params: dict[str, Any]) -> None:
-    params["embeddings"]["embeddings"].append({"__cls__": "FlairEmbeddings"})
-
-
 def contextual(params: dict[str, Any]) -> None:
     params["embeddings"]["embeddings"] = [{"__cls__": "TransformerWordEmbeddings"}]
-
-
-def tags(params: dict[str, Any]) -> None:
-    params["embeddings"]["embeddings"][0]["field"] = "pos"
 
 
 def plain(params: dict[str, Any]) -> None:
@@ -94,24 +78,12 @@ def wordless(params: dict[str, Any]) -> None:
     params["embeddings"]["embeddings"][0]["vocab"].pop("dog")
 
 
-def misplaced(params: dict[str, Any]) -> None:
-    params["embeddings"]["embeddings"][0]["vocab"]["dog"] = 99
-
-
 def last(params: dict[str, Any]) -> None:
     params["embeddings"]["embeddings"][0]["vocab"]["dog"] = 9
 
 
 def twice(params: dict[str, Any]) -> None:
     params["embeddings"]["embeddings"][0]["vocab"]["dogs"] = 0
-
-
-def unmapped(params: dict[str, Any]) -> None:
-    del params["state_dict"]["word_reprojection_map.bias"]
-
-
-def wide(params: dict[str, Any]) -> None:
-    params["reproject_words"] = False
 
 
 def more(params: dict[str, Any]) -> None:
@@ -121,17 +93,12 @@ def more(params: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (several, "reads WordEmbeddings and FlairEmbeddings; one WordEmbeddings is what can be imported"),
         (contextual, "reads TransformerWordEmbeddings; one WordEmbeddings"),
-        (tags, "embeds the field pos, not the words"),
         (plain, "rnn_type is RNN_TANH, not LSTM or GRU"),
         (nameless, "save it with torch.save(embeddings.save_embeddings(), FILE)"),
         (wordless, "a vocabulary of 8 words needs one row more"),
-        (misplaced, "the vocabulary puts 'dog' in row 99"),
         (last, "the vocabulary puts 'dog' in row 9; words have rows 0 to 8, and the last is of unknown ones"),
         (twice, "its vocabulary: 'the' and 'dogs' both have row 0; which of them is it?"),
-        (unmapped, "word_reprojection_map.bias is missing; [6] was expected"),
-        (wide, "the cells read 6 numbers, and embeddings.list_embedding_0.embedding.weight has 9 a row"),
         (more, "decoder.weight is of no part that can be imported"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

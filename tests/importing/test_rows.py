@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tokenizers
 import torch
 
 from tests.doctor import graphs
 from tests.doctor.modules import VOCABULARY
 
-from . import custom_modules, original_laser
-from .end_to_end import TOLERANCE, bothends, embedded, imported, refused
-from .tokenising.sentencepiece_models import PLAIN, train
+from . import custom_modules
+from .end_to_end import TOLERANCE, embedded, imported, refused
 
 WORDS = ["<pad>", "<unk>", *(f"word{index}" for index in range(36)), "<s>", "</s>"]
 SENTENCES = ["word1 word2 word3", "word35", "nothing known", "word7 word7 unheard word0"]
@@ -72,20 +70,12 @@ def test_rows_that_are_said_to_be_unused_are_skipped_by_the_lines(folder: Path) 
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ("[40]", "unused_rows has 40; the table has rows 0 to 39"),
         ('["38-40"]', "unused_rows has 38-40; the table has rows 0 to 39"),
-        ('["3-1"]', "unused_rows has 3-1; the table has rows 0 to 39"),
-        ("[-1]", "unused_rows has '-1'; expected a row, as 7, or rows"),
         ('["last"]', "unused_rows has 'last'; expected a row, as 7, or rows"),
     ],
 )
 def test_unused_rows_that_the_table_lacks_are_refused(folder: Path, said: str, expected: str) -> None:
     assert expected in told(folder, WORDS, toml=f"{SAID}unused_rows = {said}\n")
-
-
-def test_rows_beside_the_unused_ones_still_need_words(folder: Path) -> None:
-    line = told(folder, WORDS[3:], toml=f"{SAID}unused_rows = [0, 1]\n".replace("<unk>", "word3"))
-    assert "37 words, and the table has 40 rows, 2 of them unused: no word has row 39." in line
 
 
 def test_padding_must_be_a_word(folder: Path) -> None:
@@ -106,25 +96,9 @@ def test_rows_of_a_json_must_be_all_there_are(folder: Path) -> None:
     assert "words.json: the vocabulary is empty" in told(folder, [], toml=toml)
 
 
-def test_a_tokenizer_json_must_have_a_token_for_each_row(folder: Path) -> None:
-    """A TOML may say which rows have none."""
-    model = tokenizers.models.WordLevel({word: row for row, word in enumerate(WORDS[:38])}, unk_token="<unk>")  # noqa: S106  a token of text
-    tokenizers.Tokenizer(model).save(str(folder / "tokenizer.json"))
-    toml = '[tokenizer]\nfile = "tokenizer.json"\n'
-    line = told(folder, [], toml=toml)
-    assert "tokenizer.json: 38 words, and the table has 40 rows: no word has rows 38-39. Are special tokens" in line
-    imported(folder / "model.pt", "--encoder", _toml(folder, f'{toml}unused_rows = ["38-39"]\n'))
-
-
 def _toml(folder: Path, text: str) -> Path:
     (folder / "encoder.toml").write_text(text, encoding="utf-8")
     return folder / "encoder.toml"
-
-
-def test_a_sentencepiece_model_must_have_a_piece_for_each_row(folder: Path) -> None:
-    file = train(folder, **PLAIN)
-    line = told(folder, [], toml=f'[tokenizer]\nfile = "{file.name}"\n')
-    assert "words, and the table has 40 rows: " in line
 
 
 def test_an_onnx_encoder_s_table_is_counted_too(tmp_path: Path) -> None:
@@ -132,25 +106,6 @@ def test_an_onnx_encoder_s_table_is_counted_too(tmp_path: Path) -> None:
     words = [f"w{row}" for row in range(VOCABULARY)]
     line = told(tmp_path, words[1:], toml=SAID.replace("<unk>", "w1"), source="encoder.onnx")
     assert f"{VOCABULARY - 1} words, and the table has {VOCABULARY} rows: no word has row {VOCABULARY - 1}." in line
-
-
-def test_laser_s_dictionary_must_have_a_piece_for_each_row(tmp_path: Path) -> None:
-    """A TOML may say which rows have none, and nothing else."""
-    dictionary = original_laser.write_model(tmp_path / "laser2.spm")
-    last, row = dictionary.popitem()
-    original_laser.write(tmp_path / "laser2.pt", {**dictionary, last: row})
-    source = torch.load(tmp_path / "laser2.pt", weights_only=True)
-    del source["dictionary"][last]
-    torch.save(source, tmp_path / "laser2.pt")
-    options = ("--spm", tmp_path / "laser2.spm", "--out", tmp_path / "new")
-    line = refused("import", tmp_path / "laser2.pt", *options)
-    assert f"LASER's dictionary: {row} words, and the table has {row + 1} rows: no word has row {row}." in line
-    toml = _toml(tmp_path, "max_tokens = 3\n[tokenizer]\nunused_rows = [3]\n")
-    assert "the format laser reads [tokenizer] unused_rows only" in refused(
-        "import", tmp_path / "laser2.pt", *options, "--encoder", toml
-    )
-    toml = _toml(tmp_path, f"[tokenizer]\nunused_rows = [{row}]\n")
-    assert bothends("import", tmp_path / "laser2.pt", *options, "--encoder", toml).exit_code == 0
 
 
 @pytest.mark.slow

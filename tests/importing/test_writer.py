@@ -35,14 +35,6 @@ def test_a_folder_made_meanwhile_stays_as_it_is(source: Path, tmp_path: Path) ->
     assert list((tmp_path / "made").iterdir()) == []
 
 
-def test_a_place_that_can_t_be_written_is_said(source: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    result = bothends("import", source, "--vectors", tmp_path / "glove.txt", "--out", tmp_path / "file" / "new")
-    assert result.exit_code == 1
-    assert f"{tmp_path / 'file' / 'new'} can't be written: " in result.stderr
-    assert result.stderr.count("\n") == 1
-
-
 @pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
     """A process that may write files of 2 KiB at most can write the config and not the weights."""

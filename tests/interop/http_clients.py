@@ -64,13 +64,6 @@ def by_python(url: str, *protocols: str) -> dict[str, Ways]:
     return found
 
 
-def by_openai(url: str) -> dict[str, Any]:
-    """Embed ASKED by OpenAI's package for Python; returns its report."""
-    given = json.dumps({"sentences": ASKED, "ids": [[2, 3]]})
-    found: dict[str, Any] = json.loads(run(_python(), "-I", SCRIPTS / "openai_package.py", f"{url}/v1", given=given))
-    return found
-
-
 def by_node(url: str) -> tuple[dict[str, Ways], dict[str, Any]]:
     """Embed ASKED by Node's fetch and OpenAI's package for Node; returns rows, and what an error was shown as."""
     node, modules = CLIENTS / "bin" / "node", CLIENTS / "node_modules"
@@ -91,14 +84,11 @@ def _python() -> Path:
 CURLS: dict[str, list[str]] = {
     "HTTP/1.1": ["--http1.1"],
     "HTTP/1.0": ["--http1.0"],
-    "HTTP/1.0 that is kept": ["--http1.0", "-H", "Connection: keep-alive"],
     "HTTP/2 if the server offers it": ["--http2"],
     "HTTP/2": ["--http2-prior-knowledge"],
     "a body once it may come": ["-H", "Expect: 100-continue"],
     "a body in chunks": ["-H", "Transfer-Encoding: chunked"],
-    "a body in chunks once it may come": ["-H", "Transfer-Encoding: chunked", "-H", "Expect: 100-continue"],
     "a compressed body": ["-H", "Content-Encoding: gzip"],
-    "a compressed body over HTTP/2": ["--http2-prior-knowledge", "-H", "Content-Encoding: gzip"],
     "a compressed answer": ["--compressed"],
     "the connection's end": ["-H", "Connection: close"],
 }
@@ -120,37 +110,25 @@ def by_curl(
 
 
 _AB = ["-q", "-n{calls}", "-c16", "-Tapplication/json", "-p{body}", "{url}"]
-_HEY = ["-n", "{calls}", "-c", "10", "-m", "POST", "-T", "application/json", "-D", "{body}", "{url}"]
 _H2LOAD = ["-n{calls}", "-d{body}", "-Hcontent-type: application/json", "{url}"]
-_WRK = ["-t1", "-c16", "-d5", "--timeout", "60", "-s{script}", "{url}"]
 _COMPLETE, _SUCCEEDED = r"Complete requests: +{calls}\b", "{calls} succeeded, 0 failed, 0 errored, 0 timeout"
 LOADS: dict[str, tuple[list[str], str]] = {
     "ab": (["-k", *_AB], _COMPLETE),
-    "ab, HTTP/1.0 without more": (_AB, _COMPLETE),
-    "hey": (_HEY, r"\[200\]\s+{calls} responses"),
-    "wrk": (_WRK, r"\b([1-9]\d*) requests in"),
     "h2load, HTTP/1.1": (["--h1", "-c16", "-m4", *_H2LOAD], _SUCCEEDED),
     "h2load, HTTP/2": (["-c4", "-m16", *_H2LOAD], _SUCCEEDED),
 }
-"""Flags of the programs that measure servers, and what they say where all of so many calls went well. wrk has
-a time, and makes as many as it can."""
-_WRKS = """
-wrk.method, wrk.headers["Content-Type"] = "POST", "application/json"
-wrk.body = io.open("{body}"):read("*a")
-"""
+"""Flags of the programs that measure servers, and what they say where all of so many calls went well."""
 
 
 def load(url: str, name: str, folder: Path) -> int:
     """Ask by a load generator; returns how often. Raises AssertionError unless it says that all were answered well."""
     program, (flags, said) = name.partition(",")[0], LOADS[name]
     if shutil.which(program) is None:
-        pytest.skip(f"{program} is missing (Debian: apt-get install apache2-utils hey nghttp2-client wrk)")
-    body, script = folder / "body", folder / "script.lua"
-    told = {"calls": CALLS, "body": body, "script": script, "url": f"{url}/v1/embeddings"}
+        pytest.skip(f"{program} is missing (Debian: apt-get install apache2-utils nghttp2-client)")
+    body = folder / "body"
+    told = {"calls": CALLS, "body": body, "url": f"{url}/v1/embeddings"}
     body.write_bytes(ONE)
-    script.write_text(_WRKS.format(**told))
     shown = run(program, *(flag.format(**told) for flag in flags))
-    found = re.search(said.format(**told), shown)
-    assert found is not None, shown
+    assert re.search(said.format(**told), shown), shown
     assert not re.search(r"Non-2xx|Failed requests: +[1-9]|Error distribution|Socket errors", shown), shown
-    return int(found[1]) if name == "wrk" else CALLS
+    return CALLS

@@ -1,6 +1,5 @@
 """nghttp and h2load, which know HTTP/2 and no gRPC: frames as the test writes them, and many calls at once."""
 
-import base64
 import gzip
 import re
 import shutil
@@ -10,16 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from google.rpc import status_pb2
-from grpc_health.v1 import health_pb2
 
-from bothends.errors import SentenceError
-from bothends.v1.embedding_pb2 import EmbedRequest, EmbedStreamRequest
-from bothends.wire.status import from_status
+from bothends.v1.embedding_pb2 import EmbedRequest
 from tests.support.serving import Running, answered
 from tests.support.until import TIMEOUT_S, until
 
-from .asked import CHECK, CONCURRENT, EMBED, EMBED_STREAM, ENDLESS, SENTENCES, framed, row_of, rows_of, unframed
+from .asked import CONCURRENT, EMBED, SENTENCES, framed, rows_of, unframed
 
 pytestmark = pytest.mark.slow  # starts other people's clients
 
@@ -67,33 +62,6 @@ def test_a_call_is_answered_bit_for_bit(ask: Ask, expected: np.ndarray) -> None:
         assert rows_of(response).tobytes() == expected.tobytes()
         found = trailers(ask, EMBED, body, **headers)
         assert (found[":status"], found["content-type"], found["grpc-status"]) == ("200", "application/grpc", "0")
-
-
-def test_a_stream_is_answered_in_its_order(ask: Ask, expected: np.ndarray) -> None:
-    body = b"".join(framed(EmbedStreamRequest(sentences=[sentence])) for sentence in SENTENCES)
-    rows = [row_of(response) for response in unframed(ask(EMBED_STREAM, body))]
-    assert np.array(rows).tobytes() == expected.tobytes()
-
-
-def test_an_error_has_its_details(ask: Ask) -> None:
-    """A refusal is HTTP's 200 with a status, a text and details."""
-    found = trailers(ask, EMBED, framed(EmbedRequest(sentences=["a", " "])))
-    details = found["grpc-status-details-bin"]
-    error = from_status(status_pb2.Status.FromString(base64.b64decode(details + "=" * (-len(details) % 4))))
-    assert (found[":status"], found["grpc-status"]) == ("200", "3")
-    assert isinstance(error, SentenceError)
-    assert error.index == 1
-
-
-def test_a_deadline_ends_a_call(ask: Ask) -> None:
-    """The server looks at the clock itself: nghttp would wait."""
-    found = trailers(ask, EMBED, framed(EmbedRequest(sentences=ENDLESS)), grpc_timeout="50m")
-    assert found["grpc-status"] == "4"
-
-
-def test_health_is_told(ask: Ask) -> None:
-    (response,) = unframed(ask(CHECK, framed(health_pb2.HealthCheckRequest())))
-    assert health_pb2.HealthCheckResponse.FromString(response).status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_no_call_of_many_is_lost(served: Running, tmp_path: Path) -> None:

@@ -49,8 +49,7 @@ def test_curls(served: Running, unit_rows: np.ndarray, http2: bool, tmp_path: Pa
     assert statuses == ["200"] * 3
     got = [[item["embedding"] for item in json.loads(answer)["data"]] for answer in answers]
     assert wrong({way: {str(number): rows for number, rows in enumerate(got)}}, unit_rows) == []
-    if way != "HTTP/1.0 that is kept":  # which uvicorn closes, as it may
-        assert connects == (3 if way in ("HTTP/1.0", "the connection's end") else 1)
+    assert connects == (3 if way in ("HTTP/1.0", "the connection's end") else 1)
 
 
 def test_curl_asks_for_a_head_alone(served: Running) -> None:
@@ -68,4 +67,4 @@ def test_no_call_of_a_load_generator_is_lost(served: Running, http2: bool, tmp_p
         pytest.skip("uvicorn speaks no HTTP/2")
     before = sample(served, COUNTED)
     calls = load(served.http, name, tmp_path)
-    until(lambda: sample(served, COUNTED) - before >= calls)  # wrk has some more under way as it ends
+    until(lambda: sample(served, COUNTED) - before >= calls)

@@ -35,12 +35,6 @@ def test_the_first_layer_reads_the_projection_of_a_token() -> None:
     assert config(input_projection=20).input_size == 20
 
 
-@pytest.mark.parametrize(("cell", "mebibytes"), [("lstm", 64), ("gru", 48)])
-def test_a_step_reads_all_recurrent_weights(cell: str, mebibytes: int) -> None:
-    """Four gates of an LSTM, three of a GRU, are each hidden × hidden float32."""
-    assert config(cell=cell, hidden_size=2048).recurrent_bytes == mebibytes << 20
-
-
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -70,10 +64,3 @@ def test_nested_sizes_are_parts_of_both_halves(fields: dict[str, Any], sizes: tu
         config(**fields).check_nested_dimensions(sizes)
     config(**fields).check_nested_dimensions(())
     config().check_nested_dimensions((4, 8))
-
-
-def test_it_is_described_in_a_few_words() -> None:
-    """A description names what is unusual only."""
-    assert config().described() == "1-layer bidirectional LSTM"
-    unusual = config(cell="gru", layers=2, bidirectional=False, pooling="max", head=Head(size=5))
-    assert unusual.described() == "2-layer one-way GRU, max pooling, a head of 5"

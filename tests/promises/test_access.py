@@ -138,13 +138,6 @@ def test_health_needs_no_key(guarded: Server, channel: grpc.Channel) -> None:
         assert http(guarded, page) == (200, None)
 
 
-def test_metrics_for_holders_of_a_key(guarded: Server, door: Door) -> None:
-    """A caller without a key gets 401 and the scheme that is asked for."""
-    assert http(guarded, "metrics") == (401, "Bearer")
-    assert http(guarded, "metrics", "Bearer wrong") == (401, "Bearer")
-    assert http(guarded, "metrics", f"Bearer {door.keys['free']}") == (200, None)
-
-
 def test_metrics_open_and_off(toy_bundle: Bundle) -> None:
     for access, status in (("open", 200), ("off", 404)):
         with serving(toy_bundle, metrics=access) as server:

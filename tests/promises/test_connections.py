@@ -66,43 +66,6 @@ def test_bytes_of_http_headers(small: Server) -> None:
             assert ask(connection, b"X: " + b"y" * size + b"\r\n") == status
 
 
-@native_alone
-def test_http_headers_that_never_end(small: Server) -> None:
-    """Headers without an end are refused once they are too large, with a reason, and not kept."""
-    with http(small) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 4096)
-        answer = HTTPResponse(connection)
-        answer.begin()
-        assert answer.status == 431
-        assert b"the headers have more than 4096 bytes; send fewer" in answer.read()
-        read_to_end(connection)
-
-
-@native_alone
-def test_a_silent_connection_is_closed(hasty: Server) -> None:
-    """A handshake, an HTTP request that doesn't come, and one that never ends: each has its time, and no more."""
-    started, silent = time.monotonic(), []
-    with ExitStack() as stack:
-        for port, said in ((hasty.port, b""), (hasty.http_port, b""), (hasty.http_port, b"GET /readyz HTTP/1.1\r\nHo")):
-            silent.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), TIMEOUT_S)))
-            silent[-1].sendall(said)
-        for connection in silent:
-            read_to_end(connection)
-            assert time.monotonic() - started >= SHORT_S * 0.9
-
-
-@pytest.mark.timing
-@native_alone
-def test_each_http_request_has_its_time(hasty: Server) -> None:
-    """A connection may be used for longer than one request may take; the last must come whole too."""
-    end = time.monotonic() + 2 * SHORT_S
-    with http(hasty) as connection:
-        while time.monotonic() < end:
-            assert ask(connection) == 200
-        connection.sendall(b"GET /readyz HTTP/1.1\r\nHo")
-        read_to_end(connection)
-
-
 def test_an_idle_http_connection_is_closed(hasty: Server) -> None:
     started = time.monotonic()
     with http(hasty) as connection:
@@ -142,13 +105,6 @@ def test_a_caller_that_pings_too_often_is_disconnected(toy_bundle: Bundle) -> No
         goaway = raw.read_until(GOAWAY)
         assert goaway is not None
         assert b"too_many_pings" in goaway
-
-
-def test_a_caller_that_pings_as_often_as_allowed_is_not_disconnected(toy_bundle: Bundle) -> None:
-    with serving(toy_bundle, min_ping_s=0) as server, RawHttp2(server.port) as raw:
-        for number in range(50):
-            raw.send(frame(PING, bytes(7) + bytes([number])))
-            assert raw.read_until(PING) == bytes(7) + bytes([number])
 
 
 def test_silent_peers_are_asked_whether_they_live(toy_bundle: Bundle) -> None:

@@ -10,9 +10,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from tests.importing.tokenising.hard_texts import HARD, every_real_sentence
+from tests.importing.tokenising.hard_texts import HARD
 
-from .conftest import LONG, Both
+from .conftest import Both
 from .http_bodies import INPUT, SIZE, Agree, agreeing, broken
 
 PATH, METHOD = "/v1/embeddings", "POST /v1/embeddings"
@@ -62,7 +62,7 @@ def test_hard_texts(both: Both, agree: Agree) -> None:
     assert both.served(METHOD, "native") > before + answered / 4
 
 
-@pytest.mark.parametrize("count", [1, 2, 16, 17, 65, 257, 600])
+@pytest.mark.parametrize("count", [1, 16, 17, 600])
 def test_lists_of_any_length(both: Both, agree: Agree, count: int) -> None:
     """Plain ones are served by C++, each of them; so are those with some hard texts, or Python has their words."""
     draw = random.Random(count)  # noqa: S311  not a secret
@@ -91,14 +91,3 @@ def test_bodies_of_any_kind(both: Both, agree: Agree) -> None:
 
     ask()
     assert both.served(METHOD, "native") > before + 20
-
-
-@pytest.mark.slow
-def test_real_sentences_of_every_kind(both: Both, agree: Agree, pytestconfig: pytest.Config) -> None:
-    """Hardly any is left to Python."""
-    count = LONG if pytestconfig.getoption("--long") else LONG // 20
-    before = both.served(METHOD, "python")
-    texts = itertools.islice(every_real_sentence(), 0, None, 7)
-    answered = agree(list(bodies(itertools.islice(texts, count))))
-    assert answered > count / 4
-    assert both.served(METHOD, "python") - before < count / 20

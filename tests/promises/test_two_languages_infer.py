@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from bothends.kserve.v2 import inference_pb2
 from bothends.server.fronts.kserve.methods import SERVICE
-from tests.importing.tokenising.hard_texts import HARD, TEXTS, every_real_sentence
+from tests.importing.tokenising.hard_texts import HARD, TEXTS
 from tests.support.infer import packed, parameters, request
 
-from .conftest import LONG, Both
+from .conftest import Both
 
 Agree = Callable[[Sequence[bytes]], int]
 OUTPUTS = ("embedding", "token_count", "truncated")
@@ -196,14 +196,3 @@ def test_bytes_of_any_kind(agree: Agree) -> None:
         agree(contents)
 
     ask()
-
-
-@pytest.mark.slow
-def test_real_sentences_of_every_kind(both: Both, agree: Agree, pytestconfig: pytest.Config) -> None:
-    """Hardly any is left to Python."""
-    count = LONG // 4 if pytestconfig.getoption("--long") else LONG // 40
-    before = both.served("ModelInfer", "python")
-    texts = itertools.islice(every_real_sentence(), 3, None, 7)
-    answered = sum(map(agree, batches(asking(itertools.islice(texts, count)))))
-    assert answered > count / 4
-    assert both.served("ModelInfer", "python") - before < count / 20

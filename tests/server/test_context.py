@@ -148,14 +148,6 @@ def test_work_that_begins_while_the_call_fails_is_cancelled(monkeypatch: pytest.
     assert rows.cancelled()
 
 
-def test_a_caller_that_leaves_after_the_answer_changes_nothing() -> None:
-    harness = CallHarness(lambda request, context: context.send(b"vectors"))
-    call = harness.call()
-    call.leave()
-    assert call.outcomes == [b"vectors"]
-    assert harness.counted() == {"OK": 1}
-
-
 def test_of_many_that_settle_at_once_one_does(caplog: pytest.LogCaptureFixture) -> None:
     """Answer, error and departure race on threads: one outcome at most, one count, one place."""
     caplog.set_level(logging.ERROR)

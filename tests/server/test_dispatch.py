@@ -1,7 +1,6 @@
 """Calls on their way to a method: refused or let in, counted once, out of the gate once."""
 
 import hashlib
-import logging
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from bothends.errors import (
     SentenceError,
 )
 from bothends.observe.metrics import Metrics
-from bothends.observe.tracing import NO_SPAN, Method
+from bothends.observe.tracing import NO_SPAN
 from bothends.server.backlog import Backlog
 from bothends.server.context import CallContext
 from bothends.server.dispatch import Dispatcher, protobuf
@@ -51,15 +50,6 @@ def test_a_call_that_cannot_be_counted_keeps_no_place(caplog: pytest.LogCaptureF
     assert harness.is_empty()
 
 
-def test_a_method_is_counted_from_the_start() -> None:
-    """A method's series are there, at zero, as soon as it has a handler: a rate would miss a first error."""
-    harness = CallHarness(lambda request, context: None)
-    for code in ("OK", "INTERNAL"):
-        labels = {"method": "Embed", "code": code}
-        assert harness.metrics.registry.get_sample_value("bothends_requests_total", labels) == 0
-    assert harness.metrics.registry.get_sample_value("bothends_request_seconds_count", {"method": "Embed"}) == 0
-
-
 def test_what_a_method_raises_is_its_answer() -> None:
     def refuse(request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         raise RequestError("there are no sentences")
@@ -89,15 +79,6 @@ def test_a_refusal_is_counted_by_its_reason(error: BothendsError, reason: str | 
     harness = CallHarness(refuse)
     harness.call()
     assert harness.counted("bothends_refused_requests_total", "reason") == ({reason: 1} if reason else {})
-
-
-def test_a_refusal_at_the_door_is_counted_too() -> None:
-    """A call may be refused before its request is read, for want of time or of room."""
-    harness = CallHarness(lambda request, context: None)
-    harness.call(deadline=time.monotonic() - 1)
-    harness.call()
-    harness.call()
-    assert harness.counted("bothends_refused_requests_total", "reason") == {"deadline": 1, "full": 1}
 
 
 def test_bytes_that_are_no_request_reach_no_method() -> None:
@@ -144,16 +125,6 @@ def test_a_call_that_would_wait_too_much_of_its_time_is_refused() -> None:
     assert harness.is_empty()
 
 
-@pytest.mark.parametrize("deadline_in_s", [None, 1000])
-def test_a_call_that_has_time_may_wait(deadline_in_s: float | None) -> None:
-    """The same wait is a small share of a long deadline, and none of no deadline."""
-    harness = CallHarness(lambda request, context: context.send(b""))
-    harness.wait_s = 30.0
-    call = HandHeldCall(deadline=None if deadline_in_s is None else time.monotonic() + deadline_in_s)
-    harness.handle(call)  # type: ignore[arg-type]
-    assert call.outcomes == [b""]
-
-
 def test_a_call_without_a_request_is_the_callers_error() -> None:
     harness = CallHarness(lambda request, context: context.send(b""))
     call = harness.call(None)
@@ -188,35 +159,6 @@ def test_an_open_method_answers_at_once(content: bytes | None, answer: bytes) ->
     call = HandHeldCall(content)
     Dispatcher(Metrics(), None, lambda: 0.0, backlog=Backlog()).open_handler(bytes)(call)  # type: ignore[arg-type]
     assert call.outcomes == [answer]
-
-
-@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
-def test_each_call_has_a_line_where_debugging_is_on(level: int, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(level, "bothends.server.dispatch"):
-        CallHarness(lambda request, context: context.send(b"")).call()
-    lines = [record for record in caplog.records if record.message == "request"]
-    assert [line.code for line in lines] == (["OK"] if level == logging.DEBUG else [])
-
-
-def test_a_calls_line_names_its_key_and_no_more_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """One that nobody knows is refused, and has no name."""
-    file = tmp_path / "keys.toml"
-    file.write_text(f'[keys.one]\nsha256 = "{hashlib.sha256(b"1").hexdigest()}"\n')
-    dispatcher = Dispatcher(Metrics(), None, lambda: 0.0, Keys(file), backlog=Backlog())
-    handle = dispatcher.handler(Method.rpc("service", "Method"), bytes, lambda request, context: context.send(b""))
-    with caplog.at_level(logging.DEBUG, "bothends.server.dispatch"):
-        for key in (b"1", b"2"):
-            handle(HandHeldCall(key=hashlib.sha256(key).digest()))  # type: ignore[arg-type]
-    lines = [record for record in caplog.records if record.message == "request"]
-    assert [(line.code, line.key) for line in lines] == [("OK", "one"), ("UNAUTHENTICATED", None)]
-
-
-def test_a_closed_room_says_that_it_is_stopping() -> None:
-    harness = CallHarness(lambda request, context: context.send(b""))
-    harness.concurrency.close(timeout_s=0)
-    assert only_code(harness.call()) == code_pb2.UNAVAILABLE
-    with pytest.raises(DrainingError):
-        harness.concurrency.enter()
 
 
 def test_far_too_many_sentences_are_refused_unread_and_paid_for() -> None:

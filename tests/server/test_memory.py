@@ -8,7 +8,6 @@ import sys
 import pytest
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has arenas")
-CHOOSING = ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
 SERVE = """
 import ctypes, tempfile, threading
 from pathlib import Path
@@ -49,11 +48,6 @@ server.stop()
 def test_threads_of_a_server_share_one_heap() -> None:
     before, after = _arenas({})
     assert after == before
-
-
-def test_a_server_has_as_many_heaps_as_its_environment_says() -> None:
-    assert _arenas({"MALLOC_ARENA_MAX": "3"})[1] == 3
-    assert _arenas({"GLIBC_TUNABLES": "glibc.malloc.arena_max=4"})[1] == 4
 
 
 def _arenas(environment: dict[str, str]) -> list[int]:

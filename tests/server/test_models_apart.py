@@ -110,14 +110,6 @@ def test_a_broken_bundle_is_named_at_the_start(english: Bundle, old: Bundle, tmp
     assert set(threading.enumerate()) <= before
 
 
-def test_the_banner_says_what_each_is_and_takes(both: Server) -> None:
-    banner = both.banner()
-    assert "  model      english (unless a caller names another): english " in banner
-    assert "  model      old: toy " in banner
-    assert banner.count(" golden sentences are within ") == 2
-    assert " MiB for 2 models\n" in banner
-
-
 def test_one_model_may_have_a_name_and_an_engine_of_its_own(old: Bundle) -> None:
     """Then that is what callers ask for, and not the bundle's own name."""
     with serving_all(f"mine={old.path}?engine=onnxruntime") as server:

@@ -1,15 +1,9 @@
 """Several models by clients of other APIs: Ollama's name one, those of text-embeddings-inference get the first."""
 
 import numpy as np
-import pytest
 
-from bothends import Client
-from bothends.model.bundle import Bundle
 from bothends.server.server import Server
-from tests.support.foreign_clients import SENTENCES as ASKED
-from tests.support.foreign_clients import Asked
 from tests.support.fronts import http_of
-from tests.support.serving import finish, start
 
 from .models import NAMES, SENTENCES, Truth
 
@@ -45,22 +39,3 @@ def test_the_api_of_text_embeddings_inference_has_the_first(both: Server, truth:
         refused = http.post("/embed", json={"inputs": "a", "model": "old"})
     assert refused.status_code == 422
     assert "model" in refused.json()["error"]
-
-
-@pytest.mark.slow  # starts other people's clients
-def test_every_client_has_the_model_that_it_names(old: Bundle) -> None:
-    """Unmodified, of a server that both are served by: the numbers of our own client."""
-    server, expected = start("--bundle", "english=", "--bundle", f"old={old.path}"), {}
-    try:
-        found = Asked(server).by("two_models.py", server.http, server.target)
-        for name in NAMES:
-            with Client(server.target, model=name) as client:
-                expected[name] = client.embed(ASKED, normalize=True).rows
-    finally:
-        finish(server)
-    for name, ways in found["named"].items():
-        for way, rows in ways.items():
-            assert np.array_equal(np.array(rows, np.float32), expected[name]), (name, way)
-    for way, rows in found["unnamed"].items():
-        assert np.array_equal(np.array(rows, np.float32), expected["english"]), way
-    assert found["listed"] == ["english:latest", "old:latest"]

@@ -24,13 +24,10 @@ KEYS = {"api_keys": Path("k")}
     ("bound_to", "settings", "missing"),
     [
         ("127.0.0.1", {}, []),
-        ("127.1.2.3", {}, []),
         ("::1", {}, []),
         ("0.0.0.0", {}, ["--tls-cert", "--api-keys"]),  # noqa: S104  what is warned of
-        ("::", {}, ["--tls-cert", "--api-keys"]),
         ("10.0.0.1", TLS, ["--api-keys"]),
         ("10.0.0.1", KEYS, ["--tls-cert"]),
-        ("10.0.0.1", TLS | KEYS, []),
         ("10.0.0.1", TLS | {"tls_client_ca": Path("a")}, []),
     ],
 )

@@ -25,15 +25,6 @@ def test_without_limits_no_request_is_refused() -> None:
     assert account.most(1024) == 1024
 
 
-@pytest.mark.parametrize(
-    ("limits", "is_set"),
-    [(Quota(), False), (Quota(sentences_per_s=1), True), (Quota(concurrent_sentences=1), True), (Quota(1, 1), True)],
-)
-def test_a_quota_is_set_where_anything_is_limited(limits: Quota, is_set: bool) -> None:
-    """A key with a share isn't served together with others by Python: it counts each request of it alone."""
-    assert limits.is_set == is_set
-
-
 def test_sentences_at_once() -> None:
     """A key at its limit is full; one that is done makes room for one; to ask for more than ever fits is an error."""
     account = Account("small", Quota(concurrent_sentences=10))
@@ -164,10 +155,3 @@ def test_what_could_not_be_served_is_paid_for() -> None:
     clock.now_s += raised.value.retry_after_s
     account.check()
     account.take_share(1)
-
-
-def test_nothing_is_paid_where_there_is_no_share() -> None:
-    account = Account("any", Quota(concurrent_sentences=10))
-    account.pay(10**9)
-    account.check()
-    account.take_share(10)

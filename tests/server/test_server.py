@@ -107,13 +107,6 @@ def test_the_transports_figures_are_metrics(toy_bundle: Bundle) -> None:
         assert float(values["bothends_grpc_sent_bytes_total"]) > 0
 
 
-def test_an_idle_server_stops_at_once_whatever_its_drain() -> None:
-    """A drain of no seconds finishes what is there to finish: nothing."""
-    idle = Server(Settings(port=0, http_port=0, device="cpu", drain_s=0))
-    idle.start()
-    assert idle.stop()
-
-
 def test_a_slow_reader_gets_all_of_what_was_accepted(drained: list[ModelService]) -> None:
     """A stopping server waits until an answer is on the wire, not only until it is made."""
     stopping = Server(Settings(port=0, http_port=0, device="cpu"))

@@ -49,7 +49,7 @@ def test_times_are_read_in_both_forms() -> None:
     assert validity(der) == (NOW, ends)
 
 
-@pytest.mark.parametrize("size", [0, 1, 4, 40, 100])
+@pytest.mark.parametrize("size", [0, 4, 100])
 def test_what_is_cut_off_is_not_spoken_of(size: int) -> None:
     pem = trustme.CA().cert_pem.bytes()
     assert list(warnings(pem[:27] + pem[27 : 27 + size] + b"\n-----END CERTIFICATE-----\n", NOW)) == []

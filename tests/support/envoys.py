@@ -7,9 +7,8 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,36 +43,12 @@ def placed(targets: Sequence[str]) -> dict[str, Any]:
     return config
 
 
-def placed_for_web(targets: Sequence[str], *, is_http2: bool) -> dict[str, Any]:
-    """Make one that passes any request on, of HTTP/1.1 or HTTP/2, over one of them; it doesn't ask for health."""
-    config = placed(targets)
-    (listener,), (cluster,) = config["static_resources"]["listeners"], config["static_resources"]["clusters"]
-    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-    manager["codec_type"] = "AUTO"
-    (host,) = manager["route_config"]["virtual_hosts"]
-    host["routes"] = [{"match": {"prefix": "/"}, "route": {"cluster": cluster["name"], "timeout": "0s"}}]
-    del cluster["health_checks"]
-    if not is_http2:
-        (protocols,) = cluster["typed_extension_protocol_options"].values()
-        protocols["explicit_http_config"] = {"http_protocol_options": {}}
-    return config
-
-
 @contextmanager
-def envoy_of_web(target: str, *, is_http2: bool) -> Iterator[str]:
-    """Run an Envoy on a port of HTTP/1.1 and HTTP/2, which passes requests on over one of them."""
-    with envoy([target], make=partial(placed_for_web, is_http2=is_http2)) as (address, _):
-        yield address
-
-
-@contextmanager
-def envoy(
-    targets: Sequence[str], *, healthy: int = 1, make: Callable[[Sequence[str]], dict[str, Any]] = placed
-) -> Iterator[tuple[str, str]]:
+def envoy(targets: Sequence[str], *, healthy: int = 1) -> Iterator[tuple[str, str]]:
     """Run an Envoy before these servers, of which so many are healthy; yield its address and its admin's."""
     with tempfile.TemporaryDirectory() as folder:
         file, admin, log = (Path(folder) / name for name in ("envoy.json", "admin", "log"))
-        file.write_text(json.dumps(make(targets)), encoding="utf-8")
+        file.write_text(json.dumps(placed(targets)), encoding="utf-8")
         flags = ["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning", "--log-path", log]
         process = subprocess.Popen([binary(), "-c", file, "--admin-address-path", admin, *flags])
         try:

@@ -37,16 +37,6 @@ listen http
     bind {listens}
     server embedder {target} pool-max-conn 1
 """
-WEB = """
-defaults
-    mode http
-    timeout connect 1s
-    timeout client 1h
-    timeout server 1h
-listen http
-    bind {listens}
-    server embedder {target} {protocol}
-"""
 NGINX = """
 daemon off;
 pid {folder}/pid;
@@ -128,14 +118,6 @@ def haproxy_of_requests(target: str) -> Iterator[str]:
 
 
 @contextmanager
-def haproxy_of_web(target: str, *, is_http2: bool) -> Iterator[str]:
-    """Run HAProxy on a port of HTTP/1.1 and HTTP/2, which passes requests on over one of them."""
-    config = WEB.replace("{target}", target).replace("{protocol}", "proto h2" if is_http2 else "")
-    with _held_port() as port, _haproxy(config, port) as address:
-        yield address
-
-
-@contextmanager
 def _haproxy(config: str, port: int | None = None) -> Iterator[str]:
     """Run HAProxy with a configuration that says {listens} where its address stands."""
     with tempfile.TemporaryDirectory() as folder:
@@ -160,22 +142,14 @@ def nginx_of_requests(target: str) -> Iterator[str]:
 
 
 @contextmanager
-def nginx_of_web(target: str, *, is_http2: bool) -> Iterator[str]:
-    """Run nginx on a port of HTTP/1.1 and HTTP/2, which passes requests on over one of them."""
-    passes = "grpc_pass grpc" if is_http2 else "proxy_pass http"
-    with _held_port() as port, _nginx(port, target=target, passes=passes, http2="on", kept=16) as address:
-        yield address
-
-
-@contextmanager
-def _nginx(port: int | None = None, **options: str | int) -> Iterator[str]:
+def _nginx(**options: str | int) -> Iterator[str]:
     """Run nginx with NGINX's options."""
     with tempfile.TemporaryDirectory() as folder:
-        file, listens = Path(folder) / "nginx.conf", f"127.0.0.1:{port}" if port else f"unix:{folder}/socket"
+        file, listens = Path(folder) / "nginx.conf", f"unix:{folder}/socket"
         Path(folder).chmod(0o755)  # its workers may have a user of their own, who writes bodies there
         temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in WRITTEN)
         file.write_text(NGINX.format(folder=folder, listens=listens, temporary=temporary, **options), encoding="utf-8")
-        with _started(["nginx", "-e", "stderr", "-p", folder, "-c", file], Path(folder), port) as address:
+        with _started(["nginx", "-e", "stderr", "-p", folder, "-c", file], Path(folder)) as address:
             yield address
 
 

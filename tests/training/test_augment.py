@@ -35,15 +35,6 @@ def test_scrambling_keeps_words_and_end_mark(words: list[str], end: str, seed: i
     assert Counter(copy.removesuffix(end.strip()).split()) == Counter(words)
 
 
-def test_words_and_chunks_change_places() -> None:
-    """Both kinds come, and different words nearly always end in another order."""
-    found = [scramble("one two three four five.", chance(seed)) for seed in range(200)]
-    assert "five two three four one." in found, "two words"
-    assert "three four five one two." in found, "two chunks"
-    assert found.count("one two three four five.") == 0
-    assert len(set(found)) > 20
-
-
 def test_a_word_is_replaced_by_one_that_stood_between_the_same_neighbours() -> None:
     """The case plays no part; each such word comes in time; a sentence without such a place comes back."""
     between = {"plays guitar": ["the", "a", "his"], " sings": ["nobody"]}
@@ -103,24 +94,3 @@ def test_copies_follow_from_their_sentence_and_the_first_ones() -> None:
     larger = made(sentences, scrambled=0.6, varied=0.6, read=200)
     assert all(set(group) <= set(same) for group, same in zip(longer, larger, strict=True))
     assert sum(map(len, longer)) < sum(map(len, larger))
-
-
-def test_composed_copies_stand_behind_their_sentence() -> None:
-    """Copies, two at most, follow a sentence where it has what they alter; others are left alone."""
-    sentences = [
-        text for number in range(200) for text in (f"The {number} men follow a red dog", f"stars shine {number}a")
-    ]
-    found = made(sentences, composed=0.5)
-    assert [group[0] for group in found] == sentences
-    assert all(group == [group[0]] for group in found[1::2])
-    assert 70 < sum(len(group) == 3 for group in found[::2]) < 130
-
-
-def test_families_of_scenes_stand_between_sentences() -> None:
-    """A family is a group of its own, behind about the share of sentences asked for; these keep their order."""
-    sentences = toy.sentences(1000)
-    found = made(sentences, scenes=0.1)
-    assert [group[0] for group in found if group[0] in set(sentences)] == sentences
-    families = [group for group in found if group[0] not in set(sentences)]
-    assert 70 < len(families) < 130
-    assert all(len(group) > 1 for group in families)

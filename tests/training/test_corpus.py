@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bothends.model.tokenizer import Tokenizer
-from bothends_training.corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
+from bothends_training.corpus import read_sentences, tokenise
 from bothends_training.dataset import bare_tokenizer
 from bothends_training.errors import RecipeError
 from tests.support import toy
@@ -32,14 +32,6 @@ def test_every_kind_of_file_holds_the_same_sentences(tmp_path: Path, suffix: str
     text = "wiki\tthe old man\n\n  a naïve cat \n   \nnews\t\nnews\t one\u2028bird\r\na\tb\tthe dog"
     file.write_bytes(PACK[suffix](text.encode()))
     assert read_sentences(file, 100) == ["the old man", "a naïve cat", "one\u2028bird", "the dog"]
-
-
-@pytest.mark.parametrize("count", [2, 3, 4])
-def test_no_more_sentences_are_read_than_asked_for(tmp_path: Path, count: int) -> None:
-    """Sentences come from the top; blank lines don't count."""
-    file = tmp_path / "corpus.txt"
-    file.write_text("one\n\ntwo\n\nthree\n", encoding="utf-8")
-    assert read_sentences(file, count) == ["one", "two", "three"][:count]
 
 
 @pytest.mark.parametrize(("text", "held"), [("", 0), ("\n\n \n", 0), ("wiki\tone\n\n", 1)])
@@ -65,12 +57,9 @@ def spoilt(packed: bytes) -> bytes:
     ("name", "content"),
     [
         ("latin1.txt", "un café\nune forêt\n".encode("latin-1")),
-        ("latin1.xz", lzma.compress("un café\nune forêt\n".encode("latin-1"))),
         ("text.xz", b"no xz at all, but text\n"),
         ("text.gz", b"no gzip at all, but text\n"),
         ("cut.xz", cut(lzma.compress("\n".join(toy.sentences(300)).encode()))),
-        ("cut.gz", cut(gzip.compress("\n".join(toy.sentences(300)).encode()))),
-        ("spoilt.xz", spoilt(lzma.compress("\n".join(toy.sentences(300)).encode()))),
         ("spoilt.gz", spoilt(gzip.compress("\n".join(toy.sentences(300)).encode()))),
     ],
 )
@@ -81,20 +70,6 @@ def test_bytes_that_cannot_be_read_are_the_files_fault(tmp_path: Path, name: str
         read_sentences(tmp_path / name, 1000)
     assert str(refused.value).startswith(f"{tmp_path / name}: ")
     assert len(str(refused.value).splitlines()) == 1
-
-
-@pytest.mark.parametrize("name", ["nowhere.txt", "nowhere.xz", "nowhere.gz", ""])
-def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
-    """A missing file, or a folder in its place, is the recipe's fault."""
-    with pytest.raises(RecipeError, match=f"{tmp_path / name}: .*(No such file|directory)"):
-        read_sentences(tmp_path / name, 10)
-
-
-def test_the_fingerprint_is_of_the_sentences_and_their_order() -> None:
-    """Vectors kept for other sentences, or for these in another order, are never taken for theirs."""
-    lists = [["a", "b"], ["b", "a"], ["a"], ["a b"], ["a", "b", ""], []]
-    assert len({fingerprint(sentences) for sentences in lists}) == len(lists)
-    assert fingerprint(["a", "b"]) == fingerprint(("a", "b"))
 
 
 def test_ids_lie_end_to_end(tokenizer: Tokenizer) -> None:
@@ -119,24 +94,6 @@ def test_sentences_without_a_token_are_left_out(tokenizer: Tokenizer) -> None:
     assert with_holes.groups.tolist() == [0, 1, 1]
     assert with_holes.lengths.tolist() == [2, 2, 2]
     np.testing.assert_array_equal(with_holes.ids, without.ids)
-
-
-@pytest.mark.parametrize("sentences", [[toy.NOTHING] * 3, [toy.NOTHING, "the dog"]])
-def test_fewer_than_two_sentences_with_tokens_are_refused(tokenizer: Tokenizer, sentences: list[str]) -> None:
-    """The refusal comes before a teacher embeds anything, as for a file with too few lines."""
-    with pytest.raises(RecipeError, match="sentences with a token; training needs at least two"):
-        tokenise([sentences], tokenizer)
-
-
-def test_a_batch_has_its_sentences_one_after_the_other() -> None:
-    """Ids in the order asked for, without padding, and how many are whose."""
-    ids = np.array([5, 6, 7, 8, 9, 1, 2], dtype=np.int32)
-    sentences = ["five six seven", "eight", "nine one two"]
-    tokenised = TokenisedCorpus(sentences, ids, np.array([0, 3, 4, 7]), np.arange(3), sentences, 3)
-    found, lengths = tokenised.batch(np.array([2, 1]))
-    assert found.tolist() == [9, 1, 2, 8]
-    assert lengths.tolist() == [3, 1]
-    assert (found.dtype, lengths.dtype) == (np.int64, np.int64)
 
 
 def test_what_is_left_out_is_made_up_for(tmp_path: Path) -> None:

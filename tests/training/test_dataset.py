@@ -1,6 +1,5 @@
 """What the steps of a recipe read: its corpus, its teachers' vectors and its dev files."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import torch
 from rich.progress import Progress
 
 from bothends_training.augment import augment
-from bothends_training.dataset import Dataset, bare_tokenizer, groups, prepare
+from bothends_training.dataset import Dataset, groups, prepare
 from bothends_training.errors import RecipeError
 from bothends_training.evaluate import PairsError
-from bothends_training.neighbourhoods import neighbourhoods
 from bothends_training.recipe import Corpus, Recipe
 from bothends_training.targets import Targets
 from bothends_training.teacher import Teacher
@@ -55,16 +53,6 @@ def test_a_teacher_may_embed_the_first_sentences_only(folder: Path) -> None:
         assert whole.shape == (2, toy.DIMENSION)
 
 
-def test_neighbourhoods_are_of_a_teacher_that_embeds_all(folder: Path) -> None:
-    """The teacher may have any place in the recipe; there are no neighbourhoods where none are asked for."""
-    some = toy.teacher().model_copy(update={"sentences": 120})
-    dataset = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
-    found = dataset.neighbourhoods(4, seed=3)
-    assert found is not None
-    np.testing.assert_array_equal(found, neighbourhoods(dataset.vectors[1], 4, seed=3))
-    assert dataset.neighbourhoods(0, seed=3) is None
-
-
 def test_scrambled_copies_are_labelled_by_the_teacher(folder: Path) -> None:
     """Copies are labelled as sentences of their own, each behind its original: never with the original's vector."""
     careful = toy.teacher(max_tokens=5)  # it reads three words, and so feels their order
@@ -96,12 +84,6 @@ def test_near_matches_of_dev_sentences_are_not_learned_from(folder: Path, thresh
     assert prepared(toy.recipe(corpus=corpus(near_match=threshold)), folder).corpus.sentences == kept
 
 
-def test_long_sentences_are_left_out(folder: Path) -> None:
-    """Sentences of as many words as `longest` are read, longer ones not."""
-    plan = Corpus.model_validate(corpus(longest=5))
-    assert groups(plan, folder, []) == [[text] for text in toy.sentences(300) if len(text.split()) <= 5]
-
-
 def test_copies_near_dev_sentences_are_not_learned_from_either(folder: Path) -> None:
     """A made or altered sentence may say what a dev sentence says: it goes, and its group stays."""
     plan = Corpus.model_validate(corpus(near_match=0.6, scrambled=0.5, varied=0.5, scenes=0.3))
@@ -113,24 +95,6 @@ def test_copies_near_dev_sentences_are_not_learned_from_either(folder: Path) -> 
     for words in (set(text.lower().split()) for text in left):
         for others in (set(text.lower().split()) for text in held_out):
             assert len(words & others) < 0.6 * len(words | others)
-
-
-def test_a_tokenizer_that_is_none_is_named(tmp_path: Path) -> None:
-    """A file that isn't even JSON is the recipe's fault."""
-    (tmp_path / "tokenizer.json").write_text("no tokenizer", encoding="utf-8")
-    with pytest.raises(RecipeError, match=r"tokenizer\.json is no tokenizer\.json"):
-        bare_tokenizer(tmp_path / "tokenizer.json")
-
-
-def test_a_bare_tokenizer_is_the_same_but_for_marks_and_cutting(tmp_path: Path) -> None:
-    """Vocabulary and normalisation stay; marks, cutting and padding go."""
-    (tmp_path / "tokenizer.json").write_text(toy.tokenizer(), encoding="utf-8")
-    whole, bare = json.loads(toy.tokenizer()), json.loads(bare_tokenizer(tmp_path / "tokenizer.json"))
-    gone = {"post_processor", "truncation", "padding"}
-    assert all(whole[key] and bare[key] is None for key in gone)
-    assert {key: value for key, value in bare.items() if key not in gone} == {
-        key: value for key, value in whole.items() if key not in gone
-    }
 
 
 def test_what_can_be_refused_is_refused_before_the_teachers_begin(tmp_path: Path) -> None:
@@ -156,16 +120,3 @@ def test_a_misspelt_copy_is_taught_as_its_sentence(folder: Path) -> None:
         assert found.labels[number] == found.sentences[number - 1]
         assert len(found.sentences[number].split()) == len(found.labels[number].split())
     np.testing.assert_array_equal(dataset.vectors[0][np.array(copies)], dataset.vectors[0][np.array(copies) - 1])
-
-
-def test_swapped_copies_stand_in_their_sentences_groups(folder: Path) -> None:
-    """The toy's words have opposites, so that old becomes young and man woman."""
-    found = prepared(toy.recipe(corpus=corpus(swapped=1.0)), folder).corpus
-    beside = [
-        (found.sentences[n - 1], found.sentences[n])
-        for n in range(1, len(found.sentences))
-        if found.groups[n] == found.groups[n - 1]
-    ]
-    assert len(beside) > 100
-    for sentence, copy in beside:
-        assert sum(one != other for one, other in zip(sentence.split(), copy.split(), strict=True)) == 1

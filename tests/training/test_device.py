@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from bothends_training import device, student, train
+from bothends_training import student, train
 from bothends_training.ragged_lstm import PackedLSTM
 from bothends_training.targets import Targets
 from tests.support import toy
@@ -15,13 +15,6 @@ from tests.support import toy
 from .runs import EVERYTHING, run, state
 
 AVERAGED = {**EVERYTHING, "precision": "float32", "token_dropout": 0.0}
-
-
-def test_a_cpu_is_chosen_where_there_is_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a GPU the student learns on the CPU, and nothing is said about its products."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch, "set_float32_matmul_precision", lambda _: pytest.fail("told the CPU how to multiply"))
-    assert device.choose("bfloat16") == torch.device("cpu")
 
 
 def test_the_way_of_a_gpu_makes_the_weights_of_a_cpus(

@@ -12,7 +12,6 @@ from bothends_training import train
 from bothends_training.dataset import Dataset, prepare
 from bothends_training.decontaminate import NearDuplicates
 from bothends_training.documents import read_documents
-from bothends_training.errors import RecipeError
 from bothends_training.gather.passages import sentences
 from bothends_training.recipe import Documents, Recipe
 from bothends_training.targets import Targets
@@ -77,15 +76,6 @@ def test_a_passage_that_holds_a_held_out_sentence_is_passed_by(documented: Path)
     kept = read_documents(plan, documented, NearDuplicates([held_out], 1.0))
     assert not any(held_out in texts[0] for texts in kept)
     assert 0 < len(kept) < 40
-
-
-def test_too_few_documents_are_refused(documented: Path) -> None:
-    """A run on one document, or on a file that isn't there, would be none."""
-    (documented / "documents.tsv").write_text("toy\tone\tone dog\n")
-    with pytest.raises(RecipeError, match="holds 1 documents"):
-        read_documents(Documents(path="documents.tsv", count=2), documented, None)
-    with pytest.raises(RecipeError, match="nothing"):
-        read_documents(Documents(path="nothing.tsv", count=2), documented, None)
 
 
 def test_teachers_embed_the_documents_that_they_are_asked_for(documented: Path) -> None:

@@ -117,10 +117,3 @@ def test_evaluate_fetches_only_where_it_is_told_to(one_set: Callable[[str], None
     assert asked == ["/set"]
     assert "sts-b-test" in scored.output
     assert "100.00" in scored.output
-
-
-def test_it_lists_where_each_set_comes_from() -> None:
-    listed = CliRunner().invoke(cli.evaluate, ["--list-sets"])
-    assert listed.exit_code == 0
-    for each in SETS.values():
-        assert all(url in listed.output for url in (*each.urls, each.size))

@@ -7,7 +7,7 @@ import numpy as np
 
 from bothends_training.gather.debian import dictionary, manual
 from bothends_training.gather.passages import LONGEST, SHORTEST, documents, is_prose, passages, sentences
-from bothends_training.gather.related import endings, leaves
+from bothends_training.gather.related import leaves
 from bothends_training.gather.sections import sections
 
 PAGE = """<html><head><title>x</title></head><body><nav>Home</nav><h1>1.2. Birds¶</h1>
@@ -99,8 +99,3 @@ def test_leaves_hold_near_vectors() -> None:
     assert sorted(np.concatenate(found).tolist()) == list(range(64))
     assert max(map(len, found)) <= 8
     assert sum(len(set((leaf // 8).tolist())) == 1 for leaf in found) >= 6
-
-
-def test_joined_sentences_look_like_a_text() -> None:
-    """A capital in front, a mark behind."""
-    assert endings(["birds sing", "Fish swim!", '"Yes"']) == ["Birds sing.", "Fish swim!", '"Yes"']

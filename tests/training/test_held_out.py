@@ -7,7 +7,6 @@ import pytest
 from rich.progress import Progress
 
 from bothends_training.dataset import prepare
-from bothends_training.errors import RecipeError
 from bothends_training.evaluate import read_pairs
 from bothends_training.held_out import COPIES, choose, judged, near_and_far
 from bothends_training.recipe import HeldOut
@@ -36,14 +35,6 @@ def test_as_many_sentences_as_asked_for_of_each_source(folder: Path) -> None:
     corpus.write_text("".join(reversed(corpus.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
     assert choose(PLAN, corpus) == found
     assert choose(PLAN.model_copy(update={"sentences": 20}), corpus)["chat"] == found["chat"][:20]
-
-
-def test_a_source_with_too_few_sentences_is_named(folder: Path) -> None:
-    """The message says how many there are."""
-    with pytest.raises(RecipeError, match=r"corpus\.txt has 200 sentences of news, not 201"):
-        choose(HeldOut(sources=("news",), sentences=201), folder / "corpus.txt")
-    with pytest.raises(RecipeError, match="has 0 sentences of nobody, not 3"):
-        choose(HeldOut(sources=("nobody",), sentences=3), folder / "corpus.txt")
 
 
 def test_pairs_go_from_neighbours_to_strangers(folder: Path) -> None:

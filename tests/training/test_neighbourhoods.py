@@ -32,23 +32,3 @@ def test_those_that_point_the_same_way_are_together() -> None:
     assert (found.shape, found.dtype) == ((240,), np.int64)
     assert set(found.tolist()) <= set(range(16))
     assert all(len(set(crowd[found == number].tolist())) == 1 for number in set(found.tolist()))
-
-
-def test_each_vector_is_where_its_like_are() -> None:
-    """Every vector is nearest to the mean direction of its own neighbourhood after the rounds, but for a few."""
-    random = np.random.default_rng(1)
-    unit = random.standard_normal((150, 12))
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    vectors = Vectors(unit.astype(np.float16), np.arange(150))
-    found = neighbourhoods(vectors, 5, seed=0)
-    means = np.stack([unit[found == number].sum(axis=0) for number in range(5)])
-    means /= np.linalg.norm(means, axis=1, keepdims=True)
-    assert ((unit @ means.T).argmax(axis=1) == found).mean() > 0.95
-
-
-def test_the_seed_decides() -> None:
-    """A resumed run needs the same neighbourhoods again."""
-    vectors, _ = crowds(4, 60)
-    one, same, other = (neighbourhoods(vectors, 8, seed=seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(one, same)
-    assert not np.array_equal(one, other)

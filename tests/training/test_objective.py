@@ -118,25 +118,6 @@ def test_nested_sizes_by_hand() -> None:
     assert made(embeddings(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
 
 
-def test_what_has_no_weight_is_not_made() -> None:
-    """The plain objective has a map per teacher and nothing else to learn."""
-    names = {name for name, _ in objective(Loss()).named_parameters()}
-    assert names == {f"served.to_teachers.{number}.{kind}" for number in (0, 1) for kind in ("weight", "bias")}
-
-
-@torch.inference_mode()
-def test_it_is_zero_for_the_teacher_itself() -> None:
-    """A student whose vectors are the teacher's, at any length, has nothing left to learn."""
-    torch.manual_seed(0)
-    teacher = torch.randn(7, DIMENSION)
-    made = objective(Loss(), [DIMENSION])
-    (to_teacher,) = made.served.to_teachers
-    to_teacher.weight.copy_(torch.eye(DIMENSION))
-    to_teacher.bias.zero_()
-    vectors = teacher * torch.arange(1.0, 8.0).unsqueeze(1)
-    assert float(made(vectors, [teacher], torch.arange(7))) == pytest.approx(0, abs=1e-5)
-
-
 def test_families_follow_the_teachers_that_count_there() -> None:
     """Within groups the cosines are those of the teachers whose families count, in the relation too; where none of them
     has vectors of the batch, those of the others.

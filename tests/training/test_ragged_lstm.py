@@ -16,13 +16,13 @@ Way = type[RaggedLSTM] | type[PackedLSTM]
 WAYS = pytest.mark.parametrize("way", [RaggedLSTM, PackedLSTM])
 
 
-@pytest.fixture(params=[1, 2, 3])
+@pytest.fixture(params=[1, 3])
 def lstm(request: pytest.FixtureRequest) -> nn.LSTM:
     torch.manual_seed(request.param)
     return nn.LSTM(8, 6, request.param, bidirectional=True)
 
 
-@pytest.fixture(params=[(0, 190), (0, 0), (3, 5)], ids=["one cut", "a cut at each length", "some cuts"], autouse=True)
+@pytest.fixture(params=[(0, 0), (3, 5)], ids=["a cut at each length", "some cuts"], autouse=True)
 def costs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a step and a call cost decides where a batch is cut, and nothing else."""
     for name, cost in zip(("STEP_COST", "CALL_COST"), request.param, strict=True):
@@ -59,15 +59,6 @@ def test_the_gradients_are_those_of_a_packed_batch(lstm: nn.LSTM, way: Way) -> N
     for ours, expected in zip(*found, strict=True):
         assert ours is not None
         torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
-
-
-@WAYS
-def test_it_follows_the_lstm_as_that_learns(lstm: nn.LSTM, way: Way) -> None:
-    """Neither holds a copy: what an optimiser or a loaded state writes into the LSTM is read."""
-    made, vectors = way(lstm), torch.randn(TOKENS, 8)
-    torch.manual_seed(9)
-    lstm.load_state_dict(nn.LSTM(8, 6, lstm.num_layers, bidirectional=True).state_dict())
-    torch.testing.assert_close(made(vectors, LENGTHS), packed(lstm, vectors), rtol=0, atol=1e-5)
 
 
 def test_bfloat16_stays_close(lstm: nn.LSTM) -> None:

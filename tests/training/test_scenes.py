@@ -34,12 +34,6 @@ def test_a_scene_in_other_words(render: scenes.Render, riding: str, resting: str
     assert render(RESTING, chance()) == resting
 
 
-def test_a_scene_in_plain_words() -> None:
-    """The progressive, with whatever the scene has."""
-    assert scenes.plain(RIDING) == "a young man is riding a horse in a field"
-    assert scenes.plain(RESTING) == "two cats are resting"
-
-
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -54,15 +48,6 @@ def test_a_scene_with_one_thing_changed(change: scenes.Render, expected: list[st
     assert {change(RIDING, chance(seed)) for seed in range(60)} == {f"{sentence} in a field" for sentence in expected}
 
 
-@pytest.mark.parametrize(
-    ("word", "plural"),
-    [("man", "men"), ("child", "children"), ("knife", "knives"), ("dress", "dresses"), ("dog", "dogs")],
-)
-def test_plurals(word: str, plural: str) -> None:
-    """Regular or not."""
-    assert Noun(word, "object", count="two").text() == f"two {plural}"
-
-
 def test_a_family_is_a_scene_and_what_is_like_it() -> None:
     """Sentences begin with a capital, none comes twice in a family, and most families differ from each other."""
     made = [family(chance(seed)) for seed in range(500)]
@@ -70,10 +55,3 @@ def test_a_family_is_a_scene_and_what_is_like_it() -> None:
     assert all(2 <= len(set(sentences)) == len(sentences) <= 5 for sentences in made)
     assert all(sentence[0].isupper() and "  " not in sentence for sentences in made for sentence in sentences)
     assert len({sentences[0] for sentences in made}) > 450
-
-
-def test_every_word_has_its_place() -> None:
-    """Every kind of thing has verbs, every verb both its forms."""
-    assert scenes.VERBS.keys() == scenes.THINGS.keys() | {"person", "animal"}
-    for verbs in (*scenes.VERBS.values(), scenes.DOINGS):
-        assert all(verb.partition(":")[2].endswith("ing") for verb in verbs)

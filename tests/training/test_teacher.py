@@ -76,12 +76,6 @@ def test_an_output_that_the_graph_lacks_is_named(folder: Path, output: str | Non
         Teacher(toy.teacher(output=output), folder, folder / "cache")
 
 
-def test_a_model_that_is_not_there_is_named(folder: Path) -> None:
-    """A missing model is named, as every file that a recipe names."""
-    with pytest.raises(RecipeError, match=r"owl\.onnx is missing"):
-        Teacher(toy.teacher("owl.onnx"), folder, folder / "cache")
-
-
 def token_vectors() -> NDArray[np.float32]:
     """A teacher's vectors of 50 tokens."""
     return np.random.default_rng(0).normal(1, 1, size=(50, 10)).astype(np.float32)
@@ -112,12 +106,6 @@ def test_frequent_tokens_weigh_less() -> None:
     ratios = np.linalg.norm(weighted, axis=1) / np.linalg.norm(unseen, axis=1)
     np.testing.assert_allclose(ratios, 1e-3 / (1e-3 + frequencies), rtol=1e-5)
     np.testing.assert_allclose(weighted, unseen * ratios[:, np.newaxis], atol=1e-6)
-
-
-def test_token_embeddings_cannot_be_wider_than_the_teachers() -> None:
-    """Directions are no more than numbers: the recipe's key is named."""
-    with pytest.raises(RecipeError, match="embedding_size 11 exceeds the 10 numbers"):
-        token_embeddings(token_vectors(), np.zeros(50), size=11, norm=1, frequency_scale=1e-3)
 
 
 def test_another_tokenizer_is_another_teacher(folder: Path) -> None:

@@ -56,18 +56,6 @@ def test_without_steps_the_start_itself_is_scored_and_left(folder: Path, tmp_pat
         assert torch.equal(made[name], tensor)
 
 
-def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:
-    """The first loss is below that of a student that begins with token embeddings alone: what 20 steps taught isn't
-    lost.
-    """
-    plan = {"steps": 1, "token_dropout": 0.0, "loss": {"imitation_weight": 0.0}}  # whose linear maps begin anew
-    (cold,) = train.train(toy.recipe(**plan), folder, tmp_path / "cold", folder / "cache", Progress())
-    (warm,) = train.train(
-        toy.recipe(**plan, start={"path": "before"}), folder, tmp_path / "warm", folder / "cache", Progress()
-    )
-    assert warm["loss"] < 0.95 * cold["loss"]
-
-
 def test_maps_learn_first(folder: Path, tmp_path: Path) -> None:
     """While only maps learn, the encoder keeps its start's weights; then it learns as well."""
     known = checkpoint.load(folder / "before").encoder.state_dict()
@@ -138,8 +126,3 @@ def test_another_tokenizer_is_refused(folder: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(RecipeError, match="before has another tokenizer"):
         train.train(recipe, folder, tmp_path / "out", folder / "cache", Progress())
-
-
-def test_a_start_that_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="nowhere is missing"):
-        train.train(toy.recipe(start={"path": "nowhere"}), folder, tmp_path / "out", folder / "cache", Progress())

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bothends.bulk.ray.actor import Actor, ProgressBoard
+from bothends.bulk.ray.actor import Actor
 from bothends.bulk.ray.plan import files as files_of
 from bothends.model.bundle import Bundle
 from tests.bulk.conftest import write_lines
@@ -50,10 +50,3 @@ def test_what_every_file_would_meet_is_fatal(tmp_path: Path) -> None:
     found = answer(Actor(VERSIONS, missing, None), files_of(given)[0][0])
     assert found["is_fatal"]
     assert found["problem"].startswith("there is no bundle at ")
-
-
-def test_the_board_adds_up_the_last_report_of_each_file() -> None:
-    board = ProgressBoard()
-    for report in (("a", 10, 1), ("b", 5, 2), ("a", 30, 4)):
-        board.report(*report)
-    assert board.totals() == (35, 6)

@@ -18,11 +18,8 @@ from tests.support.grpcs import serving
     [
         ("--input in --output out --engine ray --server 127.0.0.1:1", 2, "--engine is for a model in this process"),
         ("--input in --engine ray", 2, "--output the folder for vectors"),
-        ("--input - --output out --engine ray", 2, "--input names them"),
         ("--input in/a.txt --address 127.0.0.1:6379", 2, "--address is for --engine ray"),
         ("--input in --output out --engine ray --address ray://a:10001", 2, "say HOST:PORT of a Ray cluster"),
-        ("--input in --output out --engine ray --address here", 2, "say HOST:PORT of a Ray cluster"),
-        ("--input in --output out --engine ray --output-format npy --encoding int8", 2, "no place for the scales"),
     ],
 )
 def test_it_is_one_line_and_nothing_is_written(embed: Embed, tmp_path: Path, flags: str, code: int, said: str) -> None:

@@ -35,16 +35,6 @@ def test_the_exit_code_is_that_of_one_file(answers: list[dict[str, Any]], code: 
     assert summed(*answers).exit_code == code
 
 
-def test_one_line_counts_all_files(capsys: pytest.CaptureFixture[str]) -> None:
-    """Rows that were there before aren't in the rate; each failed file is named when it fails."""
-    line = summed(WHOLE | {"notes": ["in/a: odd"]}, WAS_THERE, BROKEN_FILE).line(2.0)
-    assert capsys.readouterr().err == "Warning: in/a: odd\nError: in/a is broken\n"
-    assert line == (
-        "out: 2 files (1 were there already), 60 rows by toy 1.0 in 2.0 s, 10 rows/s; 1 were longer than the model "
-        "reads and were cut; 2 have no vector, out/*.bad.jsonl say why; 1 files failed, as said above"
-    )
-
-
 @pytest.mark.parametrize(("is_setting", "kind"), [(True, SettingsError), (False, FileError)])
 def test_the_first_fatal_answer_ends_the_run(is_setting: bool, kind: type[Exception]) -> None:
     """The error names the node where that is at fault, and counts for no file."""

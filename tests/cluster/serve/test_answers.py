@@ -8,10 +8,8 @@ from itertools import cycle
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bothends import Client
-from bothends.client.health import check
 from bothends.v1 import embedding_pb2 as pb
 from bothends.wire.messages import SERVICE
 from bothends.wire.status import unpacked
@@ -19,7 +17,7 @@ from tests.support.serving import Running
 from tests.support.until import until
 
 from .cluster import Cluster
-from .conftest import Call, Reply
+from .conftest import Call
 
 pytestmark = pytest.mark.ray
 
@@ -48,21 +46,6 @@ def test_embeddings_are_the_same_bytes(on_ray: Call, without: Call, options: dic
     assert found == without("Embed", request)
 
 
-def test_many_sentences_are_the_same_bytes(on_ray: Call, without: Call) -> None:
-    request = pb.EmbedRequest(sentences=SENTENCES * 50).SerializeToString()
-    assert on_ray("Embed", request) == without("Embed", request)
-
-
-def test_tokens_and_the_model_are_the_same_bytes(on_ray: Call, without: Call) -> None:
-    """Tokens and models differ by the name of the transport alone."""
-    request = pb.TokenizeRequest(sentences=SENTENCES).SerializeToString()
-    assert on_ray("Tokenize", request) == without("Tokenize", request) != Reply()
-    found, expected = (pb.GetModelResponse.FromString(ask("GetModel", b"").content).model for ask in (on_ray, without))
-    assert found.transport == "ray"
-    found.transport = expected.transport
-    assert found == expected != pb.Model()
-
-
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
@@ -85,32 +68,11 @@ def test_errors_are_the_same_in_code_message_and_details(
     assert found == without("Embed", request_)
 
 
-def test_a_request_that_is_too_large_is_refused_by_the_same_code(on_ray: Call, without: Call) -> None:
-    """Ray's proxy is gRPC's own, which refuses it in words of its own."""
-    large = pb.EmbedRequest(sentences=["a" * (2 << 20)]).SerializeToString()
-    for call in (on_ray, without):
-        assert call("Embed", large).code == grpc.StatusCode.RESOURCE_EXHAUSTED
-
-
-@pytest.mark.parametrize("shown", ["", "bothends_wrong"])
-def test_a_call_without_a_key_is_refused(on_ray: Call, without: Call, shown: str) -> None:
-    found = on_ray("Embed", pb.EmbedRequest(sentences=["a"]).SerializeToString(), key=shown)
-    assert found.code == grpc.StatusCode.UNAUTHENTICATED
-    assert found == without("Embed", pb.EmbedRequest(sentences=["a"]).SerializeToString(), key=shown)
-
-
 def test_streams_say_that_they_do_not_pass(cluster: Cluster, key: tuple[str, object]) -> None:
     with grpc.insecure_channel(cluster.target) as channel, pytest.raises(grpc.RpcError) as raised:
         list(channel.stream_stream(f"/{SERVICE}/EmbedStream")(iter([b""]), timeout=10))
     assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
     assert "Embed" in (raised.value.details() or "")
-
-
-def test_health_answers_without_a_key(cluster: Cluster) -> None:
-    check(cluster.target, timeout_s=10)
-    with grpc.insecure_channel(cluster.target) as channel:
-        request = health_pb2.HealthCheckRequest(service=SERVICE)
-        assert health_pb2_grpc.HealthStub(channel).Check(request, timeout=10).status == 1
 
 
 def test_a_call_to_full_replicas_gets_a_time_to_come_again(cluster: Cluster, key: tuple[str, object]) -> None:
@@ -169,12 +131,6 @@ def test_http_answers_the_same_bytes(
     found = post(cluster.url, str(key[0]), body)
     assert found[0] == code
     assert found == post(direct.http, str(key[0]), body)
-
-
-def test_http_asks_for_a_key(cluster: Cluster, direct: Running) -> None:
-    found = post(cluster.url, "", {"model": "english", "input": "a"})
-    assert found[0] == 401
-    assert found == post(direct.http, "", {"model": "english", "input": "a"})
 
 
 def test_each_replica_has_its_metrics_under_the_names_that_dashboards_know(

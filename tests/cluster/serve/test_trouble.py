@@ -34,11 +34,6 @@ def test_what_cannot_be_meant_is_said_before_anything_starts(
     assert "Traceback" not in said.text
 
 
-def test_a_cluster_that_is_not_there_is_named(cluster: Cluster) -> None:
-    said = cluster.serve("--address", "127.0.0.1:1")
-    assert last_line(said).startswith("Error: no Ray cluster at 127.0.0.1:1"), said.text
-
-
 def test_without_ray_the_import_says_what_to_install() -> None:
     """Ray is hidden from Python as a package that isn't installed is."""
     code = "import sys; sys.modules['ray'] = None; import bothends.ray"

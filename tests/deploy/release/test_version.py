@@ -1,7 +1,6 @@
 """The version stands in one place, and all that names it says the same."""
 
 import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -30,23 +29,6 @@ def test_nothing_names_another_version() -> None:
 def test_a_tag_of_another_version_is_refused(tag: str) -> None:
     """The first job of a release fails then, before anything is published."""
     assert told(tag)[0] == f"the tag is {tag}, and the version {version_in_file()}"
-
-
-def test_each_place_of_a_file_is_looked_at(tmp_path: Path) -> None:
-    """A version that was raised in a page's first line alone is told, as is one that is named nowhere any more."""
-    for name in ["native/pyproject.toml", *version.NAMED]:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
-    here, tag = version_in_file(), f"v{version_in_file()}"
-    assert [line for line in version.disagreements(tag, tmp_path) if not line.startswith("CHANGELOG.md ")] == []
-    page = tmp_path / "docs" / "operate" / "kubernetes.md"
-    first, *others = page.read_text(encoding="utf-8").split(here)
-    page.write_text(here.join([first, others[0]]) + "0.0.1".join(["", *others[1:]]), encoding="utf-8")
-    (tmp_path / "docs" / "deploy.md").write_text("nothing", encoding="utf-8")
-    assert [line for line in version.disagreements(tag, tmp_path) if not line.startswith("CHANGELOG.md ")] == [
-        f"docs/operate/kubernetes.md names 0.0.1, and the version is {here}",
-        f"docs/deploy.md names no version, and the version is {here}",
-    ]
 
 
 def told(tag: str) -> list[str]:

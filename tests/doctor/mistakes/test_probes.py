@@ -53,11 +53,6 @@ def batch_of_initial_states(graph: onnx.GraphProto) -> None:
     node(graph, "LSTM").input.extend([zeros, zeros])
 
 
-def random_initial_states(graph: onnx.GraphProto) -> None:
-    random = np.random.default_rng(0).standard_normal((2, 3, HIDDEN))
-    node(graph, "LSTM").input.extend([stored(graph, "random", random, np.float32)] * 2)
-
-
 def stored_lengths(graph: onnx.GraphProto) -> None:
     node(graph, "LSTM").input[4] = stored(graph, "ends", [6, 6, 6], np.int32)
 
@@ -79,13 +74,6 @@ def test_a_batch_that_is_frozen_inside(tmp_path: Path, change: Change) -> None:
     file = changed(tmp_path / "encoder.onnx", change)
     assert mistakes(file) == ["frozen_batch"]
     assert fact(look(file), "batch").says == f"frozen at {4 if change is batch_of_reshape else 3}"
-
-
-def test_random_states_that_were_stored(tmp_path: Path) -> None:
-    assert set(mistakes(changed(tmp_path / "encoder.onnx", random_initial_states))) == {
-        "frozen_batch",
-        "initial_by_row",
-    }
 
 
 def test_lengths_that_were_stored(tmp_path: Path) -> None:

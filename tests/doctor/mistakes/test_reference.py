@@ -17,14 +17,6 @@ def other_sizes(folder: Path) -> Path:
     return save(weights, folder / "weights.pt")
 
 
-def other_layers(folder: Path) -> Path:
-    return save(graphs.state_dict("LSTM", 2, 2), folder / "weights.pt")
-
-
-def other_cell(folder: Path) -> Path:
-    return save(graphs.state_dict("GRU", 1, 2), folder / "weights.pt")
-
-
 def nan_weights(folder: Path) -> Path:
     weights = graphs.state_dict("LSTM", 1, 2)
     weights["rnn.bias_hh_l0"][3] = np.nan
@@ -42,16 +34,6 @@ def runs_code(folder: Path) -> Path:
     return folder / "weights.pt"
 
 
-def no_cells(folder: Path) -> Path:
-    torch.save({"linear.weight": torch.zeros(2, 2)}, folder / "weights.pt")
-    return folder / "weights.pt"
-
-
-def a_list(folder: Path) -> Path:
-    torch.save([1, 2], folder / "weights.pt")
-    return folder / "weights.pt"
-
-
 def broken_safetensors(folder: Path) -> Path:
     (folder / "weights.safetensors").write_bytes(b"nothing of the kind")
     return folder / "weights.safetensors"
@@ -59,13 +41,9 @@ def broken_safetensors(folder: Path) -> Path:
 
 BAD: list[tuple[Callable[[Path], Path], str]] = [
     (other_sizes, "rnn.weight_ih_l0 has shape [20, 3], the file's weights have [20, 6]"),
-    (other_layers, "2 layer(s) of 2 direction(s), the file 1 of 2"),
-    (other_cell, "which no LSTM has"),
     (nan_weights, "rnn.bias_hh_l0 holds NaN"),
     (part_missing, "the tensor rnn.weight_hh_l0 is missing"),
     (runs_code, "wants to run code"),
-    (no_cells, "no tensor is named like lstm.weight_ih_l0"),
-    (a_list, "is no state dict but a list"),
     (broken_safetensors, "can't be read as a state dict"),
 ]
 

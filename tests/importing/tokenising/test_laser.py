@@ -96,7 +96,7 @@ def test_real_sentences_give_lasers_rows(ours: Ours, original: Callable[[str], l
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("run", ["(", '",', "1\u00a0", "a‘", "\u2003", "\u00a0", "''", ",", " )", "Σ."])
+@pytest.mark.parametrize("run", ["(", "1\u00a0", "\u2003", "Σ."])
 def test_long_runs_take_no_more_than_their_length(ours: Ours, run: str) -> None:
     """A pattern that looks back over a whole run at each character of it would take minutes here."""
     start = time.perf_counter()

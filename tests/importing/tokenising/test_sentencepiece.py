@@ -47,7 +47,7 @@ def test_every_piece_is_found_where_the_library_finds_it(case: Case) -> None:
         assert case.differs(case.original.id_to_piece(index).replace("▁", " ")) is None
 
 
-RUNS = ["▁", "\u2003", "e\u0301", "\u0301", "ᄒ", "\u0323\u0302", "a", "\u200b", "👩\u200d"]
+RUNS = ["▁", "e\u0301", "a", "👩\u200d"]
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -1,7 +1,5 @@
 """A tokenizer.json is held to the Python, or the NLTK, that its rules are named by, before it is handed out."""
 
-import sys
-
 import pytest
 
 from bothends_importing.tokenising import words as module
@@ -21,9 +19,3 @@ def test_words_that_the_original_would_not_cut_so_are_refused(
     monkeypatch.setitem(module._SPLITS, split, ([], split_out(f"{SPACE}+")))
     with pytest.raises(TokenisingError, match=f"the tokenizer that split = '{split}' became gives other rows for"):
         tokenise_words(WORDS, WordRules(split, True, unknown), rows=len(WORDS))
-
-
-def test_without_nltk_its_rules_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "nltk.tokenize", None)
-    monkeypatch.setitem(module._SPLITS, "nltk", ([], split_out(f"{SPACE}+")))
-    assert tokenise_words(WORDS, WordRules("nltk", True, None), rows=len(WORDS)).rows == list(range(len(WORDS)))

@@ -57,7 +57,7 @@ class _Case:
         return [self.words.get(word, self.words[UNKNOWN]) for word in found]
 
 
-@pytest.fixture(scope="module", params=[(a, b) for a in (False, True) for b in (False, True)], ids=str)
+@pytest.fixture(scope="module", params=[(False, False), (True, True)], ids=str)
 def case(request: pytest.FixtureRequest, split: Split) -> _Case:
     return _Case(split, lowercase=request.param[0], dropping=request.param[1])
 
@@ -115,17 +115,6 @@ def test_a_large_vocabulary_drops_only_what_it_lacks() -> None:
         assert ours.rows(text) == [words[word] for word in text.split() if word in words]
 
 
-@pytest.mark.timing
-def test_a_large_vocabulary_that_drops_is_nearly_as_fast_as_one_that_does_not() -> None:
-    """100,000 words. Measured: 22 to 17 µs a sentence of 15 words, 0.09 to 0.075 s to load."""
-    words, texts = _large(100_000)
-    took = {}
-    for unknown in (None, "w0é▁"):
-        ours = Ours(tokenise_words(words, WordRules("whitespace", False, unknown), rows=len(words)))
-        took[unknown] = min(_seconds(ours, texts) for _ in range(5))
-    assert took[None] < 3 * took["w0é▁"]
-
-
 def _seconds(ours: Ours, texts: list[str]) -> float:
     start = time.perf_counter()
     for text in texts:
@@ -134,7 +123,7 @@ def _seconds(ours: Ours, texts: list[str]) -> float:
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("piece", [".", ":", ". ", "'", "a.)", "`", "5,", "cannot", "\n", "''", "Σ.", "a.\n"])
+@pytest.mark.parametrize("piece", [".", "a.)", "cannot", "Σ.", "a.\n"])
 @pytest.mark.parametrize("split", ["nltk_moses", "words"], indirect=True)
 def test_long_runs_take_no_more_than_their_length(split: Split, piece: str) -> None:
     """A pattern that looks back over a whole run at each character of it would take minutes here."""
@@ -147,11 +136,6 @@ def test_a_sentence_goes_without_the_ends_that_the_vocabulary_lacks() -> None:
     tokenising = tokenise_words({"a": 0, "</s>": 1}, WordRules("nltk", False, None, ("<s>",), ("</s>",)), rows=2)
     assert Ours(tokenising).rows("a b") == [0, 1]
     assert any("'<s>'" in note for note in tokenising.notes)
-
-
-def test_the_split_into_sentences_that_is_not_done_is_said() -> None:
-    assert "Punkt" in tokenise_words({"a": 0}, WordRules("nltk", False, None), rows=1).notes[0]
-    assert tokenise_words({"a": 0}, WordRules("words", False, None), rows=1).notes == ()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def of_torch(lengths: Sequence[int], **shape: Any) -> tuple[Pair, Sentences, Row
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "float16"])
 def test_every_length(level: str, layers: int, half: bool) -> None:
     """Sentences of one to 64 tokens agree, alone and all in one run."""
@@ -33,7 +33,7 @@ def test_every_length(level: str, layers: int, half: bool) -> None:
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("hidden", [1, 8, 15, 16, 17, 24, 100, 256, 512, pytest.param(1024, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("hidden", [1, 15, 16, 17, 100, 256, pytest.param(1024, marks=pytest.mark.slow)])
 def test_hidden_sizes(level: str, layers: int, hidden: int) -> None:
     """Units are padded inside; what is padded changes nothing and is never seen."""
     made, sentences, expected = of_torch(RAGGED, hidden=hidden, layers=layers, embedding=17)

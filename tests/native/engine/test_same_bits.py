@@ -15,7 +15,7 @@ def same(one: Rows, other: Rows) -> bool:
     return one.tobytes() == other.tobytes()
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3], ids=lambda layers: f"{layers}-layer")
+@pytest.fixture(scope="module", params=[1, 3], ids=lambda layers: f"{layers}-layer")
 def made(request: pytest.FixtureRequest) -> Pair:
     """Make one encoder for each number of layers."""
     return pair(hidden=40, layers=request.param)
@@ -46,8 +46,8 @@ def test_slots_threads_budgets_and_orders(made: Pair, level: str, precision: str
         assert same(rows, expected[shuffled]), (slots, threads, table_rows)
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("hidden", [16, 40, 256])
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("hidden", [16, 40])
 def test_levels_agree(layers: int, hidden: int) -> None:
     """Levels of 4, of 8 and of 16 lanes agree in float32: the same formula in the same order."""
     made, sentences = pair(hidden=hidden, layers=layers), ragged(30)
@@ -55,7 +55,7 @@ def test_levels_agree(layers: int, hidden: int) -> None:
     assert all(same(first, rows) for rows in others)
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("layers", [1, 3])
 def test_portable_is_near(layers: int) -> None:
     """The last bits differ without a fused multiplication and addition, and no more than they."""
     made, sentences = pair(hidden=100, layers=layers), ragged(50)

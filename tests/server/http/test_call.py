@@ -67,7 +67,7 @@ def test_an_answer_may_take_longer_than_a_request_may(toy_bundle: Bundle, gate: 
     assert len(json.loads(answer)["data"]) == 300
 
 
-@pytest.mark.parametrize("timeout", ["600", "nan", "inf", "soon", "1e999", "-inf"])
+@pytest.mark.parametrize("timeout", ["600", "nan", "soon", "-inf"])
 def test_a_caller_with_time_is_answered(server: Server, timeout: str) -> None:
     """Nonsense in the header of OpenAI's clients is no timeout."""
     headers = {"content-type": "application/json", "x-stainless-read-timeout": timeout}

@@ -1,12 +1,11 @@
 """Connections over HTTP/1.1: whose give way to whom, and what becomes of a request that is refused amid its body."""
 
-import json
 import logging
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from http.client import HTTPResponse, RemoteDisconnected
+from http.client import RemoteDisconnected
 from pathlib import Path
 
 import httpx
@@ -53,10 +52,6 @@ def status_of(connection: socket.socket, path: str) -> int | None:
         return None
 
 
-def is_answered(connection: socket.socket) -> bool:
-    return status_of(connection, "/healthz") == 200
-
-
 @contextmanager
 def waiting(server: Server, *sources: str) -> Iterator[list[socket.socket]]:
     """Connect from each of these addresses, and wait for the answer to a list: engines stand still."""
@@ -68,17 +63,6 @@ def waiting(server: Server, *sources: str) -> Iterator[list[socket.socket]]:
             connection.sendall(head.encode() + b"\r\n\r\n" + body)
         until(lambda: in_progress(server) == len(sources))
         yield connections
-
-
-def test_who_has_most_connections_gives_way(small: Server) -> None:
-    """The idlest connection of who has several ends for one of who has none."""
-    with ExitStack() as stack:
-        greedy = [stack.enter_context(connected(small, "127.0.0.3")) for _ in range(3)]
-        for connection in greedy:
-            assert is_answered(connection)
-        polite = stack.enter_context(connected(small, "127.0.0.2"))
-        assert is_answered(polite)
-        assert [is_answered(connection) for connection in (polite, *greedy)] == [True, False, True, True]
 
 
 def test_who_is_answered_does_not_give_way_to_its_own_network(small: Server, gate: threading.Event) -> None:
@@ -94,22 +78,6 @@ def test_who_is_answered_does_not_give_way_to_its_own_network(small: Server, gat
         assert [answer_on(connection)[0] for connection in others] == [200] * 3
 
 
-def test_a_server_of_whose_connections_none_is_left_is_seen_but_not_called(
-    small: Server, gate: threading.Event
-) -> None:
-    """Beside as many callers as there may be, its metrics tell of them, and a call is refused at once."""
-    gate.clear()
-    with waiting(small, *["127.0.0.1"] * 3) as callers:
-        page = httpx.get(f"http://127.0.0.1:{small.http_port}/metrics", timeout=TIMEOUT_S).text
-        assert "\nbothends_http_connections 3.0\n" in page
-        assert "\nbothends_http_connections_limit 3.0\n" in page
-        with closing(posting(small, "Content-Length: 2", body=b"{}")) as newcomer:
-            status, told = answer_on(newcomer)
-        assert (status, json.loads(told)["error"]["code"]) == (429, "server_overloaded")
-        gate.set()
-        assert [answer_on(caller)[0] for caller in callers] == [200] * 3
-
-
 def test_who_is_answered_gives_way_to_who_has_far_less(small: Server, gate: threading.Event) -> None:
     """One is told to come again, and its work is dropped; the others are answered."""
     gate.clear()
@@ -118,72 +86,6 @@ def test_who_is_answered_gives_way_to_who_has_far_less(small: Server, gate: thre
         until(lambda: in_progress(small) == 2)
         gate.set()
         assert sorted(answer_on(connection)[0] for connection in greedy) == [200, 200, 429]
-
-
-def test_who_is_answered_does_not_give_way_to_who_has_as_much(small: Server, gate: threading.Event) -> None:
-    gate.clear()
-    with waiting(small, "127.0.0.2", "127.0.0.3", "127.0.0.3") as others:
-        with connected(small, "127.0.0.2") as newcomer:
-            assert status_of(newcomer, "/v1/models") == 429
-        gate.set()
-        assert [answer_on(connection)[0] for connection in others] == [200] * 3
-
-
-def test_a_probe_comes_through_whoever_holds_the_places_for_probes(small: Server, gate: threading.Event) -> None:
-    """Silent newcomers beyond all places give way to the next."""
-    gate.clear()
-    with waiting(small, *["127.0.0.1"] * 3), ExitStack() as stack:
-        for _ in range(20):
-            stack.enter_context(connected(small))
-        assert is_answered(stack.enter_context(connected(small)))
-        assert small.http_connections <= 3 + 8
-        gate.set()
-
-
-def test_who_sends_slowly_gives_way(small: Server) -> None:
-    """Bodies that don't come whole hold connections only as long as nobody needs them."""
-    with ExitStack() as stack:
-        for _ in range(3):
-            stack.enter_context(closing(posting(small, "Content-Length: 100", body=b"{")))
-        until(lambda: in_progress(small) == 3)
-        assert is_answered(stack.enter_context(connected(small)))
-
-
-@pytest.mark.parametrize("lines", ["Content-Length: 900000000", "Transfer-Encoding: chunked"])
-@pytest.mark.parametrize("kind", ["unknown", "too large", "no such method"])
-def test_a_refused_request_is_read_no_further(small: Server, lines: str, kind: str) -> None:
-    """Whoever is refused amid a request is told so, and that the connection ends; then it ends."""
-    path = {"unknown": "/secret", "too large": "/v1/embeddings", "no such method": "/healthz"}[kind]
-    status = {"unknown": 404, "too large": 413, "no such method": 405}[kind]
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{lines}\r\n\r\n"
-    piece = b"100000\r\n" + bytes(1 << 20) + b"\r\n" if "chunked" in lines else bytes(1 << 20)
-    with connected(small) as connection:
-        connection.sendall(head.encode())
-        sending = threading.Thread(target=send_on, args=(connection, piece))
-        sending.start()
-        answer = HTTPResponse(connection)
-        answer.begin()
-        assert (answer.status, answer.headers["connection"]) == (status, "close")
-        sending.join(TIMEOUT_S)
-        assert not sending.is_alive()
-        until(lambda: small.http_connections == 0)
-
-
-def send_on(connection: socket.socket, piece: bytes) -> None:
-    try:
-        while True:
-            connection.sendall(piece)
-    except OSError:
-        pass
-
-
-def test_a_body_in_tiny_chunks_is_refused(small: Server) -> None:
-    """Some thousand chunks are read, whatever is in them; more are malformed, and say so."""
-    for count, status in ((2000, 400), (3000, 400)):
-        with closing(posting(small, "Transfer-Encoding: chunked", body=CHUNK * count + b"0\r\n\r\n")) as connection:
-            found, told = answer_on(connection)
-            assert found == status
-            assert ("JSON" if count == 2000 else "chunk") in told
 
 
 @pytest.mark.parametrize("lines", [[], ["Authorization: Bearer no"]])

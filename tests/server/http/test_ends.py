@@ -1,12 +1,10 @@
 """Ends of HTTP calls: the caller leaves, reads slowly or not at all, or the server stops."""
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from http.client import IncompleteRead
 from pathlib import Path
 
 import httpx
@@ -23,7 +21,6 @@ from tests.support.doors import TIMEOUT_S, serving, write_pair
 from tests.support.engines import Clock
 from tests.support.garbage import left_in_circles
 from tests.support.https import BY_PYTHON, answer_on, counted, of, posting, queued
-from tests.support.transports import native_alone
 from tests.support.until import until
 
 MANY = ["a dragon"] * 300
@@ -106,17 +103,6 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(
             status, told = answer_on(slow)
         assert (status, len(json.loads(told)["data"])) == (200, 1000)
         assert stopped.result(timeout=TIMEOUT_S)
-
-
-@native_alone
-def test_a_caller_that_does_not_read_is_disconnected(small: Server) -> None:
-    """A caller has its time, and what it was to read isn't kept."""
-    body = of(["a dragon"] * 1000)
-    with closing(posting(small, f"Content-Length: {len(body)}", body=body, receives=4096)) as unread:
-        unread.recv(1, socket.MSG_PEEK)
-        until(lambda: small.http_connections == 0)
-        with pytest.raises(IncompleteRead):
-            answer_on(unread)
 
 
 def test_a_call_leaves_nothing_to_the_garbage_collector(small: Server) -> None:

@@ -175,14 +175,3 @@ def test_one_application_has_two_servers(fallback: Server, toy_bundle: Bundle) -
 
 def headers_of(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name != "date"}
-
-
-def test_the_banner_says_by_what(fallback: Server) -> None:
-    assert "  by uvicorn\n" in fallback.banner()
-
-
-@native_alone
-def test_the_banner_of_the_native_transport(toy_bundle: Bundle) -> None:
-    with serving(toy_bundle) as native:
-        assert native.banner().count("by the native transport\n") == 2
-        assert "  slow " not in native.banner()

@@ -39,7 +39,7 @@ def test_what_stands_in_text_is_no_value(case: str) -> None:
     check_values(TAKEN[case], most=1500, most_lists=500)
 
 
-@pytest.mark.parametrize("path", ["/v1/embeddings", "/explain", "/tokens"])
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/explain"])
 def test_a_body_of_empty_lists_fills_no_memory(server: Server, path: str) -> None:
     """Four megabytes of it would be a hundred megabytes of lists."""
     body = b'{"model":"english","input":[' + b"[]," * 1_390_000 + b"[]]}"

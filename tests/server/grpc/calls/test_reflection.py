@@ -7,7 +7,7 @@ import pytest
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection_pb2
 
-from bothends.server.grpc.calls.reflection import NAMES, reflecting
+from bothends.server.grpc.calls.reflection import NAMES
 from bothends.server.server import Server
 from bothends.wire.messages import SERVICE
 from tests.support.doors import TIMEOUT_S, connected
@@ -47,11 +47,3 @@ def test_a_message_that_is_none_ends_the_stream(server: Server) -> None:
         with pytest.raises(grpc.RpcError) as raised:
             next(call)
     assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-
-
-def test_an_answer_is_one_message() -> None:
-    request = reflection_pb2.ServerReflectionRequest(list_services="")
-    response = reflection_pb2.ServerReflectionResponse.FromString(
-        reflecting(["a.Service"])(request.SerializeToString())
-    )
-    assert "a.Service" in {service.name for service in response.list_services_response.service}
