@@ -62,14 +62,15 @@ Limits limits_of(nb::handle from) {
 void construct(Transport* self, const std::vector<Listener>& listeners, const std::vector<Method>& methods,
                const std::vector<std::string>& headers, const std::vector<std::string>& health,
                const std::map<Refusal, GivenStatus>& statuses, nb::handle limits, double most_wait,
-               const std::vector<std::map<Refusal, GivenResponse>>& responses, const std::optional<Hosts>& hosts,
-               const std::vector<std::pair<nb::bytes, std::size_t>>& proxies) {
+               const std::vector<std::map<Refusal, GivenResponse>>& responses, const std::map<int, int>& http_statuses,
+               const std::optional<Hosts>& hosts, const std::vector<std::pair<nb::bytes, std::size_t>>& proxies) {
     Settings settings;
     settings.limits = limits_of(limits);
     settings.most_wait = most_wait;
     settings.headers = headers;
     settings.health_services = health;
     settings.methods = methods;
+    settings.http_statuses = http_statuses;
     settings.hosts = hosts;
     std::vector<AddressRange> ranges;
     for (const auto& [address, bits] : proxies) {
@@ -295,19 +296,21 @@ NB_MODULE(_transport, module) {
         "Listening sockets, and the calls that come by them. Every method may be called by any thread.")
         .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
              "limits"_a, "most_wait"_a, "responses"_a = std::vector<std::map<Refusal, GivenResponse>>(),
-             "hosts"_a = nb::none(), "proxies"_a = std::vector<std::pair<nb::bytes, std::size_t>>(),
+             "http_statuses"_a = std::map<int, int>(), "hosts"_a = nb::none(),
+             "proxies"_a = std::vector<std::pair<nb::bytes, std::size_t>>(),
              nb::sig("def __init__(self, listeners: collections.abc.Sequence[Listener], methods: "
                      "collections.abc.Sequence[Method], *, headers: collections.abc.Sequence[str], health: "
                      "collections.abc.Sequence[str], statuses: collections.abc.Mapping[Refusal, tuple[int, str, "
                      "bytes]], limits: Limits, most_wait: float, responses: collections.abc.Sequence[collections.abc.Mapping["
-                     "Refusal, tuple[int, collections.abc.Sequence[tuple[bytes, bytes]], bytes]]] = [], hosts: Hosts | None "
-                     "= None, proxies: collections.abc.Sequence[tuple[bytes, int]] = []) -> None"),
+                     "Refusal, tuple[int, collections.abc.Sequence[tuple[bytes, bytes]], bytes]]] = [], http_statuses: "
+                     "collections.abc.Mapping[int, int] = {}, hosts: Hosts | None = None, proxies: collections.abc.Sequence[tuple[bytes, int]] = []) -> None"),
              "Know what will be answered; take nothing yet. The sockets of `listeners` are "
              "the transport's from now on. `headers` names those that messages carry, `health` the "
              "services that grpc.health.v1 knows. A status is a code, a message and a serialised google.rpc.Status; "
              "each refusal has one. A call that would wait for more than `most_wait` of its time is refused. Raises "
              "ValueError where a status is missing. Where a listener speaks HTTP, `responses` has status, headers and "
-             "body of each refusal there, in the words of each API, and a call that asks for none of `hosts`, if there "
+             "body of each refusal there, in the words of each API, `http_statuses` the status of gRPC's codes (of others it is "
+             "500), and a call that asks for none of `hosts`, if there "
              "are any, is the application's. `proxies` are believed when they say by `forwarded` or `x-forwarded-for` in whose name "
              "they call: addresses of 4 or 16 bytes, and how many of their bits count.")
         .def("start", &Transport::start, Release(), "Take connections.")

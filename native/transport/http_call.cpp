@@ -17,15 +17,6 @@ namespace {
 
 constexpr std::size_t most_probe_bytes = 4096;  // of its body, of which nothing is read
 
-/// Returns HTTP's status for gRPC's.
-int http_status_of(int code) {
-    constexpr std::array<std::pair<int, int>, 7> known{
-        {{3, 400}, {4, 504}, {5, 404}, {8, 429}, {13, 500}, {14, 503}, {16, 401}}};
-    for (const auto& [from, to] : known)
-        if (from == code) return to;
-    return 500;
-}
-
 /// Writes a string of JSON's: what stands in a status is anybody's.
 std::string json_string(std::string_view text) {
     static constexpr char digits[] = "0123456789abcdef";
@@ -270,7 +261,7 @@ void HttpCall::refuse_taken(const Status& status, Refusal refusal) {
 
 /// Says a status for which nothing is prepared, as the server's own errors are said that are no front's.
 void HttpCall::fail(const Status& status) {
-    const int code = http_status_of(status.code);
+    const int code = shared_.settings.http_status(status.code);
     respond({code,
              {{"content-type", "application/json"}},
              "{\"error\":{\"message\":" + json_string(status.message) + ",\"code\":" + std::to_string(code) + "}}"});

@@ -23,6 +23,7 @@ from .grpc.calls.source import Calls, Route
 from .grpc.contract import HttpTerms, Listener, Reason, Transport
 from .grpc.refusals import statuses
 from .grpc.select import usage_of
+from .http.failure import HTTP_STATUSES
 from .http.hosts import Hosts, guarded
 from .http.pages import application
 from .keys import Keys
@@ -194,7 +195,7 @@ class Server:
             headers=(*tracing.HEADERS, REQUEST_ID) if logs_each_call() else tuple(tracing.HEADERS),
             health=(*self._all, *service.responders.names),
             statuses=statuses(self.settings),
-            http=HttpTerms(http_words(self.settings, self._fronts), hosts),
+            http=HttpTerms(http_words(self.settings, self._fronts), HTTP_STATUSES, hosts),
         )
         self._renew = self._renewing(listener)
         self._calls = Calls(

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from bothends_native.transport import Ended, Hosts, Limits, Listener, Message, Method, Refusal, Transport
 
+from bothends.server.http.failure import HTTP_STATUSES
 from tests.support.doors import ALONE
 from tests.support.until import TIMEOUT_S, until
 
@@ -114,6 +115,7 @@ class Served:
                 }
                 for words in ("", ", in others' words")
             ],
+            http_statuses=HTTP_STATUSES,
             hosts=hosts,
             proxies=proxies,
         )

@@ -68,6 +68,8 @@ class HttpTerms(NamedTuple):
 
     responses: Mapping[str, Mapping[Reason, Response]]
     """With what each reason refuses a call over HTTP, by fronts' names; the first's words are for all else, too."""
+    statuses: Mapping[int, int]
+    """HTTP status of each gRPC status, for calls that end otherwise; 500 of all others."""
     hosts: tuple[Collection[str], bool] | None
     """Names by which it may be asked, besides its machine's own, and whether by any IP address too; None for all."""
 

@@ -10,7 +10,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from ...wire.status import unpacked
 
 JSON = "application/json"
-_HTTP: dict[int, int] = {
+HTTP_STATUSES: dict[int, int] = {
     code_pb2.OK: 200,
     code_pb2.INVALID_ARGUMENT: 400,
     code_pb2.UNAUTHENTICATED: 401,
@@ -73,7 +73,7 @@ class Blame(NamedTuple):
 
 def status_of(status: status_pb2.Status) -> int:
     """Return the HTTP status of a gRPC status, by its code alone."""
-    return _HTTP.get(status.code, 500)
+    return HTTP_STATUSES.get(status.code, 500)
 
 
 def render_error(code: int, status: status_pb2.Status) -> bytes:

@@ -74,6 +74,7 @@ class NativeListener:
             limits=self._settings,
             most_wait=MOST_WAIT,
             responses=[_by_refusal(each) for each in responses.values()],
+            http_statuses=http.statuses if http else {},
             hosts=None if http is None or http.hosts is None else _hosts(*http.hosts),
             proxies=[(each.network_address.packed, each.prefixlen) for each in self._settings.proxies],
         )
