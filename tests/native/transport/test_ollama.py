@@ -18,6 +18,8 @@ from .fast import WORDS, Fast, encoder_of, named, path_of, rows_of
 from .served import ECHO, Served
 
 QUOTED = 'an "other"'
+BAD_OPTIONS: list[Any] = [[], "a", {"stop": ["a"]}, {"a": {}}, dict.fromkeys(map(str, range(65)))]
+BAD_KEEP_ALIVE: list[Any] = [True, [], {}]
 
 
 def named_models() -> list[transport.NamedModel]:
@@ -77,8 +79,8 @@ def test_the_older_way_scales_nothing(embeddings: Fast) -> None:
     "members",
     [
         *({"model": name} for name in ("", ":latest", "m:latest:latest", "m:v2", "another", QUOTED, 1)),
-        *({"options": given} for given in ([], "a", {"stop": ["a"]}, {"a": {}}, dict.fromkeys(map(str, range(65))))),
-        *({"keep_alive": given} for given in (True, [], {})),
+        *({"options": given} for given in BAD_OPTIONS),
+        *({"keep_alive": given} for given in BAD_KEEP_ALIVE),
         *({"truncate": given} for given in (1, "true")),
         *({"dimensions": given} for given in (0, 5, 4.0, True)),
         *({"input": given} for given in ("", [""], [], " ", ["a"] * 4, [1], None)),

@@ -1,5 +1,6 @@
 """Ollama's API over HTTP against a real server: the same vectors as over gRPC, to the last bit."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,14 @@ def test_one_text_or_several(http: httpx.Client, client: Client, model: dict[str
     assert np.array_equal(embedded(http.post("/api/embed", json={**model, "input": SENTENCES[0]})), expected[:1])
     short = http.post("/api/embed", json={**model, "input": SENTENCES, "dimensions": 64})
     assert np.array_equal(embedded(short), client.encode(SENTENCES, normalize=True, dimensions=64))
+
+
+@pytest.mark.parametrize("count", [1, 16, 200])
+def test_the_time_that_is_told_is_the_calls(http: httpx.Client, count: int) -> None:
+    """In nanoseconds, of a list too, which is computed in slices."""
+    asked = time.monotonic_ns()
+    told_ns = http.post("/api/embed", json={"input": SENTENCES[:1] * count}).json()["total_duration"]
+    assert 0 < told_ns <= time.monotonic_ns() - asked
 
 
 def test_the_older_way(http: httpx.Client, client: Client) -> None:
