@@ -17,7 +17,7 @@ nanobind::capsule capsule_of(const Borrowed& borrowed, nanobind::object lender) 
         nanobind::object lender;
     };
     auto* const loan = new Loan{borrowed, std::move(lender)};
-    return nanobind::capsule(&loan->borrowed, Borrowed::name, [](void* borrowed) noexcept { delete reinterpret_cast<Loan*>(borrowed); });
+    return nanobind::capsule(&loan->borrowed, Borrowed::name, [](void* lent) noexcept { delete reinterpret_cast<Loan*>(lent); });
 }
 
 /// Returns what a capsule holds. Throws nanobind::value_error where that, or `given`, is something else.

@@ -14,12 +14,13 @@ namespace {
 static_assert(std::endian::native == std::endian::little);  // as protobuf's numbers are
 
 // Tags of fields: their numbers, and how they are written.
-constexpr char sentences = 0x0a, truncation = 0x10, normalize = 0x18, dimensions = 0x20,
-               encoding = 0x28, model = 0x32;                             // a request's
+namespace field {
+constexpr char sentences = 0x0a, truncation = 0x10, normalize = 0x18, dimensions = 0x20, encoding = 0x28, model = 0x32;  // a request's
+}  // namespace field
 constexpr char embeddings = 0x0a, model_version = 0x12;                   // a response's
 constexpr unsigned items = 1;                                             // the number of a stream's response's
 constexpr char token_count = 0x10, truncated = 0x18, scale_field = 0x35;  // an embedding's
-constexpr std::array<char, 4> values{0x0a, 0x22, 0x2a, 0x3a};             // by its encoding
+constexpr std::array<char, 4> values_field{0x0a, 0x22, 0x2a, 0x3a};       // by its encoding
 
 // The values of a request's enums, in order.
 constexpr std::array numbered_truncations{Truncation::start, Truncation::error, Truncation::start, Truncation::end};
@@ -27,10 +28,10 @@ constexpr std::array numbered_encodings{Encoding::float32, Encoding::float32, En
 
 /// Notes an option; false where it is none, or asks for what the contract doesn't know.
 bool set_option(char tag, std::size_t number, Options& options) {
-    if (tag == truncation && number < numbered_truncations.size()) options.truncation = numbered_truncations[number];
-    else if (tag == normalize) options.is_normalized = number != 0;
-    else if (tag == dimensions) options.dimensions = number;
-    else if (tag == encoding && number < numbered_encodings.size()) options.encoding = numbered_encodings[number];
+    if (tag == field::truncation && number < numbered_truncations.size()) options.truncation = numbered_truncations[number];
+    else if (tag == field::normalize) options.is_normalized = number != 0;
+    else if (tag == field::dimensions) options.dimensions = number;
+    else if (tag == field::encoding && number < numbered_encodings.size()) options.encoding = numbered_encodings[number];
     else return false;
     return true;
 }
@@ -43,10 +44,10 @@ bool read_fields(std::string_view content, const NamedModels& models, Request& r
     while (!content.empty()) {
         const char tag = content.front();
         content.remove_prefix(1);
-        if (tag == sentences || tag == model) {
+        if (tag == field::sentences || tag == field::model) {
             const auto bytes = take_bytes(content);
-            if (!bytes || (tag == sentences && !take(*bytes))) return false;
-            if (tag == model) name = *bytes;
+            if (!bytes || (tag == field::sentences && !take(*bytes))) return false;
+            if (tag == field::model) name = *bytes;
         } else {
             const auto number = take_number(content);
             if (!number || !set_option(tag, *number, request.options)) return false;
@@ -66,7 +67,7 @@ std::size_t bytes_of(Encoding encoding, std::size_t count) {
 
 void append_values(std::string& response, Encoding encoding, std::span<const float> numbers, float scale) {
     const std::size_t bytes = bytes_of(encoding, numbers.size());
-    response.push_back(values[std::size_t(encoding)]);
+    response.push_back(values_field[std::size_t(encoding)]);
     append_varint(response, bytes);
     switch (encoding) {
         case Encoding::float16: return append_float16(response, numbers);

@@ -180,7 +180,7 @@ int Http1Session::chunk_came() {
 int Http1Session::end_came() {
     is_whole_ = is_waiting_ = true;
     keeps_alive_ = llhttp_should_keep_alive(&parser_) && llhttp_get_method(&parser_) != HTTP_CONNECT;
-    if (hung_up_at_ < never) peer_.due.by(now() + patience_s);
+    if (hung_up_at_ < never) peer_.due.by(now() + closed_patience_s);
     call().end_came();
     return HPE_PAUSED;
 }
@@ -264,12 +264,12 @@ bool Http1Session::wants_more() const { return reads() || is_closing_ || rest_.s
 double Http1Session::ends_at() const {
     if (call_ && request_.is_answered) return call_->arrived() + peer_.shared.settings.limits.caller_timeout_s;
     const bool is_waited_for = hung_up_at_ < never && call_ && !is_answering_;
-    return is_waited_for ? std::max(hung_up_at_, call_->arrived()) + patience_s : never;
+    return is_waited_for ? std::max(hung_up_at_, call_->arrived()) + closed_patience_s : never;
 }
 
 void Http1Session::hung_up() {
     hung_up_at_ = std::min(hung_up_at_, now());
-    peer_.due.by(hung_up_at_ + patience_s);
+    peer_.due.by(hung_up_at_ + closed_patience_s);
 }
 
 }  // namespace transport

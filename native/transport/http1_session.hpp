@@ -15,7 +15,7 @@
 
 namespace transport {
 
-constexpr double patience_s = 1;  // with whoever has closed their side, as who is gone has, too
+constexpr double closed_patience_s = 1;  // with whoever has closed their side, as who is gone has, too
 
 class Http1Session final : public Session {
 public:

@@ -46,16 +46,16 @@ Http2Session::~Http2Session() {
 }
 
 nghttp2_session_callbacks* Http2Session::callbacks() {
-    using Session = nghttp2_session;
+    using Of = nghttp2_session;
     using Frame = nghttp2_frame;
     nghttp2_session_callbacks* made = nullptr;
     if (nghttp2_session_callbacks_new(&made) != 0) throw std::bad_alloc();
     nghttp2_session_callbacks_set_on_begin_frame_callback(
-        made, [](Session*, const auto* frame, void* self) { return self_of(self).begin_frame(*frame), 0; });
+        made, [](Of*, const auto* frame, void* self) { return self_of(self).begin_frame(*frame), 0; });
     nghttp2_session_callbacks_set_on_begin_headers_callback(
-        made, [](Session*, const Frame* frame, void* self) { return self_of(self).begin_call(*frame); });
+        made, [](Of*, const Frame* frame, void* self) { return self_of(self).begin_call(*frame); });
     nghttp2_session_callbacks_set_on_header_callback(
-        made, [](Session*, const Frame* frame, const auto* name, std::size_t name_size, const auto* value,
+        made, [](Of*, const Frame* frame, const auto* name, std::size_t name_size, const auto* value,
                  std::size_t value_size, std::uint8_t, void* self) {
             return self_of(self).received_header(*frame, view(name, name_size), view(value, value_size));
         });
@@ -64,15 +64,15 @@ nghttp2_session_callbacks* Http2Session::callbacks() {
     nghttp2_session_callbacks_set_on_invalid_header_callback2(
         made, [](auto...) { return int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE); });
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
-        made, [](Session*, std::uint8_t, std::int32_t stream, const auto* bytes, std::size_t size, void* self) {
+        made, [](Of*, std::uint8_t, std::int32_t stream, const auto* bytes, std::size_t size, void* self) {
             return self_of(self).received_data(stream, view(bytes, size)), 0;
         });
     nghttp2_session_callbacks_set_on_frame_recv_callback(
-        made, [](Session*, const Frame* frame, void* self) { return self_of(self).received_frame(*frame), 0; });
+        made, [](Of*, const Frame* frame, void* self) { return self_of(self).received_frame(*frame), 0; });
     nghttp2_session_callbacks_set_on_frame_send_callback(
-        made, [](Session*, const Frame* frame, void* self) { return self_of(self).sent_frame(*frame), 0; });
+        made, [](Of*, const Frame* frame, void* self) { return self_of(self).sent_frame(*frame), 0; });
     nghttp2_session_callbacks_set_on_stream_close_callback(
-        made, [](Session*, std::int32_t stream, std::uint32_t, void* self) {
+        made, [](Of*, std::int32_t stream, std::uint32_t, void* self) {
             return self_of(self).closed_stream(stream), 0;
         });
     return made;

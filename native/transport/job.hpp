@@ -64,8 +64,8 @@ struct LongLimits {
 
 class Job {
 public:
-    /// `path` is the number of the fast path that serves it: no answer is of two models, of which one took over.
-    Job(std::uint64_t path, Taken message) : path(path), message(std::move(message)) {}
+    /// `of_path` is the number of the fast path that serves it: no answer is of two models, of which one took over.
+    Job(std::uint64_t of_path, Taken taken) : path(of_path), message(std::move(taken)) {}
 
     const std::uint64_t path;
     const Taken message;

@@ -18,7 +18,7 @@ struct Reader {
 /// What computes for a model, and how fast it was lately. Safe to use from several threads.
 class Model {
 public:
-    explicit Model(const shared::Encoder& encoder) : encoder(encoder), stops_(encoder.stops(encoder.of)) {}
+    explicit Model(const shared::Encoder& lent) : encoder(lent), stops_(lent.stops(lent.of)) {}
 
     const shared::Encoder encoder;
 

@@ -70,7 +70,7 @@ void Shared::park(Message& message) {
 }
 
 void Shared::unpark(Network& network) {
-    const auto has_read = [](const Budget& unread) { return unread.used() <= unread.most() / 2; };
+    const auto has_read = [](const Budget& budget) { return budget.used() <= budget.most() / 2; };
     if (!has_read(network.unread)) return;
     for (auto next = network.parked.begin(); next != network.parked.end();) {
         Message& message = **next++;
