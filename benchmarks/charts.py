@@ -38,12 +38,12 @@ def _engines(results: Results) -> Figure:
     figure, (rate, latency) = two_panels(_over_onnxruntime(results, other), 5.0)
     figure.subplots_adjust(left=0.135, wspace=0.12, bottom=0.16, top=0.82)
     places = list(range(len(results.ceilings), 0, -1))
-    for place, ceiling in zip(places, results.ceilings, strict=True):
-        _rates(rate, place, ceiling, other)
+    for index, ceiling in zip(places, results.ceilings, strict=True):
+        _rates(rate, index, ceiling, other)
         p50_ms = ceiling.one_by_one_p50_ms
-        latency.barh(place, p50_ms, height=0.36, color=_COLOURS[ceiling.engine])
+        latency.barh(index, p50_ms, height=0.36, color=_COLOURS[ceiling.engine])
         ratio = f" · {p50_ms / other.one_by_one_p50_ms:.2f} ×" if other and other is not ceiling else ""
-        latency.text(p50_ms, place, f"  {p50_ms:.2f} ms{ratio}", va="center", fontsize=9.5)
+        latency.text(p50_ms, index, f"  {p50_ms:.2f} ms{ratio}", va="center", fontsize=9.5)
     for axes in (rate, latency):
         axes.set_yticks(places, [ceiling.engine if axes is rate else "" for ceiling in results.ceilings])
         axes.tick_params(axis="y", length=0)

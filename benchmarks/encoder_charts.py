@@ -121,9 +121,9 @@ def _published(panel: Axes, models: Sequence[Mapping[str, Any]], sets: Sequence[
         for model in models
         if all(each in model["scores"] for each in sets)
     }
-    place = 0.0
+    index = 0.0
     for name, score in sorted(found.items(), key=lambda item: item[1]):
         strip.plot([0, 1], [score] * 2, color=GREY, linewidth=1.6)
-        place = max(place + _LINE, score)
-        strip.annotate(f"{_NAMES.get(name, name)} {score:.1f}", (1, place), xytext=(4, 0), textcoords="offset points",
+        index = max(index + _LINE, score)
+        strip.annotate(f"{_NAMES.get(name, name)} {score:.1f}", (1, index), xytext=(4, 0), textcoords="offset points",
                        va="center", fontsize=8.5, color=GREY, annotation_clip=False)  # fmt: skip

@@ -63,8 +63,8 @@ def _draw_roofs(axes: Axes, roofs: Roofs) -> None:
     for name, rate in roofs.bandwidths.items():
         ends = [_LEFT, highest / rate]
         axes.plot(ends, [end * rate / 1e9 for end in ends], color=GREY, linewidth=1.3, zorder=1)
-        place = max(_LEFT, _BOTTOM * 1e9 / rate) * 1.06
-        axes.annotate(f"{name}, {rate / 1e9:,.0f} GB/s", (place, place * rate / 1e9), xytext=(0, 4), rotation=45,
+        index = max(_LEFT, _BOTTOM * 1e9 / rate) * 1.06
+        axes.annotate(f"{name}, {rate / 1e9:,.0f} GB/s", (index, index * rate / 1e9), xytext=(0, 4), rotation=45,
                       textcoords="offset points", rotation_mode="anchor", transform_rotates_text=True,
                       fontsize=9, color=GREY)  # fmt: skip
     for precision, peak in roofs.peaks.items():

@@ -30,7 +30,7 @@ import bothends
 
 MOST = 20
 """The most clusters: there are as many colours."""
-MOST_DRAWN = 3000
+MAX_DRAWN = 3000
 """Lines in the picture; with more, some are left out, as it would take minutes and be full."""
 
 
@@ -94,7 +94,7 @@ def sort(vectors: NDArray[Any], count: int) -> list[NDArray[Any]]:
 def draw(vectors: NDArray[Any], clusters: list[NDArray[Any]], names: list[str], file: Path) -> None:
     """Draw a point for each line, near to those of like lines (t-SNE; how far apart two clusters are means little)."""
     centres = np.array([rows[0] for rows in clusters])
-    drawn = np.union1d(np.random.default_rng(0).permutation(len(vectors))[:MOST_DRAWN], centres)
+    drawn = np.union1d(np.random.default_rng(0).permutation(len(vectors))[:MAX_DRAWN], centres)
     places = np.full((len(vectors), 2), np.nan)
     near = min(30, (len(drawn) - 1) / 3)
     places[drawn] = TSNE(perplexity=near, init="pca", random_state=0).fit_transform(vectors[drawn])

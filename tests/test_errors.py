@@ -19,8 +19,8 @@ def test_each_stands_in_the_drawn_tree_under_its_base(kind: type[BothendsError])
     indents = [line.index(name) for line, name in zip(lines, names, strict=True)]
     assert names.count(kind.__name__) == 1
     if kind is not BothendsError:
-        place = names.index(kind.__name__)
-        above = next(at for at in range(place - 1, -1, -1) if indents[at] < indents[place])
+        index = names.index(kind.__name__)
+        above = next(at for at in range(index - 1, -1, -1) if indents[at] < indents[index])
         assert names[above] == kind.__base__.__name__  # type: ignore[union-attr]
 
 

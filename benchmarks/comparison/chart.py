@@ -39,9 +39,9 @@ def figures(found: ComparisonResults) -> Iterator[tuple[str, Figure]]:
         figure, axes = plt.subplots(figsize=(11, 8))
         figure.suptitle(headline(found), x=0.01, ha="left", fontsize=15, fontweight="bold")
         figure.subplots_adjust(left=0.15, right=0.95, bottom=0.1, top=0.82)
-        for place, rows in enumerate(reversed(shown.values())):
+        for index, rows in enumerate(reversed(shown.values())):
             for at, (name, row) in enumerate(rows):
-                height = place + ((len(rows) - 1) / 2 - at) * _HEIGHT
+                height = index + ((len(rows) - 1) / 2 - at) * _HEIGHT
                 axes.barh(height, row.sentences_per_s, height=0.9 * _HEIGHT, color=_COLOURS[name])
                 axes.text(row.sentences_per_s, height, f" {row.sentences_per_s:,.0f}", va="center", fontsize=8)
         axes.set_yticks(range(len(shown)), reversed(shown))

@@ -36,5 +36,5 @@ def storm(percent: int, batch: int) -> Load:
 STORMS = tuple((peak, tuple(storm(percent, peak.batch) for percent in (200, 1000))) for peak in (PEAK, wide(4)))
 """Closed loops whose rate is the peak, and the storms that are measured against each."""
 (SINGLE_200, SINGLE_1000), (LISTS_200, LISTS_1000) = (storms for _, storms in STORMS)
-MOST_LOAD_CORES = 0.8
+MAX_LOAD_CORES = 0.8
 """Cores that the generator may need for what it offers: with more it would be late itself."""

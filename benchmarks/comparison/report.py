@@ -11,7 +11,7 @@ from results import FLOAT32, INT8, MOSEC, OURS, Row
 
 from .bars import judge
 from .forms import FORMS, SHARE, SINGLE, form_of
-from .loads import CELLS, LONG_LISTS, MOST_LOAD_CORES, SHORT
+from .loads import CELLS, LONG_LISTS, MAX_LOAD_CORES, SHORT
 from .results import PEERS, ComparisonResults, Storm, best, named
 
 MARKERS = ("<!-- comparison:begin -->", "<!-- comparison:end -->")
@@ -72,7 +72,7 @@ def _notes(found: ComparisonResults) -> list[str]:
         f"{settings['warmup_s']:g} s of warm-up, over loopback, the load generator on the same cores; the median of "
         f"{settings['rounds']} rounds, in which all servers take turns at each load. Each peer is judged at the "
         f"setting that does best at that load. Cores that other work took: {busy}.{generator}",
-        f"Storms offer what the generator can with {MOST_LOAD_CORES:g} of a core, where that is less than they are "
+        f"Storms offer what the generator can with {MAX_LOAD_CORES:g} of a core, where that is less than they are "
         "called; refusals are told when to come again where they are RESOURCE_EXHAUSTED with RetryInfo.",
         *found.skipped,
     ]

@@ -17,7 +17,7 @@ from generator import Run
 from loads import Load
 from servers import Server
 
-from .loads import MOST_LOAD_CORES
+from .loads import MAX_LOAD_CORES
 from .results import Storm
 
 _RESOURCE_EXHAUSTED = "8"
@@ -68,11 +68,11 @@ class Weather:
     def __init__(self, server: Server, bodies: Path, text: str, *, warmup_s: float, seconds: float) -> None:
         self._server, self._bodies, self._text = server, bodies, text
         self._warmup_s, self._seconds = warmup_s, seconds
-        self._most_per_s = float("inf")
+        self._max_per_s = float("inf")
 
     def measure(self, peak: Load, storms: Sequence[Load]) -> list[Storm]:
         """Measure the peak, then each storm, the lighter ones first. Raises ClickException if nothing is answered."""
-        at_peak, self._most_per_s = self._run(peak), float("inf")
+        at_peak, self._max_per_s = self._run(peak), float("inf")
         if not at_peak.found["sentences"]:
             raise click.ClickException(f"nothing was answered at {peak.name}; statuses {at_peak.found['statuses']}")
         return [self._storm(storm, at_peak) for storm in storms]
@@ -80,11 +80,11 @@ class Weather:
     def _storm(self, storm: Load, at_peak: Run) -> Storm:
         load = storm.of(at_peak.found["sentences_per_s"] / storm.batch)
         assert load.rate is not None
-        load = load.at(min(load.rate, self._most_per_s))
+        load = load.at(min(load.rate, self._max_per_s))
         with Probe(self._server.port, self._text) as probe:
             ran = self._run(load, probe)
         found, peak_per_s = ran.found, at_peak.found["sentences_per_s"]
-        self._most_per_s = MOST_LOAD_CORES * found["requests"] / max(found["cpu_s"], 1e-3)
+        self._max_per_s = MAX_LOAD_CORES * found["requests"] / max(found["cpu_s"], 1e-3)
         goodput_per_s = found["ok_within_deadline"] * load.batch / found["seconds"]
         return Storm(
             self._server.name,

@@ -46,7 +46,7 @@ class Options:
     seconds: float = 1.5
     warmup_s: float = 0.3
     rounds: int = 3
-    most_other_cores: float = 0.3
+    max_other_cores: float = 0.3
     """Cores of other work beyond which a row is measured anew, once."""
 
     def total_s(self, settings: int = 9) -> float:
@@ -195,7 +195,7 @@ class ComparisonSuite:
     def _row(self, server: Server, load: Load, bodies: Path, text: str) -> list[Row]:
         measure = partial(generator.measure, server, load, bodies, **self._times)
         found = self._try(server, f"{text} · {load.name}", 1, measure)
-        if found and (found[0].other_cores or 0) > self._options.most_other_cores:
+        if found and (found[0].other_cores or 0) > self._options.max_other_cores:
             found += self._try(server, f"{text} · {load.name}, again", 1, measure)
         best = sorted(found, key=lambda row: row.other_cores or 0)[:1]
         for row in best:

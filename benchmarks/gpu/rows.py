@@ -61,7 +61,7 @@ def equal(checks: Checks) -> None:
         "shuffled": checks.random.permutation(256),
     }
     for name, order in orders.items():
-        checks.near(f"every length in one batch, {name}", gpu.run([every[place] for place in order]), wanted[order])
+        checks.near(f"every length in one batch, {name}", gpu.run([every[index] for index in order]), wanted[order])
     token_ids, lengths = pad(*flat(every))
     for row, length in zip(token_ids, lengths, strict=True):
         row[length:] = checks.random.integers(0, VOCABULARY, 256 - length)
@@ -81,7 +81,7 @@ def any_shape(checks: Checks) -> None:
         rows = int(checks.random.integers(1, max(2, tokens // longest)))
         batch = [*checks.sentences(rows - 1, 1, longest), *checks.sentences(1, longest, longest)]
         order = checks.random.permutation(rows)
-        batch = [batch[place] for place in order]
+        batch = [batch[index] for index in order]
         worst = max(worst, float(np.abs(gpu.run(batch) - cpu.run(batch)).max()))
     checks.check("shapes in any order", worst <= CLOSE, f"{count} batches, {worst:.1e}")
 

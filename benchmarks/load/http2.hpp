@@ -205,7 +205,7 @@ class GrpcClient : public Client {
       headers_.push_back(header(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE));
   }
 
-  void send(double due_s, const std::string& body) override { least_loaded().post(due_s, body); }
+  void send(double due_s, const std::string& body) override { min_loaded().post(due_s, body); }
 
   void flush() override {
     for (auto& connection : connections_)
@@ -214,7 +214,7 @@ class GrpcClient : public Client {
   }
 
  private:
-  Http2Connection& least_loaded() {
+  Http2Connection& min_loaded() {
     Http2Connection* best = nullptr;
     size_t usable = 0;
     ++turn_;  // Ties go around, or one connection would carry all that a low load has.

@@ -45,8 +45,8 @@ def _furnished(page: builders.Dashboard, rows: list[tuple[int, list[Panel]]]) ->
     number, top = 1, 0
     for height, panels in rows:
         width = _WIDTH // len(panels)
-        for place, panel in enumerate(panels):
-            page.with_panel(panel.id(number).grid_pos(dashboard.GridPos(x=place * width, y=top, w=width, h=height)))
+        for index, panel in enumerate(panels):
+            page.with_panel(panel.id(number).grid_pos(dashboard.GridPos(x=index * width, y=top, w=width, h=height)))
             number += 1
         top += height
     return page

@@ -159,7 +159,7 @@ def buckets(title: str, description: str, metric: str, more: str = "", *, unit: 
 
 def rows(title: str, description: str, query: str, *, columns: Sequence[str]) -> table.Panel:
     """List the labels of each series that `query` finds, as a table."""
-    order = {name: place for place, name in enumerate(columns)}
+    order = {name: index for index, name in enumerate(columns)}
     hidden = dict.fromkeys(("Time", "Value", "__name__", "job"), True)
     return (
         table.Panel()

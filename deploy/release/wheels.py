@@ -13,7 +13,7 @@ from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-MOST_BYTES = 6_000_000
+MAX_BYTES = 6_000_000
 NEWEST_GLIBC = 28  # 2.28
 # What a process has anyway, and what GCC's modules need of the system. Zig's don't: their C++ library is inside.
 ALLOWED = re.compile(r"(libc|libm|libdl|librt|libpthread|ld-linux.*|libstdc\+\+|libgcc_s)\.so\.\d")
@@ -38,8 +38,8 @@ def _checked(wheel: Path) -> set[str]:
     if tag is None or int(tag[1]) > NEWEST_GLIBC:
         sys.exit(f"{wheel.name} needs a newer C library than 2.{NEWEST_GLIBC}")
     size = wheel.stat().st_size
-    if size > MOST_BYTES:
-        sys.exit(f"{wheel.name} has {size:,} bytes; {MOST_BYTES:,} at the most")
+    if size > MAX_BYTES:
+        sys.exit(f"{wheel.name} has {size:,} bytes; {MAX_BYTES:,} at the most")
     files = set()
     with ZipFile(wheel) as archive:
         for name in archive.namelist():

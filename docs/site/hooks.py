@@ -74,14 +74,14 @@ def linked(markdown: str, page: str, files: set[str]) -> str:
         target, anchor, words = found["target"], found["anchor"] or "", f"[{found['file']}]" if found["file"] else "]"
         if not target or re.match(r"[a-z]+:", target):  # code, a heading of this page, or an address
             return found[0]
-        place = posixpath.normpath(posixpath.join(posixpath.dirname(place_of(page)), target))
-        name = names.get(place) or names.get(f"{place}/README.md")
+        index = posixpath.normpath(posixpath.join(posixpath.dirname(place_of(page)), target))
+        name = names.get(index) or names.get(f"{index}/README.md")
         if name is not None:
-            words = f"[{heading(place)}]" if found["file"] else words
+            words = f"[{heading(index)}]" if found["file"] else words
             return f"{words}({posixpath.relpath(name, posixpath.dirname(page) or '.')}{anchor})"
-        if not (ROOT / place).exists():
+        if not (ROOT / index).exists():
             _log.warning("%s: nothing is at %s", place_of(page), target)
-        return f"{words}(repository:{place}{anchor})"
+        return f"{words}(repository:{index}{anchor})"
 
     texts, ended = [], 0
     for fenced in _FENCED.finditer(markdown):
@@ -120,11 +120,11 @@ def shown(html: str, repository: str) -> str:
     """Return a page's HTML with its "repository:" links made for readers."""
 
     def led(found: re.Match[str]) -> str:
-        place, anchor, words = found[1], found[2] or "", found[3]
+        index, anchor, words = found[1], found[2] or "", found[3]
         if not repository:
-            return f'<span class="file" title="{place} in the repository">{words}</span>'
-        kind = "tree" if (ROOT / place).is_dir() else "blob"
-        return f'<a href="{repository.rstrip("/")}/{kind}/{commit()}/{place}{anchor}">{words}</a>'
+            return f'<span class="file" title="{index} in the repository">{words}</span>'
+        kind = "tree" if (ROOT / index).is_dir() else "blob"
+        return f'<a href="{repository.rstrip("/")}/{kind}/{commit()}/{index}{anchor}">{words}</a>'
 
     return _FILE.sub(led, html)
 
@@ -142,15 +142,15 @@ def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
     from mkdocs.structure.files import File
 
     files.remove(files.src_uris["README.md"])
-    for name, place in places().items():
-        files.append(File.generated(config, name, abs_src_path=str(ROOT / place)))
+    for name, index in places().items():
+        files.append(File.generated(config, name, abs_src_path=str(ROOT / index)))
     return files
 
 
 def on_page_markdown(markdown: str, page: "Page", config: "MkDocsConfig", files: "Files") -> str:
     """Lead a page's links, and "edit" to the file that it stands in."""
-    place = place_of(page.file.src_uri)
-    page.edit_url = f"{config.repo_url.rstrip('/')}/edit/main/{place}" if config.repo_url else None
+    index = place_of(page.file.src_uri)
+    page.edit_url = f"{config.repo_url.rstrip('/')}/edit/main/{index}" if config.repo_url else None
     return linked(markdown, page.file.src_uri, set(files.src_uris))
 
 

@@ -18,8 +18,8 @@ from .mistakes.reference import Reference
 from .models.model import Activation, Batch, Inspection, Model
 
 _BATCHES = 3
-_MOST_NOISE = 1e-3
-_MOST_TIMES = 10
+_MAX_NOISE = 1e-3
+_MAX_TIMES = 10
 _TIME_MOST = 64
 
 
@@ -102,7 +102,7 @@ def _check_numbers(model: Model, inspection: Inspection) -> None:
 def _noise(harness: Harness, stack: Stack) -> float:
     batch = harness.batch(harness.size, harness.layout.time or probes.LONGEST)
     found = noise(stack, harness.vectors(batch), batch.lengths)
-    if found > _MOST_NOISE:
+    if found > _MAX_NOISE:
         raise DoctorError(
             f"{harness.model.about.path}: its weights blow rounding up to {found:.1g} in {batch.time} steps: "
             "no two libraries agree on its states, and it can't be examined"
@@ -119,7 +119,7 @@ def _matched(harness: Harness, inspection: Inspection, batch: Batch) -> tuple[Ma
     if found and not is_divided:
         return found, batch, seen
     likely = [number for number in harness.model.numbers if 1 < number <= _TIME_MOST and number != batch.time]
-    for time in likely[:_MOST_TIMES] if harness.layout.time is None else []:
+    for time in likely[:_MAX_TIMES] if harness.layout.time is None else []:
         other = harness.batch(harness.size, time)
         try:
             seen_then = harness.run(other)
@@ -160,14 +160,14 @@ def _cosine(harness: Harness, batch: Batch, found: Match | None, seen: list[Acti
         rows = found.head.apply(rows)
     where = found.seen.where if found else None
     fitting = [one for one in seen if one.rows.shape == rows.shape and where in (None, one.where)]
-    place = fitting[-1] if fitting else None
-    if place is None or place.rows.shape != rows.shape:
+    index = fitting[-1] if fitting else None
+    if index is None or index.rows.shape != rows.shape:
         return None
     has_halves = stack.directions == 2 and rows.shape[1] == 2 * stack.state_size
-    halves = [_cosines(*pair).mean() for pair in _halves(place.rows, rows)] if has_halves else [None, None]
-    whole = _cosines(place.rows, rows)
+    halves = [_cosines(*pair).mean() for pair in _halves(index.rows, rows)] if has_halves else [None, None]
+    whole = _cosines(index.rows, rows)
     forward, backward = (None if half is None else float(half) for half in halves)
-    difference = float(np.abs(place.rows - rows).max())
+    difference = float(np.abs(index.rows - rows).max())
     return Cosine(
         float(whole.mean()), forward, backward, float(whole.min()), right(key).of(stack.directions), difference
     )

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from bothends.errors import BothendsError
 from bothends.model.architecture import EncoderConfig, Languages
-from bothends.model.bundle import MOST_TOKENS, NAME, VERSION
+from bothends.model.bundle import MAX_TOKENS, NAME, VERSION
 from bothends.validation import one_line
 
 from .encoder import Encoder
@@ -32,7 +32,7 @@ class CheckpointConfig(BaseModel):
 
     name: str = Field(pattern=NAME)
     version: str = Field(pattern=VERSION)
-    max_tokens: int = Field(ge=1, le=MOST_TOKENS, description="longer sentences are cut to this many tokens")
+    max_tokens: int = Field(ge=1, le=MAX_TOKENS, description="longer sentences are cut to this many tokens")
     encoder: EncoderConfig
     nested_dimensions: tuple[int, ...] = Field(
         (), description="sizes k, going up: the first k/2 numbers of each half are an embedding by themselves"

@@ -58,8 +58,8 @@ def verify(
         rows = [*_lengths(pair, longest, random, advance)]
         rows += _ragged(pair, longest, random, advance)
         rows.append(_golden(bundle, engine))
-        least_cosine = PROMISED_COSINES.get(precision_of(engine.provider))
-        report = Report(rows, tolerance, needs_same_bits=engine.device == "cpu", least_cosine=least_cosine)
+        min_cosine = PROMISED_COSINES.get(precision_of(engine.provider))
+        report = Report(rows, tolerance, needs_same_bits=engine.device == "cpu", min_cosine=min_cosine)
         return report.with_noise(_noise(encoder, longest, seed, beside)) if report.breaches() else report
 
 

@@ -42,7 +42,7 @@ SENTENCES = (
 
 _FEWEST_TOKENS = 16
 """Least count of different tokens in golden sentences that say something of a table."""
-_MOST_WORDS = 40
+_MAX_WORDS = 40
 _LENGTHS = (1, 1, 1, 1, 2, 3, 5, 8, 13, 21)
 
 
@@ -78,10 +78,10 @@ def _of_vocabulary(tokenizer: Tokenizer) -> list[str]:
     words = [text for text in texts if text]
     if not words:
         return []
-    spread = words[:: len(words) // _MOST_WORDS + 1]
+    spread = words[:: len(words) // _MAX_WORDS + 1]
     sentences, start = [], 0
     for length in _LENGTHS:
-        sentences.append(" ".join(spread[(start + place) % len(spread)] for place in range(length)))
+        sentences.append(" ".join(spread[(start + index) % len(spread)] for index in range(length)))
         start += length
     return list(dict.fromkeys(sentences))
 

@@ -48,7 +48,7 @@ class Report:
     """Bound where noise allows it."""
     needs_same_bits: bool
     """True on a CPU, where a batch may not change a bit."""
-    least_cosine: float | None = None
+    min_cosine: float | None = None
     """Least cosine that is promised of any text, below float32. The golden sentences alone have the tolerance then."""
 
     def with_noise(self, noise: Sequence[float]) -> "Report":
@@ -72,8 +72,8 @@ class Report:
 
     def held_to(self) -> str:
         """The bound in words: within 1e-05, or how it came to be another."""
-        if self.least_cosine is not None:
-            return f"at a cosine of {self.least_cosine} or more, and golden sentences within {self.bound:.0e}"
+        if self.min_cosine is not None:
+            return f"at a cosine of {self.min_cosine} or more, and golden sentences within {self.bound:.0e}"
         if self.noise is None:
             return f"within {self.tolerance:.0e}"
         return (
@@ -91,10 +91,10 @@ class Report:
         return lines
 
     def _too_far(self, row: Row) -> list[str]:
-        if self.least_cosine is not None and row.cosine is not None:
-            if row.cosine >= self.least_cosine:  # which a NaN isn't
+        if self.min_cosine is not None and row.cosine is not None:
+            if row.cosine >= self.min_cosine:  # which a NaN isn't
                 return []
-            return [f"{row.what}: a cosine to PyTorch is {row.cosine:.5f}, {self.least_cosine} is the least allowed"]
+            return [f"{row.what}: a cosine to PyTorch is {row.cosine:.5f}, {self.min_cosine} is the least allowed"]
         parts = {"forward": row.forward, "backward": row.backward, "h_n": row.h_n}
         if row.forward is None:
             parts["embedding"] = row.embedding

@@ -19,7 +19,7 @@ from .recurrent import recurrent_layers
 from .source import SourceError, WeightsFile
 from .tokenising.word_rules import WordRules
 from .tokenising.words import tokenise_words
-from .vectors import Vectors, read_most_frequent, read_words
+from .vectors import Vectors, read_max_frequent, read_words
 from .wordlist import splitter, words_of
 
 Version = Literal[1, 2]
@@ -90,7 +90,7 @@ def _vectors(options: ImportOptions, version: Version, rules: WordRules, *, size
         vectors = read_words(options.vectors, wanted, size=size, advance=options.advance)
     else:
         top = options.top or _TOP
-        vectors = read_most_frequent(options.vectors, top, marks=marks, size=size, advance=options.advance)
+        vectors = read_max_frequent(options.vectors, top, marks=marks, size=size, advance=options.advance)
     for mark in marks:
         if mark not in vectors.words:
             raise SourceError(

@@ -180,8 +180,8 @@ def _alike(one: Array, other: Array, *, within: float = TOLERANCE) -> bool:
 def _cells(encoder: EncoderConfig, directions: list[Direction]) -> dict[str, torch.Tensor]:
     """Tensors of the cells by our names; `directions` of each layer, forward first."""
     made: dict[str, torch.Tensor] = {}
-    for place, one in enumerate(directions):
-        layer, backward = divmod(place, encoder.directions)
+    for index, one in enumerate(directions):
+        layer, backward = divmod(index, encoder.directions)
         suffix = f"_l{layer}{'_reverse' if backward else ''}"
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"):
             if (array := getattr(one, name)) is not None:

@@ -13,7 +13,7 @@ from bothends.text import printable
 
 Kind = Literal["safetensors", "torch", "torchscript", "keras"]
 
-_MOST_LISTED = 12
+_MAX_LISTED = 12
 
 
 class SourceError(BothendsError):
@@ -36,8 +36,8 @@ class WeightsFile:
 
 def join_names(names: Sequence[str]) -> str:
     """Join names out of a file for one line: a dozen of them, and how many more there are."""
-    shown = ", ".join(printable(name) for name in names[:_MOST_LISTED])
-    return shown if len(names) <= _MOST_LISTED else f"{shown} and {len(names) - _MOST_LISTED} more"
+    shown = ", ".join(printable(name) for name in names[:_MAX_LISTED])
+    return shown if len(names) <= _MAX_LISTED else f"{shown} and {len(names) - _MAX_LISTED} more"
 
 
 def drop_ignored(tensors: dict[str, torch.Tensor], ignore: Sequence[str], file: Path) -> dict[str, torch.Tensor]:

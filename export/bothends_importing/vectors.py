@@ -78,7 +78,7 @@ def read_words(file: Path, wanted: Collection[str], *, size: int, advance: Advan
     return _vectors(taken)
 
 
-def read_most_frequent(
+def read_max_frequent(
     file: Path, count: int, *, marks: Collection[str], size: int, advance: Advance = lambda _: None
 ) -> Vectors:
     """The first `count` vectors of `file` and those of `marks`, wherever they stand; reads no further than these.

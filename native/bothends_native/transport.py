@@ -15,7 +15,6 @@ try:
         HttpRequest,
         HttpRequests,
         InStream,
-        Left,
         LentModel,
         Limits,
         Listener,
@@ -27,6 +26,7 @@ try:
         Served,
         Transport,
         Truncation,
+        Unanswered,
         Usage,
         called_encoder,
     )
@@ -49,7 +49,6 @@ __all__ = [
     "HttpRequest",
     "HttpRequests",
     "InStream",
-    "Left",
     "LentModel",
     "Limits",
     "Listener",
@@ -61,6 +60,7 @@ __all__ = [
     "Served",
     "Transport",
     "Truncation",
+    "Unanswered",
     "Usage",
     "called_encoder",
 ]

@@ -13,11 +13,11 @@ class WordPiece:
         added: Sequence[str],
         prefix: str,
         unknown: str,
-        most_chars: int,
+        max_chars: int,
     ) -> None:
         """Know what becomes of `characters`, each by itself: a space in that ends a word, and nothing else does.
 
-        Entries that begin with `prefix` go on with a word. A word that has no entries, or more than `most_chars`
+        Entries that begin with `prefix` go on with a word. A word that has no entries, or more than `max_chars`
         characters, is `unknown`. Raises ValueError where `unknown` is no entry, or a key of `characters` isn't one.
         """
 

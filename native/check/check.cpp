@@ -143,7 +143,7 @@ bool is_exact(const Kind& kind) {
 
 // The bits that others find, or at least numbers as near to float32's as the precision promises.
 void check_bits(const Model& model, const Kind& kind) {
-    constexpr float most_difference[precisions] = {0, 2e-3f, 1.5e-2f};
+    constexpr float max_difference[precisions] = {0, 2e-3f, 1.5e-2f};
     const Text text(1, 12);
     const int precision = static_cast<int>(kind.precision), layers = static_cast<int>(model.weights_of.size());
     const Kind exact{kind.level, Precision::float32, kind.half};
@@ -152,7 +152,7 @@ void check_bits(const Model& model, const Kind& kind) {
     float difference = 0;
     for (std::size_t at = 0; at < rows.size(); ++at)
         difference = std::max(difference, std::fabs(rows[at] - wanted[at]));
-    expect(difference <= most_difference[precision], kind.name() + " is off by " + std::to_string(difference));
+    expect(difference <= max_difference[precision], kind.name() + " is off by " + std::to_string(difference));
     if (is_exact(kind) && hash(rows) != expected_hash[layers - 1][precision])
         expect(false, "others' bits of " + kind.name() + ", " + std::to_string(layers) + " layers: the hash is " +
                           std::to_string(hash(rows)));

@@ -21,8 +21,8 @@ namespace {
 
 using namespace nb::literals;
 
-constexpr int most_hidden = 1 << 14, most_layers = 8, most_slots = 1024, most_threads = 256;
-constexpr std::int64_t most_vocabulary = std::int64_t{1} << 31, most_read = std::int64_t{1} << 30;
+constexpr int max_hidden = 1 << 14, max_layers = 8, max_slots = 1024, max_threads = 256;
+constexpr std::int64_t max_vocabulary = std::int64_t{1} << 31, max_read = std::int64_t{1} << 30;
 constexpr const char* precision_names[] = {"float32", "bf16", "int8"};
 
 struct Interrupted : std::runtime_error {
@@ -58,15 +58,15 @@ public:
         const bool half = table_.dtype() == float16;
         must_be("table", table_, half ? float16 : nb::dtype<float>(), {any_size, any_size});
         Shape shape{&level_named(level), precision_named(precision),
-                    within("table's size", table_.shape(1), 1, most_hidden), 0,
-                    within("the number of layers", std::int64_t(layers.size()), 1, most_layers)};
+                    within("table's size", table_.shape(1), 1, max_hidden), 0,
+                    within("the number of layers", std::int64_t(layers.size()), 1, max_layers)};
         const Embeddings embeddings{table_.data(), half, std::int64_t(table_.shape(0))};
-        within("table's vocabulary", embeddings.vocabulary, 1, most_vocabulary - 1);
+        within("table's vocabulary", embeddings.vocabulary, 1, max_vocabulary - 1);
         std::vector<Array> held;  // until the weights are packed
         const std::vector<Encoder::Layer> weights = weights_of(shape, layers, held);
         const std::int64_t budget = table_rows.value_or(shape.usual_table_rows());
-        within("table_rows", budget, 0, most_vocabulary - 1);
-        const int side_by_side = within("slots", slots.value_or(shape.usual_slots()), 1, most_slots);
+        within("table_rows", budget, 0, max_vocabulary - 1);
+        const int side_by_side = within("slots", slots.value_or(shape.usual_slots()), 1, max_slots);
         const nb::gil_scoped_release release;
         encoder_ = std::make_unique<Encoder>(shape, embeddings, weights, budget, side_by_side);
     }
@@ -75,7 +75,7 @@ public:
         const std::int32_t* ids = numbers<std::int32_t>("token_ids", token_ids, {any_size});
         const std::int64_t* ends = numbers<std::int64_t>("offsets", offsets, {any_size});
         if (offsets.shape(0) == 0) throw std::invalid_argument("offsets is empty; it begins with 0");
-        within("threads", threads, 1, most_threads);
+        within("threads", threads, 1, max_threads);
         const Request request{ids, std::int64_t(token_ids.shape(0)), ends, std::int64_t(offsets.shape(0)) - 1};
         const std::size_t rows = std::size_t(request.sentences), dimension = std::size_t(encoder_->shape().dimension());
         std::unique_ptr<float[]> results(new float[rows * dimension]);
@@ -114,7 +114,7 @@ private:
             const std::string name = "layers[" + std::to_string(weights.size()) + "]";
             const Array r = array_of(layer, name + "[\"R\"]", "R");
             if (weights.empty() && r.ndim() == 3)
-                shape.hidden = within("hidden", std::int64_t(r.shape(2)), 1, most_hidden);
+                shape.hidden = within("hidden", std::int64_t(r.shape(2)), 1, max_hidden);
             const std::int64_t hidden = shape.hidden, inputs = weights.empty() ? shape.embedding : 2 * hidden;
             const auto both = [&](const char* key, std::initializer_list<std::int64_t> sizes) {
                 const std::string full = name + "[\"" + key + "\"]";
@@ -156,9 +156,9 @@ NB_MODULE(_engine, module) {
         "bandwidth",
         [](std::int64_t bytes, const std::string& level) {
             const Level& chosen = level_named(level);
-            if (bytes < 1 || bytes > most_read)
+            if (bytes < 1 || bytes > max_read)
                 throw std::invalid_argument("bytes is " + std::to_string(bytes) + "; expected 1 to " +
-                                            std::to_string(most_read));
+                                            std::to_string(max_read));
             const nb::gil_scoped_release release;
             return bytes_per_s(chosen, bytes);
         },

@@ -64,9 +64,9 @@ bool Chain::run(Pass& pass, const Stop& stop) {
 void Chain::refill(Pass& pass) {
     while (active_ < static_cast<int>(slots_.size())) {
         if (pass.next.load(std::memory_order_relaxed) >= pass.sentences.count) return;
-        const std::int64_t place = pass.next.fetch_add(1, std::memory_order_relaxed);
-        if (place >= pass.sentences.count) return;
-        begin(pass, slots_[active_++], pass.sentences.order[place]);
+        const std::int64_t index = pass.next.fetch_add(1, std::memory_order_relaxed);
+        if (index >= pass.sentences.count) return;
+        begin(pass, slots_[active_++], pass.sentences.order[index]);
     }
 }
 

@@ -17,7 +17,7 @@ inline double operations_per_s(const Level& level, Precision precision) {
     const double operations = 2.0 * rounds * level.rows * gates * level.width * numbers;
     double best = 0;
     for (int attempt = 0; attempt < 10; ++attempt) {
-        alignas(alignment) float sink[most_rows * gates * 16] = {};
+        alignas(alignment) float sink[max_rows * gates * 16] = {};
         const auto started = std::chrono::steady_clock::now();
         level.peak[static_cast<int>(precision)](rounds, sink);
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - started;

@@ -9,7 +9,7 @@ namespace bothends {
 enum class Precision { float32, bf16, int8 };
 constexpr int precisions = 3;
 constexpr int gates = 4;               // i, o, f, c, as ONNX stacks them
-constexpr int most_rows = 6;           // of a tile, at any level
+constexpr int max_rows = 6;           // of a tile, at any level
 constexpr std::size_t alignment = 64;  // of everything that is loaded as lanes
 
 // Packed weights of one direction of one layer. A "word" is 32 bits: one float32, two bf16 or four int8 of one weight
@@ -40,7 +40,7 @@ struct Row {
 using Tile = void (*)(const PackedWeights&, int block, const Row* rows);
 
 struct Tiles {
-    Tile of[most_rows];  // by rows - 1
+    Tile of[max_rows];  // by rows - 1
 };
 
 // The functions of one instruction set.

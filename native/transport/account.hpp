@@ -97,13 +97,13 @@ public:
     Account& operator=(const Account&) = delete;
 
     /// Returns how much it has had. Who wanted nothing for a while has saved no more than what it takes to come.
-    double had() const { return std::max(had_, clock_.time() - most_saved_s); }
+    double had() const { return std::max(had_, clock_.time() - max_saved_s); }
 
-    /// Counts seconds that it takes, or, below 0, that it took less than was counted before. Nobody pays for more than `most_debt_s`.
+    /// Counts seconds that it takes, or, below 0, that it took less than was counted before. Nobody pays for more than `max_debt_s`.
     void charge(double seconds) {
         for (Account* each = this; each; each = each->whole_) {
             if (each->waiting_ > 0) each->clock_.advance();  // to where its turn began: who comes now stands before its next one
-            each->had_ = std::min(each->had() + seconds, each->clock_.time() + most_debt_s);
+            each->had_ = std::min(each->had() + seconds, each->clock_.time() + max_debt_s);
             each->clock_.passed(each->had_);
         }
     }
@@ -141,7 +141,7 @@ public:
     Order<Account>::Key key{};  // among those that wait
 
 private:
-    static constexpr double most_debt_s = 1, most_saved_s = 5e-4;
+    static constexpr double max_debt_s = 1, max_saved_s = 5e-4;
     static constexpr std::size_t message_bytes = 64;  // what a request takes besides, as if it had so many bytes more
 
     TurnClock& clock_;

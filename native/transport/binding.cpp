@@ -61,12 +61,12 @@ Limits limits_of(nb::handle from) {
 
 void construct(Transport* self, const std::vector<Listener>& listeners, const std::vector<Method>& methods,
                const std::vector<std::string>& headers, const std::vector<std::string>& health,
-               const std::map<Refusal, GivenStatus>& statuses, nb::handle limits, double most_wait,
+               const std::map<Refusal, GivenStatus>& statuses, nb::handle limits, double max_wait,
                const std::vector<std::map<Refusal, GivenResponse>>& responses, const std::map<int, int>& http_statuses,
                const std::optional<Hosts>& hosts, const std::vector<std::pair<nb::bytes, std::size_t>>& proxies) {
     Settings settings;
     settings.limits = limits_of(limits);
-    settings.most_wait = most_wait;
+    settings.max_wait = max_wait;
     settings.headers = headers;
     settings.health_services = health;
     settings.methods = methods;
@@ -102,11 +102,11 @@ void construct_hosts(Hosts* self, const std::vector<std::string>& names, bool ta
 }
 
 std::optional<python::Batch> take_messages(Transport& transport, std::size_t most, double wait_s, double queue_s,
-                                           std::size_t most_bytes, bool takes_long) {
+                                           std::size_t max_bytes, bool takes_long) {
     std::optional<Batch> batch;
     {
         const nb::gil_scoped_release release;
-        batch = transport.take_messages({.messages = most, .bytes = most_bytes, .small = most, .small_bytes = most_bytes, .takes_long = takes_long, .soon_s = never},
+        batch = transport.take_messages({.messages = most, .bytes = max_bytes, .small = most, .small_bytes = max_bytes, .takes_long = takes_long, .soon_s = never},
                                        wait_s, now() + queue_s);
         if (batch) transport.pass_on(*batch);
     }
@@ -295,19 +295,19 @@ NB_MODULE(_transport, module) {
         module, "Transport",
         "Listening sockets, and the calls that come by them. Every method may be called by any thread.")
         .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
-             "limits"_a, "most_wait"_a, "responses"_a = std::vector<std::map<Refusal, GivenResponse>>(),
+             "limits"_a, "max_wait"_a, "responses"_a = std::vector<std::map<Refusal, GivenResponse>>(),
              "http_statuses"_a = std::map<int, int>(), "hosts"_a = nb::none(),
              "proxies"_a = std::vector<std::pair<nb::bytes, std::size_t>>(),
              nb::sig("def __init__(self, listeners: collections.abc.Sequence[Listener], methods: "
                      "collections.abc.Sequence[Method], *, headers: collections.abc.Sequence[str], health: "
                      "collections.abc.Sequence[str], statuses: collections.abc.Mapping[Refusal, tuple[int, str, "
-                     "bytes]], limits: Limits, most_wait: float, responses: collections.abc.Sequence[collections.abc.Mapping["
+                     "bytes]], limits: Limits, max_wait: float, responses: collections.abc.Sequence[collections.abc.Mapping["
                      "Refusal, tuple[int, collections.abc.Sequence[tuple[bytes, bytes]], bytes]]] = [], http_statuses: "
                      "collections.abc.Mapping[int, int] = {}, hosts: Hosts | None = None, proxies: collections.abc.Sequence[tuple[bytes, int]] = []) -> None"),
              "Know what will be answered; take nothing yet. The sockets of `listeners` are "
              "the transport's from now on. `headers` names those that messages carry, `health` the "
              "services that grpc.health.v1 knows. A status is a code, a message and a serialised google.rpc.Status; "
-             "each refusal has one. A call that would wait for more than `most_wait` of its time is refused. Raises "
+             "each refusal has one. A call that would wait for more than `max_wait` of its time is refused. Raises "
              "ValueError where a status is missing. Where a listener speaks HTTP, `responses` has status, headers and "
              "body of each refusal there, in the words of each API, `http_statuses` the status of gRPC's codes (of others it is "
              "500), and a call that asks for none of `hosts`, if there "
@@ -315,9 +315,9 @@ NB_MODULE(_transport, module) {
              "they call: addresses of 4 or 16 bytes, and how many of their bits count.")
         .def("start", &Transport::start, Release(), "Take connections.")
         .def("take_messages", &take_messages, "most"_a, "wait_s"_a, "queue_s"_a = 0.0,
-             "most_bytes"_a = std::size_t(1) << 22, "takes_long"_a = true,
+             "max_bytes"_a = std::size_t(1) << 22, "takes_long"_a = true,
              "Wait up to `wait_s`, without the GIL, for messages, and return at most `most` of them, in fair order "
-             "of callers; of more than `most_bytes`, one alone. Refuses calls that `queue_s`, the wait in Python "
+             "of callers; of more than `max_bytes`, one alone. Refuses calls that `queue_s`, the wait in Python "
              "now, makes hopeless. None once stopped. Where it `takes_long`, also long ones that a fast path serves, even in "
              "the middle of them.")
         .def("wake", &Transport::wake_one, Release(),

@@ -30,7 +30,7 @@ struct GivenCodec {
 /// A model as Python has it: what reads its sentences and what computes are others', which it keeps alive.
 struct GivenModel {
     nb::object tokenizer, encoder;
-    std::size_t most_tokens;
+    std::size_t max_tokens;
 };
 
 inline GivenCodec embed_codec(std::vector<NamedModel> models, const GivenStatus& empty) {
@@ -70,24 +70,24 @@ inline GivenCodec tei_message_codec(std::vector<NamedModel> models) {
 }
 
 inline void construct_path(FastPath* self, Transport& transport, const std::map<std::size_t, GivenCodec>& codecs,
-                           const nb::typed<nb::tuple, GivenModel, nb::ellipsis>& models, std::size_t most_sentences,
-                           std::size_t most_bytes, std::size_t most_together, std::size_t most_bytes_together,
-                           std::size_t most_runs, std::size_t max_sentences, std::size_t max_sentence_bytes,
+                           const nb::typed<nb::tuple, GivenModel, nb::ellipsis>& models, std::size_t max_small_sentences,
+                           std::size_t max_bytes, std::size_t max_together, std::size_t max_bytes_together,
+                           std::size_t max_runs, std::size_t max_sentences, std::size_t max_sentence_bytes,
                            std::size_t max_request_tokens) {
     FastPath::Settings settings{
         .codecs = {},
-        .most_sentences = most_sentences,
-        .most_bytes = most_bytes,
-        .most_together = most_together,
-        .most_bytes_together = most_bytes_together,
-        .most_runs = most_runs,
+        .max_sentences = max_small_sentences,
+        .max_bytes = max_bytes,
+        .max_together = max_together,
+        .max_bytes_together = max_bytes_together,
+        .max_runs = max_runs,
         .long_limits = {.sentences = max_sentences, .sentence_bytes = max_sentence_bytes, .tokens = max_request_tokens}};
     for (const auto& [method, given] : codecs) settings.codecs.emplace(method, given.codec);
     std::vector<Reader> readers;
     std::vector<shared::Encoder> encoders;
     for (const nb::handle each : models) {
         const auto& model = nb::cast<const GivenModel&>(each);
-        readers.push_back({shared::borrowed<shared::Tokenizer>(model.tokenizer), model.most_tokens});
+        readers.push_back({shared::borrowed<shared::Tokenizer>(model.tokenizer), model.max_tokens});
         encoders.push_back(shared::borrowed<shared::Encoder>(model.encoder));
     }
     if (readers.empty()) throw std::invalid_argument("there is no model");
@@ -95,11 +95,11 @@ inline void construct_path(FastPath* self, Transport& transport, const std::map<
 }
 
 inline std::optional<Batch> take_beside(FastPath& path, std::size_t most, double wait_s, double queue_s,
-                                        std::size_t most_bytes, std::uint64_t thread) {
+                                        std::size_t max_bytes, std::uint64_t thread) {
     transport::Report report;
     {
         const nb::gil_scoped_release release;
-        report = path.take_messages(most, wait_s, queue_s, most_bytes, thread);
+        report = path.take_messages(most, wait_s, queue_s, max_bytes, thread);
     }
     return batch_of(report.batch, path.transport(), report.is_given_up);
 }
@@ -122,8 +122,8 @@ inline void bind_path(nb::module_& module) {
              "Take the names by which requests ask for it, an empty one for those that name none; its name and version "
              "as responses have them; how many numbers its embeddings have, and the sizes that it offers.");
     nb::class_<GivenModel>(module, "LentModel", "A model as a fast path computes by it.")
-        .def(nb::init<nb::object, nb::object, std::size_t>(), "tokenizer"_a, "encoder"_a, nb::kw_only(), "most_tokens"_a,
-             "Take what a WordPiece and an Encoder share; the model reads `most_tokens` of a sentence.");
+        .def(nb::init<nb::object, nb::object, std::size_t>(), "tokenizer"_a, "encoder"_a, nb::kw_only(), "max_tokens"_a,
+             "Take what a WordPiece and an Encoder share; the model reads `max_tokens` of a sentence.");
     nb::class_<GivenCodec>(module, "Codec", "What a fast path knows of a method: its requests and its responses.")
         .def_static("embed", &embed_codec, nb::kw_only(), "models"_a, "empty"_a,
                     "Return that of bothends.v1's Embed. `empty` is the status of a request without sentences.")
@@ -147,14 +147,14 @@ inline void bind_path(nb::module_& module) {
                     "Return that of the same over gRPC, a text a message, of calls and of streams.");
     nb::class_<FastPath>(module, "FastPath", "Plain requests of some methods, served in C++ by whoever comes to take.")
         .def("__init__", &construct_path, "transport"_a, "codecs"_a, "models"_a, nb::kw_only(),
-             "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a,
-             "most_runs"_a, "max_sentences"_a, "max_sentence_bytes"_a, "max_request_tokens"_a,
+             "max_small_sentences"_a, "max_bytes"_a, "max_together"_a, "max_bytes_together"_a,
+             "max_runs"_a, "max_sentences"_a, "max_sentence_bytes"_a, "max_request_tokens"_a,
              nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(),
              "Serve plain requests by these models, in the order that the codecs have: small ones, which hold at most so "
              "many sentences and bytes, so many of them together, and long ones within `max_…` in slices. `codecs` are "
-             "those of methods, by their places. About `most_runs` threads compute at once; others read what comes. "
+             "those of methods, by their places. About `max_runs` threads compute at once; others read what comes. "
              "Raises ValueError where something else is given.")
-        .def("take_messages", &take_beside, "most"_a, "wait_s"_a, "queue_s"_a, "most_bytes"_a, "thread"_a,
+        .def("take_messages", &take_beside, "most"_a, "wait_s"_a, "queue_s"_a, "max_bytes"_a, "thread"_a,
              "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
              "`wait_s`. Plain requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "
              "calling thread's number, by which `overdue` knows it.")

@@ -97,7 +97,7 @@ inline Response response_of(const GivenResponse& given) {
     return response;
 }
 
-inline Message message_of(const Taken& taken, const std::vector<std::string>& headers) {
+inline Message message_of(const TakenMessage& taken, const std::vector<std::string>& headers) {
     nb::list metadata;
     for (const auto& [index, value] : taken.metadata) {
         PyObject* text = PyUnicode_DecodeUTF8(value.data(), Py_ssize_t(value.size()), "surrogateescape");
@@ -118,7 +118,7 @@ inline std::optional<Batch> batch_of(const std::optional<transport::Batch>& take
                                      bool is_given_up) {
     if (!taken) return std::nullopt;
     nb::list messages, over;
-    for (const Taken& message : taken->messages) messages.append(message_of(message, transport.settings().headers));
+    for (const TakenMessage& message : taken->messages) messages.append(message_of(message, transport.settings().headers));
     for (const std::uint64_t id : taken->gone) over.append(id);
     return Batch{messages, over, is_given_up};
 }
@@ -180,10 +180,10 @@ inline void bind_results(nb::module_& module) {
         .def_ro("code", &Ended::code)
         .def_ro("refusal", &Ended::refusal, "None where nobody refused them.")
         .def_ro("seconds", &Ended::seconds, "Duration of each.");
-    nb::class_<Left>(module, "Left", "A call that had no embeddings: it was refused, or over before its answer.")
-        .def_ro("method", &Left::method, "Its place among the methods.")
-        .def_ro("code", &Left::code)
-        .def_ro("seconds", &Left::seconds, "From when it came to its end.");
+    nb::class_<Unanswered>(module, "Unanswered", "A call that had no embeddings: it was refused, or over before its answer.")
+        .def_ro("method", &Unanswered::method, "Its place among the methods.")
+        .def_ro("code", &Unanswered::code)
+        .def_ro("seconds", &Unanswered::seconds, "From when it came to its end.");
     nb::class_<Served>(module, "Served", "A run, and what was answered at its end, without Python.")
         .def_ro("model", &Served::model, "Place of the model that computed it.")
         .def_ro("tokens", &Served::tokens, "That the run computed.")

@@ -26,13 +26,13 @@ public:
     }
 
     void clear() {
-        if (bytes_.capacity() > most_kept) std::exchange(bytes_, {});  // which an assignment would keep
+        if (bytes_.capacity() > max_kept) std::exchange(bytes_, {});  // which an assignment would keep
         bytes_.clear();
         left_ = 0;
     }
 
 private:
-    static constexpr std::size_t most_kept = 1 << 14;  // of memory, once nothing is in it
+    static constexpr std::size_t max_kept = 1 << 14;  // of memory, once nothing is in it
 
     std::string bytes_;
     std::size_t left_ = 0;

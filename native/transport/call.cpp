@@ -12,8 +12,8 @@
 namespace transport {
 namespace {
 
-constexpr double least_patience_s = 2;  // of a call that is refused, and whose caller can wait a while before the next
-constexpr std::size_t most_times_headers = 4;  // as large as they may be, before no status is told any more
+constexpr double min_patience_s = 2;  // of a call that is refused, and whose caller can wait a while before the next
+constexpr std::size_t max_times_headers = 4;  // as large as they may be, before no status is told any more
 
 }  // namespace
 
@@ -47,7 +47,7 @@ bool Call::bears(std::size_t bytes) {
     constexpr std::size_t overhead = 32;  // as HTTP/2 counts them
     header_bytes_ += bytes + overhead;
     peer_.overhead.unpacked(bytes + overhead);
-    if (header_bytes_ <= most_times_headers * shared_.settings.limits.max_header_bytes) return true;
+    if (header_bytes_ <= max_times_headers * shared_.settings.limits.max_header_bytes) return true;
     refuse(Refusal::headers);
     return false;
 }
@@ -123,9 +123,9 @@ Refusal Call::refusal() const {
 }
 
 // Not all of its time: an estimate may be wrong, and comes before it is read.
-double Call::patience_s() const { return shared_.settings.most_wait * (deadline_ - arrived_); }
+double Call::patience_s() const { return shared_.settings.max_wait * (deadline_ - arrived_); }
 
-bool Call::can_wait() const { return deadline_ - arrived_ > least_patience_s; }
+bool Call::can_wait() const { return deadline_ - arrived_ > min_patience_s; }
 
 void Call::take_slot() {
     holds_slot_ = true;
@@ -203,7 +203,7 @@ void Call::sent(std::size_t count) {
     give_unread_back(count);
     peer_.touch(*account_, count);
     if (count) peer_.used_at = now();
-    if (count && (out_.empty() || sent_ - noted_ >= least_progress)) {
+    if (count && (out_.empty() || sent_ - noted_ >= min_progress)) {
         noted_ = sent_;
         progressed_ = peer_.used_at;
     }

@@ -52,11 +52,11 @@ public:
     /// Returns how many sentences a request seems to have, or 1 where counting them would take long; nothing where it can't
     /// be plain or has more than so many. A look that takes no memory and little time: the transport's lock is held.
     /// `read` may yet decline it.
-    virtual std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const = 0;
+    virtual std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const = 0;
 
-    /// Reads a plain request of one to `most_sentences` sentences, or one that has its answer; false where
+    /// Reads a plain request of one to `max_sentences` sentences, or one that has its answer; false where
     /// it is any other, and then `request` means nothing.
-    virtual bool read(std::string_view content, std::size_t most_sentences, Request& request) const = 0;
+    virtual bool read(std::string_view content, std::size_t max_sentences, Request& request) const = 0;
 
     /// Returns the options of a request that says nothing of the form in which it wants its rows.
     virtual Options usual_options() const { return {}; }

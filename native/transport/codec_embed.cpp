@@ -79,18 +79,18 @@ void append_values(std::string& response, Encoding encoding, std::span<const flo
 
 }  // namespace
 
-std::optional<std::size_t> EmbedCodec::count(std::string_view content, std::size_t most_sentences) const {
+std::optional<std::size_t> EmbedCodec::count(std::string_view content, std::size_t max_sentences) const {
     Request request;
     std::size_t found = 0;
-    const auto take = [&](std::string_view) { return ++found <= most_sentences; };
+    const auto take = [&](std::string_view) { return ++found <= max_sentences; };
     return read_fields(content, models_, request, take) ? std::optional(found) : std::nullopt;
 }
 
-bool EmbedCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+bool EmbedCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     request = {};
     const auto take = [&](std::string_view sentence) {
         request.sentences.push_back(sentence);
-        return request.sentences.size() <= most_sentences;
+        return request.sentences.size() <= max_sentences;
     };
     if (!read_fields(content, models_, request, take)) return false;
     if (request.sentences.empty()) request.error = &empty_;
@@ -128,8 +128,8 @@ void EmbedCodec::end(const Request& request, std::span<const Reading>, std::stri
     response.append(version);
 }
 
-bool EmbedStreamCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
-    return EmbedCodec::read(content, most_sentences, request) && !request.error;
+bool EmbedStreamCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
+    return EmbedCodec::read(content, max_sentences, request) && !request.error;
 }
 
 void EmbedStreamCodec::append(const Request& request, const Row& row, std::string& response) const {

@@ -13,8 +13,8 @@ public:
     /// `empty` answers who sends no sentence.
     EmbedCodec(NamedModels models, Status empty) : models_(std::move(models)), empty_(std::move(empty)) {}
 
-    std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const override;
-    bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
+    std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const override;
+    bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
     void begin(const Request& request, std::string& response) const override;
     void append(const Request& request, const Row& row, std::string& response) const override;
     void end(const Request& request, std::span<const Reading> readings, std::string& response) const override;
@@ -30,7 +30,7 @@ class EmbedStreamCodec final : public EmbedCodec {
 public:
     explicit EmbedStreamCodec(NamedModels models) : EmbedCodec(std::move(models), {}) {}
 
-    bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
+    bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
     void append(const Request& request, const Row& row, std::string& response) const override;
 };
 

@@ -41,32 +41,32 @@ void describe(std::string& response, std::size_t tensor, std::size_t sentences, 
 }
 
 template <typename Number>
-void put(char* tensor, std::size_t place, Number number) {
-    std::memcpy(tensor + place * sizeof number, &number, sizeof number);
+void put(char* tensor, std::size_t index, Number number) {
+    std::memcpy(tensor + index * sizeof number, &number, sizeof number);
 }
 
 }  // namespace
 
-std::optional<std::size_t> InferCodec::count(std::string_view content, std::size_t most_sentences) const {
+std::optional<std::size_t> InferCodec::count(std::string_view content, std::size_t max_sentences) const {
     Fields fields;
     Request request;
-    if (!fields.read(content) || !choose(fields, most_sentences, request)) return std::nullopt;
+    if (!fields.read(content) || !choose(fields, max_sentences, request)) return std::nullopt;
     return fields.count();
 }
 
-bool InferCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+bool InferCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     request = {};
     Fields fields;
-    if (!fields.read(content) || !choose(fields, most_sentences, request)) return false;
+    if (!fields.read(content) || !choose(fields, max_sentences, request)) return false;
     if (!fields.read_texts(request.sentences)) return false;
     request.kept = std::make_shared<const Asked>(Asked{std::string(fields.id()), fields.wanted()});
     return true;
 }
 
 /// Notes a request's options and model; false where it is for none of the models, or for more than that one has.
-bool InferCodec::choose(const Fields& fields, std::size_t most_sentences, Request& request) const {
+bool InferCodec::choose(const Fields& fields, std::size_t max_sentences, Request& request) const {
     request.options = fields.options();
-    if (fields.count() > most_sentences || !models_.choose(fields.model_name(), request)) return false;
+    if (fields.count() > max_sentences || !models_.choose(fields.model_name(), request)) return false;
     return fields.model_version().empty() || fields.model_version() == models_.of(request).version;
 }
 
@@ -96,14 +96,14 @@ void InferCodec::append(const Request& request, const Row& row, std::string& res
     const auto wanted = asked_of(request).wanted.all();
     const std::size_t sentences = request.sentences.size(), size = numbers(request);
     char* end = response.data() + response.size();  // of a tensor, the last one first
-    for (std::size_t place = wanted.size(); place-- > 0;) {
-        const std::size_t width = width_of(wanted[place], size) * described[wanted[place]].bytes;
+    for (std::size_t index = wanted.size(); index-- > 0;) {
+        const std::size_t width = width_of(wanted[index], size) * described[wanted[index]].bytes;
         const std::size_t bytes = sentences * width;
         char* const tensor = end - bytes;
         end = tensor - size_of_varint(bytes) - 1;
-        if (wanted[place] == token_count) put(tensor, row.index, std::int32_t(row.reading.tokens));
-        if (wanted[place] == truncated) put(tensor, row.index, char(row.reading.is_truncated));
-        if (wanted[place] != embedding) continue;
+        if (wanted[index] == token_count) put(tensor, row.index, std::int32_t(row.reading.tokens));
+        if (wanted[index] == truncated) put(tensor, row.index, char(row.reading.is_truncated));
+        if (wanted[index] != embedding) continue;
         std::vector<float> room;
         const std::span<const float> shown = shaped({row.numbers, row.count}, request.options, room);
         std::memcpy(tensor + row.index * width, shown.data(), width);

@@ -19,8 +19,8 @@ public:
     /// Requests name one of `models`, and no other version than it has.
     explicit InferCodec(NamedModels models) : models_(std::move(models)) {}
 
-    std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const override;
-    bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
+    std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const override;
+    bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
 
     /// Writes all but the tensors' numbers, and leaves room for those.
     void begin(const Request& request, std::string& response) const override;
@@ -28,7 +28,7 @@ public:
     void end(const Request&, std::span<const Reading>, std::string&) const override {}
 
 private:
-    bool choose(const Fields& fields, std::size_t most_sentences, Request& request) const;
+    bool choose(const Fields& fields, std::size_t max_sentences, Request& request) const;
     std::size_t numbers(const Request& request) const;
 
     const NamedModels models_;

@@ -27,7 +27,7 @@ constexpr char of_bool = 0x08, of_int64 = 0x10, of_text = 0x1a, of_uint64 = 0x28
 constexpr std::array number_kinds{tag::of_bool, tag::of_int64, tag::of_uint64};
 
 // As service/bothends/server/fronts/kserve/bounds.py has them.
-constexpr std::size_t most_parameters = 64, most_outputs = 64, most_bytes = 1024;
+constexpr std::size_t max_parameters = 64, max_outputs = 64, max_bytes = 1024;
 
 constexpr std::array<std::pair<std::string_view, Truncation>, 3> truncations{
     {{"start", Truncation::start}, {"error", Truncation::error}, {"end", Truncation::end}}};
@@ -171,11 +171,11 @@ bool Fields::take(char found, std::string_view bytes) {
     switch (found) {
         case tag::model_name: return set_once(model_name_, bytes);
         case tag::model_version: return set_once(model_version_, bytes);
-        case tag::id: return set_once(id_, bytes) && bytes.size() <= most_bytes && is_ascii(bytes);
+        case tag::id: return set_once(id_, bytes) && bytes.size() <= max_bytes && is_ascii(bytes);
         case tag::parameters:
-            return ++parameters_ <= most_parameters && bytes.size() <= most_bytes && read_parameter(bytes, options_);
+            return ++parameters_ <= max_parameters && bytes.size() <= max_bytes && read_parameter(bytes, options_);
         case tag::inputs: return set_once(input_, bytes);
-        case tag::outputs: return ++outputs_ <= most_outputs && bytes.size() <= most_bytes && want(bytes, wanted_);
+        case tag::outputs: return ++outputs_ <= max_outputs && bytes.size() <= max_bytes && want(bytes, wanted_);
         case tag::raw_contents: return set_once(raw_, bytes);
         default: return false;
     }

@@ -16,8 +16,8 @@ namespace transport {
 /// Reads a body into the request that keeps it. What its members mean, and how a response is written, is each API's own.
 class JsonCodec : public Codec {
 public:
-    std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const final {
-        return json::count_of(content, most_sentences);
+    std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const final {
+        return json::count_of(content, max_sentences);
     }
 
     Options usual_options() const final { return {truncation_, true, 0, Encoding::text}; }

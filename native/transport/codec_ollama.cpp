@@ -15,7 +15,7 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view latest_tag = ":latest";  // of Ollama's names that name no other version
-constexpr std::size_t most_passed_over = 64;        // members of `options`; Python counts more of them
+constexpr std::size_t max_passed_over = 64;        // members of `options`; Python counts more of them
 
 enum class OllamaMember { model, options, keep_alive, texts, truncate, dimensions };
 constexpr std::array embed_members{"model"sv, "options"sv, "keep_alive"sv, "input"sv, "truncate"sv, "dimensions"sv};
@@ -30,7 +30,7 @@ bool is_written_as_it_is(std::string_view text) {
 /// Returns whether `options` are as Python takes them and looks at none: few, of which none is a list or an object.
 bool are_passed_over(yyjson_val* options) {
     if (yyjson_is_null(options)) return true;
-    if (!yyjson_is_obj(options) || yyjson_obj_size(options) > most_passed_over) return false;
+    if (!yyjson_is_obj(options) || yyjson_obj_size(options) > max_passed_over) return false;
     std::size_t index, size;
     yyjson_val *name, *value;
     yyjson_obj_foreach(options, index, size, name, value) {
@@ -74,12 +74,12 @@ bool OllamaCodec::choose(std::string_view name, Request& request) const {
     return !(is_tagged && name.empty()) && models_.choose(name, request);
 }
 
-bool OllamaEmbedCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+bool OllamaEmbedCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     yyjson_val* const body = open(content, request);
     std::string_view model;
     const auto are_there = json::read_members(body, embed_members, [&](std::size_t index, yyjson_val* value) {
         const auto member = OllamaMember(index);
-        if (member == OllamaMember::texts) return json::read_inputs(value, most_sentences, request.sentences);
+        if (member == OllamaMember::texts) return json::read_inputs(value, max_sentences, request.sentences);
         return read_ollama_member(member, value, model, request);
     });
     if (!are_there || !(*are_there)[std::size_t(OllamaMember::texts)]) return false;
@@ -111,7 +111,7 @@ void OllamaEmbedCodec::end(const Request& request, std::span<const Reading> read
     response.push_back('}');
 }
 
-bool OllamaEmbeddingsCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+bool OllamaEmbeddingsCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     yyjson_val* const body = open(content, request);
     request.options.is_normalized = false;
     std::string_view model;
@@ -122,7 +122,7 @@ bool OllamaEmbeddingsCodec::read(std::string_view content, std::size_t most_sent
         if (!prompt.empty()) request.sentences.push_back(prompt);
         return !prompt.empty();  // likewise
     });
-    return are_there && request.sentences.size() == 1 && most_sentences > 0 && choose(model, request);
+    return are_there && request.sentences.size() == 1 && max_sentences > 0 && choose(model, request);
 }
 
 void OllamaEmbeddingsCodec::begin(const Request&, std::string& response) const { response.append(R"({"embedding":)"); }

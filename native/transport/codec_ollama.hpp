@@ -26,7 +26,7 @@ public:
     /// `models` are shown as JSON.
     explicit OllamaEmbedCodec(NamedModels models) : OllamaCodec(std::move(models)) {}
 
-    bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
+    bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
     void begin(const Request& request, std::string& response) const override;
     void append(const Request& request, const Row& row, std::string& response) const override;
     void end(const Request& request, std::span<const Reading> readings, std::string& response) const override;
@@ -37,7 +37,7 @@ class OllamaEmbeddingsCodec final : public OllamaCodec {
 public:
     explicit OllamaEmbeddingsCodec(NamedModels models) : OllamaCodec(std::move(models)) {}
 
-    bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
+    bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
     void begin(const Request& request, std::string& response) const override;
     void append(const Request& request, const Row& row, std::string& response) const override;
     void end(const Request& request, std::span<const Reading> readings, std::string& response) const override;

@@ -50,11 +50,11 @@ void append_base64(std::string& json, std::span<const float> numbers) {
 
 }  // namespace
 
-bool OpenAICodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+bool OpenAICodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     yyjson_val* const body = open(content, request);
     std::string_view model;
     const auto are_there = json::read_members(body, members, [&](std::size_t member, yyjson_val* value) {
-        return read_member(Member(member), value, most_sentences, model, request);
+        return read_member(Member(member), value, max_sentences, model, request);
     });
     return are_there && (*are_there)[std::size_t(Member::input)] && models_.choose(model, request);
 }

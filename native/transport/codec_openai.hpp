@@ -16,7 +16,7 @@ public:
     /// `models` are shown as JSON; `truncation` is for requests that ask for none.
     OpenAICodec(NamedModels models, Truncation truncation) : JsonCodec(std::move(models), truncation) {}
 
-    bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
+    bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
     void begin(const Request& request, std::string& response) const override;
     void append(const Request& request, const Row& row, std::string& response) const override;
     void end(const Request& request, std::span<const Reading> readings, std::string& response) const override;

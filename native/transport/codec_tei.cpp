@@ -48,11 +48,11 @@ bool read_tei_member(TeiMember member, yyjson_val* value, std::size_t most, Cut&
 
 }  // namespace
 
-bool TeiCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+bool TeiCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     yyjson_val* const body = open(content, request);
     Cut cut;
     const auto are_there = json::read_members(body, tei_members, [&](std::size_t member, yyjson_val* value) {
-        return read_tei_member(TeiMember(member), value, most_sentences, cut, request);
+        return read_tei_member(TeiMember(member), value, max_sentences, cut, request);
     });
     if (cut.is_asked_for) request.options.truncation = *cut.is_asked_for ? cut.kept : Truncation::error;
     return are_there && (*are_there)[std::size_t(TeiMember::inputs)] && models_.choose("", request);

@@ -59,14 +59,14 @@ std::size_t characters_of(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::size_t> TeiMessageCodec::count(std::string_view content, std::size_t most_sentences) const {
-    return most_sentences > 0 && read_tei_fields(content) ? std::optional<std::size_t>(1) : std::nullopt;
+std::optional<std::size_t> TeiMessageCodec::count(std::string_view content, std::size_t max_sentences) const {
+    return max_sentences > 0 && read_tei_fields(content) ? std::optional<std::size_t>(1) : std::nullopt;
 }
 
-bool TeiMessageCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+bool TeiMessageCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     request = {};
     const auto fields = read_tei_fields(content);
-    if (!fields || most_sentences == 0) return false;
+    if (!fields || max_sentences == 0) return false;
     request.sentences.push_back(*fields->text);
     request.options = fields->options();
     request.kept = std::make_shared<const std::size_t>(characters_of(*fields->text));

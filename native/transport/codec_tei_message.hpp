@@ -15,8 +15,8 @@ public:
     /// Requests name no model, and are for whichever serves those.
     explicit TeiMessageCodec(NamedModels models) : models_(std::move(models)) {}
 
-    std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const override;
-    bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
+    std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const override;
+    bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
     void begin(const Request&, std::string&) const override {}
     void append(const Request& request, const Row& row, std::string& response) const override;
     void end(const Request&, std::span<const Reading>, std::string&) const override {}

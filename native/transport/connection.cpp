@@ -13,11 +13,11 @@
 namespace transport {
 namespace {
 
-constexpr std::size_t most_unsent = 1 << 18;  // bytes taken out of the session that the socket hasn't taken
+constexpr std::size_t max_unsent = 1 << 18;  // bytes taken out of the session that the socket hasn't taken
 constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // with which HTTP/2 begins, and no other request
-constexpr int most_reads = 16;                // before the other connections have their turn
-constexpr std::size_t most_at_once = 1 << 19;  // bytes that are sent, likewise
-constexpr std::size_t least_direct = 1 << 14;
+constexpr int max_reads = 16;                // before the other connections have their turn
+constexpr std::size_t max_at_once = 1 << 19;  // bytes that are sent, likewise
+constexpr std::size_t min_direct = 1 << 14;
 constexpr double last_call_s = 1;  // between the notice that a connection is to end and its last stream
 
 /// A tenth more or less, so that connections that began together don't end together.
@@ -43,7 +43,7 @@ Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& ne
 
 bool Connection::receive(double until) {
     static thread_local std::array<std::uint8_t, 1 << 14> room;  // of calls that are refused, half a millisecond
-    for (int reads = 0; reads < most_reads && wants_to_read(); ++reads) {
+    for (int reads = 0; reads < max_reads && wants_to_read(); ++reads) {
         std::size_t count = 0;
         // What TLS has unpacked is read whole: its socket says nothing more of that.
         const std::size_t most = channel_.is_encrypted() ? room.size() : peer_.overhead.piece(room.size());
@@ -104,24 +104,24 @@ bool Connection::send() {
 /// Sends what its socket takes, or as much as one may send before others have their turn.
 Connection::Sent Connection::send_some() {
     for (std::size_t written = 0;;) {
-        while (out_.size() < most_unsent) {
+        while (out_.size() < max_unsent) {
             const auto bytes = session_->next();
             if (!bytes) return Sent::over;
             if (bytes->empty()) break;
             std::size_t count = 0;
             if (out_.empty()) wrote_at_ = now();
             // What is long is sent from where it is.
-            if (out_.empty() && bytes->size() >= least_direct && !channel_.is_encrypted()) {
+            if (out_.empty() && bytes->size() >= min_direct && !channel_.is_encrypted()) {
                 if (channel_.write(*bytes, count) == Channel::Result::ended) return Sent::over;
                 note_sent(count);
                 written += count;
             }
             out_.append(bytes->substr(count));
             peer_.unread.use(bytes->size() - count);
-            if (written >= most_at_once) break;
+            if (written >= max_at_once) break;
         }
-        if (out_.empty() && written < most_at_once) return Sent::all;
-        if (written >= most_at_once) return Sent::more;
+        if (out_.empty() && written < max_at_once) return Sent::all;
+        if (written >= max_at_once) return Sent::more;
         std::size_t count = 0;
         const Channel::Result result = channel_.write(out_.view(), count);
         if (result == Channel::Result::ended) return Sent::over;
@@ -138,7 +138,7 @@ Connection::Sent Connection::send_some() {
 
 void Connection::note_sent(std::size_t bytes) {
     wrote_ += bytes;
-    if (out_.empty() || wrote_ >= least_progress) {
+    if (out_.empty() || wrote_ >= min_progress) {
         wrote_ = 0;
         wrote_at_ = now();
     }

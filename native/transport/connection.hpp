@@ -22,7 +22,7 @@ public:
 
     std::uint32_t watched = 0;  // events that epoll watches for
     double rests_until = 0;  // and is not read meanwhile; 0 where it doesn't rest
-    Had reading;
+    RecentUse reading;
 
     void list() REQUIRES(the_lock) { peer_.list(); }
 

@@ -19,7 +19,7 @@ constexpr double reports_s = 0.1;        // after which Python has a look at wha
 constexpr double looks_s = 0.005;        // after which one without a place sees whether there is one
 constexpr double slice_s = 0.002;        // of a run, about, that holds slices of long requests: others wait for its end
 constexpr double together_s = 2 * slice_s;  // of small ones that are computed together
-constexpr std::size_t most_run_tokens = 1024, most_run_sentences = 64;  // of them, at the least
+constexpr std::size_t max_run_tokens = 1024, max_run_sentences = 64;  // of them, at the least
 
 std::uint64_t next_number() {
     static std::atomic<std::uint64_t> last{0};
@@ -43,10 +43,10 @@ void count(std::span<const Reading> answered, Served& served) {
 /// order.
 struct FastPath::Work {
     std::size_t model = 0;
-    std::vector<Taken> calls;
+    std::vector<TakenMessage> calls;
     std::vector<Request> requests;
     std::vector<std::size_t> tokens_of;  // of each call
-    std::vector<std::pair<Taken, Request>> known;  // that hold nothing to embed
+    std::vector<std::pair<TakenMessage, Request>> known;  // that hold nothing to embed
     std::vector<Charge> charges;  // of each call
     std::vector<Denied> denied;
     std::vector<Slice> slices;
@@ -69,7 +69,7 @@ struct FastPath::Work {
 /// What a batch holds for each model. Most servers have one, for which nothing is allocated.
 struct FastPath::Works {
     explicit Works(std::size_t models) : others(models - 1) {
-        for (std::size_t place = 0; place < others.size(); ++place) others[place].model = place + 1;
+        for (std::size_t index = 0; index < others.size(); ++index) others[index].model = index + 1;
         for (Work& work : others) work.served.model = work.model;
     }
 
@@ -83,22 +83,22 @@ FastPath::FastPath(Transport& transport, Settings settings, std::vector<Reader> 
                    const std::vector<shared::Encoder>& encoders)
     : transport_(transport), settings_(std::move(settings)), readers_(std::move(readers)), number_(next_number()) {
     for (const shared::Encoder& encoder : encoders) models_.emplace_back(encoder);
-    std::size_t most_numbers = 0;
-    for (const Model& model : models_) most_numbers = std::max(most_numbers, model.encoder.dimension);
+    std::size_t max_numbers = 0;
+    for (const Model& model : models_) max_numbers = std::max(max_numbers, model.encoder.dimension);
     for (const auto& [method, codec] : settings_.codecs)
-        transport_.set_small(method, codec, settings_.most_bytes, settings_.most_sentences, settings_.long_limits.sentences,
-                             most_written_bytes(codec->usual_options(), most_numbers));
+        transport_.set_small(method, codec, settings_.max_bytes, settings_.max_sentences, settings_.long_limits.sentences,
+                             max_written_bytes(codec->usual_options(), max_numbers));
 }
 
-Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes,
+Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, std::size_t max_bytes,
                                std::uint64_t thread) {
     const double begins_at = now() + queue_s;
     double end = now() + wait_s;
     Report report;
     while (true) {
-        const bool may_run = runs_.count() < settings_.most_runs;
+        const bool may_run = runs_.count() < settings_.max_runs;
         const double left = std::min(end - now(), may_run ? wait_s : looks_s);
-        report.batch = transport_.take_messages(at_once(most, most_bytes, may_run), std::max(0.0, left), begins_at);
+        report.batch = transport_.take_messages(at_once(most, max_bytes, may_run), std::max(0.0, left), begins_at);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) end = std::min(end, now() + reports_s);
@@ -110,17 +110,17 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
 }
 
 /// Returns how much is computed at once.
-Most FastPath::at_once(std::size_t most, std::size_t most_bytes, bool may_run) const {
-    const std::size_t most_tokens = std::max(most_run_tokens, settings_.most_bytes_together / token_bytes);
-    const std::size_t most_sentences = std::max(most_run_sentences, settings_.most_together);
+TakeLimits FastPath::at_once(std::size_t most, std::size_t max_bytes, bool may_run) const {
+    const std::size_t max_tokens = std::max(max_run_tokens, settings_.max_bytes_together / token_bytes);
+    const std::size_t max_sentences = std::max(max_run_sentences, settings_.max_together);
     return {.messages = most,
-            .bytes = most_bytes,
-            .small = may_run ? settings_.most_together : 0,
-            .small_bytes = settings_.most_bytes_together,
+            .bytes = max_bytes,
+            .small = may_run ? settings_.max_together : 0,
+            .small_bytes = settings_.max_bytes_together,
             .path = number_,
-            .slices = {.few = settings_.most_together, .most_sentences = most_sentences, .soon_s = slice_s, .most_tokens = most_tokens},
+            .slices = {.few = settings_.max_together, .max_sentences = max_sentences, .soon_s = slice_s, .max_tokens = max_tokens},
             .soon_s = together_s,
-            .runs = settings_.most_runs};
+            .runs = settings_.max_runs};
 }
 
 /// Answers what it can of `batch`, and leaves the rest in it. False where its run was given up meanwhile.
@@ -149,9 +149,9 @@ bool FastPath::serve(Batch& batch, std::uint64_t thread) {
 
 /// Reads the messages of a batch, and leaves in it what is Python's.
 void FastPath::read(Batch& batch, Works& works) {
-    std::vector<Taken> rest;
+    std::vector<TakenMessage> rest;
     const double began = now();
-    for (Taken& message : batch.messages)
+    for (TakenMessage& message : batch.messages)
         if (!read(message, works)) rest.push_back(std::move(message));
     const std::size_t read = batch.messages.size();
     batch.messages = std::move(rest);
@@ -168,12 +168,12 @@ void FastPath::read(Batch& batch, Works& works) {
 }
 
 /// Takes a message into the work of its model; false, and nothing is taken, where it isn't small and plain.
-bool FastPath::read(Taken& message, Works& works) const {
+bool FastPath::read(TakenMessage& message, Works& works) const {
     const auto codec = settings_.codecs.find(message.method);
-    if (codec == settings_.codecs.end() || !message.is_plain || message.content.size() > settings_.most_bytes)
+    if (codec == settings_.codecs.end() || !message.is_plain || message.content.size() > settings_.max_bytes)
         return false;
     Request request;
-    if (!codec->second->read(message.content, settings_.most_sentences, request)) return false;
+    if (!codec->second->read(message.content, settings_.max_sentences, request)) return false;
     request.arrived = message.arrived;
     if (!models_[request.model].is_trusted()) return false;
     Work& work = works.of(request.model);
@@ -190,7 +190,7 @@ bool FastPath::read(Taken& message, Works& works) const {
         return work.known.emplace_back(std::move(message), std::move(request)), true;
     const std::size_t before = work.tokens.sentences(), tokens_before = work.tokens.size();
     for (const std::string_view sentence : request.sentences) {
-        if (work.tokens.append(reader.tokenizer, sentence, request.options.truncation, reader.most_tokens)) continue;
+        if (work.tokens.append(reader.tokenizer, sentence, request.options.truncation, reader.max_tokens)) continue;
         work.tokens.cut(before);
         charge.undo();
         return false;
@@ -203,7 +203,7 @@ bool FastPath::read(Taken& message, Works& works) const {
 }
 
 /// Answers requests whose codec has their answers.
-void FastPath::answer_known(const std::vector<std::pair<Taken, Request>>& known) {
+void FastPath::answer_known(const std::vector<std::pair<TakenMessage, Request>>& known) {
     Served told;
     Transport::Failures failures;
     Transport::Answers answers;
@@ -276,9 +276,9 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
 
 /// Adds what a run is for.
 void FastPath::Work::join(Run& run) {
-    for (std::size_t place = 0; place < calls.size(); ++place) {
-        const Taken& call = calls[place];
-        if (call.is_in_stream) run.in_streams.push_back({call.id, call.method, model, requests[place].sentences.size()});
+    for (std::size_t index = 0; index < calls.size(); ++index) {
+        const TakenMessage& call = calls[index];
+        if (call.is_in_stream) run.in_streams.push_back({call.id, call.method, model, requests[index].sentences.size()});
         else run.messages[call.method].push_back(call.id);
     }
     for (const Slice& slice : slices) run.jobs.push_back(slice.job);
@@ -314,7 +314,7 @@ void FastPath::write(Work& work) {
         const double put_at = now();
         const bool is_whole = !job.is_over && job.put(slice, numbers, dimension);
         const Options& options = job.request().options;
-        written_[std::size_t(options.encoding)].note(double(slice.sentences() * most_written_bytes(options, dimension)), now() - put_at);
+        written_[std::size_t(options.encoding)].note(double(slice.sentences() * max_written_bytes(options, dimension)), now() - put_at);
         if (is_whole && !job.is_over.exchange(true)) work.whole.push_back(slice.job);
         numbers += slice.sentences() * dimension;
     }
@@ -340,16 +340,16 @@ void FastPath::answer(Work& work) {
     const double time = now();
     if (!work.calls.empty()) work.served.serialise_s += time - began;
     for (std::size_t call = 0; call < work.calls.size(); ++call) {
-        const Taken& of = work.calls[call];
+        const TakenMessage& of = work.calls[call];
         const double seconds = time - of.arrived;
         if (of.is_in_stream) ++work.served.messages[of.method];  // the transport counts a stream, at its end
         else if (are_wanted[call]) work.served.seconds[of.method].push_back(seconds);
         else work.served.left.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
     }
     served_.push_back(std::move(work.served));
-    for (std::size_t place = 0; place < work.whole.size(); ++place) {
-        if (!are_wanted[work.calls.size() + place]) continue;  // the transport has counted its end
-        const Job& job = *work.whole[place];
+    for (std::size_t index = 0; index < work.whole.size(); ++index) {
+        if (!are_wanted[work.calls.size() + index]) continue;  // the transport has counted its end
+        const Job& job = *work.whole[index];
         Served& served = served_.emplace_back();
         served.model = work.model;
         served.tokenise_s = job.tokenise_s();
@@ -390,7 +390,7 @@ void FastPath::read_on(Job& job) {
 
 /// Returns what the sentences of a request take.
 Pace FastPath::pace_of(const Request& request) const {
-    const std::size_t bytes = most_written_bytes(request.options, models_[request.model].encoder.dimension);
+    const std::size_t bytes = max_written_bytes(request.options, models_[request.model].encoder.dimension);
     const Price& token = models_[request.model].token;
     return {token.of(1), written_[std::size_t(request.options.encoding)].of(double(bytes)), token.is_noted()};
 }

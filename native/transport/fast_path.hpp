@@ -23,7 +23,7 @@
 namespace transport {
 
 /// A call that had no embeddings: it was refused, or over before its answer.
-struct Left {
+struct Unanswered {
     std::size_t method;
     int code;
     double seconds;
@@ -39,7 +39,7 @@ struct Served {
     std::vector<std::size_t> counts;  // tokens of each of them
     std::map<std::size_t, std::vector<double>> seconds;  // of each small unary call that was answered, since it came; by method
     std::map<std::size_t, std::size_t> messages;         // streams' that were answered, by method
-    std::vector<Left> left;                              // small unary ones
+    std::vector<Unanswered> left;                              // small unary ones
 };
 
 /// What take_messages returns to a thread of Python's.
@@ -55,9 +55,9 @@ class FastPath {
 public:
     struct Settings {
         std::map<std::size_t, std::shared_ptr<const Codec>> codecs;  // by method
-        std::size_t most_sentences, most_bytes;                      // of a small request
-        std::size_t most_together, most_bytes_together;  // calls: more are not computed faster, and others wait longer
-        std::size_t most_runs;  // at once, about: a thread beyond them only looks at the sockets
+        std::size_t max_sentences, max_bytes;                      // of a small request
+        std::size_t max_together, max_bytes_together;  // calls: more are not computed faster, and others wait longer
+        std::size_t max_runs;  // at once, about: a thread beyond them only looks at the sockets
         LongLimits long_limits;
     };
 
@@ -67,9 +67,9 @@ public:
              const std::vector<shared::Encoder>& encoders);
 
     /// Serves small requests until there is something for Python, or `wait_s` have passed; with 0, those that have
-    /// come. `thread` is the thread's number, for `overdue`. `most` and `most_bytes` are as Transport::take_messages
+    /// come. `thread` is the thread's number, for `overdue`. `most` and `max_bytes` are as Transport::take_messages
     /// has them, for all others; `queue_s` is how long one that comes to Python waits there now.
-    Report take_messages(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes, std::uint64_t thread);
+    Report take_messages(std::size_t most, double wait_s, double queue_s, std::size_t max_bytes, std::uint64_t thread);
 
     /// Returns what was served since the last time: all whose answers a caller can have seen.
     std::vector<Served> served();
@@ -82,17 +82,17 @@ private:
     struct Work;
     struct Works;
 
-    Most at_once(std::size_t most, std::size_t most_bytes, bool may_run) const;
+    TakeLimits at_once(std::size_t most, std::size_t max_bytes, bool may_run) const;
     bool serve(Batch& batch, std::uint64_t thread);
     Pace pace_of(const Request& request) const;
     double work_of(const Work& work, std::size_t call) const;
     void read(Batch& batch, Works& works);
-    bool read(Taken& message, Works& works) const;
+    bool read(TakenMessage& message, Works& works) const;
     void read_on(Job& job);
     void add(std::vector<Slice>& slices, Works& works) const;
     std::vector<Work*> in_order(Works& works) const;
     bool compute(std::span<Work* const> works, std::uint64_t thread, bool& is_given_up);
-    void answer_known(const std::vector<std::pair<Taken, Request>>& known);
+    void answer_known(const std::vector<std::pair<TakenMessage, Request>>& known);
     void leave_to_python(Work& work, Batch& batch);
     void write(Work& work);
     void answer(Work& work);

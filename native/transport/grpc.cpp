@@ -118,13 +118,13 @@ std::string base64(std::string_view bytes) {
 }
 
 std::size_t count_field_1(std::string_view message, std::size_t most) {
-    constexpr std::size_t most_others = 4096;  // some ten microseconds
+    constexpr std::size_t max_others = 4096;  // some ten microseconds
     std::size_t count = 0;
     for (std::size_t others = 0; count < most;) {
         const auto field = take_field(message);
         if (!field) break;
         if (field->number == 1) ++count;
-        else if (++others > most_others) return most;
+        else if (++others > max_others) return most;
     }
     return count;
 }
@@ -140,11 +140,11 @@ std::optional<std::string> health_service(std::string_view message) {
 }
 
 std::optional<std::size_t> inflated_size(std::string_view bytes) {
-    constexpr std::size_t least = 18, most_to_one = 1032;  // a header and a trailer; deflate's bound
+    constexpr std::size_t least = 18, max_to_one = 1032;  // a header and a trailer; deflate's bound
     if (bytes.size() < least || bytes[0] != '\x1f' || bytes[1] != '\x8b') return std::nullopt;
     std::size_t size = 0;
-    for (std::size_t place = 1; place <= 4; ++place) size = size << 8 | std::uint8_t(bytes[bytes.size() - place]);
-    return size <= bytes.size() * most_to_one ? std::optional(size) : std::nullopt;
+    for (std::size_t index = 1; index <= 4; ++index) size = size << 8 | std::uint8_t(bytes[bytes.size() - index]);
+    return size <= bytes.size() * max_to_one ? std::optional(size) : std::nullopt;
 }
 
 std::optional<std::string> gunzip(std::string_view bytes, std::size_t size) {

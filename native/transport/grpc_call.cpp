@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::string_view health_methods = "/grpc.health.v1.Health/";
 constexpr std::size_t header_overhead = 64;  // bytes that a header costs besides its own, about
-constexpr std::size_t most_unmetered_bytes = 4096;  // of a message for which nobody needs a key or a slot: health's, too
-constexpr std::size_t most_ahead = 256;  // messages of a connection: beyond them each of its streams has one at a time
-constexpr std::size_t most_networks = 4;  // that may watch health as much as one may
+constexpr std::size_t max_unmetered_bytes = 4096;  // of a message for which nobody needs a key or a slot: health's, too
+constexpr std::size_t max_ahead = 256;  // messages of a connection: beyond them each of its streams has one at a time
+constexpr std::size_t max_networks = 4;  // that may watch health as much as one may
 
 enum Health { serving = 1, not_serving = 2, service_unknown = 3 };
 
@@ -105,7 +105,7 @@ bool GrpcCall::take_place() {
     Network& network = peer_.network;
     auto& watchers = shared_.watchers;
     if (network.watches >= most) return false;
-    if (watchers.size() >= most_networks * most) {
+    if (watchers.size() >= max_networks * most) {
         const auto has_less = [](const GrpcCall* one, const GrpcCall* other) {
             return one->peer_.network.watches < other->peer_.network.watches;
         };
@@ -143,7 +143,7 @@ void GrpcCall::end_came() {
 
 bool GrpcCall::has_room() const {
     if (kind_ != Kind::stream) return messages_.empty() && put_ == 0;
-    if (peer_.messages.used() >= most_ahead && !messages_.empty()) return false;
+    if (peer_.messages.used() >= max_ahead && !messages_.empty()) return false;
     const Limits& limits = shared_.settings.limits;
     return messages_.size() + leaving_.size() < limits.window_messages && sentences_ < limits.window_sentences &&
            bytes_ < limits.window_bytes;
@@ -176,10 +176,10 @@ bool GrpcCall::frame_message() {
     if (!prefix) return false;
     const Limits& limits = shared_.settings.limits;
     const std::size_t most =
-        is_metered() ? limits.max_message_bytes : std::min(most_unmetered_bytes, limits.max_message_bytes);
+        is_metered() ? limits.max_message_bytes : std::min(max_unmetered_bytes, limits.max_message_bytes);
     if (prefix->size > most) return refuse(Refusal::large), false;
-    const std::size_t most_inflated = std::min(most, limits.max_inflated_bytes);
-    if (prefix->is_compressed && (!is_gzip_ || most_inflated == 0))
+    const std::size_t max_inflated = std::min(most, limits.max_inflated_bytes);
+    if (prefix->is_compressed && (!is_gzip_ || max_inflated == 0))
         return refuse(is_gzip_ || has_unknown_encoding_ ? Refusal::compressed : Refusal::malformed), false;
     const std::size_t size = prefix_size + prefix->size;
     if (unframed_.size() < size) return false;
@@ -191,7 +191,7 @@ bool GrpcCall::frame_message() {
     if (prefix->is_compressed) {
         const auto inflated = inflated_size(message->content);
         if (!inflated) return refuse(Refusal::malformed), false;
-        if (*inflated > most_inflated) return refuse(Refusal::inflated), false;
+        if (*inflated > max_inflated) return refuse(Refusal::inflated), false;
         message->size = *inflated;
         message->is_compressed = true;
     }
@@ -414,7 +414,7 @@ void GrpcCall::submit() {
     }
     if (out_.empty() && !is_over_) return;
     has_begun_ = true;
-    std::array<HeaderField, 3 + Trailer::most_fields> fields{
+    std::array<HeaderField, 3 + Trailer::max_fields> fields{
         {{":status", "200"},
          {"content-type", "application/grpc"},
          {"grpc-accept-encoding", shared_.settings.limits.max_inflated_bytes ? "identity,gzip" : "identity"}}};
@@ -444,7 +444,7 @@ Call::Piece GrpcCall::read(std::span<std::uint8_t> room) {
     }
     if (!out_.empty()) return {count, Piece::Then::more};
     if (is_over_) {
-        std::array<HeaderField, Trailer::most_fields> fields;
+        std::array<HeaderField, Trailer::max_fields> fields;
         streams_.end(*this, std::span(fields).first(end_->fields(fields.data())));
         return {count, Piece::Then::trailers};
     }

@@ -13,10 +13,10 @@
 namespace transport {
 namespace {
 
-constexpr std::size_t most_rest = 1 << 14;   // bytes that are read before the answer to what came before them
-constexpr std::size_t most_chunks = 2048;    // of one body: each takes as long as a small request, however few bytes it has
-constexpr std::size_t most_piece = 1 << 14;  // of a response's body, that is copied
-constexpr std::size_t most_lent = 1 << 18;   // of a long one's, that is sent at once
+constexpr std::size_t max_rest = 1 << 14;   // bytes that are read before the answer to what came before them
+constexpr std::size_t max_chunks = 2048;    // of one body: each takes as long as a small request, however few bytes it has
+constexpr std::size_t max_piece = 1 << 14;  // of a response's body, that is copied
+constexpr std::size_t max_lent = 1 << 18;   // of a long one's, that is sent at once
 
 /// Returns the session of a callback: whoever reads and writes holds the lock.
 Http1Session& self_of(llhttp_t* parser) ASSERT_HELD(the_lock) { return *static_cast<Http1Session*>(parser->data); }
@@ -173,8 +173,8 @@ int Http1Session::body_came(std::string_view bytes) {
 }
 
 int Http1Session::chunk_came() {
-    if (++request_.chunks <= most_chunks) return HPE_OK;
-    return refuse(400, "the body comes in more than " + std::to_string(most_chunks) + " chunks; send larger ones, or its length");
+    if (++request_.chunks <= max_chunks) return HPE_OK;
+    return refuse(400, "the body comes in more than " + std::to_string(max_chunks) + " chunks; send larger ones, or its length");
 }
 
 int Http1Session::end_came() {
@@ -207,7 +207,7 @@ void Http1Session::refuse(llhttp_errno_t why) {
 void Http1Session::respond(Call&, HeaderFields headers, bool has_body) {
     is_answering_ = true;
     has_body_ = has_body;
-    request_.is_refused = is_head_ && call_->has_small_body(most_rest);
+    request_.is_refused = is_head_ && call_->has_small_body(max_rest);
     is_closing_ = !(is_whole_ || request_.is_refused) || !keeps_alive_ || is_leaving_ || peer_.endpoint.is_extra;
     for (const auto& [name, value] : headers) {
         if (name == ":status") out_.append("HTTP/1.1 ").append(value).append(" ").append(reason_of(value));
@@ -220,15 +220,15 @@ void Http1Session::respond(Call&, HeaderFields headers, bool has_body) {
 }
 
 std::optional<std::string_view> Http1Session::next() {
-    static thread_local std::array<std::uint8_t, most_piece> room;
+    static thread_local std::array<std::uint8_t, max_piece> room;
     if (lent_ > 0) call_->body_sent(std::exchange(lent_, 0));
     while (!is_broken_) {
-        const std::string_view body = is_answering_ && has_body_ && out_.empty() ? call_->body_front(most_lent) : std::string_view();
-        if (body.size() > most_piece) {
+        const std::string_view body = is_answering_ && has_body_ && out_.empty() ? call_->body_front(max_lent) : std::string_view();
+        if (body.size() > max_piece) {
             lent_ = body.size();
             return body;
         }
-        while (is_answering_ && out_.size() < most_piece) {
+        while (is_answering_ && out_.size() < max_piece) {
             const Call::Piece piece = has_body_ ? call_->read(room) : Call::Piece{0, Call::Piece::Then::end};
             out_.append(reinterpret_cast<const char*>(room.data()), piece.size);
             if (piece.then == Call::Piece::Then::end) end_answer();
@@ -259,7 +259,7 @@ void Http1Session::finish() {
 
 bool Http1Session::is_over() const { return !call_ && out_.empty() && (is_closing_ || has_left_); }
 
-bool Http1Session::wants_more() const { return reads() || is_closing_ || rest_.size() < most_rest; }
+bool Http1Session::wants_more() const { return reads() || is_closing_ || rest_.size() < max_rest; }
 
 double Http1Session::ends_at() const {
     if (call_ && request_.is_answered) return call_->arrived() + peer_.shared.settings.limits.caller_timeout_s;

@@ -17,13 +17,13 @@ using Http2Options = std::unique_ptr<nghttp2_option, decltype(&nghttp2_option_de
 inline Http2Options http2_options() {
     // Callers whose deadlines pass reset their calls: nghttp2 would bear 1,000, and 33 a second.
     constexpr std::uint64_t reset_burst = 4096, resets_per_s = 2048;
-    constexpr std::size_t most_continuations = 8;
+    constexpr std::size_t max_continuations = 8;
     nghttp2_option* made = nullptr;
     if (nghttp2_option_new(&made) != 0) throw std::bad_alloc();
     nghttp2_option_set_no_auto_window_update(made, 1);
     nghttp2_option_set_no_closed_streams(made, 1);
     nghttp2_option_set_stream_reset_rate_limit(made, reset_burst, resets_per_s);
-    nghttp2_option_set_max_continuations(made, most_continuations);
+    nghttp2_option_set_max_continuations(made, max_continuations);
 #if NGHTTP2_VERSION_NUM >= 0x014300
     // From 1.67 on it counts frames that nobody asked for: up to 1.68.1 also DATA that was on its way of calls that were refused,
     // 1,000 of which were too many.

@@ -14,7 +14,7 @@ namespace transport {
 namespace {
 
 constexpr std::uint32_t connection_window = 4 << 20;
-constexpr std::size_t most_queued = 2048;  // frames that wait to be sent, besides four a call
+constexpr std::size_t max_queued = 2048;  // frames that wait to be sent, besides four a call
 
 /// Returns the session of a callback: whoever reads and writes holds the lock.
 Http2Session& self_of(void* self) ASSERT_HELD(the_lock) { return *static_cast<Http2Session*>(self); }
@@ -92,7 +92,7 @@ bool Http2Session::receive(std::string_view bytes) {
     // Who has much done and reads nothing of it: nghttp2 bounds answers to pings and settings, but not all that it
     // sends.
     return !is_broken_ && nghttp2_session_get_outbound_queue_size(session_) <=
-                              most_queued + 4 * shared_.settings.limits.max_connection_requests;
+                              max_queued + 4 * shared_.settings.limits.max_connection_requests;
 }
 
 std::optional<std::string_view> Http2Session::next() {

@@ -15,7 +15,7 @@
 namespace transport {
 namespace {
 
-constexpr std::size_t most_probe_bytes = 4096;  // of its body, of which nothing is read
+constexpr std::size_t max_probe_bytes = 4096;  // of its body, of which nothing is read
 
 /// Writes a string of JSON's: what stands in a status is anybody's.
 std::string json_string(std::string_view text) {
@@ -104,12 +104,12 @@ void HttpCall::find_method() {
     const auto& methods = shared_.settings.methods;
     const std::string path = path_of(head.target);
     const bool reads = head.verb == "GET" || head.verb == "HEAD";
-    for (std::size_t place = 0; place < methods.size(); ++place) {
-        const Method& method = methods[place];
+    for (std::size_t index = 0; index < methods.size(); ++index) {
+        const Method& method = methods[index];
         if (!method.is_http || method.path != path) continue;
         if (method.is_metered && peer_.endpoint.is_for_probes) continue;
         if (method.is_metered ? head.verb != "POST" : !reads) continue;
-        method_ = place;
+        method_ = index;
         kind_ = method.is_metered ? Kind::method : Kind::probe;
     }
     is_odd_ |= path != head.target;
@@ -117,9 +117,9 @@ void HttpCall::find_method() {
 
 std::size_t HttpCall::words() const { return kind_ == Kind::method ? shared_.settings.methods[method_].words : 0; }
 
-std::size_t HttpCall::most_bytes() const {
+std::size_t HttpCall::max_bytes() const {
     const std::size_t most = shared_.settings.limits.max_message_bytes;
-    return kind_ == Kind::probe ? std::min(most, most_probe_bytes) : most;
+    return kind_ == Kind::probe ? std::min(most, max_probe_bytes) : most;
 }
 
 Refusal HttpCall::unfit() const {
@@ -159,7 +159,7 @@ void HttpCall::headers_came() {
         shared_.owed.use(1);
     }
     peer_.due.by(arrived_ + shared_.settings.limits.caller_timeout_s);
-    if (announced_.value_or(0) <= most_bytes()) return;
+    if (announced_.value_or(0) <= max_bytes()) return;
     if (kind_ == Kind::method) return refuse(Refusal::large);
     accept(false);
 }
@@ -172,7 +172,7 @@ void HttpCall::data_came(std::string_view bytes) {
     peer_.overhead.took(bytes.size());
     peer_.touch(*account_, bytes.size());
     if (peer_.held.is_exceeded()) return refuse(Refusal::room);
-    if (body_.size() > most_bytes()) return kind_ == Kind::method ? refuse(Refusal::large) : accept(false);
+    if (body_.size() > max_bytes()) return kind_ == Kind::method ? refuse(Refusal::large) : accept(false);
     note_progress(true);
 }
 
@@ -188,9 +188,9 @@ void HttpCall::accept(bool is_whole) {
     receiving_.leave();
     peer_.overhead.asked(header_bytes_);
     peer_.used_at = now();
-    const std::size_t most_inflated = shared_.settings.limits.max_inflated_bytes;  // 0: the application says that none may come so
-    const std::size_t inflated = is_gzip_ && most_inflated > 0 ? inflated_size(body_).value_or(0) : 0;
-    if (kind_ == Kind::method && inflated > most_inflated) return refuse(Refusal::inflated);
+    const std::size_t max_inflated = shared_.settings.limits.max_inflated_bytes;  // 0: the application says that none may come so
+    const std::size_t inflated = is_gzip_ && max_inflated > 0 ? inflated_size(body_).value_or(0) : 0;
+    if (kind_ == Kind::method && inflated > max_inflated) return refuse(Refusal::inflated);
     message_ = std::make_unique<Message>();
     message_->call = this;
     message_->account = account_;

@@ -85,7 +85,7 @@ private:
     void fail(const Status& status) REQUIRES(the_lock);
     void find_method() REQUIRES(the_lock);
     std::size_t words() const REQUIRES(the_lock);  // of the responses that refuse it
-    std::size_t most_bytes() const REQUIRES(the_lock);
+    std::size_t max_bytes() const REQUIRES(the_lock);
     void accept(bool is_whole) REQUIRES(the_lock);
     Line& choose_line() REQUIRES(the_lock);
     bool waits_for_request() const REQUIRES(the_lock) { return !has_ended() && !message_; }

@@ -75,9 +75,9 @@ HttpHead::Field HttpHead::end_field() {
     return field(fields_.back());
 }
 
-HttpHead::Field HttpHead::field(const Place& place) const {
+HttpHead::Field HttpHead::field(const Place& index) const {
     const std::string_view text = text_;
-    return {text.substr(place.name, place.name_end - place.name), text.substr(place.value, place.end - place.value)};
+    return {text.substr(index.name, index.name_end - index.name), text.substr(index.value, index.end - index.value)};
 }
 
 HttpHead::Field HttpHead::add(std::string_view name, std::string_view value) {
@@ -88,18 +88,18 @@ HttpHead::Field HttpHead::add(std::string_view name, std::string_view value) {
 }
 
 void HttpHead::set(std::string_view name, std::string_view value) {
-    const auto is_it = [&](const Place& place) { return field(place).first == name; };
-    const auto place = std::size_t(std::find_if(fields_.begin(), fields_.end(), is_it) - fields_.begin());
+    const auto is_it = [&](const Place& index) { return field(index).first == name; };
+    const auto index = std::size_t(std::find_if(fields_.begin(), fields_.end(), is_it) - fields_.begin());
     add(name, value);
-    if (place + 1 == fields_.size()) return;  // there was none
-    fields_[place] = fields_.back();
+    if (index + 1 == fields_.size()) return;  // there was none
+    fields_[index] = fields_.back();
     fields_.pop_back();
 }
 
 std::vector<HttpHead::Field> HttpHead::fields() const {
     std::vector<Field> found;
     found.reserve(fields_.size());
-    for (const Place& place : fields_) found.push_back(field(place));
+    for (const Place& index : fields_) found.push_back(field(index));
     return found;
 }
 
@@ -127,10 +127,10 @@ std::optional<double> seconds_of(std::string_view text) {
 std::string path_of(std::string_view target) {
     const std::string_view path = target.substr(0, target.find('?'));
     std::string decoded;
-    for (std::size_t place = 0; place < path.size(); ++place) {
-        const bool is_encoded = path[place] == '%' && place + 2 < path.size() && digit(path[place + 1]) >= 0 && digit(path[place + 2]) >= 0;
-        decoded += is_encoded ? char(digit(path[place + 1]) << 4 | digit(path[place + 2])) : path[place];
-        if (is_encoded) place += 2;
+    for (std::size_t index = 0; index < path.size(); ++index) {
+        const bool is_encoded = path[index] == '%' && index + 2 < path.size() && digit(path[index + 1]) >= 0 && digit(path[index + 2]) >= 0;
+        decoded += is_encoded ? char(digit(path[index + 1]) << 4 | digit(path[index + 2])) : path[index];
+        if (is_encoded) index += 2;
     }
     return decoded;
 }

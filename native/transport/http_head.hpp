@@ -51,7 +51,7 @@ private:
     struct Place {
         std::uint32_t name, name_end, value, end;
     };
-    Field field(const Place& place) const;
+    Field field(const Place& index) const;
 
     std::string text_;
     std::vector<Place> fields_;

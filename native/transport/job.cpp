@@ -11,7 +11,7 @@
 namespace transport {
 namespace {
 constexpr std::size_t read_bytes = 32 << 10;  // of text that are read at once: about a millisecond's
-constexpr std::size_t most_end = 1 << 10;  // bytes behind a response's rows, about
+constexpr std::size_t max_end = 1 << 10;  // bytes behind a response's rows, about
 constexpr std::size_t sentence_overhead = sizeof(std::string_view) + sizeof(std::int64_t) + sizeof(Reading);
 }  // namespace
 
@@ -39,12 +39,12 @@ bool Job::inflate() {
 
 Job::Read Job::tokenise(const Reader& reader, const LongLimits& limits) {
     std::size_t bytes = 0;
-    for (std::size_t place = tokens_.sentences(); place < request_.sentences.size(); ++place) {
-        const std::string_view sentence = request_.sentences[place];
+    for (std::size_t index = tokens_.sentences(); index < request_.sentences.size(); ++index) {
+        const std::string_view sentence = request_.sentences[index];
         if (bytes > 0 && bytes + sentence.size() > read_bytes) return Read::more;
         bytes += sentence.size() + 1;
         if (sentence.size() > limits.sentence_bytes) return Read::declined;
-        if (!tokens_.append(reader.tokenizer, sentence, request_.options.truncation, reader.most_tokens))
+        if (!tokens_.append(reader.tokenizer, sentence, request_.options.truncation, reader.max_tokens))
             return Read::declined;
         if (tokens_.size() > limits.tokens) return Read::declined;
     }
@@ -54,30 +54,30 @@ Job::Read Job::tokenise(const Reader& reader, const LongLimits& limits) {
 std::size_t Job::bytes(std::size_t dimension) const {
     const std::size_t sentences = request_.sentences.size();
     // A row waits as the encoder's, or is written.
-    const std::size_t row = std::max(dimension * sizeof(float), most_written_bytes(request_.options, dimension));
+    const std::size_t row = std::max(dimension * sizeof(float), max_written_bytes(request_.options, dimension));
     return message.content.size() + inflated_.size() + request_.kept_bytes + tokens_.size() * sizeof(std::uint32_t) +
            sentences * (sentence_overhead + row);
 }
 
-double Job::most_work_at_once() const {
+double Job::max_work_at_once() const {
     std::size_t most = 0;
     for (const Reading& reading : tokens_.readings()) most = std::max(most, reading.tokens);
     return double(most) * pace_.token_s + pace_.row_s;
 }
 
 std::size_t Job::response_bytes(std::size_t dimension) const {
-    return request_.sentences.size() * most_written_bytes(request_.options, dimension) + most_end;
+    return request_.sentences.size() * max_written_bytes(request_.options, dimension) + max_end;
 }
 
 Slice Job::cut(const std::shared_ptr<Job>& job, const SliceLimits& limits) {
     Slice slice{.job = job, .from = job->next_, .to = job->next_};
     const auto& readings = job->tokens_.readings();
     std::size_t tokens = 0;
-    for (; slice.to < readings.size() && slice.sentences() < limits.most_sentences; ++slice.to) {
+    for (; slice.to < readings.size() && slice.sentences() < limits.max_sentences; ++slice.to) {
         tokens += readings[slice.to].tokens;
         const double work = slice.work + double(readings[slice.to].tokens) * job->pace_.token_s + job->pace_.row_s;
         const bool is_soon = job->pace_.is_known && work <= limits.soon_s;
-        const bool fits = tokens <= limits.most_tokens && (slice.sentences() < limits.few || is_soon);
+        const bool fits = tokens <= limits.max_tokens && (slice.sentences() < limits.few || is_soon);
         if (!fits && slice.to > slice.from) break;
         slice.work = work;
         slice.bytes += job->request_.sentences[slice.to].size();
@@ -112,12 +112,12 @@ bool Job::put_in_order(const Slice& slice, const float* rows, std::size_t dimens
 
 void Job::write(std::size_t from, const float* rows, std::size_t sentences, std::size_t dimension) {
     const std::size_t before = response_.size();
-    for (std::size_t place = from; place < from + sentences; ++place, rows += dimension) {
-        codec_->append(request_, {rows, dimension, place, tokens_.readings()[place]}, response_);
+    for (std::size_t index = from; index < from + sentences; ++index, rows += dimension) {
+        codec_->append(request_, {rows, dimension, index, tokens_.readings()[index]}, response_);
         const std::size_t added = response_.size() - before;  // nothing, where all rows have their room by now
-        if (place > 0 || added == 0) continue;
+        if (index > 0 || added == 0) continue;
         const std::size_t most = added + added / 16 + 1;  // rows have some digits more or less, and longer indices
-        response_.reserve(before + most * request_.sentences.size() + most_end);
+        response_.reserve(before + most * request_.sentences.size() + max_end);
     }
     written_ = from + sentences;
 }

@@ -42,18 +42,18 @@ struct Pace {
     bool is_known = false;  // else nothing has run yet
 };
 
-/// How much a slice may hold. At least one sentence is in it, and up to `few` where they have at most `most_tokens`; more of them where
+/// How much a slice may hold. At least one sentence is in it, and up to `few` where they have at most `max_tokens`; more of them where
 /// they take at most `soon_s`.
 struct SliceLimits {
-    std::size_t few, most_sentences;
+    std::size_t few, max_sentences;
     double soon_s;
-    std::size_t most_tokens;
+    std::size_t max_tokens;
 
     /// Returns those of a slice that is computed beside so many sentences, or calls, with so many bytes.
     SliceLimits beside(std::size_t count, std::size_t bytes) const {
         if (count == 0) return *this;
-        const std::size_t left = few - std::min(few, count), tokens = most_tokens - std::min(most_tokens, bytes / token_bytes);
-        return {.few = left, .most_sentences = std::max<std::size_t>(left, 1), .soon_s = soon_s, .most_tokens = tokens};
+        const std::size_t left = few - std::min(few, count), tokens = max_tokens - std::min(max_tokens, bytes / token_bytes);
+        return {.few = left, .max_sentences = std::max<std::size_t>(left, 1), .soon_s = soon_s, .max_tokens = tokens};
     }
 };
 
@@ -65,10 +65,10 @@ struct LongLimits {
 class Job {
 public:
     /// `of_path` is the number of the fast path that serves it: no answer is of two models, of which one took over.
-    Job(std::uint64_t of_path, Taken taken) : path(of_path), message(std::move(taken)) {}
+    Job(std::uint64_t of_path, TakenMessage taken) : path(of_path), message(std::move(taken)) {}
 
     const std::uint64_t path;
-    const Taken message;
+    const TakenMessage message;
 
     /// Whether nobody waits for it any more, or somebody has what it became. Who sets it, and found it false, says what becomes of it.
     std::atomic<bool> is_over{false};
@@ -97,7 +97,7 @@ public:
 
     /// Returns what all of it takes, and what its longest sentence does, which can't be cut.
     double work() const { return double(tokens_.size()) * pace_.token_s + double(tokens_.sentences()) * pace_.row_s; }
-    double most_work_at_once() const;
+    double max_work_at_once() const;
 
     /// Returns how many bytes its response will have, at most.
     std::size_t response_bytes(std::size_t dimension) const;

@@ -7,7 +7,7 @@
 namespace transport::json {
 namespace {
 
-constexpr std::size_t most_looked_at = 8 << 10;  // bytes of a body, with the transport's lock: some microseconds
+constexpr std::size_t max_looked_at = 8 << 10;  // bytes of a body, with the transport's lock: some microseconds
 
 /// Counts the texts of a body's list, without a look at what is around it: where a text has such marks itself, there may
 /// seem to be more.
@@ -32,7 +32,7 @@ std::string_view text_of(yyjson_val* value) {
 
 std::optional<std::size_t> count_of(std::string_view body, std::size_t most) {
     if (body.empty()) return std::nullopt;
-    const std::size_t found = body.size() > most_looked_at ? 1 : count_texts(body);
+    const std::size_t found = body.size() > max_looked_at ? 1 : count_texts(body);
     return found <= most ? std::optional(found) : std::nullopt;
 }
 
@@ -43,9 +43,9 @@ bool read_inputs(yyjson_val* value, std::size_t most, std::vector<std::string_vi
     }
     if (!yyjson_is_arr(value) || yyjson_arr_size(value) == 0 || yyjson_arr_size(value) > most) return false;
     inputs.reserve(yyjson_arr_size(value));
-    std::size_t place, size;
+    std::size_t index, size;
     yyjson_val* item;
-    yyjson_arr_foreach(value, place, size, item) {
+    yyjson_arr_foreach(value, index, size, item) {
         if (!yyjson_is_str(item)) return false;
         inputs.push_back(text_of(item));
     }

@@ -18,7 +18,7 @@ namespace transport::json {
 /// more (numbers by the million) is nothing that is read here.
 class Document {
 public:
-    explicit Document(std::string_view body) : most_(most_times * body.size() + most_overhead), left_(most_) {
+    explicit Document(std::string_view body) : most_(max_times * body.size() + max_overhead), left_(most_) {
         const yyjson_alc allocator{&Document::take, &Document::change, &Document::give_back, this};
         // Without the flag that lets it write into the text, the library only reads it.
         char* const text = const_cast<char*>(body.data());
@@ -35,7 +35,7 @@ public:
     std::size_t bytes() const { return most_ - left_; }
 
 private:
-    static constexpr std::size_t most_times = 6, most_overhead = 4096;
+    static constexpr std::size_t max_times = 6, max_overhead = 4096;
 
     static void* take(void* of, std::size_t size) { return change(of, nullptr, 0, size); }
     static void* change(void* of, void* held, std::size_t before, std::size_t size) {
@@ -82,9 +82,9 @@ std::optional<std::array<bool, count>> read_members(yyjson_val* root, const std:
                                                     Read read) {
     if (!yyjson_is_obj(root)) return std::nullopt;
     std::array<bool, count> are_there{};
-    std::size_t place, size;
+    std::size_t index, size;
     yyjson_val *name, *value;
-    yyjson_obj_foreach(root, place, size, name, value) {
+    yyjson_obj_foreach(root, index, size, name, value) {
         const std::string_view text = text_of(name);
         std::size_t found = 0;
         while (found < count && members[found] != text) ++found;

@@ -147,7 +147,7 @@ char* write_scientific(char* to, const Digits& digits) {
 
 /// Writes a number, and returns its end. Where there is an exponent, and how it is written, is orjson's.
 char* write_number(char* to, float number) {
-    constexpr int least_plain = -6, most_plain = 12;  // exponents of numbers that are written without one
+    constexpr int min_plain = -6, max_plain = 12;  // exponents of numbers that are written without one
     const auto bits = std::bit_cast<std::uint32_t>(number), size = bits & ~sign_bit;
     if (size >= infinite) return std::copy_n("null", 4, to);
     *to = '-';
@@ -155,7 +155,7 @@ char* write_number(char* to, float number) {
     if (size == 0) return std::copy_n("0.0", 3, to);
     const Digits digits = digits_of(shortest(size));
     const int exponent = digits.exponent;
-    if (exponent < least_plain || exponent > most_plain) return write_scientific(to, digits);
+    if (exponent < min_plain || exponent > max_plain) return write_scientific(to, digits);
     if (exponent >= 0) return write_whole(to, digits);
     std::memcpy(to, "0.000000", 8);
     put(to + 1 - exponent, digits);
@@ -166,7 +166,7 @@ char* write_number(char* to, float number) {
 
 void json::append_numbers(std::string& json, std::span<const float> numbers) {
     constexpr std::size_t at_once = 64;  // which are copied: a string would fill the room for all with zeros first
-    std::array<char, at_once * (most_number + 1)> written;
+    std::array<char, at_once * (max_number + 1)> written;
     json.push_back('[');
     for (std::size_t first = 0; first < numbers.size(); first += at_once) {
         char* to = written.data();

@@ -7,7 +7,7 @@
 
 namespace transport {
 
-constexpr std::size_t most_number = 24;  // characters of one
+constexpr std::size_t max_number = 24;  // characters of one
 
 namespace json {
 

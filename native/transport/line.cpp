@@ -8,7 +8,7 @@
 namespace transport {
 namespace {
 constexpr double memory_s = 0.5;  // in which what was seen of the line's speed fades by a factor of e
-constexpr double least_kept = 0.5;
+constexpr double min_kept = 0.5;
 constexpr double overtaken = 2;   // as the batcher's queue has it (service/bothends/batching/scheduler.py)
 
 /// Returns by what a message comes before others: what its network has had, its caller, and its age.
@@ -135,7 +135,7 @@ void Line::moved(double work, double now) {
     if (was_waiting_ && work == 0) return;  // nobody wanted any: how long that lasts, the next one who does will tell
     if (was_waiting_) {
         // However long one pause was, what was seen before it counts for half: a line that stood still once isn't slow.
-        const double passed = now - moved_at_, kept = std::max(std::exp(-passed / memory_s), least_kept);
+        const double passed = now - moved_at_, kept = std::max(std::exp(-passed / memory_s), min_kept);
         rate_work_ = rate_work_ * kept + work;
         rate_s_ = rate_s_ * kept + passed;
     }

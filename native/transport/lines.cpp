@@ -6,13 +6,13 @@
 namespace transport {
 namespace {
 constexpr std::size_t costly_bytes = 1 << 18;  // that take about as long to read as they are read at once
-constexpr double most_expected = 0.7;  // of its patience, for which a call may be expected to wait: others who come later may pass it
+constexpr double max_expected = 0.7;  // of its patience, for which a call may be expected to wait: others who come later may pass it
 constexpr std::size_t sentence_bytes = 32;  // of one in a request that can't be looked through here, about
 }  // namespace
 
 void Lines::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
-                      std::size_t most_sentences, std::size_t row_bytes) {
-    small_[method] = {std::move(codec), bytes, sentences, most_sentences, row_bytes};
+                      std::size_t max_sentences, std::size_t row_bytes) {
+    small_[method] = {std::move(codec), bytes, sentences, max_sentences, row_bytes};
 }
 
 Line& Lines::choose(Message& message, std::size_t method, bool may_be_small, double left_s) {
@@ -22,8 +22,8 @@ Line& Lines::choose(Message& message, std::size_t method, bool may_be_small, dou
     if (found == small_.end()) return metered;
     const Small& of = found->second;
     const bool is_shown = !message.is_compressed;  // else it may hold as much as a long one
-    const auto sentences = is_shown ? of.codec->count(message.content, of.most_sentences) : 1;
-    message.listed = is_shown && sentences ? *sentences : std::min(of.most_sentences, 1 + message.size / sentence_bytes);
+    const auto sentences = is_shown ? of.codec->count(message.content, of.max_sentences) : 1;
+    message.listed = is_shown && sentences ? *sentences : std::min(of.max_sentences, 1 + message.size / sentence_bytes);
     message.expected = message.listed * of.row_bytes;
     if (!may_be_small || !sentences) return metered;
     if (is_shown && message.size <= of.bytes && *sentences <= of.sentences) return small;
@@ -35,7 +35,7 @@ Line& Lines::choose(Message& message, std::size_t method, bool may_be_small, dou
 }
 
 bool Lines::is_late(const Line& in, const Account& caller, double patience_s) const {
-    const double left_s = most_expected * patience_s - queue_s(in);
+    const double left_s = max_expected * patience_s - queue_s(in);
     return in.wait_s() > left_s && in.wait_s(caller) > left_s;
 }
 

@@ -21,10 +21,10 @@ public:
     Line metered, small, unmetered;
     Line application;  // requests over HTTP, which are taken apart from all messages
 
-    /// Has requests of `method` that its codec may read, of at most `most_sentences`, wait in `small`. Those of more bytes
+    /// Has requests of `method` that its codec may read, of at most `max_sentences`, wait in `small`. Those of more bytes
     /// or sentences than these are long: they are served in slices. A sentence's part of a response takes up to `row_bytes`.
     void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
-                   std::size_t most_sentences, std::size_t row_bytes = 0);
+                   std::size_t max_sentences, std::size_t row_bytes = 0);
     bool is_small_method(std::size_t method) const { return small_.contains(method); }
 
     /// Returns the line of a message of a call of `method` that takes a slot, and whose caller waits for `left_s`; below 0,
@@ -53,7 +53,7 @@ private:
 
     struct Small {
         std::shared_ptr<const Codec> codec;
-        std::size_t bytes, sentences, most_sentences;
+        std::size_t bytes, sentences, max_sentences;
         std::size_t row_bytes;  // that a sentence's part of a response takes at most
     };
 

@@ -12,7 +12,7 @@ namespace transport {
 /// What reads sentences for a model.
 struct Reader {
     shared::Tokenizer tokenizer;
-    std::size_t most_tokens;  // that the model reads of a sentence
+    std::size_t max_tokens;  // that the model reads of a sentence
 };
 
 /// What computes for a model, and how fast it was lately. Safe to use from several threads.

@@ -17,7 +17,7 @@ class Call;
 struct Message;
 
 /// Seconds of shared time that somebody has used lately: each second, what was used before counts e times less.
-class Had {
+class RecentUse {
 public:
     void add(double seconds, double now) {
         seconds_ = lately(now) + seconds;
@@ -37,8 +37,8 @@ struct Wholes {
 /// What there is of one IPv4 address, of one half of IPv6's addresses (a /64), or of all sockets that have no such
 /// address. Through a trusted proxy it is what the proxy says of who calls.
 struct Network {
-    Network(TurnClock& clock, const Wholes& all, std::size_t most_unread)
-        : account(clock), slots(Budget::unlimited, &all.slots), held(Budget::unlimited, &all.held), unread(most_unread, &all.unread) {}
+    Network(TurnClock& clock, const Wholes& all, std::size_t max_unread)
+        : account(clock), slots(Budget::unlimited, &all.slots), held(Budget::unlimited, &all.held), unread(max_unread, &all.unread) {}
 
     Account account;
     TurnClock callers;                                    // that take turns with each other

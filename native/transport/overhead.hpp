@@ -30,7 +30,7 @@ public:
     /// Notes that a message came, or that there was no room for it. It pays for its call's headers, too, if it is the first.
     void asked(std::size_t header_bytes) { pay(message_s + byte_s * double(header_bytes)); }
 
-    bool is_much() const { return seconds_ > most_s; }
+    bool is_much() const { return seconds_ > max_s; }
 
     /// Returns how many bytes may be read at once, of `most`: few until messages have come.
     std::size_t piece(std::size_t most) const { return seconds_ < begun_s ? most : std::min(most, small_piece); }
@@ -51,7 +51,7 @@ private:
     static constexpr double sent_byte_s = 1e-9;    // windows are told in thirteen bytes for each few thousand
     static constexpr double message_s = 3e-5;      // what comes with each besides, a ping and windows say
     // Twenty thousand bytes before the first message: a call with as many headers as it may have.
-    static constexpr double begun_s = 6e-4, most_s = 2 * begun_s, rested_s = most_s - 7.5e-5;
+    static constexpr double begun_s = 6e-4, max_s = 2 * begun_s, rested_s = max_s - 7.5e-5;
     static constexpr double free_share = 3e-4;     // of all time
     static constexpr std::size_t small_piece = 2048;
 

@@ -18,7 +18,7 @@
 
 namespace transport {
 
-constexpr std::size_t least_progress = 1 << 14;  // bytes that a caller has to read, or all, to get on
+constexpr std::size_t min_progress = 1 << 14;  // bytes that a caller has to read, or all, to get on
 constexpr double linger_s = 1;                   // that a peer has to close its side, once it was told
 
 /// What calls ask of the protocol that they came by.

@@ -43,7 +43,7 @@ std::vector<Overdue> Runs::overdue(double seconds) {
             found.emplace_back(Overdue{run->first, of.model, std::move(of.messages), {}, std::move(of.in_streams)});
         for (const auto& job : of.jobs) {
             if (job->is_over.exchange(true)) continue;
-            const Taken& message = job->message;
+            const TakenMessage& message = job->message;
             if (message.is_in_stream)
                 given_up.in_streams.push_back(
                     {message.id, message.method, job->request().model, job->request().sentences.size()});

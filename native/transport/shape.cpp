@@ -18,12 +18,12 @@ constexpr float int8_most = 127;
 /// Adds the squares' second half to the first, number by number, until one is left: Python adds in this order, too.
 float squared_length(std::span<const float> row) {
     std::vector<float> sums(row.size());
-    for (std::size_t place = 0; place < row.size(); ++place) sums[place] = row[place] * row[place];
+    for (std::size_t index = 0; index < row.size(); ++index) sums[index] = row[index] * row[index];
     for (std::size_t width = row.size(); width > 1;) {
         const std::size_t half = (width + 1) / 2;
         float* const first = sums.data();
         const float* const second = first + half;
-        for (std::size_t place = 0; place < width - half; ++place) first[place] += second[place];
+        for (std::size_t index = 0; index < width - half; ++index) first[index] += second[index];
         width = half;
     }
     return sums[0];
@@ -37,11 +37,11 @@ char* room_for(std::string& to, std::size_t count) {
 
 }  // namespace
 
-std::size_t most_written_bytes(const Options& options, std::size_t numbers) {
+std::size_t max_written_bytes(const Options& options, std::size_t numbers) {
     constexpr std::size_t around = 80;  // what JSON says beside a row's numbers, and more than protobuf does
     const std::size_t count = options.dimensions != 0 ? options.dimensions : numbers;
     const bool is_text = options.encoding == Encoding::text;
-    const std::size_t most = is_text ? most_number + 1 : 2 * sizeof(float);  // more than base64 takes
+    const std::size_t most = is_text ? max_number + 1 : 2 * sizeof(float);  // more than base64 takes
     return around + count * most;
 }
 
@@ -83,9 +83,9 @@ void append_int8(std::string& to, std::span<const float> row, float scale) {
     constexpr float whole = 0x1.8p23f;  // in whose size a float32 has no fraction left: adding it rounds
     const float divisor = scale > 0 ? scale : 1;
     char* const out = room_for(to, row.size());
-    for (std::size_t place = 0; place < row.size(); ++place) {
-        const float rounded = row[place] / divisor + whole - whole;
-        out[place] = char(std::int32_t(rounded));
+    for (std::size_t index = 0; index < row.size(); ++index) {
+        const float rounded = row[index] / divisor + whole - whole;
+        out[index] = char(std::int32_t(rounded));
     }
 }
 
@@ -94,7 +94,7 @@ void append_sign_bits(std::string& to, std::span<const float> row) {
     for (std::size_t first = 0; first < row.size(); first += 8, ++out) {
         const std::size_t count = std::min<std::size_t>(8, row.size() - first);
         unsigned bits = 0;
-        for (std::size_t place = 0; place < count; ++place) bits |= unsigned(row[first + place] > 0) << (7 - place);
+        for (std::size_t index = 0; index < count; ++index) bits |= unsigned(row[first + index] > 0) << (7 - index);
         *out = char(bits);
     }
 }

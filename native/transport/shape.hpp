@@ -15,7 +15,7 @@ namespace transport {
 std::span<const float> shaped(std::span<const float> row, const Options& options, std::vector<float>& room);
 
 /// Returns how many bytes a row of an encoder's, of so many numbers, takes at most once it is written.
-std::size_t most_written_bytes(const Options& options, std::size_t numbers);
+std::size_t max_written_bytes(const Options& options, std::size_t numbers);
 
 /// Appends IEEE 754 binary16, little-endian.
 void append_float16(std::string& to, std::span<const float> row);

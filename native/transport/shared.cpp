@@ -9,14 +9,14 @@
 
 namespace transport {
 namespace {
-constexpr std::size_t most_ended = 1 << 16;  // calls that Python hasn't asked about yet
+constexpr std::size_t max_ended = 1 << 16;  // calls that Python hasn't asked about yet
 constexpr double stalled_s = 1;              // without a byte more, after which a message gives way to all that come
 constexpr double last_read_s = 2;            // that callers of a draining server may leave their answers unread
 constexpr double looks_at_parked_s = 0.05;   // between two looks at who has read enough
 }  // namespace
 
 void EndedCalls::note(const Ended& call) {
-    if (calls_.size() < most_ended)
+    if (calls_.size() < max_ended)
         calls_.push_back(call);
     else
         ++uncounted_;

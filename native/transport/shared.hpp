@@ -45,7 +45,7 @@ struct Settings {
     std::vector<Method> methods;
     std::vector<std::string> headers;       // that Python wants to see
     std::vector<std::string> health_services;  // that grpc.health.v1 knows
-    double most_wait = 1;  // share of its time that a call may be expected to wait
+    double max_wait = 1;  // share of its time that a call may be expected to wait
 
     const Status& status(Refusal refusal) const { return statuses[std::size_t(refusal)]; }
     int http_status(int code) const {

@@ -22,18 +22,18 @@
 namespace transport {
 namespace {
 
-constexpr int most_unsent_by_kernel = 1 << 17;  // bytes that the socket takes and hasn't sent: else, some megabytes
-constexpr int most_accepted = 64;     // before those that are connected have their turn
+constexpr int max_unsent_by_kernel = 1 << 17;  // bytes that the socket takes and hasn't sent: else, some megabytes
+constexpr int max_accepted = 64;     // before those that are connected have their turn
 constexpr double accepts_s = 0.00025;
 constexpr double opens_s = 1.0 / 512, opens_at_once = 256;  // of connections of one network: for each, and how many may come at once
-constexpr std::size_t most_extra = 8;  // connections beyond all that there may be, each for a probe or a scrape
-constexpr double least_rest_s = 1;  // after which a connection may be ended for the sake of one that has no more right to it
+constexpr std::size_t max_extra = 8;  // connections beyond all that there may be, each for a probe or a scrape
+constexpr double min_rest_s = 1;  // after which a connection may be ended for the sake of one that has no more right to it
 constexpr double ahead_s = 0.005;  // that a network may have had more than the one whose turn it is, and is read all the same
-constexpr double least_poll_s = 1e-4;  // for which those are read who are ready, though others wait for the lock
+constexpr double min_poll_s = 1e-4;  // for which those are read who are ready, though others wait for the lock
 constexpr double polls_s = 0.001;  // for which new calls are read before those that wait have their turn: most may be refused
 constexpr double refusal_s = 5e-5;   // that one refusal may take of all time, at most: some eight times what it costs
 constexpr double rests_for_one = 16;  // seconds for each that was read in vain
-constexpr double most_rest_s = 0.5;
+constexpr double max_rest_s = 0.5;
 
 }  // namespace
 
@@ -59,8 +59,8 @@ void Sockets::listen() {
 void Sockets::watch_listeners(bool watched) {
     is_listening_ = watched;
     if (!watched) shared_.due.by(0);
-    for (std::size_t place = 0; place < listeners_.size(); ++place)
-        watch(epoll_, listeners_[place].socket, listening | place, EPOLLIN, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
+    for (std::size_t index = 0; index < listeners_.size(); ++index)
+        watch(epoll_, listeners_[index].socket, listening | index, EPOLLIN, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
 }
 
 void Sockets::close_listeners() {
@@ -78,8 +78,8 @@ void Sockets::poll(double timeout_s) {
     mutex_.stand_back(polls_s);
     if (const double time = now(); time >= rested_at_) end_rests(time);
     std::vector<std::uint64_t> ready;
-    for (int place = 0; place < count; ++place) {
-        const auto& [flags, data] = events[std::size_t(place)];
+    for (int index = 0; index < count; ++index) {
+        const auto& [flags, data] = events[std::size_t(index)];
         const std::uint64_t what = data.u64;
         if (what == waking) {
             std::uint64_t ignored = 0;
@@ -105,14 +105,14 @@ void Sockets::wake() {
     [[maybe_unused]] const ssize_t put = ::write(wake_, &one, sizeof one);
 }
 
-void Sockets::accept_all(std::size_t place) {
+void Sockets::accept_all(std::size_t index) {
     const double until = now() + accepts_s;
-    for (int accepted = 0; accepted < most_accepted && now() <= until && is_listening_ && place < listeners_.size(); ++accepted) {
+    for (int accepted = 0; accepted < max_accepted && now() <= until && is_listening_ && index < listeners_.size(); ++accepted) {
         const double began = now();
         sockaddr_storage address{};
         socklen_t size = sizeof address;
         const auto accepted_from = [&]() REQUIRES(the_lock) {
-            return accept4(listeners_[place].socket, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            return accept4(listeners_[index].socket, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         };
         int socket = accepted_from();
         const bool is_last = socket < 0 && (errno == EMFILE || errno == ENFILE) && spare_ >= 0;
@@ -125,7 +125,7 @@ void Sockets::accept_all(std::size_t place) {
             return have_spare();
         }
         Network& network = shared_.network(network_of(bytes_of(address)));
-        Endpoint endpoint = endpoint_of(place, address);
+        Endpoint endpoint = endpoint_of(index, address);
         const bool is_full = is_last || shared_.connections[endpoint.is_http] >= shared_.settings.limits.max_connections;
         if (is_full && !make_way(network, endpoint.is_http)) {
             endpoint.is_extra = endpoint.is_http && !is_last && have_extra();
@@ -137,7 +137,7 @@ void Sockets::accept_all(std::size_t place) {
             }
         }
         have_spare();
-        setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent_by_kernel, sizeof most_unsent_by_kernel);
+        setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent_by_kernel, sizeof max_unsent_by_kernel);
         const int on = 1;
         setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
         const std::uint64_t id = ++last_connection_;
@@ -152,9 +152,9 @@ void Sockets::accept_all(std::size_t place) {
     }
 }
 
-Endpoint Sockets::endpoint_of(std::size_t place, const sockaddr_storage& address) const {
-    const Listener& listener = listeners_[place];
-    Endpoint found{.listener = place,
+Endpoint Sockets::endpoint_of(std::size_t index, const sockaddr_storage& address) const {
+    const Listener& listener = listeners_[index];
+    Endpoint found{.listener = index,
                    .is_http = listener.is_http,
                    .is_encrypted = listener.is_encrypted && tls_[listener.is_http],
                    .is_extra = false,
@@ -210,7 +210,7 @@ bool Sockets::make_way(const Network& newcomer, bool is_http) {
     }
     if (!leaver || count_of(leaver->network()) < count_of(newcomer)) return false;
     const bool is_greedier = count_of(leaver->network()) > count_of(newcomer) + 1;
-    if (!is_greedier && now() - leaver->peer().used_at < least_rest_s) return false;
+    if (!is_greedier && now() - leaver->peer().used_at < min_rest_s) return false;
     leaver->give_place_up();
     close(leaver->id());
     return true;
@@ -226,7 +226,7 @@ bool Sockets::have_extra() {
         ++count;
         if (!leaver || connection->peer().used_at < leaver->peer().used_at) leaver = connection.get();
     }
-    if (count >= most_extra) close(leaver->id());
+    if (count >= max_extra) close(leaver->id());
     return true;
 }
 
@@ -248,17 +248,17 @@ void Sockets::hang_up(std::uint64_t id) {
 void Sockets::read(const std::vector<std::uint64_t>& ready) {
     if (ready.empty()) return;
     double time = now();
-    const double until = time + polls_s, enough = time + least_poll_s;
+    const double until = time + polls_s, enough = time + min_poll_s;
     std::vector<std::tuple<double, double, std::uint64_t>> turns;
     // Who has had more than those who wait is read once it is their turn.
     Message* const next = shared_.lines.small.first();
-    const double most_had = next ? next->account->network().had() + ahead_s : never;
+    const double max_had = next ? next->account->network().had() + ahead_s : never;
     for (const std::uint64_t id : ready) {
         const auto found = connections_.find(id);
         if (found == connections_.end()) continue;
         const Connection& connection = *found->second;
         const double had = connection.network().account.had();
-        if (had <= most_had) turns.emplace_back(had, connection.reading.lately(time), id);
+        if (had <= max_had) turns.emplace_back(had, connection.reading.lately(time), id);
     }
     std::sort(turns.begin(), turns.end());
     for (const auto& [networks, own, id] : turns) {
@@ -284,7 +284,7 @@ void Sockets::read(const std::vector<std::uint64_t>& ready) {
 void Sockets::have_rest_for(Connection& connection, double seconds) {
     const double time = now();
     double& until = connection.network().rests_until;
-    until = std::min(std::max(until, time) + seconds, time + most_rest_s);
+    until = std::min(std::max(until, time) + seconds, time + max_rest_s);
     have_rest(connection, until);
 }
 

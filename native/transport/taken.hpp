@@ -12,7 +12,7 @@ namespace transport {
 
 class Usage;
 
-struct Taken {
+struct TakenMessage {
     std::uint64_t id;
     std::size_t method;
     std::string content;

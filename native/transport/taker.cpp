@@ -10,12 +10,12 @@
 namespace transport {
 namespace {
 
-constexpr std::size_t most_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
+constexpr std::size_t max_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
 constexpr double given_up_s = 30;   // after which a thread is taken for one that hangs
 constexpr double cheap_s = 0.02;    // for which others count, once they were taken, where something is costly
 constexpr std::size_t lately = 64;  // batches within which one who asks for little may ask again
 
-Taken taken_of(Message& message) REQUIRES(the_lock) {
+TakenMessage taken_of(Message& message) REQUIRES(the_lock) {
     const Call& call = *message.call;
     return {.id = message.id,
             .method = call.method(),
@@ -60,13 +60,13 @@ HttpRequest request_of(Message& message) REQUIRES(the_lock) {
 }
 
 /// Returns whether a long message is to be read before it can be taken in slices.
-bool is_to_read(const Message& message, const Most& most) {
+bool is_to_read(const Message& message, const TakeLimits& most) {
     return message.is_long && most.path != 0 && !(message.job && message.job->is_whole());
 }
 
 }  // namespace
 
-bool Taker::has_some(const Most& most) {
+bool Taker::has_some(const TakeLimits& most) {
     Lines& lines = shared_.lines;
     const Allowed allowed = this->allowed(most, now());
     return lines.unmetered.size() > 0 || (most.messages > 0 && lines.metered.first(allowed)) ||
@@ -79,10 +79,10 @@ bool Taker::has_hasty_callers() const { return now() - cheap_at_ <= cheap_s; }
 
 void Taker::come_back() { costly_.erase(std::this_thread::get_id()); }
 
-Batch Taker::take(const Most& most) {
+Batch Taker::take(const TakeLimits& most) {
     Batch batch;
     Lines& lines = shared_.lines;
-    take_from(lines.unmetered, most_unmetered, most, batch);
+    take_from(lines.unmetered, max_unmetered, most, batch);
     batch.work = take_small(most, batch);
     lines.small.moved(batch.work, now());
     lines.metered.moved(take_from(lines.metered, most.messages, most, batch), now());
@@ -91,11 +91,11 @@ Batch Taker::take(const Most& most) {
 }
 
 /// Returns how much work was taken.
-double Taker::take_from(Line& line, std::size_t most_messages, const Most& most, Batch& batch) {
+double Taker::take_from(Line& line, std::size_t max_messages, const TakeLimits& most, Batch& batch) {
     const double time = now();
     std::size_t bytes = 0;
     double work = 0;
-    for (std::size_t count = 0; count < most_messages;) {
+    for (std::size_t count = 0; count < max_messages;) {
         Message* const message = line.first(allowed(most, time));
         if (!message || (bytes > 0 && bytes + message->size > most.bytes)) break;
         if (message->call->deadline() <= time) {
@@ -115,7 +115,7 @@ double Taker::take_from(Line& line, std::size_t most_messages, const Most& most,
 
 /// Takes small requests whole, slices of long ones, and a long one that is to be read, all in fair order. Returns how much work was
 /// taken of what is computed.
-double Taker::take_small(const Most& most, Batch& batch) {
+double Taker::take_small(const TakeLimits& most, Batch& batch) {
     Together together{.time = now()};
     while (together.count < most.small) {
         Allowed allowed = this->allowed(most, together.time);
@@ -131,7 +131,7 @@ double Taker::take_small(const Most& most, Batch& batch) {
 }
 
 /// Does to a message whose turn it is what has to be done before it is computed: true where it stands in the line no more, or anew.
-bool Taker::set_aside(Message& message, const Most& most, double time, Batch& batch) {
+bool Taker::set_aside(Message& message, const TakeLimits& most, double time, Batch& batch) {
     Call& call = *message.call;
     const bool is_begun = message.job && message.job->is_whole();
     if (call.deadline() <= time) {
@@ -150,7 +150,7 @@ bool Taker::set_aside(Message& message, const Most& most, double time, Batch& ba
 }
 
 /// Takes a message, or a slice of it, to be computed with those that were taken before; false where the batch ends by it, or before it.
-bool Taker::take_together(Message& message, const Most& most, Together& together, Batch& batch) {
+bool Taker::take_together(Message& message, const TakeLimits& most, Together& together, Batch& batch) {
     const bool is_sliced = message.is_long && most.path != 0, is_costly = message.is_costly;
     if (is_for_another(message, most, together.count, together.has_modest)) return false;
     const Line& line = *message.line;
@@ -178,7 +178,7 @@ bool Taker::take_together(Message& message, const Most& most, Together& together
 
 /// Returns whether a batch of so many ends before a message. Who has all that it asked for in it isn't to wait for the company of one who
 /// has a thousand calls, or of a list that doesn't end with it; nor, who asks again soon, for the end of a large batch of theirs.
-bool Taker::is_for_another(const Message& message, const Most& most, std::size_t count, bool has_modest) const {
+bool Taker::is_for_another(const Message& message, const TakeLimits& most, std::size_t count, bool has_modest) const {
     const bool is_sliced = message.is_long && most.path != 0;
     const Line& line = *message.line;
     const bool is_much = is_sliced ? message.job->untaken() > most.small - count
@@ -188,7 +188,7 @@ bool Taker::is_for_another(const Message& message, const Most& most, std::size_t
 
 /// Returns what one may take. Long requests aren't begun while the rows of those that were take too much; and what keeps a thread for
 /// long leaves one to others, while there are any.
-Allowed Taker::allowed(const Most& most, double time) const {
+Allowed Taker::allowed(const TakeLimits& most, double time) const {
     const bool may_begin = most.takes_long && (most.path == 0 || !shared_.making.is_full());
     const auto costly = std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
     return {may_begin, time - cheap_at_ > cheap_s || std::size_t(costly) + 1 < std::max<std::size_t>(most.runs, 2)};

@@ -19,7 +19,7 @@
 namespace transport {
 
 struct Batch {
-    std::vector<Taken> messages;
+    std::vector<TakenMessage> messages;
     std::vector<Slice> slices;      // of long requests
     std::shared_ptr<Job> unread;    // a long request, of which more is to be read
     double work = 0;                // seconds that all which is computed takes, as far as they can be estimated
@@ -50,7 +50,7 @@ struct HttpRequests {
 };
 
 /// How much is taken at once. Of more bytes there is one message alone.
-struct Most {
+struct TakeLimits {
     std::size_t messages, bytes;
     std::size_t small = 0, small_bytes = 0;  // of those in the line of the fast path, where there is one
     bool takes_long = true;  // of that line
@@ -68,13 +68,13 @@ public:
     void come_back() REQUIRES(the_lock);
 
     /// Returns whether there is something for one who takes no more than `most`.
-    bool has_some(const Most& most) REQUIRES(the_lock);
+    bool has_some(const TakeLimits& most) REQUIRES(the_lock);
 
     /// Returns after how long there may be something that may not be taken now since it is costly.
     double costly_wait_s() const REQUIRES(the_lock);
 
     /// Takes messages of unmetered calls, which a full server answers too, then the others: each in fair order.
-    Batch take(const Most& most) REQUIRES(the_lock);
+    Batch take(const TakeLimits& most) REQUIRES(the_lock);
 
     /// Takes requests of the application, in fair order.
     HttpRequests take_requests(std::size_t most) REQUIRES(the_lock);
@@ -89,12 +89,12 @@ private:
         double work = 0;
         bool has_modest = false;  // somebody who has all that they asked for in it
     };
-    double take_from(Line& line, std::size_t most_messages, const Most& most, Batch& batch) REQUIRES(the_lock);
-    double take_small(const Most& most, Batch& batch) REQUIRES(the_lock);
-    bool set_aside(Message& message, const Most& most, double time, Batch& batch) REQUIRES(the_lock);
-    bool take_together(Message& message, const Most& most, Together& together, Batch& batch) REQUIRES(the_lock);
-    bool is_for_another(const Message& message, const Most& most, std::size_t count, bool has_modest) const REQUIRES(the_lock);
-    Allowed allowed(const Most& most, double time) const REQUIRES(the_lock);
+    double take_from(Line& line, std::size_t max_messages, const TakeLimits& most, Batch& batch) REQUIRES(the_lock);
+    double take_small(const TakeLimits& most, Batch& batch) REQUIRES(the_lock);
+    bool set_aside(Message& message, const TakeLimits& most, double time, Batch& batch) REQUIRES(the_lock);
+    bool take_together(Message& message, const TakeLimits& most, Together& together, Batch& batch) REQUIRES(the_lock);
+    bool is_for_another(const Message& message, const TakeLimits& most, std::size_t count, bool has_modest) const REQUIRES(the_lock);
+    Allowed allowed(const TakeLimits& most, double time) const REQUIRES(the_lock);
     bool reserve(Message& message) REQUIRES(the_lock);
     void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
     std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);

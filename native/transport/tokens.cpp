@@ -8,8 +8,8 @@ namespace transport {
 bool Tokens::append(const shared::Tokenizer& tokenizer, std::string_view sentence, Truncation truncation,
                     std::size_t most) {
     const std::size_t before = ids_.size();
-    const std::size_t most_read = truncation == Truncation::end ? std::numeric_limits<std::size_t>::max() : most;
-    const bool is_read = tokenizer.encode(tokenizer.of, sentence, most_read, ids_);
+    const std::size_t max_read = truncation == Truncation::end ? std::numeric_limits<std::size_t>::max() : most;
+    const bool is_read = tokenizer.encode(tokenizer.of, sentence, max_read, ids_);
     const std::size_t found = ids_.size() - before;
     const bool is_truncated = found > most;
     if (!is_read || found == 0 || (is_truncated && truncation == Truncation::error)) {

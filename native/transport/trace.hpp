@@ -10,8 +10,8 @@ inline bool is_unsampled(std::string_view traceparent) {
     constexpr std::string_view shape = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx",
                                digits = "0123456789abcdef";
     if (traceparent.size() != shape.size()) return false;
-    for (std::size_t place = 0; place < shape.size(); ++place)
-        if (shape[place] == 'x' ? digits.find(traceparent[place]) == digits.npos : traceparent[place] != shape[place])
+    for (std::size_t index = 0; index < shape.size(); ++index)
+        if (shape[index] == 'x' ? digits.find(traceparent[index]) == digits.npos : traceparent[index] != shape[index])
             return false;
     const auto is_zero = [&](std::size_t from, std::size_t count) {
         return traceparent.substr(from, count).find_first_not_of('0') == traceparent.npos;

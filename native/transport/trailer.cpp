@@ -9,7 +9,7 @@ namespace {
 
 // nghttp2 sends no headers of more than 64 KiB, and a call without its status would never end. A byte of a message
 // becomes up to three on the wire.
-constexpr std::size_t most_message = 8 << 10, most_details = 32 << 10;
+constexpr std::size_t max_message = 8 << 10, max_details = 32 << 10;
 
 /// Returns as many whole characters of UTF-8 as fit.
 std::string_view cut(std::string_view text, std::size_t most) {
@@ -23,9 +23,9 @@ std::string_view cut(std::string_view text, std::size_t most) {
 Trailer::Trailer(const Status& status)
     : code_(status.code),
       written_code_(std::to_string(status.code)),
-      message_(percent_encoded(cut(status.message, most_message))),
+      message_(percent_encoded(cut(status.message, max_message))),
       details_(base64(status.details)) {
-    if (details_.size() > most_details) details_.clear();
+    if (details_.size() > max_details) details_.clear();
 }
 
 std::size_t Trailer::fields(HeaderField* to) const {

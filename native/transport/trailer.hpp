@@ -12,7 +12,7 @@ namespace transport {
 /// A status as gRPC writes it (PROTOCOL-HTTP2.md). Owns its text, which calls that end alike share: an overload ends most by one status.
 class Trailer {
 public:
-    static constexpr std::size_t most_fields = 3;
+    static constexpr std::size_t max_fields = 3;
 
     explicit Trailer(const Status& status);
 

@@ -19,7 +19,7 @@ namespace {
 
 constexpr double unattended_s = 0.002;  // for which the sockets may be, while all others are busy
 constexpr double ticks_s = 0.025;       // between two looks at what is over by itself
-constexpr double most_sleep_s = 3600;
+constexpr double max_sleep_s = 3600;
 constexpr double hands_over_s = 0.00015;  // work of so long is worth another thread's look at the sockets
 
 /// Marks, while it exists, that a thread polls the sockets. An exception ends it, too.
@@ -57,9 +57,9 @@ void Transport::set_certificates(const std::string& certificate, const std::stri
 
 /// Puts requests of `method` that its codec may read in a line of their own (Lines::set_small).
 void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
-                          std::size_t most_sentences, std::size_t row_bytes) {
+                          std::size_t max_sentences, std::size_t row_bytes) {
     const Lock lock(mutex_);
-    shared_.lines.set_small(method, std::move(codec), bytes, sentences, most_sentences, row_bytes);
+    shared_.lines.set_small(method, std::move(codec), bytes, sentences, max_sentences, row_bytes);
 }
 
 void Transport::set_traced(bool traced) {
@@ -78,13 +78,13 @@ void Transport::set_serving(bool serving, const std::optional<std::vector<std::s
     settle();
 }
 
-std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, double begins_at) {
+std::optional<Batch> Transport::take_messages(const TakeLimits& most, double wait_s, double begins_at) {
     std::optional<Batch> taken = take_batch(most, now() + wait_s, begins_at);
     if (taken) inflate(*taken);
     return taken;
 }
 
-std::optional<Batch> Transport::take_batch(const Most& most, double end, double begins_at) {
+std::optional<Batch> Transport::take_batch(const TakeLimits& most, double end, double begins_at) {
     const Lock lock(mutex_);
     taker_.come_back();
     shared_.lines.set_queue(begins_at);
@@ -129,7 +129,7 @@ void Transport::poll(double timeout_s) {
 
 /// Inflates what came compressed: once its turn has come, and while others may use the transport.
 void Transport::inflate(Batch& batch) {
-    for (Taken& taken : batch.messages) {
+    for (TakenMessage& taken : batch.messages) {
         if (!taken.is_compressed || taken.is_http) continue;  // the application inflates by itself
         const double began = now();
         auto inflated = gunzip(taken.content, taken.inflated_size);
@@ -148,7 +148,7 @@ void Transport::inflate(Batch& batch) {
             settle();
         }
     }
-    std::erase_if(batch.messages, [](const Taken& taken) { return taken.is_lost; });
+    std::erase_if(batch.messages, [](const TakenMessage& taken) { return taken.is_lost; });
 }
 
 /// Wakes a thread that waits in take_messages; all of them, where they don't all take the same messages.
@@ -195,7 +195,7 @@ void Transport::put_back(Job& job, bool is_whole, std::size_t bytes, std::size_t
         call.reserve(*message, response_bytes);
         call.account().took(message->size, job.work());
         message->line->estimate_anew(*message, job.work());
-        message->is_costly = job.most_work_at_once() > costly_s;
+        message->is_costly = job.max_work_at_once() > costly_s;
     }
     message->line->put_back(*message);
 }
@@ -259,13 +259,13 @@ void Transport::settle() {
 }
 
 void Transport::pass_on(Batch& batch) {
-    if (std::none_of(batch.messages.begin(), batch.messages.end(), [](const Taken& taken) { return taken.is_http; })) return;
+    if (std::none_of(batch.messages.begin(), batch.messages.end(), [](const TakenMessage& taken) { return taken.is_http; })) return;
     const Lock lock(mutex_);
-    for (Taken& taken : batch.messages) {
+    for (TakenMessage& taken : batch.messages) {
         Message* const message = taken.is_http ? shared_.outstanding.remove(taken.id) : nullptr;
         if (message) message->call->pass_on(*message, std::move(taken.content));
     }
-    std::erase_if(batch.messages, [](const Taken& taken) { return taken.is_http; });
+    std::erase_if(batch.messages, [](const TakenMessage& taken) { return taken.is_http; });
     settle();
 }
 
@@ -330,7 +330,7 @@ Figures Transport::figures() {
             .watchers = double(shared_.watchers.size()),
             .uncounted = double(shared_.ended.uncounted()),
             .rests = double(sockets_.rests()),
-            .lag_s = std::exchange(most_lag_s_, 0)};
+            .lag_s = std::exchange(max_lag_s_, 0)};
 }
 
 double Transport::quiet_s() {
@@ -346,7 +346,7 @@ void Transport::look_after() {
         const double time = now();
         try {
             if (!is_polling_ && time - polled_at_ >= unattended_s) {
-                most_lag_s_ = std::max(most_lag_s_, time - polled_at_);
+                max_lag_s_ = std::max(max_lag_s_, time - polled_at_);
                 poll(0);
                 if (idle_) changed_.notify_one();  // who came meanwhile waits, and is to look from now on
             }
@@ -356,7 +356,7 @@ void Transport::look_after() {
         // Who sleeps at the sockets looks at them meanwhile, and wakes this thread once something has come.
         const bool may_rest = is_polling_ && polls_ == std::exchange(polls, polls_);
         rests_until_ = may_rest ? std::max(shared_.due.time(), ticked_at_ + ticks_s) : 0;
-        const double wait_s = may_rest ? std::min(rests_until_ - now(), most_sleep_s) : is_polling_ ? ticks_s : unattended_s;
+        const double wait_s = may_rest ? std::min(rests_until_ - now(), max_sleep_s) : is_polling_ ? ticks_s : unattended_s;
         mutex_.wait(looked_, wait_s);
         rests_until_ = 0;
     }

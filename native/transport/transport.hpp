@@ -21,7 +21,7 @@ namespace transport {
 
 /// A taken message of a unary call for which its key has no share.
 struct Denied {
-    Taken message;
+    TakenMessage message;
     Denial denial;
 };
 
@@ -45,7 +45,7 @@ public:
     Transport& operator=(const Transport&) = delete;
 
     void start();
-    std::optional<Batch> take_messages(const Most& most, double wait_s, double begins_at);
+    std::optional<Batch> take_messages(const TakeLimits& most, double wait_s, double begins_at);
     void wake_one();
 
     /// Returns whether somebody has lately asked for what is answered soon, by a fast path: then a thread is left to them.
@@ -82,7 +82,7 @@ public:
     bool wait_idle(double timeout_s);
     void stop(double grace_s);
     void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
-                   std::size_t most_sentences, std::size_t row_bytes);
+                   std::size_t max_sentences, std::size_t row_bytes);
     void set_traced(bool traced);
     void set_keys(std::optional<Keys> keys);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
@@ -91,7 +91,7 @@ public:
     const Settings& settings() const { return shared_.settings; }
 
 private:
-    std::optional<Batch> take_batch(const Most& most, double end, double begins_at);
+    std::optional<Batch> take_batch(const TakeLimits& most, double end, double begins_at);
     void inflate(Batch& batch);
     void poll(double timeout_s) REQUIRES(the_lock);
     void settle() REQUIRES(the_lock);
@@ -118,7 +118,7 @@ private:
     std::size_t sated_ GUARDED_BY(the_lock) = 0;   // of them, those that take unmetered messages alone
     std::size_t woken_ GUARDED_BY(the_lock) = 0;  // of those that wait, how many are to return with nothing
     std::uint64_t polls_ GUARDED_BY(the_lock) = 0;  // that have ended so far
-    double polled_at_ GUARDED_BY(the_lock) = now(), ticked_at_ GUARDED_BY(the_lock) = 0, most_lag_s_ GUARDED_BY(the_lock) = 0;
+    double polled_at_ GUARDED_BY(the_lock) = now(), ticked_at_ GUARDED_BY(the_lock) = 0, max_lag_s_ GUARDED_BY(the_lock) = 0;
     double rests_until_ GUARDED_BY(the_lock) = 0;  // of the transport's own thread; 0 where it looks around soon
     std::thread own_ GUARDED_BY(the_lock);
 };

@@ -26,9 +26,9 @@ void Turns::remove(Message& message) {
     const auto caller = network->second.callers.find(message.account);
     if (caller == network->second.callers.end()) return;
     auto& messages = caller->second.messages;
-    const auto place = std::lower_bound(messages.begin(), messages.end(), &message, is_older);
-    if (place == messages.end() || *place != &message) return;
-    messages.erase(place);
+    const auto index = std::lower_bound(messages.begin(), messages.end(), &message, is_older);
+    if (index == messages.end() || *index != &message) return;
+    messages.erase(index);
     --size_;
     if (!messages.empty()) return stand_anew(network->second, caller->second);
     network->second.order.remove(caller->second);

@@ -18,11 +18,11 @@ constexpr std::int64_t long_chars = 4096;
 
 /// Puts a number in the place of `name`, as Python writes it: with six digits, or whole.
 void fill_in(std::string& text, std::string_view name, const char* format, double number) {
-    const std::size_t place = text.find(name);
-    if (place == std::string::npos) return;
+    const std::size_t index = text.find(name);
+    if (index == std::string::npos) return;
     char digits[32];
     const int size = std::snprintf(digits, sizeof digits, format, number);
-    text.replace(place, name.size(), digits, std::size_t(size));
+    text.replace(index, name.size(), digits, std::size_t(size));
 }
 
 /// What a google.rpc.Status begins with.

@@ -21,7 +21,7 @@ using namespace nb::literals;
 namespace wordpiece {
 namespace {
 
-constexpr Py_ssize_t most_text = 1 << 16;  // code points
+constexpr Py_ssize_t max_text = 1 << 16;  // code points
 
 std::u32string code_points(nb::handle text) {
     const std::size_t size = std::size_t(PyUnicode_GetLength(text.ptr()));
@@ -34,8 +34,8 @@ std::u32string code_points(nb::handle text) {
 
 void construct(WordPiece* self, std::unordered_map<std::string, std::uint32_t> vocabulary,
                const std::unordered_map<std::string, std::string>& characters, const std::vector<nb::str>& added, std::string prefix,
-               std::string unknown, std::size_t most_chars) {
-    Definition definition{std::move(vocabulary), {}, {}, std::move(prefix), std::move(unknown), most_chars};
+               std::string unknown, std::size_t max_chars) {
+    Definition definition{std::move(vocabulary), {}, {}, std::move(prefix), std::move(unknown), max_chars};
     for (const auto& [character, written] : characters) {
         const std::u32string points = code_points(nb::str(character.c_str(), character.size()));
         if (points.size() != 1) throw std::invalid_argument("characters has a key that isn't one character");
@@ -52,7 +52,7 @@ bool encode_utf8(const WordPiece& self, std::string_view text, std::size_t most,
 }
 
 bool encode_text(const WordPiece& self, PyObject* text, std::size_t most, Ids& ids) {
-    if (PyUnicode_GetLength(text) > most_text) return false;
+    if (PyUnicode_GetLength(text) > max_text) return false;
     Py_ssize_t size = 0;
     const char* const bytes = PyUnicode_AsUTF8AndSize(text, &size);  // of an ASCII text its own; others keep theirs
     if (!bytes) PyErr_Clear();  // half a surrogate pair
@@ -102,7 +102,7 @@ nb::capsule share(nb::object self) {
 NB_MODULE(_wordpiece, module) {
     nb::set_leak_warnings(false);  // a process may end while a tokenizer serves
     nb::class_<WordPiece>(module, "WordPiece")
-        .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "characters"_a, "added"_a, "prefix"_a, "unknown"_a, "most_chars"_a)
+        .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "characters"_a, "added"_a, "prefix"_a, "unknown"_a, "max_chars"_a)
         .def("share", &share)
         .def("encode", &encode, "texts"_a, "most"_a, nb::kw_only(), "keep_end"_a = false);
 }

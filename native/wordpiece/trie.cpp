@@ -7,7 +7,7 @@
 namespace wordpiece {
 
 Trie::Node Trie::root() {
-    if (ids_.size() == most_nodes) throw std::length_error("the vocabulary is too large");
+    if (ids_.size() == max_nodes) throw std::length_error("the vocabulary is too large");
     ids_.push_back(no_id);
     return Node(ids_.size() - 1);
 }

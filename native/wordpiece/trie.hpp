@@ -35,7 +35,7 @@ private:
         Node child = 0;
     };
 
-    static constexpr std::uint32_t most_nodes = 1 << 24;  // a key is a node and a byte
+    static constexpr std::uint32_t max_nodes = 1 << 24;  // a key is a node and a byte
     static constexpr std::uint64_t no_id = 1ull << 32;
 
     static std::uint32_t key_of(Node node, char byte) { return node << 8 | static_cast<unsigned char>(byte); }

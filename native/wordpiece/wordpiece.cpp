@@ -6,8 +6,8 @@
 namespace wordpiece {
 namespace {
 
-constexpr char32_t most_character = 0x10FFFF;
-constexpr std::size_t most_written = 255;  // bytes of one character
+constexpr char32_t max_character = 0x10FFFF;
+constexpr std::size_t max_written = 255;  // bytes of one character
 
 std::size_t characters_in(std::string_view utf8) {
     return std::count_if(utf8.begin(), utf8.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
@@ -16,7 +16,7 @@ std::size_t characters_in(std::string_view utf8) {
 }  // namespace
 
 WordPiece::WordPiece(const Definition& definition)
-    : beginnings_(trie_.root()), continuations_(trie_.root()), most_chars_(definition.most_chars) {
+    : beginnings_(trie_.root()), continuations_(trie_.root()), max_chars_(definition.max_chars) {
     const auto unknown = definition.vocabulary.find(definition.unknown);
     if (unknown == definition.vocabulary.end()) throw std::invalid_argument("the vocabulary has no token for unknown words");
     unknown_ = unknown->second;
@@ -34,8 +34,8 @@ WordPiece::WordPiece(const Definition& definition)
 }
 
 void WordPiece::write(char32_t character, std::string_view written) {
-    if (character > most_character) throw std::invalid_argument("a character is no code point");
-    if (written.size() > most_written) throw std::invalid_argument("too much becomes of a character");
+    if (character > max_character) throw std::invalid_argument("a character is no code point");
+    if (written.size() > max_written) throw std::invalid_argument("too much becomes of a character");
     if (character >= characters_.size()) characters_.resize(character + 1);
     characters_[character] = {std::uint32_t(written_.size()), std::uint8_t(written.size()), true};
     written_ += written;
@@ -78,7 +78,7 @@ bool WordPiece::is_added(const Unit* text, std::size_t size) const {
 /// one is missing, the unknown word.
 void WordPiece::spell(std::string_view word, Ids& ids) const {
     const std::size_t before = ids.size();
-    const bool too_long = word.size() > most_chars_ && characters_in(word) > most_chars_;
+    const bool too_long = word.size() > max_chars_ && characters_in(word) > max_chars_;
     for (Trie::Node root = beginnings_; !word.empty(); root = continuations_) {
         const Trie::Match match = too_long ? Trie::Match{} : trie_.longest(root, word);
         if (!match.size) {

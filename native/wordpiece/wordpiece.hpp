@@ -21,7 +21,7 @@ struct Definition {
     std::vector<std::u32string> added;                      // tokens that are no words; empty ones are never found
     std::string prefix;                                     // of entries that go on with a word
     std::string unknown;                                    // the entry of a word that can't be spelt
-    std::size_t most_chars;                                 // of a word; a longer one is unknown
+    std::size_t max_chars;                                 // of a word; a longer one is unknown
 };
 
 /// A tokenizer that knows no Unicode: it is told what becomes of each character, and declines a text with any other one, or with
@@ -54,7 +54,7 @@ private:
     Trie trie_;
     Trie::Node beginnings_, continuations_;
     std::uint32_t unknown_;
-    std::size_t most_chars_;
+    std::size_t max_chars_;
 };
 
 }  // namespace wordpiece

@@ -7,11 +7,11 @@ WINDOW = 4096
 WINDOW_CHARS = 4 << 20
 
 
-def chunks(sizes: Sequence[int], *, most: int, most_size: int) -> Iterator[tuple[int, int]]:
-    """Ranges of at most `most` items and `most_size` of their sizes, or of one item; one empty range for none."""
+def chunks(sizes: Sequence[int], *, most: int, max_size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of at most `most` items and `max_size` of their sizes, or of one item; one empty range for none."""
     start = total = 0
     for index, size in enumerate(sizes):
-        if index > start and (index - start == most or total + size > most_size):
+        if index > start and (index - start == most or total + size > max_size):
             yield start, index
             start, total = index, 0
         total += size

@@ -44,9 +44,9 @@ class Embeddings:
 
     def each(self) -> Iterator[Embedding]:
         """Yield one sentence's after the other, each with numbers of its own: to keep one keeps no others."""
-        for place, row in enumerate(self.rows):
-            scale = None if self.scales is None else self.scales[place]
-            yield Embedding(row.copy(), self.token_counts[place], self.truncated[place], self.model_version, scale)
+        for index, row in enumerate(self.rows):
+            scale = None if self.scales is None else self.scales[index]
+            yield Embedding(row.copy(), self.token_counts[index], self.truncated[index], self.model_version, scale)
 
 
 Write: TypeAlias = Callable[[Embeddings], bytes]

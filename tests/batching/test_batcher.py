@@ -187,7 +187,7 @@ def test_accounting_returns_to_zero(requests: list[tuple[int, bool]], workers: i
     with batcher_of(FreeEngine(), workers=workers, max_queue_tokens=10_000) as batcher:
         sent = []
         for number, (size, cancel) in enumerate(requests):
-            sentences = [[number] * (1 + (number + place) % 9) for place in range(size)]
+            sentences = [[number] * (1 + (number + index) % 9) for index in range(size)]
             future = batcher.submit(sentences)
             if cancel:
                 future.cancel()

@@ -11,12 +11,12 @@ LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=64)
 
 def chosen(lengths: list[int], *, overhead: float = 1.5) -> list[int]:
     places = choose(lengths, max_rows=8, max_tokens=1000, overhead_rows=overhead)
-    return sorted(lengths[place] for place in places)
+    return sorted(lengths[index] for index in places)
 
 
 def parts(lengths: list[int], *, rows: int = 16, tokens: int = 1000, overhead: float = 1.5) -> list[list[int]]:
     batches = split(np.array(lengths), max_rows=rows, max_tokens=tokens, overhead_rows=overhead)
-    return [[lengths[place] for place in batch.tolist()] for batch in batches]
+    return [[lengths[index] for index in batch.tolist()] for batch in batches]
 
 
 def test_like_lengths_go_together() -> None:
@@ -44,12 +44,12 @@ def test_budgets_hold_and_the_one_whose_turn_it_is_runs(
 ) -> None:
     """A choice holds the first, no place twice, is over no budget unless alone, and leaves out none that is nearer."""
     places = choose(lengths, max_rows=max_rows, max_tokens=max_tokens, overhead_rows=overhead)
-    longest = max(lengths[place] for place in places)
-    shortest = min(lengths[place] for place in places)
+    longest = max(lengths[index] for index in places)
+    shortest = min(lengths[index] for index in places)
     assert 0 in places
     assert len(set(places)) == len(places) <= max_rows
     assert len(places) == 1 or longest * len(places) <= max_tokens
-    left_out = [length for place, length in enumerate(lengths) if place not in places]
+    left_out = [length for index, length in enumerate(lengths) if index not in places]
     assert not any(shortest < length < longest for length in left_out)
 
 
@@ -82,7 +82,7 @@ def test_a_split_holds_each_once_within_budgets_and_costs_no_more(
         return sum(max(batch) * (overhead + len(batch)) for batch in batches)
 
     batches = split(np.array(lengths), max_rows=max_rows, max_tokens=max_tokens, overhead_rows=overhead)
-    assert sorted(place for batch in batches for place in batch.tolist()) == list(range(len(lengths)))
+    assert sorted(index for batch in batches for index in batch.tolist()) == list(range(len(lengths)))
     for batch in parts(lengths, rows=max_rows, tokens=max_tokens, overhead=overhead):
         assert len(batch) == 1 or (len(batch) <= max_rows and max(batch) * len(batch) <= max_tokens)
     free = parts(lengths, rows=len(lengths), tokens=max(lengths) * len(lengths), overhead=overhead)

@@ -14,7 +14,7 @@ from tests.support.engines import TERMS, FreeEngine
 
 def put(queue: FairQueue, name: int, lengths: list[int]) -> Request:
     request = Request(len(lengths), FreeEngine(), TERMS, None, queue.forget)
-    queue.put(request, [Sentence([name] * length, request, place, 0.0) for place, length in enumerate(lengths)])
+    queue.put(request, [Sentence([name] * length, request, index, 0.0) for index, length in enumerate(lengths)])
     return request
 
 

@@ -22,7 +22,7 @@ class FromNetwork(NamedTuple):
 def of_caller(queue: FairQueue, caller: Hashable, count: int, tokens: int = 10) -> Request:
     """Queue a request of so many sentences."""
     request = Request(count, FreeEngine(), TERMS, None, queue.forget, caller=caller)
-    queue.put(request, [Sentence([1] * tokens, request, place, 0.0) for place in range(count)])
+    queue.put(request, [Sentence([1] * tokens, request, index, 0.0) for index in range(count)])
     return request
 
 

@@ -119,9 +119,9 @@ def test_overwrite_begins_anew_what_can_not_be_gone_on_with(
 ) -> None:
     """Errors and docs say so: of another input of the same size, and of files that aren't what the journal says."""
     given = Path(shutil.copy(source, tmp_path / "given.txt"))
-    changed, place = (given, 50) if trouble == "another input" else (begun.with_name("out.npy.partial"), 1000)
+    changed, index = (given, 50) if trouble == "another input" else (begun.with_name("out.npy.partial"), 1000)
     with changed.open("r+b") as file:
-        file.seek(place)
+        file.seek(index)
         file.write(b"Q") if trouble == "another input" else file.truncate()
     embed("--input", given, "--output", begun, "--overwrite")
     embed("--input", given, "--output", tmp_path / "whole.npy")

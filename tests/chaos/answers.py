@@ -49,30 +49,30 @@ class Reference:
 
     def only(self, token_counts: range) -> Self:
         """The part of it whose sentences have so many tokens."""
-        places = [place for place, count in enumerate(self.token_counts) if count in token_counts]
+        places = [index for index, count in enumerate(self.token_counts) if count in token_counts]
         return replace(
             self,
-            sentences=[self.sentences[place] for place in places],
+            sentences=[self.sentences[index] for index in places],
             rows=self.rows[places],
-            token_counts=[self.token_counts[place] for place in places],
-            truncated=[self.truncated[place] for place in places],
+            token_counts=[self.token_counts[index] for index in places],
+            truncated=[self.truncated[index] for index in places],
         )
 
     def pick(self, chance: random.Random, *, most: int) -> tuple[list[str], NDArray[np.float32]]:
         """Draw 1 to `most` sentences, and the rows that are right for them."""
         picked = self._places(chance, most)
-        return [self.sentences[place] for place in picked], self.rows[picked]
+        return [self.sentences[index] for index in picked], self.rows[picked]
 
     def request(self, chance: random.Random, *, most: int) -> tuple[bytes, bytes]:
         """Make a request of 1 to `most` sentences, and the response that is right for it; both serialised."""
         picked = self._places(chance, most)
         right = Embeddings(
             self.rows[picked],
-            [self.token_counts[place] for place in picked],
-            [self.truncated[place] for place in picked],
+            [self.token_counts[index] for index in picked],
+            [self.truncated[index] for index in picked],
             self.model_version,
         )
-        request = EmbedRequest(sentences=[self.sentences[place] for place in picked])
+        request = EmbedRequest(sentences=[self.sentences[index] for index in picked])
         return request.SerializeToString(), encode(right)
 
     def _places(self, chance: random.Random, most: int) -> list[int]:

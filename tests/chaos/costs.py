@@ -64,13 +64,13 @@ class Costs:
         self._done = threading.Event()
         self._looking = threading.Thread(target=self._look, daemon=True)
         self.alone, self.others = Tally(), Tally()
-        self._before_mb = self._most_mb = self.kept_mb = 0.0
+        self._before_mb = self._max_mb = self.kept_mb = 0.0
         self.back_s = 0.0
 
     def __enter__(self) -> Self:
         self._neighbour(for_so_long(_WARM_S))
         self.alone = self._neighbour(for_so_long(self._seconds))
-        self._before_mb = self._most_mb = self._resident_mb()
+        self._before_mb = self._max_mb = self._resident_mb()
         self._looking.start()
         return self
 
@@ -93,13 +93,13 @@ class Costs:
     @property
     def grew_mb(self) -> float:
         """Growth of the server's memory since before the attack, at most."""
-        return self._most_mb - self._before_mb
+        return self._max_mb - self._before_mb
 
-    def recover(self, *, most_kept_mb: float = math.inf) -> None:
+    def recover(self, *, max_kept_mb: float = math.inf) -> None:
         """Wait until all is as before, and note how many seconds that took: called at the attack's end.
 
         As before: of twenty calls over a new connection all are answered, half of them within the p99 alone, and the
-        server's memory has grown by less than `most_kept_mb`. Slowness alone fails nothing, since it may be the
+        server's memory has grown by less than `max_kept_mb`. Slowness alone fails nothing, since it may be the
         machine's: after a minute it is noted how long that was. Raises AssertionError for the two others.
         """
         began, last = time.monotonic(), Tally()
@@ -109,12 +109,12 @@ class Costs:
             calls = count()
             last, self.kept_mb = self._neighbour(lambda: next(calls) < _PROBES), self._resident_mb() - self._before_mb
             is_quick = last.kinds[OK] == last.kinds.total() and last.percentile_ms(50) <= self.alone.p99_ms
-            return is_quick and self.kept_mb < most_kept_mb
+            return is_quick and self.kept_mb < max_kept_mb
 
         eventually(is_as_before, within_s=TIMEOUT_S)
         self.back_s = time.monotonic() - began
         assert set(last.kinds) == {OK}, last.kinds
-        assert self.kept_mb < most_kept_mb
+        assert self.kept_mb < max_kept_mb
 
     def figures(self, *, sent_bytes: int, before: str) -> dict[str, float | str]:
         """Return what the table shows; `before` says in words what the attack did before it was bounded."""
@@ -134,7 +134,7 @@ class Costs:
 
     def _look(self) -> None:
         while not self._done.wait(_EVERY_S):
-            self._most_mb = max(self._most_mb, self._resident_mb())
+            self._max_mb = max(self._max_mb, self._resident_mb())
 
     def _resident_mb(self) -> float:
         return vitals(self._pid).rss_mb

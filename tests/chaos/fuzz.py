@@ -62,7 +62,7 @@ def server() -> Reader:
     embedder = Embedder.load(Bundle.open(default_path()), settings=settings, metrics=metrics)
     responder = Responder(embedder)
     service = EmbeddingService(Responders([responder]), max_message_bytes=settings.max_message_bytes, transport="")
-    parse = protobuf(embedding_pb2.EmbedRequest, most_sentences=embedder.limits.sentences)
+    parse = protobuf(embedding_pb2.EmbedRequest, max_sentences=embedder.limits.sentences)
 
     def read(content: bytes) -> str:
         call, ended = HandHeldCall(), Event()

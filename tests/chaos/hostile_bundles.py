@@ -61,9 +61,9 @@ def joined(folder: Path, *, times: int = 6) -> None:
     for number in range(times):
         nodes.append(onnx.helper.make_node("Concat", [name] * 8, [f"joined{number}"], axis=0))
         name = f"joined{number}"
-    place = next(place for place, node in enumerate(model.graph.node) if node.op_type == "Gather")
+    index = next(index for index, node in enumerate(model.graph.node) if node.op_type == "Gather")
     for node in reversed(nodes):
-        model.graph.node.insert(place + 1, node)
+        model.graph.node.insert(index + 1, node)
     lstm = next(node for node in model.graph.node if node.op_type in ("LSTM", "GRU"))
     lstm.input[0] = name
     (folder / MODEL).write_bytes(model.SerializeToString())
@@ -79,7 +79,7 @@ def large_vocabulary(folder: Path, *, words: int = 400_000) -> None:
     made = json.loads((folder / TOKENIZER).read_text())
     vocabulary = made["model"]["vocab"]
     names = (hashlib.sha256(str(word).encode()).hexdigest()[:24] for word in range(words))
-    vocabulary |= {name: place % len(vocabulary) for place, name in enumerate(names)}
+    vocabulary |= {name: index % len(vocabulary) for index, name in enumerate(names)}
     (folder / TOKENIZER).write_text(json.dumps(made, ensure_ascii=False))
 
 

@@ -160,9 +160,9 @@ def costs_beside(file: Path) -> Path:
 
 def keep(attacks: dict[str, Attack], file: Path) -> None:
     """Write attacks that ran today to `file`, and those that say what they cost beside it."""
-    for place, are_costs in ((file, False), (costs_beside(file), True)):
+    for index, are_costs in ((file, False), (costs_beside(file), True)):
         if found := {name: attack for name, attack in attacks.items() if attack.tells_costs is are_costs}:
-            Report.read(place, this_machine()).with_attacks(found).write(place)
+            Report.read(index, this_machine()).with_attacks(found).write(index)
 
 
 def rendered(page: str, promises: Report, costs: Report) -> str:

@@ -28,8 +28,8 @@ from .connections import STREAM, port_of
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 CONNECTIONS = 4
-MOST_GROWTH_MB = 300
-MOST_ANSWERED = 30
+MAX_GROWTH_MB = 300
+MAX_ANSWERED = 30
 """Bytes of an answer for each that was sent, where the request is refused."""
 
 
@@ -93,6 +93,6 @@ def test_costly_requests(
     )
     assert set(statuses) == {costly(kind)[2]}, statuses
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
-    assert costs.grew_mb < MOST_GROWTH_MB
+    assert costs.grew_mb < MAX_GROWTH_MB
     if costly(kind)[2] != "0":
-        assert received < MOST_ANSWERED * sent
+        assert received < MAX_ANSWERED * sent

@@ -24,9 +24,9 @@ pytest.importorskip("bothends_native.transport", reason="these bounds are the na
 from .connections import port_of, two_keys
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
-MOST_RATIO = 3.0
+MAX_RATIO = 3.0
 """Multiple of a neighbour's p50 alone that it may be beside frames that nothing comes of."""
-MOST_MEAN_RATIO = 5.0
+MAX_MEAN_RATIO = 5.0
 """The same of the mean, which has the few calls that wait long, too."""
 IDLE = {
     "answers of pings": raw(6, 1, 0, bytes(8)),
@@ -56,7 +56,7 @@ def piece(kind: str, number: int) -> bytes:
     if number == 0:  # an entry of HPACK's table, which is named from then on
         blocks[0] = unindexed(HEADERS) + entry(b"authorization", b"Bearer " + b"k" * 33)
     return b"".join(
-        headers(first + 2 * place, block, "END_HEADERS", "END_STREAM") for place, block in enumerate(blocks)
+        headers(first + 2 * index, block, "END_HEADERS", "END_STREAM") for index, block in enumerate(blocks)
     )
 
 
@@ -69,22 +69,22 @@ def flood(port: int, kind: str, *, connections: int, seconds: float) -> int:
     held: list[socket.socket | None] = [None] * connections
     numbers, left = [0] * connections, [b""] * connections
     while time.monotonic() < end:
-        for place, connection in enumerate(held):
+        for index, connection in enumerate(held):
             try:
                 if connection is None:
-                    held[place] = connection = socket.create_connection(("127.0.0.1", port), 5)
+                    held[index] = connection = socket.create_connection(("127.0.0.1", port), 5)
                     connection.setblocking(False)
-                    numbers[place], left[place] = 0, begun()
-                if not left[place]:
-                    left[place], numbers[place] = piece(kind, numbers[place]), numbers[place] + 1
-                taken = connection.send(left[place])
-                left[place], sent = left[place][taken:], sent + taken
+                    numbers[index], left[index] = 0, begun()
+                if not left[index]:
+                    left[index], numbers[index] = piece(kind, numbers[index]), numbers[index] + 1
+                taken = connection.send(left[index])
+                left[index], sent = left[index][taken:], sent + taken
             except BlockingIOError:
                 continue
             except OSError:
                 if connection is not None:
                     connection.close()
-                held[place] = None
+                held[index] = None
     for connection in held:
         if connection is not None:
             connection.close()
@@ -124,11 +124,11 @@ def test_frames_that_nothing_comes_of(
     record(
         f"gRPC: {kind} by {connections}",
         others_mean_ratio=mean_ratio,
-        bar_of_mean_ratio=MOST_MEAN_RATIO,
+        bar_of_mean_ratio=MAX_MEAN_RATIO,
         others_p50_ratio=costs.others.percentile_ms(50) / costs.alone.percentile_ms(50),
-        bar_of_p50_ratio=MOST_RATIO,
+        bar_of_p50_ratio=MAX_RATIO,
         **costs.figures(sent_bytes=sent, before=BEFORE[kind, connections]),
     )
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
-    assert costs.others.percentile_ms(50) <= MOST_RATIO * costs.alone.percentile_ms(50)
-    assert mean_ratio <= MOST_MEAN_RATIO
+    assert costs.others.percentile_ms(50) <= MAX_RATIO * costs.alone.percentile_ms(50)
+    assert mean_ratio <= MAX_MEAN_RATIO

@@ -32,8 +32,8 @@ from .connections import port_of, two_keys
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 GZIP = [("grpc-encoding", "gzip")]
-MOST_WAITING_MB = MOST_UNREAD_MB = 600
-HALF_BYTES, MOST_BOTH_MB = 525_000, 300
+MAX_WAITING_MB = MAX_UNREAD_MB = 600
+HALF_BYTES, MAX_BOTH_MB = 525_000, 300
 """Bytes of each of 480 messages that come, and memory that they may take with HTTP's."""
 
 
@@ -102,7 +102,7 @@ def test_long_texts_that_wait(serve: Callable[..., Running], reference: Referenc
                 time.sleep(5)  # the time that is measured
                 beside_s = asked.result()
             sent = sum(attacker.sent for attacker in attackers)
-        costs.recover(most_kept_mb=MOST_WAITING_MB / 2)
+        costs.recover(max_kept_mb=MAX_WAITING_MB / 2)
     record(
         "gRPC: long texts that wait",
         calls=300,
@@ -110,7 +110,7 @@ def test_long_texts_that_wait(serve: Callable[..., Running], reference: Referenc
         list_s=beside_s,
         **costs.figures(sent_bytes=sent, before="0.9 MB: no list over 4,096 characters for 108 s"),
     )
-    assert costs.grew_mb < MOST_WAITING_MB
+    assert costs.grew_mb < MAX_WAITING_MB
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
 
 
@@ -154,10 +154,10 @@ def test_half_a_request_on_both_ports(
                     attacker.call(EMBED, half, ends=False)
             with floods.unread((web.hostname or "", web.port or 0), body, connections=125):
                 time.sleep(10)  # the time that is measured
-        costs.recover(most_kept_mb=MOST_BOTH_MB)
+        costs.recover(max_kept_mb=MAX_BOTH_MB)
     sent = 480 * HALF_BYTES + 125 * len(body)
     record("gRPC and HTTP: half a request", **costs.figures(sent_bytes=sent, before="557 MB"))
-    assert costs.grew_mb < MOST_BOTH_MB
+    assert costs.grew_mb < MAX_BOTH_MB
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
 
 
@@ -173,11 +173,11 @@ def test_unread_answers(serve: Callable[..., Running], reference: Reference, rec
             with costs.calling():
                 time.sleep(15)  # the time that is measured: all is answered, or as much as may wait
             sent = sum(attacker.sent for attacker in attackers)
-        costs.recover(most_kept_mb=MOST_UNREAD_MB / 2)
+        costs.recover(max_kept_mb=MAX_UNREAD_MB / 2)
     record(
         "gRPC: unread answers",
         calls=500,
         **costs.figures(sent_bytes=sent, before="3.4 MB: 3.2 GB, 75 s after they closed too"),
     )
-    assert costs.grew_mb < MOST_UNREAD_MB
+    assert costs.grew_mb < MAX_UNREAD_MB
     assert set(costs.others.kinds) == {OK}, costs.others.kinds

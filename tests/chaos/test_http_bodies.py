@@ -19,7 +19,7 @@ from .floods import post
 from .victim import Victim, victim
 
 pytestmark = pytest.mark.chaos
-MOST_GROWTH_MB = 60
+MAX_GROWTH_MB = 60
 _GOOD = json.dumps({"model": "english", "input": "there will be dragons"}).encode()
 _NEXT = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _MOST = 4 << 20
@@ -120,7 +120,7 @@ def test_a_body_that_lies_is_refused(attacked: Victim, record: Callable[..., Non
     attacked.answers_right()
     growth = round(attacked.growth_mb)
     record("HTTP: bodies that lie", cases=len(CASES), growth_mb=growth, lost=0)
-    assert growth < MOST_GROWTH_MB
+    assert growth < MAX_GROWTH_MB
 
 
 def test_an_answer_to_each_of_many_in_a_row(attacked: Victim) -> None:

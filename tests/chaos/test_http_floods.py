@@ -21,11 +21,11 @@ from .storms import beside
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 SLOW_READERS = 125
-MOST_WAITING_MB, MOST_KEPT_MB = 350, 300
+MAX_WAITING_MB, MAX_KEPT_MB = 350, 300
 """Memory for 125 bodies of 4 MB, of which 67 MB may be on their way and as many wait; and what is kept afterwards."""
-MOST_UNREAD_MB = 500
+MAX_UNREAD_MB = 500
 """Memory for 125 unread answers: 128 MB that are sent, 128 MB in the making, and what is around them."""
-USUAL_PROBE_S, MOST_BODIES_MB = 0.25, 300
+USUAL_PROBE_S, MAX_BODIES_MB = 0.25, 300
 """Bounds on the median of probes' times, and on memory, beside bodies by more than may connect."""
 SLOWEST_LIST_MS = 2000
 """Bound on the p99 of a caller's lists beside 120 explanations at once, on two cores."""
@@ -51,10 +51,10 @@ def test_unread_answers(serve: Callable[..., Running], reference: Reference, rec
     with Costs(running, singles(running, reference)) as costs:
         with floods.unread(address(running), request, connections=SLOW_READERS), costs.calling():
             time.sleep(15)  # the time that is measured: all is answered, or as much as may wait
-        costs.recover(most_kept_mb=MOST_UNREAD_MB / 2)
+        costs.recover(max_kept_mb=MAX_UNREAD_MB / 2)
     figures = costs.figures(sent_bytes=SLOW_READERS * len(request), before="1.8 GB")
     record("HTTP: unread answers", readers=SLOW_READERS, **figures)
-    assert costs.grew_mb < MOST_UNREAD_MB
+    assert costs.grew_mb < MAX_UNREAD_MB
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
 
 
@@ -64,10 +64,10 @@ def test_long_texts_that_wait(serve: Callable[..., Running], reference: Referenc
     with Costs(running, singles(running, reference)) as costs:
         with floods.unread(address(running), body, connections=SLOW_READERS), costs.calling():
             time.sleep(5)  # the time that is measured
-        costs.recover(most_kept_mb=MOST_KEPT_MB)
+        costs.recover(max_kept_mb=MAX_KEPT_MB)
     figures = costs.figures(sent_bytes=SLOW_READERS * len(body), before="885 MB, 793 MB of them kept")
     record("HTTP: long texts that wait", bodies=SLOW_READERS, **figures)
-    assert costs.grew_mb < MOST_WAITING_MB
+    assert costs.grew_mb < MAX_WAITING_MB
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
 
 
@@ -99,7 +99,7 @@ def test_probes_beside_bodies(
     )
     assert None not in probed
     assert statistics.median(answered) < USUAL_PROBE_S
-    assert costs.grew_mb < MOST_BODIES_MB
+    assert costs.grew_mb < MAX_BODIES_MB
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
 
 

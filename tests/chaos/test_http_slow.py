@@ -14,7 +14,7 @@ pytestmark = pytest.mark.chaos
 CALLER_TIMEOUT_S = 2
 """Time that a request has to come whole, a fifth of the usual."""
 CONNECTIONS = 12
-MOST_GROWTH_MB = 50
+MAX_GROWTH_MB = 50
 
 
 @pytest.fixture(scope="module")
@@ -39,4 +39,4 @@ def test_who_says_a_byte_now_and_then(attacked: Victim, record: Callable[..., No
     attacked.answers_right()
     growth = round(attacked.growth_mb)
     record("HTTP: a byte now and then", kinds=kinds, connections=kinds * CONNECTIONS, growth_mb=growth, lost=0)
-    assert growth < MOST_GROWTH_MB
+    assert growth < MAX_GROWTH_MB

@@ -19,7 +19,7 @@ from .vitals import answered, scrape
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
-CALLERS, MOST_SENTENCES = 16, 50
+CALLERS, MAX_SENTENCES = 16, 50
 HEAVY_CALLERS, HEAVY_SENTENCES = 48, 300
 """Load of every eighth stop: more than the server can do in the time that gRPC's own shutdown would leave it."""
 DRAIN_S = 30
@@ -66,7 +66,7 @@ def test_sigterm_under_load(
         log = tmp_path / f"{number}.log"
         is_heavy = number % 8 == 7
         flags = ["--workers", "1"] if is_heavy else []
-        callers, most = (HEAVY_CALLERS, HEAVY_SENTENCES) if is_heavy else (CALLERS, MOST_SENTENCES)
+        callers, most = (HEAVY_CALLERS, HEAVY_SENTENCES) if is_heavy else (CALLERS, MAX_SENTENCES)
         running = serve("--log-level", "debug", "--drain-s", str(DRAIN_S), *flags, log=log)
         seen, took_s = stop_under_load(running, reference, number, callers=callers, most=most)
         assert set(seen.kinds) <= {OK, "DRAINING", UNCONNECTED}, seen.kinds

@@ -20,7 +20,7 @@ from .vitals import answered, is_at_rest, scrape, thread_names, vitals
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
 CLIENTS = 64
-MOST_SENTENCES = 300
+MAX_SENTENCES = 300
 CALLS_OF_A_LIFE = 12
 """Number of calls, about, after which a client starts again on a connection of its own."""
 CANCELLED = 0.1
@@ -37,7 +37,7 @@ EXPECTED = {OK, "CANCELLED", "OVERLOADED"}
 def live(target: str, reference: Reference, seed: int, stop: threading.Event) -> Tally:
     """Run one client's life: requests of 1 to 300 sentences, some given up, and new connections."""
     tally = Tally()
-    with Caller(target, reference, seed=seed, most=MOST_SENTENCES) as caller:
+    with Caller(target, reference, seed=seed, most=MAX_SENTENCES) as caller:
         while not stop.is_set():
             started = time.monotonic()
             if caller.chance.random() < CANCELLED:

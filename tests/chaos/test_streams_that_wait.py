@@ -21,9 +21,9 @@ from .hostile import HEADERS, begun, message
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 CONNECTIONS, STREAMS, MESSAGES = 60, 250, 32
-MOST_WAITING_MB = 64
+MAX_WAITING_MB = 64
 SECONDS = 20
-_DATA, _LEAST_ANSWER = 0, 500
+_DATA, _MIN_ANSWER = 0, 500
 """Type of a frame that carries answers, and bytes that one has at least."""
 
 
@@ -53,7 +53,7 @@ class Attacker:
             while len(head := frames.read(9)) == 9:
                 size = int.from_bytes(head[:3], "big")
                 frames.read(size)
-                self.answers += head[3] == _DATA and size > _LEAST_ANSWER
+                self.answers += head[3] == _DATA and size > _MIN_ANSWER
 
 
 @pytest.mark.parametrize("transport", ["native", "grpcio"])
@@ -84,7 +84,7 @@ def test_streams_of_a_key_that_has_had_its_share(
         answers=answers,
         **costs.figures(sent_bytes=sent, before="746 MB in 20 s, p50 12 ms; 9 answers at 50 a second"),
     )
-    assert costs.grew_mb < MOST_WAITING_MB
+    assert costs.grew_mb < MAX_WAITING_MB
     assert answers >= 0.8 * rate * SECONDS
     if transport == "native":  # gRPC's core drops some calls of anybody's, far beyond its limit
         assert set(costs.others.kinds) == {OK}, costs.others.kinds

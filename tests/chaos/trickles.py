@@ -81,8 +81,8 @@ def trickling(server: Address, kinds: list[Trickle], *, connections: int) -> Ite
 
     def say() -> None:
         while not over.wait(_EVERY_S):
-            for place, (_, connection, pieces) in enumerate(held):
-                is_open[place] = is_open[place] and _says(connection, next(pieces))
+            for index, (_, connection, pieces) in enumerate(held):
+                is_open[index] = is_open[index] and _says(connection, next(pieces))
 
     saying = threading.Thread(target=say)
     saying.start()

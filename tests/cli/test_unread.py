@@ -15,7 +15,7 @@ KNOWN, UNKNOWN = False, True
 
 def pieces(*unknown: bool) -> Pieces:
     """Tokens, each known or not."""
-    places = [(place, place + 1) for place in range(len(unknown))]
+    places = [(index, index + 1) for index in range(len(unknown))]
     return Pieces(
         ids=[7] * len(unknown), truncated=False, texts=["x"] * len(unknown), places=places, unknown=[*unknown]
     )

@@ -39,11 +39,11 @@ def test_embeddings_are_embeds(each_client: Client | Awaited) -> None:
     sentences = ["there will be dragons", "word " * 300]
     expected = each_client.embed(sentences, encoding="int8")
     assert expected.scales is not None
-    for place, found in enumerate(each_client.embed_stream(sentences, encoding="int8")):
+    for index, found in enumerate(each_client.embed_stream(sentences, encoding="int8")):
         assert isinstance(found, Embedding)
-        assert found.row.tobytes() == expected.rows[place].tobytes()
-        assert (found.token_count, found.truncated) == (expected.token_counts[place], expected.truncated[place])
-        assert (found.scale, found.model_version) == (expected.scales[place], expected.model_version)
+        assert found.row.tobytes() == expected.rows[index].tobytes()
+        assert (found.token_count, found.truncated) == (expected.token_counts[index], expected.truncated[index])
+        assert (found.scale, found.model_version) == (expected.scales[index], expected.model_version)
 
 
 def test_a_bad_sentence_is_its_own_result(each_client: Client | Awaited) -> None:
@@ -56,15 +56,15 @@ def test_a_bad_sentence_is_its_own_result(each_client: Client | Awaited) -> None
         200: ("x" * 5_000_000, "has 5000000 bytes; this server's messages may have 4194240"),
         299: (" ", "is empty"),
     }
-    for place, (sentence, _) in bad.items():
-        sentences[place] = sentence
+    for index, (sentence, _) in bad.items():
+        sentences[index] = sentence
     found = list(each_client.encode_stream(sentences))
     assert len(found) == 300
-    assert [place for place, result in enumerate(found) if isinstance(result, SentenceError)] == list(bad)
-    for place, (_, told) in bad.items():
-        error = found[place]
+    assert [index for index, result in enumerate(found) if isinstance(result, SentenceError)] == list(bad)
+    for index, (_, told) in bad.items():
+        error = found[index]
         assert isinstance(error, SentenceError)
-        assert (error.index, told in str(error)) == (place, True)
+        assert (error.index, told in str(error)) == (index, True)
     (only,) = each_client.encode_stream(["\ud83d"])
     assert isinstance(only, SentenceError)
 

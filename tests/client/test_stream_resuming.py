@@ -53,10 +53,10 @@ def breaking(times: int, after: int, error: BothendsError, seen: list[list[str]]
 
     def stream(requests: Requests, context: grpc.ServicerContext) -> Iterator[bytes]:
         failure = next(left, None)
-        for place, request in enumerate(requests):
-            if place == 0:
+        for index, request in enumerate(requests):
+            if index == 0:
                 seen.append(list(request.sentences))
-            if failure is not None and place == after:
+            if failure is not None and index == after:
                 refuse(context, failure)
             yield answer_item(request)
 
@@ -83,10 +83,10 @@ def test_a_stream_goes_on_at_the_first_sentence_without_an_answer(either: Either
         yield from broken(requests, context)
 
     def plain(requests: Requests, context: grpc.ServicerContext) -> Iterator[bytes]:
-        for place, request in enumerate(requests):
-            if place == 0:
+        for index, request in enumerate(requests):
+            if index == 0:
                 seen.append(list(request.sentences))
-            if place == 2 and len(seen) <= 6:
+            if index == 2 and len(seen) <= 6:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
             yield answer_item(request)
 
@@ -203,8 +203,8 @@ def test_a_new_model_is_never_passed_off_as_the_old(either: Either) -> None:
     """Rows alone don't say whose they are, so they end; embeddings say it, and go on."""
 
     def stream(requests: Requests, context: grpc.ServicerContext) -> Iterator[bytes]:
-        for place, request in enumerate(requests):
-            yield answer_item(request, version="1" if place < 3 else "2")
+        for index, request in enumerate(requests):
+            yield answer_item(request, version="1" if index < 3 else "2")
 
     with serving(stream=stream) as server, either(server.target) as client:
         found = [result.model_version for result in client.embed_stream(SENTENCES)]

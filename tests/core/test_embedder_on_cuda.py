@@ -107,7 +107,7 @@ with Embedder.load(BUNDLE, settings=settings(max_batch_rows=16, max_batch_tokens
     assert said(program, FAKE_MEMORY=str(1 << 30)) == [f"{int(0.45 * (1 << 30))} True", "(1, 512)"]
 
 
-def test_the_memory_that_is_asked_for_is_the_most_that_is_taken() -> None:
+def test_the_memory_that_is_asked_for_is_the_max_that_is_taken() -> None:
     """A batch that doesn't fit is an error at start that names what to lower."""
     program = """
 print(limit(LoadedModel.load(BUNDLE, settings(max_batch_rows=4, max_batch_tokens=64, max_gpu_bytes=1 << 29))))

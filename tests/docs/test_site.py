@@ -48,7 +48,7 @@ def test_the_navigation_has_every_page_once(hooks: ModuleType) -> None:
 
 
 def test_what_stands_elsewhere_is_there(hooks: ModuleType) -> None:
-    assert [place for place in hooks.places().values() if not (ROOT / place).is_file()] == []
+    assert [index for index in hooks.places().values() if not (ROOT / index).is_file()] == []
 
 
 def test_the_reference_has_every_public_name_once() -> None:

@@ -125,8 +125,8 @@ def _layer(
 def _final(made: Builder, layers: int, directions: int, places: tuple[int, ...] = (0, 1)) -> str:
     top = f"Y_h{layers - 1}"
     parts = [
-        made.node("Gather", [top, made.constant(f"end{place}", place)], [f"half{place}"], axis=0)
-        for place in places[:directions]
+        made.node("Gather", [top, made.constant(f"end{index}", index)], [f"half{index}"], axis=0)
+        for index in places[:directions]
     ]
     return made.node("Concat", parts, ["row"], axis=1)
 

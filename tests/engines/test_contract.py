@@ -39,7 +39,7 @@ def test_rows_are_those_of_the_sentences_in_their_order(
     assert (rows.shape, rows.dtype) == ((3, made.dimension), np.float32)
     assert made.dimension == toy_bundle.config.dimension
     assert rows[::-1].tobytes() == made.run(sentences[::-1]).tobytes()
-    assert all(rows[place].tobytes() == made.run([ids])[0].tobytes() for place, ids in enumerate(sentences))
+    assert all(rows[index].tobytes() == made.run([ids])[0].tobytes() for index, ids in enumerate(sentences))
     assert made.run_flat(*flat(sentences)).tobytes() == rows.tobytes()
     assert made.run([]).shape == (0, made.dimension)
     assert made.device == "cpu"

@@ -53,11 +53,11 @@ def test_no_batch_within_budget_is_larger_than_the_first(
 ) -> None:
     """The first shape is the widest in rows and in tokens, so its memory is enough; a sentence alone is the last."""
     shapes = list(shapes_to_warm(max_rows=max_rows, max_tokens=max_tokens, longest=longest))
-    most_rows, longest_row = shapes[0]
+    widest_rows, longest_row = shapes[0]
     length = data.draw(st.integers(1, min(longest, max_tokens)))
     rows = data.draw(st.integers(1, min(max_rows, max_tokens // length)))
-    assert rows <= most_rows
-    assert rows * length <= most_rows * longest_row
+    assert rows <= widest_rows
+    assert rows * length <= widest_rows * longest_row
     assert shapes[-1] == (1, longest)
     assert shapes == sorted(shapes, key=lambda shape: -shape[0])
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from benchmarks.precisions import kinds, lacks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from bothends.options import Precision
 from bothends.settings import EmbedderSettings
 from bothends_export.equivalence import verify
 from bothends_export.export import lift
+from tests.support.kinds_of_text import kinds, lowest_cosine
 
 pytestmark = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 
@@ -50,7 +50,7 @@ def test_below_float32_the_cosine_is_what_is_promised(english: Bundle, precision
     texts = kinds(english, texts=100)
     exact, other = native.NativeEngine(english), native.NativeEngine(english, precision=precision)
     for kind in ("golden sentences", "sentences of docs/", "random tokens"):
-        assert lacks(exact, other, texts[kind])[0] >= native.PROMISED_COSINES[precision], kind
+        assert lowest_cosine(exact, other, texts[kind]) >= native.PROMISED_COSINES[precision], kind
 
 
 @settings(max_examples=30)
@@ -60,9 +60,9 @@ def test_bits_depend_on_the_sentence_alone(engine: native.NativeEngine, english:
     sentences = data.draw(st.lists(ids, min_size=1, max_size=40))
     order = data.draw(st.permutations(range(len(sentences))))
     rows = engine.run(sentences)
-    mixed = engine.run([sentences[place] for place in order])
-    for place, row in zip(order, mixed, strict=True):
-        assert row.tobytes() == rows[place].tobytes() == engine.run([sentences[place]]).tobytes()
+    mixed = engine.run([sentences[index] for index in order])
+    for index, row in zip(order, mixed, strict=True):
+        assert row.tobytes() == rows[index].tobytes() == engine.run([sentences[index]]).tobytes()
 
 
 def test_threads_share_it(engine: native.NativeEngine) -> None:

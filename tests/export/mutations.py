@@ -49,17 +49,17 @@ def last_step_of_y(model: onnx.ModelProto) -> None:
     node.output[1] = ""
     last = numpy_helper.from_array(np.array(-1, dtype=np.int64), "last")
     model.graph.initializer.append(last)
-    place = list(model.graph.node).index(node)
-    model.graph.node.insert(place + 1, helper.make_node("Gather", ["Y", "last"], ["Y_h0"]))
+    index = list(model.graph.node).index(node)
+    model.graph.node.insert(index + 1, helper.make_node("Gather", ["Y", "last"], ["Y_h0"]))
 
 
 def read_directions(model: onnx.ModelProto, order: list[int], *, output: str) -> None:
     """Make the node of `output` read Y_h's directions in another order."""
     model.graph.initializer.append(numpy_helper.from_array(np.array(order, dtype=np.int64), "order"))
     reader = next(node for node in model.graph.node if output in node.output)
-    place = list(model.graph.node).index(reader)
+    index = list(model.graph.node).index(reader)
     reader.input[0] = "reordered"
-    model.graph.node.insert(place, helper.make_node("Gather", ["Y_h0", "order"], ["reordered"]))
+    model.graph.node.insert(index, helper.make_node("Gather", ["Y_h0", "order"], ["reordered"]))
 
 
 def swapped_halves(model: onnx.ModelProto) -> None:

@@ -80,8 +80,8 @@ def test_a_server_takes_the_tolerance_that_was_proved(bundle: Bundle, engine: st
         pytest.importorskip("bothends_native")
     with Encoder.load(bundle.path, device="cpu", engine=engine, workers=1) as encoder:
         golden = bundle.golden
-        short = [place for place, ids in enumerate(golden.token_ids) if len(ids) <= 4]
-        found = encoder.encode([golden.sentences[place] for place in short])
+        short = [index for index, ids in enumerate(golden.token_ids) if len(ids) <= 4]
+        found = encoder.encode([golden.sentences[index] for index in short])
     assert len(short) > 2
     assert np.abs(found - golden.embeddings[short]).max() <= TOLERANCE
 

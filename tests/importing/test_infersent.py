@@ -87,7 +87,7 @@ def test_padding_gets_into_the_original_s_maximum_and_not_into_ours(tmp_path: Pa
     assert np.abs(row - alone.numpy()).max() <= TOLERANCE
 
 
-def test_the_vocabulary_is_the_most_frequent_words(tmp_path: Path) -> None:
+def test_the_vocabulary_is_the_max_frequent_words(tmp_path: Path) -> None:
     """Words are those that InferSent's build_vocab_k_words chooses, or of a file of sentences its build_vocab."""
     model = original.write(tmp_path, version=1)
     file, vectors = vectors_for(tmp_path, 1)

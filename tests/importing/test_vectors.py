@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bothends_importing.source import SourceError
-from bothends_importing.vectors import Vectors, read_most_frequent, read_words
+from bothends_importing.vectors import Vectors, read_max_frequent, read_words
 
 SIZE = 3
 LINES = ["the 0.25 -1 2.5e-3", ", 1 2 3", "dragons 4 5 6", "the 7 8 9", "<s> 0.1 0.2 0.3", "rare 1 1 1", "</s> 0 0 0"]
@@ -47,9 +47,9 @@ def test_wanted_words_have_the_vectors_that_infersent_gives_them(tmp_path: Path)
     assert as_dict(found)["the"] == [7, 8, 9]
 
 
-def test_the_most_frequent_are_the_first(tmp_path: Path) -> None:
+def test_the_max_frequent_are_the_first(tmp_path: Path) -> None:
     """The marks come along, wherever they stand."""
-    found = read_most_frequent(written(tmp_path), 2, marks=["<s>", "</s>"], size=SIZE)
+    found = read_max_frequent(written(tmp_path), 2, marks=["<s>", "</s>"], size=SIZE)
     assert found.words == ["the", ",", "<s>", "</s>"]
     assert as_dict(found)["the"] == np.array([0.25, -1, 2.5e-3], np.float32).tolist()
 
@@ -57,15 +57,15 @@ def test_the_most_frequent_are_the_first(tmp_path: Path) -> None:
 def test_no_line_is_read_that_needs_not_be(tmp_path: Path) -> None:
     """A fault behind the last line to read isn't looked at."""
     file = written(tmp_path, "the 1 2 3\n<s> 1 2 3\n</s> 1 2 3\nbroken 1 2\n")
-    assert read_most_frequent(file, 1, marks=["<s>", "</s>"], size=SIZE).words == ["the", "<s>", "</s>"]
+    assert read_max_frequent(file, 1, marks=["<s>", "</s>"], size=SIZE).words == ["the", "<s>", "</s>"]
     with pytest.raises(SourceError, match="line 4"):
-        read_most_frequent(file, 4, marks=[], size=SIZE)
+        read_max_frequent(file, 4, marks=[], size=SIZE)
 
 
 def test_fasttext_s_first_line_is_no_word(tmp_path: Path) -> None:
     """Spaces at the ends of fastText's lines are no numbers, either."""
     file = written(tmp_path, "2 3\nthe 1 2 3 \n2 4 5 6 \n", name="crawl.vec")
-    assert as_dict(read_most_frequent(file, 5, marks=[], size=SIZE)) == {"the": [1, 2, 3], "2": [4, 5, 6]}
+    assert as_dict(read_max_frequent(file, 5, marks=[], size=SIZE)) == {"the": [1, 2, 3], "2": [4, 5, 6]}
     assert read_words(file, ["2"], size=SIZE).table.tolist() == [[4, 5, 6]]
 
 
@@ -74,7 +74,7 @@ def test_a_file_that_is_cut_off_is_noticed_where_it_is_read_to_its_end(tmp_path:
     file = written(tmp_path, "9 3\nthe 1 2 3\nof 4 5 6\n", name="crawl.vec")
     with pytest.raises(SourceError, match="holds 2 vectors, and its first line says 9"):
         read_words(file, ["the"], size=SIZE)
-    assert read_most_frequent(file, 2, marks=[], size=SIZE).words == ["the", "of"]
+    assert read_max_frequent(file, 2, marks=[], size=SIZE).words == ["the", "of"]
 
 
 def test_words_with_spaces_are_passed_over(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_words_with_spaces_are_passed_over(tmp_path: Path) -> None:
     assert as_dict(read_words(file, [".", "at", ".\u00a0."], size=SIZE)) == {
         ".\u00a0.": [3, 3, 3], ".": [4, 4, 4], "at": [5, 5, 5],
     }  # fmt: skip
-    assert read_most_frequent(file, 5, marks=[], size=SIZE).words == [".\u00a0.", ".", "at"]
+    assert read_max_frequent(file, 5, marks=[], size=SIZE).words == [".\u00a0.", ".", "at"]
 
 
 def test_packed_files_are_read_as_they_are(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_packed_files_are_read_as_they_are(tmp_path: Path) -> None:
         made.writestr("glove.txt", TEXT)
     for file in (packed, archive):
         assert as_dict(read_words(file, ["the", "rare"], size=SIZE)) == plain
-        assert read_most_frequent(file, 2, marks=["</s>"], size=SIZE).words == ["the", ",", "</s>"]
+        assert read_max_frequent(file, 2, marks=["</s>"], size=SIZE).words == ["the", ",", "</s>"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_packed_files_are_read_as_they_are(tmp_path: Path) -> None:
 )
 def test_a_wrong_line_is_named(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(SourceError, match=message):
-        read_most_frequent(written(tmp_path, text), 9, marks=[], size=SIZE)
+        read_max_frequent(written(tmp_path, text), 9, marks=[], size=SIZE)
 
 
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:

@@ -83,17 +83,17 @@ def test_so_do_many_sentences_and_many_tokens(english: Bundle) -> None:
         assert_linear(refuse)
 
 
-def assert_linear(work: Callable[[int], object], *, most_s: float = 60) -> None:
+def assert_linear(work: Callable[[int], object], *, max_s: float = 60) -> None:
     """Assert that the least time of each size, taken by turns, grows by less than `MOST` from size to size.
 
     A busy machine adds to a time and never takes from it: each turn comes nearer to the truth. Others' load on its
     memory, which a long text feels more than a short one, comes and goes within seconds.
     """
     least = [float("inf")] * len(SIZES)
-    end = time.monotonic() + most_s
+    end = time.monotonic() + max_s
     while time.monotonic() < end:
-        for place, (size, times) in enumerate(zip(SIZES, (9, 3, 1), strict=True)):
-            least[place] = min(least[place], *(spent(work, size) for _ in range(times)))
+        for index, (size, times) in enumerate(zip(SIZES, (9, 3, 1), strict=True)):
+            least[index] = min(least[index], *(spent(work, size) for _ in range(times)))
         ratios = [long / short for short, long in pairwise(least)]
         if max(ratios) < MOST:
             return

@@ -60,7 +60,7 @@ def test_a_slow_reader_fills_no_memory(running: Running) -> None:
 
 def test_a_late_reader_gets_everything(running: Running) -> None:
     """Answers to 10,000 sentences stay unread until the server stands still; all come, and memory doesn't grow."""
-    sentences = [f"dragon number {place}" for place in range(10_000)]
+    sentences = [f"dragon number {index}" for index in range(10_000)]
     with Client(running.target) as client:
         expected = client.encode(sentences)
     before_mb = resident_mb(running)
@@ -78,7 +78,7 @@ def test_a_client_goes_on_where_a_stream_broke(
     running: Running, either: type[Client | Awaited], how: signal.Signals
 ) -> None:
     """Rows are neither lost nor doubled though the server dies or stops in the middle and is started again."""
-    sentences = [f"dragon number {place}" for place in range(6000)]
+    sentences = [f"dragon number {index}" for index in range(6000)]
     taken: list[str] = []
     successors: list[Running] = []
 

@@ -112,7 +112,7 @@ def test_what_began_before_ends_with_it(busy: Callable[..., Busy]) -> None:
 
 def test_full_is_told_to_whoever_has_most(busy: Callable[..., Busy]) -> None:
     """The latest of theirs is refused with RESOURCE_EXHAUSTED; a newcomer of fewer bytes is not."""
-    waiting = busy(most_bytes=10 * LONG)
+    waiting = busy(max_bytes=10 * LONG)
     greedy = [waiting.submit(f"greedy {number}") for number in range(10)]
     polite = waiting.submit("polite", size=2 * LONG)
     assert polite.outcomes == []
@@ -126,7 +126,7 @@ def test_full_is_told_to_whoever_has_most(busy: Callable[..., Busy]) -> None:
 
 
 def test_one_larger_than_all_is_read_where_nothing_else_waits(busy: Callable[..., Busy]) -> None:
-    waiting = busy(most_bytes=10 * LONG)
+    waiting = busy(max_bytes=10 * LONG)
     waiting.submit("huge", size=20 * LONG)
     assert waiting.let_go() == ["huge"]
 
@@ -194,7 +194,7 @@ def test_who_waits_for_room_may_leave() -> None:
 
 
 def test_room_is_full_of_bytes_or_of_tokens() -> None:
-    answer_budget = AnswerBudget(100, most_tokens=10)
+    answer_budget = AnswerBudget(100, max_tokens=10)
     for share in (Share(100), Share(1, 10)):
         answer_budget.reserve(share)
         assert answer_budget.is_full

@@ -3,7 +3,7 @@
 from bothends.server.budget import Arrival, ByteBudget
 
 
-def test_the_largest_of_who_has_the_most_gives_way() -> None:
+def test_the_largest_of_who_has_the_max_gives_way() -> None:
     """Many small ones of one network are more than a large one of another."""
     budget, shed = ByteBudget(100), list[str]()
 

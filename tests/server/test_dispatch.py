@@ -164,7 +164,7 @@ def test_an_open_method_answers_at_once(content: bytes | None, answer: bytes) ->
 def test_far_too_many_sentences_are_refused_unread_and_paid_for() -> None:
     """No object is made of a request that holds twice as many as it may, or more; its key pays for a whole one."""
     account = Account("flooding", Quota(sentences_per_s=10), clock=lambda: 0.0)
-    parse = protobuf(embedding_pb2.EmbedRequest, most_sentences=100)
+    parse = protobuf(embedding_pb2.EmbedRequest, max_sentences=100)
     call = HandHeldCall()
     context = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
     assert len(parse(b"\x0a\x00" * 200).sentences) == 200

@@ -9,7 +9,7 @@ import pytest
 from tests.support.serving import Running
 from tests.support.until import until
 
-WINDOW_S, MOST_A_SECOND = 2.0, 5
+WINDOW_S, MAX_A_SECOND = 2.0, 5
 GRPC = ("event_engine", "grpc_global_tim", "lifeguard")
 """Threads of gRPC's core, which wake some eight times a second by themselves."""
 
@@ -28,6 +28,6 @@ def test_an_idle_server_wakes_seldom(running: Running) -> None:
     def sleeps() -> bool:
         before = wakings(running.process.pid)
         time.sleep(WINDOW_S)  # the time that is measured
-        return wakings(running.process.pid) - before <= MOST_A_SECOND * WINDOW_S
+        return wakings(running.process.pid) - before <= MAX_A_SECOND * WINDOW_S
 
     until(sleeps)

@@ -44,7 +44,7 @@ def test_what_left_is_not_taken() -> None:
     assert turns.bytes == len(turns) == 0
 
 
-def test_the_network_that_has_most_loses_its_greediest_callers_latest() -> None:
+def test_the_network_that_has_max_loses_its_greediest_callers_latest() -> None:
     turns: Turns[str] = Turns()
     turns.put("alone", POLITE, work_s=0.1, size=150)
     turns.put("small", Caller("a", "modest"), work_s=0.1, size=10)

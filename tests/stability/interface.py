@@ -97,7 +97,7 @@ def _written(function: ast.FunctionDef) -> list[str]:
     """Parameters as `_parameters` lists them, as they are written."""
     by_place = [each.arg for each in function.args.args if each.arg != "self"]
     needed = len(by_place) - len(function.args.defaults)
-    found = [f"{place} {name}{'!' if place < needed else ''}" for place, name in enumerate(by_place)]
+    found = [f"{index} {name}{'!' if index < needed else ''}" for index, name in enumerate(by_place)]
     defaults = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
     return [*found, *(each.arg if default else f"{each.arg}!" for each, default in defaults)]
 
@@ -132,10 +132,10 @@ def _parameters(called: Any) -> list[str]:
     except ValueError:  # of what C defines
         return []
     found = []
-    for place, each in enumerate(parameters):
+    for index, each in enumerate(parameters):
         must = "!" if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD) else ""
         by_place = each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
-        found.append(f"{place} {each.name}{must}" if by_place else f"{each.name}{must}")
+        found.append(f"{index} {each.name}{must}" if by_place else f"{each.name}{must}")
     return [*found, *_unpacked(parameters)]
 
 

@@ -73,10 +73,10 @@ class Streaming:
     def ask(self, sentences: Sequence[Any], **asked: Any) -> Found:
         texts_only(sentences)
         items = list(self.client.embed_stream(sentences, **asked))
-        good = {place: item for place, item in enumerate(items) if not isinstance(item, SentenceError)}
+        good = {index: item for index, item in enumerate(items) if not isinstance(item, SentenceError)}
         if not good:
             raise items[0]  # type: ignore[misc]  # an error, then
-        rows = {place: item.row for place, item in good.items()}
+        rows = {index: item.row for index, item in good.items()}
         each = list(good.values())
         return Found(rows, [one.token_count for one in each], [one.truncated for one in each], each[0].model_version)
 

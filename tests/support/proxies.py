@@ -172,9 +172,9 @@ def _started(command: Sequence[str | Path], folder: Path, port: int | None = Non
     with log.open("w") as errors:
         process = subprocess.Popen([found, *command[1:]], stderr=errors)
     try:
-        place = str(folder / "socket") if port is None else ("127.0.0.1", port)
-        assert eventually(lambda: _listens(place), within_s=TIMEOUT_S), log.read_text()
-        yield f"unix:{place}" if port is None else f"127.0.0.1:{port}"
+        index = str(folder / "socket") if port is None else ("127.0.0.1", port)
+        assert eventually(lambda: _listens(index), within_s=TIMEOUT_S), log.read_text()
+        yield f"unix:{index}" if port is None else f"127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(TIMEOUT_S)

@@ -25,4 +25,4 @@ class Parrot:
 
     def of(self, sentence: str) -> list[float]:
         """The sentence's vector, in numbers that float16 holds whole."""
-        return [float(sum(map(ord, sentence[place::DIMENSION])) % 2048) for place in range(DIMENSION)]
+        return [float(sum(map(ord, sentence[index::DIMENSION])) % 2048) for index in range(DIMENSION)]

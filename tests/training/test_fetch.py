@@ -53,10 +53,10 @@ def test_a_set_is_fetched_once(tmp_path: Path) -> None:
     """It becomes a file that `evaluate` reads; what is there isn't asked for again."""
     with given_away(TABLE) as (url, asked):
         wanted = pairs(url, sha256=hashlib.sha256(TABLE).hexdigest())
-        place = fetch(wanted, tmp_path / "sets")
-        assert fetch(wanted, tmp_path / "sets") == place
+        index = fetch(wanted, tmp_path / "sets")
+        assert fetch(wanted, tmp_path / "sets") == index
     assert asked == ["/set"]
-    first, second = place.read_text("utf-8").splitlines()
+    first, second = index.read_text("utf-8").splitlines()
     assert first == '5\tA plane, taking off.\tAn air plane, "taking" off.'
     assert second == "2.2\tNo dragons.\tDragons."
 

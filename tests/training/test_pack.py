@@ -37,19 +37,19 @@ class Scattered:
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def packed(tmp_path: Path, *, most_bytes: int, names: tuple[str, ...] = ("scattered",)) -> tuple[Path, list[Loss]]:
+def packed(tmp_path: Path, *, max_bytes: int, names: tuple[str, ...] = ("scattered",)) -> tuple[Path, list[Loss]]:
     """A file of the vectors of teachers of these names, and what they lost."""
     teachers = [Scattered(name, seed) for seed, name in enumerate(names)]
     for teacher in teachers:
         cached_vectors(teacher, SENTENCES, tmp_path / "cache")
-    return tmp_path / "packed", pack(teachers, tmp_path / "cache", tmp_path / "packed", most_bytes=most_bytes)
+    return tmp_path / "packed", pack(teachers, tmp_path / "cache", tmp_path / "packed", max_bytes=max_bytes)
 
 
 def test_each_sentence_finds_its_vector_again(tmp_path: Path) -> None:
     """Vectors of two teachers come back in another cache, each where its sentence is asked for, in unit length and
     nearly as they were; what the command tells of their loss is true.
     """
-    file, losses = packed(tmp_path, most_bytes=200_000, names=("one", "two"))
+    file, losses = packed(tmp_path, max_bytes=200_000, names=("one", "two"))
     assert [kept.name for kept in unpack(file, tmp_path / "other")] == ["one", "two"]
     for teacher, loss in zip((Scattered("one", 0), Scattered("two", 1)), losses, strict=True):
         (kept,) = (kept for kept in unpack(file, tmp_path / "other") if kept.name == teacher.name)
@@ -66,19 +66,19 @@ def test_each_sentence_finds_its_vector_again(tmp_path: Path) -> None:
 
 def test_the_file_is_as_small_as_it_is_told_to_be(tmp_path: Path) -> None:
     """The size decides the step: no larger, and not much smaller either; less room, more loss."""
-    most_bytes = 40_000
-    file, (loss,) = packed(tmp_path, most_bytes=most_bytes)
-    assert 0.8 * most_bytes < file.stat().st_size <= most_bytes
-    _, (other,) = packed(tmp_path, most_bytes=most_bytes - 3000)
+    max_bytes = 40_000
+    file, (loss,) = packed(tmp_path, max_bytes=max_bytes)
+    assert 0.8 * max_bytes < file.stat().st_size <= max_bytes
+    _, (other,) = packed(tmp_path, max_bytes=max_bytes - 3000)
     assert other.cosine < loss.cosine
 
 
 def test_what_can_not_be_packed_is_refused(tmp_path: Path) -> None:
     """A size that nothing fits in, a cache without vectors, and a file that is no pack."""
     with pytest.raises(RecipeError, match="3,000 vectors can't be packed into 1,000 bytes"):
-        packed(tmp_path, most_bytes=1000)
+        packed(tmp_path, max_bytes=1000)
     with pytest.raises(RecipeError, match="holds no vectors of the teacher scattered"):
-        pack([Scattered()], tmp_path / "empty", tmp_path / "file", most_bytes=10**6)
+        pack([Scattered()], tmp_path / "empty", tmp_path / "file", max_bytes=10**6)
     (tmp_path / "text").write_text("hello")
     with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
         archive.writestr("hello", "hello")
@@ -90,7 +90,7 @@ def test_what_can_not_be_packed_is_refused(tmp_path: Path) -> None:
 
 def test_vectors_that_a_cache_has_stay(tmp_path: Path) -> None:
     """A cache keeps its own, exact vectors of sentences that a file has too, and gets the others."""
-    file, _ = packed(tmp_path, most_bytes=200_000)
+    file, _ = packed(tmp_path, max_bytes=200_000)
     exact = cached_vectors(Scattered(), SENTENCES[::2], tmp_path / "other")[:]
     unpack(file, tmp_path / "other")
     found = cached_vectors(Scattered(), SENTENCES, tmp_path / "other")

@@ -52,8 +52,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_one_command_leads_from_sentences_to_the_bundle(done: Path) -> None:
     """Both stages stand where the recipe says, done, and the bundle holds the last one's weights by its name."""
-    for place in ("made/first", "made/middle", "out"):
-        story = checkpoint.load(done / place).config.training
+    for index in ("made/first", "made/middle", "out"):
+        story = checkpoint.load(done / index).config.training
         assert story["step"] == 8
     assert [start["recipe"] for start in story["recipe"]["start"]] == ["first.toml", "middle.toml"]
     assert Bundle.open(done / "bundle").config.name == "last"

@@ -87,12 +87,12 @@ def replace_word(sentence: str, between: dict[str, list[str]], chance: random.Ra
     """The sentence with one word replaced by another that was read between the same neighbours, if any was."""
     words = sentence.split()
     contexts = list(_contexts(words))
-    places = [place for place, context in enumerate(contexts) if context in between]
+    places = [index for index, context in enumerate(contexts) if context in between]
     if not places:
         return sentence
-    place = chance.choice(places)
-    others = [word for word in between[contexts[place]] if word != words[place].lower()]
-    words[place] = chance.choice(others)
+    index = chance.choice(places)
+    others = [word for word in between[contexts[index]] if word != words[index].lower()]
+    words[index] = chance.choice(others)
     return " ".join(words)
 
 
@@ -102,8 +102,8 @@ def negate(sentence: str, chance: random.Random) -> str:
         return _NOT.sub("", sentence, count=1)
     for pattern, text in ((_AUXILIARY, r"\g<0> not"), (_ARTICLE, "no")):
         if found := list(pattern.finditer(sentence)):
-            place = chance.choice(found)
-            return sentence[: place.start()] + place.expand(text) + sentence[place.end() :]
+            index = chance.choice(found)
+            return sentence[: index.start()] + index.expand(text) + sentence[index.end() :]
     return sentence
 
 

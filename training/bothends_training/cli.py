@@ -77,7 +77,7 @@ def train(
     plan = recipes.read(recipe)
     if packed:
         opened = [open_teacher(spec, recipe.resolve().parent, cache) for spec in plan.teachers]
-        for loss in pack(opened, cache, packed, most_bytes=int(pack_mb * 1e6)):
+        for loss in pack(opened, cache, packed, max_bytes=int(pack_mb * 1e6)):
             click.echo(str(loss))
         click.echo(
             f"{packed.stat().st_size / 1e6:.1f} MB; next, elsewhere: bothends train RECIPE --unpack {packed.name}"

@@ -158,15 +158,15 @@ def deny_existence(sentence: str, _: random.Random) -> str:
 def change_number(sentence: str, chance: random.Random) -> str:
     """Another number for one that is there, two at least: "Three dogs" to "Five dogs"."""
     found = pieces(sentence)
-    places = [place for place, piece in enumerate(found) if piece.lower() in COUNTS or _is_count(piece)]
+    places = [index for index, piece in enumerate(found) if piece.lower() in COUNTS or _is_count(piece)]
     if not places:
         return sentence
-    place = chance.choice(places)
-    if _is_count(found[place]):
-        found[place] = str(chance.choice([n for n in range(2, 2 * int(found[place]) + 2) if str(n) != found[place]]))
+    index = chance.choice(places)
+    if _is_count(found[index]):
+        found[index] = str(chance.choice([n for n in range(2, 2 * int(found[index]) + 2) if str(n) != found[index]]))
     else:
-        other = chance.choice([count for count in COUNTS if count != found[place].lower()])
-        found[place] = _like(other, found[place])
+        other = chance.choice([count for count in COUNTS if count != found[index].lower()])
+        found[index] = _like(other, found[index])
     return "".join(found)
 
 
@@ -177,19 +177,19 @@ def _is_count(piece: str) -> bool:
 def change_kind(sentence: str, chance: random.Random) -> str:
     """A more general word for one, or another of its kind: "A dog" to "An animal" or "A cat"; plurals too."""
     found = pieces(sentence)
-    places = [place for place, piece in enumerate(found) if _singular(piece.lower()) in KIND_OF]
+    places = [index for index, piece in enumerate(found) if _singular(piece.lower()) in KIND_OF]
     if not places:
         return sentence
-    place = chance.choice(places)
-    word = _singular(found[place].lower())
+    index = chance.choice(places)
+    word = _singular(found[index].lower())
     kind = KIND_OF[word]
     siblings = [other for other in KINDS[kind] if other != word]
     new = kind if chance.random() < 0.5 else chance.choice(siblings)
-    if found[place].lower() != word:
+    if found[index].lower() != word:
         new = plural(new)
-    if place > 1 and found[place - 1] == " " and found[place - 2].lower() in {"a", "an"}:
-        found[place - 2] = _like(article(new), found[place - 2])
-    found[place] = _like(new, found[place])
+    if index > 1 and found[index - 1] == " " and found[index - 2].lower() in {"a", "an"}:
+        found[index - 2] = _like(article(new), found[index - 2])
+    found[index] = _like(new, found[index])
     return "".join(found)
 
 

@@ -139,8 +139,8 @@ def evaluate(
 
     opened = Bundle.open(newest(chosen(bundle) or default_path()))
     placed = _places(sets, sets_folder, fetches=fetches)
-    files += tuple(place for place in placed if place.suffix == ".tsv")
-    folders += tuple(place for place in placed if place.suffix != ".tsv")
+    files += tuple(index for index in placed if index.suffix == ".tsv")
+    folders += tuple(index for index in placed if index.suffix != ".tsv")
     names_none = not (files or folders or triples)
     found = judges.find(sets_folder) if names_none else judges.read(files, folders, triples)
     if (is_hybrid or pieces) and not found.collections:

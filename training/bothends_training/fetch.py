@@ -16,7 +16,7 @@ from .originals import Files
 from .public_sets import PublicSet
 
 _TIMEOUT_S = 60.0
-_MOST_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 """Largest original; the largest of record has 3 MB."""
 
 
@@ -39,18 +39,18 @@ def missing(wanted: PublicSet, folder: Path) -> FetchError:
 
 def fetch(wanted: PublicSet, folder: Path) -> Path:
     """Fetch a set into `folder`, unless it is there; return its place. Raises FetchError, and then leaves nothing."""
-    place = wanted.place(folder)
-    if place.exists():
-        return place
+    index = wanted.place(folder)
+    if index.exists():
+        return index
     files = _checked(wanted, _download(wanted))
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
         for name, lines in files.items():
-            (made / (name or place.name)).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        (made / place.name if wanted.kind == "pairs" else made).replace(place)
-    return place
+            (made / (name or index.name)).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        (made / index.name if wanted.kind == "pairs" else made).replace(index)
+    return index
 
 
 def _checked(wanted: PublicSet, original: bytes) -> Files:
@@ -87,15 +87,15 @@ def _download(wanted: PublicSet) -> bytes:
 def _read(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310  a constant, not a caller's
-            content: bytes = answer.read(_MOST_BYTES + 1)
+            content: bytes = answer.read(_MAX_BYTES + 1)
             told = answer.headers.get("Content-Length")
     except http.client.IncompleteRead as error:
         raise _UnreachableError(f"{url} was cut after {len(error.partial):,} bytes") from error
     except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise _UnreachableError(f"{url}: {reason}") from error
-    if len(content) > _MOST_BYTES:
-        raise FetchError(f"{url} has more than {_MOST_BYTES:,} bytes, which no set has")
+    if len(content) > _MAX_BYTES:
+        raise FetchError(f"{url} has more than {_MAX_BYTES:,} bytes, which no set has")
     if told is not None and len(content) < int(told):
         raise _UnreachableError(f"{url} was cut after {len(content):,} of {int(told):,} bytes")
     return content

@@ -40,10 +40,10 @@ def find(folder: Path) -> Judges:
     own = {"held-out pairs": HELD_OUT, "triples": TRIPLES}
     return Judges(
         [read_pairs(file) for file in pairs.values() if file.exists()],
-        [read_collection(place) for place in collections.values() if place.is_dir()],
+        [read_collection(index) for index in collections.values() if index.is_dir()],
         read_held_out(HELD_OUT) if HELD_OUT.exists() else [],
         read_triples(TRIPLES) if TRIPLES.exists() else [],
-        [name for name, place in {**pairs, **collections, **own}.items() if not place.exists()],
+        [name for name, index in {**pairs, **collections, **own}.items() if not index.exists()],
     )
 
 

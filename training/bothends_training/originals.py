@@ -14,7 +14,7 @@ from typing import IO
 
 Files = dict[str, list[str]]
 """Lines by file; pairs have one, which has no name."""
-_MOST_BYTES = 16 << 20
+_MAX_BYTES = 16 << 20
 """Largest file of an archive; the largest of record has 2 MB."""
 _INPUT = re.compile(r"STS(?:\d{4})?\.input\.(.+)\.txt")
 _SCORES = re.compile(r"STS(?:\d{4})?\.gs\.(.+)\.txt")
@@ -84,9 +84,9 @@ def _member(original: bytes, name: str) -> str:
 
 def _bounded(file: IO[bytes]) -> bytes:
     """Read a file of an archive, which may be far larger than the archive; ValueError where it is."""
-    content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"a file of it has more than {_MOST_BYTES:,} bytes")
+    content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ValueError(f"a file of it has more than {_MAX_BYTES:,} bytes")
     return content
 
 

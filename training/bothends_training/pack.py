@@ -102,9 +102,9 @@ class Axes:
 
 
 def pack(
-    teachers: Sequence[Source], cache: Path, file: Path, *, most_bytes: int, advance: Advance = lambda _: None
+    teachers: Sequence[Source], cache: Path, file: Path, *, max_bytes: int, advance: Advance = lambda _: None
 ) -> list[Loss]:
-    """Write all vectors that `cache` holds of the teachers into `file`, of at most `most_bytes`; tell what each lost.
+    """Write all vectors that `cache` holds of the teachers into `file`, of at most `max_bytes`; tell what each lost.
 
     The step is the same for all, as fine as the size allows. Raises RecipeError where the cache holds no vectors of
     one, or the file can't be as small as that.
@@ -112,7 +112,7 @@ def pack(
     held = [everything(teacher, cache) for teacher in teachers]
     samples = [kept[_spread(len(kept), _SAMPLE)].astype(np.float32) for _, kept in held]
     axes = [Axes.of(sample) for sample in samples]
-    step = _step(axes, samples, [len(hashes) for hashes, _ in held], most_bytes)
+    step = _step(axes, samples, [len(hashes) for hashes, _ in held], max_bytes)
     unfinished = file.with_name(file.name + ".partial")
     losses = []
     with zipfile.ZipFile(unfinished, "w") as archive:
@@ -165,10 +165,8 @@ def _spread(count: int, most: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
-def _step(
-    axes: Sequence[Axes], samples: Sequence[NDArray[np.float32]], counts: Sequence[int], most_bytes: int
-) -> float:
-    """The finest step at which files of so many vectors of each teacher should have no more than `most_bytes`."""
+def _step(axes: Sequence[Axes], samples: Sequence[NDArray[np.float32]], counts: Sequence[int], max_bytes: int) -> float:
+    """The finest step at which files of so many vectors of each teacher should have no more than `max_bytes`."""
 
     def foretold(step: float) -> float:
         """Bytes, by part of each sample; a little more than there will be, as fewer vectors compress a little worse."""
@@ -180,13 +178,13 @@ def _step(
         return size * 1.01
 
     fine, coarse = _FINEST, _COARSEST
-    if foretold(coarse) > most_bytes:
-        raise RecipeError(f"{sum(counts):,} vectors can't be packed into {most_bytes:,} bytes")
-    if foretold(fine) <= most_bytes:
+    if foretold(coarse) > max_bytes:
+        raise RecipeError(f"{sum(counts):,} vectors can't be packed into {max_bytes:,} bytes")
+    if foretold(fine) <= max_bytes:
         return fine
     while coarse > 1.01 * fine:
         middle = (fine * coarse) ** 0.5
-        fine, coarse = (middle, coarse) if foretold(middle) > most_bytes else (fine, middle)
+        fine, coarse = (middle, coarse) if foretold(middle) > max_bytes else (fine, middle)
     return coarse
 
 

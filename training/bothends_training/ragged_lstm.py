@@ -52,7 +52,7 @@ class Layout:
         order = np.argsort(lengths, kind="stable")
         sizes, starts = lengths[order], (np.cumsum(lengths) - lengths)[order]
         cuts: list[Cut] = []
-        place = np.zeros((len(lengths), int(sizes[-1])), dtype=np.int64)
+        index = np.zeros((len(lengths), int(sizes[-1])), dtype=np.int64)
         done = 0
         for begin, end in cuts_of(sizes):
             first = int(np.searchsorted(sizes, begin, side="right"))
@@ -66,12 +66,12 @@ class Layout:
                 )
             )
             count = (end - begin) * (len(order) - first)
-            place[order[first:], begin:end] = done + np.arange(count).reshape(end - begin, -1).T
+            index[order[first:], begin:end] = done + np.arange(count).reshape(end - begin, -1).T
             done += count
         sentence = np.repeat(np.arange(len(lengths)), lengths)
         time = np.arange(len(sentence)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        both = place[sentence, time], place[sentence, lengths[sentence] - 1 - time]
-        return cls(cuts, place[np.arange(len(lengths)), lengths - 1], both)
+        both = index[sentence, time], index[sentence, lengths[sentence] - 1 - time]
+        return cls(cuts, index[np.arange(len(lengths)), lengths - 1], both)
 
 
 def cuts_of(sizes: Numbers) -> list[tuple[int, int]]:

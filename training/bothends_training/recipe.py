@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from bothends.model.architecture import Languages
-from bothends.model.bundle import MOST_TOKENS, NAME, VERSION
+from bothends.model.bundle import MAX_TOKENS, NAME, VERSION
 from bothends.validation import grow_within, one_line
 
 from .errors import RecipeError
@@ -91,7 +91,7 @@ class Student(Part):
     embedding_size: int = Field(gt=0)
     hidden_size: int = Field(gt=0)
     layers: int = Field(1, ge=1, le=3)
-    max_tokens: int = Field(256, ge=1, le=MOST_TOKENS)
+    max_tokens: int = Field(256, ge=1, le=MAX_TOKENS)
     table_dtype: Literal["float32", "float16"] = Field("float16", description="how the embedding table is stored")
     token_norm: float = Field(1.0, gt=0, description="mean norm of the token embeddings taken from the teachers")
     tokenizer: Resource

@@ -118,15 +118,15 @@ def family(chance: random.Random, *, size: int = 5) -> list[str]:
 def any_scene(chance: random.Random) -> Scene:
     """A scene by chance: most have something acted on, half a place, a third a look or more than one agent."""
     agent = any_noun(chance, chance.choice(["person", "person", "person", "animal"]))
-    place = chance.choice(PLACES).replace("-", " ") if chance.random() < 0.5 else ""
+    index = chance.choice(PLACES).replace("-", " ") if chance.random() < 0.5 else ""
     if chance.random() < 0.25:
-        return Scene(agent, chance.choice(DOINGS), None, place)
+        return Scene(agent, chance.choice(DOINGS), None, index)
     kinds = [*VERBS, "person", "animal"] if agent.kind == "person" else ["person", "animal", "ball"]
     kind = chance.choice(kinds)
     verbs = VERBS[kind]
     if agent.kind == "animal":
         verbs = tuple(verb for verb in verbs if verb.partition(":")[0] in _BY_ANIMALS) or ("watch:watching",)
-    return Scene(agent, chance.choice(verbs), any_noun(chance, kind), place)
+    return Scene(agent, chance.choice(verbs), any_noun(chance, kind), index)
 
 
 _BY_ANIMALS = {"follow", "watch", "push", "kiss", "chase", "lead", "catch", "drop", "hold", "kick"}

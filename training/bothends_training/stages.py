@@ -19,9 +19,9 @@ def train_stages(path: Path, out: Path, cache: Path, progress: Progress) -> list
     Whatever is done already is left as it is, and what was stopped goes on. Returns the history of the last stage, as
     `train` does. Raises RecipeError where a stage can't begin, or recipes begin with each other.
     """
-    for stage, place in unfinished(path, cache).items():
-        progress.console.print(f"{stage.stem}, into {place}", highlight=False)
-        train(recipes.read(stage), stage.parent, place, cache, progress)
+    for stage, index in unfinished(path, cache).items():
+        progress.console.print(f"{stage.stem}, into {index}", highlight=False)
+        train(recipes.read(stage), stage.parent, index, cache, progress)
     return train(recipes.read(path), path.resolve().parent, out, cache, progress)
 
 
@@ -36,12 +36,12 @@ def unfinished(path: Path, cache: Path, above: tuple[Path, ...] = ()) -> dict[Pa
         raise RecipeError(f"{path} begins with what it makes itself")
     found: dict[Path, Path] = {}
     for start in recipes.read(path).start:
-        place = start.place(path.parent, cache)
+        index = start.place(path.parent, cache)
         if start.recipe is None:
             start.locate(path.parent, cache)
-        elif not is_done(stage := (path.parent / start.recipe).resolve(), place):
+        elif not is_done(stage := (path.parent / start.recipe).resolve(), index):
             found |= unfinished(stage, cache, (*above, path))
-            found[stage] = place
+            found[stage] = index
     return found
 
 

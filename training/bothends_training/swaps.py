@@ -29,12 +29,12 @@ def change_figure(sentence: str, chance: random.Random) -> str:
     found = list(_FIGURE.finditer(sentence))
     if not found:
         return sentence
-    place = chance.choice(found)
-    figure = place.group()
+    index = chance.choice(found)
+    figure = index.group()
     for _ in range(8):
         other = _year(figure, chance) if _YEAR.fullmatch(figure) else _digits(figure, chance)
         if other != figure:
-            return sentence[: place.start()] + other + sentence[place.end() :]
+            return sentence[: index.start()] + other + sentence[index.end() :]
     return sentence
 
 
@@ -45,29 +45,29 @@ def _year(year: str, chance: random.Random) -> str:
 
 def _digits(figure: str, chance: random.Random) -> str:
     """As many digits, the first of which is no zero."""
-    return "".join(str(chance.randint(place == 0, 9)) if d.isdigit() else d for place, d in enumerate(figure))
+    return "".join(str(chance.randint(index == 0, 9)) if d.isdigit() else d for index, d in enumerate(figure))
 
 
 def change_name(sentence: str, chance: random.Random) -> str:
     """Another name of its kind for one that is there: "Tom flew to Paris" to "Tom flew to Cairo"."""
     found = pieces(sentence)
-    places = [place for place, piece in enumerate(found) if piece in NAME_KINDS]
+    places = [index for index, piece in enumerate(found) if piece in NAME_KINDS]
     if not places:
         return sentence
-    place = chance.choice(places)
-    found[place] = chance.choice([name for name in NAMES[NAME_KINDS[found[place]]] if name != found[place]])
+    index = chance.choice(places)
+    found[index] = chance.choice([name for name in NAMES[NAME_KINDS[found[index]]] if name != found[index]])
     return "".join(found)
 
 
 def oppose(sentence: str, chance: random.Random) -> str:
     """A word's opposite in its place: "prices rose" to "prices fell"."""
     found = pieces(sentence)
-    places = [place for place, piece in enumerate(found) if piece.lower() in OPPOSITES]
+    places = [index for index, piece in enumerate(found) if piece.lower() in OPPOSITES]
     if not places:
         return sentence
-    place = chance.choice(places)
-    other = chance.choice(OPPOSITES[found[place].lower()])
-    found[place] = other.capitalize() if found[place][0].isupper() else other
+    index = chance.choice(places)
+    other = chance.choice(OPPOSITES[found[index].lower()])
+    found[index] = other.capitalize() if found[index][0].isupper() else other
     return "".join(found)
 
 
@@ -87,8 +87,8 @@ def misspell(sentence: str, chance: random.Random) -> str:
     found = list(_WORD.finditer(sentence))
     if not found:
         return sentence
-    place = chance.choice(found)
-    word = place.group()
+    index = chance.choice(found)
+    word = index.group()
     at = chance.randrange(0 if chance.random() < 0.1 else 1, len(word) - 1)
     letter, rest = word[at], word[at + 1 :]
     spelt = chance.choice((
@@ -97,7 +97,7 @@ def misspell(sentence: str, chance: random.Random) -> str:
         word[:at] + rest[:1] + letter + rest[1:],
         word[:at] + chance.choice(_beside(letter)) + rest,
     ))  # fmt: skip
-    return sentence[: place.start()] + spelt + sentence[place.end() :]
+    return sentence[: index.start()] + spelt + sentence[index.end() :]
 
 
 def _beside(letter: str) -> str:

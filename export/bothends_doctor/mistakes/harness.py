@@ -17,8 +17,8 @@ SENTENCES = 6
 TIME = 9
 _LENGTHS = (4, 9, 1, 6, 2, 7)
 """Lengths of the sentences: not sorted, one as long as the batch, one of a single token."""
-_MOST_TRIED = 10
-_MOST_SENTENCES = 64
+_MAX_TRIED = 10
+_MAX_SENTENCES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _trials(model: Model) -> Iterator[tuple[Layout, int, int]]:
     for axis in axes:
         batch, time = (first, second) if axis == 0 else (second, first)
         yield Layout(axis, batch, time), batch or SENTENCES, time or TIME
-    likely = [number for number in model.numbers if number <= _MOST_SENTENCES][:_MOST_TRIED]
+    likely = [number for number in model.numbers if number <= _MAX_SENTENCES][:_MAX_TRIED]
     for axis in axes:
         batch, time = (first, second) if axis == 0 else (second, first)
         for size in [batch] if batch else [SENTENCES, *likely]:

@@ -113,12 +113,12 @@ def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bo
     nearest.
     """
     first, *others = observations
-    for place in reversed(first[0]):
-        found = [*_fitting(place, first[1], heads or (_IDENTITY,), bounds)]
+    for index in reversed(first[0]):
+        found = [*_fitting(index, first[1], heads or (_IDENTITY,), bounds)]
         for seen, computed in others:
             found = [one for old in found if (one := _still(old, seen, computed, bounds)) is not None]
         if found:
-            return min(found, key=lambda one: _preference(one, place, bounds))
+            return min(found, key=lambda one: _preference(one, index, bounds))
     return None
 
 
@@ -144,11 +144,11 @@ def _fitting(place: Activation, computed: Computed, heads: Sequence[Head], bound
 def _still(found: Match, seen: Sequence[Activation], computed: Computed, bounds: Bounds) -> Match | None:
     """The match, if it holds of another batch too."""
     rows = computed.rows(found.reading, packed=found.packed)
-    place = next((one for one in seen if one.where == found.seen.where), None)
-    if rows is None or place is None:
+    index = next((one for one in seen if one.where == found.seen.where), None)
+    if rows is None or index is None:
         return None
-    difference = _difference(found.head.apply(rows), place.rows)
-    if difference > bounds.mistaken(place.rows):
+    difference = _difference(found.head.apply(rows), index.rows)
+    if difference > bounds.mistaken(index.rows):
         return None
     return replace(found, difference=max(difference, found.difference))
 

@@ -120,10 +120,10 @@ def _tried(harness: Harness, inspection: Inspection, found: Match | None, size: 
     except RunFailedError as error:
         return f"fails: {error}"
     rows = _computed_rows(found, computed)
-    place = next((one.rows for one in seen if one.where == found.seen.where), None)
-    if rows is None or place is None or place.shape != rows.shape:
+    index = next((one.rows for one in seen if one.where == found.seen.where), None)
+    if rows is None or index is None or index.shape != rows.shape:
         return "computes something else"
-    difference = np.abs(place - rows).max()
+    difference = np.abs(index - rows).max()
     return "" if difference <= harness.bounds.mistaken(rows) else "computes something else"
 
 

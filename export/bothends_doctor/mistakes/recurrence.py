@@ -156,10 +156,10 @@ def _initial(rows: Sequence[Array | None], size: int, vectors: Tensor) -> Tensor
 def _gru_resetting_first(_: Cell, layer: Layer, vectors: Tensor, ends: Tensor) -> tuple[Tensor, Tensor, None]:
     """n = tanh(W_n·x + R_n·(r ∘ h) + b): ONNX's GRU with linear_before_reset = 0."""
     outputs, lasts = [], []
-    for place, direction in enumerate(layer):
+    for index, direction in enumerate(layer):
         state = _initial([direction.h_0], direction.weight_hh.shape[1], vectors)[0]
         output = vectors.new_zeros(*vectors.shape[:2], state.shape[1])
-        for step in range(vectors.shape[1]) if place == 0 else reversed(range(vectors.shape[1])):
+        for step in range(vectors.shape[1]) if index == 0 else reversed(range(vectors.shape[1])):
             counts = (step < ends).unsqueeze(1)
             state = torch.where(counts, _resetting_first(direction, vectors[:, step], state), state)
             output[:, step] = torch.where(counts, state, 0.0)

@@ -124,8 +124,8 @@ def _with_initial(stack: Stack, others: Mapping[str, Array]) -> Stack:
                 states[name] = array.reshape(wanted)
     layers = tuple(
         tuple(
-            replace(one, **{name: array[number * stack.directions + place] for name, array in states.items()})
-            for place, one in enumerate(layer)
+            replace(one, **{name: array[number * stack.directions + index] for name, array in states.items()})
+            for index, one in enumerate(layer)
         )
         for number, layer in enumerate(stack.layers)
     )

@@ -11,7 +11,7 @@ from .model import Head
 _NONE = "none"
 _EPSILON = 1e-12
 """Smallest norm that is divided by, as in torch.nn.functional.normalize."""
-_MOST_LINEARS = 6
+_MAX_LINEARS = 6
 
 
 def guesses(others: Mapping[str, Array]) -> tuple[Head, ...]:
@@ -22,7 +22,7 @@ def guesses(others: Mapping[str, Array]) -> tuple[Head, ...]:
         " and ReLU": partial(np.maximum, 0),
         " and unit length": _unit,
     }
-    names = [name for name, array in others.items() if array.ndim == 2][:_MOST_LINEARS]
+    names = [name for name, array in others.items() if array.ndim == 2][:_MAX_LINEARS]
     linears = {
         name: partial(_linear, others[name].T, others.get(name.removesuffix("weight") + "bias")) for name in names
     }

@@ -46,7 +46,7 @@ class OnnxModel:
         self.output = self._chosen(outputs, output)
         self._cuts = self._cuts_before(self.output)
         nodes = [node for layer in self.layers for node in layer]
-        told = [node.input(place) for node in nodes for place in ("sequence_lens", "initial_h", "initial_c")]
+        told = [node.input(index) for node in nodes for index in ("sequence_lens", "initial_h", "initial_c")]
         self.graph.taps = (
             *dict.fromkeys(
                 name
@@ -176,8 +176,8 @@ class OnnxModel:
         names = [
             name
             for node in every
-            for place in ("sequence_lens", "initial_h", "initial_c")
-            if (name := node.input(place))
+            for index in ("sequence_lens", "initial_h", "initial_c")
+            if (name := node.input(index))
         ]
         feeds = self.feeds(batch, batch_axis=batch_axis)
         values = dict(zip(names, self.graph.values(names, feeds), strict=True)) if names else {}
@@ -229,7 +229,7 @@ def _rows(value: NDArray[Any], batch: int, time: int) -> Array | None:
     """[batch, k], if `value` is that or that with axes of one; None else."""
     if value.dtype.kind != "f" or value.ndim > 4:
         return None
-    kept = [size for place, size in enumerate(value.shape) if size != 1]
+    kept = [size for index, size in enumerate(value.shape) if size != 1]
     if batch == 1:
         if len(kept) > 1 or (time > 1 and time in value.shape[:-1]):
             return None

@@ -18,7 +18,7 @@ from .model import Port
 
 BY_VALUE_FREE = ("Shape", "Size")
 """Operators whose result depends on an input's shape, but not on what is in it."""
-_MOST_FROZEN = 4096
+_MAX_FROZEN = 4096
 
 
 def load(path: Path) -> onnx.ModelProto:
@@ -135,14 +135,12 @@ class Graph:
         for tensor in self.constants.values():
             if tensor.data_type in (onnx.TensorProto.INT64, onnx.TensorProto.INT32) and np.prod(tensor.dims) < 64:
                 yield from (size for size in tensor.dims if size > 1)  # say of lengths that are stored
-                yield from (
-                    int(number) for number in numpy_helper.to_array(tensor).ravel() if 0 < number < _MOST_FROZEN
-                )
+                yield from (int(number) for number in numpy_helper.to_array(tensor).ravel() if 0 < number < _MAX_FROZEN)
             elif tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 3 and np.prod(tensor.dims) > 1:
                 yield int(tensor.dims[1])  # [directions, batch, hidden] of an initial state
             elif tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) == 1:
                 number = float(numpy_helper.to_array(tensor).ravel()[0])  # say the divisor of a mean
-                yield from [int(number)] if 0 < number < _MOST_FROZEN and number.is_integer() else []
+                yield from [int(number)] if 0 < number < _MAX_FROZEN and number.is_integer() else []
 
     def values(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The values of these tensors. Raises RunFailedError."""

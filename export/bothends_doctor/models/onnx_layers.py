@@ -113,8 +113,8 @@ def weights(graph: Graph, found: Sequence[Sequence[Node]]) -> list[list[Directio
         name
         for layer in found
         for node in layer
-        for place in ("W", "R", "B")
-        if (name := node.input(place)) is not None
+        for index in ("W", "R", "B")
+        if (name := node.input(index)) is not None
     ]
     values = dict(zip(names, constants(graph, names), strict=True))
     return [[direction for node in layer for direction in _directions(node, values)] for layer in found]
@@ -138,13 +138,13 @@ def constants(graph: Graph, names: Sequence[str]) -> list[NDArray[Any]]:
 
 
 def _directions(node: Node, values: dict[str, NDArray[Any]]) -> Iterator[Direction]:
-    w, r = (values[str(node.input(place))] for place in ("W", "R"))
+    w, r = (values[str(node.input(index))] for index in ("W", "R"))
     hidden = r.shape[2]
     bias_name = node.input("B")
     b = values[bias_name] if bias_name else np.zeros((len(w), 2 * w.shape[1]), np.float32)
-    for place in range(len(node.directions)):
-        bias_ih, bias_hh = np.split(b[place], 2)
-        parts = [reorder(array, ONNX_TO_TORCH[node.cell], hidden) for array in (w[place], r[place], bias_ih, bias_hh)]
+    for index in range(len(node.directions)):
+        bias_ih, bias_hh = np.split(b[index], 2)
+        parts = [reorder(array, ONNX_TO_TORCH[node.cell], hidden) for array in (w[index], r[index], bias_ih, bias_hh)]
         yield Direction(*(np.ascontiguousarray(part, dtype=np.float32) for part in parts))
 
 

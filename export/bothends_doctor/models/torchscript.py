@@ -21,7 +21,7 @@ from ..mistakes.reference import RECURRENT, stack_of
 from .heads import guesses
 from .model import Activation, Batch, Inspection, ModelInfo, Port, Tokens
 
-_MOST_FROZEN = 4096
+_MAX_FROZEN = 4096
 
 
 class TorchScriptModel:
@@ -75,7 +75,7 @@ class TorchScriptModel:
                 found.update(value.shape)
                 value = value.item() if value.numel() == 1 else None
             found.update([value] if isinstance(value, int) else value if _is_ints(value) else [])
-        return tuple(sorted(number for number in found if type(number) is int and 0 < number < _MOST_FROZEN))
+        return tuple(sorted(number for number in found if type(number) is int and 0 < number < _MAX_FROZEN))
 
     def _feeds(self, batch: Batch, batch_axis: int) -> Iterator[Tensor]:
         turned = batch.tokens if batch_axis == 0 else batch.tokens.swapaxes(0, 1)
@@ -179,9 +179,9 @@ def _table(others: dict[str, Array], stack: Stack) -> tuple[Array | None, str | 
 
 def _arguments(module: Any, path: Path, *, reads_ids: bool) -> tuple[Port, ...]:
     ports = []
-    for place, argument in enumerate(module.forward.schema.arguments[1:]):
+    for index, argument in enumerate(module.forward.schema.arguments[1:]):
         kind, name = str(argument.type), argument.name.lower()
-        if place == 0:
+        if index == 0:
             ports.append(Port(argument.name, "int64" if reads_ids else "float32", None, "tokens"))
         elif argument.has_default_value():
             break
@@ -189,7 +189,7 @@ def _arguments(module: Any, path: Path, *, reads_ids: bool) -> tuple[Port, ...]:
             raise DoctorError(f"{path}: its argument {printable(argument.name)} is a {printable(kind)}, not a tensor")
         elif "mask" in name:
             ports.append(Port(argument.name, "bool", None, "mask"))
-        elif "len" in name or place == 1:
+        elif "len" in name or index == 1:
             ports.append(Port(argument.name, "int64", None, "lengths"))
         else:
             ports.append(Port(argument.name, "float32", None, "state"))

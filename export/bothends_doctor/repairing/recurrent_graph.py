@@ -17,7 +17,7 @@ from bothends_export.graph import cell_tensors, node_protos
 from ..mistakes.recurrence import Direction, Stack
 
 POOLINGS = ("final_states", "all_layers", "max", "mean")
-LEAST_OPSET = 11
+MIN_OPSET = 11
 """Oldest version of the operators that will do: Range came with it."""
 _AXES_ARE_INPUTS = {"ReduceSum": 13, "ReduceMax": 18, "Unsqueeze": 13}
 

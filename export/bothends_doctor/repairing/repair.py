@@ -24,7 +24,7 @@ from ..mistakes.recurrence import Array
 from ..mistakes.reference import Reference
 from ..models.model import Activation
 from ..models.onnx import OnnxModel
-from .recurrent_graph import LEAST_OPSET, POOLINGS
+from .recurrent_graph import MIN_OPSET, POOLINGS
 from .rewrite import head_of, rewrite
 
 TOLERANCE = 1e-5
@@ -132,8 +132,8 @@ def _why_not(examined: Examination, model: OnnxModel, state_dict: Reference | No
         return "the right weights are needed: --state-dict"
     if examined.meant not in POOLINGS:
         return f"its pooling ({examined.found.reading.what}) isn't one that --fix writes"
-    if model.graph.opset < LEAST_OPSET:
-        return f"its opset {model.graph.opset} is older than {LEAST_OPSET}: export it with a newer one"
+    if model.graph.opset < MIN_OPSET:
+        return f"its opset {model.graph.opset} is older than {MIN_OPSET}: export it with a newer one"
     if any(port.role == "state" for port in model.about.inputs):
         return "it takes its initial states as inputs"
     return None

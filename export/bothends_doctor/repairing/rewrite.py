@@ -118,7 +118,7 @@ def _pool(
     made.pool(examined.meant, output, finals, lengths, "doctor_rows")
     if size not in shape:
         raise DoctorError("it can't be repaired: the embedding has an unusual layout in it; nothing was written")
-    turned = [-1 if place == shape.index(size) else axis for place, axis in enumerate(shape)]
+    turned = [-1 if index == shape.index(size) else axis for index, axis in enumerate(shape)]
     made.add("Reshape", ["doctor_rows", made.constant("layout", turned)], found.seen.where)
 
 
@@ -140,7 +140,7 @@ def head_of(before: Examination, *, output: str | None = None) -> Callable[[Arra
     at = shape.index(before.harness.layout.batch or before.harness.size)
 
     def apply(rows: Array) -> Array:
-        turned = rows.reshape([len(rows) if place == at else axis for place, axis in enumerate(shape)])
+        turned = rows.reshape([len(rows) if index == at else axis for index, axis in enumerate(shape)])
         (made,) = graph.values([end], {found.seen.where: turned})
         return np.asarray(made, dtype=np.float32).reshape(len(rows), -1)
 

@@ -96,13 +96,13 @@ def to_torch(found: Weights, config: EncoderConfig, layer: int) -> dict[str, Arr
     """The inverse of `to_onnx`, without the initial states: PyTorch's names and tensors of a layer."""
     order = ONNX_TO_TORCH[config.cell]
     weights: dict[str, Array] = {}
-    for place, end in enumerate(_ends(config, layer)):
-        lifted = {"weight_ih": found["W"][place], "weight_hh": found["R"][place]}
+    for index, end in enumerate(_ends(config, layer)):
+        lifted = {"weight_ih": found["W"][index], "weight_hh": found["R"][index]}
         if config.bias:
-            lifted["bias_ih"], lifted["bias_hh"] = np.split(found["B"][place], 2)
+            lifted["bias_ih"], lifted["bias_hh"] = np.split(found["B"][index], 2)
         lifted = {name: reorder(array, order, config.hidden_size) for name, array in lifted.items()}
         if config.projection_size:
-            lifted["weight_hr"] = _block(found["P"], config, place)
+            lifted["weight_hr"] = _block(found["P"], config, index)
             lifted["weight_hh"] = _product(lifted["weight_hh"], np.linalg.pinv(_wide(lifted["weight_hr"])))
         weights |= {f"{config.cell}.{name}_{end}": array for name, array in lifted.items()}
     return weights
@@ -113,7 +113,7 @@ def initial_to_torch(layers: Sequence[Weights], config: EncoderConfig) -> dict[s
     h_0 = [found["h_0"][:, 0] for found in layers]
     if config.projection_size:
         h_0 = [
-            np.stack([_product(_block(found["P"], config, place), u) for place, u in enumerate(states)])
+            np.stack([_product(_block(found["P"], config, index), u) for index, u in enumerate(states)])
             for found, states in zip(layers, h_0, strict=True)
         ]
     initial = {"h_0": np.concatenate(h_0)}
@@ -142,8 +142,8 @@ def _blocks(projections: Sequence[Array]) -> Array:
     """[directions·hidden, directions·state]: each direction's own, transposed, along the diagonal."""
     state, hidden = projections[0].shape
     found = np.zeros((len(projections) * hidden, len(projections) * state), dtype=np.float32)
-    for place, projection in enumerate(projections):
-        found[place * hidden :][:hidden, place * state :][:, :state] = projection.T
+    for index, projection in enumerate(projections):
+        found[index * hidden :][:hidden, index * state :][:, :state] = projection.T
     return found
 
 

@@ -10,16 +10,16 @@ from bothends.text import printable
 from ..source import SourceError
 
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-_MOST_TIMES_ITS_FILE = 10
+_MAX_TIMES_ITS_FILE = 10
 _ALWAYS_FINE_BYTES = 2**26
 
 
 def check_expansion(expanded_bytes: int, file: Path) -> None:
     """Refuse what would fill the memory: a few bytes that say they are a great many."""
     stored = file.stat().st_size
-    if expanded_bytes > max(_MOST_TIMES_ITS_FILE * stored, _ALWAYS_FINE_BYTES):
+    if expanded_bytes > max(_MAX_TIMES_ITS_FILE * stored, _ALWAYS_FINE_BYTES):
         raise SourceError(
-            f"{file} holds {stored:,} bytes and would unpack to {expanded_bytes:,}, more than {_MOST_TIMES_ITS_FILE} "
+            f"{file} holds {stored:,} bytes and would unpack to {expanded_bytes:,}, more than {_MAX_TIMES_ITS_FILE} "
             "times that: it is damaged or made to fill the memory"
         )
 

@@ -31,12 +31,12 @@ LAYERS = "layers"
 
 _NO_WEIGHTS = ("optimizer", "optimizer_weights", "seed_generator", "top_level_model_weights")
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies", "model_weights")
-_MOST_ENTRIES = 10_000
+_MAX_ENTRIES = 10_000
 _DEEPEST = 16
 _CONTIGUOUS, _CHUNKED = 1, 2
 _DEFLATE, _SHUFFLE, _FLETCHER32 = 1, 2, 3
 """Filters by the numbers that HDF5 gives them (HDF5 File Format Specification, IV.A.2.l)."""
-_MOST_BESIDE = 1
+_MAX_BESIDE = 1
 _NOWHERE = 2**64 - 1
 
 
@@ -78,7 +78,7 @@ def _datasets(root: Any, file: Path) -> Iterator[tuple[str, Any]]:
     while waiting:
         path, entry = waiting.pop()
         seen += 1
-        if seen > _MOST_ENTRIES or path.count("/") > _DEEPEST:
+        if seen > _MAX_ENTRIES or path.count("/") > _DEEPEST:
             raise SourceError(f"{file} holds more groups than a model has layers, or a group that holds itself")
         if not hasattr(entry, "keys"):
             _check(path, entry, file)
@@ -114,7 +114,7 @@ def _check_chunks(datasets: dict[str, Any], file: Path) -> None:
             continue
         for number in range(dataset.id.get_num_chunks()):
             _, packed = dataset.id.read_direct_chunk(dataset.id.get_chunk_info(number).chunk_offset)
-            if len(zlib.decompressobj().decompress(packed, sizes[path] + _MOST_BESIDE)) > sizes[path]:
+            if len(zlib.decompressobj().decompress(packed, sizes[path] + _MAX_BESIDE)) > sizes[path]:
                 raise SourceError(f"{file}: a chunk of {printable(path)} unpacks to more than its {sizes[path]} bytes")
 
 

@@ -27,7 +27,7 @@ _STATE_DICTS = ("state_dict", "model_state_dict", "model_state", "model", "encod
 
 _WAY_OUT = "load it where you trust it, and save its state_dict() with torch.save"
 _DEEPEST = 32
-_MOST_DICTS = 1_000_000
+_MAX_DICTS = 1_000_000
 
 
 def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -91,7 +91,7 @@ def _dotted(whole: dict[Any, Any], file: Path) -> Iterator[tuple[str, Tensor]]:
     while waiting:
         name, value = waiting.pop()
         seen += 1
-        if seen > _MOST_DICTS or name.count(".") > _DEEPEST:
+        if seen > _MAX_DICTS or name.count(".") > _DEEPEST:
             raise SourceError(f"{file} nests dicts too deep, or in themselves, at {printable(name):.80}; {_WAY_OUT}")
         if isinstance(value, Tensor):
             yield name, value

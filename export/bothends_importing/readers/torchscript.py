@@ -19,7 +19,7 @@ from ..source import SourceError
 from . import inert
 from .torchfile import plain
 
-_MOST_MODULES = 10_000
+_MAX_MODULES = 10_000
 _WAY_OUT = "load it where you trust it, and save its state_dict() with torch.save"
 
 
@@ -66,7 +66,7 @@ def _modules(record: inert.Record, file: Path) -> Iterator[tuple[str, inert.Reco
     while waiting:
         prefix, module = waiting.pop()
         seen += 1
-        if seen > _MOST_MODULES or not isinstance(module.state, dict):
+        if seen > _MAX_MODULES or not isinstance(module.state, dict):
             raise SourceError(
                 f"{file}: {printable(prefix) or 'the module'} ({printable(module.class_name)}) has a state that is no "
                 f"dict of attributes, or holds itself; {_WAY_OUT}"

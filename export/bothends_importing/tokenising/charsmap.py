@@ -24,7 +24,7 @@ _SUFFIXES = r"\p{M}\x{1160}-\x{11FF}"
 _KNOWN = {"nfkc": 200, "nmt_nfkc": 200, "nfkc_cf": 1200, "nmt_nfkc_cf": 1200}
 """SentencePiece's own tables, and how many of their 220,000 sequences composition may get wrong. Measured: 21, of
 scripts that the library's Unicode doesn't have yet; with case folding 834, of Greek letters with an iota below."""
-_MOST_RULES, _LONGEST = 1 << 20, 64
+_MAX_RULES, _LONGEST = 1 << 20, 64
 
 _BYTES = [bytes((byte,)) for byte in range(256)]
 
@@ -40,7 +40,7 @@ def mapping(charsmap: bytes, *, name: str) -> tuple[Step, ...]:
     if not charsmap:
         return ()
     single, longer = _tables(charsmap)
-    _must_be_composition(single, longer, most_wrong=_KNOWN.get(name, 0))
+    _must_be_composition(single, longer, max_wrong=_KNOWN.get(name, 0))
     later = {key for key, value in single.items() if _joins(value[:1])} | {c for key in longer for c in key[1:]}
     suffix = f"[{_SUFFIXES}{_ranges(later)}]"
     sequences = rf"{_pattern(_tree(longer))}\K|" if longer else ""
@@ -75,7 +75,7 @@ def _rules(charsmap: bytes) -> dict[bytes, bytes]:
     stack = [(0, b"")]
     while stack:
         at, key = stack.pop()
-        if len(key) > _LONGEST or len(rules) > _MOST_RULES:
+        if len(key) > _LONGEST or len(rules) > _MAX_RULES:
             raise ValueError("a trie that has no end")
         base = at ^ _offset(units[at])
         if units[at] >> 8 & 1 and key:
@@ -95,12 +95,12 @@ def _offset(unit: int) -> int:
     return (unit >> 10) << ((unit & 0x200) >> 6)
 
 
-def _must_be_composition(single: Mapping[str, str], longer: Mapping[str, str], *, most_wrong: int) -> None:
+def _must_be_composition(single: Mapping[str, str], longer: Mapping[str, str], *, max_wrong: int) -> None:
     def composed(key: str) -> str:
         return unicodedata.normalize("NFC", "".join(single.get(character, character) for character in key))
 
     wrong = [key for key, value in longer.items() if composed(key) != value]
-    if len(wrong) > most_wrong:
+    if len(wrong) > max_wrong:
         raise TokenisingError(
             f"its table of normalisation maps {printable(ascii(wrong[0]))} to {printable(ascii(longer[wrong[0]]))}; "
             "single characters may map to anything, but sequences only to their composition, as in nmt_nfkc"

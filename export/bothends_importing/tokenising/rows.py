@@ -19,7 +19,7 @@ OF_PIECES = (
     "its own before these, or was the table made larger to a round number?"
 )
 """Likely causes where a tokenizer numbers its own tokens."""
-_MOST_SHOWN = 6
+_MAX_SHOWN = 6
 
 
 def unused_rows(said: Sequence[int | str], *, rows: int) -> frozenset[int]:
@@ -92,7 +92,7 @@ def listed(rows: Iterable[int]) -> str:
         else:
             ranges.append([row, row])
     shown = [str(start) if start == end else f"{start}-{end}" for start, end in ranges]
-    if len(shown) > _MOST_SHOWN:
-        shown = [*shown[:_MOST_SHOWN], f"{len(shown) - _MOST_SHOWN} more ranges"]
+    if len(shown) > _MAX_SHOWN:
+        shown = [*shown[:_MAX_SHOWN], f"{len(shown) - _MAX_SHOWN} more ranges"]
     joined = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
     return f"row {joined}" if ranges[0][0] == ranges[-1][1] else f"rows {joined}"

@@ -44,7 +44,7 @@ _PROBES = (
     "",
     " ",
 )
-_MOST_PROBES = 3000
+_MAX_PROBES = 3000
 
 
 def read_model(path: Path) -> Any:
@@ -141,7 +141,7 @@ def _must_agree(proto: Any, found: Entries, steps: Sequence[Step]) -> None:
     ours = must_load(assemble(found.model, normalise=steps))
     pieces = [piece.piece for piece in proto.pieces if piece.type == NORMAL]
     texts = [f"a{piece.piece}b {piece.piece}" for piece in proto.pieces if piece.type == USER_DEFINED]
-    texts += [piece.replace(_SPACE, " ") for piece in pieces[:: len(pieces) // _MOST_PROBES + 1]]
+    texts += [piece.replace(_SPACE, " ") for piece in pieces[:: len(pieces) // _MAX_PROBES + 1]]
     for text in [*texts, *_PROBES]:
         ids = [found.sources[index] for index in ours.encode(text).ids]
         if not _agree(proto, ids, original.encode(text)):

@@ -41,7 +41,7 @@ class WordRules:
 
 _Cut = Callable[[str], list[str]]
 
-_MOST_WORDS, _WORDS_A_TEXT = 3000, 60
+_MAX_WORDS, _WORDS_A_TEXT = 3000, 60
 _PROBES = (
     "",
     " ",
@@ -93,6 +93,6 @@ _PYTHON: dict[Split, _Cut] = {
 def _texts_of(words: Mapping[str, int]) -> Iterator[str]:
     """Texts of the vocabulary's own words, the first and the last among them."""
     known = list(words)
-    chosen = [*known[:: len(known) // _MOST_WORDS + 1], known[-1]]
+    chosen = [*known[:: len(known) // _MAX_WORDS + 1], known[-1]]
     for start in range(0, len(chosen), _WORDS_A_TEXT):
         yield " ".join(chosen[start : start + _WORDS_A_TEXT])

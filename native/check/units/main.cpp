@@ -36,7 +36,7 @@ Settings settings(const Limits& limits) {
 #undef TRANSPORT_SAID
     made.methods = {{"/t/Unary", false, true}, {"/t/Row", true, true}, {"/t/Probe", false, false}};
     made.headers = {"x-note"};
-    made.most_wait = 0.25;
+    made.max_wait = 0.25;
     made.health_services = {""};
     return made;
 }

@@ -43,7 +43,7 @@ TEST(a_long_message_costs_what_it_is_found_to_take) {
     Message& list = waiting.put(line, 1, 100, never, true);
     waiting.put(line, 2, 10);
     line.set_apart(list);
-    list.job = std::make_shared<Job>(1, Taken{});
+    list.job = std::make_shared<Job>(1, TakenMessage{});
     line.estimate_anew(list, 2);
     CHECK(is_about(line.work(), 2 + work_of(10)));
     line.put_back(list);
@@ -63,7 +63,7 @@ TEST(long_messages_are_begun_only_where_they_may_be) {
     CHECK(line.first(not_begun) == &single && line.first() == &list && line.last() == &single);
     line.set_apart(list);
     CHECK(line.size() == 1 && is_about(line.work(), 2 * work_of(10)) && line.waiting(waiting.account(1)) > 0);
-    list.job = std::make_shared<Job>(1, Taken{});
+    list.job = std::make_shared<Job>(1, TakenMessage{});
     line.put_back(list);
     CHECK(line.first(not_begun) == &list);
     line.remove(list);

@@ -100,7 +100,7 @@ class FairQueue:
             return
         chosen = {id(sentence) for sentence in sentences}
         kept = []
-        for place, entry in enumerate(self._order):
+        for index, entry in enumerate(self._order):
             if id(entry[2]) in chosen:
                 chosen.discard(id(entry[2]))
                 ended = entry[0] + len(entry[2].ids) * entry[2].request.terms.cost
@@ -109,7 +109,7 @@ class FairQueue:
             else:
                 kept.append(entry)
             if not chosen:
-                self._order[: place + 1] = kept
+                self._order[: index + 1] = kept
                 break
 
     def forget(self, request: Request) -> None:
@@ -125,8 +125,8 @@ class FairQueue:
 
     def work_before(self, work: float) -> float:
         """Estimated work that waits and is served before the last sentence of a new request of so much `work`."""
-        place = bisect_left(self._order, (self._virtual_time + work, inf))
-        return self.work * place / len(self._order) if self._order else 0.0
+        index = bisect_left(self._order, (self._virtual_time + work, inf))
+        return self.work * index / len(self._order) if self._order else 0.0
 
     def drain(self) -> set[Request]:
         """Empty the queue; returns the requests that still waited."""

@@ -88,7 +88,7 @@ class Scheduler:
         self.refuse_if_full(tokens)
         if request.deadline is not None:
             self._refuse_if_late(tokens * request.terms.cost, request.deadline, now=now)
-        waiting = [Sentence(ids, request, place, now) for place, ids in enumerate(sentences)]
+        waiting = [Sentence(ids, request, index, now) for index, ids in enumerate(sentences)]
         waiting.sort(key=_length, reverse=True)  # long ones first, so that engines end together
         self._queue.put(request, waiting)
 
@@ -124,7 +124,7 @@ class Scheduler:
             overhead_rows=budgets.overhead_rows,
             pads=engine.pads,
         )
-        batch = [window[place] for place in chosen]
+        batch = [window[index] for index in chosen]
         self._queue.take_sentences(batch)
         return batch
 

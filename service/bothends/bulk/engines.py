@@ -84,7 +84,7 @@ class RemoteEngine:
         """Embed in several requests at once, each of sentences of like length. A bad one has its request sent again."""
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]), reverse=True)
         sizes = [len(texts[place]) for place in order]
-        parts = [order[a:b] for a, b in chunks(sizes, most=_REQUEST_SENTENCES, most_size=_REQUEST_CHARS)]
+        parts = [order[a:b] for a, b in chunks(sizes, most=_REQUEST_SENTENCES, max_size=_REQUEST_CHARS)]
         problems: dict[int, str] = {}
         answered = [each for each in self._pool.map(lambda part: self._ask(texts, part, problems), parts) if each[0]]
         places = [place for part, _ in answered for place in part]
@@ -100,7 +100,7 @@ class RemoteEngine:
         good = list(places)
         while good:
             try:
-                found = self._client.embed([texts[place] for place in good], **self._options)
+                found = self._client.embed([texts[index] for index in good], **self._options)
             except SentenceError as error:
                 problems[good.pop(error.index)] = error.reason
             else:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..chunks import WINDOW, WINDOW_CHARS
 from ..text import is_blank, unicode_problem
 
-MOST_CHARS = 65536
+MAX_CHARS = 65536
 """Most characters of a sentence: a server's own limit by default."""
 BLANK = "is empty; a sentence needs at least one word"
 """Reason of a row that holds no more than spaces."""
@@ -47,8 +47,8 @@ def row(text: object, kept: tuple[Any, ...] = ()) -> Row:
     """Make a row whose sentence is `text`, or that holds the reason why it can't be one."""
     if not isinstance(text, str):
         return Row("", "is null, not a string" if text is None else f"is no string ({type(text).__name__})", kept)
-    if len(text) > MOST_CHARS:
-        return Row("", f"has {len(text)} characters; the limit is {MOST_CHARS}", kept)
+    if len(text) > MAX_CHARS:
+        return Row("", f"has {len(text)} characters; the limit is {MAX_CHARS}", kept)
     if is_blank(text):
         return Row("", BLANK, kept)
     if not all(map(_is_unicode, (text, *kept))):

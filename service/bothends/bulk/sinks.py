@@ -62,7 +62,7 @@ class StdoutSink:
 
     def write(self, block: Block, digest: str) -> None:
         """Write `block`, and flush it. Raises BrokenPipeError where the reader is gone."""
-        told = {place: reason for place, reason in block.problems.items() if reason != BLANK}
+        told = {index: reason for index, reason in block.problems.items() if reason != BLANK}
         self._blank += len(block.problems) - len(told)
         _write(replace(block, problems=told), self._writer, self._output, self._errors)
         self._errors.flush()
@@ -218,8 +218,8 @@ class _Writable(Protocol):
 
 
 def _write(block: Block, writer: Writer, output: _Writable, bad: _Writable) -> None:
-    for place in sorted(block.problems):
-        bad.write(bad_line(block.first + place, block.problems[place]))
+    for index in sorted(block.problems):
+        bad.write(bad_line(block.first + index, block.problems[index]))
     for piece in writer.body(block):
         output.write(piece)
 

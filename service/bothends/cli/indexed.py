@@ -25,7 +25,7 @@ from .embed_options import column_options, dimensions_option, model_options
 from .grouped import given, option, options
 from .place import check_place, load_engine
 
-_LEAST_ROOM = 20
+_MIN_ROOM = 20
 """Columns that a text gets on the narrowest terminal."""
 index_options = options(
     column_options,
@@ -73,13 +73,13 @@ def opened(
     dimensions = flags["dimensions"]
     connection = None if is_local else {name: flags[name] for name in CONNECTION}
     with ExitStack() as stack:
-        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bothends-")))
+        index = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bothends-")))
         engine = load_engine(connection, {"normalize": True, "dimensions": dimensions}, **flags)
         stack.callback(engine.stop)
-        vectors = indexed(file, place, engine, dimensions=dimensions, say=partial(click.echo, err=True))
-        found = Indexed(file, vectors, engine, place, unreadable(place))
+        vectors = indexed(file, index, engine, dimensions=dimensions, say=partial(click.echo, err=True))
+        found = Indexed(file, vectors, engine, index, unreadable(index))
         if found.unreadable:
-            told = f"; {place / VECTORS}.bad.jsonl says why" if folder else ""
+            told = f"; {index / VECTORS}.bad.jsonl says why" if folder else ""
             click.echo(f"{found.unreadable:,} of {len(vectors):,} rows can't be embedded{told}", err=True)
         yield found
 
@@ -87,5 +87,5 @@ def opened(
 def shortened(text: str, *, indent: int) -> str:
     """Return `text` as one line for a person, cut where a terminal would break it; `indent` columns stand before it."""
     shown = printable(text)
-    room = max(_LEAST_ROOM, shutil.get_terminal_size().columns - indent)
+    room = max(_MIN_ROOM, shutil.get_terminal_size().columns - indent)
     return f"{shown[: room - 1]}…" if sys.stdout.isatty() and len(shown) > room else shown

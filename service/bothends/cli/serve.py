@@ -133,11 +133,11 @@ def _serve(settings: "Settings") -> None:
         _log.warning(
             "BOTHENDS_API_KEY is a client's own key, this server asks for none; BOTHENDS_API_KEYS names its keys"
         )
-    if (most_files := allow_sockets(2 * settings.max_connections)) is not None:
+    if (max_files := allow_sockets(2 * settings.max_connections)) is not None:
         _log.warning(
             "this process may have no more than %d files open, too few for %d connections on each port: "
             "raise that limit (ulimit -Hn), or lower --max-connections",
-            most_files,
+            max_files,
             settings.max_connections,
         )
     server = Server(settings)

@@ -21,7 +21,7 @@ from .transport import CallT, Cancellable, Method, StreamCall, Transport
 
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 10.0
 """Backoff after one failure, and the backoff at which doubling for each further failure in a row ends."""
-_MOST_DOUBLINGS = 10
+_MAX_DOUBLINGS = 10
 _BACKOFF_ERRORS = (OverloadedError, NotServingError, ConnectionFailedError, DeadlineError, EngineError)
 """Errors after which another server is the better choice. Any other error is an answer."""
 
@@ -42,7 +42,7 @@ class Backend(Generic[CallT]):
         """Begin or prolong the backoff: it lasts as long as `error` asks (RetryInfo), and doubles with each failure."""
         if now >= self.backoff_until:
             self.failures += 1
-        backoff_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(self.failures - 1, _MOST_DOUBLINGS))
+        backoff_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(self.failures - 1, _MAX_DOUBLINGS))
         if isinstance(error, OverloadedError):
             backoff_s = max(backoff_s, error.retry_after_s)
         self.backoff_until = max(self.backoff_until, now + backoff_s)

@@ -17,10 +17,10 @@ from ..wire.messages import SERVICE
 Target: TypeAlias = str | Sequence[str]
 """Address of a server, host:port, or of several: a list, or one string with commas."""
 
-MOST_ANSWER_BYTES = 64 << 20
+MAX_ANSWER_BYTES = 64 << 20
 """Most bytes of one answer: half a megabyte for each sentence of the largest request that a client makes."""
 _OPTIONS: tuple[tuple[str, Any], ...] = (
-    ("grpc.max_receive_message_length", MOST_ANSWER_BYTES),
+    ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
     ("grpc.enable_retries", 0),  # retry.py decides; two layers of retries would multiply
     # A server that restarts is back in seconds: gRPC's own 1 to 120 s, and 30 s between look-ups, would miss it.
     ("grpc.initial_reconnect_backoff_ms", 100),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import BothendsError, ConnectionFailedError, NotServingError, OverloadedError
 
-_MOST_DOUBLINGS = 30
+_MAX_DOUBLINGS = 30
 _SHORT_TRY_S = 0.05
 _MILLI = 1000
 """Thousandths of a token, in which tokens are counted as gRPC does: ten tenths are one."""
@@ -53,7 +53,7 @@ class Retry:
         """
         if failures >= self.attempts:
             return None
-        backoff_s = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
+        backoff_s = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
         match error:
             case OverloadedError():  # the server says when there is room again: never sooner, but elsewhere
                 return max(0.0, min(error.retry_after_s, ready_in_s)) + dice() * backoff_s

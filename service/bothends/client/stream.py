@@ -50,16 +50,16 @@ class _Chunk:
         return len(self.sentences) >= min(limits.chunk_sentences, _SENTENCES)
 
     def sendable(self) -> list[str]:
-        return [sentence for place, sentence in enumerate(self.sentences) if place not in self.unsendable]
+        return [sentence for index, sentence in enumerate(self.sentences) if index not in self.unsendable]
 
     def results(self, items: Iterator[Embedding | BothendsError]) -> Iterator[Result]:
         """Yield the result of each sentence, from `items` or, where it wasn't sent, from what kept it here.
 
         Raises RequestError for what is wrong with the whole message.
         """
-        for place in range(len(self.sentences)):
-            found = self.unsendable.get(place) or next(items)
-            yield _sentence_error(found, self.start + place) if isinstance(found, BothendsError) else found
+        for index in range(len(self.sentences)):
+            found = self.unsendable.get(index) or next(items)
+            yield _sentence_error(found, self.start + index) if isinstance(found, BothendsError) else found
 
 
 class ResumingStream:
@@ -107,13 +107,13 @@ class ResumingStream:
 
     def _add(self, sentence: str) -> None:
         """Add `sentence` to those that are sent next."""
-        place = self._gathered.start + len(self._gathered.sentences)
+        index = self._gathered.start + len(self._gathered.sentences)
         size, error = 0, None
         try:
-            size = encoded_size(place, sentence)
+            size = encoded_size(index, sentence)
             if size > self._limits.message_bytes:
                 why = f"has {size} bytes; this server's messages may have {self._limits.message_bytes}"
-                size, error = 0, SentenceError(place, why)
+                size, error = 0, SentenceError(index, why)
         except SentenceError as unsendable:
             error = unsendable
         if not self._gathered.has_room(size, self._limits):

@@ -177,7 +177,7 @@ class Embedder:
 
     def lend(self, model: LoadedModel) -> Lent | None:
         """Lend `model` to native code that serves small requests by itself; None where it can't."""
-        return lend(model, self.terms.budgets, few=FEW, short_bytes=SHORT_BYTES, most_runs=self._queue.workers)
+        return lend(model, self.terms.budgets, few=FEW, short_bytes=SHORT_BYTES, max_runs=self._queue.workers)
 
     def ran(self, record: BatchRecord) -> None:
         """Take note of a batch that the model ran for calls that never came here."""

@@ -76,22 +76,22 @@ class Lent:
     encoder: object | None
     """What native code borrows to compute by itself; None where `called` is called."""
     called: CalledModel | None
-    most_together: int
+    max_together: int
     """Most sentences that are worth taking together."""
-    most_bytes_together: int
-    most_runs: int
+    max_bytes_together: int
+    max_runs: int
     """Number of runs at once."""
 
 
-def lend(model: LoadedModel, budgets: Budgets, *, few: int, short_bytes: int, most_runs: int) -> Lent | None:
+def lend(model: LoadedModel, budgets: Budgets, *, few: int, short_bytes: int, max_runs: int) -> Lent | None:
     """Lend `model`, which takes up to `few` small requests of `short_bytes` together, or more where it computes more of
     them faster. None where native code can't tokenise for it.
     """
     if (tokenizer := model.tokenizer.share()) is None:
         return None
     if (encoder := model.share()) is not None:
-        return Lent(tokenizer, encoder, None, few, short_bytes, most_runs)
+        return Lent(tokenizer, encoder, None, few, short_bytes, max_runs)
     called = CalledModel(model, budgets)
     together = max(few, _SPLITS * budgets.max_batch_rows)
-    most_bytes = max(short_bytes, _SPLITS * budgets.max_batch_tokens)  # a token has a byte at least
-    return Lent(tokenizer, None, called, together, most_bytes, most_runs)
+    max_bytes = max(short_bytes, _SPLITS * budgets.max_batch_tokens)  # a token has a byte at least
+    return Lent(tokenizer, None, called, together, max_bytes, max_runs)

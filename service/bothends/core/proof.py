@@ -96,12 +96,12 @@ class Process:
         """Begin. Raises BundleError where there is no bundle at `path`."""
         self._path = path
         bundle_bytes = size(path)
-        self._most_bytes, self._most_s = (1 << 30) + 6 * bundle_bytes, 60 + 60 * (bundle_bytes >> 30)
+        self._max_bytes, self._max_s = (1 << 30) + 6 * bundle_bytes, 60 + 60 * (bundle_bytes >> 30)
         self._settings = _written(settings)
         asked = {
             "path": str(path),
-            "most_bytes": self._most_bytes,
-            "most_s": self._most_s,
+            "max_bytes": self._max_bytes,
+            "max_s": self._max_s,
             "niceness": niceness,
             "settings": json.loads(self._settings),
         }
@@ -132,7 +132,7 @@ class Process:
         why = _SIGNALS.get(-status, f"ended with {status}")
         raise BundleError(
             f"{self._path}: the process that was to prove it {why}; "
-            f"it may take {self._most_bytes >> 20} MiB of memory and {self._most_s} s of a processor"
+            f"it may take {self._max_bytes >> 20} MiB of memory and {self._max_s} s of a processor"
         )
 
     def close(self) -> None:

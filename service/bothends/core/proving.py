@@ -24,7 +24,7 @@ _TOKENIZER_S, _TOKENIZER_S_PER_MIB = 2.0, 0.5
 still for as long. One of 15 MB took 0.9, and 3.5 on a busy machine."""
 
 
-def bound(most_bytes: int, most_s: int, niceness: int) -> None:
+def bound(max_bytes: int, max_s: int, niceness: int) -> None:
     """Bound this process's memory and time from now on. On Windows and macOS some bounds aren't kept."""
     with suppress(OSError):
         os.nice(niceness)
@@ -36,8 +36,8 @@ def bound(most_bytes: int, most_s: int, niceness: int) -> None:
         return
     used = _address_space()
     for kind, most in (
-        (resource.RLIMIT_AS, used + most_bytes),
-        (resource.RLIMIT_CPU, most_s),
+        (resource.RLIMIT_AS, used + max_bytes),
+        (resource.RLIMIT_CPU, max_s),
         (resource.RLIMIT_CORE, 0),
     ):
         _, hard = resource.getrlimit(kind)
@@ -74,15 +74,15 @@ def _check_tokenizer(bundle: Bundle) -> None:
     """Raise BundleError where the tokenizer takes longer than a server may stand still."""
     began, source = time.process_time(), bundle.path / "tokenizer.json"
     Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=source).encode(bundle.golden.sentences)
-    took_s, most_s = time.process_time() - began, _TOKENIZER_S + _TOKENIZER_S_PER_MIB * (len(bundle.tokenizer) >> 20)
-    if took_s > most_s:
-        raise BundleError(f"{source} takes {took_s:.1f} s to be read and tried; {most_s:.1f} s are the most")
+    took_s, max_s = time.process_time() - began, _TOKENIZER_S + _TOKENIZER_S_PER_MIB * (len(bundle.tokenizer) >> 20)
+    if took_s > max_s:
+        raise BundleError(f"{source} takes {took_s:.1f} s to be read and tried; {max_s:.1f} s are the most")
 
 
 def main() -> None:
     """Answer what is asked, once."""
     asked = json.load(sys.stdin)
-    bound(asked["most_bytes"], asked["most_s"], asked["niceness"])
+    bound(asked["max_bytes"], asked["max_s"], asked["niceness"])
     settings = EmbedderSettings.model_validate(asked["settings"]).model_copy(update={"device": "cpu", "workers": 1})
     print(json.dumps(verdict(Path(asked["path"]), settings)))  # noqa: T201  for whoever asked
 

@@ -23,9 +23,9 @@ class Schedule:
         self._begun = self._clock()
         self._due = self._begun + self._interval_s
 
-    def postpone(self, least_s: float) -> None:
-        """Make it due no sooner than `least_s` from now."""
-        self._due = max(self._due, self._clock() + least_s)
+    def postpone(self, min_s: float) -> None:
+        """Make it due no sooner than `min_s` from now."""
+        self._due = max(self._due, self._clock() + min_s)
 
     def hasten(self, min_interval_s: float) -> None:
         """Make it due as soon as `min_interval_s` have passed since it last began."""

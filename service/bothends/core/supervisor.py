@@ -287,7 +287,7 @@ def load_supervised(
     found = [_load(one) for one in settings.models]
     queue = queue_of([one.model for one in found], settings, metrics)
     supervised = []
-    for place, one in enumerate(found):
+    for index, one in enumerate(found):
         embedder = Embedder(one.model, settings=one.settings, metrics=metrics, name=one.name, queue=queue)
         supervisor = Supervisor(
             embedder,
@@ -298,7 +298,7 @@ def load_supervised(
             selftest_s=settings.selftest_s,
             reload_s=settings.reload_s,
             on_fitness=partial(on_fitness, embedder.name),
-            on_reload=(lambda: None) if place else on_reload,
+            on_reload=(lambda: None) if index else on_reload,
             on_lost=on_lost,
         )
         supervised.append(Supervised(embedder, supervisor, one.memory_bytes))

@@ -33,6 +33,6 @@ def pick(
     token_ids: NDArray[np.int32], offsets: NDArray[np.int64], places: NDArray[np.int64]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Token ids and offsets of the sentences at `places` alone, in that order."""
-    parts = [token_ids[offsets[place] : offsets[place + 1]] for place in places.tolist()]
+    parts = [token_ids[offsets[index] : offsets[index + 1]] for index in places.tolist()]
     ends = np.concatenate(([0], np.cumsum(np.diff(offsets)[places])))
     return np.concatenate(parts), ends

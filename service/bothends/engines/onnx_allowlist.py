@@ -23,11 +23,11 @@ OPERATORS: dict[bytes, frozenset[bytes]] = {
 """Each operator of ONNX's own that an encoder's graph holds, and the attributes that it is given there."""
 _TYPES = frozenset({FLOAT, HALF, INT32, INT64})
 """Types of the numbers that a model holds."""
-_MOST_NODES = 128
+_MAX_NODES = 128
 """Most nodes of a graph. An encoder that has of everything, and 8 layers, has 112."""
-_MOST_INPUTS = 8
+_MAX_INPUTS = 8
 """Most inputs of one node: as many as an LSTM may have. Joining more would make much of little."""
-_MOST_NAME_BYTES = 256
+_MAX_NAME_BYTES = 256
 
 _ONNX = {
     "ModelProto": "1 ir_version int64, 2 producer_name bytes, 7 graph GraphProto, 8 opset_import OperatorSetIdProto*",
@@ -112,14 +112,14 @@ def _reasons(read: Any, model: bytes) -> Iterator[str]:
 
 def _unusual_nodes(nodes: Sequence[Any]) -> Iterator[str]:
     """Reasons against a graph's nodes."""
-    if len(nodes) > _MOST_NODES:
-        yield f"has {len(nodes)} nodes, more than {_MOST_NODES}"
+    if len(nodes) > _MAX_NODES:
+        yield f"has {len(nodes)} nodes, more than {_MAX_NODES}"
     for node in nodes:
         if node.op_type not in OPERATORS:
             yield f"holds the operator {_shown(node.op_type)}"
             return
-        if len(node.input) > _MOST_INPUTS:
-            yield f"gives {_shown(node.op_type)} {len(node.input)} inputs, more than {_MOST_INPUTS}"
+        if len(node.input) > _MAX_INPUTS:
+            yield f"gives {_shown(node.op_type)} {len(node.input)} inputs, more than {_MAX_INPUTS}"
         for attribute in node.attribute:
             if attribute.name not in OPERATORS[node.op_type]:
                 yield f"gives {_shown(node.op_type)} the attribute {_shown(attribute.name)}"
@@ -144,7 +144,7 @@ def _unusual(message: Message) -> Iterator[str]:
 
 
 def _is_plain(text: bytes) -> bool:
-    return len(text) <= _MOST_NAME_BYTES and text.isascii() and text.decode().isprintable()
+    return len(text) <= _MAX_NAME_BYTES and text.isascii() and text.decode().isprintable()
 
 
 def _shown(name: bytes) -> str:

@@ -40,9 +40,9 @@ def sound_graph(bundle: Bundle) -> Any:
     for tensor in graph.initializer:
         if tensor.data_type in FLOATS and not _is_constant(tensor, constants):
             numbers = _numbers(tensor)
-            if (place := _first_not_finite(numbers)) is not None:
+            if (index := _first_not_finite(numbers)) is not None:
                 raise BundleError(
-                    f"{file} holds {numbers[place]} in {_described(place, tensor, len(numbers), bundle)}: no engine "
+                    f"{file} holds {numbers[index]} in {_described(index, tensor, len(numbers), bundle)}: no engine "
                     "serves it; export the bundle anew from weights that are all finite"
                 )
     return graph

@@ -36,7 +36,7 @@ PARTIAL = ".partial"
 """Suffix of a folder that is being written."""
 _INT32 = 2**31 - 1
 _MIB = 1 << 20
-_MOST_BYTES = {MODEL: _INT32, TOKENIZER: 64 * _MIB, GOLDEN: 64 * _MIB, CARD: _MIB, CONFIG: _MIB}
+_MAX_BYTES = {MODEL: _INT32, TOKENIZER: 64 * _MIB, GOLDEN: 64 * _MIB, CARD: _MIB, CONFIG: _MIB}
 """Largest size of a file, checked before it is read. protobuf has no larger messages than the model's limit."""
 _LARGE_BYTES = 64 * _MIB
 """Size from which a file is hashed before it is read: until then, whoever wrote it decides what a reader holds."""
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _SHA256 = r"^[0-9a-f]{64}$"
-MOST_TOKENS = 100_000
+MAX_TOKENS = 100_000
 """Bound of what a model may read of one sentence, in tokens."""
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -55,7 +55,7 @@ class BundleConfig(EncoderConfig):
     format: Literal[1] = 1
     name: str = Field(pattern=NAME)
     version: str = Field(pattern=VERSION)
-    max_tokens: int = Field(gt=0, le=MOST_TOKENS)
+    max_tokens: int = Field(gt=0, le=MAX_TOKENS)
     languages: Languages = ()
     nested_dimensions: tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...] = Field(
         (),
@@ -147,14 +147,14 @@ def check(path: Path) -> BundleConfig:
     with UntrustedFolder(path) as folder:
         config = _read_config(folder, path)
         for name in HASHED:
-            _check_hash(folder.sha256(name, most=_MOST_BYTES[name]), path / name, config.sha256.get(name))
+            _check_hash(folder.sha256(name, most=_MAX_BYTES[name]), path / name, config.sha256.get(name))
     return config
 
 
 def size(path: Path) -> int:
     """Return the bytes of all files of the bundle at `path`. Raises BundleError."""
     with UntrustedFolder(path) as folder:
-        return sum(folder.size(name, most=_MOST_BYTES[name]) for name in (CONFIG, *HASHED))
+        return sum(folder.size(name, most=_MAX_BYTES[name]) for name in (CONFIG, *HASHED))
 
 
 def default_path() -> Path:
@@ -214,7 +214,7 @@ def _read_config(folder: UntrustedFolder, path: Path) -> BundleConfig:
     if not (path / CONFIG).exists():
         raise BundleError(f"there is no bundle at {path}: {CONFIG} is missing; bothends export makes bundles")
     try:
-        content = folder.read(CONFIG, most=_MOST_BYTES[CONFIG])
+        content = folder.read(CONFIG, most=_MAX_BYTES[CONFIG])
         config = BundleConfig.model_validate_json(content)
         json.loads(content, object_pairs_hook=_each_once)
     except ValidationError as error:
@@ -234,7 +234,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_hashed(folder: UntrustedFolder, file: Path, expected: str | None) -> bytes:
     """Read a file whose hash holds. A large one is hashed before it is held in memory, too."""
-    most = _MOST_BYTES[file.name]
+    most = _MAX_BYTES[file.name]
     if folder.size(file.name, most=most) > _LARGE_BYTES:
         _check_hash(folder.sha256(file.name, most=most), file, expected)
     content = folder.read(file.name, most=most)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..validation import one_line
 
-_MOST_UNPACKED_BYTES = 256 << 20
+_MAX_UNPACKED_BYTES = 256 << 20
 """Largest size that golden.npz may unpack to."""
 
 
@@ -45,7 +45,7 @@ class Golden:
     def from_bytes(cls, content: bytes) -> "Golden":
         """Read golden.npz. Raises ValueError where it isn't one."""
         try:
-            _check_unpacked_size(_MOST_UNPACKED_BYTES, content)
+            _check_unpacked_size(_MAX_UNPACKED_BYTES, content)
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 text = _GoldenText.model_validate_json(arrays["text"].tobytes())
                 embeddings = np.asarray(arrays["embeddings"])  # a member that is no array comes as bytes

@@ -217,11 +217,11 @@ class _Reader:
 
 def _joined(items: list[Part]) -> Part:
     """Return the sequence of `items`. Past the last that can fail nothing is tried again, from one place."""
-    last = max((place for place, item in enumerate(items) if not item.certain), default=-1)
+    last = max((index for index, item in enumerate(items) if not item.certain), default=-1)
     effort, ways = Power(0), ONE
     fixed: tuple[str, ...] | None = ()
-    for place, item in enumerate(items):
-        effort = effort.plus(item.effort.times(ways if place <= last else ONE))
+    for index, item in enumerate(items):
+        effort = effort.plus(item.effort.times(ways if index <= last else ONE))
         ways = ways.times(item.ways)
         fixed = None if fixed is None or item.fixed is None else fixed + item.fixed
     return Part(effort, ways, fixed, certain=last < 0)

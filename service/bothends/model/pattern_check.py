@@ -15,10 +15,10 @@ from tokenizers import pre_tokenizers
 
 from .pattern import Pattern, PatternError, Power, read
 
-_MOST_ATTEMPTS = Power(1000, 1)
+_MAX_ATTEMPTS = Power(1000, 1)
 """Most attempts from one place in a text: GPT-2's has 30 times the text's length at most."""
 _FEW_CHARS, _MANY_CHARS = 2048, 16_384
-_SUSPICIOUS, _MOST_RATIO = 1.0, 5.0
+_SUSPICIOUS, _MAX_RATIO = 1.0, 5.0
 """Time that is looked into, for a few characters, and that is too much, for many. Splitting as many apart is 1.
 
 For many, what importing writes takes up to 1.6 times as long, GPT-2's half; `q+z`, whose time is quadratic, 39 times.
@@ -37,12 +37,12 @@ _SURROGATES = range(0xD800, 0xE000)
 def check_pattern(pattern: str) -> None:
     """Raise PatternError, whose text follows the pattern, where a short text may cost it much time."""
     parsed = read(pattern)
-    if parsed.effort.degree > _MOST_ATTEMPTS.degree or parsed.effort.factor > _MOST_ATTEMPTS.factor:
+    if parsed.effort.degree > _MAX_ATTEMPTS.degree or parsed.effort.factor > _MAX_ATTEMPTS.factor:
         raise PatternError("has too many ways of reading one text")
     split = pre_tokenizers.Split(tokenizers.Regex(pattern), "isolated")
     for repeated, end in _hostile_texts(parsed, pattern):
         if _ratio(split, repeated, end, _FEW_CHARS) > _SUSPICIOUS and all(
-            _ratio(split, repeated, end, _MANY_CHARS) > _MOST_RATIO for _ in range(_TRIES)
+            _ratio(split, repeated, end, _MANY_CHARS) > _MAX_RATIO for _ in range(_TRIES)
         ):
             raise PatternError("takes time that grows with the square of a text's length, or faster")
 
@@ -95,7 +95,7 @@ def _units(run: tuple[str, ...], matched: dict[str, set[str]], kinds: list[str])
     if not all(choices):
         return []
     most = max(map(len, choices))
-    return ["".join(chars[place % len(chars)] for chars in choices) for place in range(most)]
+    return ["".join(chars[index % len(chars)] for chars in choices) for index in range(most)]
 
 
 def _matched(character: str, pattern: str) -> set[str]:

@@ -104,7 +104,7 @@ class Tokenizer:
         before each and may raise to give up. Raises EngineError where the tokenizer itself breaks.
         """
         found: list[Tokens] = []
-        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
+        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), max_size=_PIECE_CHARS):
             check_deadline()
             found += self._tokens(sentences[start:stop], keep_end)
         return found
@@ -114,7 +114,7 @@ class Tokenizer:
     ) -> list[Pieces]:
         """Tokens as `encode` gives them, with texts and places; takes longer."""
         found: list[Pieces] = []
-        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
+        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), max_size=_PIECE_CHARS):
             check_deadline()
             for encoding in self._guarded(self._tokenizer.encode_batch, list(sentences[start:stop])):
                 kept, cut = self._kept(len(encoding), keep_end), len(encoding) > self._max_tokens

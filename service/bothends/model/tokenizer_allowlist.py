@@ -35,21 +35,21 @@ _PARTS = {
 """Types of each part of a tokenizer that importing, training and those who bring a tokenizer.json have in theirs."""
 _INNER = ("normalizers", "pretokenizers", "processors")
 """Keys under which a Sequence has its steps."""
-_MOST_STEPS = 128
+_MAX_STEPS = 128
 """Most steps of a part. What LASER reads passes 47."""
-_MOST_CHARS = 16
+_MAX_CHARS = 16
 """Most characters that a step puts in place of others."""
-_MOST_PATTERN_CHARS = 1 << 16
+_MAX_PATTERN_CHARS = 1 << 16
 _SHOWN_CHARS = 80
 """Characters of a pattern that a refusal shows."""
-_MOST_TABLE_BYTES = 64
+_MAX_TABLE_BYTES = 64
 """Most bytes that a table of normalisation has for a character. Unicode's longest, U+FDFA, has 33."""
-_MOST_AROUND = 64
+_MAX_AROUND = 64
 """Most tokens around a sentence."""
-_MOST_WORD_CHARS = 1000
+_MAX_WORD_CHARS = 1000
 """Most characters of a word that WordPiece looks at: its time grows with their square."""
 _REPEATS = 16
-_MOST_GROWTH = 16
+_MAX_GROWTH = 16
 """Most characters that a text may become for each that it has; of what was seen, an ellipsis in LASER's has 3."""
 
 
@@ -63,15 +63,15 @@ def _reasons(tokenizer: tokenizers.Tokenizer) -> Iterator[str]:
     model = tokenizer.model
     if type(model).__name__ not in _MODELS:
         yield f"is of the model {type(model).__name__}"
-    if isinstance(model, models.WordPiece) and model.max_input_chars_per_word > _MOST_WORD_CHARS:
-        yield f"looks at words of up to {model.max_input_chars_per_word} characters, more than {_MOST_WORD_CHARS}"
+    if isinstance(model, models.WordPiece) and model.max_input_chars_per_word > _MAX_WORD_CHARS:
+        yield f"looks at words of up to {model.max_input_chars_per_word} characters, more than {_MAX_WORD_CHARS}"
     if isinstance(model, models.BPE) and model.dropout:
         yield "drops merges by chance"
     parts = _parts(tokenizer)
     for name, types in _PARTS.items():
         steps = list(_steps(parts[name]))
-        if len(steps) > _MOST_STEPS:
-            yield f"has {len(steps)} steps in its {name}, more than {_MOST_STEPS}"
+        if len(steps) > _MAX_STEPS:
+            yield f"has {len(steps)} steps in its {name}, more than {_MAX_STEPS}"
         for step in steps:
             if step["type"] not in types:
                 yield f"has a {name} of the type {step['type']}"
@@ -104,21 +104,21 @@ def _steps(part: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
 def _against(step: dict[str, Any]) -> Iterator[str]:
     """Reasons against a step of a type that is allowed."""
     for key in ("content", "prepend"):
-        if len(step.get(key) or "") > _MOST_CHARS:
-            yield f"has a {step['type']} that writes {len(step[key])} characters, more than {_MOST_CHARS}"
-    if len(_pattern(step)) > _MOST_PATTERN_CHARS:
-        yield f"has a {step['type']} whose pattern has more than {_MOST_PATTERN_CHARS} characters"
+        if len(step.get(key) or "") > _MAX_CHARS:
+            yield f"has a {step['type']} that writes {len(step[key])} characters, more than {_MAX_CHARS}"
+    if len(_pattern(step)) > _MAX_PATTERN_CHARS:
+        yield f"has a {step['type']} whose pattern has more than {_MAX_PATTERN_CHARS} characters"
     elif "Regex" in (step.get("pattern") or {}):
         try:
             check_pattern(_pattern(step))
         except PatternError as error:
             yield f"has a {step['type']} whose pattern {printable(_pattern(step)[:_SHOWN_CHARS])!r} {error}"
-    if step["type"] == "Precompiled" and (longest := _longest_of_table(step)) > _MOST_TABLE_BYTES:
-        yield f"has a table of normalisation that writes {longest} bytes for a character, more than {_MOST_TABLE_BYTES}"
+    if step["type"] == "Precompiled" and (longest := _longest_of_table(step)) > _MAX_TABLE_BYTES:
+        yield f"has a table of normalisation that writes {longest} bytes for a character, more than {_MAX_TABLE_BYTES}"
     if step["type"] == "TemplateProcessing":
         around = sum(len(token["ids"]) for token in step["special_tokens"].values()) + len(step["single"])
-        if around > _MOST_AROUND:
-            yield f"sets {around} tokens around a sentence, more than {_MOST_AROUND}"
+        if around > _MAX_AROUND:
+            yield f"sets {around} tokens around a sentence, more than {_MAX_AROUND}"
 
 
 def _pattern(step: dict[str, Any]) -> str:
@@ -140,7 +140,7 @@ def _growth(steps: list[dict[str, Any]]) -> Iterator[str]:
     kinds = [_alone(step) for step in steps]
     for seed in dict.fromkeys(_seeds(steps)):
         text = seed * _REPEATS
-        most = _MOST_GROWTH * len(text)
+        most = _MAX_GROWTH * len(text)
         for kind in kinds:
             text = kind.normalize_str(text)
             if len(text) > most:
@@ -162,7 +162,7 @@ def _seeds(steps: list[dict[str, Any]]) -> Iterator[str]:
         if step["type"] == "Replace":
             yield from filter(None, (_pattern(step)[:_REPEATS], step["content"]))
             yield from re.findall(r"\w+", _pattern(step))[:_REPEATS]
-            yield from dict.fromkeys(_pattern(step)[:_MOST_CHARS])
+            yield from dict.fromkeys(_pattern(step)[:_MAX_CHARS])
     if steps:
         yield string.printable
         yield from string.printable

@@ -49,7 +49,7 @@ def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
         added=[token.content for token in added],
         prefix=model.continuing_subword_prefix,
         unknown=model.unk_token,
-        most_chars=model.max_input_chars_per_word,
+        max_chars=model.max_input_chars_per_word,
     )
 
 

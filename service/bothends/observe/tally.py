@@ -30,12 +30,12 @@ class Tally:
 
     def observe(self, value: float, trace_id: str | None = None) -> None:
         """Count one value; `trace_id` is that of a trace in which an operator may look it up."""
-        place = bisect_left(self._bounds, value)
+        index = bisect_left(self._bounds, value)
         with self._lock:
-            self._counts[place] += 1
+            self._counts[index] += 1
             self._sum += value
             if trace_id is not None:
-                self._exemplars[place] = Exemplar({"trace_id": trace_id}, value, time.time())
+                self._exemplars[index] = Exemplar({"trace_id": trace_id}, value, time.time())
 
     def observe_all(self, values: Iterable[float]) -> None:
         """Count values."""

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-_MOST_BYTES = 128 << 20
+_MAX_BYTES = 128 << 20
 
 
 class Share(NamedTuple):
@@ -19,9 +19,9 @@ class Share(NamedTuple):
 class AnswerBudget:
     """Room for answers in the making."""
 
-    def __init__(self, most_bytes: int = _MOST_BYTES, *, most_tokens: float = math.inf) -> None:
+    def __init__(self, max_bytes: int = _MAX_BYTES, *, max_tokens: float = math.inf) -> None:
         """Begin with all of it. One answer may be larger: it is begun where less than the most is taken."""
-        self._most = (most_bytes, most_tokens)
+        self._most = (max_bytes, max_tokens)
         self._lock = threading.Lock()
         self._then: Callable[[], None] = lambda: None
         self.taken_bytes = 0
@@ -30,8 +30,8 @@ class AnswerBudget:
     @property
     def is_full(self) -> bool:
         """True while no more answers are to be begun."""
-        most_bytes, most_tokens = self._most
-        return self.taken_bytes >= most_bytes or self.taken_tokens >= most_tokens
+        max_bytes, max_tokens = self._most
+        return self.taken_bytes >= max_bytes or self.taken_tokens >= max_tokens
 
     def on_freed(self, then: Callable[[], None]) -> None:
         """Call `then`, which must return soon, whenever some of it was given back."""

@@ -19,7 +19,7 @@ from .price import BYTE_S
 from .turns import Turns
 
 _THREADS = 2
-_MOST_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 """Bytes of all that waits."""
 _TINY_BYTES = 256
 """Bytes of a request whose answer is too small to need room."""
@@ -49,7 +49,7 @@ class Backlog:
     """The requests, and the threads that read them."""
 
     def __init__(
-        self, *, pool: Executor | None = None, most_bytes: int = _MOST_BYTES, answer_budget: AnswerBudget | None = None
+        self, *, pool: Executor | None = None, max_bytes: int = _MAX_BYTES, answer_budget: AnswerBudget | None = None
     ) -> None:
         """Read in `pool`'s threads, which `close` shuts down, or in two of its own.
 
@@ -58,7 +58,7 @@ class Backlog:
         self.answer_budget = answer_budget or AnswerBudget()
         self.answer_budget.on_freed(self._read_more)
         self._pool = pool or ThreadPoolExecutor(_THREADS, "bothends-read")
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._turns: Turns[_Waiting] = Turns()
 
@@ -92,7 +92,7 @@ class Backlog:
         with self._lock:
             self._turns.put(entry, entry.caller, work_s=BYTE_S * size if work_s is None else work_s, size=size)
             refused = []
-            while self._turns.bytes > self._most_bytes and len(self._turns) > 1:
+            while self._turns.bytes > self._max_bytes and len(self._turns) > 1:
                 refused.append(self._turns.shed())
         for other in refused:
             other.context.fail(OverloadedError("too many long requests wait to be read", retry_after_s=_RETRY_S))

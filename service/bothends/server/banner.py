@@ -101,8 +101,8 @@ def _described(embedder: Embedder) -> list[str]:
 def _listed(models: Sequence[Supervised]) -> list[str]:
     """List several models, the default first: how callers ask for each, and what it is, runs on and takes."""
     lines = []
-    for place, (embedder, _, memory_bytes) in enumerate(models):
-        model, is_default = embedder.model, "" if place else " (unless a caller names another)"
+    for index, (embedder, _, memory_bytes) in enumerate(models):
+        model, is_default = embedder.model, "" if index else " (unless a caller names another)"
         lines += [
             f"  model      {embedder.name}{is_default}: {model.config.summary()}",
             f"             {model.provider} on {model.device}, loaded in {memory_bytes >> 20} MiB; {_proof(embedder)}",

@@ -16,8 +16,8 @@ HTTP_BYTES = 64 << 20
 class ByteBudget:
     """Bound on the bytes of all requests that are on their way."""
 
-    def __init__(self, most_bytes: int = HTTP_BYTES) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int = HTTP_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._arrivals: set[Arrival] = set()
         self.held_bytes = 0
 
@@ -30,7 +30,7 @@ class ByteBudget:
         arrival.bytes += size
         self.held_bytes += size
         self._arrivals.add(arrival)
-        while self.held_bytes > self._most_bytes and len(self._arrivals) > 1:
+        while self.held_bytes > self._max_bytes and len(self._arrivals) > 1:
             self._shed_one()
 
     def remove(self, arrival: "Arrival") -> None:

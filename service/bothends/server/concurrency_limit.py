@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..errors import DrainingError, OverloadedError
 
-MOST_WAIT = 0.25
+MAX_WAIT = 0.25
 """The share of a call's time that it may be expected to wait. A call that would wait longer is refused unread: to serve
 the late ones first makes all of them late, for as long as the overload lasts (metastable failure)."""
 _QUIET_S = 0.5

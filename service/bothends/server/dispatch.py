@@ -23,7 +23,7 @@ from ..text import printable
 from ..wire.counting import holds_more_than
 from ..wire.status import to_status
 from .backlog import Backlog
-from .concurrency_limit import MOST_WAIT, ConcurrencyLimit
+from .concurrency_limit import MAX_WAIT, ConcurrencyLimit
 from .context import Asked, CallContext, Settled
 from .inbound import Inbound
 from .keys import Keys
@@ -164,7 +164,7 @@ class Dispatcher:
             if remaining <= 0:
                 raise DeadlineError("the deadline had passed before the call was looked at")
             wait_s = self._wait_s()
-            if wait_s > MOST_WAIT * remaining:
+            if wait_s > MAX_WAIT * remaining:
                 raise OverloadedError("calls come faster than this server can take them", retry_after_s=wait_s)
         try:
             concurrency.enter()
@@ -214,14 +214,14 @@ def _request_id(call: Inbound) -> str | None:
     return next((printable(value) for name, value in call.metadata if name == REQUEST_ID), None)
 
 
-def protobuf(request_type: type[MessageT], *, most_sentences: int | None = None) -> Parse[MessageT]:
-    """Make a parser of messages of `request_type`; nothing is made of one that holds far more than `most_sentences`."""
+def protobuf(request_type: type[MessageT], *, max_sentences: int | None = None) -> Parse[MessageT]:
+    """Make a parser of messages of `request_type`; nothing is made of one that holds far more than `max_sentences`."""
 
     def parse(content: bytes) -> MessageT:
-        if most_sentences is not None and holds_more_than(content, FAR * most_sentences):
+        if max_sentences is not None and holds_more_than(content, FAR * max_sentences):
             raise RequestError(
-                f"more than {FAR * most_sentences} sentences came; this server's limit is {most_sentences} a request",
-                costs=most_sentences,
+                f"more than {FAR * max_sentences} sentences came; this server's limit is {max_sentences} a request",
+                costs=max_sentences,
             )
         try:
             return request_type.FromString(content)

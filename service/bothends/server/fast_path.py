@@ -96,17 +96,15 @@ class FastPaths:
         """True if somebody has lately asked for what is answered soon."""
         return self._newest is not None and self._transport.has_hasty_callers()
 
-    def take_messages(
-        self, most: int, wait_s: float, queue_s: float, most_bytes: int, *, may_run: bool
-    ) -> Batch | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool) -> Batch | None:
         """Take messages of the transport, and serve plain requests meanwhile, as `PlainCalls` has it."""
         newest = self._current()
         if newest is None or not may_run:  # who has no core leaves long requests to those who have one
-            return self._transport.take_messages(most, wait_s, queue_s, most_bytes, takes_long=newest is None)
+            return self._transport.take_messages(most, wait_s, queue_s, max_bytes, takes_long=newest is None)
         thread = threading.get_ident()
         self._taking[thread] = newest
         try:
-            taken = newest.path.take_messages(most, wait_s, queue_s, most_bytes, thread)
+            taken = newest.path.take_messages(most, wait_s, queue_s, max_bytes, thread)
         finally:
             del self._taking[thread]
         if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's
@@ -137,10 +135,10 @@ class FastPaths:
         for taking, of in self._taking.copy().items():
             of.path.forgive(taking, lost_s(taking))
             for run in of.path.overdue(seconds):
-                for place, ids in run.messages.items():
+                for index, ids in run.messages.items():
                     durations = [seconds] * len(ids)
                     code = code_pb2.Code.Name(status.code)
-                    self._answered(place, code, durations, error.refusal)
+                    self._answered(index, code, durations, error.refusal)
                     self._transport.fail(ids, [status] * len(ids))  # who is told finds it counted
                 self._transport.fail(run.long_messages, [status] * len(run.long_messages))
                 self._answer_failed(run.in_streams, told, of.models)
@@ -202,20 +200,20 @@ class FastPaths:
         served = [ServedModel(each.name, model, each is default) for each, model, _ in lendable]
         path = FastPath(
             self._transport,
-            {place: method.create_codec(served) for place, method in self._methods.items()},
+            {index: method.create_codec(served) for index, method in self._methods.items()},
             tuple(
                 LentModel(
                     lent.tokenizer,
                     called_encoder(lent.called, model.dimension) if lent.called else lent.encoder,
-                    most_tokens=model.config.max_tokens,
+                    max_tokens=model.config.max_tokens,
                 )
                 for _, model, lent in lendable
             ),
-            most_sentences=min(FEW, limits.sentences),
-            most_bytes=min(SHORT_BYTES, limits.sentence_chars, limits.tokens),
-            most_together=max(lent.most_together for lent in lents),
-            most_bytes_together=max(lent.most_bytes_together for lent in lents),
-            most_runs=lents[0].most_runs,
+            max_small_sentences=min(FEW, limits.sentences),
+            max_bytes=min(SHORT_BYTES, limits.sentence_chars, limits.tokens),
+            max_together=max(lent.max_together for lent in lents),
+            max_bytes_together=max(lent.max_bytes_together for lent in lents),
+            max_runs=lents[0].max_runs,
             max_sentences=limits.sentences,
             max_sentence_bytes=limits.sentence_chars,  # a text of more bytes may have too many
             max_request_tokens=limits.tokens,
@@ -227,10 +225,10 @@ class FastPaths:
         for left in served.left:
             code = code_pb2.Code.Name(left.code)
             self._answered(left.method, code, (left.seconds,), _REFUSALS.get(code))
-        for place, seconds in served.seconds.items():
-            self._answered(place, "OK", seconds)
-        for place, count in served.messages.items():
-            self._metrics.messages(self._methods[place].name, "native", count)
+        for index, seconds in served.seconds.items():
+            self._answered(index, "OK", seconds)
+        for index, count in served.messages.items():
+            self._metrics.messages(self._methods[index].name, "native", count)
         metrics = embedder.metrics
         metrics.embedded(served.counts, served.truncated)
         if served.tokenise_s:

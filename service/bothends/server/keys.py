@@ -151,6 +151,6 @@ def _first_mistake(error: ValidationError) -> str:
     first = first_problem(error)
     if first.path[-1] == "[key]":
         return "a key's name is 1 to 32 letters, digits, - or _"
-    place = ".".join(part if len(part) <= 32 else "…" for part in first.path)
+    index = ".".join(part if len(part) <= 32 else "…" for part in first.path)
     message = {"missing": "is missing", "extra_forbidden": "isn't known"}.get(first.kind, first.lower_message)
-    return f"{place}: {message}"
+    return f"{index}: {message}"

@@ -104,7 +104,7 @@ class ModelService:
         """All models, the default first."""
         self.keys = keys
         self.concurrency = ConcurrencyLimit(limit=settings.max_concurrent_requests)
-        answer_budget = AnswerBudget(most_tokens=settings.max_queue_tokens * _HTTP_SHARE)
+        answer_budget = AnswerBudget(max_tokens=settings.max_queue_tokens * _HTTP_SHARE)
         self.responders = Responders([Responder(one.embedder, answer_budget=answer_budget) for one in supervised])
         self.backlog = Backlog(answer_budget=answer_budget)
         self._readiness = readiness

@@ -58,8 +58,8 @@ def open_doors(settings: PortSettings, bound_to: str) -> Iterator[str]:
     """List what is open, why it matters and what to do, where other than this machine's own programs reach the port."""
     if is_loopback(bound_to):
         return
-    place = f"{settings.host} is reachable from outside"
+    index = f"{settings.host} is reachable from outside"
     if not settings.tls_cert:
-        yield f"{place} without TLS: sentences and keys can be read on their way; set --tls-cert"
+        yield f"{index} without TLS: sentences and keys can be read on their way; set --tls-cert"
     if not settings.api_keys and not settings.tls_client_ca:
-        yield f"{place} without API keys: whoever reaches it may call; set --api-keys"
+        yield f"{index} without API keys: whoever reaches it may call; set --api-keys"

@@ -21,14 +21,14 @@ _Signature: TypeAlias = tuple[int, ...] | None
 T = TypeVar("T")
 
 
-_MOST_BYTES = 16 << 20
+_MAX_BYTES = 16 << 20
 _FIRST_S = 10.0
 """Seconds that files may take to be read at first."""
 _SOON_S = 1.0
 """Seconds that one who finds a look due waits for it, so as to have the newest: once, whatever becomes of it."""
 _LATE_S = 10.0
 """Seconds after which the log says that a look hasn't ended."""
-_SETTLES_S, _MOST_LOOKS = 0.1, 50
+_SETTLES_S, _MAX_LOOKS = 0.1, 50
 """Time in which a file that is written in pieces has another piece; and how often that is waited for."""
 
 
@@ -101,7 +101,7 @@ class ReloadingFile(Generic[T]):
     def _catch_up(self) -> None:
         if (now := self._look()) == self._seen:
             return
-        for _ in range(_MOST_LOOKS):
+        for _ in range(_MAX_LOOKS):
             time.sleep(_SETTLES_S)
             before, now = now, self._look()
             if now == before:
@@ -132,9 +132,9 @@ def read_bytes(path: Path, setting: str) -> bytes:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 raise StartupError(f"{setting} {path}: is no regular file")
-            if found.st_size > _MOST_BYTES:
-                raise StartupError(f"{setting} {path}: has {found.st_size} bytes; {_MOST_BYTES} are the most")
-            return opened.read(_MOST_BYTES)
+            if found.st_size > _MAX_BYTES:
+                raise StartupError(f"{setting} {path}: has {found.st_size} bytes; {_MAX_BYTES} are the most")
+            return opened.read(_MAX_BYTES)
     except OSError as error:
         raise StartupError(f"{setting} {path}: {error.strerror}") from error
 

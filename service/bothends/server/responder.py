@@ -57,7 +57,7 @@ class Responder:
         context.cancels(rows)
         rows.add_done_callback(partial(self._finish, accepted, context, write))
 
-    def most_sentences(self, context: CallContext) -> int:
+    def max_sentences(self, context: CallContext) -> int:
         """Return the number of sentences that one request of this caller may hold."""
         most = self.embedder.limits.sentences
         return most if context.account is None else context.account.most(most)

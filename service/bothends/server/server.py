@@ -156,7 +156,7 @@ class Server:
     def stop(self) -> bool:
         """Say NOT_SERVING, finish what was accepted within `drain_s`, stop; returns whether all of it was answered."""
         self.service.begin_stop()
-        _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
+        _log.info("draining: what was accepted is finished first", extra={"at_max_s": self.settings.drain_s})
         end = time.monotonic() + self.settings.drain_s
         self.grpc.drain()
         for streams in self.streams:
@@ -215,10 +215,10 @@ class Server:
             return None
         transport = cast("NativeTransport", self.grpc)
         methods = {
-            place: FastMethod(
+            index: FastMethod(
                 route.counted_as, route.create_codec, None if route.streams is None else route.streams.write_failed
             )
-            for place, route in enumerate(routes)
+            for index, route in enumerate(routes)
             if route.create_codec is not None and route.counted_as is not None
         }
         self.metrics.waits_beside(transport.sliced)

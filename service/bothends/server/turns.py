@@ -18,7 +18,7 @@ ItemT = TypeVar("ItemT")
 
 _IDLE_KEPT = 1024
 """Number of callers that are remembered though nothing of theirs waits."""
-_MOST_DEBT_S, _MOST_SAVED_S = 1.0, 5e-4
+_MAX_DEBT_S, _MAX_SAVED_S = 1.0, 5e-4
 """Most seconds by which somebody may be behind others, and before them: what it takes to come."""
 
 
@@ -44,13 +44,13 @@ class Account:
     @property
     def had(self) -> float:
         """What counts of that: who wanted nothing for a while has saved no more than what it takes to come."""
-        return max(self.used, self.clock.time - _MOST_SAVED_S)
+        return max(self.used, self.clock.time - _MAX_SAVED_S)
 
     def charge(self, seconds: float) -> None:
         """Count seconds that it takes, or took less than was counted before."""
         if self in self.clock.waiting:
             self.clock.advance()
-        self.used = min(self.had + seconds, self.clock.time + _MOST_DEBT_S)
+        self.used = min(self.had + seconds, self.clock.time + _MAX_DEBT_S)
         self.clock.latest = max(self.clock.latest, self.used)
 
 

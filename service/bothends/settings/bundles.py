@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import SettingsError
 from ..validation import one_line
 
-MOST_BUNDLES = 16
+MAX_BUNDLES = 16
 """Models of one server: each is in memory whole, and has series of its own in the metrics."""
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _NAMED = re.compile(rf"(?P<name>{_NAME})=(?P<folder>[^?]*)(?:\?(?P<engine>.*))?", re.DOTALL)
@@ -59,8 +59,8 @@ def parse_bundles(given: str | Sequence[str | Mapping[str, Any]], known: Sequenc
         raise SettingsError(f"--bundle {twice}=…: two models have this name")
     if "default" in names[1:]:
         raise SettingsError("--bundle default=…: over HTTP that is another name of the first")
-    if len(found) > MOST_BUNDLES:
-        raise SettingsError(f"--bundle: {len(found)} models are more than the {MOST_BUNDLES} that one server takes")
+    if len(found) > MAX_BUNDLES:
+        raise SettingsError(f"--bundle: {len(found)} models are more than the {MAX_BUNDLES} that one server takes")
     return found
 
 

@@ -21,8 +21,8 @@ class ListenerSettings(Section):
     host: str = option("Start here", "Address that gRPC and HTTP listen on.", "127.0.0.1", min_length=1)
     max_concurrent_requests: int = option(
         "Requests",
-        "Most requests in progress: gRPC's and those of /v1/embeddings and /embed, and as many again of HTTP's others; "
-        "beyond it they are refused.",
+        "Most requests in progress: gRPC's and those of /v1/embeddings, /embed and /api/embed, and as many again of "
+        "HTTP's others; beyond it they are refused.",
         1024,
         ge=1,
         le=100_000,

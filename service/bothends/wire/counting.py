@@ -15,7 +15,7 @@ _FIXED = {1: 8, 5: 4}
 """Bytes of wire types without a length."""
 _OTHER_FIELDS = 64
 """Fields besides sentences that any request may have."""
-_MOST_DIGITS = 10
+_MAX_DIGITS = 10
 """Most bytes of a varint (https://protobuf.dev/programming-guides/encoding/)."""
 
 
@@ -26,16 +26,16 @@ def holds_more_than(content: bytes, most: int) -> bool:
     """
     if len(content) <= 2 * most:  # each takes two bytes at least
         return False
-    place = found = 0
+    index = found = 0
     try:
         for _ in range(most + _OTHER_FIELDS):
-            if content[place] == _STRING_1 and content[place + 1] < 0x80:
+            if content[index] == _STRING_1 and content[index + 1] < 0x80:
                 found += 1
-                place += 2 + content[place + 1]
+                index += 2 + content[index + 1]
             else:
-                is_string, place = _skip(content, place)
+                is_string, index = _skip(content, index)
                 found += is_string
-            if found > most or place >= len(content):
+            if found > most or index >= len(content):
                 return found > most
     except IndexError:
         return False
@@ -47,16 +47,16 @@ def fields(content: Bytes) -> Iterator[tuple[int, Bytes | None]]:
 
     Ends early where the bytes aren't protobuf, which is for its parser to say. Fields of a group come like others.
     """
-    place = 0
+    index = 0
     try:
-        while place < len(content):
-            tag, start = _varint(content, place)
+        while index < len(content):
+            tag, start = _varint(content, index)
             if tag & 7 == _LENGTH:
                 size, start = _varint(content, start)
-                place = start + size
-                yield tag >> 3, content[start:place]
+                index = start + size
+                yield tag >> 3, content[start:index]
             else:
-                place = _skip(content, place)[1]
+                index = _skip(content, index)[1]
                 yield tag >> 3, None
     except IndexError:
         return
@@ -77,7 +77,7 @@ def _skip(content: Bytes, place: int) -> tuple[bool, int]:
 def _varint(content: Bytes, place: int) -> tuple[int, int]:
     """Return the number there and where it ends. Raises IndexError where none is."""
     number = 0
-    for digit in range(_MOST_DIGITS):
+    for digit in range(_MAX_DIGITS):
         byte = content[place + digit]
         number |= (byte & 0x7F) << 7 * digit
         if byte < 0x80:

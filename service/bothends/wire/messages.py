@@ -28,7 +28,7 @@ _FIELD: dict[Encoding, str] = {
     "sign_bits": "sign_bits",
 }
 _DTYPE: dict[Encoding, str] = {"float32": "<f4", "float16": "<f2", "int8": "i1", "sign_bits": "u1"}
-_MOST_VERSION_CHARS = 64
+_MAX_VERSION_CHARS = 64
 TRUNCATIONS: dict[int, Truncation] = {
     embedding_pb2.TRUNCATION_UNSPECIFIED: "start",
     embedding_pb2.TRUNCATION_ERROR: "error",
@@ -186,7 +186,7 @@ def decode_embeddings(
     Raises ValueError where they don't fit each other, or aren't what was asked for: finite numbers in `encoding`,
     `width` of them where that is known, of a model that says which it is.
     """
-    if not 0 < len(model_version) <= _MOST_VERSION_CHARS or not model_version.isprintable():
+    if not 0 < len(model_version) <= _MAX_VERSION_CHARS or not model_version.isprintable():
         raise ValueError("an answer doesn't say of which model it is")
     values = [getattr(embedding, _FIELD[encoding]) for embedding in embeddings]
     sizes = set(map(len, values))

@@ -45,7 +45,7 @@ TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
     (EngineError, code_pb2.INTERNAL, "ENGINE"),
 )
 _DEFAULT_RETRY_S = 1.0
-_MOST_DIGITS = 12
+_MAX_DIGITS = 12
 """Most digits of a sentence's index: no request holds so many."""
 _INTERNAL_MESSAGES: dict[type[BothendsError], str] = {EngineError: "the model run failed"}
 """Messages to callers about errors that aren't theirs: the text of these and all others is for the operator's log."""
@@ -135,4 +135,4 @@ def unpacked(status: status_pb2.Status, into: _DetailT) -> _DetailT | None:
 
 def _index(info: error_details_pb2.ErrorInfo) -> int | None:
     digits = info.metadata.get("index", "")
-    return int(digits) if len(digits) < _MOST_DIGITS and digits.isascii() and digits.isdecimal() else None
+    return int(digits) if len(digits) < _MAX_DIGITS and digits.isascii() and digits.isdecimal() else None

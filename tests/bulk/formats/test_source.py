@@ -13,7 +13,7 @@ from tests.bulk.conftest import Embed, lines
 
 def test_a_line_without_an_end_is_never_held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A line that is too long is cut a little behind the limit, and the next one is read."""
-    monkeypatch.setattr(source_module, "MOST_LINE_BYTES", 100_000)
+    monkeypatch.setattr(source_module, "MAX_LINE_BYTES", 100_000)
     (tmp_path / "in.txt").write_bytes(b"dragons\n" + b"x" * 5_000_000 + b"\na man\n" + b"y" * 5_000_000)
     with Source(tmp_path / "in.txt") as source:
         found = [len(line) for line in source.lines() if line is not None]

@@ -27,7 +27,7 @@ from .outcome import Outcome
 ATTACKER, NEIGHBOUR = "127.0.0.66", "127.0.0.2"
 STARVED_S, STARVED_RATIO = 2.0, 30.0
 """What no machine is slow enough for: a call that takes so long, and all of them that take so many times as alone."""
-_MOST_WORDS = 3
+_MAX_WORDS = 3
 """Texts of refusals that a figure shows."""
 
 
@@ -159,7 +159,7 @@ def _of_attack(taken: Taken, seconds: float) -> dict[str, float | str]:
         "attackers_answers": statuses or "none",
         "attackers_ended": taken.ended,
         "attackers_cores": taken.cpu_s / seconds,
-        "attackers_were_told": "; ".join(text for text, _ in taken.words.most_common(_MOST_WORDS)) or "nothing",
+        "attackers_were_told": "; ".join(text for text, _ in taken.words.most_common(_MAX_WORDS)) or "nothing",
     }
 
 

@@ -52,17 +52,17 @@ class GrpcWire:
         return unsent
 
     def receive(self, came: bytes) -> list[Answer]:
-        came, found, place = self._came + came, [], 0
-        while len(came) >= place + 9:
-            end = place + 9 + int.from_bytes(came[place : place + 3])
+        came, found, index = self._came + came, [], 0
+        while len(came) >= index + 9:
+            end = index + 9 + int.from_bytes(came[index : index + 3])
             if len(came) < end:
                 break
-            kind, flags, stream = came[place + 3], came[place + 4], int.from_bytes(came[place + 5 : place + 9])
-            answer = self._take(kind, flags, stream, came[place + 9 : end])
+            kind, flags, stream = came[index + 3], came[index + 4], int.from_bytes(came[index + 5 : index + 9])
+            answer = self._take(kind, flags, stream, came[index + 9 : end])
             if answer is not None:
                 found.append(answer)
-            place = end
-        self._came = came[place:]
+            index = end
+        self._came = came[index:]
         return found
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> Answer | None:
@@ -99,7 +99,7 @@ class GrpcWire:
 
 def _call(stream: int, head: bytes, content: bytes) -> bytes:
     """Write a call's frames."""
-    pieces = [content[place : place + _FRAME] for place in range(0, len(content), _FRAME)]
+    pieces = [content[index : index + _FRAME] for index in range(0, len(content), _FRAME)]
     data = [raw(_DATA, _END_STREAM if piece is pieces[-1] else 0, stream, piece) for piece in pieces]
     return raw(_HEADERS, _END_HEADERS, stream, head) + b"".join(data)
 

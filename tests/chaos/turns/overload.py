@@ -20,7 +20,7 @@ class Overload:
 
     times: float
     connections: int
-    least_goodput: float
+    min_goodput: float
     before: str
     refusal_p99_ms: float | None = None
 
@@ -64,7 +64,7 @@ class Overload:
         }
         if found["unanswered"] or not set(found["statuses"]) <= {"0", "4", "8"}:
             outcome.wrongs.append(f"{found['unanswered']} calls without an answer, statuses {found['statuses']}")
-        outcome.hold(goodput, self.least_goodput, "goodput over the peak", is_least=True)
+        outcome.hold(goodput, self.min_goodput, "goodput over the peak", is_least=True)
         if self.refusal_p99_ms is not None:
             outcome.hold(refusal_ms or 0.0, self.refusal_p99_ms, "refusals' p99 in ms")
         return outcome

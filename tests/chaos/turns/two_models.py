@@ -18,7 +18,7 @@ class TwoModels:
     """So many callers of each, over HTTP, all of whom ask for one sentence after the other."""
 
     callers: int
-    least_share: float
+    min_share: float
     """Share of the rate alone that the fast model's callers are to keep."""
     before: str
     source: str = NEIGHBOUR
@@ -64,5 +64,5 @@ class TwoModels:
         for load in (alone, beside, slow_alone, attack):
             if set(load["statuses"]) != {"200"} or load["unanswered"] or load["short_answers"]:
                 outcome.wrongs.append(f"answers {load['statuses']}, {load['short_answers']} of them short")
-        outcome.hold(share, self.least_share, "the fast model's rate over that alone", is_least=True)
+        outcome.hold(share, self.min_share, "the fast model's rate over that alone", is_least=True)
         return outcome

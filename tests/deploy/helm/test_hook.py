@@ -36,8 +36,8 @@ def asked(
     assert target in container["args"]
     arguments = [f"127.0.0.1:{port}" if argument == target else argument for argument in container["args"]]
     for mount in container.get("volumeMounts", []):
-        place = mount["mountPath"] + "/"
-        arguments = [argument.replace(place, f"{mounts[mount['name']]}/") for argument in arguments]
+        index = mount["mountPath"] + "/"
+        arguments = [argument.replace(index, f"{mounts[mount['name']]}/") for argument in arguments]
     given = {variable["name"]: variables[variable["name"]] for variable in container.get("env", [])}
     return subprocess.run(
         [BOTHENDS, *arguments],

@@ -96,14 +96,14 @@ def split(graph: onnx.GraphProto) -> None:
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     nodes = list(graph.node)
     del graph.node[:]
-    for place, direction in enumerate(("forward", "reverse")):
+    for index, direction in enumerate(("forward", "reverse")):
         names = [
-            stored(graph, f"{name}_{direction}", arrays[name][place : place + 1], np.float32)
+            stored(graph, f"{name}_{direction}", arrays[name][index : index + 1], np.float32)
             for name in ("W0", "R0", "B0")
         ]
         inputs = [whole.input[0], *names, "lengths"]
         made = helper.make_node("LSTM", inputs, ["", f"{direction}_h"], direction=direction, hidden_size=HIDDEN)
-        nodes.insert(nodes.index(whole) + place, made)
+        nodes.insert(nodes.index(whole) + index, made)
     position = nodes.index(whole)
     kept = nodes[:position]
     kept.append(helper.make_node("Concat", ["forward_h", "reverse_h"], ["Y_h0"], axis=0))

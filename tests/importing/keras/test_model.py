@@ -144,8 +144,8 @@ def test_a_toml_names_both_layers_and_words(keras_folder: Path, tmp_path: Path) 
     imported(tmp_path / "model.weights.h5", "--encoder", tmp_path / "encoder.toml")
     ids = np.random.default_rng(5).integers(1, 40, (len(LENGTHS), max(LENGTHS)))
     sentences = [" ".join(words[row] for row in rows[:count]) for rows, count in zip(ids, LENGTHS, strict=True)]
-    whole = [place for place, rows in enumerate(ids) if LENGTHS[place] <= 24 and 1 not in rows[: LENGTHS[place]]]
-    found, expected = embedded(tmp_path, [sentences[place] for place in whole]), np.load(keras_folder / "bilstm.npy")
+    whole = [index for index, rows in enumerate(ids) if LENGTHS[index] <= 24 and 1 not in rows[: LENGTHS[index]]]
+    found, expected = embedded(tmp_path, [sentences[index] for index in whole]), np.load(keras_folder / "bilstm.npy")
     assert np.abs(found - expected[whole]).max() <= TOLERANCE
     (tmp_path / "encoder.toml").write_text(toml, encoding="utf-8")
     told = refused(

@@ -20,7 +20,7 @@ from bothends_importing.readers.file import open_weights
 
 from .hostile import replace
 
-MOST_MB = 200
+MAX_MB = 200
 """Memory that refusing may take, where what is refused would take gigabytes."""
 READ = """
 import resource, sys
@@ -133,7 +133,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, in
 def test_a_bomb_is_refused_in_bounded_memory(refused: dict[str, tuple[str, int]], name: str) -> None:
     said, grew_mb = refused[name]
     assert said != "read"
-    assert grew_mb < MOST_MB
+    assert grew_mb < MAX_MB
 
 
 def test_h5pys_own_packing_is_read(tmp_path: Path) -> None:

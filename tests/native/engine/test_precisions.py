@@ -6,8 +6,8 @@ import torch
 
 from .encoders import FUSED, LEVELS, PRECISIONS, Pair, Rows, engine, flat, pair, ragged
 
-LEAST_COSINE = {"float32": 0.9999999, "bf16": 0.99999, "int8": 0.9995}
-MOST_DIFFERENCE = {"float32": 2e-6, "bf16": 2e-3, "int8": 1.5e-2}
+MIN_COSINE = {"float32": 0.9999999, "bf16": 0.99999, "int8": 0.9995}
+MAX_DIFFERENCE = {"float32": 2e-6, "bf16": 2e-3, "int8": 1.5e-2}
 
 
 def cosines(one: Rows, other: Rows) -> Rows:
@@ -25,8 +25,8 @@ def test_near_torch(level: str, precision: str, layers: int, hidden: int) -> Non
     encoder = made.native(level=level, precision=precision)
     rows, expected = encoder.run(*flat(sentences)), made.expected(sentences)
     assert encoder.precision == precision
-    assert cosines(rows, expected).min() >= LEAST_COSINE[precision]
-    assert np.abs(rows - expected).max() <= MOST_DIFFERENCE[precision]
+    assert cosines(rows, expected).min() >= MIN_COSINE[precision]
+    assert np.abs(rows - expected).max() <= MAX_DIFFERENCE[precision]
 
 
 def _extreme() -> Pair:

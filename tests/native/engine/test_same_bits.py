@@ -42,7 +42,7 @@ def test_slots_threads_budgets_and_orders(made: Pair, level: str, precision: str
         encoder = made.native(level=level, precision=precision, slots=slots, table_rows=table_rows)
         for _ in range(2):  # the second time, rows are there
             assert same(encoder.run(*flat(SENTENCES), threads=threads), expected), (slots, threads, table_rows)
-        rows = encoder.run(*flat([SENTENCES[place] for place in shuffled]), threads=threads)
+        rows = encoder.run(*flat([SENTENCES[index] for index in shuffled]), threads=threads)
         assert same(rows, expected[shuffled]), (slots, threads, table_rows)
 
 

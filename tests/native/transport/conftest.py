@@ -9,7 +9,7 @@ pytest.importorskip("bothends_native.transport", reason="bothends-native has no 
 
 from .fast import Fast
 from .served import Served
-from .victim import MOST_GROWTH_MB, SMALL, Victim, attacked
+from .victim import MAX_GROWTH_MB, SMALL, Victim, attacked
 
 
 @pytest.fixture
@@ -46,4 +46,4 @@ def victim() -> Iterator[Victim]:
     with attacked(**SMALL) as victim:
         yield victim
         victim.let_go()
-        assert victim.kept_mb < MOST_GROWTH_MB / 4
+        assert victim.kept_mb < MAX_GROWTH_MB / 4

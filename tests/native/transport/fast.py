@@ -15,7 +15,7 @@ from tests.support.until import TIMEOUT_S
 
 from .served import ECHO, Served
 
-HIDDEN, EMBEDDING, MOST_TOKENS = 8, 6, 5
+HIDDEN, EMBEDDING, MAX_TOKENS = 8, 6, 5
 WORDS = ("[UNK]", "a", "b", "##b", "man", "é")
 VERSION = "7.1"
 SIZES = (4, 8, 2 * HIDDEN)
@@ -44,10 +44,10 @@ def embedded(encoder: engine.Encoder, content: bytes) -> tuple[Embeddings, Encod
     request = EmbedRequest.FromString(content)
     asked, encoding = options(request)
     every = [[WORDS.index(word) for word in sentence.split()] for sentence in request.sentences]
-    kept = [ids[-MOST_TOKENS:] if asked.truncation == "end" else ids[:MOST_TOKENS] for ids in every]
+    kept = [ids[-MAX_TOKENS:] if asked.truncation == "end" else ids[:MAX_TOKENS] for ids in every]
     offsets = np.cumsum([0, *map(len, kept)])
     rows = encoder.run(np.concatenate(kept).astype(np.int32), offsets.astype(np.int64))
-    cut = [len(ids) > MOST_TOKENS for ids in every]
+    cut = [len(ids) > MAX_TOKENS for ids in every]
     return Embeddings(asked.shaped(rows), [len(ids) for ids in kept], cut, VERSION), encoding
 
 
@@ -64,12 +64,12 @@ def embed_codec(version: str = VERSION) -> transport.Codec:
 
 def tokenizer() -> wordpiece.WordPiece:
     return wordpiece.WordPiece(
-        {word: place for place, word in enumerate(WORDS)},
+        {word: index for index, word in enumerate(WORDS)},
         characters={letter: letter for letter in "abmné"} | {" ": " "},
         added=["[UNK]"],
         prefix="##",
         unknown="[UNK]",
-        most_chars=20,
+        max_chars=20,
     )
 
 
@@ -78,9 +78,9 @@ def path_of(
     *encoders: Any,
     codec: transport.Codec | None = None,
     method: int = 0,
-    most_bytes: int = 200,
-    most_together: int = 16,
-    most_runs: int = 2,
+    max_bytes: int = 200,
+    max_together: int = 16,
+    max_runs: int = 2,
     **limits: int,
 ) -> transport.FastPath:
     """Make a fast path by encoders of `encoder_of`, or whatever else lends one by `share`: of a model each.
@@ -90,14 +90,12 @@ def path_of(
     return transport.FastPath(
         served.transport,
         {method: codec or embed_codec()},
-        tuple(
-            transport.LentModel(tokenizer().share(), encoder.share(), most_tokens=MOST_TOKENS) for encoder in encoders
-        ),
-        most_sentences=3,
-        most_bytes=most_bytes,
-        most_together=most_together,
-        most_bytes_together=4096,
-        most_runs=most_runs,
+        tuple(transport.LentModel(tokenizer().share(), encoder.share(), max_tokens=MAX_TOKENS) for encoder in encoders),
+        max_small_sentences=3,
+        max_bytes=max_bytes,
+        max_together=max_together,
+        max_bytes_together=4096,
+        max_runs=max_runs,
         **{"max_sentences": 3, "max_sentence_bytes": 200, "max_request_tokens": 1000, **limits},
     )
 

@@ -12,7 +12,7 @@ from bothends_native import transport
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
 
-from .fast import MOST_TOKENS, encoder_of, path_of
+from .fast import MAX_TOKENS, encoder_of, path_of
 from .served import ECHO, Served
 
 MOST = 200
@@ -84,8 +84,8 @@ def checked(content: bytes, encoder: Any, sentences: list[str], version: str = "
     assert len(found.embeddings) == len(sentences)
     for row, sentence in zip(found.embeddings, sentences, strict=True):
         ids = [TOKENS[word] for word in sentence.split()]
-        read = np.array(ids[:MOST_TOKENS], np.int32)
+        read = np.array(ids[:MAX_TOKENS], np.int32)
         assert list(row.values) == encoder.run(read, np.array([0, len(read)]))[0].tolist()
-        assert (row.token_count, row.truncated) == (len(read), len(ids) > MOST_TOKENS)
+        assert (row.token_count, row.truncated) == (len(read), len(ids) > MAX_TOKENS)
     assert found.model_version == version
     assert found.SerializeToString() == content

@@ -84,7 +84,7 @@ class Served:
         self,
         *listeners: socket.socket,
         methods: Sequence[Method] = METHODS,
-        most_wait: float = 0.25,
+        max_wait: float = 0.25,
         http: Sequence[socket.socket] = (),
         hosts: Hosts | None = None,
         proxies: Sequence[tuple[bytes, int]] = (),
@@ -103,7 +103,7 @@ class Served:
             health=["", "t.T"],
             statuses={Refusal[name]: status for name, status in STATUSES.items()},
             limits=Limits(**limits),
-            most_wait=most_wait,
+            max_wait=max_wait,
             responses=[
                 {
                     Refusal[name]: (

@@ -139,7 +139,7 @@ def test_onnxruntime_computes_the_bits_of_each_sentence_alone(served: Served, to
     """From text to vector, whatever each is batched with; once the model is withdrawn, Python has what to say."""
     model = LoadedModel.load(toy_bundle, EmbedderSettings(device="cpu", engine="onnxruntime"))
     budgets = Budgets(max_batch_rows=2, max_batch_tokens=64, max_queue_tokens=1000, overhead_rows=1.5)
-    lent = lend(model, budgets, few=16, short_bytes=4096, most_runs=1)
+    lent = lend(model, budgets, few=16, short_bytes=4096, max_runs=1)
     assert lent is not None
     assert lent.called is not None
     named = transport.NamedModel(names=[""], shown="", version="1", dimension=model.dimension, sizes=model.config.sizes)
@@ -150,14 +150,14 @@ def test_onnxruntime_computes_the_bits_of_each_sentence_alone(served: Served, to
             transport.LentModel(
                 lent.tokenizer,
                 transport.called_encoder(lent.called, model.dimension),
-                most_tokens=model.config.max_tokens,
+                max_tokens=model.config.max_tokens,
             ),
         ),
-        most_sentences=3,
-        most_bytes=200,
-        most_together=lent.most_together,
-        most_bytes_together=lent.most_bytes_together,
-        most_runs=lent.most_runs,
+        max_small_sentences=3,
+        max_bytes=200,
+        max_together=lent.max_together,
+        max_bytes_together=lent.max_bytes_together,
+        max_runs=lent.max_runs,
         max_sentences=3,
         max_sentence_bytes=200,
         max_request_tokens=1000,
@@ -183,7 +183,7 @@ def test_beyond_the_runs_at_once_others_read_and_leave_the_rest(served: Served) 
         return released.wait(TIMEOUT_S)
 
     called.answers = answers
-    path = path_of(served, called, most_runs=1)
+    path = path_of(served, called, max_runs=1)
     with served.channel() as channel:
         small, large = (EmbedRequest(sentences=["a"] * count).SerializeToString() for count in (1, 4))
         ask = channel.unary_unary(ECHO)

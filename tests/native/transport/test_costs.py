@@ -25,7 +25,7 @@ def test_a_key_that_rests_saves_a_second_and_no_more() -> None:
 
 def test_long_texts_cost_more_of_a_second(serve: Callable[..., Served]) -> None:
     """One more for each 4,096 characters, which aren't bytes."""
-    fast, rate = Fast(serve(), most_bytes=1 << 15), 0.001
+    fast, rate = Fast(serve(), max_bytes=1 << 15), 0.001
     for sentence, cost in (("é" * 4095, 1), ("é " * 2048, 2), ("a " * 6144, 4)):
         holder = Holder(fast, Quota(sentences_per_s=rate))
         assert EmbedResponse.FromString(holder.ask(sentence)).embeddings

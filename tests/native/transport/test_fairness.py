@@ -11,8 +11,8 @@ from .served import Served
 Serve = Callable[..., Served]
 
 
-def taken(served: Served, most: int, most_bytes: int = 1 << 22) -> list[bytes]:
-    batch = served.transport.take_messages(most, TIMEOUT_S, 0.0, most_bytes)
+def taken(served: Served, most: int, max_bytes: int = 1 << 22) -> list[bytes]:
+    batch = served.transport.take_messages(most, TIMEOUT_S, 0.0, max_bytes)
     assert batch is not None
     return [message.content for message in batch.messages]
 

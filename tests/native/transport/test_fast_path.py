@@ -205,6 +205,6 @@ def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., S
     names = ("sentences", "bytes", "together", "bytes_together", "runs")
     bounds = dict.fromkeys([f"most_{name}" for name in names] + [f"max_{name}" for name in LONG], 1)
     with pytest.raises(ValueError, match=r"expected a capsule of bothends_native\.Tokenizer"):
-        transport.FastPath(serve().transport, {}, (transport.LentModel(part, part, most_tokens=1),), **bounds)
+        transport.FastPath(serve().transport, {}, (transport.LentModel(part, part, max_tokens=1),), **bounds)
     with pytest.raises(ValueError, match="there is no model"):
         transport.FastPath(serve().transport, {}, (), **bounds)

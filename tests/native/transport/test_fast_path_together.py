@@ -12,15 +12,15 @@ from .fast import encoder_of, path_of
 from .served import ECHO, Served
 
 
-@pytest.mark.parametrize("most_together", [8, 16])
+@pytest.mark.parametrize("max_together", [8, 16])
 def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
-    serve: Callable[..., Served], most_together: int
+    serve: Callable[..., Served], max_together: int
 ) -> None:
     """A batch ends with all that one caller asked for, whoever came before; those of another, of whom more waits than
     fits, are in the next, and in small ones while the former may ask again.
     """
     served = serve(max_connection_requests=200)
-    path = path_of(served, encoder_of(), most_together=most_together)
+    path = path_of(served, encoder_of(), max_together=max_together)
     content = EmbedRequest(sentences=["a"]).SerializeToString()
     with served.channel() as greedy, served.channel() as modest:
         known = modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)  # its connection's beginning is past then
@@ -44,13 +44,13 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
         assert taken.result() == b""
         while not calls[-1].done():
             path.take_messages(0, 0.1, 0.0, 0, 1)
-        assert [len(batch.counts) for batch in path.served()][:7] == [most_together // 2] * 7
+        assert [len(batch.counts) for batch in path.served()][:7] == [max_together // 2] * 7
 
 
 def test_a_thousand_calls_are_computed_together_where_nobody_else_asks(serve: Callable[..., Served]) -> None:
     """As soon as so many batches have gone by without a caller who had a single one."""
     served = serve(max_connection_requests=400)
-    path = path_of(served, encoder_of(), most_together=4)
+    path = path_of(served, encoder_of(), max_together=4)
     content = EmbedRequest(sentences=["a"]).SerializeToString()
     with served.channel() as greedy:
         calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(300)]

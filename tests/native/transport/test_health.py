@@ -100,9 +100,9 @@ def test_who_watches_is_bounded_by_network_and_in_all(serve: Serve) -> None:
         return made
 
     with ExitStack() as stack:
-        peers = [stack.enter_context(Raw(served.port, source=f"127.0.0.{place}")) for place in range(2, 7)]
+        peers = [stack.enter_context(Raw(served.port, source=f"127.0.0.{index}")) for index in range(2, 7)]
         for peer in peers[:4]:
-            watches = [watch(peer, b"\x0a\x02no" if place == 0 else b"") for place in range(6)]
+            watches = [watch(peer, b"\x0a\x02no" if index == 0 else b"") for index in range(6)]
             assert [made.status for made in watches] == [None] * 5 + ["8"]
         assert served.figure("watchers") == 20
         assert watch(peers[4]).status is None

@@ -20,7 +20,7 @@ def half_sent(connection: Raw, size: int) -> Response:
     return connection.call(ROW, framed(b"x" * size)[:-1], ends=False)
 
 
-def test_the_network_that_holds_most_gives_way(serve: Serve) -> None:
+def test_the_network_that_holds_max_gives_way(serve: Serve) -> None:
     """Half-sent messages of many connections, each of which holds little, keep out no larger one of another's."""
     served = serve(held_total_bytes=100_000)
     with ExitStack() as stack:

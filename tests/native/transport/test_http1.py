@@ -61,12 +61,12 @@ def test_every_split_of_a_request_reads_the_same(echo: Web) -> None:
         + b"POST /b HTTP/1.1\r\nhost:h\r\nTransfer-Encoding: CHUNKED\r\n\r\n"
         + (b"3;a=b\r\nabc\r\n1\r\nd\r\n0\r\nT: x\r\n\r\n")
     )
-    for place in range(1, len(whole)):
+    for index in range(1, len(whole)):
         with Wire(echo.http_port) as wire:
-            wire.say(whole[:place])
-            if place % 7 == 0:
+            wire.say(whole[:index])
+            if index % 7 == 0:
                 until(lambda: True)
-            wire.say(whole[place:])
+            wire.say(whole[index:])
             first, second = seen(wire.answer()[2]), seen(wire.answer()[2])
         assert (first["body"], second["body"], second["target"]) == ("body", "abcd", "/b")
 

@@ -150,8 +150,8 @@ def test_empty_lines_before_a_request_are_passed_over(strict: Web) -> None:
     """Whole ones, before the first and after one with a body (RFC 9112, 2.2); wherever their bytes are split."""
     with Wire(strict.http_port) as wire:
         for content in (b"\r\n\r\n" + GET, b"\r\n" + post("/page", b"x"), b"\r\n\r\n" + GET):
-            for place in range(4):
-                wire.say(content[place : place + 1])
+            for index in range(4):
+                wire.say(content[index : index + 1])
             assert wire.say(content[4:]).answer()[0] == 200
 
 

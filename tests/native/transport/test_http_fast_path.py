@@ -23,7 +23,7 @@ def fast() -> Iterator[Web]:
     """A transport with a fast path of its method, which is asked now and then."""
     with web(hosts=Hosts(["known.example"], takes_addresses=True)) as served:
         codec = Codec.openai(models=[named("m", shown='"m"', version=f'"{VERSION}"')], truncation=Truncation.start)
-        served.path = path_of(served, encoder_of(), codec=codec, method=METHOD, most_bytes=400)
+        served.path = path_of(served, encoder_of(), codec=codec, method=METHOD, max_bytes=400)
         yield served
 
 

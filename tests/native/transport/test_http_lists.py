@@ -11,7 +11,7 @@ from bothends_native.transport import Codec, Truncation, Usage
 from bothends.server.quota import Account, Quota
 from tests.support.until import until
 
-from .fast import MOST_TOKENS, VERSION, named
+from .fast import MAX_TOKENS, VERSION, named
 from .long import LIMITS, MOST, TOGETHER, Long, sentences_of
 from .web import EMBED, Web, Wire, post, web
 
@@ -85,9 +85,9 @@ def test_a_list_is_answered_in_slices(lists: Long, wire: Wire, count: int, encod
     assert lists.computed[0] == min(count, TOGETHER)
     assert sum(lists.computed) == count
     assert [row["index"] for row in found["data"]] == list(range(count))
-    cut = sum(len(sentence.split()) > MOST_TOKENS for sentence in sentences)
+    cut = sum(len(sentence.split()) > MAX_TOKENS for sentence in sentences)
     assert headers.get("x-truncated-inputs") == (str(cut) if cut else None)
-    tokens = sum(min(len(sentence.split()), MOST_TOKENS) for sentence in sentences)
+    tokens = sum(min(len(sentence.split()), MAX_TOKENS) for sentence in sentences)
     assert found["usage"] == {"prompt_tokens": tokens, "total_tokens": tokens}
     for row, sentence in list(zip(found["data"], sentences, strict=True))[:: count // 4]:
         begin(lists, wire, body_of([sentence], encoding_format=encoding), steps=0)

@@ -49,7 +49,7 @@ def test_silent_newcomers_keep_no_probe_out() -> None:
         assert served.figure("http_connections") == MOST
 
 
-def test_who_has_most_connections_gives_way() -> None:
+def test_who_has_max_connections_gives_way() -> None:
     """An idle one closes; of busy ones, one whose network has far more, which is told so."""
     with web(max_connections=MOST) as served, ExitStack() as stack:
         first, *_ = busy(served, stack, *["127.0.0.3"] * MOST)

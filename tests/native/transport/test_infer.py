@@ -14,7 +14,7 @@ from bothends.server.fronts.kserve.tensors import OUTPUTS, options, outputs, res
 from tests.support.infer import parameters, request
 from tests.support.until import TIMEOUT_S
 
-from .fast import MOST_TOKENS, SIZES, VERSION, WORDS, Fast, encoder_of, named, path_of
+from .fast import MAX_TOKENS, SIZES, VERSION, WORDS, Fast, encoder_of, named, path_of
 from .long import LIMITS, TOKENS, Long, sentences_of
 from .served import ECHO, Served
 
@@ -47,10 +47,10 @@ def written(encoder: Any, content: bytes) -> bytes:
     message = inference_pb2.ModelInferRequest.FromString(content)
     shaping, _ = options(message)
     every = [[WORDS.index(word) for word in text.split()] for text in texts(message, most=1000)]
-    kept = [ids[-MOST_TOKENS:] if shaping.truncation == "end" else ids[:MOST_TOKENS] for ids in every]
+    kept = [ids[-MAX_TOKENS:] if shaping.truncation == "end" else ids[:MAX_TOKENS] for ids in every]
     offsets = np.cumsum([0, *map(len, kept)]).astype(np.int64)
     rows = shaping.shaped(encoder.run(np.concatenate(kept).astype(np.int32), offsets))
-    cut = [len(ids) > MOST_TOKENS for ids in every]
+    cut = [len(ids) > MAX_TOKENS for ids in every]
     found = Embeddings(rows, [len(ids) for ids in kept], cut, VERSION)
     return response(found, wanted=outputs(message), model=NAME, request_id=message.id)
 
@@ -119,7 +119,7 @@ def test_lists_are_served_in_slices(serve: Callable[..., Served]) -> None:
             future = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
             found = inference_pb2.ModelInferResponse.FromString(long.answers(future))
             for sentence, row in zip(sentences_of(count, count), rows_of(found), strict=True):
-                ids = np.array([TOKENS[word] for word in sentence.split()][:MOST_TOKENS], np.int32)
+                ids = np.array([TOKENS[word] for word in sentence.split()][:MAX_TOKENS], np.int32)
                 assert row in (None, long.encoder.run(ids, np.array([0, len(ids)]))[0].tolist())
             assert future.result() == written(long.encoder, content)
 

@@ -11,7 +11,7 @@ from bothends_native import engine, transport
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S
 
-from .fast import EMPTY, MOST_TOKENS, WORDS, encoder_of, named, path_of
+from .fast import EMPTY, MAX_TOKENS, WORDS, encoder_of, named, path_of
 from .served import ECHO, Served
 
 NAMES = ("", "new", "old")
@@ -58,7 +58,7 @@ class Both:
 
 
 def row_of(encoder: engine.Encoder, sentence: str) -> bytes:
-    ids = [WORDS.index(word) for word in sentence.split()][:MOST_TOKENS]
+    ids = [WORDS.index(word) for word in sentence.split()][:MAX_TOKENS]
     row: bytes = encoder.run(np.array(ids, np.int32), np.array([0, len(ids)], np.int64)).tobytes()
     return row
 

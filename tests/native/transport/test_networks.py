@@ -53,7 +53,7 @@ def test_a_trusted_proxy_says_who_calls_and_others_do_not(serve: Serve) -> None:
     """Calls on one connection are of several networks then; the network of an address is the same through a proxy."""
     served = serve(proxies=[PROXY])
     with Raw(served.port, source="127.0.0.9") as proxy, Raw(served.port, source="127.0.0.2") as liar:
-        for place, header in enumerate(
+        for index, header in enumerate(
             [
                 ("x-forwarded-for", "192.0.2.1"),
                 ("x-forwarded-for", "203.0.113.9, 192.0.2.1"),
@@ -61,7 +61,7 @@ def test_a_trusted_proxy_says_who_calls_and_others_do_not(serve: Serve) -> None:
                 ("x-forwarded-for", "unknown"),
             ]
         ):
-            proxy.call(ECHO, framed(b"%d" % place), headers=[header])
+            proxy.call(ECHO, framed(b"%d" % index), headers=[header])
         until(lambda: served.figure("waiting") == 4)
         liar.call(ECHO, framed(b"4"), headers=[("x-forwarded-for", "192.0.2.1")])
         until(lambda: served.figure("waiting") == 5)
@@ -74,8 +74,8 @@ def test_a_trusted_proxy_says_so_over_http_too() -> None:
     """Whoever asks the application, by either version of HTTP, is of the network that the proxy names."""
     web, found = Web(proxies=[PROXY]), list[int]()
     try:
-        for place, address in enumerate(("192.0.2.1", "192.0.2.2", "192.0.2.1")):
-            head = f"GET /{place} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {address}\r\n\r\n"
+        for index, address in enumerate(("192.0.2.1", "192.0.2.2", "192.0.2.1")):
+            head = f"GET /{index} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {address}\r\n\r\n"
             with Wire(web.http_port, source="127.0.0.9") as wire:
                 wire.say(head.encode())
                 (request,) = web.take_requests()

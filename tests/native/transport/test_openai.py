@@ -21,7 +21,7 @@ from bothends.server.fronts.openai.requests import EmbeddingRequest
 from bothends.server.http.json_requests import parse
 from tests.support.until import TIMEOUT_S
 
-from .fast import MOST_TOKENS, SIZES, VERSION, Fast, encoder_of, named, tokenizer
+from .fast import MAX_TOKENS, SIZES, VERSION, Fast, encoder_of, named, tokenizer
 from .served import ECHO, Served
 
 NAME, ALIAS = 'an "english" one', "text-embedding-3-small"
@@ -100,7 +100,7 @@ class Asked:
             return None
         kept = request.truncation or "error"
         texts = [text for text in request.input if isinstance(text, str)]
-        read = self._tokenizer.encode(texts, MOST_TOKENS, keep_end=kept == "end")
+        read = self._tokenizer.encode(texts, MAX_TOKENS, keep_end=kept == "end")
         cut = [tokens is not None and tokens[1] for tokens in read]
         ids = [tokens[0] for tokens in read if tokens is not None and tokens[0]]
         known = request.model in (None, NAME, ALIAS) and request.dimensions in (None, *SIZES)

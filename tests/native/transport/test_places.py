@@ -45,8 +45,8 @@ def test_newcomers_of_other_networks_are_let_in_though_all_are_busy(serve: Serve
     for connection in greedy:
         keep_busy(connection)
     busy = served.take_messages(MOST)
-    for place in range(POLITE, POLITE + 10):
-        with Raw(served.port, source=f"127.0.0.{place}") as newcomer:
+    for index in range(POLITE, POLITE + 10):
+        with Raw(served.port, source=f"127.0.0.{index}") as newcomer:
             assert is_refused(lambda: join(served, GREEDY))
             response = newcomer.echo(b"x")
             served.transport.answer([served.take_messages()[0].id], [b"x"])
@@ -64,9 +64,9 @@ def test_who_gives_way_is_told_to_come_again(serve: Serve, join: Join) -> None:
     served = serve(max_connections=3)
     greedy = [join(served, GREEDY) for _ in range(3)]
     calls = []
-    for place, connection in enumerate(greedy, 1):
+    for index, connection in enumerate(greedy, 1):
         calls.append((connection.echo(b"x"), connection.call(ROW, framed(b"y"), ends=False)))
-        until(lambda: served.figure("waiting") == 2 * place)  # noqa: B023  it is called at once
+        until(lambda: served.figure("waiting") == 2 * index)  # noqa: B023  it is called at once
     greedy[0].echo(b"more")
     until(lambda: served.figure("waiting") == 7)
     join(served, POLITE)
@@ -74,9 +74,9 @@ def test_who_gives_way_is_told_to_come_again(serve: Serve, join: Join) -> None:
     assert {said(call) for call in calls[1]} == {"connections"}
     assert greedy[1].goaway == (0, b"")
     served.transport.answer([message.id for message in served.take_messages(5)], [b"z"] * 5)
-    for place in (0, 2):
-        greedy[place].over(calls[place][0])
-        assert calls[place][0].content == framed(b"z")
+    for index in (0, 2):
+        greedy[index].over(calls[index][0])
+        assert calls[index][0].content == framed(b"z")
 
 
 def test_an_idle_one_gives_way_before_a_busy_one(serve: Serve, join: Join) -> None:
@@ -96,8 +96,8 @@ def test_an_idle_one_gives_way_before_a_busy_one(serve: Serve, join: Join) -> No
 def test_a_busy_one_gives_way_to_clearly_fewer_alone(serve: Serve, join: Join) -> None:
     """A newcomer of a network with more than half as many as the greediest is refused while all are busy."""
     served = serve(max_connections=7)
-    for place in [GREEDY] * 4 + [POLITE] * 3:
-        keep_busy(join(served, place))
+    for index in [GREEDY] * 4 + [POLITE] * 3:
+        keep_busy(join(served, index))
     served.take_messages(7)
     assert is_refused(lambda: join(served, POLITE))
     assert served.figure("connections") == 7
@@ -127,7 +127,7 @@ def is_open(connection: Raw) -> bool:
     return True
 
 
-def test_who_holds_most_connections_gives_way(serve: Serve) -> None:
+def test_who_holds_max_connections_gives_way(serve: Serve) -> None:
     """The idlest of the address that has the most, at once; and nobody to an address that has more."""
     served = serve(max_connections=6)
     with ExitStack() as stack:

@@ -18,7 +18,7 @@ from .served import ECHO, ROW, Served, framed
 from .test_rfc9113 import CONNECTION, DATA, ENDS, GOAWAY, HEAD, PING, RESET, SETTINGS, WHOLE, number
 from .victim import GIVE, Victim
 
-MOST_MB = 2
+MAX_MB = 2
 """What a process may hold more by what it does beside: all that such a connection sends is less than 1 MB."""
 EXTENSION, PRIORITY_UPDATE = 0x16, 0x10
 PAGE = unindexed([(":method", "GET"), (":scheme", "http"), (":path", "/page"), (":authority", "localhost")])
@@ -55,7 +55,7 @@ def test_a_frame_of_a_wrong_size_after_a_connections_end(victim: Victim) -> None
     victim.let_go()
 
 
-STREAMS, CONNECTIONS, MOST_A_CALL_KB = 256, 8, 6
+STREAMS, CONNECTIONS, MAX_A_CALL_KB = 256, 8, 6
 """Calls of each connection, connections, and memory that one of the calls may hold."""
 ZERO_WINDOW = raw(SETTINGS, 0, 0, struct.pack(">HI", 4, 0))
 BOMBS = {
@@ -80,7 +80,7 @@ def test_headers_that_are_named_by_bytes_under_a_window_of_nothing(victim: Victi
         until(lambda: victim.vitals()["calls_begun"] - before == CONNECTIONS * STREAMS)
         until(lambda: not any(victim.vitals()[name] for name in ("requests", "waiting", "taken")))
         victim.is_answered()
-        assert (victim.kept_mb - kept_mb) * 1000 < MOST_A_CALL_KB * CONNECTIONS * STREAMS
+        assert (victim.kept_mb - kept_mb) * 1000 < MAX_A_CALL_KB * CONNECTIONS * STREAMS
     victim.let_go()
 
 
@@ -106,7 +106,7 @@ def test_thousands_of_fields_named_by_bytes(victim: Victim, is_http: bool) -> No
             connection.sendall(raw(9, 0, 1, b"\xbe" * 15_000))
         until(lambda: victim.vitals()["rests"] > rests)
         victim.is_answered()
-        assert victim.kept_mb - kept_mb < MOST_MB
+        assert victim.kept_mb - kept_mb < MAX_MB
     victim.let_go()
 
 
@@ -150,7 +150,7 @@ def test_floods_that_ask_for_nothing(victim: Victim, kind: str, is_http: bool) -
             connection.send(begun(frames))
         until(lambda: victim.vitals()["rests"] > rests or is_over(connection))
         victim.is_answered()
-        assert victim.kept_mb - kept_mb < MOST_MB
+        assert victim.kept_mb - kept_mb < MAX_MB
     victim.let_go()
 
 

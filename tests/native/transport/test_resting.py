@@ -12,7 +12,7 @@ from .served import ECHO, ROW, Served, framed
 from .test_health import WATCH
 
 Serve = Callable[..., Served]
-WINDOW_S, MOST_WAKINGS = 0.5, 3
+WINDOW_S, MAX_WAKINGS = 0.5, 3
 
 
 def tasks() -> set[Path]:
@@ -37,7 +37,7 @@ def test_a_transport_at_rest_sleeps(serve: Serve) -> None:
     def sleeps() -> bool:
         before = wakings(own)
         time.sleep(WINDOW_S)  # the time that is measured
-        return wakings(own) - before <= MOST_WAKINGS
+        return wakings(own) - before <= MAX_WAKINGS
 
     with Raw(served.port) as raw:
         watch, row = raw.call(WATCH, framed(b"")), raw.call(ROW, ends=False)

@@ -12,7 +12,7 @@ from bothends_native import transport
 
 from tests.support.until import TIMEOUT_S
 
-from .fast import MOST_TOKENS, WORDS, Fast, named
+from .fast import MAX_TOKENS, WORDS, Fast, named
 from .served import ECHO, Served
 
 WRITTEN = "b man a b b a man"
@@ -30,7 +30,7 @@ def fast(serve: Callable[..., Served]) -> Iterator[Fast]:
 def test_the_end_is_kept_where_the_left_is_cut(fast: Fast, direction: str) -> None:
     """However the API's word for it is written."""
     ids = [WORDS.index(word) for word in WRITTEN.split()]
-    kept = ids[-MOST_TOKENS:] if direction.lower() == "left" else ids[:MOST_TOKENS]
+    kept = ids[-MAX_TOKENS:] if direction.lower() == "left" else ids[:MAX_TOKENS]
     (row,) = fast.encoder.run(np.array(kept, np.int32), np.array([0, len(kept)]))
     asked = {"inputs": WRITTEN, "truncate": True, "truncation_direction": direction, "normalize": False}
     with fast.served.channel() as channel:

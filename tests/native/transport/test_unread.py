@@ -13,14 +13,14 @@ from tests.support.until import until
 
 from .raw import Raw, several
 from .served import ECHO, ROW, framed
-from .victim import GIVE, MOST_GROWTH_MB, SMALL, Victim
+from .victim import GIVE, MAX_GROWTH_MB, SMALL, Victim
 
 # How much memory a process keeps of what it has freed is decided by what else runs, too.
 pytestmark = pytest.mark.timing
 
 SETTINGS, WINDOW_UPDATE = 4, 8
 SOCKET, RECEIVES = socket.SOL_SOCKET, socket.SO_RCVBUF
-MOST_QUEUED = 512 << 10
+MAX_QUEUED = 512 << 10
 """Bytes that the kernel may hold for a connection: what it may keep unsent, and what loopback has on its way."""
 
 
@@ -37,7 +37,7 @@ def test_answers_that_nobody_reads(victim: Victim) -> None:
             for _ in range(40):
                 attacker.call(ECHO, framed(GIVE + b"400000"))
             victim.is_answered()
-            assert victim.growth_mb < 2 * MOST_GROWTH_MB
+            assert victim.growth_mb < 2 * MAX_GROWTH_MB
         until(lambda: victim.vitals()["unread_bytes"] <= SMALL["unread_total_bytes"])
     victim.let_go()
 
@@ -54,7 +54,7 @@ def test_the_kernel_holds_little_of_answers_that_nobody_reads(victim: Victim) ->
             return victim.vitals()["unread_bytes"] + queued(victim.port) + attacker.socket.getsockopt(SOCKET, RECEIVES)
 
         until(lambda: counted() >= answers * size)
-        assert queued(victim.port) <= MOST_QUEUED
+        assert queued(victim.port) <= MAX_QUEUED
     victim.let_go()
 
 

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 IS_SANITIZED = "san" in os.environ.get("LD_PRELOAD", "")
 """True where the process keeps freed memory to find errors: then its size says nothing."""
 SMALL = {"held_bytes": 4 << 20, "held_total_bytes": 16 << 20, "unread_bytes": 4 << 20, "unread_total_bytes": 16 << 20}
-MOST_GROWTH_MB = 64
+MAX_GROWTH_MB = 64
 """Four times what SMALL allows of either kind: buffers grow by doubling, and Python holds what it took."""
 GIVE = b"give "
 """Begins a request for an answer of so many bytes."""

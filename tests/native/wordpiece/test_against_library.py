@@ -150,6 +150,6 @@ def test_text_that_holds_an_added_token_is_declined(packaged: Pair) -> None:
     assert packaged.declined(["[CLS] a", "a[SEP]", "[[MASK]]", "[CL S]", "[cls]", "[", "a [1]"]) == 3
 
 
-def test_a_word_is_unknown_past_its_most_characters(packaged: Pair) -> None:
+def test_a_word_is_unknown_past_its_max_characters(packaged: Pair) -> None:
     """Limits are characters, not bytes."""
     assert packaged.declined([letter * count for letter in "aéж" for count in (99, 100, 101, 10_000)]) == 0

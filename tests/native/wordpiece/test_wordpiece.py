@@ -18,7 +18,7 @@ CHARACTERS = {character: character for character in "abcd "} | {
 
 
 def made(**others: Any) -> Any:
-    told: dict[str, Any] = {"characters": CHARACTERS, "added": [], "prefix": "##", "unknown": "?", "most_chars": 5}
+    told: dict[str, Any] = {"characters": CHARACTERS, "added": [], "prefix": "##", "unknown": "?", "max_chars": 5}
     return wordpiece.WordPiece(VOCABULARY, **told | others)
 
 

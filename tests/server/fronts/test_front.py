@@ -26,7 +26,7 @@ from tests.support.fronts import http_of
 from tests.support.paths import ROOT
 from tests.support.until import until
 
-MOST_BYTES = 1024
+MAX_BYTES = 1024
 NAME = "POST /dummy"
 
 
@@ -53,7 +53,7 @@ DUMMY = Front(
 
 @pytest.fixture(scope="module", params=TRANSPORTS)
 def server(request: pytest.FixtureRequest, toy_bundle: Bundle) -> Iterator[Server]:
-    fronts, settings = (*FRONTS, DUMMY), {"transport": request.param, "max_message_bytes": MOST_BYTES}
+    fronts, settings = (*FRONTS, DUMMY), {"transport": request.param, "max_message_bytes": MAX_BYTES}
     with serving(toy_bundle, fronts=fronts, **settings) as served:
         yield served
 
@@ -87,7 +87,7 @@ def test_it_answers_natively_and_by_python(server: Server, http: httpx.Client) -
     [
         (b'{"nothing": 1}', 418, "unknown parameter 'nothing'"),
         (b'{"inputs": []}', 418, "there are no sentences"),
-        (b" " * (MOST_BYTES + 1), 413, f"the request's body has more than this server's limit of {MOST_BYTES} bytes"),
+        (b" " * (MAX_BYTES + 1), 413, f"the request's body has more than this server's limit of {MAX_BYTES} bytes"),
     ],
 )
 def test_its_errors_are_in_its_words(http: httpx.Client, body: bytes, code: int, words: str) -> None:

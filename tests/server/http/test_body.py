@@ -17,13 +17,13 @@ from tests.support.transports import IS_NATIVE
 from tests.support.until import until
 
 SHORT_S = 0.6
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 
 
 @pytest.fixture(scope="module")
 def small(english: Bundle) -> Iterator[Server]:
     """A server that takes small bodies."""
-    with serving(english, max_message_bytes=MOST_BYTES) as server:
+    with serving(english, max_message_bytes=MAX_BYTES) as server:
         yield server
 
 
@@ -37,7 +37,7 @@ def hasty(english: Bundle) -> Iterator[Server]:
 def test_bytes_of_a_body(small: Server) -> None:
     """One at the limit fits, one past it doesn't; JSON may be followed by spaces."""
     url = f"http://127.0.0.1:{small.http_port}/v1/embeddings"
-    for size, status in ((MOST_BYTES, 200), (MOST_BYTES + 1, 413)):
+    for size, status in ((MAX_BYTES, 200), (MAX_BYTES + 1, 413)):
         headers = {"content-type": "application/json"}
         answer = httpx.post(url, content=of(["a"]).ljust(size), headers=headers, timeout=TIMEOUT_S)
         assert answer.status_code == status
@@ -46,12 +46,12 @@ def test_bytes_of_a_body(small: Server) -> None:
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_sent(small: Server) -> None:
     """A body is refused at once if its length is announced; and once too much has come if it isn't."""
-    with closing(posting(small, f"Content-Length: {MOST_BYTES + 1}")) as connection:
+    with closing(posting(small, f"Content-Length: {MAX_BYTES + 1}")) as connection:
         assert answer_on(connection)[0] == 413
     piece = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     with closing(posting(small, "Transfer-Encoding: chunked", body=piece * 17)) as connection:
         assert answer_on(connection)[0] == 413
-    with closing(posting(small, "Expect: 100-continue", f"Content-Length: {MOST_BYTES + 1}")) as connection:
+    with closing(posting(small, "Expect: 100-continue", f"Content-Length: {MAX_BYTES + 1}")) as connection:
         assert connection.recv(12) == b"HTTP/1.1 413"
 
 
@@ -111,9 +111,9 @@ def test_a_compressed_body_is_inflated(small: Server) -> None:
 @pytest.mark.parametrize(
     ("content", "status", "told"),
     [
-        (gzip.compress(of(["a"]).ljust(MOST_BYTES)), 200, '"object":"list"'),
-        (gzip.compress(of(["a"]).ljust(MOST_BYTES + 1)), 413, "limit of 1048576 bytes once it is inflated"),
-        (gzip.compress(bytes(100 * MOST_BYTES)), 413, "once it is inflated"),
+        (gzip.compress(of(["a"]).ljust(MAX_BYTES)), 200, '"object":"list"'),
+        (gzip.compress(of(["a"]).ljust(MAX_BYTES + 1)), 413, "limit of 1048576 bytes once it is inflated"),
+        (gzip.compress(bytes(100 * MAX_BYTES)), 413, "once it is inflated"),
         (WHOLE[:-1], 400, "aren't valid gzip"),
         (WHOLE + b"x", 400, "aren't valid gzip"),
         (WHOLE + WHOLE, 400, "aren't valid gzip"),

@@ -10,9 +10,9 @@ from typing import Any, NoReturn, Protocol
 from ...errors import FileError, SettingsError
 from ..rows import Row, row
 from .columns import choose, listed, must_have
-from .source import MOST_LINE_BYTES, Source
+from .source import MAX_LINE_BYTES, Source
 
-_TOO_LONG = Row("", f"is a line of more than {MOST_LINE_BYTES >> 20} MiB")
+_TOO_LONG = Row("", f"is a line of more than {MAX_LINE_BYTES >> 20} MiB")
 _NO_UTF8 = Row("", "is no valid UTF-8")
 
 
@@ -84,7 +84,7 @@ def objects(source: Source, column: str | None, keep: Sequence[str]) -> RowReade
 def _line(line: bytes | None) -> Row | None:
     if line is None:
         return None
-    if len(line) > MOST_LINE_BYTES:
+    if len(line) > MAX_LINE_BYTES:
         return _TOO_LONG
     try:
         return row(line.removesuffix(b"\r").decode())
@@ -115,14 +115,14 @@ def _records(records: "_Csv", cells: int, places: Sequence[int], name: str) -> I
         if record is None:
             return
         if len(record) == cells:
-            found, *kept = (record[place] for place in places)
+            found, *kept = (record[index] for index in places)
             yield row(found, tuple(kept))
         elif record:
             yield Row("", f"has {len(record)} cells where the header has {cells}")
 
 
 def _fields(line: bytes, column: str, keep: Sequence[str]) -> Row:
-    if len(line) > MOST_LINE_BYTES:
+    if len(line) > MAX_LINE_BYTES:
         return _TOO_LONG
     found = _object(line)
     if isinstance(found, str):

@@ -13,7 +13,7 @@ from typing import Self, cast
 
 from ...errors import FileError
 
-MOST_LINE_BYTES = 16 << 20
+MAX_LINE_BYTES = 16 << 20
 _CHUNK = 1 << 16
 _PAUSE_S = 0.05
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -45,7 +45,7 @@ class Source:
     def lines(self) -> Iterator[bytes | None]:
         """Yield each line without its newline; None where a pipe has nothing more to give yet.
 
-        A line longer than MOST_LINE_BYTES is cut a little behind that, so that its length shows.
+        A line longer than MAX_LINE_BYTES is cut a little behind that, so that its length shows.
         """
         rest, is_first = bytearray(), True
         while True:
@@ -57,7 +57,7 @@ class Source:
             elif not chunk:
                 break
             head, newline, tail = chunk.partition(b"\n")
-            if len(rest) <= MOST_LINE_BYTES:
+            if len(rest) <= MAX_LINE_BYTES:
                 rest += head
             if newline:
                 *whole, last = tail.split(b"\n")

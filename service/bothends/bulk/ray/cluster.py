@@ -32,9 +32,9 @@ from .summary import RunSummary
 
 _FILES_AT_ONCE = 2
 """Files of an actor at once: while one is begun or given its name, the model has the other."""
-_MOST_WORKERS = 8
+_MAX_WORKERS = 8
 """Most CPUs of an actor by default: one interpreter reads, tokenises and writes for all of them."""
-_MOST_BLOCKS = 5000
+_MAX_BLOCKS = 5000
 _STORE_BYTES = 100 << 20
 """Ray's own memory on this machine, in which only names and counts are kept."""
 _CONNECT_S, _PAUSE_S = 5.0, 0.1
@@ -74,7 +74,7 @@ def _run(ray: Any, plan: Plan, every: Sequence[File], summary: RunSummary) -> No
     board = ray.remote(num_cpus=0)(actor.ProgressBoard).remote() if is_shown else None
     size, cpus, gpus = _pool(ray, plan, len(every))
     items = [{"file": json.dumps(asdict(file))} for file in every]
-    answers = ray.data.from_items(items, override_num_blocks=min(len(items), _MOST_BLOCKS)).map_batches(
+    answers = ray.data.from_items(items, override_num_blocks=min(len(items), _MAX_BLOCKS)).map_batches(
         actor.Actor,
         batch_size=1,
         fn_constructor_args=(_versions(), asdict(plan) | {"model": plan.model | {"workers": cpus}}, board),
@@ -103,7 +103,7 @@ def _pool(ray: Any, plan: Plan, files: int) -> tuple[int, int, int]:
     gpus = sum(int(node.get("GPU", 0)) for node in nodes)
     device = plan.model.get("device", "auto")
     smallest = int(min(node["CPU"] for node in nodes))
-    cpus = plan.model.get("workers") or min(smallest, _MOST_WORKERS)
+    cpus = plan.model.get("workers") or min(smallest, _MAX_WORKERS)
     if device == "cuda" and not gpus:
         raise DeviceError("--device cuda: no node of this Ray cluster has a GPU")
     if gpus and device != "cpu":

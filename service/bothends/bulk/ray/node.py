@@ -25,7 +25,7 @@ from .storage import Inputs, OutputFolder
 Advance: TypeAlias = Callable[[str, int, int], None]
 """Callback for progress: an output, the bytes of its input that are read, and the rows of this run."""
 _BAD = ".bad.jsonl"
-_MOST_TRIES = 3
+_MAX_TRIES = 3
 _LOCK_WAIT_S, _PAUSE_S = 10.0, 0.2
 """Seconds to wait for an output's lock: processes of a killed run may hold it a moment longer."""
 
@@ -86,9 +86,9 @@ class Node:
         """Record that `file` is begun. Raises FileError where no process survives it: Ray would try it for ever."""
         is_again = known is not None and known.by == self._plan.run and known.done is None
         tries = known.tries + 1 if known is not None and is_again else 1
-        if tries > _MOST_TRIES:
+        if tries > _MAX_TRIES:
             raise FileError(
-                f"{file.path}: the process that embedded it has died {_MOST_TRIES} times (of too little memory, say)"
+                f"{file.path}: the process that embedded it has died {_MAX_TRIES} times (of too little memory, say)"
             )
         begun = OutputRecord(self._run, file.bytes, self._plan.run, tries)
         self._records.put(file.output, begun)
@@ -159,5 +159,5 @@ def describe_error(error: Exception) -> dict[str, Any]:
     if isinstance(error, BothendsError):
         return {"problem": str(error), "is_setting": isinstance(error, SettingsError)}
     where = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(where.filename).name}:{where.lineno}"
-    return {"problem": f"{type(error).__name__} in {place}", "is_setting": False}
+    index = f"{Path(where.filename).name}:{where.lineno}"
+    return {"problem": f"{type(error).__name__} in {index}", "is_setting": False}

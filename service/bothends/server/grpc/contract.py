@@ -166,10 +166,10 @@ class Transport(Protocol):
     def start(self) -> None:
         """Take connections."""
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22) -> Batch | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22) -> Batch | None:
         """Wait up to `wait_s` for something to come; return at most `most` messages, in turns of callers.
 
-        The first may have more than `most_bytes`; what comes with it hasn't. Unmetered ones come first, and beside
+        The first may have more than `max_bytes`; what comes with it hasn't. Unmetered ones come first, and beside
         `most`. `queue_s` is how long a sentence waits now once it is taken: a call without the time for it is refused.
         Returns None once the transport has stopped.
         """

@@ -49,9 +49,7 @@ class PlainCalls(Protocol):
         """True if somebody has lately asked for what is answered soon."""
         ...
 
-    def take_messages(
-        self, most: int, wait_s: float, queue_s: float, most_bytes: int, *, may_run: bool
-    ) -> Batch | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool) -> Batch | None:
         """Take messages as a transport's `take_messages` does; serve plain calls meanwhile, if it `may_run`.
 
         Raises GivenUpError.

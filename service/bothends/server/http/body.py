@@ -28,14 +28,14 @@ class Turns:
 
 
 async def read_json(
-    request: Request, *, most: int, most_inflated: int, turns: Turns, count: Callable[[int], None]
+    request: Request, *, most: int, max_inflated: int, turns: Turns, count: Callable[[int], None]
 ) -> bytes:
     """Read at most so many bytes, calling `count` with those that come; more aren't read where they are announced.
 
-    A body that comes by gzip becomes at most `most_inflated` bytes; with 0, none may come so. Raises UnfitError, or
+    A body that comes by gzip becomes at most `max_inflated` bytes; with 0, none may come so. Raises UnfitError, or
     ClientDisconnect where the caller left.
     """
-    is_compressed = _check_kind(request, takes_gzip=most_inflated > 0)
+    is_compressed = _check_kind(request, takes_gzip=max_inflated > 0)
     if int(request.headers.get("content-length", 0)) > most:
         raise too_large(most)
     body = bytearray()  # many small parts, kept, would leave holes in memory that never go back to the system
@@ -46,7 +46,7 @@ async def read_json(
         body += part
         if len(body) > _SHORT_BYTES:
             await turns.one()
-    return await _inflated(bytes(body), most_inflated, turns, count) if is_compressed else bytes(body)
+    return await _inflated(bytes(body), max_inflated, turns, count) if is_compressed else bytes(body)
 
 
 async def _inflated(content: bytes, most: int, turns: Turns, count: Callable[[int], None]) -> bytes:

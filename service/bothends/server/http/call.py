@@ -164,7 +164,7 @@ class HttpCall:
                     content = await read_json(
                         request,
                         most=limits.bytes,
-                        most_inflated=limits.inflated_bytes,
+                        max_inflated=limits.inflated_bytes,
                         turns=limits.turns,
                         count=arrival.add,
                     )

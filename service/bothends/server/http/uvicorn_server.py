@@ -17,7 +17,7 @@ from .uvicorn_protocol import AnsweringProtocol
 
 NOSNIFF = ("x-content-type-options", "nosniff")
 """Header by which no browser takes an answer for a page or a script that doesn't say that it is one."""
-_MOST_ACCEPTED = 16
+_MAX_ACCEPTED = 16
 """Connections that asyncio accepts before others have their turn. Where file descriptors run out, it tries so often at
 once, and again in a second."""
 _ENDS_S = 5.0
@@ -50,7 +50,7 @@ class UvicornServer:
             timeout_keep_alive=settings.http_idle_s,
             server_header=False,
             headers=[NOSNIFF],
-            backlog=_MOST_ACCEPTED,
+            backlog=_MAX_ACCEPTED,
             ssl_context_factory=None if certificates is None else lambda *_: certificates.context(),
         )
         self._listener = listener

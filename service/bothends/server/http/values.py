@@ -12,20 +12,20 @@ _OTHERS = 64
 _QUOTE, _COMMA, _LIST, _OBJECT = b'",[{'
 
 
-def check_values(content: bytes, *, most: int, most_lists: int = 0, field: str = "") -> None:
-    """Raise RequestError for more than about `most` values, or `most_lists` lists and objects, however they nest.
+def check_values(content: bytes, *, most: int, max_lists: int = 0, field: str = "") -> None:
+    """Raise RequestError for more than about `most` values, or `max_lists` lists and objects, however they nest.
 
     `field` is what the error blames.
     Each value but the first follows a comma or what opens a list or an object. What is no JSON may pass.
     """
-    most, most_lists = most + _OTHERS, most_lists + _OTHERS
-    if content.count(b",") <= most and content.count(b"[") + content.count(b"{") <= most_lists:
+    most, max_lists = most + _OTHERS, max_lists + _OTHERS
+    if content.count(b",") <= most and content.count(b"[") + content.count(b"{") <= max_lists:
         return  # wherever they stand
     marks = _outside_strings(content)
     if np.count_nonzero(marks == _COMMA) > most:
         raise RequestError(f"the body holds more than the {most} values that a request may have", field=field)
-    if np.count_nonzero((marks == _LIST) | (marks == _OBJECT)) > most_lists:
-        raise RequestError(f"the body holds more than the {most_lists} lists that a request may have", field=field)
+    if np.count_nonzero((marks == _LIST) | (marks == _OBJECT)) > max_lists:
+        raise RequestError(f"the body holds more than the {max_lists} lists that a request may have", field=field)
 
 
 def _outside_strings(content: bytes) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":

@@ -56,7 +56,7 @@ class Replica:
         self._service = service = ModelService.load(settings, Metrics(), keys=Keys.load(settings))
         self._undo.callback(service.close)
         dispatcher = service.dispatcher()
-        self._most_bytes = most = settings.max_message_bytes
+        self._max_bytes = most = settings.max_message_bytes
         embedding = EmbeddingService(service.responders, max_message_bytes=most, transport="ray")
         routes = embedding.routes(RpcRoutes(dispatcher))
         self._methods = {route.method.name: route.handle for route in routes}
@@ -105,10 +105,10 @@ class Replica:
         self._undo.close()
 
     async def _answer(self, method: str, request: Request, context: Any) -> RawResponse:
-        if (size := len(request[0])) > self._most_bytes:
+        if (size := len(request[0])) > self._max_bytes:
             context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
             context.set_details(
-                f"SERVER: Received message larger than max ({size} vs. {self._most_bytes})"
+                f"SERVER: Received message larger than max ({size} vs. {self._max_bytes})"
             )  # gRPC's words
             return RawResponse(b"")
         return await RayCall(request, context).serve(self._methods[f"/{SERVICE}/{method}"])

@@ -48,7 +48,7 @@ from .asking import embed, embeddings
 )
 def test_a_bad_sentence_costs_itself_only(channel: grpc.Channel, bad: str, options: dict[str, Any]) -> None:
     """The item has the error that Embed would have answered, details and all; its neighbours' bytes are unchanged."""
-    good = [f"{place} dragons" for place in range(4)]
+    good = [f"{index} dragons" for index in range(4)]
     message = request(good[0], bad, good[1], bad, **options)
     with Stream(channel) as stream:
         stream.send(request(good[2]), message, request(bad, **options), request(good[3]))

@@ -54,9 +54,9 @@ def test_load_changes_no_bit(server: Server, expected: np.ndarray) -> None:
     """Sixteen callers at once, one sentence a call: each gets the bytes that the sentence alone gives."""
 
     def one(number: int) -> bool:
-        place = number % len(SENTENCES)
+        index = number % len(SENTENCES)
         with Client(f"127.0.0.1:{server.port}") as own:
-            return own.encode([SENTENCES[place]])[0].tobytes() == expected[place].tobytes()
+            return own.encode([SENTENCES[index]])[0].tobytes() == expected[index].tobytes()
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(one, range(240)))
@@ -155,15 +155,15 @@ def test_a_bad_request_costs_its_mates_nothing(server: Server, expected: np.ndar
     channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
     calls = []
-    for place, sentence in enumerate(SENTENCES):
-        calls.append((place, stub.Embed.future(embedding_pb2.EmbedRequest(sentences=[sentence]))))
+    for index, sentence in enumerate(SENTENCES):
+        calls.append((index, stub.Embed.future(embedding_pb2.EmbedRequest(sentences=[sentence]))))
         calls.append((None, stub.Embed.future(embedding_pb2.EmbedRequest(sentences=[sentence, " "]))))
-    for place, call in calls:
-        if place is None:
+    for index, call in calls:
+        if index is None:
             assert call.exception().code() == grpc.StatusCode.INVALID_ARGUMENT
         else:
             row = np.array(call.result().embeddings[0].values, dtype=np.float32)
-            assert row.tobytes() == expected[place].tobytes()
+            assert row.tobytes() == expected[index].tobytes()
     channel.close()
 
 

@@ -45,9 +45,9 @@ def test_responses_are_in_order_and_their_bytes_are_embeds(server: Server, chann
     dice = random.Random(7)  # noqa: S311  any sizes do
     messages = [
         request(
-            *(f"{place} {word} dragons" + " and there" * dice.randrange(20) for word in range(dice.randrange(1, 10)))
+            *(f"{index} {word} dragons" + " and there" * dice.randrange(20) for word in range(dice.randrange(1, 10)))
         )
-        for place in range(60)
+        for index in range(60)
     ]
     before = count(server, "OK")
     with Stream(channel) as stream:
@@ -114,8 +114,8 @@ def test_a_stream_without_a_message_ends_well(server: Server, channel: grpc.Chan
 def test_a_stream_may_pause(channel: grpc.Channel) -> None:
     """Each answer comes though nothing more was sent, and sending may go on after it."""
     with Stream(channel) as stream:
-        for place in range(5):
-            stream.send(request(f"{place} dragons"))
+        for index in range(5):
+            stream.send(request(f"{index} dragons"))
             assert len(stream.receive().items) == 1
         assert stream.rest() == []
 

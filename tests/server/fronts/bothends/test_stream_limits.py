@@ -54,7 +54,7 @@ def settled(server: Server) -> float:
 
 def test_a_caller_that_reads_nothing_is_read_no_further(server: Server) -> None:
     """A window of sentences is embedded and no more, whatever is sent; then all comes, in order, and right."""
-    sentences = [f"{place} dragons will be there" for place in range(2000)]
+    sentences = [f"{index} dragons will be there" for index in range(2000)]
     with Client(f"127.0.0.1:{server.port}", timeout_s=TIMEOUT_S) as client:
         expected = client.encode(sentences)
     before = embedded(server)
@@ -76,7 +76,7 @@ def test_few_messages_are_on_their_way_however_small(server: Server) -> None:
         grpc.insecure_channel(f"127.0.0.1:{server.port}", options=SMALL_WINDOW) as channel,
         Stream(channel) as stream,
     ):
-        stream.send(*[request(f"{place} dragons") for place in range(1000)])
+        stream.send(*[request(f"{index} dragons") for index in range(1000)])
         assert settled(server) - before < 150
 
 

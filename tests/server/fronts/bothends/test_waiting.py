@@ -195,8 +195,8 @@ def test_messages_of_a_key_wait_in_one_line_by_whatever_networks_they_come(world
     """Its share is one: who comes by another network stands behind those who wait for it."""
     account = world.account(concurrent_sentences=1)
     account.take_share(1)
-    for place, name in enumerate(("first", "second")):
-        world.put(name, 60.0, account=account, caller=f"network {place}", arrived=place)
+    for index, name in enumerate(("first", "second")):
+        world.put(name, 60.0, account=account, caller=f"network {index}", arrived=index)
     assert world.lines.is_for_share(account)
     account.give_back(1)
     world.timer.wait(0)

@@ -44,7 +44,7 @@ BAD: dict[str, tuple[Any, str]] = {
 def test_each_is_refused_by_its_name(bad: Any, name: str) -> None:
     content = bad if isinstance(bad, bytes) else bad.SerializeToString()
     with pytest.raises(RequestError) as raised:
-        check(content, most_texts=MOST)
+        check(content, max_texts=MOST)
     assert raised.value.field == name
     assert name in str(raised.value)
 
@@ -53,7 +53,7 @@ def test_each_is_refused_by_its_name(bad: Any, name: str) -> None:
 def test_a_million_cost_no_more_than_a_few(piece: bytes) -> None:
     """Counting stops at the first that is too many: anything may follow."""
     with pytest.raises(RequestError):
-        check(piece * 65 + NOISE, most_texts=MOST)
+        check(piece * 65 + NOISE, max_texts=MOST)
 
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "contents"])
@@ -63,7 +63,7 @@ def test_what_clients_send_is_not_refused(raw: bool) -> None:
     outputs = [{"name": name} for name in ("embedding", "token_count", "truncated")]
     for texts in (["a"] * MOST, ["x" * 60_000] * 20):
         asked = request(*texts, raw=raw, id="x" * 1024, outputs=outputs, **options)
-        check(asked.SerializeToString(), most_texts=MOST)
+        check(asked.SerializeToString(), max_texts=MOST)
 
 
 def test_it_is_the_callers_error_and_the_next_request_is_served(server: Server) -> None:

@@ -164,8 +164,8 @@ def test_a_sentences_direction_is_its_own(visit: Callable[..., Visit]) -> None:
     opened = visit()
     opened.tries("أحب القهوة", "no dragons")
     opened.sees("#ends svg")
-    for place in ("#chosen q", "#heat tbody tr:first-child button", "#answer q >> nth=0", "#steps tbody th >> nth=0"):
-        assert opened.page.locator(place).locator("bdi").count() == 1, place
+    for index in ("#chosen q", "#heat tbody tr:first-child button", "#answer q >> nth=0", "#steps tbody th >> nth=0"):
+        assert opened.page.locator(index).locator("bdi").count() == 1, index
     opened.page.locator("#heat tbody td").nth(1).focus()
     opened.sees("#pair", "between 1 “أحب القهوة” and 2")
     assert opened.page.locator("#pair bdi").count() == 2
@@ -224,8 +224,8 @@ def test_what_cant_be_explained_leaves_no_old_explanation(visit: Callable[..., V
     opened.sees(
         ".result #ends-problem", "The sentence has 200 tokens, to explain which 399 sequences would be embedded"
     )
-    for place in ("#ends svg", "#chosen q", "#far table"):
-        assert opened.page.locator(place).count() == 0
+    for index in ("#ends svg", "#chosen q", "#far table"):
+        assert opened.page.locator(index).count() == 0
     expect(opened.page.locator("#heat tbody tr")).to_have_count(1)
-    for place in ("#problem", "#stale", "#legend"):
-        expect(opened.page.locator(place)).to_be_hidden()
+    for index in ("#problem", "#stale", "#legend"):
+        expect(opened.page.locator(index)).to_be_hidden()

@@ -27,7 +27,7 @@ class HandHeldTransport:
         self.answered: list[tuple[Sequence[int], Sequence[bytes]]] = []
         self.failed: list[tuple[Sequence[int], Sequence[Status]]] = []
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22) -> Taken | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22) -> Taken | None:
         if self.has_stopped:
             return None
         taken, self.coming = self.coming[:most], self.coming[most:]

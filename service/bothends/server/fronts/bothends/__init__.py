@@ -10,8 +10,8 @@ from .stream import EmbedStreams
 
 def _rpc_routes(served: Served, rpc: RpcRoutes) -> list[Route]:
     service = served.service
-    most_bytes = service.settings.max_message_bytes
-    unary = EmbeddingService(service.responders, max_message_bytes=most_bytes, transport=served.transport)
+    max_bytes = service.settings.max_message_bytes
+    unary = EmbeddingService(service.responders, max_message_bytes=max_bytes, transport=served.transport)
     return [*unary.routes(rpc), EmbedStreams(service.responders, service.backlog).route(rpc)]
 
 

@@ -79,11 +79,11 @@ class Message:
         """Embed its sentences, or those for which there was no room before."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        for place, places in enumerate(waiting):
+        for index, places in enumerate(waiting):
             self.begin_at(places)
             with self._lock:
                 if self._waiting:  # no more room than for those before
-                    self._waiting += waiting[place + 1 :]
+                    self._waiting += waiting[index + 1 :]
                     return
 
     def close(self, *, unserved: bool = False) -> None:
@@ -181,22 +181,22 @@ class Message:
     def _isolate(self, places: Sequence[int], error: EngineError) -> None:
         """Try each sentence alone, where that may help: only the one to blame then fails."""
         if len(places) > 1 and not error.hung:
-            for place in places:
-                self.begin_at([place])
+            for index in places:
+                self.begin_at([index])
         else:
-            self._put([(place, to_status(error)) for place in places])
+            self._put([(index, to_status(error)) for index in places])
 
     def _refuse(self, places: Sequence[int], error: RequestError) -> None:
         """Fail each sentence with `error`, where there are neither too many nor none."""
         if 0 < len(self.sentences) <= self._embedder.limits.sentences:
-            self._put([(place, to_status(error)) for place in places])
+            self._put([(index, to_status(error)) for index in places])
         else:
             self._listener.failed(self, error)
 
     def _put(self, found: Iterable[tuple[int, Item]]) -> None:
         with self._lock:
-            for place, item in found:
-                self._items[place] = item
+            for index, item in found:
+                self._items[index] = item
                 self._missing -= 1
             if self._missing or self._is_over or self.content is not None:
                 return

@@ -40,8 +40,8 @@ class EmbeddingService:
     def routes(self, rpc: RpcRoutes) -> list[Route]:
         """Make the routes of all methods."""
         route, most = partial(rpc.route, SERVICE), self._responders.default.embedder.limits.sentences
-        embed = protobuf(embedding_pb2.EmbedRequest, most_sentences=most)
-        tokenize = protobuf(embedding_pb2.TokenizeRequest, most_sentences=most)
+        embed = protobuf(embedding_pb2.EmbedRequest, max_sentences=most)
+        tokenize = protobuf(embedding_pb2.TokenizeRequest, max_sentences=most)
         describe = protobuf(embedding_pb2.GetModelRequest)
         return [
             route("Embed", embed, self.embed, create_codec=embed_codec),
@@ -76,9 +76,9 @@ class EmbeddingService:
     def get_model(self, request: embedding_pb2.GetModelRequest, context: CallContext) -> None:
         """Describe a model, and what this caller may ask of it."""
         responder = self._responders.find(request.model)
-        context.send(self._described(responder, responder.embedder.model, responder.most_sentences(context)))
+        context.send(self._described(responder, responder.embedder.model, responder.max_sentences(context)))
 
-    def _described(self, responder: Responder, served: LoadedModel, most_sentences: int) -> bytes:
+    def _described(self, responder: Responder, served: LoadedModel, max_sentences: int) -> bytes:
         """Return GetModel's response, for who may send so many sentences at once."""
         config, limits = served.config, responder.embedder.limits
         model = embedding_pb2.Model(
@@ -86,7 +86,7 @@ class EmbeddingService:
             version=config.version,
             dimension=config.dimension,
             max_tokens=config.max_tokens,
-            max_sentences=most_sentences,
+            max_sentences=max_sentences,
             pooling=config.pooling,
             device=served.device,
             server_version=self._server_version,

@@ -46,7 +46,7 @@ class EmbedStreams:
     def route(self, rpc: RpcRoutes) -> Route:
         """Make the route of the method's messages."""
         most = self._responders.default.embedder.limits.sentences
-        parse = protobuf(embedding_pb2.EmbedStreamRequest, most_sentences=most)
+        parse = protobuf(embedding_pb2.EmbedStreamRequest, max_sentences=most)
         route = partial(rpc.route, is_stream=True, create_codec=embed_stream_codec, streams=self)
         return route(SERVICE, "EmbedStream", parse, self.embed)
 

@@ -137,12 +137,12 @@ class Lines:
         line = self._lines.get(entry.caller)
         if line is None:
             return False
-        place = bisect_left(line.entries, entry.arrived, key=_arrival)
-        while place < len(line.entries) and line.entries[place] is not entry:
-            place += 1
-        if place == len(line.entries):
+        index = bisect_left(line.entries, entry.arrived, key=_arrival)
+        while index < len(line.entries) and line.entries[index] is not entry:
+            index += 1
+        if index == len(line.entries):
             return False
-        del line.entries[place]
+        del line.entries[index]
         self._count(line, entry, -1)
         if not line.entries:
             del self._lines[entry.caller]

@@ -49,14 +49,14 @@ _INPUTS, _CONTENTS, _BYTES_CONTENTS = 5, 5, 8
 _OTHER = _Bound("fields that aren't known", 64, _SMALL_BYTES)
 
 
-def check(content: bytes, *, most_texts: int) -> None:
+def check(content: bytes, *, max_texts: int) -> None:
     """Raise RequestError where a request's fields are more, or longer, than any client has a use for."""
     if len(content) <= _SHORT_BYTES:
         return
     for field in _checked(memoryview(content), _REQUEST, "").get(_INPUTS, ()):
         for contents in _checked(field, _INPUT, "inputs[0].").get(_CONTENTS, ()):
-            texts = _Bound("contents.bytes_contents", FAR * most_texts)
-            _checked(contents, {_BYTES_CONTENTS: texts}, "inputs[0].", costs=most_texts)
+            texts = _Bound("contents.bytes_contents", FAR * max_texts)
+            _checked(contents, {_BYTES_CONTENTS: texts}, "inputs[0].", costs=max_texts)
 
 
 def _checked(content: Bytes, bounds: _Bounds, within: str, *, costs: int = 0) -> dict[int, list[Bytes]]:

@@ -42,7 +42,7 @@ class InferenceService:
         self._responders = service.responders
         self._is_ready = service.is_ready
         self._is_ready_for = service.is_ready_for
-        self._most_sentences = self._responders.default.embedder.limits.sentences
+        self._max_sentences = self._responders.default.embedder.limits.sentences
 
     def routes(self, rpc: RpcRoutes) -> list[Route]:
         """Make the routes of all methods."""
@@ -95,7 +95,7 @@ class InferenceService:
         config = inference_pb2.ModelConfig(
             name=responder.name,
             platform=_platform(model),
-            max_batch_size=responder.most_sentences(context),
+            max_batch_size=responder.max_sentences(context),
             dynamic_batching=inference_pb2.ModelDynamicBatching(),
         )
         config.input.add(name=INPUT, data_type=inference_pb2.TYPE_STRING, dims=(1,))
@@ -107,13 +107,13 @@ class InferenceService:
         """Embed the request's texts."""
         responder = self._find(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)
-        sentences = texts(request, most=self._most_sentences)
+        sentences = texts(request, most=self._max_sentences)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
         responder.embed(Query(sentences, asked, deadline), context, write)
 
     def _parse_infer(self, content: bytes) -> inference_pb2.ModelInferRequest:
-        check(content, most_texts=self._most_sentences)
+        check(content, max_texts=self._max_sentences)
         return _parse(content)
 
     def _write(self, model: str, asked_version: str, wanted: list[str], request_id: str, found: Embeddings) -> bytes:

@@ -44,7 +44,7 @@ class Ollama:
     def __init__(self, service: ModelService) -> None:
         """Answer by all models of `service`."""
         self._names = ModelNames(service.responders, service.settings.model_aliases)
-        self._most_sentences = service.responders.default.embedder.limits.sentences
+        self._max_sentences = service.responders.default.embedder.limits.sentences
 
     def routes(self, http: HttpRoutes) -> list[BaseRoute]:
         """Make the routes of all endpoints."""
@@ -116,7 +116,7 @@ class Ollama:
         return self._names.find(None if asked is None else asked.removesuffix(_TAG))
 
     def _parsed(self, content: bytes, kind: type[RequestT]) -> RequestT:
-        check_values(content, most=FAR * self._most_sentences + _OTHERS, most_lists=_OTHERS)
+        check_values(content, most=FAR * self._max_sentences + _OTHERS, max_lists=_OTHERS)
         return parse(content, kind)
 
 

@@ -63,7 +63,7 @@ class OpenAI:
     def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's inputs."""
         limits = self._responders.default.embedder.limits
-        check_values(content, most=FAR * max(limits.tokens, limits.sentences), most_lists=FAR * limits.sentences)
+        check_values(content, most=FAR * max(limits.tokens, limits.sentences), max_lists=FAR * limits.sentences)
         request = parse(content, EmbeddingRequest)
         responder = self._names.find(request.model)
         options = Options(request.truncation or self._truncation, normalize=True, dimensions=request.dimensions)
@@ -91,7 +91,7 @@ def _described(name: str, responder: Responder, context: CallContext) -> dict[st
         "version": config.version,
         "dimensions": list(config.sizes),
         "max_tokens": config.max_tokens,
-        "max_inputs": responder.most_sentences(context),
+        "max_inputs": responder.max_sentences(context),
     }
 
 

@@ -123,7 +123,7 @@ class Page:
             "documentation": self._documentation,
             "grpc_port": self._grpc_port,
             "limits": {
-                "sentences": self._responder.most_sentences(context),
+                "sentences": self._responder.max_sentences(context),
                 "sentence_chars": embedder.limits.sentence_chars,
                 "tokens": config.max_tokens,
             },

@@ -110,7 +110,7 @@ class Tei:
         check_values(
             content,
             most=FAR * max(limits.tokens, limits.sentences),
-            most_lists=FAR * limits.sentences,
+            max_lists=FAR * limits.sentences,
             field="sentences",
         )
         return parse(content, kind)
@@ -129,7 +129,7 @@ def described(responder: Responder, settings: Settings, context: CallContext) ->
         "max_input_length": config.max_tokens,
         "max_batch_tokens": settings.max_batch_tokens or batching(config, embedder.model.device).max_tokens,
         "max_batch_requests": None,
-        "max_client_batch_size": responder.most_sentences(context),
+        "max_client_batch_size": responder.max_sentences(context),
         "auto_truncate": settings.http_truncation != "error",
         "tokenization_workers": embedder.workers,
         "version": version("bothends"),

@@ -39,13 +39,13 @@ class Line:
         """Take out a message that is over; returns False if it was taken before."""
         return self._turns.remove(message, Caller(message.network, message.caller))
 
-    def take_messages(self, most: int, most_bytes: int) -> list[Message]:
+    def take_messages(self, most: int, max_bytes: int) -> list[Message]:
         """Take at most so many, in turns of their callers; the first may be larger than what they may be together."""
         taken: list[Message] = []
         size = 0
         while len(taken) < most and (first := self._turns.first) is not None:
             size += len(first.content)
-            if taken and size > most_bytes:
+            if taken and size > max_bytes:
                 break
             self._turns.take_next()
             taken.append(first)

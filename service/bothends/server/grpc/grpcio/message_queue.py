@@ -4,7 +4,7 @@ import threading
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from ...concurrency_limit import MOST_WAIT
+from ...concurrency_limit import MAX_WAIT
 from ..contract import Message, Reason
 from .line import Line
 
@@ -59,7 +59,7 @@ class MessageQueue:
 
     def is_hopeless(self, remaining_s: float, ahead: int) -> bool:
         """Return True if a call would wait for too much of `remaining_s`, behind all here and `ahead` more."""
-        return self._line.lag_s(ahead) + self._queue_s > MOST_WAIT * remaining_s
+        return self._line.lag_s(ahead) + self._queue_s > MAX_WAIT * remaining_s
 
     def put(self, message: Message, *, is_metered: bool = True) -> None:
         """Add a message, and wake one who waits for it."""
@@ -96,7 +96,7 @@ class MessageQueue:
             self._woken += 1
             self._changed.notify()
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Taken | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float, max_bytes: int) -> Taken | None:
         """Wait for messages, or for word of those taken before, and return both; None once closed."""
 
         def has_come() -> bool:
@@ -110,7 +110,7 @@ class MessageQueue:
             self._woken = max(0, self._woken - 1)
             unmetered, self._unmetered = self._unmetered, {}
             over, self._over = self._over, []
-            return Taken([*unmetered.values(), *self._line.take_messages(most, most_bytes)], over)
+            return Taken([*unmetered.values(), *self._line.take_messages(most, max_bytes)], over)
 
     def close(self) -> None:
         """Let every `take_messages` return None from now on."""

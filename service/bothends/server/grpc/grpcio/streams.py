@@ -20,9 +20,9 @@ _STREAMS_A_CALL = 8
 """Streams that may be open for each unary call that may: most of them are idle."""
 _UNMETERED_OF_ONE = 64
 """Streams that take no place, and ask for no key, of one network's at once."""
-_MOST_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 """Bound on what all windows hold together: none is read on beyond."""
-_MOST_AHEAD = 256
+_MAX_AHEAD = 256
 """Messages of one connection's streams: beyond them each stream has one at a time."""
 _LOOK_S = 0.05
 """Seconds after which a stream that isn't read on for want of room in all looks again."""
@@ -103,7 +103,7 @@ class Streams:
 
     def is_full(self) -> bool:
         """Return True if no window may grow."""
-        return self.bytes >= _MOST_BYTES
+        return self.bytes >= _MAX_BYTES
 
     async def room(self) -> None:
         """Wait until windows may grow."""
@@ -218,7 +218,7 @@ class _Stream:
 
     def _is_full(self) -> bool:
         window = self._window
-        if window and self._streams.messages[self._connection] >= _MOST_AHEAD:
+        if window and self._streams.messages[self._connection] >= _MAX_AHEAD:
             return True
         return (
             len(window) >= _WINDOW_MESSAGES

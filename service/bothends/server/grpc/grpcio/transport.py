@@ -138,9 +138,9 @@ class GrpcioTransport:
         """Take connections."""
         self._listener.run(self._listener.server.start())
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22) -> Batch | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22) -> Batch | None:
         """Wait for messages, or for word of those taken before, and return both; None once stopped."""
-        return self._queue.take_messages(most, wait_s, queue_s, most_bytes)
+        return self._queue.take_messages(most, wait_s, queue_s, max_bytes)
 
     def wake(self) -> None:
         """Make one `take_messages` return early: one that waits now, or else the next one."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ....settings import PortSettings
-from ...concurrency_limit import MOST_WAIT
+from ...concurrency_limit import MAX_WAIT
 from ...tls import Certificates, Identity
 from ..contract import HttpTerms, Method, Reason, Statuses, Transport
 
@@ -72,7 +72,7 @@ class NativeListener:
             health=health,
             statuses=_by_refusal(statuses),
             limits=self._settings,
-            most_wait=MOST_WAIT,
+            max_wait=MAX_WAIT,
             responses=[_by_refusal(each) for each in responses.values()],
             http_statuses=http.statuses if http else {},
             hosts=None if http is None or http.hosts is None else _hosts(*http.hosts),

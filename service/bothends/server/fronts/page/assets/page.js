@@ -12,7 +12,7 @@ import { Live } from "./live.js";
 import { languages, reading, remarks, worth } from "./reading.js";
 
 const EVERY_MS = 1000;
-const MOST_SENTENCES = 24; // of those in the box, from the first: more would be no picture
+const MAX_SENTENCES = 24; // of those in the box, from the first: more would be no picture
 const WIDE_SENTENCES = 10; // whose heat map needs all of the page's width
 const TO_TRY_AGAIN = [0, 401, 503];
 
@@ -77,7 +77,7 @@ function typed() {
 // Embeds the first of the sentences in the box. Returns what failed.
 async function embed() {
   const all = typed();
-  const sentences = all.slice(0, MOST_SENTENCES);
+  const sentences = all.slice(0, MAX_SENTENCES);
   const asked = ++page.asked;
   const failure = await attempt(async () => {
     if (!sentences.length) throw new Failure(400, "There is no sentence. Type one a line.");
@@ -102,8 +102,8 @@ async function embed() {
 
 // Says that only the first of so many sentences are shown; nothing where all are.
 function leftOut(count) {
-  if (count <= MOST_SENTENCES) return "";
-  return `The first ${MOST_SENTENCES} of ${plural(count, "sentence")} are shown. For more: bothends embed --input FILE.`;
+  if (count <= MAX_SENTENCES) return "";
+  return `The first ${MAX_SENTENCES} of ${plural(count, "sentence")} are shown. For more: bothends embed --input FILE.`;
 }
 
 // Fades what isn't of the sentences in the box, and says so.
@@ -209,7 +209,7 @@ byId("sentences").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("try").requestSubmit();
 });
 byId("sentences").addEventListener("input", () => {
-  if (typed().slice(0, MOST_SENTENCES).join("\n") !== page.sentences.join("\n"))
+  if (typed().slice(0, MAX_SENTENCES).join("\n") !== page.sentences.join("\n"))
     byId("took").textContent = "not embedded yet";
 });
 if (navigator.userAgent.includes("Mac")) document.querySelector(".keys kbd").textContent = "⌘";
