@@ -202,8 +202,8 @@ def test_a_run_that_is_given_up_answers_nobody(fast: Fast) -> None:
 
 def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., Served]) -> None:
     part = fast.encoder.share()
-    names = ("sentences", "bytes", "together", "bytes_together", "runs")
-    bounds = dict.fromkeys([f"most_{name}" for name in names] + [f"max_{name}" for name in LONG], 1)
+    small = ("small_sentences", "bytes", "together", "bytes_together", "runs")
+    bounds = dict.fromkeys([f"max_{name}" for name in (*small, *LONG)], 1)
     with pytest.raises(ValueError, match=r"expected a capsule of bothends_native\.Tokenizer"):
         transport.FastPath(serve().transport, {}, (transport.LentModel(part, part, max_tokens=1),), **bounds)
     with pytest.raises(ValueError, match="there is no model"):
