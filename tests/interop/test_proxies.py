@@ -73,7 +73,9 @@ def test_an_error_has_its_details(client: Client) -> None:
     assert raised.value.index == 1
 
 
-def test_a_deadline_ends_a_call(client: Client) -> None:
+def test_a_deadline_ends_a_call(client: Client, served: Running) -> None:
+    """Which isn't refused as late for what others asked before: of that, nothing waits any more."""
+    until(lambda: sample(served, "bothends_queue_sentences") == 0)
     with pytest.raises(DeadlineError):
         client.encode(ENDLESS, timeout_s=0.2)
 
