@@ -43,7 +43,7 @@ Transport::~Transport() {
 
 void Transport::start() {
     const Lock lock(mutex_);
-    if (is_ending_ || own_.joinable()) throw std::logic_error("a transport starts once");
+    if (has_stopped_ || own_.joinable()) throw std::logic_error("a transport starts once");
     sockets_.listen();
     own_ = std::thread(&Transport::look_after, this);
 }
@@ -342,7 +342,7 @@ double Transport::quiet_s() {
 void Transport::look_after() {
     const Lock lock(mutex_);
     std::uint64_t polls = 0;  // when it last looked around
-    while (!is_ending_) {
+    while (!has_stopped_) {
         const double time = now();
         try {
             if (!is_polling_ && time - polled_at_ >= unattended_s) {
@@ -421,7 +421,7 @@ std::thread Transport::end_all(double end) {
     settle();
     while (!sockets_.are_closed() && now() < end) mutex_.wait(looked_, ticks_s);
     sockets_.close_all();
-    has_stopped_ = is_ending_ = true;
+    has_stopped_ = true;
     changed_.notify_all();
     looked_.notify_all();
     sockets_.wake();

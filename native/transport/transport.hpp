@@ -113,7 +113,7 @@ private:
     int requests_ = -1;
     bool is_application_told_ GUARDED_BY(the_lock) = false;  // that there is something for it
     bool is_polling_ GUARDED_BY(the_lock) = false;
-    bool is_ending_ GUARDED_BY(the_lock) = false, has_stopped_ GUARDED_BY(the_lock) = false;
+    bool has_stopped_ GUARDED_BY(the_lock) = false;
     std::size_t idle_ GUARDED_BY(the_lock) = 0;    // threads that wait in take_messages while another looks at the sockets
     std::size_t sated_ GUARDED_BY(the_lock) = 0;   // of them, those that take unmetered messages alone
     std::size_t woken_ GUARDED_BY(the_lock) = 0;  // of those that wait, how many are to return with nothing
