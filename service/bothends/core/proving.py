@@ -16,6 +16,7 @@ from ..errors import BothendsError, BundleError, SelfTestError
 from ..model.bundle import Bundle
 from ..model.tokenizer import Tokenizer
 from ..settings import EmbedderSettings
+from . import memory
 from .loaded import LoadedModel
 from .proof import digest
 
@@ -34,7 +35,7 @@ def bound(max_bytes: int, max_s: int, niceness: int) -> None:
         import resource
     except ImportError:
         return
-    used = _address_space()
+    used = memory.address_space()
     for kind, most in (
         (resource.RLIMIT_AS, used + max_bytes),
         (resource.RLIMIT_CPU, max_s),
@@ -43,14 +44,6 @@ def bound(max_bytes: int, max_s: int, niceness: int) -> None:
         _, hard = resource.getrlimit(kind)
         with suppress(OSError, ValueError):
             resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-
-
-def _address_space() -> int:
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def verdict(path: Path, settings: EmbedderSettings) -> dict[str, Any]:

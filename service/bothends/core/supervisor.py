@@ -5,7 +5,6 @@ A model is looked after in one thread of its own, one thing at a time.
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from ..model.versions import Fingerprint, fingerprint, newest
 from ..observe.metrics import Metrics
 from ..observe.unforeseen import error_text
 from ..settings import ModelSettings, OneModel
+from . import memory
 from .embedder import Embedder
 from .loaded import LoadedModel
 from .proof import Prove, prove
@@ -310,13 +310,13 @@ def _load(one: OneModel) -> _Found:
     name, settings = one
     root = settings.bundle or default_path()
     load, prove_apart = partial(LoadedModel.load, settings=settings), partial(prove, settings=settings)
-    before = _resident_bytes()
+    before = memory.resident()
     with _naming(name):
         path, seen = newest(root), fingerprint(root)
         with closing(prove_apart(path, niceness=0)) as proof:  # nobody is kept waiting yet, but for who starts it
             bundle = opened(path, proof.result())
         model = load(bundle)
-    return _Found(name, settings, model, root, seen, load, prove_apart, max(0, _resident_bytes() - before))
+    return _Found(name, settings, model, root, seen, load, prove_apart, max(0, memory.resident() - before))
 
 
 @contextmanager
@@ -328,12 +328,3 @@ def _naming(name: str | None) -> Iterator[None]:
         if name is not None:
             error.args = (f"--bundle {name}=…: {error}", *error.args[1:])
         raise
-
-
-def _resident_bytes() -> int:
-    """Return the bytes of memory that this process has now; 0 where nothing tells."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
