@@ -11,22 +11,25 @@
 
 namespace transport {
 
-/// What one unit of something takes, in seconds of a core, by a running mean of what it took. Any thread may note and ask.
+/// What one unit of something takes, in seconds of a core, by a running mean of what it took. Any thread may note and ask. One that was
+/// stopped meanwhile (by the system, a debugger, a limit of its container) notes its pause, which nobody is to pay for: so what is noted
+/// counts for no more than some times the mean, and what has really become dearer shows it again.
 class Price {
 public:
     explicit Price(double first_s = 0) : unit_s_(first_s) {}
 
     void note(double units, double seconds) {
         if (units <= 0 || seconds <= 0) return;
-        const double before = unit_s_.load(std::memory_order_relaxed), latest = seconds / units;
+        const double before = unit_s_.load(std::memory_order_relaxed);
         const bool is_first = !is_noted_.exchange(true, std::memory_order_relaxed);
+        const double latest = is_first ? seconds / units : std::min(seconds / units, max_dearer * before);
         unit_s_.store(is_first ? latest : before + weight * (latest - before), std::memory_order_relaxed);
     }
     double of(double units) const { return units * unit_s_.load(std::memory_order_relaxed); }
     bool is_noted() const { return is_noted_.load(std::memory_order_relaxed); }
 
 private:
-    static constexpr double weight = 0.125;  // of the latest
+    static constexpr double weight = 0.125, max_dearer = 4;  // of the latest
 
     std::atomic<double> unit_s_;
     std::atomic<bool> is_noted_{false};

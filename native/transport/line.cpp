@@ -9,6 +9,7 @@ namespace transport {
 namespace {
 constexpr double memory_s = 0.5;  // in which what was seen of the line's speed fades by a factor of e
 constexpr double min_kept = 0.5;
+constexpr double max_pause_s = 0.05, max_slower = 4;  // of what one take says, so that a process that was stopped isn't taken for slow
 constexpr double overtaken = 2;   // as the batcher's queue has it (service/bothends/batching/scheduler.py)
 
 /// Returns by what a message comes before others: what its network has had, its caller, and its age.
@@ -134,10 +135,11 @@ double Line::before(const Account& caller, double work) const {
 void Line::moved(double work, double now) {
     if (was_waiting_ && work == 0) return;  // nobody wanted any: how long that lasts, the next one who does will tell
     if (was_waiting_) {
-        // However long one pause was, what was seen before it counts for half: a line that stood still once isn't slow.
+        // However long one pause was, what was seen before it counts for half, and it shows no more than that the line has become some
+        // times slower: one that stood still once isn't slow, and one that is shows it again.
         const double passed = now - moved_at_, kept = std::max(std::exp(-passed / memory_s), min_kept);
+        rate_s_ = rate_s_ * kept + std::min(passed, std::max(max_slower * time_of(work), max_pause_s));
         rate_work_ = rate_work_ * kept + work;
-        rate_s_ = rate_s_ * kept + passed;
     }
     moved_at_ = now;
     was_waiting_ = size() > 0;

@@ -197,6 +197,29 @@ TEST(a_line_that_stood_still_once_is_not_slow) {
     CHECK(line.wait_s() < 400);
 }
 
+TEST(who_was_stopped_is_not_taken_for_slow) {
+    Line line;
+    Waiting waiting;
+    double time = 0;
+    for (int count = 0; count < 400; ++count) waiting.put(line, 1, 100);
+    pace(line, time, work_of(100), 0.001);
+    const double usual = line.wait_s();
+    time += 5;
+    line.moved(line.take_message()->work, time);
+    CHECK(line.wait_s() < 10 * usual);
+    pace(line, time, work_of(100), 1);
+    CHECK(line.wait_s() > 300 * usual);  // it is: the process is stopped again and again
+}
+
+TEST(nobody_pays_for_a_pause_of_the_process) {
+    Price price;
+    for (int count = 0; count < 20; ++count) price.note(1, 1e-4);
+    price.note(1, 2);
+    CHECK(price.of(1) < 2e-4);
+    for (int count = 0; count < 60; ++count) price.note(1, 2);
+    CHECK(price.of(1) > 1.9);  // it has become dearer
+}
+
 TEST(one_pause_at_the_beginning_is_not_all_that_is_known_of_a_line) {
     Line line;
     Waiting waiting;
