@@ -13,6 +13,7 @@ from bothends_export import checkpoint
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.export import export
 from bothends_training import cli, judges
+from bothends_training.errors import RecipeError
 from tests.support import toy
 
 
@@ -45,6 +46,27 @@ def test_the_command_can_have_the_teachers_embed_and_no_more(tmp_path: Path, mon
     assert "parrot  dev " in result.output
     assert "all of them  dev " in result.output
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_training_goes_on_elsewhere_without_the_teacher(tmp_path: Path) -> None:
+    """Where the teacher's file isn't, a cache that was copied there is enough to train, and a sentence that isn't in it
+    is refused by name.
+    """
+    recipe = toy.write(tmp_path / "here")
+    prepare = [str(recipe), "--cache", str(tmp_path / "here" / "cache"), "--prepare"]
+    assert CliRunner().invoke(cli.train, prepare).exit_code == 0
+    (tmp_path / "here" / "parrot.onnx").unlink()
+    elsewhere = (tmp_path / "here").rename(tmp_path / "elsewhere")
+    command = [str(elsewhere / "recipe.toml"), "--cache", str(elsewhere / "cache"), "--out", str(elsewhere / "out")]
+    CliRunner().invoke(cli.train, command, catch_exceptions=False)
+    assert checkpoint.load(elsewhere / "out").config.training["step"] == 20
+    with (elsewhere / "corpus.txt").open("a") as corpus:
+        corpus.write("toy\tred red red boat\n")
+    with pytest.raises(RecipeError, match=r"the teacher parrot isn't here.* 'red red red boat'"):
+        CliRunner().invoke(cli.train, command, catch_exceptions=False)
+    (elsewhere / "cache").rename(elsewhere / "another")
+    with pytest.raises(RecipeError, match=r"parrot.onnx is missing"):
+        CliRunner().invoke(cli.train, command, catch_exceptions=False)
 
 
 @pytest.fixture

@@ -29,19 +29,6 @@ __all__ = ["evaluate", "train"]
     multiple=True,
     help="With --prepare: only the teacher of this name, so that several can embed side by side.",
 )
-@click.option(
-    "--pack",
-    "packed",
-    type=click.Path(path_type=Path),
-    help="Only write the vectors that the cache holds of the recipe's teachers into this file, for another machine.",
-)
-@click.option("--pack-mb", type=float, default=200.0, show_default=True, help="Most megabytes of that file.")
-@click.option(
-    "--unpack",
-    "carried",
-    type=click.Path(path_type=Path),
-    help="First put the vectors of such a file into the cache; teachers that aren't here are done without.",
-)
 @click.option("--export", "bundle", type=click.Path(path_type=Path), help="At last make a bundle: its new folder.")
 @click.option("--card", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Its model card, Markdown.")
 @click.pass_context
@@ -53,9 +40,6 @@ def train(
     *,
     prepare: bool,
     teachers: tuple[str, ...],
-    packed: Path | None,
-    pack_mb: float,
-    carried: Path | None,
     bundle: Path | None,
     card: Path | None,
 ) -> None:
@@ -69,22 +53,10 @@ def train(
     from bothends_export.cli import export
 
     from . import recipe as recipes
-    from .pack import pack, unpack
     from .stages import train_stages
-    from .teacher import open_teacher
     from .train import prepare_run
 
     plan = recipes.read(recipe)
-    if packed:
-        opened = [open_teacher(spec, recipe.resolve().parent, cache) for spec in plan.teachers]
-        for loss in pack(opened, cache, packed, max_bytes=int(pack_mb * 1e6)):
-            click.echo(str(loss))
-        click.echo(
-            f"{packed.stat().st_size / 1e6:.1f} MB; next, elsewhere: bothends train RECIPE --unpack {packed.name}"
-        )
-        return
-    if carried:
-        unpack(carried, cache)
     out = out or Path("checkpoints") / plan.name
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:

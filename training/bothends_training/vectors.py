@@ -96,29 +96,7 @@ def cached_vectors(
     Another process that fills the same teacher's folder is waited for.
     """
     hashes = np.array([_hash(sentence) for sentence in sentences], dtype=_HASH)
-
-    def embed(numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-        return teacher.embed([sentences[number] for number in numbers])
-
-    folder = add(teacher, hashes, embed, cache, advance, chunk=chunk)
-    return _mapped(hashes, folder, teacher.dimension)
-
-
-def add(
-    teacher: Source,
-    hashes: Hashes,
-    compute: Callable[[NDArray[np.int64]], NDArray[np.float32]],
-    cache: Path,
-    advance: Advance = lambda _: None,
-    *,
-    chunk: int = CHUNK,
-) -> Path:
-    """Have the teacher's folder in `cache` hold a row of each sentence in `hashes`; return the folder.
-
-    `compute` is given the numbers of sentences without a row, up to `chunk` at a time, and gives their vectors, float32
-    [numbers, dimension].
-    """
-    folder = place(teacher, cache)
+    folder = cache / f"{teacher.name}-{hashlib.sha256(teacher.identity.encode()).hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _INDEX).open("ab") as index, (folder / _ROWS).open("ab") as rows:
         if len(_missing(hashes, _kept(folder, teacher.dimension))):
@@ -131,30 +109,13 @@ def add(
         advance(len(hashes) - len(missing))
         for start in range(0, len(missing), chunk):
             part = missing[start : start + chunk]
-            _append(rows, compute(part).astype(_NUMBER))
+            _append(rows, teacher.embed([sentences[number] for number in part]).astype(_NUMBER))
             _append(index, hashes[part])
             advance(len(part))
     if not (folder / _TEACHER).exists():
         told = {"name": teacher.name, "identity": teacher.identity, "dimension": teacher.dimension}
         (folder / _TEACHER).write_text(json.dumps(told, indent=1), encoding="utf-8")
-    return folder
-
-
-def place(teacher: Source, cache: Path) -> Path:
-    """The teacher's folder in `cache`."""
-    return cache / f"{teacher.name}-{hashlib.sha256(teacher.identity.encode()).hexdigest()[:16]}"
-
-
-def everything(teacher: Source, cache: Path) -> tuple[Hashes, NDArray[np.float16]]:
-    """The hashes of all sentences of which `cache` holds the teacher's vector, and these, [sentences, dimension].
-
-    They are mapped from disk. Raises RecipeError where it holds none.
-    """
-    folder = place(teacher, cache)
-    kept = _kept(folder, teacher.dimension) if (folder / _INDEX).exists() else np.empty(0, _HASH)
-    if not len(kept):
-        raise RecipeError(f"{cache} holds no vectors of the teacher {teacher.name}")
-    return kept, np.memmap(folder / _ROWS, _NUMBER, "r", shape=(len(kept), teacher.dimension))
+    return _mapped(hashes, folder, teacher.dimension)
 
 
 def kept_teachers(name: str, cache: Path) -> list[KeptTeacher]:
