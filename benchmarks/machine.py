@@ -45,12 +45,6 @@ def _native() -> dict[str, str]:
     return {"bothends-native": f"{version('bothends-native')} ({levels()[0]})"}
 
 
-def cache_bytes(level: int) -> int:
-    """Return the size of the first core's cache of that level, as Linux says."""
-    size = Path(f"/sys/devices/system/cpu/cpu0/cache/index{level}/size").read_text(encoding="utf-8")
-    return int(size.strip().removesuffix("K")) * 1024
-
-
 def _processor() -> str:
     found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     return found[1].strip() if found else platform.machine()

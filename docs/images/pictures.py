@@ -39,10 +39,9 @@ SHOWN: dict[str, tuple[str, ...]] = {
         f"{_RECORD}#-comparison",
         "python benchmarks/bench.py --docs --from benchmarks/performance.json",
     ),
-    "roofline.png": ("native/performance.md#roofline", "python benchmarks/roofline.py --docs"),
 }
 """Of each picture, patterns of the files that it shows, from the repository's root; last, what makes it. After # stands
-the part that counts: of JSON a key, or all but that key; of Markdown what is between markers of that name."""
+the part that counts of JSON: a key, or all but that key."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KEYWORD = b"Shows"
 
@@ -90,10 +89,7 @@ def stale() -> dict[str, str]:
 
 def _part(file: Path, part: str) -> bytes:
     """Return the part of a file that counts, whatever else is in it."""
-    text = file.read_text(encoding="utf-8")
-    if file.suffix == ".md":
-        return text.partition(f"<!-- {part}:begin -->")[2].partition(f"<!-- {part}:end -->")[0].encode()
-    data = json.loads(text)
+    data = json.loads(file.read_bytes())
     key = part.removeprefix("-")
     wanted = {name: value for name, value in data.items() if name != key} if part.startswith("-") else data[key]
     return json.dumps(wanted, sort_keys=True).encode()
