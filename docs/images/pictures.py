@@ -18,13 +18,14 @@ IMAGES = Path(__file__).parent
 ROOT = IMAGES.parents[1]
 _MODEL = "service/bothends/models/english/config.json#-sha256"
 _RECORD = "benchmarks/performance.json"
+_GRAFANA = "a screenshot of Grafana in kiosk mode, docker compose's or another's, while a server is called"
 _PAGE = ("service/bothends/server/fronts/page/assets/*", _MODEL, "python docs/images/page.py")
 SHOWN: dict[str, tuple[str, ...]] = {
     "page.png": _PAGE,
     "page-dark.png": _PAGE,
     "page-phone.png": _PAGE,
-    "dashboard-overview.png": ("deploy/grafana/dashboards/overview.json", _MODEL, "deploy/grafana/picture"),
-    "dashboard-engine.png": ("deploy/grafana/dashboards/engine.json", _MODEL, "deploy/grafana/picture"),
+    "dashboard-overview.png": ("deploy/grafana/dashboards/overview.json", _MODEL, _GRAFANA),
+    "dashboard-engine.png": ("deploy/grafana/dashboards/engine.json", _MODEL, _GRAFANA),
     "clusters.png": ("examples/data/notes.txt", "examples/cluster.py", _MODEL, "examples/cluster.py"),
     "quality-vs-speed.png": (
         "benchmarks/encoder.json",
