@@ -13,7 +13,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api dashboards runbook chart lock audit wheels wheels-test dist site clean
+.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api runbook chart lock audit wheels wheels-test dist site clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -103,9 +103,6 @@ proto: $(VENV)/.protoc ## Generate service/bothends/v1, kserve/v2 and tei/v1 ane
 
 api: $(VENV)/.test ## Keep what this version offers, for later ones to be held to, as a release is made (docs/stability.md)
 	$(BIN)/python -m tests.stability
-
-dashboards: $(VENV)/.test ## Write deploy/grafana/dashboards anew from the code beside it
-	$(BIN)/python deploy/grafana/dashboards.py
 
 runbook: $(VENV)/.test ## Write the page that alerts' links lead to anew from docs/runbook.md
 	$(BIN)/python deploy/prometheus/runbook.py
