@@ -4,7 +4,7 @@ The chart and docs/quality.md's tables show benchmarks/quality.json too. Measure
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,7 @@ from style import mark
 
 FILE = Path(__file__).with_name("encoder.json")
 _MARKERS = ("<!-- quality:begin -->", "<!-- quality:end -->")
-_PACKAGED = ("bothends", "bothends, onnxruntime")
 _DOCS = Path(__file__).parent.parent / "docs"
-
-
-def keep_scores(board: Mapping[str, Any]) -> None:
-    """Put the packaged model's scores of the dev splits into the record, as `bothends evaluate --json` prints them, and
-    leave its speed, which is that of any weights of its shape.
-    """
-    record = json.loads(FILE.read_bytes())
-    found = {row["set"]: row["scores"] for row in board["scores"] if row["precision"] == "float32"}
-    for model in record["models"]:
-        if model["name"] in _PACKAGED:
-            kept = model["scores"]
-            model["scores"] = {name: {size: found[name][size] for size in scores} for name, scores in kept.items()}
-    FILE.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def renew() -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Writes benchmarks/quality.json, scores on test sets of this and of other models, as the tables of docs/quality.md.
+"""Reads benchmarks/quality.json, scores on test sets of this and of other models, as the tables of docs/quality.md.
 
 Its figures were measured once, since nobody tunes to these sets; the page says by which commands they are repeated.
 """
@@ -16,22 +16,6 @@ def read() -> dict[str, Any]:
     """Return the record."""
     found: dict[str, Any] = json.loads(FILE.read_bytes())
     return found
-
-
-def keep_search(board: Mapping[str, Any], others: Mapping[str, Mapping[str, float]], date: str) -> None:
-    """Put scores of search into the record: those of the packaged model, as `bothends evaluate --json` prints them, at
-    each size in float32, and those of other models that the record has.
-    """
-    record = read()
-    titles = {"cacm": "CACM", "cisi": "CISI"}
-    found = [row for row in board["scores"] if row["set"] in titles and row["precision"] == "float32"]
-    for model in record["retrieval"]["models"]:
-        if model["name"] == "bothends":
-            model["scores"] = {titles[row["set"]]: row["scores"][str(model["numbers"])] for row in found}
-        elif scores := others.get(model["name"]):
-            model["scores"] = {title: scores[name] for name, title in titles.items()}
-    record["retrieval"]["date"] = date
-    FILE.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def markdown(record: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import subprocess
 from typing import Any
 
 from bothends.engines.native_parts import Speeds
+from bothends.model.bundle import Bundle, default_path
 from bothends.server.server import Server
 from tests.support.paths import ROOT
 from tests.support.serving import BOTHENDS
@@ -15,6 +16,7 @@ from tests.support.shown import shown
 
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
+CARD = (ROOT / "service" / "bothends" / "models" / "english" / "README.md").read_text(encoding="utf-8")
 INDEX = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
 
 
@@ -56,15 +58,19 @@ def test_its_scores_are_those_of_record() -> None:
 
 
 def test_the_gap_on_other_kinds_of_text_is_told_as_it_is() -> None:
-    """Both means are those of the model's card."""
-    card = record("card")
-    (ours,) = (
-        f"{row['scores']['512']:.1f}"
-        for row in card["scores"]
-        if (row["set"], row["precision"]) == ("mean of 10 kinds", "float32")
+    """Both means are those of the model's card, in the last column of its first table."""
+    rows = [cells for line in CARD.splitlines() if len(cells := line.split("|")) == 8]
+    ours, theirs = (
+        next(f"{float(cells[6]):.1f}" for cells in rows if cells[1].strip() == name)
+        for name in ("this model, 512 numbers", "all-MiniLM-L6-v2")
     )
-    theirs = f"{card['others']['all-MiniLM-L6-v2']['mean of 10 kinds']:.1f}"
     assert f"correlates with all-mpnet-base-v2's by {theirs}, and that of bothends by {ours}" in TEXT.replace("\n", " ")
+
+
+def test_the_card_is_of_the_packaged_model() -> None:
+    """A new bundle is measured before it is packaged."""
+    config = Bundle.open(default_path()).config
+    assert f"\n{config.name} {config.version}, " in CARD
 
 
 def test_without_the_native_parts_it_is_as_slow_as_it_says() -> None:
@@ -83,8 +89,7 @@ def test_int8_is_as_much_faster_as_it_says() -> None:
     }
     assert "**Three times as fast again** with `--precision int8`, at the same [scores]" in " ".join(TEXT.split())
     assert round(best["native int8"] / best["native float32"]) == 3
-    card = (ROOT / "service" / "bothends" / "models" / "english" / "README.md").read_text(encoding="utf-8")
-    rows = {cells[1].strip(): cells[2:4] for line in card.splitlines() if len(cells := line.split("|")) > 4}
+    rows = {cells[1].strip(): cells[2:4] for line in CARD.splitlines() if len(cells := line.split("|")) > 4}
     scores = {name: [f"{float(cell):.1f}" for cell in rows[name]] for name in ("float32", "int8")}
     assert scores["int8"] == scores["float32"]
 
