@@ -76,7 +76,7 @@ gpu-standin: $(VENV)/.test $(STANDIN)/.built ## Build a stand-in for CUDA, and t
 	@FAKE_TF32=1 LD_LIBRARY_PATH=$(abspath $(STANDIN))/lib PYTHONPATH=$(abspath $(STANDIN))/site:$$PYTHONPATH \
 		$(BIN)/python benchmarks/gpu/proof.py --standin
 
-bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure engines by themselves and the server beside its peers (ARGS=--quick: in two minutes; --bars: servers alone)
+bench: $(VENV)/.bench $(VENV)/.native-tried ## Measure engines by themselves and the server beside mosec (ARGS=--quick: in two minutes; --bars: servers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test runs: of Python, and of C++ where GCC is (dist/coverage)
@@ -203,13 +203,6 @@ $(VENV)/.lock: pyproject.toml $(VERSION) | $(VENV)/bin/python
 $(VENV)/.bench: pyproject.toml $(VERSION) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@touch $@ $(VENV)/.serve
-
-# In a folder of its own, since it brings another numpy. Tried once; there is no wheel for every platform.
-$(VENV)/.triton: benchmarks/peers/triton-requirements.txt | $(VENV)/bin/python
-	@rm -rf $(VENV)/triton
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/triton -r $< || \
-		echo "Triton can't be installed here; the benchmark goes on without it"
-	@touch $@
 
 # Whatever pip says goes to standard error, so that standard output holds the one line that a person should read. Where the
 # transport is missing it counts as not made, so that `make native` tries again once its libraries are there.

@@ -52,7 +52,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--from", "earlier", type=_file, help="Show an earlier run's JSON and measure nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where a bar is missed.")
 def main(*, bars: bool, json: Path | None, docs: bool, earlier: Path | None, strict: bool, **how: Any) -> None:
-    """Measure engines alone, and bothends beside mosec, Triton and a naive server here, and judge the figures."""
+    """Measure engines alone, and bothends beside mosec here, and judge the figures."""
     console = Console()
     if not console.is_terminal:
         console.width = _PAGE_COLUMNS

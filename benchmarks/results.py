@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-OURS, NAIVE, MOSEC, TRITON = "bothends", "naive grpcio", "mosec", "triton"
+OURS, MOSEC = "bothends", "mosec"
 IDLE = f"{OURS} on a device that takes no time"
 """Server whose GPU computes nothing, so that what it does is what its host can feed one."""
 ONNXRUNTIME, FLOAT32, BF16, INT8 = "onnxruntime", "native float32", "native bf16", "native int8"
 ENGINES = (ONNXRUNTIME, FLOAT32, BF16, INT8)
-"""Engines that bothends runs on. The peers run on onnxruntime."""
+"""Engines that bothends runs on. mosec runs on onnxruntime."""
 
 
 def ours(engine: str, transport: str | None = None) -> str:

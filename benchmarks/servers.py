@@ -9,7 +9,7 @@ from typing import Self
 import engines
 from bothends.model.bundle import Bundle, default_path
 from processes import Process, free_port
-from results import MOSEC, NAIVE, OURS, ours
+from results import MOSEC, OURS, ours
 
 MOSEC_BATCHES = (1, 4, 8, 16, 32)
 """Numbers of requests that mosec batches at most. Its best for a load is the best of these: few requests want a small
@@ -22,7 +22,7 @@ BOTHENDS = Path(sys.executable).parent / "bothends"
 BANNER = r"gRPC +\S+:(?P<port>\d+).*HTTP +(?P<url>\S+).*try "
 """Pattern of what our server says once it is ready."""
 IMPORTS = {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))}
-"""The variable with which a peer, whose own folder comes first, finds the benchmarks' modules too."""
+"""The variable with which mosec's program, whose own folder comes first, finds the benchmarks' modules too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,6 @@ def ours_at(name: str, process: Process, engine: str | None) -> Server:
     """Return our server that is ready, by its banner."""
     port, http_port = int(process.found["port"]), int(process.found["url"].rpartition(":")[2])
     return Server(name, process, port, dimension=_dimension(), engine=engine, http_port=http_port)
-
-
-def start_naive(logs: Path) -> Server:
-    """Start plain grpcio, one run of the model a request."""
-    command = [sys.executable, str(PEERS / "naive_server.py")]
-    process = Process(NAIVE, command, ready=r"listening on 127.0.0.1:(?P<port>\d+)", log=logs / "naive.log",
-                      variables=IMPORTS)  # fmt: skip
-    return Server(NAIVE, process, int(process.found["port"]), dimension=_dimension())
 
 
 def start_mosec(max_batch_size: int, logs: Path, *, workers: int) -> Server:

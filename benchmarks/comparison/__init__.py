@@ -1,1 +1,1 @@
-"""Compares servers as callers meet them: bothends on each transport beside its peers."""
+"""Compares servers as callers meet them: bothends on each transport beside mosec."""

@@ -1,4 +1,4 @@
-"""The limits that the server must keep to beside its peers and beyond its capacity, and the aims past them.
+"""The limits that the server must keep to beside mosec and beyond its capacity, and the aims past them.
 
 Bars are set on the transport that is judged, in float32 where no other engine is named.
 """
@@ -8,28 +8,28 @@ from functools import partial
 
 from bars import Bar, Verdict
 from loads import PEAK, unary, wide
-from results import FLOAT32, INT8, MOSEC, ONNXRUNTIME
+from results import FLOAT32, INT8, ONNXRUNTIME
 
 from . import form_bars
 from .loads import CELLS, EMPTY, GREEDY, LISTS, LISTS_200, LISTS_1000, POLITE, SINGLE_200, SINGLE_1000, SINGLES, STORMS
-from .results import PEERS, ComparisonResults, best, named
+from .results import ComparisonResults, best, named
 
 EARLIER_RSS_MB = 155
 """Resident megabytes of the server in float32, the most of the same cells and forms, as of commit a51e5ac: before its
 native transport spoke HTTP.
 """
-_BEST_PEER = "sentences/s over the best peer's"
+_OVER_MOSEC = "sentences/s over mosec's best"
 _ALL_STORMS = [storm.name for _, storms in STORMS for storm in storms]
 
 
-def _rate(engine: str, load: str, kinds: tuple[str, ...], found: ComparisonResults) -> float | None:
-    """Ratio of our sentences a second to those of the best peer of these kinds."""
-    mine, theirs = named(found.rows, found.judged(engine), load), best(found.rows, load, kinds)
+def _rate(engine: str, load: str, found: ComparisonResults) -> float | None:
+    """Ratio of our sentences a second to mosec's at its best settings."""
+    mine, theirs = named(found.rows, found.judged(engine), load), best(found.rows, load)
     return mine.sentences_per_s / theirs.sentences_per_s if mine and theirs else None
 
 
 def _p99(load: str, found: ComparisonResults) -> float | None:
-    """Ratio of our p99 to that of the peer with the most sentences a second."""
+    """Ratio of our p99 to mosec's at the settings that answer the most."""
     mine, theirs = named(found.rows, found.judged(FLOAT32), load), best(found.rows, load)
     return mine.p99_ms / theirs.p99_ms if mine and theirs else None
 
@@ -62,25 +62,24 @@ def _beside(load: str, found: ComparisonResults, *, alone: bool) -> float | None
     return row and (row.seen_p99_ms / row.alone_p99_ms if alone else row.seen_p99_ms)
 
 
-def _over_peers() -> list[Bar]:
+def _over_mosec() -> list[Bar]:
     limits = {unary(1): (1.8, 2.4), unary(8): (2.0, 2.7), unary(32): (2.5, 3.8), PEAK: (2.0, 2.8), wide(4): (1.5, 2.0)}
     bars = [
-        Bar(f"{load.name}: {_BEST_PEER}", "×", *limits[load], partial(_rate, FLOAT32, load.name, PEERS))
-        for load in CELLS
+        Bar(f"{load.name}: {_OVER_MOSEC}", "×", *limits[load], partial(_rate, FLOAT32, load.name)) for load in CELLS
     ]
     int8 = {unary(8): 3.0, unary(32): 4.5, PEAK: 4.0}
     return [
         *bars,
         *(
-            Bar(f"{load.name}, {INT8}: {_BEST_PEER}", "×", limit, None, partial(_rate, INT8, load.name, PEERS))
+            Bar(f"{load.name}, {INT8}: {_OVER_MOSEC}", "×", limit, None, partial(_rate, INT8, load.name))
             for load, limit in int8.items()
         ),
         *(
-            Bar(f"{load.name}, both on onnxruntime: sentences/s over mosec's best", "×", 1.1, 1.4,
-                partial(_rate, ONNXRUNTIME, load.name, (MOSEC,)))
+            Bar(f"{load.name}, both on onnxruntime: {_OVER_MOSEC}", "×", 1.1, 1.4,
+                partial(_rate, ONNXRUNTIME, load.name))
             for load in int8
         ),
-        *(Bar(f"{load.name}: p99 over the best peer's", "×", 1.0, 0.6, partial(_p99, load.name)) for load in CELLS),
+        *(Bar(f"{load.name}: p99 over mosec's", "×", 1.0, 0.6, partial(_p99, load.name)) for load in CELLS),
     ]  # fmt: skip
 
 
@@ -117,8 +116,8 @@ def judge(found: ComparisonResults) -> dict[str, list[Verdict]]:
     """Return every bar beside its figure, by group."""
     groups = {
         "what callers may ask for, over plain gRPC": form_bars.over_plain(),
-        "HTTP beside its peers, lists, and a device that is fed": form_bars.others(),
-        "the server beside its peers": _over_peers(),
+        "HTTP beside mosec, lists, and a device that is fed": form_bars.others(),
+        "the server beside mosec": _over_mosec(),
         "the server beyond its peak": _beyond_the_peak(),
         "what a call costs, and whose turn it is": _costs_and_turns(),
     }

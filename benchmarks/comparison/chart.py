@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, STYLE, THOUSANDS, sign
+from style import BLUE, GREEN, PURPLE, RED, SKY, STYLE, THOUSANDS, sign
 
 from .results import ComparisonResults
 from .summary import CHART, headline, rows_by_load
@@ -17,8 +17,6 @@ _COLOURS = {
     "bothends, float32, gRPC": BLUE,
     "bothends, float32, HTTP": PURPLE,
     "mosec at its best settings": RED,
-    "Triton at its best settings": ORANGE,
-    "plain grpcio": GREY,
 }
 _HEIGHT = 0.12
 """Thickness of a bar, where loads stand 1 apart."""
@@ -51,7 +49,7 @@ def figures(found: ComparisonResults) -> Iterator[tuple[str, Figure]]:
         tokens = found.sentences["short"]["mean_tokens"]
         axes.set_title(
             f"sentences of {tokens:.0f} tokens a second, by sentences a request × requests in flight; "
-            "peers run onnxruntime"
+            "mosec runs onnxruntime"
         )
         marks = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()]
         figure.legend(marks, list(_COLOURS), loc="upper left", bbox_to_anchor=(0.0, 0.95), ncols=4, frameon=False,

@@ -4,7 +4,7 @@ from functools import partial
 
 from bars import Bar
 from loads import PEAK, unary, wide
-from results import FLOAT32, IDLE, INT8, MOSEC
+from results import FLOAT32, IDLE, INT8
 
 from .forms import BASE64, FLOAT, OPTIONS, SHARE, SINGLE, Form, form_of
 from .loads import FED, LONG_LISTS
@@ -30,7 +30,7 @@ def _over(engine: str, form: Form, other: Form | None, load: str, found: Compari
 
 
 def _over_mosec(load: str, found: ComparisonResults) -> float | None:
-    mine, theirs = _rate(FLOAT32, BASE64, load, found), best(found.rows, load, (MOSEC,))
+    mine, theirs = _rate(FLOAT32, BASE64, load, found), best(found.rows, load)
     return mine / theirs.sentences_per_s if mine and theirs else None
 
 

@@ -7,12 +7,12 @@ from rich.console import Console
 
 from loads import DEADLINE_MS
 from report import Table, bars_table, in_rich, number, table_in_markdown
-from results import FLOAT32, INT8, MOSEC, OURS, Row
+from results import FLOAT32, INT8, OURS, Row
 
 from .bars import judge
 from .forms import FORMS, SHARE, SINGLE, form_of
 from .loads import CELLS, LONG_LISTS, MAX_LOAD_CORES, SHORT
-from .results import PEERS, ComparisonResults, Storm, best, named
+from .results import ComparisonResults, Storm, best, named
 
 MARKERS = ("<!-- comparison:begin -->", "<!-- comparison:end -->")
 _CODES = {"0": "OK", "1": "CANCELLED", "4": "DEADLINE_EXCEEDED", "8": "RESOURCE_EXHAUSTED", "14": "UNAVAILABLE"}
@@ -33,7 +33,7 @@ def markdown(found: ComparisonResults) -> str:
 
 
 def tables(found: ComparisonResults, *, brief: bool) -> Iterator[Table]:
-    """Yield all tables, the bars first; `brief` leaves out all of a peer's settings but the best."""
+    """Yield all tables, the bars first; `brief` leaves out all of mosec's settings but the best."""
     yield _forms(found)
     for what, verdicts in judge(found).items():
         yield bars_table(f"Bars of {what}", verdicts)
@@ -51,7 +51,7 @@ def _notes(found: ComparisonResults) -> list[str]:
     """Lines for above the tables: the machine, what was measured on it, and what wasn't."""
     machine, settings = found.machine, found.settings
     where = ", ".join(machine[each] for each in ("processor", "memory", "kernel"))
-    packages = ("bothends", "onnxruntime", "bothends-native", "grpcio", "mosec", "nvidia-pytriton")
+    packages = ("bothends", "onnxruntime", "bothends-native", "grpcio", "mosec")
     versions = ", ".join(f"{name} {machine[name]}" for name in packages if name in machine)
     counted = ", ".join(
         f"{about['count']:,} of {about['mean_tokens']:.1f} tokens on average" for about in found.sentences.values()
@@ -70,7 +70,7 @@ def _notes(found: ComparisonResults) -> list[str]:
         f"{machine['date']}: {where}, {machine['cores']} cores; Python {machine['python']}, {versions}.",
         f"Sentences from {found.sentences['short']['source']}: {counted}. A row is {settings['seconds']:g} s after "
         f"{settings['warmup_s']:g} s of warm-up, over loopback, the load generator on the same cores; the median of "
-        f"{settings['rounds']} rounds, in which all servers take turns at each load. Each peer is judged at the "
+        f"{settings['rounds']} rounds, in which all servers take turns at each load. mosec is judged at the "
         f"setting that does best at that load. Cores that other work took: {busy}.{generator}",
         f"Storms offer what the generator can with {MAX_LOAD_CORES:g} of a core, where that is less than they are "
         "called; refusals are told when to come again where they are RESOURCE_EXHAUSTED with RetryInfo.",
@@ -89,7 +89,7 @@ def _forms(found: ComparisonResults) -> Table:
             if any(rows):
                 lines.append([f"{name}: {engine}", *(number(row and row.sentences_per_s, 0) for row in rows)])
         lines.append([])
-    tops = [best(found.rows, load.name, (MOSEC,)) for load in SINGLE]
+    tops = [best(found.rows, load.name) for load in SINGLE]
     lines.append(["mosec over HTTP at its best settings", *(number(row and row.sentences_per_s, 0) for row in tops)])
     return Table("Sentences a second by what callers do, one sentence a request, by number of callers", headings, lines)
 
@@ -100,9 +100,9 @@ def _closed(title: str, rows: Sequence[Row], *, brief: bool) -> Table:
     lines: list[Sequence[str]] = []
     for load in (*CELLS, LONG_LISTS):
         here = [row for row in rows if row.load == load.name]
-        tops = [best(here, load.name, (kind,)) for kind in PEERS]
+        top = best(here, load.name)
         for row in here:
-            if brief and not (row.server.startswith(OURS) or row in tops):
+            if brief and not (row.server.startswith(OURS) or row is top):
                 continue
             cpu_us = 1000 * (row.cpu_s_per_1000 or 0)
             latencies = [number(value, 2) for value in (row.p50_ms, row.p99_ms)]

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from results import MOSEC, NAIVE, TRITON, Row, ours
-
-PEERS = (MOSEC, TRITON, NAIVE.split()[0])
+from results import MOSEC, Row, ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +131,19 @@ def named(found: Sequence[Any], server: str, load: str) -> Any:
     return next((each for each in found if (each.server, each.load) == (server, load)), None)
 
 
-def best(rows: Sequence[Row], load: str, kinds: Sequence[str] = PEERS) -> Row | None:
-    """Return the row with the most sentences/s among those of servers of these kinds, whatever their settings."""
-    rows = [row for row in rows if row.load == load and row.server.split()[0] in kinds]
-    return max(rows, key=lambda row: row.sentences_per_s, default=None)
+def best(rows: Sequence[Row], load: str) -> Row | None:
+    """Return the row with the most sentences/s among those of mosec at that load, whatever its settings."""
+    return max((row for row in _mosecs(rows) if row.load == load), key=_rate, default=None)
 
 
 def fastest(rows: Sequence[Row], settings: int) -> set[str]:
-    """Return the names of so many settings of each peer, those with the most sentences/s."""
-    names: set[str] = set()
-    for peer in PEERS:
-        found = [row for row in rows if row.server.split()[0] == peer]
-        names |= {row.server for row in sorted(found, key=lambda row: -row.sentences_per_s)[:settings]}
-    return names
+    """Return the names of so many settings of mosec, those with the most sentences/s."""
+    return {row.server for row in sorted(_mosecs(rows), key=_rate, reverse=True)[:settings]}
+
+
+def _mosecs(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.server.split()[0] == MOSEC]
+
+
+def _rate(row: Row) -> float:
+    return row.sentences_per_s

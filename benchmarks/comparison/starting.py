@@ -1,4 +1,4 @@
-"""The servers of the comparison: bothends on each transport and engine, and its peers, those that can run here."""
+"""The servers of the comparison: bothends on each transport and engine, and mosec where it can run."""
 
 import subprocess
 from collections.abc import Callable, Sequence
@@ -14,10 +14,8 @@ import gpu_host
 from bothends.server.keys import new
 from ceiling import CORES
 from processes import Process
-from results import FLOAT32, IDLE, INT8, MOSEC, NAIVE, ONNXRUNTIME, TRITON, ours
-from servers import BOTHENDS, MOSEC_BATCHES, Server, start_mosec, start_naive, start_ours
-from tritonserver import BATCHES as TRITON_BATCHES
-from tritonserver import start_triton
+from results import FLOAT32, IDLE, INT8, MOSEC, ONNXRUNTIME, ours
+from servers import BOTHENDS, MOSEC_BATCHES, Server, start_mosec, start_ours
 
 from .forms import SHARE, form_of
 
@@ -45,7 +43,7 @@ class Servers:
         self.transports: list[str | None] = []
         self.skipped: list[str] = []
         self.beside: dict[str, Server] = {}
-        """Servers of ours that no peer is compared with: one whose callers have keys, and one on an idle device."""
+        """Servers of ours that mosec isn't compared with: one whose callers have keys, and one on an idle device."""
 
     def start(self, logs: Path, stack: ExitStack) -> None:
         """Start all that can run; they stop with `stack`. Raises ClickException where bothends can't run at all."""
@@ -59,8 +57,6 @@ class Servers:
         if not self.running:
             raise click.ClickException("\n".join(self.skipped))
         self._start(MOSEC, [partial(start_mosec, batch, workers=CORES) for batch in MOSEC_BATCHES], logs, stack)
-        self._start(TRITON, [partial(start_triton, batch, workers=CORES) for batch in TRITON_BATCHES], logs, stack)
-        self._start(NAIVE, [start_naive], logs, stack)
         compared = len(self.running)
         if INT8 in engines.built():
             self._start(SHARE.name, [partial(start_keyed, transport=self.transports[0])], logs, stack)

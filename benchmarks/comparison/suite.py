@@ -12,7 +12,6 @@ import click
 import engines
 import generator
 import machine
-import tritonserver
 from bothends.model.bundle import Bundle, default_path
 from ceiling import Alone as EngineAlone
 from load.build import build
@@ -20,7 +19,7 @@ from loads import Load
 from progress import Show
 from results import FLOAT32, IDLE, INT8, Row, medians
 from sentences import Sentences
-from servers import Server
+from servers import MOSEC_BATCHES, Server
 from tokens import token_ids, tokenizer_of
 
 from .forms import FORMS, SHARE, form_of, forms_at
@@ -31,9 +30,9 @@ from .storms import Weather
 
 T = TypeVar("T")
 _SETTINGS = 2
-"""Settings of a peer that are compared: those that did best before. Longer sentences are for the best."""
+"""Settings of mosec that are compared: those that did best before. Longer sentences are for the best."""
 _SORTING = 0.5
-"""Share of a row's time that each setting of a peer gets beforehand, to find its best."""
+"""Share of a row's time that each setting of mosec gets beforehand, to find its best."""
 _CEILING_SENTENCES = 4096
 _CEILING_S, _CEILING_TURNS = 1.5, 3
 """Rough seconds of an engine by itself in a round, and its turns in each."""
@@ -49,11 +48,11 @@ class Options:
     max_other_cores: float = 0.3
     """Cores of other work beyond which a row is measured anew, once."""
 
-    def total_s(self, settings: int = 9) -> float:
-        """Rough seconds that a run takes, with so many settings of peers. Only the progress bar uses it."""
-        ours, peers = len(ENGINES) + len(ON_GRPCIO), 2 * _SETTINGS + 1
+    def total_s(self) -> float:
+        """Rough seconds that a run takes. Only the progress bar uses it."""
+        ours, settings = len(ENGINES) + len(ON_GRPCIO), len(MOSEC_BATCHES)
         forms = sum(len(form.engines) * len(form.loads) for form in (*FORMS, SHARE)) + 1 + len(FED)
-        cells = len(CELLS) * (ours + peers) + len(LONG_CELLS) * (len(ENGINES) + 3) + forms
+        cells = len(CELLS) * (ours + _SETTINGS) + len(LONG_CELLS) * (len(ENGINES) + 1) + forms
         rest = len(EMPTY) + 3 * len(PAIRS) + 6 * len(STORMS)
         rounds = self.rounds * ((cells + rest) * self.row_s + _CEILING_S)
         return rounds + len(CELLS) * settings * _SORTING * self.row_s + 3 * (ours + settings + 2)
@@ -77,7 +76,7 @@ class ComparisonSuite:
         self._options, self._folder, self._show = options, folder, show
         self._servers = Servers()
         self._before: list[Row] = []
-        """Rows of all settings of peers, by which the best are chosen."""
+        """Rows of all settings of mosec, by which the best are chosen."""
         short, longer = _by_length(sentences.texts)
         self._text = short[0][1]
         self._ceiling = _ceiling([text for _, text in short])
@@ -93,7 +92,7 @@ class ComparisonSuite:
             }
             for name, texts in (("short", short), ("longer", longer))
         }
-        self._results = ComparisonResults(machine.describe() | tritonserver.version(), asdict(options), about)
+        self._results = ComparisonResults(machine.describe(), asdict(options), about)
 
     def run(self) -> ComparisonResults:
         """Measure everything. Whatever ends it, no server is left running."""
@@ -102,7 +101,7 @@ class ComparisonSuite:
             with self._show.doing("starting the servers", 45):
                 self._servers.start(self._folder, stack)
             found.transports, found.skipped = self._servers.transports, self._servers.skipped
-            self._sort_peers()
+            self._sort_settings()
             for number in range(1, self._options.rounds + 1):
                 self._round(f"round {number} of {self._options.rounds}")
         for name in ("rows", "longer", "empty", "storms", "neighbours"):
@@ -113,13 +112,13 @@ class ComparisonSuite:
             found.alone = [Alone(INT8, schedule, best.sentences_per_s, best.cpu_s_per_1000)]
         return found
 
-    def _sort_peers(self) -> None:
-        """Measure each setting of the peers shortly, to find the best at each load."""
+    def _sort_settings(self) -> None:
+        """Measure each setting of mosec shortly, to find the best at each load."""
         times = {"warmup_s": self._options.warmup_s * _SORTING, "seconds": self._options.seconds * _SORTING}
         for load in CELLS:
             for server in [server for server in self._servers.running if server.engine is None]:
                 measure = partial(generator.measure, server, load, self._short, **times)
-                self._before += self._try(server, f"settings of peers · {load.name}", _SORTING, measure)
+                self._before += self._try(server, f"settings of mosec · {load.name}", _SORTING, measure)
 
     def _round(self, text: str) -> None:
         found = self._results
@@ -157,7 +156,7 @@ class ComparisonSuite:
                 found.rows += self._row(device, load, self._short, text)
 
     def _transport(self, server: Server) -> None:
-        """Measure what isn't compared with peers: what calls cost, who waits for whom, and more than it can do."""
+        """Measure what isn't compared with mosec: what calls cost, who waits for whom, and more than it can do."""
         found = self._results
         for empty in EMPTY:
             found.empty += self._try(server, empty.name, 1, partial(self._empty, server, empty))
@@ -170,7 +169,7 @@ class ComparisonSuite:
                 found.storms += measured
 
     def _chosen(self, load: Load, settings: int) -> list[Server]:
-        """Return our servers and, of each peer, those whose settings did best at that load before."""
+        """Return our servers and those of mosec whose settings did best at that load before."""
         names = fastest([row for row in self._before if row.load == load.name], settings)
         return [server for server in self._servers.running if server.engine is not None or server.name in names]
 

@@ -27,7 +27,7 @@ def parts(found: ComparisonResults) -> dict[tuple[str, str], str]:
 
 
 def markdown(found: ComparisonResults) -> str:
-    """Return what callers get, beside peers."""
+    """Return what callers get, beside mosec."""
     return "\n\n".join([
         _opening(found),
         f"![{headline(found)}](images/{CHART})",
@@ -40,14 +40,14 @@ def markdown(found: ComparisonResults) -> str:
 
 
 def served(found: ComparisonResults) -> str:
-    """Return the README's line: what a server answers, over each protocol, beside the best peer."""
+    """Return the README's line: what a server answers, over each protocol, beside mosec."""
     rows = [
         f"{row.sentences_per_s:,.0f} over {protocol}"
         for protocol, form in (("gRPC", None), ("HTTP", BASE64))
         if (row := named(found.rows, form_of(found.judged(FLOAT32), form), _CALLERS.name)) is not None
     ]
     peer = best(found.rows, _CALLERS.name)
-    beside = "" if peer is None else f"; {peer.server.split()[0]}, the best peer, answers {peer.sentences_per_s:,.0f}"
+    beside = "" if peer is None else f"; mosec at its best settings answers {peer.sentences_per_s:,.0f}"
     return (
         f"- **Fast as a server.** Single sentences a second of {_CALLERS.concurrency} callers on "
         f"{found.machine['cores']} cores: {' and '.join(rows)}{beside}. [By load](docs/performance.md)."
@@ -62,7 +62,7 @@ def _opening(found: ComparisonResults) -> str:
         if (rates := [rate for engine in (FLOAT32, INT8) if (rate := _rate(found, engine, form))])
     ]
     if not said:
-        return "What a server answers, beside its peers."
+        return "What a server answers, beside mosec."
     callers = (
         f"A server on {found.machine['cores']} cores answers {_CALLERS.concurrency} callers of one sentence at a time"
     )
@@ -79,14 +79,14 @@ def _rate(found: ComparisonResults, engine: str, form: Form | None) -> str:
 
 def headline(found: ComparisonResults) -> str:
     """Say in figures what the chart shows."""
-    ratios = [ratio for load in CELLS if (ratio := over_best(found, FLOAT32, load.name)) is not None]
+    ratios = [ratio for load in CELLS if (ratio := over_mosec(found, FLOAT32, load.name)) is not None]
     if not ratios:
         return "Sentences a second by load"
-    return f"{min(ratios):.1f} to {max(ratios):.1f} times the sentences of the best peer, in float32"
+    return f"{min(ratios):.1f} to {max(ratios):.1f} times the sentences of mosec, in float32"
 
 
-def over_best(found: ComparisonResults, engine: str, load: str) -> float | None:
-    """Return the ratio of our sentences a second to the best peer's."""
+def over_mosec(found: ComparisonResults, engine: str, load: str) -> float | None:
+    """Return the ratio of our sentences a second to mosec's."""
     mine, theirs = named(found.rows, found.judged(engine), load), best(found.rows, load)
     return mine.sentences_per_s / theirs.sentences_per_s if mine and theirs else None
 
@@ -103,25 +103,25 @@ def _bars(found: ComparisonResults) -> str:
             missed.setdefault(what, []).append(f"{where} ({figures})")
     count = sum(map(len, missed.values()))
     met = (
-        "Of the bars that were set beforehand, beside mosec, Triton and a plain grpcio server of the same model and "
-        f"beyond its own peak, bothends meets {len(measured) - count} of {len(measured)}."
+        "Of the bars that were set beforehand, beside mosec with the same model and beyond its own peak, "
+        f"bothends meets {len(measured) - count} of {len(measured)}."
     )
     lines = [f"- {what}: {'; '.join(where)}" for what, where in missed.items()]
     return "\n".join([met, *(["Missed are:", "", *lines] if lines else [])])
 
 
 def _table(found: ComparisonResults) -> Iterator[str]:
-    """Yield lines: sentences a second, and p99, of ours and of the best peer at each load; HTTP's in base64."""
+    """Yield lines: sentences a second, and p99, of ours and of mosec at each load; HTTP's in base64."""
     yield (
-        "| sentences/s | gRPC, float32 | gRPC, int8 | HTTP, float32 | HTTP, int8 | best peer | gRPC, float32 over it "
-        "| p99 ms, gRPC, float32 | p99 ms, best peer |"
+        "| sentences/s | gRPC, float32 | gRPC, int8 | HTTP, float32 | HTTP, int8 | mosec | gRPC, float32 over it "
+        "| p99 ms, gRPC, float32 | p99 ms, mosec |"
     )
     yield f"| :-- | {'--: | ' * 4}:-- | --: | --: | --: |"
     for load in CELLS:
         mine, small = (named(found.rows, found.judged(engine), load.name) for engine in (FLOAT32, INT8))
         http = [named(found.rows, form_of(found.judged(engine), BASE64), load.name) for engine in (FLOAT32, INT8)]
         theirs = best(found.rows, load.name)
-        ratio = over_best(found, FLOAT32, load.name)
+        ratio = over_mosec(found, FLOAT32, load.name)
         cells = [
             load.name,
             number(mine and mine.sentences_per_s, 0),
@@ -135,19 +135,18 @@ def _table(found: ComparisonResults) -> Iterator[str]:
 
 
 def rows_by_load(found: ComparisonResults) -> dict[str, list[tuple[str, Row]]]:
-    """Return what the chart shows of each load: our servers and the best of each kind of peer, by name."""
+    """Return what the chart shows of each load: our servers and mosec at its best, by name."""
     kinds = {
         f"bothends, {precision}, {protocol}": (engine, form)
         for precision, engine in (("int8", INT8), ("float32", FLOAT32))
         for protocol, form in (("gRPC", None), ("HTTP", BASE64))
     }
-    peers = {"mosec at its best settings": "mosec", "Triton at its best settings": "triton", "plain grpcio": "naive"}
     shown: dict[str, list[tuple[str, Row]]] = {}
     for load in CELLS:
         ours = [
             (name, named(found.rows, form_of(found.judged(engine), form), load.name))
             for name, (engine, form) in kinds.items()
         ]
-        theirs = [(name, best(found.rows, load.name, (kind,))) for name, kind in peers.items()]
-        shown[load.name] = [(name, row) for name, row in (*ours, *theirs) if row is not None]
+        theirs = ("mosec at its best settings", best(found.rows, load.name))
+        shown[load.name] = [(name, row) for name, row in (*ours, theirs) if row is not None]
     return shown

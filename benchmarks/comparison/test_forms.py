@@ -17,7 +17,7 @@ def server(engine: str | None) -> Server:
 
 
 def test_each_form_is_measured_where_a_bar_is_set_on_it() -> None:
-    """HTTP at each load of single sentences in both engines; options where they are compared; nothing of a peer."""
+    """HTTP at each load of single sentences in both engines; options where they are compared; nothing of mosec."""
     counts = {
         (engine, load.name): len(forms_at(server(engine), load))
         for engine in (FLOAT32, INT8, None)

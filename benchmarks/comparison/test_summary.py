@@ -19,7 +19,7 @@ JSON = ROOT / "benchmarks" / "performance.json"
 
 
 def found(*, peer: float) -> ComparisonResults:
-    """Results of two loads, at which a peer has so many sentences a second and we have 2,000."""
+    """Results of two loads, at which mosec has so many sentences a second and we have 2,000."""
     made = ComparisonResults({"date": "2026-01-01", "processor": "x", "cores": "2"}, {"rounds": 2, "seconds": 3.0},
                         {"short": {"mean_tokens": 14.2}}, ["native"])  # fmt: skip
     for load in (unary(1).name, PEAK.name):
@@ -55,7 +55,7 @@ def test_both_protocols_are_named_where_both_were_measured() -> None:
     made.rows += [row(ours(engine, "native"), load, sentences_per_s=2000) for engine in (FLOAT32, INT8)]
     made.rows += [row(form_of(ours(FLOAT32, "native"), BASE64), load, sentences_per_s=900)]
     made.rows += [row("mosec 4", load, sentences_per_s=700)]
-    assert "2,000 over gRPC and 900 over HTTP; mosec, the best peer, answers 700." in summary.served(made)
+    assert "2,000 over gRPC and 900 over HTTP; mosec at its best settings answers 700." in summary.served(made)
     opening = summary.markdown(made).partition("\n")[0]
     assert opening.startswith(
         "A server on 2 cores answers 8 callers of one sentence at a time: over gRPC 2,000 sentences"
@@ -71,17 +71,17 @@ def test_the_page_is_short() -> None:
 
 def test_a_missed_bar_is_named_with_its_figure() -> None:
     text = "\n".join(summary.parts(found(peer=1600)).values())
-    assert "- sentences/s over the best peer's: 1 sentence × 1 (1.25 ×, bar ≥ 1.80 ×)" in text
+    assert "- sentences/s over mosec's best: 1 sentence × 1 (1.25 ×, bar ≥ 1.80 ×)" in text
     assert "| 1 sentence × 1 | 2,000 | 2,000 | 900 | – | 1,600 (mosec 8) | 1.25 × | 2.0 | 2.0 |" in text
 
 
-@pytest.mark.parametrize(("peer", "said"), [(1000, "2.0 to 2.0 times the sentences of the best peer, in float32")])
+@pytest.mark.parametrize(("peer", "said"), [(1000, "2.0 to 2.0 times the sentences of mosec, in float32")])
 def test_the_chart_says_what_it_shows(peer: float, said: str) -> None:
     assert summary.headline(found(peer=peer)) == said
     assert f"![{said}](images/{summary.CHART})" in summary.markdown(found(peer=peer))
 
 
-def test_a_run_without_a_peer_says_nothing_of_one() -> None:
+def test_a_run_without_mosec_says_nothing_of_it() -> None:
     made = found(peer=1000)
     made.rows = [each for each in made.rows if not each.server.startswith("mosec")]
     assert summary.headline(made) == "Sentences a second by load"
