@@ -1,10 +1,9 @@
 """Measures what a start takes: imports, the time from `bothends serve` to the first answer, and a server's memory.
 
 python benchmarks/start.py            # prints the figures beside their bars, in a minute; nothing else may run
-python benchmarks/start.py --docs     # writes docs/performance.md and start.json too
+python benchmarks/start.py --docs     # writes docs/performance.md too
 """
 
-import json
 import os
 import re
 import statistics
@@ -14,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from servers import Server, start_ours
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
-KEPT = HERE / "start.json"
 _MARKERS = ("<!-- start:begin -->", "<!-- start:end -->")
 _TIMED = "import time; begun = time.perf_counter(); {}; print(time.perf_counter() - begun)"
 _IMPORTS = ("import bothends", "from bothends import Client", "from bothends import Encoder")
@@ -124,14 +122,13 @@ def table(figures: list[Figure]) -> str:
 
 @click.command()
 @click.option("--times", default=9, show_default=True, help="Runs of which each figure is the median.")
-@click.option("--docs", is_flag=True, help="Write docs/performance.md and benchmarks/start.json.")
+@click.option("--docs", is_flag=True, help="Write docs/performance.md.")
 def main(times: int, docs: bool) -> None:
     """Measure imports, starts and memory."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # who installs a package has it compiled
     figures = measured(times)
     click.echo(table(figures))
     if docs:
-        KEPT.write_text(json.dumps([asdict(figure) for figure in figures], indent=1) + "\n", encoding="utf-8")
         text = PAGE.read_text(encoding="utf-8")
         begin, end = _MARKERS
         before, after = text.partition(begin)[0], text.partition(end)[2]
