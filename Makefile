@@ -107,7 +107,7 @@ api: $(VENV)/.test ## Keep what this version offers, for later ones to be held t
 runbook: $(VENV)/.test ## Write the page that alerts' links lead to anew from docs/runbook.md
 	$(BIN)/python deploy/prometheus/runbook.py
 
-chart: $(VENV)/.test ## Write the chart's table of values, and the settings in its schema, anew
+chart: $(VENV)/.test ## Write the settings in the chart's schema anew
 	$(BIN)/python deploy/helm/values.py
 
 lock: $(VENV)/.lock ## Write deploy/locks anew: what the image installs, each with its hash
