@@ -21,11 +21,9 @@ from typing import Protocol
 import click
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-import encoder_page
+import quality_page
 from bothends.embeddings import nested
 from bothends.engines.native import NativeEngine
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
@@ -157,11 +155,8 @@ def main(
         return
     if not again:
         _measure(files, load(sentences), count=count, rounds=rounds)
-    rows = encoder_page.renew()
-    table = Table(*rows[0], title="Spearman × 100 and speed, one core")
-    for row in rows[1:]:
-        table.add_row(*row)
-    Console().print(table)
+    quality_page.renew()
+    click.echo(f"written: {quality_page.SPEEDS}")
 
 
 def _print_scores(files: Sequence[Path], folders: Sequence[Path]) -> None:
@@ -180,7 +175,7 @@ def _measure(files: Sequence[Path], found: Sentences, *, count: int, rounds: int
     """Write benchmarks/encoder.json."""
     models = measure(files, found.texts[:count], rounds)
     result = {"machine": describe(), "source": found.source, "models": [measured.summary() for measured in models]}
-    encoder_page.FILE.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    quality_page.SPEEDS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Reads benchmarks/quality.json, scores on test sets of this and of other models, as the tables of docs/quality.md.
+"""Shows benchmarks/quality.json, scores on test sets of this and other models, as docs/quality.md's tables and chart.
 
-Its figures were measured once, since nobody tunes to these sets; the page says by which commands they are repeated.
+Its figures were measured once, since nobody tunes to these sets; the page says by which commands they are repeated. The
+chart shows them against the speeds of benchmarks/encoder.json.
 """
 
 import json
@@ -8,14 +9,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import encoder_charts
+from report import replace_between_markers
+from style import mark
+
 FILE = Path(__file__).with_name("quality.json")
+SPEEDS = Path(__file__).with_name("encoder.json")
 MARKERS = ("<!-- scores:begin -->", "<!-- scores:end -->")
+_DOCS = Path(__file__).parent.parent / "docs"
 
 
 def read() -> dict[str, Any]:
     """Return the record."""
     found: dict[str, Any] = json.loads(FILE.read_bytes())
     return found
+
+
+def renew() -> None:
+    """Draw and write what was measured where documents show it."""
+    encoder_charts.draw(json.loads(SPEEDS.read_bytes()), read(), _DOCS / "images")
+    mark(encoder_charts.CHART)
+    replace_between_markers(_DOCS / "quality.md", markdown(read()), markers=MARKERS)
 
 
 def markdown(record: Mapping[str, Any]) -> str:
