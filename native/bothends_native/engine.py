@@ -3,6 +3,6 @@
 `bothends` reads the weights from a bundle and hands them over.
 """
 
-from ._engine import Encoder, Interrupted, bandwidth, levels, peak
+from ._engine import Encoder, Interrupted, levels, peak
 
-__all__ = ["Encoder", "Interrupted", "bandwidth", "levels", "peak"]
+__all__ = ["Encoder", "Interrupted", "levels", "peak"]

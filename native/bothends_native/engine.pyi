@@ -18,12 +18,6 @@ def levels() -> list[str]:
 def peak(*, level: _Level = "auto", precision: _Precision = "float32") -> float:
     """Multiplications and additions a second of one thread, from registers: what a run can't exceed. Takes 0.1 s."""
 
-def bandwidth(bytes: int, *, level: _Level = "auto") -> float:  # noqa: A002  what it is
-    """Bytes a second that one thread reads from so many again and again: at most what the cache that holds them gives.
-
-    Raises ValueError for less than 1 and more than 2^30.
-    """
-
 class Encoder:
     """A bidirectional LSTM's weights at one level and precision. Safe to use from several threads at once.
 

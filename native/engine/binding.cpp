@@ -22,7 +22,7 @@ namespace {
 using namespace nb::literals;
 
 constexpr int max_hidden = 1 << 14, max_layers = 8, max_slots = 1024, max_threads = 256;
-constexpr std::int64_t max_vocabulary = std::int64_t{1} << 31, max_read = std::int64_t{1} << 30;
+constexpr std::int64_t max_vocabulary = std::int64_t{1} << 31;
 constexpr const char* precision_names[] = {"float32", "bf16", "int8"};
 
 struct Interrupted : std::runtime_error {
@@ -152,17 +152,6 @@ NB_MODULE(_engine, module) {
             return operations_per_s(chosen, of);
         },
         nb::kw_only(), "level"_a = "auto", "precision"_a = "float32");
-    module.def(
-        "bandwidth",
-        [](std::int64_t bytes, const std::string& level) {
-            const Level& chosen = level_named(level);
-            if (bytes < 1 || bytes > max_read)
-                throw std::invalid_argument("bytes is " + std::to_string(bytes) + "; expected 1 to " +
-                                            std::to_string(max_read));
-            const nb::gil_scoped_release release;
-            return bytes_per_s(chosen, bytes);
-        },
-        "bytes"_a, nb::kw_only(), "level"_a = "auto");
     nb::class_<PythonEncoder>(module, "Encoder")
         .def(nb::init<Array, const std::vector<nb::dict>&, const std::string&, const std::string&,
                       std::optional<std::int64_t>, std::optional<std::int64_t>>(),

@@ -21,6 +21,5 @@ constexpr Level level_named(const char* name) {
             {steps<Float32>(), steps<Bf16>(), steps<Int8>()},
             {folds<false>(), folds<true>()},
             {peak<Float32>, peak<Bf16>, peak<Int8>},
-            read,
             Lanes::int8_offset};
 }

@@ -141,22 +141,6 @@ void fold(const PackedWeights& packed, int block, const Row* rows) {
     }
 }
 
-// Reads memory as `accumulate` reads weights, and computes next to nothing: the limit of their bandwidth. `bytes` is a
-// multiple of 512.
-inline void read(const char* memory, std::int64_t bytes, float* sink) {
-    constexpr int streams = 8, lane_bytes = 4 * Lanes::width;
-    Lanes::Float sums[streams];
-    UNROLLED
-    for (int stream = 0; stream < streams; ++stream) sums[stream] = Lanes::all(0);
-    for (std::int64_t at = 0; at < bytes; at += streams * lane_bytes) {
-        UNROLLED
-        for (int stream = 0; stream < streams; ++stream)
-            sums[stream] = Lanes::add(sums[stream], Float32::load(memory + at + stream * lane_bytes));
-    }
-    UNROLLED
-    for (int stream = 0; stream < streams; ++stream) Lanes::store(sink + stream * Lanes::width, sums[stream]);
-}
-
 // The arithmetic of `accumulate` without loading anything: its limit of speed.
 template <class A>
 void peak(std::int64_t rounds, float* sink) {

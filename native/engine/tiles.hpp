@@ -52,7 +52,6 @@ struct Level {
     Tiles fold[2];  // to float32, to float16
     // Runs `rounds` of the inner loop on registers alone; each is rows × gates × width × (1, 2 or 4) multiply-adds.
     void (*peak[precisions])(std::int64_t rounds, float* sink);
-    void (*read)(const char* memory, std::int64_t bytes, float* sink);  // all of it, once
     int int8_offset;  // an int8 state is this + 127·h
 };
 

@@ -90,12 +90,3 @@ def test_a_row_of_zeros_and_of_denormals() -> None:
 def test_peak(level: str, precision: str) -> None:
     """The peak is a number of operations a second that a processor can do."""
     assert 1e8 < engine.peak(level=level, precision=precision) < 1e14
-
-
-@pytest.mark.parametrize("level", LEVELS)
-def test_bandwidth(level: str) -> None:
-    """The bandwidth is a number of bytes a second that memory can give; of no memory there is none."""
-    assert 1e8 < engine.bandwidth(100_000, level=level) < 1e13
-    for size in (0, -1, 2**30 + 1):
-        with pytest.raises(ValueError, match=f"bytes is {size}; expected 1 to 1073741824"):
-            engine.bandwidth(size, level=level)
