@@ -99,8 +99,7 @@ def main() -> None:
             photograph(pages[""], "", first="header", last="#legend")
             photograph(pages["-dark"], "-dark", first="section:has(#ends)", last="section:has(#facts)")
             photograph(pages["-phone"], "-phone", first="section:has(#heat)", last="#legend")
-            for name in pages:
-                mark(HERE / f"page{name}.png")
+            mark(*(f"page{name}.png" for name in pages))
             browser.close()
     finally:
         server.stop()
