@@ -1,8 +1,8 @@
 """The worth of an encoder's vectors against their cost, by both engines, beside MiniLM and averaged token vectors.
 
-python benchmarks/quality.py --sts DEV.tsv [--sts …] [--sentences FILE]
-python benchmarks/quality.py --scores --sts TEST.tsv [--retrieval FOLDER]   # prints scores, and writes nothing
-python benchmarks/quality.py --again                                        # draws and writes what was measured
+python benchmarks/quality.py [--sentences FILE]                      # times
+python benchmarks/quality.py --sts TEST.tsv [--retrieval FOLDER]     # prints scores, and writes nothing
+python benchmarks/quality.py --again                                 # draws and writes what was measured
 
 Every model gets token ids sorted by length in batches of a size that suits it, one thread; its tokenizer counts too.
 Rounds are interleaved, so that all share what else the machine does. Writes benchmarks/encoder.json, and what documents
@@ -84,7 +84,7 @@ class Measured:
     def summary(self) -> dict[str, object]:
         """Return the model as benchmarks/encoder.json holds it."""
         batch, rate = max(((size, statistics.median(found)) for size, found in self.rates.items()), key=lambda p: p[1])
-        return {"name": self.name, "batch": batch, "sentences_per_s": round(rate), "scores": self.scores}
+        return {"name": self.name, "batch": batch, "sentences_per_s": round(rate)}
 
 
 def score(measured: Measured, pairs: Pairs, sizes: Sequence[int]) -> None:
@@ -108,61 +108,45 @@ def rate(model: Model, sentences: Sequence[str], batch: int) -> float:
     return len(sentences) / (time.thread_time() - started)
 
 
-def measure(files: Sequence[Path], texts: Sequence[str], rounds: int) -> list[Measured]:
-    """Measure every model's scores and rates."""
+def models(scratch: Path) -> list[Measured]:
+    """Return every model, not measured yet; `scratch` takes files that some of them need while they load."""
     bundle = Bundle.open(default_path())
-    sizes = (*bundle.config.nested_dimensions, bundle.config.dimension)
-    with tempfile.TemporaryDirectory() as scratch:
-        models = [
-            Measured("bothends", Ours(bundle, NativeEngine(bundle).run)),
-            Measured("bothends, onnxruntime", Ours(bundle, OnnxRuntimeEngine(bundle, device="cpu").run)),
-            Measured("averaged token vectors", TokenVectors(bundle)),
-            *(Measured(name, model) for name, model in mini_lms(Path(scratch)).items()),
-        ]
-        for measured in track(models, description="scores"):
-            for file in files:
-                score(measured, read_pairs(file), sizes if measured.name == "bothends" else ())
-        for _ in track(range(rounds), description="speed"):
-            for measured in models:
-                for batch in BATCHES:
-                    measured.rates.setdefault(batch, []).append(rate(measured.model, texts, batch))
-    return models
+    return [
+        Measured("bothends", Ours(bundle, NativeEngine(bundle).run)),
+        Measured("bothends, onnxruntime", Ours(bundle, OnnxRuntimeEngine(bundle, device="cpu").run)),
+        Measured("averaged token vectors", TokenVectors(bundle)),
+        *(Measured(name, model) for name, model in mini_lms(scratch).items()),
+    ]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--sts", "files", type=_file, multiple=True, help="A file of score⇥sentence⇥sentence.")
-@click.option("--retrieval", "folders", type=_folder, multiple=True, help="With --scores: a collection to search.")
+@click.option("--sts", "files", type=_file, multiple=True, help="Score by a file of score⇥sentence⇥sentence.")
+@click.option("--retrieval", "folders", type=_folder, multiple=True, help="Score by a collection to search.")
 @click.option("--sentences", type=_file, help="Sentences to time; default: the training corpus, or Python's manual.")
 @click.option("--count", default=1000, show_default=True, help="Sentences timed.")
 @click.option("--rounds", default=5, show_default=True, help="Times each is timed.")
-@click.option("--scores", is_flag=True, help="Print scores, time nothing and write nothing.")
 @click.option("--again", is_flag=True, help="Draw and write what was measured, and measure nothing.")
 def main(
-    *,
-    files: Sequence[Path],
-    folders: Sequence[Path],
-    sentences: Path | None,
-    count: int,
-    rounds: int,
-    scores: bool,
-    again: bool,
+    *, files: Sequence[Path], folders: Sequence[Path], sentences: Path | None, count: int, rounds: int, again: bool
 ) -> None:
-    """Score and time the packaged bundle, MiniLM and averaged token vectors in one run."""
-    if not (files or folders or again):
-        raise click.UsageError("--sts says which pairs to score")
-    if scores:
-        _print_scores(files, folders)
-        return
-    if not again:
-        _measure(files, load(sentences), count=count, rounds=rounds)
+    """Time the packaged bundle, MiniLM and averaged token vectors in one run; or score them, where sets are named."""
+    with tempfile.TemporaryDirectory() as scratch:
+        if files or folders:
+            _print_scores(models(Path(scratch)), files, folders)
+            return
+        if not again:
+            _measure(models(Path(scratch)), load(sentences), count=count, rounds=rounds)
     quality_page.renew()
     click.echo(f"written: {quality_page.SPEEDS}")
 
 
-def _print_scores(files: Sequence[Path], folders: Sequence[Path]) -> None:
+def _print_scores(each: Sequence[Measured], files: Sequence[Path], folders: Sequence[Path]) -> None:
     """Print each model's scores on pairs and collections, at each of its sizes."""
+    config = Bundle.open(default_path()).config
     collections = [read_collection(folder) for folder in folders]
-    for measured in measure(files, (), 0):
+    for measured in track(each, description="scores"):
+        for file in files:
+            score(measured, read_pairs(file), config.sizes if measured.name == "bothends" else ())
         for collection in collections:
             rows = _embed(measured.model, collection.texts)
             measured.scores[collection.name] = {rows.shape[1]: round(collection.score(rows), 2)}
@@ -171,10 +155,13 @@ def _print_scores(files: Sequence[Path], folders: Sequence[Path]) -> None:
                 click.echo(f"{name:20} {measured.name:26} {size:4} {value:6.2f}")
 
 
-def _measure(files: Sequence[Path], found: Sentences, *, count: int, rounds: int) -> None:
+def _measure(each: Sequence[Measured], found: Sentences, *, count: int, rounds: int) -> None:
     """Write benchmarks/encoder.json."""
-    models = measure(files, found.texts[:count], rounds)
-    result = {"machine": describe(), "source": found.source, "models": [measured.summary() for measured in models]}
+    for _ in track(range(rounds), description="speed"):
+        for measured in each:
+            for batch in BATCHES:
+                measured.rates.setdefault(batch, []).append(rate(measured.model, found.texts[:count], batch))
+    result = {"machine": describe(), "source": found.source, "models": [measured.summary() for measured in each]}
     quality_page.SPEEDS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
