@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from results import BF16, FLOAT32, INT8, ONNXRUNTIME, Ceiling, Results
-from style import BLUE, GREEN, PURPLE, SKY, STYLE, THOUSANDS, sign, two_panels
+from style import BLUE, GREEN, PURPLE, SKY, STYLE, THOUSANDS, sign
 
 _COLOURS = {ONNXRUNTIME: PURPLE, FLOAT32: BLUE, BF16: GREEN, INT8: SKY}
 
@@ -35,8 +35,9 @@ def figures(results: Results) -> Iterator[tuple[str, Figure]]:
 def _engines(results: Results) -> Figure:
     """Draw bars for each engine: its best schedules, and its latency with one sentence."""
     other = results.ceiling(ONNXRUNTIME)
-    figure, (rate, latency) = two_panels(_over_onnxruntime(results, other), 5.0)
-    figure.subplots_adjust(left=0.135, wspace=0.12, bottom=0.16, top=0.82)
+    figure, (rate, latency) = plt.subplots(1, 2, figsize=(11, 5))
+    figure.suptitle(_over_onnxruntime(results, other), x=0.01, ha="left", fontsize=15, fontweight="bold")
+    figure.subplots_adjust(left=0.135, right=0.97, wspace=0.12, bottom=0.16, top=0.82)
     places = list(range(len(results.ceilings), 0, -1))
     for index, ceiling in zip(places, results.ceilings, strict=True):
         _rates(rate, index, ceiling, other)

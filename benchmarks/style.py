@@ -1,8 +1,8 @@
-"""The look of pictures: colours, type and a page of two panels. Draws nothing by itself."""
+"""The look of pictures: colours and type. Draws nothing by itself."""
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,6 @@ import matplotlib as mpl
 
 mpl.use("Agg")  # before pyplot is loaded: there may be no display
 
-import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -40,14 +38,6 @@ STYLE: dict[Any, Any] = {
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 DASHES = (0, (4, 3))
 _PICTURES = Path(__file__).parent.parent / "docs" / "images" / "pictures.py"
-
-
-def two_panels(title: str, height: float) -> tuple[Figure, Sequence[Axes]]:
-    """Return a page under its title."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, height))
-    figure.suptitle(title, x=0.01, ha="left", fontsize=15, fontweight="bold")
-    figure.subplots_adjust(left=0.06, right=0.97, bottom=0.19, top=0.8, wspace=0.2)
-    return figure, axes
 
 
 def mark(*names: str) -> None:

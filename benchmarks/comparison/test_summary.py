@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-import report
 from loads import PEAK, unary
 from results import FLOAT32, INT8, ours
 from sample_results import row
@@ -85,13 +84,6 @@ def test_a_run_without_mosec_says_nothing_of_it() -> None:
     made = found(peer=1000)
     made.rows = [each for each in made.rows if not each.server.startswith("mosec")]
     assert summary.headline(made) == "Sentences a second by load"
-
-
-def test_a_document_without_the_markers_is_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "page.md"
-    file.write_text("no markers")
-    with pytest.raises(Exception, match="summary:begin"):
-        report.replace_between_markers(file, "text", markers=summary.MARKERS)
 
 
 def test_the_chart_is_drawn(tmp_path: Path) -> None:
