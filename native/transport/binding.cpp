@@ -163,6 +163,17 @@ nb::typed<nb::list, python::Ended> ended(Transport& transport) {
     return python::ended_of(calls);
 }
 
+nb::typed<nb::list, Event> events(Transport& transport, bool are_new) {
+    std::vector<Event> found;
+    {
+        const nb::gil_scoped_release release;
+        found = transport.events(are_new);
+    }
+    nb::list named;
+    for (const Event& event : found) named.append(event);
+    return named;
+}
+
 /// Waits in pieces: a signal's handler runs in Python's main thread, and a second SIGTERM is to end the process at
 /// once.
 bool wait_idle(Transport& transport, double timeout_s) {
@@ -288,6 +299,7 @@ NB_MODULE(_transport, module) {
     nb::set_leak_warnings(false);  // a process may end while a server serves
     bind_contract(module);
     python::bind_results(module);
+    python::bind_events(module);
     bind_usage(module);
     python::bind_path(module);
     python::bind_requests(module);
@@ -340,6 +352,9 @@ NB_MODULE(_transport, module) {
              "x-content-type-options are added; names of headers are in lower case. Raises ValueError for one that "
              "holds a line's end.")
         .def("ended", &ended, "Return the calls that ended without Python since the last look.")
+        .def("events", &events, nb::kw_only(), "are_new"_a = false,
+             "Return the last that was decided about connections and calls beside answering them, the latest last; "
+             "of that, where they `are_new`, what is new since the last time.")
         .def("set_serving", &Transport::set_serving, "serving"_a, "services"_a = nb::none(), Release(),
              "Say by grpc.health.v1 whether these services, which it was told of, serve; all where None.")
         .def("drain", &Transport::drain, Release(),

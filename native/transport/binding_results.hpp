@@ -156,6 +156,42 @@ inline Request request_of(const HttpRequest& from) {
             .deadline = std::isinf(from.deadline) ? std::nullopt : std::optional(from.deadline)};
 }
 
+inline const char* name_of(EventKind kind) {
+    static constexpr const char* names[] = {
+#define TRANSPORT_NAMED(name, words) #name,
+        TRANSPORT_EVENTS(TRANSPORT_NAMED)
+#undef TRANSPORT_NAMED
+    };
+    return names[std::size_t(kind)];
+}
+
+inline std::string words_of(const Event& event) {
+    static constexpr const char* kinds[] = {
+#define TRANSPORT_WORDS(name, words) words,
+        TRANSPORT_EVENTS(TRANSPORT_WORDS)
+    };
+    static constexpr const char* refusals[] = {"", TRANSPORT_REFUSALS(TRANSPORT_WORDS)};
+#undef TRANSPORT_WORDS
+    const std::string found = kinds[std::size_t(event.kind)];
+    return event.refusal == Refusal::none ? found : found + " " + refusals[std::size_t(event.refusal)];
+}
+
+inline void bind_events(nb::module_& module) {
+    nb::class_<Event>(module, "Event",
+                      "What was decided about a connection or a call, once or several times in a row. Times are time.monotonic's.")
+        .def_prop_ro("kind", [](const Event& event) { return name_of(event.kind); })
+        .def_prop_ro("words", &words_of, "What it was and why, in sentences of ours.")
+        .def_prop_ro("refusal", [](const Event& event) { return event.refusal == Refusal::none ? std::nullopt : std::optional(event.refusal); },
+                     "Why a call was refused; None where none was.")
+        .def_prop_ro("network", [](const Event& event) { return bytes_of(std::string(event.network())); },
+                     "What addresses of the callers' network begin with: 4 bytes of IPv4, 8 of IPv6; none where they have no address.")
+        .def_ro("listener", &Event::listener, "Its place among the listeners.")
+        .def_ro("connection", &Event::connection, "Number of the last connection that it was about; 0 where there was none.")
+        .def_ro("count", &Event::count, "How often.")
+        .def_ro("first", &Event::first)
+        .def_ro("last", &Event::last);
+}
+
 inline void bind_results(nb::module_& module) {
     nb::class_<Message>(module, "Message",
                         "A unary call's only message, or one of a stream's. Times are time.monotonic's.")

@@ -229,6 +229,7 @@ void Call::give_unread_back(std::size_t bytes) {
 
 void Call::end(Refusal why, Refusal counted) {
     if (is_over_) return;
+    note(counted == Refusal::none ? EventKind::call_expired : is_owed_ ? EventKind::call_ended : EventKind::call_refused, counted);
     disown();
     refusal_ = counted;
     if (counted != Refusal::none) peer_.overhead.wasted(held_.used());
@@ -243,6 +244,7 @@ void Call::deny(const Denial& denial) {
     if (is_over_) return;
     disown();
     refusal_ = refusal_of(denial);
+    note(EventKind::call_refused, refusal_);
     drop_all();
     say_denial(denial);
     peer_.list();
@@ -253,7 +255,14 @@ void Call::expire() {
     end(Refusal::expired, Refusal::none);
 }
 
-void Call::reset() { streams_.reset(*this); }
+void Call::reset(EventKind why) {
+    note(why);
+    streams_.reset(*this);
+}
+
+void Call::note(EventKind what, Refusal why) {
+    shared_.events.note(what, network_->prefix, peer_.id, peer_.endpoint.listener, why);
+}
 
 void Call::close() {
     if (!is_over_) count(code_of_leaving(deadline_, arrived_, now()));

@@ -121,7 +121,10 @@ public:
     void reserve(Message& message, std::size_t bytes) REQUIRES(the_lock);
 
     /// Ends it without a word.
-    void reset() REQUIRES(the_lock);
+    void reset(EventKind why) REQUIRES(the_lock);
+
+    /// Notes what was decided about it.
+    void note(EventKind what, Refusal why = Refusal::none) REQUIRES(the_lock);
     std::size_t method() const REQUIRES(the_lock) { return method_; }
     double arrived() const { return arrived_; }
     double deadline() const REQUIRES(the_lock) { return deadline_; }

@@ -48,14 +48,14 @@ bool Connection::receive(double until) {
         // What TLS has unpacked is read whole: its socket says nothing more of that.
         const std::size_t most = channel_.is_encrypted() ? room.size() : peer_.overhead.piece(room.size());
         const Channel::Result result = channel_.read(std::span(room).first(most), count);
-        if (result == Channel::Result::ended) return false;
+        if (result == Channel::Result::ended) return over(channel_.is_ready() ? EventKind::left : EventKind::no_handshake);
         if (result == Channel::Result::later) return true;
         if (result == Channel::Result::closed) return half_close();
         const double time = now();
         peer_.overhead.came(count, time - std::exchange(read_at_, time));
         shared_.begun.received_bytes += count;
         if (is_closed_) continue;  // only its end is waited for
-        if (!take_in({reinterpret_cast<const char*>(room.data()), count})) return false;
+        if (!take_in({reinterpret_cast<const char*>(room.data()), count})) return over(EventKind::malformed);
         if (peer_.refused > 0 || peer_.overhead.is_much() || read_at_ > until) return true;  // more of that can wait
         if (count < most && !channel_.is_encrypted()) return true;  // the socket holds no more
     }
@@ -149,6 +149,7 @@ void Connection::note_sent(std::size_t bytes) {
 /// Ends the connection, and leaves its peer time to read: a socket closed at once would take back what it hasn't read.
 void Connection::close_write() {
     channel_.close_write();
+    peer_.ends_for(EventKind::done);
     is_closed_ = true;
     ends_at_ = std::min(ends_at_, now() + linger_s);
     peer_.due.by(ends_at_);
@@ -164,13 +165,14 @@ void Connection::give_place_up() {
 bool Connection::tick(double time) {
     if (time < peer_.due.time()) return true;
     peer_.due.clear();
-    if (peer_.due.has_come(session_ ? std::min(ends_at_, session_->ends_at()) : ends_at_, time)) return false;
+    if (peer_.due.has_come(session_ ? std::min(ends_at_, session_->ends_at()) : ends_at_, time))
+        return over(has_hung_up_ ? EventKind::left : EventKind::slow);
     if (is_closed_) return true;
     if (!session_ || !session_->has_begun() || !channel_.is_ready())
-        return !peer_.due.has_come(began_ + shared_.settings.limits.caller_timeout_s, time);
-    if (!out_.empty() && peer_.due.has_come(wrote_at_ + peer_.stall_s(), time)) return false;
+        return !peer_.due.has_come(began_ + shared_.settings.limits.caller_timeout_s, time) || over(EventKind::slow);
+    if (!out_.empty() && peer_.due.has_come(wrote_at_ + peer_.stall_s(), time)) return over(EventKind::unread);
     peer_.end_stalled_calls(time);
-    if (!tick_keepalive(time)) return false;
+    if (!tick_keepalive(time)) return over(EventKind::silent);
     tick_leaving(time);
     return true;
 }
@@ -198,6 +200,7 @@ void Connection::tick_leaving(double time) {
         const bool is_old = max_age_s_ > 0 && peer_.due.has_come(began_ + max_age_s_, time);
         if (!is_idle && !is_old) return;
         is_leaving_ = true;
+        peer_.ends_for(is_idle ? EventKind::idle : EventKind::old);
         leaving_at_ = time;
         ends_at_ = std::min(ends_at_, time + last_call_s + limits.age_grace_s);
         peer_.due.by(ends_at_);

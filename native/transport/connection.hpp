@@ -72,6 +72,11 @@ public:
     bool is_flushed() const REQUIRES(the_lock) { return out_.empty() || !peer_.owes; }
 
 private:
+    /// Says why it is over, and so returns false.
+    bool over(EventKind why) REQUIRES(the_lock) {
+        peer_.ends_for(why);
+        return false;
+    }
     void close_write() REQUIRES(the_lock);
     bool half_close() REQUIRES(the_lock);
     bool take_in(std::string_view bytes) REQUIRES(the_lock);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,11 +70,11 @@ struct Limits {
     X(headers, "Its headers have too many bytes.")                     \
     X(timeout, "Its grpc-timeout is invalid.")                            \
     X(unknown, "There is no such method.")                             \
-    X(malformed, "Its bytes are no gRPC message.")                     \
+    X(malformed, "Its bytes are malformed.")                           \
     X(compressed, "Its message is compressed as none may be.")         \
     X(unread, "Its connection reads no answers.")                      \
     X(over_rate, "Its key has had its sentences of this second.")      \
-    X(over_concurrency, "Its key has its sentences in progress. ")
+    X(over_concurrency, "Its key has its sentences in progress.")
 
 enum class Refusal {
     none,
@@ -88,6 +89,43 @@ inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_ke
                                    Refusal::crowded,  Refusal::late,        Refusal::expired,  Refusal::draining,
                                    Refusal::slow,     Refusal::large,       Refusal::inflated, Refusal::headers,
                                    Refusal::unread,   Refusal::over_rate,   Refusal::over_concurrency, Refusal::connections};
+
+/// What is decided about connections and calls beside answering them, as the log has it.
+#define TRANSPORT_EVENTS(X)                                                                                                 \
+    X(accepted, "A connection was accepted.")                                                                               \
+    X(accepted_extra, "A connection was accepted for a probe, though there are as many as may be.")                         \
+    X(turned_away, "A new connection was closed: there are as many as may be, and none gives way.")                         \
+    X(no_descriptor, "A new connection was closed: this process may open no more files, and no connection gives way.")      \
+    X(paused, "No connection is accepted for a moment: this process may open no more files, or there is no memory.")        \
+    X(rested_new, "A new connection isn't read for a while: its network opens too many, or rests already.")                 \
+    X(rested_refused, "A connection isn't read for a while: there was no room for its calls, or its key's share was over.") \
+    X(rested_in_vain, "A connection isn't read for a while: much of what it sends asks for nothing.")                       \
+    X(left, "A connection has ended: its caller left.")                                                                     \
+    X(done, "A connection has ended: all of its answers have gone, and no more is read.")                                   \
+    X(no_handshake, "A connection has ended: no TLS was agreed on.")                                                        \
+    X(slow, "A connection was closed: nobody asked for anything in time, or a request stood still.")                        \
+    X(malformed, "A connection was closed: its bytes break the protocol or its bounds.")                                    \
+    X(pinged, "A connection was closed: it pings too often.")                                                               \
+    X(silent, "A connection was closed: it answers no ping.")                                                               \
+    X(unread, "A connection was closed: it doesn't read its answers.")                                                      \
+    X(shed, "A connection was closed: its network has the most answers unread, and there is no room for more.")             \
+    X(gave_way, "A connection was closed: another has its place.")                                                          \
+    X(idle, "A connection was closed: it had no call for long.")                                                            \
+    X(old, "A connection was closed: it had its age.")                                                                      \
+    X(stopped, "A connection was closed: the server stops.")                                                                \
+    X(call_refused, "A call was refused.")                                                                                  \
+    X(call_ended, "A call was ended that had been let in.")                                                                 \
+    X(call_expired, "A call was ended: its deadline has passed.")                                                           \
+    X(call_unread, "A call was ended: its caller doesn't read its answer.")                                                 \
+    X(call_shed, "A call was ended: its network has the most answers unread, and there is no room for more.")               \
+    X(call_reset, "A call was reset: its frames break the protocol or its bounds.")                                         \
+    X(call_parked, "A request was held back: of its connection's or network's answers too much is unread.")
+
+enum class EventKind : std::uint8_t {
+#define TRANSPORT_VALUE(name, words) name,
+    TRANSPORT_EVENTS(TRANSPORT_VALUE)
+#undef TRANSPORT_VALUE
+};
 
 /// A gRPC status; `details` is a serialised google.rpc.Status for grpc-status-details-bin, or empty.
 struct Status {

@@ -291,6 +291,7 @@ void GrpcCall::handed_over(Message& message) {
 void GrpcCall::refuse_taken(const Status& status, Refusal refusal) {
     is_counted_by_python_ = false;
     if (is_over_) return;
+    note(EventKind::call_ended, refusal);
     disown();
     refusal_ = refusal;
     drop(nullptr);
@@ -392,7 +393,7 @@ void GrpcCall::drain() {
 
 void GrpcCall::end_if_stalled(double time) {
     if (is_unread(time)) {
-        streams_.reset(*this);
+        reset(EventKind::call_unread);
         peer_.list();
     }
     const bool may_be_slow = !is_metered() && waits_for_request();
@@ -426,6 +427,7 @@ void GrpcCall::submit() {
 /// Answers what isn't gRPC: a status of HTTP, and nothing more.
 void GrpcCall::submit_http_status(std::string_view status) {
     const HeaderField field{":status", status};
+    note(EventKind::call_refused, Refusal::malformed);
     is_over_ = has_begun_ = true;
     held_.give_back(held_.used());
     streams_.respond(*this, {&field, 1}, false);

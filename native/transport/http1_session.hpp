@@ -40,7 +40,10 @@ public:
     void end(const Call&, HeaderFields) override {}
     void resume(const Call&) override {}
     void consume(const Call&, std::size_t) override {}
-    void reset(const Call&) override { is_broken_ = true; }
+    void reset(const Call&) override REQUIRES(the_lock) {
+        is_broken_ = true;
+        peer_.ends_for(EventKind::unread);
+    }
 
 private:
     static const llhttp_settings_t& callbacks();

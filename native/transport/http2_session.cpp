@@ -125,6 +125,7 @@ void Http2Session::received_ping() {
         ++strikes_ > shared_.settings.limits.ping_strikes) {
         leave(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
         is_expelled_ = true;
+        peer_.ends_for(EventKind::pinged);
         ends_at_ = std::min(ends_at_, time + linger_s);
         peer_.due.by(ends_at_);
     }
@@ -194,6 +195,9 @@ void Http2Session::tell_to_go_on(const Call& call) {
 }
 
 void Http2Session::sent_frame(const nghttp2_frame& frame) {
+    if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != NGHTTP2_NO_ERROR) peer_.ends_for(EventKind::malformed);
+    const bool is_reset = frame.hd.type == NGHTTP2_RST_STREAM && frame.rst_stream.error_code != NGHTTP2_NO_ERROR;
+    if (is_reset && frame.rst_stream.error_code != NGHTTP2_CANCEL) peer_.note(EventKind::call_reset);  // which is ours
     if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
     strikes_ = 0;
     ping_came_at_ = 0;

@@ -254,6 +254,7 @@ void HttpCall::fail(const Message&, const Status& status) {
 
 void HttpCall::refuse_taken(const Status& status, Refusal refusal) {
     is_counted_by_python_ = false;
+    note(EventKind::call_ended, refusal);
     refusal_ = refusal;
     count(status.code);
     fail(status);
@@ -280,6 +281,7 @@ void HttpCall::say_denial(const Denial& denial) {
 void HttpCall::refuse_bytes(int status, std::string_view words) {
     if (is_over_) return;
     refusal_ = Refusal::malformed;
+    note(EventKind::call_refused, refusal_);
     count(shared_.settings.status(refusal_).code);
     respond({status, {{"content-type", "text/plain; charset=utf-8"}}, std::string(words)});
 }
@@ -341,7 +343,7 @@ void HttpCall::drain() {
 
 void HttpCall::end_if_stalled(double time) {
     if (is_unread(time)) {
-        streams_.reset(*this);
+        reset(EventKind::call_unread);
         peer_.list();
     }
     if (!waits_for_request()) return;

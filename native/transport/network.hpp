@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "account.hpp"
 #include "budget.hpp"
@@ -37,9 +39,10 @@ struct Wholes {
 /// What there is of one IPv4 address, of one half of IPv6's addresses (a /64), or of all sockets that have no such
 /// address. Through a trusted proxy it is what the proxy says of who calls.
 struct Network {
-    Network(TurnClock& clock, const Wholes& all, std::size_t max_unread)
-        : account(clock), slots(Budget::unlimited, &all.slots), held(Budget::unlimited, &all.held), unread(max_unread, &all.unread) {}
+    Network(std::string address, TurnClock& clock, const Wholes& all, std::size_t max_unread)
+        : prefix(std::move(address)), account(clock), slots(Budget::unlimited, &all.slots), held(Budget::unlimited, &all.held), unread(max_unread, &all.unread) {}
 
+    const std::string prefix;  // what its addresses begin with
     Account account;
     TurnClock callers;                                    // that take turns with each other
     std::unordered_map<std::uint64_t, Account> accounts;  // of callers, by their numbers

@@ -79,7 +79,7 @@ std::size_t Peer::unread_of(const Network& of) const {
 
 void Peer::reset_unread(const Network& of) {
     for (const auto& [stream, call] : calls_)
-        if (&call->network() == &of && call->unread() > 0) call->reset();
+        if (&call->network() == &of && call->unread() > 0) call->reset(EventKind::call_shed);
     list();
 }
 

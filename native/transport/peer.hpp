@@ -65,6 +65,7 @@ public:
     std::size_t refused = 0;  // calls, for want of room or of a key's share, of callers who can wait
     double used_at;           // time at which a call last began, or a message came or an answer went
     double idle_since;
+    EventKind end = EventKind::left;  // of its connection
     bool owes = false;       // of what was read of responses, some is of answers that are owed
     bool is_listed = false;  // among those of which something is to be sent
 
@@ -76,6 +77,14 @@ public:
 
     /// Has what is ready sent soon: it may be that another connection's caller made it so.
     void list() REQUIRES(the_lock);
+
+    /// Notes what was decided about its connection.
+    void note(EventKind what) REQUIRES(the_lock) { shared.events.note(what, network.prefix, id, endpoint.listener); }
+
+    /// Says why its connection ends. What is said first stays; where nothing is, its caller left.
+    void ends_for(EventKind why) REQUIRES(the_lock) {
+        if (end == EventKind::left) end = why;
+    }
 
     /// Begins a call, which `streams` has brought.
     Call& begin(Streams& streams, std::int32_t stream) REQUIRES(the_lock);

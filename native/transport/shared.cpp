@@ -58,10 +58,11 @@ Shared::Shared(Settings told)
 }
 
 Network& Shared::network(const std::string& address) {
-    return networks.try_emplace(address, turns, Wholes{slots, held, unread}, settings.limits.network_unread_bytes).first->second;
+    return networks.try_emplace(address, address, turns, Wholes{slots, held, unread}, settings.limits.network_unread_bytes).first->second;
 }
 
 void Shared::park(Message& message) {
+    message.call->note(EventKind::call_parked);
     message.line->remove(message);
     Network& network = message.call->network();
     message.parked.stand_for(network.parked, network.parked.insert(network.parked.end(), &message));

@@ -20,6 +20,7 @@
 #include "budget.hpp"
 #include "clock.hpp"
 #include "contract.hpp"
+#include "events.hpp"
 #include "http_head.hpp"
 #include "job.hpp"
 #include "keys.hpp"
@@ -131,6 +132,7 @@ public:
     Lines lines GUARDED_BY(the_lock);
     Outstanding outstanding GUARDED_BY(the_lock);
     EndedCalls ended GUARDED_BY(the_lock);
+    Events events GUARDED_BY(the_lock);
     Counters begun GUARDED_BY(the_lock);
     std::uint64_t last_id GUARDED_BY(the_lock) = 0;  // of a message
     double began GUARDED_BY(the_lock) = now();       // when a call that takes a slot last began, of whatever kind

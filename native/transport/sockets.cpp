@@ -121,7 +121,10 @@ void Sockets::accept_all(std::size_t index) {
             socket = accepted_from();
         }
         if (socket < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) watch_listeners(false);  // until the next tick
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                shared_.events.note(EventKind::paused, {}, 0, index);
+                watch_listeners(false);  // until the next tick
+            }
             return have_spare();
         }
         Network& network = shared_.network(network_of(bytes_of(address)));
@@ -130,6 +133,7 @@ void Sockets::accept_all(std::size_t index) {
         if (is_full && !make_way(network, endpoint.is_http)) {
             endpoint.is_extra = endpoint.is_http && !is_last && have_extra();
             if (!endpoint.is_extra) {
+                shared_.events.note(is_last ? EventKind::no_descriptor : EventKind::turned_away, network.prefix, 0, index);
                 ::close(socket);
                 have_spare();
                 shared_.due.by(0);  // its network may be forgotten
@@ -147,6 +151,7 @@ void Sockets::accept_all(std::size_t index) {
         connection->watched = EPOLLIN;
         watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
         connection->list();
+        connection->peer().note(connection->peer().endpoint.is_extra ? EventKind::accepted_extra : EventKind::accepted);
         have_newcomer_rest(*connection);
         network.account.charge(std::min(now() - began, accepts_s));
     }
@@ -183,7 +188,7 @@ void Sockets::have_newcomer_rest(Connection& connection) {
     network.opened_until = std::max(network.opened_until, time - opens_at_once * opens_s) + opens_s;
     const bool has_others = shared_.networks.size() > 1;
     const double until = std::max(has_others ? network.opened_until : 0, network.rests_until);
-    if (until > time) have_rest(connection, until);
+    if (until > time) have_rest(connection, until, EventKind::rested_new);
 }
 
 /// Keeps a descriptor that can be given up, so that who comes where there are no more can be told so, or let in for another.
@@ -211,6 +216,7 @@ bool Sockets::make_way(const Network& newcomer, bool is_http) {
     if (!leaver || count_of(leaver->network()) < count_of(newcomer)) return false;
     const bool is_greedier = count_of(leaver->network()) > count_of(newcomer) + 1;
     if (!is_greedier && now() - leaver->peer().used_at < min_rest_s) return false;
+    leaver->peer().ends_for(EventKind::gave_way);
     leaver->give_place_up();
     close(leaver->id());
     return true;
@@ -226,7 +232,9 @@ bool Sockets::have_extra() {
         ++count;
         if (!leaver || connection->peer().used_at < leaver->peer().used_at) leaver = connection.get();
     }
-    if (count >= max_extra) close(leaver->id());
+    if (count < max_extra) return true;
+    leaver->peer().ends_for(EventKind::gave_way);
+    close(leaver->id());
     return true;
 }
 
@@ -274,22 +282,24 @@ void Sockets::read(const std::vector<std::uint64_t>& ready) {
             continue;
         }
         connection.list();  // if only to write: TLS may have waited with reading for that
-        const double rest_s = double(connection.refused()) * refusal_s + connection.take_excess() * rests_for_one;
-        if (rest_s > 0) have_rest_for(connection, rest_s);
+        const double refused_s = double(connection.refused()) * refusal_s, vain_s = connection.take_excess() * rests_for_one;
+        const EventKind why = vain_s > refused_s ? EventKind::rested_in_vain : EventKind::rested_refused;
+        if (refused_s + vain_s > 0) have_rest_for(connection, refused_s + vain_s, why);
     }
 }
 
 /// Reads a connection no more for a while, so that refusals, and reading that nothing comes of, take a small part of the time,
 /// however soon the callers of a network ask again: what has come and was not read is worth no more than a call that is refused.
-void Sockets::have_rest_for(Connection& connection, double seconds) {
+void Sockets::have_rest_for(Connection& connection, double seconds, EventKind why) {
     const double time = now();
     double& until = connection.network().rests_until;
     until = std::min(std::max(until, time) + seconds, time + max_rest_s);
-    have_rest(connection, until);
+    have_rest(connection, until, why);
 }
 
 /// Reads a connection no more until then.
-void Sockets::have_rest(Connection& connection, double until) {
+void Sockets::have_rest(Connection& connection, double until, EventKind why) {
+    connection.peer().note(why);
     rested_at_ = std::min(rested_at_, until);
     if (connection.rests_until == 0) resting_.push_back(connection.id());
     connection.rests_until = until;
@@ -339,6 +349,8 @@ void Sockets::send_listed() {
 void Sockets::close(std::uint64_t id) {
     const auto found = connections_.find(id);
     if (found == connections_.end()) return;
+    Peer& peer = found->second->peer();
+    peer.note(peer.end);
     watch(epoll_, found->second->socket(), id, 0, EPOLL_CTL_DEL);  // a process forked off may keep the socket open
     connections_.erase(found);
 }
@@ -363,8 +375,12 @@ bool Sockets::shed_unread_of(const Network& greediest) {
     for (Peer* peer : shared_.peers)
         if (!of || peer->unread_of(greediest) > of->unread_of(greediest)) of = peer;
     if (!of || of->unread_of(greediest) == 0) return false;
-    if (of->endpoint.is_trusted) of->reset_unread(greediest);
-    else close(of->id);
+    if (of->endpoint.is_trusted) {
+        of->reset_unread(greediest);
+    } else {
+        of->ends_for(EventKind::shed);
+        close(of->id);
+    }
     return true;
 }
 
@@ -392,6 +408,7 @@ void Sockets::go_away() {
     close_listeners();
     std::vector<std::uint64_t> unready;
     for (const auto& [id, connection] : connections_) {
+        connection->peer().ends_for(EventKind::stopped);
         connection->go_away();
         connection->list();
         if (!connection->is_ready()) unready.push_back(id);

@@ -87,8 +87,8 @@ private:
     bool has_hung_up(std::uint64_t id) const REQUIRES(the_lock);
     void hang_up(std::uint64_t id) REQUIRES(the_lock);
     void read(const std::vector<std::uint64_t>& ready) REQUIRES(the_lock);
-    void have_rest_for(Connection& connection, double seconds) REQUIRES(the_lock);
-    void have_rest(Connection& connection, double until) REQUIRES(the_lock);
+    void have_rest_for(Connection& connection, double seconds, EventKind why) REQUIRES(the_lock);
+    void have_rest(Connection& connection, double until, EventKind why) REQUIRES(the_lock);
     void end_rests(double time) REQUIRES(the_lock);
     void watch_for(Connection& connection) REQUIRES(the_lock);
     void close(std::uint64_t id) REQUIRES(the_lock);

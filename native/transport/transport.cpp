@@ -302,6 +302,11 @@ std::vector<Ended> Transport::ended() {
     return shared_.ended.hand_over();
 }
 
+std::vector<Event> Transport::events(bool are_new) {
+    const Lock lock(mutex_);
+    return shared_.events.list(are_new);
+}
+
 SlicedDepth Transport::sliced() {
     const Lock lock(mutex_);
     return shared_.sliced();

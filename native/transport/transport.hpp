@@ -62,6 +62,7 @@ public:
     /// Leaves a long message to Python, in the line for that, unless somebody else has said what becomes of it.
     void leave_to_python(Job& job);
     std::vector<Ended> ended();
+    std::vector<Event> events(bool are_new);
 
     // Of HTTP's requests.
 

@@ -62,12 +62,12 @@ def reference() -> Reference:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Running]]:
-    """`serving.start`; what was started ends with the test."""
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Running]]:
+    """`serving.start`, with a log in a file; what was started ends with the test."""
     started: list[Running] = []
 
     def start_and_note(*flags: str, **options: Any) -> Running:
-        started.append(start(*flags, **options))
+        started.append(start(*flags, **{"log": tmp_path_factory.mktemp("log") / "log", **options}))
         return started[-1]
 
     yield start_and_note

@@ -6,12 +6,14 @@ Every attack is measured in this one way, so that all stand in one table.
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from typing import Any, Self
 
+from tests.support.events import counted, events_of, in_words
 from tests.support.serving import Running
 from tests.support.until import TIMEOUT_S, eventually
 
@@ -54,16 +56,22 @@ def lists(running: Running, reference: Reference) -> Neighbour:
 class Costs:
     """Costs of one attack. Entered, it measures the neighbour alone, and looks at the server's memory until its end.
 
-    The block then attacks, has the neighbour call meanwhile, and calls `recover` once the attack is over.
+    The block then attacks, has the neighbour call meanwhile, and calls `recover` once the attack is over. What the
+    transport has decided by then is a figure; `leaves` is what an attack must leave there, as `events.counted` has it.
     """
 
-    def __init__(self, running: Running, neighbour: Neighbour, *, seconds: float = _ALONE_S) -> None:
+    def __init__(
+        self, running: Running, neighbour: Neighbour, *, seconds: float = _ALONE_S, leaves: Collection[str] = ()
+    ) -> None:
+        self._running = running
+        self._leaves = set(leaves)
         self._neighbour = neighbour
         self._seconds = seconds
         self._pid = running.process.pid
         self._done = threading.Event()
         self._looking = threading.Thread(target=self._look, daemon=True)
         self.alone, self.others = Tally(), Tally()
+        self.events: Counter[str] = Counter()
         self._before_mb = self._max_mb = self.kept_mb = 0.0
         self.back_s = 0.0
 
@@ -113,6 +121,8 @@ class Costs:
 
         eventually(is_as_before, within_s=TIMEOUT_S)
         self.back_s = time.monotonic() - began
+        self.events = counted(events_of(self._running))
+        assert self._leaves <= self.events.keys(), self.events
         assert set(last.kinds) == {OK}, last.kinds
         assert self.kept_mb < max_kept_mb
 
@@ -130,6 +140,7 @@ class Costs:
             "others_p99_alone_ms": self.alone.p99_ms,
             "others_p99_ms": self.others.p99_ms,
             "back_s": self.back_s,
+            "events": in_words(self.events),
         }
 
     def _look(self) -> None:

@@ -42,6 +42,8 @@ class Running:
     banner: str
     target: str
     http: str
+    log: Path | None = None
+    """File that takes what it logs, if one does."""
 
 
 def start(
@@ -77,7 +79,7 @@ def start(
     target, http = re.search(r"gRPC +(\S+)", banner), re.search(r"(https?://\S+)", banner)
     assert target is not None, banner + process.stderr.read() if process.stderr else banner
     assert http is not None
-    return Running(process, banner, target[1], http[1])
+    return Running(process, banner, target[1], http[1], log)
 
 
 def restarted(killed: Running, *flags: str, log: Path | None = None) -> Running:

@@ -32,7 +32,7 @@ public:
     }
 
     Account& account(std::uint64_t caller, const std::string& network = "a") {
-        return networks_.try_emplace(network, clock, all_, Budget::unlimited).first->second.account_of(caller);
+        return networks_.try_emplace(network, network, clock, all_, Budget::unlimited).first->second.account_of(caller);
     }
 
     std::uint64_t caller_of(const Message& message) { return callers_[message.account]; }

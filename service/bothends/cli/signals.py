@@ -1,4 +1,6 @@
-"""Signal handlers of `bothends serve`: SIGTERM and SIGINT stop it, a second one at once, and SIGHUP reloads files."""
+"""Signal handlers of `bothends serve`: SIGTERM and SIGINT stop it, a second one at once; SIGHUP reloads files, SIGUSR1
+logs what the transport has decided.
+"""
 
 import os
 import signal
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
 def started(server: "Server") -> Iterator[None]:
     """Start `server`, which obeys signals from before that to the end of `with`.
 
-    Without handlers SIGHUP would end the process, and SIGTERM be dropped where it is a container's first. While it
-    starts, a signal to stop raises SystemExit: nothing was accepted, and what was made is undone.
+    Without handlers SIGHUP and SIGUSR1 would end the process, and SIGTERM be dropped where it is a container's first.
+    While it starts, a signal to stop raises SystemExit: nothing was accepted, and what was made is undone.
     """
     stops, early_reloads = [], []
 
@@ -34,7 +36,10 @@ def started(server: "Server") -> Iterator[None]:
         else:
             early_reloads.append(number)
 
-    handlers = {signal.SIGHUP: reload, signal.SIGTERM: stop, signal.SIGINT: stop}
+    def log_events(_number: int, _frame: FrameType | None) -> None:
+        server.request_events()
+
+    handlers = {signal.SIGHUP: reload, signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGUSR1: log_events}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         server.start()

@@ -16,6 +16,7 @@ from ..settings import Settings
 from .banner import banner, slowness
 from .concurrency_limit import linger
 from .dispatch import REQUEST_ID, logs_each_call
+from .event_log import EventLog
 from .fast_path import FastMethod, FastPaths
 from .fronts import FRONTS
 from .fronts.front import Front, Served, embedding_paths
@@ -56,7 +57,7 @@ class Server:
         self.metrics = Metrics()
         self.is_lost = False  # True once a new process alone can help: the GPU doesn't come back in this one
         self.takes_calls = False  # True once a call may have been accepted
-        self._stop_requests: SimpleQueue[None] = SimpleQueue()
+        self._requests: SimpleQueue[Callable[[], None] | None] = SimpleQueue()  # None: to stop
 
     def start(self) -> None:
         """Come up until requests are answered. Raises StartupError or BundleError; then nothing is left running."""
@@ -143,15 +144,19 @@ class Server:
 
     def wait(self) -> None:
         """Block until `request_stop` is called."""
-        asked = False
-        while not asked:  # a signal that comes just before the wait begins is handled only when it ends
+        while True:  # a signal that comes just before the wait begins is handled only when it ends
             with suppress(Empty):
-                self._stop_requests.get(timeout=_SIGNALS_S)
-                asked = True
+                if (act := self._requests.get(timeout=_SIGNALS_S)) is None:
+                    return
+                act()
 
     def request_stop(self) -> None:
         """Ask the server to stop; safe from a signal handler: a SimpleQueue's `put` is, an Event's `set` isn't."""
-        self._stop_requests.put(None)
+        self._requests.put(None)
+
+    def request_events(self) -> None:
+        """Ask for what the transport has decided lately, in the log; safe from a signal handler."""
+        self._requests.put(lambda: self._events.write_all())
 
     def stop(self) -> bool:
         """Say NOT_SERVING, finish what was accepted within `drain_s`, stop; returns whether all of it was answered."""
@@ -165,6 +170,7 @@ class Server:
         sent = self.grpc.wait_idle(max(THREADS_END_S, end - time.monotonic()))
         linger(self._quiet_s, timeout_s=end - time.monotonic())
         self.grpc.stop(LAST_BYTES_S)  # health watchers would hold a longer one
+        self._events.follow()
         for streams in self.streams:
             streams.close()
         finished = self.service.close(timeout_s=THREADS_END_S)
@@ -198,12 +204,14 @@ class Server:
             http=HttpTerms(http_words(self.settings, self._fronts), HTTP_STATUSES, hosts),
         )
         self._renew = self._renewing(listener)
+        native = cast("NativeTransport", self.grpc) if self.transport == "native" else None
+        self._events = EventLog(native.events if native else lambda **_: ())
         self._calls = Calls(
             self.grpc,
             routes,
             self.metrics,
             wait_s=lambda: service.embedder.wait_s,
-            renew=self._renew,
+            renew=self._look,
             fast=self._fast_paths(routes),
         )
         self.metrics.before_scrapes(self._calls.count)
@@ -224,6 +232,11 @@ class Server:
         self.metrics.waits_beside(transport.sliced)
         embedders = [responder.embedder for responder in self.service.responders]
         return FastPaths(transport, methods, embedders, self.metrics, logs_each_call)
+
+    def _look(self) -> None:
+        """Do what is to be done now and then, while calls come."""
+        self._renew()
+        self._events.follow()
 
     def _reload(self, ports: Ports) -> None:
         """Give the transport what has changed in files, now."""

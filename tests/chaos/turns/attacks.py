@@ -27,9 +27,11 @@ def _unread() -> Iterator[tuple[str, Attack]]:
         flood = Flood(ask, connections=400, in_flight=3, reads=False)
         bars = Bars(p50_ratio=3, p99_ms=20, newcomer_ms=100)
         for keyed in (False, True):
-            yield f"unread-{kind}{'-keyed' if keyed else ''}", Beside(flood, _SINGLE[door], bars, before, keyed)
+            beside = Beside(flood, _SINGLE[door], bars, before, keyed, leaves="call_parked")
+            yield f"unread-{kind}{'-keyed' if keyed else ''}", beside
         if door == "http":
-            yield f"unread-{kind}-by-gateway", ThroughGateway(Beside(flood, _SINGLE[door], bars, before))
+            beside = Beside(flood, _SINGLE[door], bars, before, leaves="call_parked")
+            yield f"unread-{kind}-by-gateway", ThroughGateway(beside)
 
 
 def _lists() -> Iterator[tuple[str, Attack]]:
@@ -55,7 +57,8 @@ def _costly() -> Iterator[tuple[str, Attack]]:
     for kind, bomb in bombs.items():
         for where, source, ratio in (("", NEIGHBOUR, 3), ("-same-address", ATTACKER, 10)):
             flood = Flood(bomb, connections=1)
-            yield f"{kind}{where}", Beside(flood, _SINGLE["grpc"], Bars(ratio), "p50 1 ×", source=source)
+            left = "rested_in_vain"
+            yield f"{kind}{where}", Beside(flood, _SINGLE["grpc"], Bars(ratio), "p50 1 ×", source=source, leaves=left)
 
 
 def _busy() -> Iterator[tuple[str, Attack]]:

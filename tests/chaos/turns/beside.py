@@ -1,6 +1,6 @@
 """An attack beside one neighbour, who is measured alone first."""
 
-import os
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from bothends.server.keys import new
+from tests.support.events import counted, events_of, in_words
 from tests.support.serving import Running, finish, start
 
 from ..floods import Address
@@ -46,7 +47,10 @@ class Bars:
 
 @dataclass(frozen=True)
 class Beside:
-    """One attack, its neighbour and the bars. With keys, each party has an unlimited one of its own."""
+    """One attack, its neighbour and the bars. With keys, each party has an unlimited one of its own.
+
+    `leaves` is what must stand of the attacker's network among the transport's events, as `events.counted` has it.
+    """
 
     flood: Flood
     neighbour: Ask
@@ -54,6 +58,7 @@ class Beside:
     before: str
     is_keyed: bool = False
     source: str = NEIGHBOUR
+    leaves: str | None = "accepted"
 
     def run(self, name: str, *, seconds: float, folder: Path) -> Outcome:
         """Start a server and attack it for so long."""
@@ -79,6 +84,10 @@ class Beside:
             taken, over = attacking.end(), time.monotonic()
             came, calls = coming.end(), calling.end()
         outcome = Outcome(name)
+        events = counted(events_of(running), ATTACKER)
+        outcome.figures["events"] = in_words(events)
+        if self.leaves is not None and not events[self.leaves]:
+            outcome.wrongs.append(f"of the attacker's network it says nowhere: {self.leaves}")
         self._judge(outcome, _within(alone, calls), _within(beside, calls), _within(beside, came))
         outcome.figures |= _of_attack(taken, seconds) | _memory(running, before_mb)
         outcome.figures |= {"back_s": max(0.0, sum(calls[-1][:2]) - over), "before": self.before}
@@ -117,12 +126,13 @@ class Beside:
 
 @contextmanager
 def served(*flags: str) -> Iterator[Running]:
-    """Start a server, and end it however the attack went. What it logs is kept by nobody."""
-    running = start(*flags, log=Path(os.devnull))
-    try:
-        yield running
-    finally:
-        finish(running)
+    """Start a server, and end it however the attack went. What it logs is kept as long as it lives."""
+    with tempfile.NamedTemporaryFile() as log:
+        running = start(*flags, log=Path(log.name))
+        try:
+            yield running
+        finally:
+            finish(running)
 
 
 def address_of(running: Running) -> Doors:
