@@ -96,7 +96,7 @@ void measure(const Rows& rows) {
     const EmbedCodec protobuf(models, {});
     const auto as = [](Encoding encoding, bool is_normalized) {
         Request request;
-        request.options = {Truncation::start, is_normalized, 0, encoding};
+        request.options = {.is_normalized = is_normalized, .encoding = encoding};
         return request;
     };
     std::array forms{Form{"JSON by std::to_chars, rows as they are", nullptr, {}},
