@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "option_values.hpp"
 #include "protobuf.hpp"
 #include "shape.hpp"
 
@@ -15,26 +16,12 @@ static_assert(std::endian::native == std::endian::little);  // as protobuf's num
 
 // Tags of fields: their numbers, and how they are written.
 namespace field {
-constexpr char sentences = 0x0a, truncation = 0x10, normalize = 0x18, dimensions = 0x20, encoding = 0x28, model = 0x32;  // a request's
+constexpr char sentences = 0x0a, model = 0x32;  // a request's
 }  // namespace field
 constexpr char embeddings = 0x0a, model_version = 0x12;                   // a response's
 constexpr unsigned items = 1;                                             // the number of a stream's response's
 constexpr char token_count = 0x10, truncated = 0x18, scale_field = 0x35;  // an embedding's
 constexpr std::array<char, 4> values_field{0x0a, 0x22, 0x2a, 0x3a};       // by its encoding
-
-// The values of a request's enums, in order.
-constexpr std::array numbered_truncations{Truncation::start, Truncation::error, Truncation::start, Truncation::end};
-constexpr std::array numbered_encodings{Encoding::float32, Encoding::float32, Encoding::float16, Encoding::int8, Encoding::sign_bits};
-
-/// Notes an option; false where it is none, or asks for what the contract doesn't know.
-bool set_option(char tag, std::size_t number, Options& options) {
-    if (tag == field::truncation && number < numbered_truncations.size()) options.truncation = numbered_truncations[number];
-    else if (tag == field::normalize) options.is_normalized = number != 0;
-    else if (tag == field::dimensions) options.dimensions = number;
-    else if (tag == field::encoding && number < numbered_encodings.size()) options.encoding = numbered_encodings[number];
-    else return false;
-    return true;
-}
 
 /// Reads all fields, in any order, into `request`; of an option, and of the model's name, the last counts. Hands sentences
 /// to `take`, which says whether to go on. False too where there is no such model.
@@ -48,9 +35,8 @@ bool read_fields(std::string_view content, const NamedModels& models, Request& r
             const auto bytes = take_bytes(content);
             if (!bytes || (tag == field::sentences && !take(*bytes))) return false;
             if (tag == field::model) name = *bytes;
-        } else {
-            const auto number = take_number(content);
-            if (!number || !set_option(tag, *number, request.options)) return false;
+        } else if (!take_option(tag, content, request.options)) {
+            return false;
         }
     }
     return models.choose(name, request);

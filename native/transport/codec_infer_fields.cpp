@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "option_values.hpp"
 #include "protobuf.hpp"
 
 namespace transport::infer {
@@ -24,13 +25,10 @@ constexpr char bytes_contents = 0x42;                                           
 constexpr char key = 0x0a, value = 0x12;                                           // a parameter's
 constexpr char of_bool = 0x08, of_int64 = 0x10, of_text = 0x1a, of_uint64 = 0x28;  // such a value's
 }  // namespace tag
-constexpr std::array number_kinds{tag::of_bool, tag::of_int64, tag::of_uint64};
 
 // As service/bothends/server/fronts/kserve/bounds.py has them.
 constexpr std::size_t max_parameters = 64, max_outputs = 64, max_bytes = 1024;
 
-constexpr std::array<std::pair<std::string_view, Truncation>, 3> truncations{
-    {{"start", Truncation::start}, {"error", Truncation::error}, {"end", Truncation::end}}};
 constexpr std::array without_meaning{"priority"sv, "sequence_id"sv, "sequence_start"sv, "sequence_end"sv,
                                      "triton_enable_empty_final_response"sv};  // which clients send to any model
 
@@ -61,45 +59,28 @@ bool read_once(std::string_view from, std::initializer_list<std::pair<char, Once
     return true;
 }
 
-/// A parameter's value: a number, or text in ASCII.
-struct Value {
-    char kind;
-    std::size_t number = 0;
-    std::string_view text;
-};
-
+/// Reads a parameter's value: a number, or text in ASCII.
 std::optional<Value> read_value(std::string_view from) {
     if (from.empty()) return std::nullopt;
-    Value value{take_tag(from), 0, {}};
-    if (value.kind == tag::of_text) {
+    const char kind = take_tag(from);
+    if (kind == tag::of_text) {
         const auto text = take_bytes(from);
-        if (!text || !is_ascii(*text)) return std::nullopt;
-        value.text = *text;
-    } else {
-        const auto number = take_number(from);
-        if (!number || std::find(number_kinds.begin(), number_kinds.end(), value.kind) == number_kinds.end())
-            return std::nullopt;
-        value.number = *number;
+        return text && is_ascii(*text) && from.empty() ? std::optional<Value>(*text) : std::nullopt;
     }
-    return from.empty() ? std::optional(value) : std::nullopt;
+    const auto number = take_number(from);
+    if (!number || !from.empty()) return std::nullopt;
+    switch (kind) {
+        case tag::of_bool: return *number != 0;
+        case tag::of_int64: return *number;
+        case tag::of_uint64: return Value();  // which no option is
+        default: return std::nullopt;
+    }
 }
 
 /// Notes an option; false where it is unknown, or of another kind.
 bool set_option(std::string_view name, const Value& value, Options& options) {
-    if (name == "truncation") {
-        for (const auto& [word, means] : truncations)
-            if (value.kind == tag::of_text && value.text == word) return options.truncation = means, true;
-        return false;
-    }
-    if (name == "normalize") {
-        options.is_normalized = value.number != 0;
-        return value.kind == tag::of_bool;
-    }
-    if (name == "dimensions") {
-        options.dimensions = value.number;
-        return value.kind == tag::of_int64 && value.number > 0;
-    }
-    if (name == "timeout") return value.kind == tag::of_int64 && value.number == 0;
+    if (const Option* const row = option_of(api::kserve, name)) return set(*row, value, options);
+    if (name == "timeout") return value == Value(std::size_t(0));
     return std::find(without_meaning.begin(), without_meaning.end(), name) != without_meaning.end();
 }
 

@@ -20,7 +20,9 @@ public:
         return json::count_of(content, max_sentences);
     }
 
-    Options usual_options() const final { return {truncation_, true, 0, Encoding::text}; }
+    Options usual_options() const final {
+        return {.truncation = truncation_, .is_normalized = true, .encoding = Encoding::text};
+    }
 
 protected:
     /// `truncation` is for requests that leave it to the server.

@@ -7,6 +7,7 @@
 #include "clock.hpp"
 #include "json_body.hpp"
 #include "json_number.hpp"
+#include "option_values.hpp"
 #include "shape.hpp"
 
 namespace transport {
@@ -17,8 +18,8 @@ using namespace std::string_view_literals;
 constexpr std::string_view latest_tag = ":latest";  // of Ollama's names that name no other version
 constexpr std::size_t max_passed_over = 64;        // members of `options`; Python counts more of them
 
-enum class OllamaMember { model, options, keep_alive, texts, truncate, dimensions };
-constexpr std::array embed_members{"model"sv, "options"sv, "keep_alive"sv, "input"sv, "truncate"sv, "dimensions"sv};
+enum class OllamaMember { model, options, keep_alive, texts, truncate };
+constexpr std::array embed_members{"model"sv, "options"sv, "keep_alive"sv, "input"sv, "truncate"sv};
 constexpr std::array embeddings_members{"model"sv, "options"sv, "keep_alive"sv, "prompt"sv};
 
 /// Returns whether orjson escapes nothing in a text.
@@ -53,7 +54,6 @@ bool read_ollama_member(OllamaMember member, yyjson_val* value, std::string_view
         case OllamaMember::options: return are_passed_over(value);
         case OllamaMember::keep_alive: return yyjson_is_num(value) || yyjson_is_str(value) || yyjson_is_null(value);
         case OllamaMember::truncate: return read_truncate(value, request.options);
-        case OllamaMember::dimensions: return json::read_size(value, request.options.dimensions);
         case OllamaMember::texts: break;
     }
     return false;
@@ -77,11 +77,12 @@ bool OllamaCodec::choose(std::string_view name, Request& request) const {
 bool OllamaEmbedCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     yyjson_val* const body = open(content, request);
     std::string_view model;
-    const auto are_there = json::read_members(body, embed_members, [&](std::size_t index, yyjson_val* value) {
+    const auto read = [&](std::size_t index, yyjson_val* value) {
         const auto member = OllamaMember(index);
         if (member == OllamaMember::texts) return json::read_inputs(value, max_sentences, request.sentences);
         return read_ollama_member(member, value, model, request);
-    });
+    };
+    const auto are_there = json::read_members(body, embed_members, api::ollama, request.options, read);
     if (!are_there || !(*are_there)[std::size_t(OllamaMember::texts)]) return false;
     // Python answers one empty text without an embedding, and takes nothing of the caller's share.
     const bool asks_for_nothing = request.sentences.size() == 1 && request.sentences[0].empty();
@@ -115,13 +116,14 @@ bool OllamaEmbeddingsCodec::read(std::string_view content, std::size_t max_sente
     yyjson_val* const body = open(content, request);
     request.options.is_normalized = false;
     std::string_view model;
-    const auto are_there = json::read_members(body, embeddings_members, [&](std::size_t index, yyjson_val* value) {
+    const auto read = [&](std::size_t index, yyjson_val* value) {
         const auto member = OllamaMember(index);
         if (member != OllamaMember::texts) return read_ollama_member(member, value, model, request);
         const std::string_view prompt = json::text_of(value);
         if (!prompt.empty()) request.sentences.push_back(prompt);
         return !prompt.empty();  // likewise
-    });
+    };
+    const auto are_there = json::read_members(body, embeddings_members, api::none, request.options, read);
     return are_there && request.sentences.size() == 1 && max_sentences > 0 && choose(model, request);
 }
 

@@ -9,6 +9,7 @@
 
 #include "json_body.hpp"
 #include "json_number.hpp"
+#include "option_values.hpp"
 #include "shape.hpp"
 
 namespace transport {
@@ -18,24 +19,19 @@ using namespace std::string_view_literals;
 
 static_assert(std::endian::native == std::endian::little);  // as the bytes in base64 are
 
-enum class Member { input, model, encoding_format, dimensions, user, truncation };
-constexpr std::array members{"input"sv, "model"sv, "encoding_format"sv, "dimensions"sv, "user"sv, "truncation"sv};
+enum class Member { input, model, encoding_format, user };
+constexpr std::array members{"input"sv, "model"sv, "encoding_format"sv, "user"sv};
 constexpr json::Words<Encoding, 2> format_words{{{"float", Encoding::text}, {"base64", Encoding::base64}}};
-constexpr json::Words<Truncation, 3> truncation_words{
-    {{"error", Truncation::error}, {"start", Truncation::start}, {"end", Truncation::end}}};
 
 /// Reads a member; the model's name is left in `model`.
 bool read_member(Member member, yyjson_val* value, std::size_t most, std::string_view& model, Request& request) {
-    Options& options = request.options;
     switch (member) {
         case Member::input: return json::read_inputs(value, most, request.sentences);
         case Member::model:
             model = json::text_of(value);
             return yyjson_is_null(value) || (yyjson_is_str(value) && !model.empty());  // "" is no name
-        case Member::encoding_format: return json::read_word(value, format_words, options.encoding);
-        case Member::dimensions: return json::read_size(value, options.dimensions);
+        case Member::encoding_format: return json::read_word(value, format_words, request.options.encoding);
         case Member::user: return yyjson_is_str(value) || yyjson_is_null(value);
-        case Member::truncation: return json::read_word(value, truncation_words, options.truncation);
     }
     return false;
 }
@@ -53,9 +49,10 @@ void append_base64(std::string& json, std::span<const float> numbers) {
 bool OpenAICodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     yyjson_val* const body = open(content, request);
     std::string_view model;
-    const auto are_there = json::read_members(body, members, [&](std::size_t member, yyjson_val* value) {
+    const auto read = [&](std::size_t member, yyjson_val* value) {
         return read_member(Member(member), value, max_sentences, model, request);
-    });
+    };
+    const auto are_there = json::read_members(body, members, api::openai, request.options, read);
     return are_there && (*are_there)[std::size_t(Member::input)] && models_.choose(model, request);
 }
 

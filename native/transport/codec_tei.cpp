@@ -5,6 +5,7 @@
 
 #include "json_body.hpp"
 #include "json_number.hpp"
+#include "option_values.hpp"
 #include "shape.hpp"
 
 namespace transport {
@@ -12,9 +13,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-enum class TeiMember { inputs, truncate, truncation_direction, prompt_name, normalize, dimensions };
-constexpr std::array tei_members{"inputs"sv,      "truncate"sv,  "truncation_direction"sv,
-                                 "prompt_name"sv, "normalize"sv, "dimensions"sv};
+enum class TeiMember { inputs, truncate, truncation_direction, prompt_name };
+constexpr std::array tei_members{"inputs"sv, "truncate"sv, "truncation_direction"sv, "prompt_name"sv};
 constexpr json::Words<Truncation, 4> kept_words{{{"right", Truncation::start},
                                                  {"Right", Truncation::start},
                                                  {"left", Truncation::end},
@@ -26,11 +26,6 @@ struct Cut {
     Truncation kept = Truncation::start;
 };
 
-bool read_flag(yyjson_val* value, bool& flag) {
-    flag = yyjson_is_true(value);
-    return yyjson_is_bool(value);
-}
-
 bool read_tei_member(TeiMember member, yyjson_val* value, std::size_t most, Cut& cut, Request& request) {
     switch (member) {
         case TeiMember::inputs: return json::read_inputs(value, most, request.sentences);
@@ -40,8 +35,6 @@ bool read_tei_member(TeiMember member, yyjson_val* value, std::size_t most, Cut&
         case TeiMember::truncation_direction:
             return yyjson_is_str(value) && json::read_word(value, kept_words, cut.kept);
         case TeiMember::prompt_name: return yyjson_is_null(value);
-        case TeiMember::normalize: return read_flag(value, request.options.is_normalized);
-        case TeiMember::dimensions: return json::read_size(value, request.options.dimensions);
     }
     return false;
 }
@@ -51,9 +44,10 @@ bool read_tei_member(TeiMember member, yyjson_val* value, std::size_t most, Cut&
 bool TeiCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     yyjson_val* const body = open(content, request);
     Cut cut;
-    const auto are_there = json::read_members(body, tei_members, [&](std::size_t member, yyjson_val* value) {
+    const auto read = [&](std::size_t member, yyjson_val* value) {
         return read_tei_member(TeiMember(member), value, max_sentences, cut, request);
-    });
+    };
+    const auto are_there = json::read_members(body, tei_members, api::tei, request.options, read);
     if (cut.is_asked_for) request.options.truncation = *cut.is_asked_for ? cut.kept : Truncation::error;
     return are_there && (*are_there)[std::size_t(TeiMember::inputs)] && models_.choose("", request);
 }

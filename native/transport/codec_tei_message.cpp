@@ -24,8 +24,8 @@ struct TeiFields {
     bool is_cut = false, is_normalized = false, keeps_end = false;
 
     Options options() const {
-        return {!is_cut ? Truncation::error : keeps_end ? Truncation::end : Truncation::start, is_normalized, 0,
-                Encoding::float32};
+        return {.truncation = !is_cut ? Truncation::error : keeps_end ? Truncation::end : Truncation::start,
+                .is_normalized = is_normalized};
     }
 };
 

@@ -52,12 +52,6 @@ bool read_inputs(yyjson_val* value, std::size_t most, std::vector<std::string_vi
     return true;
 }
 
-bool read_size(yyjson_val* value, std::size_t& size) {
-    if (yyjson_is_null(value)) return true;
-    size = yyjson_get_uint(value);  // 0 where it is none
-    return size > 0;
-}
-
 void append_count(std::string& json, std::size_t count) {
     std::array<char, 20> digits;
     json.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), count).ptr);

@@ -72,27 +72,6 @@ bool read_word(yyjson_val* value, const Words<Meaning, count>& words, Meaning& m
     return false;
 }
 
-/// Reads a size; null says nothing.
-bool read_size(yyjson_val* value, std::size_t& size);
-
-/// Reads an object's members, each at most once and known by its name, by `read`, which returns false for a value that
-/// isn't plain; returns which of them are there, or nothing where any isn't plain.
-template <std::size_t count, typename Read>
-std::optional<std::array<bool, count>> read_members(yyjson_val* root, const std::array<std::string_view, count>& members,
-                                                    Read read) {
-    if (!yyjson_is_obj(root)) return std::nullopt;
-    std::array<bool, count> are_there{};
-    std::size_t index, size;
-    yyjson_val *name, *value;
-    yyjson_obj_foreach(root, index, size, name, value) {
-        const std::string_view text = text_of(name);
-        std::size_t found = 0;
-        while (found < count && members[found] != text) ++found;
-        if (found == count || std::exchange(are_there[found], true) || !read(found, value)) return std::nullopt;
-    }
-    return are_there;
-}
-
 void append_count(std::string& json, std::size_t count);
 
 }  // namespace transport::json

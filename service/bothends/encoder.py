@@ -126,7 +126,7 @@ class Encoder:
         """Embeddings of those sentences that can be embedded: `on_error` is called with the error of each other one."""
         self._check_process()
         texts = _texts(sentences)
-        options, encoding = parse_options(**asked)
+        options = parse_options(**asked)
         begun: deque[_Begun] = deque()
         found: list[Embeddings] = []
         try:
@@ -140,7 +140,7 @@ class Encoder:
             for _, rows in begun:  # something was raised: the others aren't wanted
                 rows.cancel()
         whole = joined(found)
-        numbers, scales = encoded(whole.rows, encoding)
+        numbers, scales = encoded(whole.rows, options.encoding)
         return replace(whole, rows=numbers, scales=scales)
 
     def tokenize(self, sentences: Sequence[str]) -> list[Pieces]:

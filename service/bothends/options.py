@@ -1,8 +1,8 @@
 """The options that callers may ask for beside their sentences, and the functions that shape rows accordingly."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast, get_args
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, Unpack, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,15 +99,58 @@ def ours(given: Mapping[str, Any]) -> EmbedOptions:
     return cast("EmbedOptions", found)
 
 
+class Option(NamedTuple):
+    """An option, from which readers, errors, flags and tables of it are made: a field of Options."""
+
+    name: str
+    """In Python and in bothends.v1."""
+    hint: Any
+    """Its type, as Options has it."""
+    kind: type
+    """bool, int, or str for one of `words`."""
+    words: tuple[str, ...]
+    default: Any
+    what: str
+    """What it does, in one sentence."""
+    called: Mapping[str, str]
+    """What other contracts call it, by the names of their fronts' folders; those that don't have it are left out."""
+
+
+def _about(what: str, **called: str) -> dict[str, Any]:
+    return {"what": what, "called": called}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options that every front offers, under the names that its callers know."""
+    """What a request asks for beside its sentences. native/transport/options.hpp has the same rows for C++."""
 
-    truncation: Truncation = "start"
-    normalize: bool = False
-    """True if rows are scaled to length 1."""
-    dimensions: int | None = None
-    """Numbers that a row is to have; None for all."""
+    truncation: Truncation = field(
+        default="start",
+        metadata=_about(
+            "What becomes of a sentence longer than the model reads: its start or end is kept, or it is an error.",
+            kserve="truncation",
+            openai="truncation",
+            tei="truncate, truncation_direction",
+            ollama="truncate",
+        ),
+    )
+    normalize: bool = field(
+        default=False,
+        metadata=_about("Whether each vector is scaled to length 1.", kserve="normalize", tei="normalize"),
+    )
+    dimensions: int | None = field(
+        default=None,
+        metadata=_about(
+            "How many numbers a vector is to have: a size of the model's.",
+            kserve="dimensions",
+            openai="dimensions",
+            tei="dimensions",
+            ollama="dimensions",
+        ),
+    )
+    encoding: Encoding = field(
+        default="float32", metadata=_about("How a vector's numbers are written.", openai="encoding_format")
+    )
 
     def shaped(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Shape `rows`, float32 [sentences, dimension], as asked for; returns the very same where nothing was."""
@@ -135,21 +178,30 @@ def _lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return lengths
 
 
+def _options() -> dict[str, Option]:
+    hints = get_type_hints(Options)
+    found = {}
+    for each in fields(Options):
+        hint = hints[each.name]
+        words = get_args(hint) if get_origin(hint) is Literal else ()
+        kind = str if words else next(iter(get_args(hint)), hint)
+        found[each.name] = Option(each.name, hint, kind, words, each.default, **each.metadata)
+    return found
+
+
+OPTIONS: Mapping[str, Option] = _options()
+"""All options by their names."""
 DEFAULT_OPTIONS = Options()
 """Every number, as the model computes it."""
 
 
-def parse_options(
-    truncation: Truncation = "start",
-    normalize: bool = False,
-    dimensions: int | None = None,
-    encoding: Encoding = "float32",
-) -> tuple[Options, Encoding]:
-    """Options and encoding from keyword arguments. Raises RequestError for an unknown word; a model checks sizes."""
-    for name, value, known in (("truncation", truncation, Truncation), ("encoding", encoding, Encoding)):
-        if value not in get_args(known):
-            raise RequestError(f"{name} {value!r}: it is {', '.join(get_args(known))}", field=name)
-    return Options(truncation, normalize, dimensions or None), encoding
+def parse_options(**asked: Unpack[EmbedOptions]) -> Options:
+    """Make Options of keyword arguments. Raises RequestError for an unknown word; a model checks sizes."""
+    options = Options(**asked)
+    for name, option in OPTIONS.items():
+        if option.words and (word := getattr(options, name)) not in option.words:
+            raise RequestError(f"{name} {word!r}: it is {', '.join(option.words)}", field=name)
+    return options if options.dimensions else replace(options, dimensions=None)
 
 
 def encoded(rows: NDArray[np.float32], encoding: Encoding) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
@@ -170,22 +222,22 @@ def no_rows(dimension: int, nested_dimensions: Sequence[int], **asked: Unpack[Em
 
     Raises RequestError for a size that the model doesn't offer.
     """
-    options, encoding = parse_options(**asked)
+    options = parse_options(**asked)
     size = options.dimensions or dimension
     if size not in (*nested_dimensions, dimension):
         offered = ", ".join(map(str, (*nested_dimensions, dimension)))
         raise RequestError(f"{size} dimensions can't be had; this model offers {offered}", field="dimensions")
-    return encoded(np.empty((0, size), np.float32), encoding)[0]
+    return encoded(np.empty((0, size), np.float32), options.encoding)[0]
 
 
-def is_normalized(rows: NDArray[Any], scales: NDArray[np.float32] | None, encoding: Encoding) -> bool:
+def is_normalized(rows: NDArray[Any], scales: NDArray[np.float32] | None, asked: Options) -> bool:
     """Return True if every row has length 1, as near as its encoding can say, or holds zeros alone.
 
-    `rows` and `scales` are as `encoded` returns them. A row of sign bits has no length.
+    `rows` and `scales` are as `encoded` returns them in the encoding asked for. A row of sign bits has no length.
     """
-    if encoding == "sign_bits":
+    if asked.encoding == "sign_bits":
         return True
-    tolerance: NDArray[np.float64] | float = _NORMALIZED[encoding]
+    tolerance: NDArray[np.float64] | float = _NORMALIZED[asked.encoding]
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
     if scales is not None:
         widths = scales.astype(np.float64)

@@ -18,7 +18,7 @@ from bothends import (
 from bothends.client.core import ClientCore
 from bothends.embeddings import Embeddings
 from bothends.model.bundle import Bundle
-from bothends.options import Encoding
+from bothends.options import DEFAULT_OPTIONS, Encoding
 from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.v1 import embedding_pb2
@@ -136,7 +136,7 @@ def test_an_answer_of_another_version_meanwhile_changes_no_width() -> None:
             expected.append(dimensions)
             return Embeddings(np.zeros((1, width), np.float32), [1], [False], version)
 
-        core.decoded(decode, version, {"encoding": 0, "dimensions": 0, "normalize": False})
+        core.decoded(decode, version, DEFAULT_OPTIONS)
 
     answered("1", 512)
     answered(Crossed("1", lambda: answered("2", 384)), 512)

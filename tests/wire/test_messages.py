@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 
 from bothends.embeddings import Embeddings
 from bothends.errors import RequestError
-from bothends.options import Options
+from bothends.options import parse_options
 from bothends.v1 import embedding_pb2
 from bothends.wire import messages
 
@@ -77,9 +77,10 @@ def test_an_answer_that_makes_no_sense_is_a_value_error(response: embedding_pb2.
 @pytest.mark.parametrize("truncation", ["start", "end", "error"])
 def test_options_come_back_as_they_were_asked(truncation: str, encoding: str) -> None:
     """A client's words become numbers, and a server's the same words."""
-    fields = messages.request_fields(truncation=truncation, normalize=True, dimensions=64, encoding=encoding)
+    asked = parse_options(truncation=truncation, normalize=True, dimensions=64, encoding=encoding)  # type: ignore[arg-type]
+    fields = messages.request_fields(asked)
     request = embedding_pb2.EmbedRequest.FromString(embedding_pb2.EmbedRequest(**fields).SerializeToString())
-    assert messages.options(request) == (Options(truncation, True, 64), encoding)
+    assert messages.options(request) == asked
 
 
 @pytest.mark.parametrize("field", ["encoding", "truncation"])

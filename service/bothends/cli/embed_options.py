@@ -1,13 +1,14 @@
 """Flags of `bothends embed`: of sentences and files, of vectors, of models. Other commands share some of them."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
 from ..bulk.job import INPUTS, OUTPUTS
-from ..options import Encoding, Precision, Truncation
-from .grouped import option, options
+from ..options import OPTIONS, Precision
+from .grouped import FunctionT, option, options
 
 _SENTENCES, _FILE, _VECTORS, _HERE = "Sentences", "A file", "Vectors", "In this process"
 MODEL = ("device", "engine", "precision", "workers")
@@ -42,17 +43,19 @@ file_options = options(
     option(_FILE, "--overwrite", is_flag=True, help="Replace an output that is there, or was begun otherwise."),
 )  # fmt: skip
 
-dimensions_option = option(
-    _VECTORS, "--dimensions", type=int, metavar="N", help="Numbers a vector; a size that the model was trained for."
-)
-vector_options = options(
-    option(_VECTORS, "--truncation", type=click.Choice(get_args(Truncation)), default="start", show_default=True,
-           help="Of a sentence longer than the model reads: keep its start or its end, or refuse it."),
-    option(_VECTORS, "--normalize", is_flag=True, help="Scale each vector to length 1."),
-    dimensions_option,
-    option(_VECTORS, "--encoding", type=click.Choice(get_args(Encoding)), default="float32", show_default=True,
-           help="How numbers are written."),
-)  # fmt: skip
+
+def vector_option(name: str) -> Callable[[FunctionT], FunctionT]:
+    """Make the flag of one of OPTIONS."""
+    asked = OPTIONS[name]
+    about: dict[str, Any] = {"metavar": "N", "type": asked.kind}
+    if asked.words:
+        about = {"type": click.Choice(asked.words), "show_default": True}
+    elif asked.kind is bool:
+        about = {"is_flag": True}
+    return option(_VECTORS, f"--{name}", default=asked.default, help=asked.what, **about)
+
+
+vector_options = options(*map(vector_option, OPTIONS))
 
 bundle_option = option(
     _HERE, "--bundle", type=click.Path(path_type=Path), metavar="FOLDER",

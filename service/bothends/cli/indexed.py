@@ -21,7 +21,7 @@ from ..search.index import VECTORS, indexed, unreadable
 from ..search.source import SentenceFile
 from ..text import printable
 from .client_options import CONNECTION, asks_server, key_options, optional_server_options, timeout_option
-from .embed_options import column_options, dimensions_option, model_options
+from .embed_options import column_options, model_options, vector_option
 from .grouped import given, option, options
 from .place import check_place, load_engine
 
@@ -32,7 +32,7 @@ index_options = options(
     option("A file", "--index", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
            help="Keep the file's vectors there (2 kB a row): next time they are read, unless the file or the model "
            "has changed. Without it they are computed each time."),
-    dimensions_option,
+    vector_option("dimensions"),
     model_options,
     optional_server_options,
     key_options,

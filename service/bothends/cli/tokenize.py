@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
 from ..options import Options, Truncation
-from .embed_options import bundle_option
+from .embed_options import bundle_option, vector_option
 from .unread import unread
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ _TEXT = 14
 @click.command(short_help="Show what the model reads of sentences.")
 @click.argument("sentences", nargs=-1, required=True)
 @bundle_option
-@click.option("--truncation", type=click.Choice(get_args(Truncation)), default="start", show_default=True,
-              help="Of a sentence longer than the model reads: keep its start or its end, or refuse it.")  # fmt: skip
+@vector_option("truncation")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each sentence.")
 def tokenize(sentences: tuple[str, ...], bundle: Path | None, truncation: Truncation, as_json: bool) -> None:
     """Show what the model reads of each of SENTENCES: each token's row in its table, its text, and where it stands.

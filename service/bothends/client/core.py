@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from ..chunks import chunks
 from ..embeddings import Embeddings
 from ..errors import BothendsError, DeadlineError, ModelChangedError, RequestError, SentenceError, UnknownModelError
-from ..options import EmbedOptions, Encoding, is_normalized, no_rows
+from ..options import EmbedOptions, Encoding, Options, is_normalized, no_rows, parse_options
 from ..v1 import embedding_pb2
-from ..wire.messages import ENCODINGS, SERVICE, Response, decode, request_fields
+from ..wire.messages import SERVICE, Response, decode, request_fields
 from .balancer import BackendCall, Balancer
 from .errors import from_grpc
 from .limits import ChunkLimits, encoded_size
@@ -32,8 +32,6 @@ _LONGEST_S = 1e6  # gRPC takes a deadline much further off for one that has pass
 _MODEL_ROUNDS = 5
 """Times that chunks are sent until one model has answered all: while servers are upgraded, two answer in turns."""
 Range: TypeAlias = tuple[int, int]
-Asked: TypeAlias = Mapping[str, Any]
-"""Fields of a request beside its sentences."""
 
 _EMBED = Method(f"/{SERVICE}/Embed", Response.FromString)
 _GET_MODEL = Method(f"/{SERVICE}/GetModel", embedding_pb2.GetModelResponse.FromString)
@@ -73,15 +71,15 @@ class ClientCore(Generic[CallT]):
         """Embed all of `sentences` by one model."""
         if isinstance(sentences, str):
             raise TypeError("pass a list of sentences, not one string")
-        deadline, fields = self.deadline(timeout_s), self.fields(**options)
+        deadline, asked = self.deadline(timeout_s), parse_options(**options)
         sizes = [encoded_size(index, sentence) for index, sentence in enumerate(sentences)]
         if len(sentences) <= 1 and self._model is None:
-            return await self._embed(sentences, [(0, len(sentences))], fields, deadline)
+            return await self._embed(sentences, [(0, len(sentences))], asked, deadline)
         limits = await self.limits(deadline)
         while True:
             try:
                 parts = list(chunks(sizes, most=limits.chunk_sentences, max_size=limits.chunk_bytes))
-                return await self._embed(sentences, parts, fields, deadline)
+                return await self._embed(sentences, parts, asked, deadline)
             except SentenceError:
                 raise
             except RequestError:
@@ -89,10 +87,10 @@ class ClientCore(Generic[CallT]):
                 if limits == tried:  # else the server takes less than when it was first asked
                     raise
 
-    def fields(self, **options: Unpack[EmbedOptions]) -> dict[str, Any]:
-        """Return the fields of a request beside its sentences. Raises RequestError for what the contract can't say."""
+    def fields(self, asked: Options) -> dict[str, Any]:
+        """Return the fields of a request beside its sentences."""
         named = {} if self._model is None else {"model": self._model}
-        return request_fields(**options) | named
+        return request_fields(asked) | named
 
     async def model(self, timeout_s: float | None) -> embedding_pb2.Model:
         """Ask what the model is that is asked for, and its limits. Raises UnknownModelError where there is none."""
@@ -111,12 +109,12 @@ class ClientCore(Generic[CallT]):
         return no_rows(model.dimension, tuple(model.nested_dimensions), **options)
 
     async def _embed(
-        self, sentences: Sequence[str], ranges: Sequence[Range], fields: dict[str, Any], deadline: float
+        self, sentences: Sequence[str], ranges: Sequence[Range], asked: Options, deadline: float
     ) -> Embeddings:
         """Embed each range of `sentences`; those that an older model answered again, until one model answered all."""
         responses: dict[Range, Any] = {}
         versions: set[str] = set()
-        missing = list(ranges)
+        missing, fields = list(ranges), self.fields(asked)
         for _ in range(_MODEL_ROUNDS):
             requests = (
                 (start, embedding_pb2.EmbedRequest(sentences=sentences[start:stop], **fields))
@@ -127,31 +125,30 @@ class ClientCore(Generic[CallT]):
             newest = responses[missing[-1]].model_version  # sent last, so most likely to stay
             missing = [part for part in ranges if responses[part].model_version != newest]
             if not missing:
-                return self._decoded(responses, fields)
+                return self._decoded(responses, asked)
         raise ModelChangedError(
             f"{self.name} answered parts of one call by models {' and '.join(sorted(versions))}, "
             f"{_MODEL_ROUNDS} times; try again when all servers serve the same"
         )
 
-    def decoded(self, decode: Callable[[Encoding, int | None], Embeddings], version: str, asked: Asked) -> Embeddings:
+    def decoded(self, decode: Callable[[Encoding, int | None], Embeddings], version: str, asked: Options) -> Embeddings:
         """Call `decode` with the encoding and the numbers that an answer of this version must have.
 
         Where nobody has said how many numbers its whole embeddings have, its first answer does. Raises BothendsError.
         """
-        encoding, dimensions = ENCODINGS[asked["encoding"]], asked["dimensions"] or None
         width = self._width  # read once: another thread's answer may bring another version
         known = width[1] if width is not None and width[0] == version else None
         try:
-            found = decode(encoding, dimensions or known)
+            found = decode(asked.encoding, asked.dimensions or known)
         except ValueError as error:
             raise BothendsError(f"the server's answer makes no sense: {error}") from error
-        if asked["normalize"] and not is_normalized(found.rows, found.scales, encoding):
+        if asked.normalize and not is_normalized(found.rows, found.scales, asked):
             raise BothendsError("the server's answer makes no sense: rows of length 1 were asked for, and others came")
-        if dimensions is None and encoding != "sign_bits":
+        if asked.dimensions is None and asked.encoding != "sign_bits":
             self._width = (version, found.rows.shape[1])
         return found
 
-    def _decoded(self, responses: Mapping[Range, Any], asked: Asked) -> Embeddings:
+    def _decoded(self, responses: Mapping[Range, Any], asked: Options) -> Embeddings:
         for (start, stop), response in responses.items():
             if len(response.embeddings) != stop - start:
                 raise BothendsError(

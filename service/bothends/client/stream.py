@@ -16,7 +16,7 @@ from google.rpc import status_pb2
 
 from ..embeddings import Embedding
 from ..errors import BothendsError, RequestError, SentenceError
-from ..options import EmbedOptions
+from ..options import EmbedOptions, parse_options
 from ..v1 import embedding_pb2
 from ..wire.messages import SERVICE, StreamResponse, decode_embeddings
 from ..wire.status import from_status
@@ -77,7 +77,8 @@ class ResumingStream:
             raise TypeError("pass many sentences, not one string")
         self._core = core
         self._sentences = sentences
-        self._fields = core.fields(**options)
+        self._asked = parse_options(**options)
+        self._fields = core.fields(self._asked)
         self._deadline = core.deadline(math.inf if timeout_s is None else timeout_s)
         self._limits: ChunkLimits
         self._gathered = _Chunk(0)
@@ -191,7 +192,7 @@ class ResumingStream:
         good = [item.embedding for item in response.items if item.HasField("embedding")]
         version = response.model_version
         decode = partial(decode_embeddings, good, version)
-        rows = self._core.decoded(decode, version, self._fields).each() if good else iter(())
+        rows = self._core.decoded(decode, version, self._asked).each() if good else iter(())
         for item in response.items:
             if item.HasField("embedding"):
                 yield next(rows)

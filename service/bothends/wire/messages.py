@@ -5,10 +5,10 @@ A packed `repeated float` and a `bytes` field are encoded alike: tag, length, an
 type serialises to the contract's bytes; a row is copied once, where the other way makes a Python float of each number.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, TypeAlias, Unpack
+from typing import Any, TypeAlias
 
 import numpy as np
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..embeddings import Embeddings
 from ..errors import RequestError
-from ..options import EmbedOptions, Encoding, Options, Truncation, encoded, parse_options
+from ..options import OPTIONS, Encoding, Option, Options, encoded
 from ..v1 import embedding_pb2
 
 SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
@@ -29,20 +29,18 @@ _FIELD: dict[Encoding, str] = {
 }
 _DTYPE: dict[Encoding, str] = {"float32": "<f4", "float16": "<f2", "int8": "i1", "sign_bits": "u1"}
 _MAX_VERSION_CHARS = 64
-TRUNCATIONS: dict[int, Truncation] = {
-    embedding_pb2.TRUNCATION_UNSPECIFIED: "start",
-    embedding_pb2.TRUNCATION_ERROR: "error",
-    embedding_pb2.TRUNCATION_KEEP_START: "start",
-    embedding_pb2.TRUNCATION_KEEP_END: "end",
-}
-ENCODINGS: dict[int, Encoding] = {
-    embedding_pb2.ENCODING_UNSPECIFIED: "float32",
-    embedding_pb2.ENCODING_FLOAT32: "float32",
-    embedding_pb2.ENCODING_FLOAT16: "float16",
-    embedding_pb2.ENCODING_INT8: "int8",
-    embedding_pb2.ENCODING_SIGN_BITS: "sign_bits",
-}
-EmbedMessage: TypeAlias = embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest
+_REQUEST: Any = embedding_pb2.EmbedRequest.DESCRIPTOR.fields_by_name
+
+
+def _words(option: Option) -> dict[int, Any]:
+    """Return an option's words by their numbers in the contract, whose names end with them; 0 is the default's."""
+    numbers = _REQUEST[option.name].enum_type.values
+    named = {each.number: word for each in numbers for word in option.words if each.name.endswith(f"_{word.upper()}")}
+    return {0: option.default, **named}
+
+
+_WORDS = {name: _words(option) for name, option in OPTIONS.items() if option.words}
+"""Words of the options that are enums in the contract, by their numbers."""
 
 
 def _messages() -> descriptor_pool.DescriptorPool:
@@ -74,33 +72,33 @@ Item: TypeAlias = dict[str, Any] | status_pb2.Status
 """The fields of an Embedding, or why there is none."""
 
 
-def options(request: EmbedMessage) -> tuple[Options, Encoding]:
+def options(
+    request: embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest | embedding_pb2.TokenizeRequest,
+) -> Options:
     """Read what `request` asks for beside its sentences. Raises RequestError for what the contract doesn't know."""
-    if request.encoding not in ENCODINGS:
-        raise RequestError(f"{request.encoding} is no Encoding of this contract", field="encoding")
-    return Options(truncation(request), request.normalize, request.dimensions or None), ENCODINGS[request.encoding]
+    asked = {}
+    for name in OPTIONS:
+        if name not in request.DESCRIPTOR.fields_by_name:
+            continue  # Tokenize has some of them
+        value = getattr(request, name)
+        if (words := _WORDS.get(name)) is None:
+            asked[name] = value or OPTIONS[name].default  # 0 is what nobody has said
+        elif value in words:
+            asked[name] = words[value]
+        else:
+            raise RequestError(f"{value} is no {name.capitalize()} of this contract", field=name)
+    return Options(**asked)
 
 
-def truncation(request: EmbedMessage | embedding_pb2.TokenizeRequest) -> Truncation:
-    """Read the truncation that `request` asks for. Raises RequestError for what the contract doesn't know."""
-    if request.truncation not in TRUNCATIONS:
-        raise RequestError(f"{request.truncation} is no Truncation of this contract", field="truncation")
-    return TRUNCATIONS[request.truncation]
+def request_fields(asked: Options) -> dict[str, Any]:
+    """Return the fields of a request beside its sentences."""
+    return {name: _field(name, getattr(asked, name)) for name in OPTIONS}
 
 
-def request_fields(**asked: Unpack[EmbedOptions]) -> dict[str, Any]:
-    """Return the fields of a request beside its sentences. Raises RequestError for what the contract can't say."""
-    options, encoding = parse_options(**asked)
-    return {
-        "truncation": _number(TRUNCATIONS, options.truncation),
-        "normalize": options.normalize,
-        "dimensions": options.dimensions or 0,
-        "encoding": _number(ENCODINGS, encoding),
-    }
-
-
-def _number(words: Mapping[int, str], word: str) -> int:
-    return next(number for number, known in words.items() if known == word)
+def _field(name: str, value: Any) -> Any:
+    if name in _WORDS:
+        return next(number for number, word in _WORDS[name].items() if word == value)
+    return 0 if value is None else value
 
 
 def encode(found: Embeddings, encoding: Encoding = "float32") -> bytes:

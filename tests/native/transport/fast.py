@@ -42,13 +42,13 @@ def shaped(spread: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray
 def embedded(encoder: engine.Encoder, content: bytes) -> tuple[Embeddings, Encoding]:
     """Return what Python makes of a request's rows, which the encoder has for the tokens that are kept."""
     request = EmbedRequest.FromString(content)
-    asked, encoding = options(request)
+    asked = options(request)
     every = [[WORDS.index(word) for word in sentence.split()] for sentence in request.sentences]
     kept = [ids[-MAX_TOKENS:] if asked.truncation == "end" else ids[:MAX_TOKENS] for ids in every]
     offsets = np.cumsum([0, *map(len, kept)])
     rows = encoder.run(np.concatenate(kept).astype(np.int32), offsets.astype(np.int64))
     cut = [len(ids) > MAX_TOKENS for ids in every]
-    return Embeddings(asked.shaped(rows), [len(ids) for ids in kept], cut, VERSION), encoding
+    return Embeddings(asked.shaped(rows), [len(ids) for ids in kept], cut, VERSION), asked.encoding
 
 
 def named(*names: str, shown: str = "", version: str = VERSION, dimension: int = SIZES[-1]) -> transport.NamedModel:

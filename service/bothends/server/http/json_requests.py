@@ -4,23 +4,49 @@ Names of models, sizes and token ids are checked where the model is known.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ...engines.contract import TokenIds
 from ...errors import RequestError
+from ...options import OPTIONS, Options
 from ...text import printable
 from ...validation import first_problem
 
 Input: TypeAlias = Sequence[str] | Sequence[TokenIds]
 """Texts, or token ids of the model's own tokenizer; not a mixture."""
 RequestT = TypeVar("RequestT", bound=BaseModel)
+AskingT = TypeVar("AskingT", bound="Asking")
 _SHOWN_CHARS = 64
 _TEXTS = "a string or a list of strings"
 _IDS = "a list of token ids, or a list of lists of token ids"
 _TEXTS_OR_IDS = "a string, a list of strings, a list of token ids, or a list of lists of token ids"
+
+
+class Asking(BaseModel):
+    """A request for embeddings, to which `with_options` has added an API's options."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)  # which also stands in the OpenAPI document
+
+    def as_options(self, **own: Any) -> Options:
+        """Return what is asked for, with what a front makes of its `own` words."""
+        return Options(**{name: getattr(self, name) for name in OPTIONS if name in type(self).model_fields} | own)
+
+
+def with_options(front: str) -> Callable[[type[AskingT]], type[AskingT]]:
+    """Add to a front's request the options that its API has by our names, but for those that stand in it."""
+
+    def add(kind: type[AskingT]) -> type[AskingT]:
+        added: dict[str, Any] = {
+            name: (option.hint, Field(option.default, description=option.what))
+            for name, option in OPTIONS.items()
+            if option.called.get(front) == name and name not in kind.model_fields
+        }
+        return create_model(kind.__name__, __base__=kind, __doc__=kind.__doc__, __module__=kind.__module__, **added)
+
+    return add
 
 
 def texts(given: Any, *, name: str) -> Sequence[str]:

@@ -12,7 +12,6 @@ from typing import Protocol
 from ....core.embedder import Embedder
 from ....core.query import AcceptedRequest, Rows
 from ....errors import BothendsError, EngineError, NotServingError, OverloadedError, RequestError, SentenceError
-from ....options import Encoding
 from ....v1 import embedding_pb2
 from ....wire.messages import Item, encode_items, items, options
 from ....wire.status import sentence_status, to_status
@@ -129,7 +128,7 @@ class Message:
                 self._listener.failed(self, error)
 
     def _begin(self, places: Sequence[int]) -> None:
-        asked, encoding = options(self._request)
+        asked = options(self._request)
         self.charge()
         unreadable: list[SentenceError] = []
         accepted, rows = self._embedder.begin(
@@ -152,7 +151,7 @@ class Message:
             self._put([(place, sentence_status(error, place)) for place, error in wrong])
         left_out = {error.index for error in unreadable}
         read = [place for index, place in enumerate(places) if index not in left_out]
-        rows.add_done_callback(lambda rows: self._attempt(read, partial(self._finish, read, encoding, accepted, rows)))
+        rows.add_done_callback(lambda rows: self._attempt(read, partial(self._finish, read, accepted, rows)))
 
     def charge(self) -> None:
         """Take its sentences of the caller's share, once. Raises QuotaError, or RequestError."""
@@ -164,7 +163,7 @@ class Message:
                 self.context.account.take_share(len(self.sentences), extra=self._extra)
                 self._charged = True
 
-    def _finish(self, places: Sequence[int], encoding: Encoding, accepted: AcceptedRequest, rows: Rows) -> None:
+    def _finish(self, places: Sequence[int], accepted: AcceptedRequest, rows: Rows) -> None:
         """Take the rows, on the engine's thread that had the last one."""
         if rows.cancelled():
             return
@@ -176,7 +175,7 @@ class Message:
             self._version = self._version or found.model_version
             if self._version != found.model_version:
                 raise NotServingError("another model took over in the middle of a message")
-        self._put(zip(places, items(found, encoding), strict=True))
+        self._put(zip(places, items(found, accepted.options.encoding), strict=True))
 
     def _isolate(self, places: Sequence[int], error: EngineError) -> None:
         """Try each sentence alone, where that may help: only the one to blame then fails."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, get_args
 from ....core.loaded import LoadedModel
 from ....core.query import Query
 from ....embeddings import Write
-from ....options import Encoding, Options
+from ....options import Encoding
 from ....v1 import embedding_pb2
-from ....wire.messages import SERVICE, encode, options, truncation
+from ....wire.messages import SERVICE, encode, options
 from ...context import CallContext
 from ...dispatch import protobuf
 from ...grpc.calls.rpc_routes import RpcRoutes
@@ -56,13 +56,13 @@ class EmbeddingService:
 
     def embed(self, request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         """Embed the request's sentences."""
-        wanted, encoding = options(request)
+        wanted = options(request)
         responder = self._responders.find(request.model)
-        responder.embed(Query(list(request.sentences), wanted), context, _WRITES[encoding])
+        responder.embed(Query(list(request.sentences), wanted), context, _WRITES[wanted.encoding])
 
     def tokenize(self, request: embedding_pb2.TokenizeRequest, context: CallContext) -> None:
         """Cut the request's sentences into tokens."""
-        texts, asked = list(request.sentences), Options(truncation(request))
+        texts, asked = list(request.sentences), options(request)
         responder = self._responders.find(request.model)
         responder.charge(texts, context)
         version, found = responder.embedder.tokenise(texts, asked, deadline=context.deadline, is_over=context.is_over)

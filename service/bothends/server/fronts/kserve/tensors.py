@@ -5,7 +5,7 @@ A shape is only ever compared with the data that came: nothing is allocated by w
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ....embeddings import Embeddings
 from ....errors import RequestError, SentenceError
 from ....kserve.v2 import inference_pb2
-from ....options import Options, Truncation
+from ....options import OPTIONS, Options
 from ....text import printable
 
 INPUT = "text"
@@ -25,12 +25,9 @@ _WITHOUT_MEANING = frozenset(
 )
 """Parameters that Triton's clients send of their own to any model. Like Triton, we pass over those that only models
 with priorities, sequences or streams heed."""
-_KINDS = {
-    "truncation": "string_param",
-    "normalize": "bool_param",
-    "dimensions": "int64_param",
-    "timeout": "int64_param",
-}
+_FIELDS = {bool: "bool_param", int: "int64_param", str: "string_param"}
+_KINDS = {name: _FIELDS[option.kind] for name, option in OPTIONS.items() if "kserve" in option.called}
+_KINDS["timeout"] = "int64_param"
 """Known parameters, and the field of InferParameter in which each comes."""
 
 
@@ -149,11 +146,9 @@ def options(request: inference_pb2.ModelInferRequest) -> tuple[Options, float | 
             raise RequestError(f"parameter {printable(name)!r} isn't known; {', '.join(_KINDS)} are", field=where)
         if (kind := parameter.WhichOneof("parameter_choice")) != _KINDS[name]:
             raise RequestError(f"parameter {name!r} came as {kind}; it must be {_KINDS[name]}", field=where)
-        given[name] = getattr(parameter, _KINDS[name])
-    if given.get("truncation", "start") not in get_args(Truncation):
-        raise RequestError(
-            f"parameter 'truncation' must be {', '.join(get_args(Truncation))}", field="parameters[truncation]"
-        )
+        given[name] = getattr(parameter, kind)
+        if name in OPTIONS and (words := OPTIONS[name].words) and given[name] not in words:
+            raise RequestError(f"parameter {name!r} must be {', '.join(words)}", field=where)
     timeout_us = given.pop("timeout", 0)
     if timeout_us < 0:
         raise RequestError("parameter 'timeout' is a time in microseconds, not below 0", field="parameters[timeout]")

@@ -64,7 +64,7 @@ class Ollama:
         responder = self._find(request.model)
         name = request.model or responder.name
         texts = [] if request.input in ([""], []) else request.input
-        options = Options("error" if request.truncate is False else "start", True, request.dimensions)
+        options = request.as_options(truncation="error" if request.truncate is False else "start", normalize=True)
         if not texts:  # by which Ollama's clients have a model loaded
             context.send(_written(name, context, [], 0))
             return

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
-from ...http.json_requests import texts
+from ...http.json_requests import Asking, texts, with_options
 
 
 class _Asked(BaseModel):
@@ -22,7 +22,8 @@ class _Asked(BaseModel):
     keep_alive: float | int | str | None = Field(None, description="Taken for compatibility, and ignored.")
 
 
-class OllamaEmbedRequest(_Asked):
+@with_options("ollama")
+class OllamaEmbedRequest(_Asked, Asking):
     """Request of POST /api/embed."""
 
     input: Annotated[
@@ -31,7 +32,6 @@ class OllamaEmbedRequest(_Asked):
     truncate: bool | None = Field(
         None, description="Whether the end of a text longer than the model reads is cut (the default), or an error."
     )
-    dimensions: int | None = Field(None, description="How many numbers a vector is to have: a size of the model's.")
 
 
 class OllamaEmbedResponse(BaseModel):

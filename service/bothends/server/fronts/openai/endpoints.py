@@ -12,7 +12,6 @@ from starlette.routing import BaseRoute
 
 from ....core.query import Query
 from ....embeddings import Embeddings
-from ....options import Options
 from ...context import CallContext
 from ...dispatch import FAR, TRUNCATED_INPUTS
 from ...http.failure import Blame
@@ -66,7 +65,7 @@ class OpenAI:
         check_values(content, most=FAR * max(limits.tokens, limits.sentences), max_lists=FAR * limits.sentences)
         request = parse(content, EmbeddingRequest)
         responder = self._names.find(request.model)
-        options = Options(request.truncation or self._truncation, normalize=True, dimensions=request.dimensions)
+        options = request.as_options(truncation=request.truncation or self._truncation, normalize=True)
         written = partial(_say_and_write, context, responder.name, request.encoding_format or "float")
         responder.embed(Query(request.input, options), context, written)
 

@@ -6,16 +6,15 @@ Names, sizes and token ids are checked where the model is known.
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, Field, PlainValidator
 
 from ....options import Truncation
-from ...http.json_requests import Input, texts_or_ids
+from ...http.json_requests import Asking, Input, texts_or_ids, with_options
 
 
-class EmbeddingRequest(BaseModel):
+@with_options("openai")
+class EmbeddingRequest(Asking):
     """Request of POST /v1/embeddings."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)  # which also stands in the OpenAPI document
 
     model: str | None = Field(
         None, description='Name of a model that is served; left out, or "default", it is the first.'
@@ -28,9 +27,6 @@ class EmbeddingRequest(BaseModel):
     ] = Field(description="One sentence or several, as texts or as token ids of the model's own tokenizer.")
     encoding_format: Literal["float", "base64"] | None = Field(
         None, description="Numbers, or base64 of their float32 bytes, little-endian; float unless said."
-    )
-    dimensions: int | None = Field(
-        None, description="How many numbers a vector is to have: a size that the model offers."
     )
     user: str | None = Field(None, description="Taken for compatibility, and ignored.")
     truncation: Truncation | None = Field(

@@ -59,7 +59,7 @@ class Tei:
         """Embed the request's texts."""
         request = self._parsed(content, TeiEmbedRequest)
         truncation = request.truncation(self._settings.http_truncation)
-        options = Options(truncation, normalize=request.normalize, dimensions=request.dimensions)
+        options = request.as_options(truncation=truncation, normalize=request.normalize)
         self._responder.embed(Query(request.inputs, options), context, partial(_write, context))
 
     def similarity(self, content: bytes, context: CallContext) -> None:

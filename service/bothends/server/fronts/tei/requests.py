@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, RootModel
 
 from ....engines.contract import TokenIds
 from ....errors import RequestError
-from ....options import Truncation
-from ...http.json_requests import Input, texts, texts_or_ids, token_ids
+from ....options import OPTIONS, Truncation
+from ...http.json_requests import Asking, Input, texts, texts_or_ids, token_ids, with_options
 
 Direction = Literal["left", "right", "Left", "Right"]
 NO_PROMPTS = "this model has no prompts; write what is to stand before a text into the text"
@@ -49,7 +49,8 @@ class Parameters(_Strict):
         return "end" if self.truncation_direction.lower() == "left" else "start"
 
 
-class TeiEmbedRequest(Parameters):
+@with_options("tei")
+class TeiEmbedRequest(Parameters, Asking):
     """Request of POST /embed."""
 
     inputs: Annotated[
@@ -58,8 +59,7 @@ class TeiEmbedRequest(Parameters):
             partial(texts_or_ids, name="inputs"), json_schema_input_type=str | list[str] | list[int] | list[list[int]]
         ),
     ] = Field(description="One text or several, as texts or as token ids of the model's own tokenizer.")
-    normalize: bool = Field(True, description="Whether vectors are scaled to length 1.")
-    dimensions: int | None = Field(None, description="How many numbers a vector is to have: a size of the model's.")
+    normalize: bool = Field(True, description=OPTIONS["normalize"].what)
 
 
 class TeiEmbedResponse(RootModel[list[list[float]]]):
