@@ -17,8 +17,6 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from bothends.kserve.v2 import inference_pb2
-from bothends.v1 import embedding_pb2
 from load.build import GENERATOR, build
 from loads import Load
 
@@ -85,31 +83,6 @@ def test_refusals_that_say_when_to_come_again_are_counted(full: tuple[int, Full]
     assert found["statuses"] == {"0": found["ok"], str(_FULL): found["refused"]}
 
 
-def test_a_kserve_request_holds_the_sentences(full: tuple[int, Full], tmp_path: Path) -> None:
-    port, service = full
-    run(port, tmp_path, Load("x", batch=2, concurrency=1), "--body", "infer", "--model", "some", "--seed", "0")
-    request = inference_pb2.ModelInferRequest.FromString(service.requests[0][1])
-    (tensor,), (content,) = request.inputs, request.raw_input_contents
-    assert (request.model_name, tensor.name, tensor.datatype, tensor.shape) == ("some", "sentences", "BYTES", [2, 1])
-    texts = [b"\3\0\0\0one", b"\x09\0\0\0the other"]
-    assert content in (b"".join(texts), b"".join(reversed(texts)))
-
-
-def test_a_call_may_be_empty(full: tuple[int, Full], tmp_path: Path) -> None:
-    port, service = full
-    run(port, tmp_path, Load("x", batch=0, concurrency=1, path="/some.Service/Method"))
-    assert set(service.requests) == {("/some.Service/Method", b"")}
-
-
-def test_options_stand_in_an_embed_request(full: tuple[int, Full], tmp_path: Path) -> None:
-    port, service = full
-    options = ["--normalize", "1", "--truncation", "3", "--dimensions", "300"]
-    run(port, tmp_path, Load("x", batch=2, concurrency=1), *options)
-    request = embedding_pb2.EmbedRequest.FromString(service.requests[0][1])
-    assert sorted(request.sentences) == ["one", "the other"]
-    assert (request.normalize, request.truncation, request.dimensions) == (True, 3, 300)
-
-
 class Echo(BaseHTTPRequestHandler):
     """A service over HTTP/1.1 that keeps what it was sent, and answers in chunks, by length, or refuses, in turn."""
 
@@ -169,37 +142,3 @@ def test_callers_have_the_address_that_is_asked_for(
         run(echo[0], tmp_path, Load("x", concurrency=1), "--protocol", "http", *flags)
     assert {host for host, _ in echo[1].connections} == {"127.0.0.2", "127.0.0.1"}
     assert {peer.split(":")[1] for peer in full[1].peers} == {"127.0.0.2", "127.0.0.1"}
-
-
-@pytest.mark.parametrize("batch", [1, 2])
-def test_a_request_of_openais_api_holds_the_sentences(echo: tuple[int, type[Echo]], tmp_path: Path, batch: int) -> None:
-    """One sentence is a string, more are a list; each request takes the next ones."""
-    flags = ["--protocol", "http", "--body", "openai", "--model", "some", "--encoding", "float", "--key", "secret"]
-    load = Load("x", batch=batch, concurrency=2)  # two are sent at once, however busy the machine
-    run(echo[0], tmp_path, load, *flags)
-    (path, headers, _), *_ = requests = echo[1].requests
-    bodies = [json.loads(body) for _, _, body in requests]
-    assert (path, headers["Content-Type"]) == ("/v1/embeddings", "application/json")
-    assert headers["Authorization"] == "Bearer secret"
-    assert {(body["model"], body["encoding_format"]) for body in bodies} == {("some", "float")}
-    asked = {body["input"] if batch == 1 else tuple(sorted(body["input"])) for body in bodies}
-    assert asked == ({"one", "the other"} if batch == 1 else {("one", "the other")})
-
-
-@pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize(
-    ("body", "asked_at", "name", "rest"),
-    [("tei", "/embed", "inputs", {}), ("ollama", "/api/embed", "input", {"model": "some"})],
-)
-def test_a_request_of_other_apis_holds_the_sentences(
-    echo: tuple[int, type[Echo]], tmp_path: Path, body: str, asked_at: str, name: str, rest: dict[str, str], batch: int
-) -> None:
-    """As of OpenAI's, at the path and under the name of each API."""
-    flags = ["--protocol", "http", "--body", body, "--model", "some"]
-    run(echo[0], tmp_path, Load("x", batch=batch, concurrency=2), *flags)
-    (path, headers, content), *_ = echo[1].requests
-    assert (path, headers["Content-Type"]) == (asked_at, "application/json")
-    found = json.loads(content)
-    sentences = found.pop(name)
-    assert found == rest
-    assert {sentences} < {"one", "the other"} if batch == 1 else sorted(sentences) == ["one", "the other"]

@@ -18,7 +18,9 @@ from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import EngineError
 from bothends.model.bundle import Bundle
 from tests.support.garbage import left_in_circles
+from tests.support.ran import ran
 from tests.support.until import TIMEOUT_S
+from tests.support.without import without
 
 OPTIONS: list[dict[str, Any]] = [
     {},
@@ -183,9 +185,7 @@ os.wait()
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_a_forked_process_is_told_to_load_its_own() -> None:
     """The parent's threads aren't there, so a call would wait for ever; an encoder of its own answers."""
-    ended = subprocess.run(
-        [sys.executable, "-c", FORKED], capture_output=True, text=True, check=True, timeout=TIMEOUT_S
-    )
+    ended = ran(sys.executable, "-c", FORKED, check=True, timeout=TIMEOUT_S)
     told, shape = ended.stdout.splitlines()
     assert told.startswith("this Encoder was loaded before the process forked")
     assert shape == "(512,)"
@@ -211,13 +211,7 @@ def test_a_folder_of_versions_gives_the_newest(root: Path) -> None:
         assert encoder.version == "1.0"
 
 
-WITHOUT = """
-import sys
-class No:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {missing}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, No())
+CLIENT = """
 import json
 import bothends
 from bothends import *
@@ -235,7 +229,7 @@ print(json.dumps([loaded, said]))
 
 def test_the_client_alone_needs_no_onnxruntime() -> None:
     """The package is imported without it; asking for more says what to install."""
-    code = WITHOUT.format(missing=["onnxruntime", "pydantic", "tokenizers"])
+    code = without("onnxruntime", "pydantic", "tokenizers", then=CLIENT)
     loaded, said = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert loaded == []
     needs = ["ImportError", "bothends.Encoder needs pydantic: pip install 'bothends[cpu]'"]

@@ -1,7 +1,6 @@
 """A bothends-native of another version than bothends computes nothing and serves nothing, and one line says so."""
 
 import os
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bothends import Client
+from tests.support.ran import ran
 from tests.support.serving import BOTHENDS, finish, start
 from tests.support.until import TIMEOUT_S
 
@@ -45,12 +45,12 @@ def test_a_server_does_without_it_and_says_what_to_do(environment: dict[str, str
     assert f"slow: {line}; " in log.read_text()
 
 
-@pytest.mark.parametrize("flags", [("--transport", "native"), ("--engine", "native"), ("--precision", "int8")])
+@pytest.mark.parametrize("flags", [("--transport", "native"), ("--precision", "int8")])
 def test_a_server_that_was_asked_for_it_does_not_start(
     environment: dict[str, str], line: str, flags: tuple[str, str]
 ) -> None:
     command = [str(BOTHENDS), "serve", "--port", "0", "--http-port", "0", *flags]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
+    done = ran(*command, env=environment, timeout=TIMEOUT_S)
     assert done.returncode != 0
     (said,) = [each for each in done.stderr.splitlines() if line in each]
     assert said.endswith("make native")
@@ -58,18 +58,6 @@ def test_a_server_that_was_asked_for_it_does_not_start(
 
 def test_an_encoder_does_without_it_and_says_so(environment: dict[str, str], line: str) -> None:
     code = "from bothends import Encoder\nwith Encoder.load(device='cpu') as encoder: print(encoder.engine)"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    done = ran(sys.executable, "-c", code, env=environment, check=True)
     assert done.stdout == "onnxruntime\n"
     assert f"slow: {line}; onnxruntime computes " in done.stderr
-
-
-def test_whoever_has_both_by_pip_is_told_of_pip(environment: dict[str, str], tmp_path: Path) -> None:
-    """There a wheel brings it; nobody builds."""
-    installed = tmp_path / "lib" / "python3.13" / "site-packages" / "bothends" / "engines" / "native_parts.py"
-    code = f"""
-from bothends.engines import native_parts
-native_parts.__file__, native_parts._installed_from = {str(installed)!r}, lambda: None
-print(native_parts.remedy("transport"))
-"""
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == f"pip install bothends-native=={version('bothends')}\n"

@@ -11,7 +11,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from bothends import Client, RequestError, SentenceError, nested
+from bothends import Client, SentenceError, nested
 from bothends.options import Encoding
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
@@ -49,22 +49,6 @@ def test_a_long_sentence_keeps_the_end_asked_for(each_client: Client | Awaited) 
     with pytest.raises(SentenceError, match="more than the 256 tokens") as raised:
         each_client.encode(["short", sentence], truncation="error")
     assert raised.value.index == 1
-
-
-@pytest.mark.parametrize(
-    ("asked", "told"),
-    [
-        ({"dimensions": 100}, "100 dimensions can't be had; this model offers 64, 128, 256, 512"),
-        ({"dimensions": -1}, "-1 dimensions"),
-        ({"encoding": "float8"}, "encoding 'float8': it is float32, float16, int8, sign_bits"),
-        ({"truncation": "middle"}, "truncation 'middle': it is start, error, end"),
-    ],
-)
-def test_an_option_that_cannot_be_had_is_a_request_error(
-    each_client: Client | Awaited, asked: dict[str, Any], told: str
-) -> None:
-    with pytest.raises(RequestError, match=re.escape(told)):
-        each_client.encode(["word"], **asked)
 
 
 @pytest.fixture

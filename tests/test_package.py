@@ -1,6 +1,5 @@
 """The package as one sees it at a prompt: version, names, and what an encoder says of itself and of its speed."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -10,8 +9,7 @@ import pytest
 import bothends
 from bothends import Encoder
 from bothends.engines import native
-from bothends.engines.native_parts import Speeds, remedy
-from bothends.model.bundle import Bundle
+from tests.support.ran import ran
 
 
 @pytest.fixture(scope="module")
@@ -32,21 +30,6 @@ def test_it_says_what_it_is_and_by_what_it_computes(loaded: Encoder) -> None:
         assert again.engine == loaded.engine
 
 
-def test_without_the_native_engine_it_says_how_slow_that_is(
-    toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """One line of the log, with what is missing and what to install; none for whoever asked for onnxruntime."""
-    monkeypatch.setattr(native, "find_spec", lambda name: None)
-    with Encoder.load(toy_bundle.path, device="cpu") as slow:
-        assert slow.engine == "onnxruntime"
-    (line,) = caplog.messages
-    why, cost = "the native engine isn't installed", Speeds.of_record().computed()
-    assert line == f"slow: {why}; onnxruntime computes {cost}: {remedy('engine')}"
-    caplog.clear()
-    with Encoder.load(toy_bundle.path, device="cpu", engine="onnxruntime"):
-        assert not caplog.messages
-
-
 def test_the_package_has_its_version_and_lists_what_is_lazy() -> None:
     """`dir` is what completion shows; neither name is in `__all__`, since `import *` would ask for them."""
     assert {"Client", "Encoder", "__version__"} <= set(dir(bothends))
@@ -56,7 +39,7 @@ def test_the_package_has_its_version_and_lists_what_is_lazy() -> None:
 def test_importing_is_light() -> None:
     """Libraries that are installed aren't loaded before they are asked for; nor does an encoder load gRPC."""
     code = "import sys, bothends; print(sorted({'google.protobuf', 'grpc', 'numpy', 'pydantic'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert ran(sys.executable, "-c", code, check=True).stdout == "[]\n"
     code = "import sys; from bothends import Encoder; print(sorted({'grpc', 'starlette'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert ran(sys.executable, "-c", code, check=True).stdout == "[]\n"
     assert bothends.Encoder is Encoder

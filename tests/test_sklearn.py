@@ -1,7 +1,6 @@
 """`bothends.sklearn`: a transformer that scikit-learn's pipelines, searches and pickles take as one of their own."""
 
 import pickle
-import subprocess
 import sys
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from bothends import Encoder
 from bothends.model.bundle import Bundle
 from bothends.sklearn import SentenceVectorizer
+from tests.support.ran import ran
 
 ABOUT_DOGS = ["a dog barks", "the dog runs", "two dogs play", "a puppy sleeps", "dogs chase a cat", "my dog is old"]
 ABOUT_MONEY = ["the bank lends", "prices rise", "pay the bill", "interest is due", "money was lost", "sell the shares"]
@@ -64,5 +64,5 @@ def test_one_column_of_many(toy: SentenceVectorizer) -> None:
 
 def test_without_scikit_learn_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['sklearn'] = sys.modules['sklearn.base'] = None\nimport bothends.sklearn"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    ended = ran(sys.executable, "-c", code)
     assert ended.stderr.endswith("bothends.sklearn needs scikit-learn: pip install 'bothends[sklearn]'\n")

@@ -50,32 +50,6 @@ def test_mosec_at_its_best_is_the_measure(found: ComparisonResults) -> None:
     assert judged[f"{PEAK.name}, both on onnxruntime: sentences/s over mosec's best"] == "met"
 
 
-def test_forms_are_set_beside_plain_grpc_of_the_same_engine(found: ComparisonResults) -> None:
-    """HTTP beside gRPC, text beside base64, a key beside none; and HTTP beside mosec, which speaks it too."""
-    judged = verdicts(found)
-    assert judged[f"{unary(8).name}, {FLOAT32}: {BASE64.name} over plain gRPC"] == "met"
-    assert judged[f"{unary(8).name}, {INT8}: {BASE64.name} over plain gRPC"] == "met"
-    assert judged[f"{unary(8).name}, {FLOAT32}: {FLOAT.name} over base64"] == "missed by 21 %"
-    assert judged[f"{unary(32).name}, {INT8}: gRPC with {SHARE.name} over plain gRPC"] == "met"
-    assert judged[f"{unary(32).name}, {INT8}: gRPC with normalize over plain gRPC"] == "not measured"
-    assert judged[f"{unary(1).name}, {FLOAT32}: {BASE64.name} over mosec's best"] == "met"
-    assert judged[f"{unary(32).name}, {INT8}: {BASE64.name}, server CPU a sentence"] == "missed by 567 %"
-
-
-def test_lists_and_a_fed_device_are_judged(found: ComparisonResults) -> None:
-    judged = verdicts(found)
-    assert judged[f"{LONG_LISTS.name}, {INT8}: sentences/s over the engine's by itself"] == "met"
-    assert judged[f"{unary(32).name}, a device that takes no time: sentences/s"] == "missed by 5 %"
-    assert judged[f"{PEAK.name}, a device that takes no time: sentences/s"] == "not measured"
-
-
-def test_the_first_transport_is_judged(found: ComparisonResults) -> None:
-    found.transports.reverse()
-    judged = verdicts(found)
-    assert judged[f"{unary(1).name}: sentences/s over mosec's best"] == "missed by 17 %"
-    assert judged[f"{EMPTY[0].name}: server CPU a call"] == "not measured"
-
-
 def test_one_who_is_never_answered_is_missed_without_a_measure(found: ComparisonResults) -> None:
     assert verdicts(found)[f"{POLITE.name}, beside {GREEDY.name}: p99 over alone"] == "missed"
 

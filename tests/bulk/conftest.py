@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from bothends import Encoder
+from bothends.bulk.engines import LocalEngine
 from bothends.cli.main import main
 from bothends.model.bundle import Bundle
 from tests.support.serving import BOTHENDS
@@ -41,18 +43,26 @@ class Ended:
 
 @pytest.fixture
 def embed(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embed]:
-    """Run `bothends embed` with these flags, by the toy model unless told so. It must end with `code`, if any.
+    """Run `bothends embed` with these flags, by the toy model unless told so, `given` this standard input, if any.
+    It must end with `code`, if any.
 
     In this process, since each of its own takes long to begin; in one of its own where `options` are given for it.
     """
     interval = sys.getswitchinterval()
 
-    def run(*flags: object, code: int | None = 0, local: bool = True, cwd: Path | None = None, **options: Any) -> Ended:
+    def run(
+        *flags: object,
+        code: int | None = 0,
+        local: bool = True,
+        cwd: Path | None = None,
+        given: str | None = None,
+        **options: Any,
+    ) -> Ended:
         bundle = ["--bundle", toy_bundle.path, "--device", "cpu"] if local else []
         arguments = ["embed", *map(str, [*bundle, *flags])]
         with monkeypatch.context() as patched:
             patched.chdir(cwd or Path.cwd())
-            ended = _in_a_process(arguments, **options) if options else _here(arguments)
+            ended = _in_a_process(arguments, **options) if options else _here(arguments, given)
         assert code is None or ended.returncode == code, ended.stderr
         return ended
 
@@ -60,9 +70,12 @@ def embed(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embed
     sys.setswitchinterval(interval)
 
 
-def _here(arguments: list[str]) -> Ended:
+def _here(arguments: list[str], given: str | None) -> Ended:
     unset = dict.fromkeys(name for name in os.environ if name.startswith("BOTHENDS_"))
-    result = CliRunner().invoke(main, arguments, env=unset)
+    with TemporaryFile() as standard:  # which has a number, as a run asks for it
+        standard.write((given or "").encode())
+        standard.seek(0)
+        result = CliRunner().invoke(main, arguments, standard, env=unset)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     return Ended(result.exit_code, result.stdout, result.stderr)
 
@@ -83,6 +96,13 @@ def encoder(toy_bundle: Bundle) -> Iterator[Encoder]:
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_lines(tmp_path_factory.mktemp("source") / "in.txt", some_bad(ROWS))
+
+
+class KeptEngine(LocalEngine):
+    """The engine of a model that tests share: a run's end leaves it loaded."""
+
+    def stop(self) -> None:
+        pass
 
 
 def lines(count: int, *, seed: int = 0) -> list[str]:
@@ -114,17 +134,3 @@ def start(*flags: object, **options: Any) -> "subprocess.Popen[str]":
     command = [BOTHENDS, "embed", *map(str, flags)]
     hears = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(command, text=True, env=environment(), preexec_fn=hears, **options)
-
-
-WITHOUT = """
-import sys
-missing = sys.argv.pop(1)
-class No:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == missing:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, No())
-from bothends.cli.main import main
-main()
-"""
-"""A program that runs the command as if a module weren't installed."""

@@ -7,30 +7,27 @@ from pathlib import Path
 import pytest
 
 from bothends import Encoder
-from bothends.bulk.engines import EmbedResult, LocalEngine
+from bothends.bulk.engines import EmbedResult
 from bothends.bulk.execute import execute
 from bothends.bulk.job import Job
 from bothends.engines.native import is_built
 from bothends.options import EmbedOptions
 
 from . import files
-from .conftest import WINDOW, Embed, lines, write_lines
+from .conftest import WINDOW, Embed, KeptEngine, lines, write_lines
 
 
 class Killed(BaseException):
     """An error that no code expects."""
 
 
-class EndsEarly(LocalEngine):
+class EndsEarly(KeptEngine):
     """The toy model, which ends the run after its first window."""
 
     def embed(self, texts: Sequence[str]) -> EmbedResult:
         if texts[0] != lines(2)[1]:
             raise Killed
         return super().embed(texts)
-
-    def stop(self) -> None:
-        """Keep the model, which tests share."""
 
 
 @pytest.fixture(scope="module")

@@ -40,8 +40,8 @@ def test_the_same_bytes_as_in_this_process(
     embed: Embed, servers: list[Server], tmp_path: Path, which: slice, output: str
 ) -> None:
     """Bad rows too: the server finds what only a tokenizer can."""
-    texts = lines(5000)
-    texts[10], texts[11], texts[4999], texts[300] = "", "\x00", "\x01", LONG
+    texts = lines(1000)
+    texts[10], texts[11], texts[999], texts[300] = "", "\x00", "\x01", LONG
     source = write_lines(tmp_path / "in.txt", texts)
     here, there = tmp_path / f"here.{output}", tmp_path / f"there.{output}"
     asked = ["--truncation", "error", "--normalize"]
@@ -50,7 +50,7 @@ def test_the_same_bytes_as_in_this_process(
     embed("--input", source, "--output", there, *asked, "--server", target, local=False)
     assert there.read_bytes() == here.read_bytes()
     assert files.bad(there) == files.bad(here)
-    assert sorted(files.bad(there)) == [10, 11, 300, 4999]
+    assert sorted(files.bad(there)) == [10, 11, 300, 999]
 
 
 def test_many_bad_ones_of_one_request(embed: Embed, servers: list[Server], tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.bulk.conftest import WITHOUT, Embed, environment
+from tests.bulk.conftest import Embed, environment
+from tests.support.ran import ran
+from tests.support.without import without
 
 REFUSED = [
     ("{in} {csv}", 2, "which --column holds the sentences? There is 'id', 'title', 'body'"),
@@ -72,12 +74,10 @@ def test_what_isnt_installed_is_named(tmp_path: Path, module: str, output: str, 
     """A run that doesn't use a package doesn't need it."""
     (tmp_path / "a.txt").write_text("dragons\n")
     flags = ["--input", "a.txt", "--device", "cpu", "--engine", "onnxruntime", "--output"]
-    command = [sys.executable, "-c", WITHOUT, module, "embed", *flags]
+    command = [sys.executable, "-c", without(module), "embed", *flags]
 
     def run(name: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [*command, name], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment()
-        )
+        return ran(*command, name, cwd=tmp_path, env=environment())
 
     elsewhere = ", or ask a server by --server HOST:PORT" if extra == "cpu" else ""
     assert run(output).stderr == f"Error: bothends embed needs {module}: pip install 'bothends[{extra}]'{elsewhere}\n"

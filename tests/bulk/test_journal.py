@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,7 @@ def test_a_run_that_was_killed_goes_on(embed: Embed, source: Path, toy_bundle: B
     made, whole = tmp_path / "out.npy", tmp_path / "whole.npy"
     with in_the_middle(made, toy_bundle.path, source) as process:
         process.kill()
-    with source.open() as given:
-        assert "going on after" in embed("-", "--output", made, stdin=given).stderr
+    assert "going on after" in embed("-", "--output", made, given=source.read_text(encoding="utf-8")).stderr
     embed("--input", source, "--output", whole)
     assert made.read_bytes() == whole.read_bytes()
 
@@ -78,7 +78,7 @@ def test_a_run_that_was_killed_goes_on(embed: Embed, source: Path, toy_bundle: B
 def test_two_runs_dont_write_one_output(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
     made = tmp_path / "out.npy"
     with in_the_middle(made, toy_bundle.path, source):
-        said = embed("-", "--output", made, code=1, stdin=subprocess.DEVNULL).stderr
+        said = embed("-", "--output", made, code=1, given="").stderr
     assert said == f"Error: another run is writing {made}.partial\n"
 
 
@@ -99,8 +99,6 @@ def test_of_another_standard_input_the_next_run_begins_anew(
     made, other = tmp_path / "out.npy", write_lines(tmp_path / "other.txt", some_bad(ROWS)[::-1])
     with in_the_middle(made, toy_bundle.path, source) as process:
         process.kill()
-    with other.open() as given:
-        said = embed("-", "--output", made, "--overwrite", code=2, stdin=given).stderr
-        assert said.splitlines()[-1].endswith("give the same command again")
-    with other.open() as given:
-        assert "going on" not in embed("-", "--output", made, "--overwrite", stdin=given).stderr
+    again = partial(embed, "-", "--output", made, "--overwrite", given=other.read_text(encoding="utf-8"))
+    assert again(code=2).stderr.splitlines()[-1].endswith("give the same command again")
+    assert "going on" not in again().stderr

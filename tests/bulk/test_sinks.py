@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from bothends import Encoder
-from bothends.bulk.engines import LocalEngine
 from bothends.bulk.execute import execute
 from bothends.bulk.job import Job
 from bothends.bulk.journal import Commit, Journal
@@ -19,7 +18,7 @@ from bothends.errors import SettingsError
 from bothends.model.bundle import Bundle
 from bothends.options import EmbedOptions
 from tests.bulk import files
-from tests.bulk.conftest import Embed, lines, write_lines
+from tests.bulk.conftest import Embed, KeptEngine, lines, write_lines
 
 
 def test_lines_in_json_lines_out(embed: Embed, encoder: Encoder) -> None:
@@ -37,11 +36,11 @@ def test_lines_in_json_lines_out(embed: Embed, encoder: Encoder) -> None:
     assert summary == "2 blank rows have no vector"
 
 
-def test_other_formats_come_through_a_pipe_too(embed: Embed) -> None:
-    ended = embed("-", "--input-format", "csv", "--keep", "id", input='id,text\n1,"two\nlines"\n')
+def test_other_formats_come_through_standard_input_too(embed: Embed) -> None:
+    ended = embed("-", "--input-format", "csv", "--keep", "id", given='id,text\n1,"two\nlines"\n')
     assert json.loads(ended.stdout)["id"] == "1"
-    assert embed("-", "--input-format", "jsonl", input='{"text": "dragons"}').stderr == "column: text\n"
-    assert embed("-", input="").stdout == ""
+    assert embed("-", "--input-format", "jsonl", given='{"text": "dragons"}').stderr == "column: text\n"
+    assert embed("-", given="").stdout == ""
 
 
 @pytest.mark.parametrize("output", ["npy", pytest.param("jsonl", marks=pytest.mark.slow)])
@@ -97,23 +96,23 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return lambda left: state.update(left=left)
 
 
-def embedded(bundle: Bundle, source: Path, made: Path, output: str) -> int:
+def embedded(encoder: Encoder, source: Path, made: Path, output: str) -> int:
     """Run such a job in this process; returns its exit code."""
     options = EmbedOptions(truncation="start", normalize=False, dimensions=None, encoding="float32")
     job = Job(source, made, "txt", output, None, (), False, options)
-    return execute(job, lambda: LocalEngine(Encoder.load(bundle.path, device="cpu"), options))
+    return execute(job, lambda: KeptEngine(encoder, options))
 
 
 @pytest.mark.parametrize("output", files.OUTPUTS)
 def test_every_step_of_the_end_may_be_the_last(
-    toy_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
 ) -> None:
     """Files are named one after another: stopped before or after each step, the next run does the rest."""
     texts = ["dragons", "", "a man"]
     source = write_lines(tmp_path / "in.txt", texts)
 
     def job(made: Path) -> int:
-        return embedded(toy_bundle, source, made, output)
+        return embedded(encoder, source, made, output)
 
     job(tmp_path / f"whole.{output}")
     right = [(tmp_path / f"whole.{output}{suffix}").read_bytes() for suffix in ("", ".bad.jsonl")]
@@ -137,7 +136,7 @@ def test_every_step_of_the_end_may_be_the_last(
 
 @pytest.mark.parametrize(("moment", "rows"), [("before", 0), ("after", 2)])
 def test_ctrl_c_on_either_side_of_a_commit(
-    toy_bundle: Bundle,
+    encoder: Encoder,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -156,14 +155,14 @@ def test_ctrl_c_on_either_side_of_a_commit(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Journal, "write", interrupted)
-    assert embedded(toy_bundle, source, made, "npy") == 130
+    assert embedded(encoder, source, made, "npy") == 130
     assert commits == [0, 2]
     assert files.committed(made) == rows
     assert f"stopped after {rows} rows; the same command goes on from there\n" in capsys.readouterr().err
 
 
 def test_another_input_is_refused_also_where_only_names_were_left_to_give(
-    toy_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that was killed at its very end has the vectors of its own input, not of one that came since."""
     source, made = write_lines(tmp_path / "in.txt", ["dragons", "a man"]), tmp_path / "out.npy"
@@ -177,10 +176,10 @@ def test_another_input_is_refused_also_where_only_names_were_left_to_give(
     with monkeypatch.context() as killed:
         killed.setattr(Path, "unlink", die)
         with pytest.raises(Killed):
-            embedded(toy_bundle, source, made, "npy")
+            embedded(encoder, source, made, "npy")
     source.write_text("dragoon\na man\n")
     with pytest.raises(SettingsError, match="the input has changed"):
-        embedded(toy_bundle, source, made, "npy")
+        embedded(encoder, source, made, "npy")
     source.write_text("dragons\na man\n")
-    assert embedded(toy_bundle, source, made, "npy") == 0
+    assert embedded(encoder, source, made, "npy") == 0
     assert files.beside(made) == []

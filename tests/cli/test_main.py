@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from bothends import Client
 from bothends.cli.main import main
+from tests.support.ran import ran
 from tests.support.serving import BOTHENDS, Running, finish, start
 from tests.support.transports import IS_NATIVE
 
@@ -70,7 +71,7 @@ def test_serving_loads_no_client_and_no_uvicorn() -> None:
         "import sys, bothends.cli.main, bothends.cli.serve, bothends.server.server; "
         "print([name for name in sys.modules if name in {'grpc', 'uvicorn', 'bothends.client', 'bothends.bulk.run'}])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert ran(sys.executable, "-c", code, check=True).stdout == "[]\n"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_a_wrong_folder_is_told_before_pytorch_is_imported() -> None:
         "answer = CliRunner().invoke(main, ['verify', 'nowhere'])\n"
         "sys.exit(str((answer.exit_code, {'torch', 'onnx'} & {*sys.modules})))"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    ended = ran(sys.executable, "-c", code)
     assert ended.stderr == "(1, set())\n"
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from click.testing import CliRunner, Result
 from bothends.cli.main import main
 from bothends.model.bundle import Bundle
 from tests.examples.notes import NOTES, TOPICS
+from tests.support.ran import ran
 from tests.support.serving import BOTHENDS
 
 QUESTIONS = {
@@ -138,6 +138,6 @@ def test_a_mistake_is_one_clear_line(arguments: list[object], code: int, said: s
 def test_a_reader_that_has_enough_ends_it() -> None:
     """As `head` does."""
     command = f"{BOTHENDS} search {NOTES} pets dogs cats --json | head -n 1"
-    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, env=os.environ)  # noqa: S607
+    ended = ran("bash", "-c", command, check=True, env=os.environ)
     assert len(ended.stdout.splitlines()) == 1
     assert "Traceback" not in ended.stderr

@@ -25,9 +25,6 @@ from tests.support.awaited import Awaited
 from tests.support.grpcs import Embed, answer, echo, refuse, serving
 from tests.support.until import until
 
-BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
-
-
 LONG_S = 3600.0
 """RetryInfo that no test waits for: a call that did would pass its deadline, and fail."""
 
@@ -51,7 +48,6 @@ def good(calls: list[str]) -> Embed:
     return embed
 
 
-@BOTH
 def test_retryinfo_binds_its_own_server_only(either: type[Client | Awaited]) -> None:
     """A call goes elsewhere at once, and the full server isn't asked again before its time."""
     calls: list[str] = []
@@ -79,7 +75,6 @@ def test_where_all_are_full_the_first_to_have_room_is_waited_for() -> None:
     assert asking.transport.waits == pytest.approx([0.0, 3.0])
 
 
-@BOTH
 def test_a_stream_goes_elsewhere_too(either: type[Client | Awaited]) -> None:
     """The first turn may be either server's."""
     full = OverloadedError("full", retry_after_s=LONG_S)
@@ -171,7 +166,6 @@ def asked_until(client: Client | Awaited, happened: Callable[[], bool]) -> bool:
     return happened()
 
 
-@pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
 def test_several_servers_take_turns_and_an_unfit_one_has_none(either: type[Client | Awaited]) -> None:
     """gRPC watches each one's health; a call is never sent where it would be refused."""
     calls: list[str] = []

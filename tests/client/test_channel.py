@@ -18,14 +18,6 @@ KEY = "k-3f9c0a"
 ONCE = Retry(attempts=1)
 
 
-BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
 @pytest.fixture
 def headers() -> list[str]:
     """Values of `authorization` that the server of `secure` got."""
@@ -38,7 +30,6 @@ def secure(certificates: Certificates, headers: list[str]) -> Iterator[Plain]:
         yield server
 
 
-@BOTH
 def test_tls_both_ways_with_a_key(
     secure: Plain, certificates: Certificates, headers: list[str], either: type[Client | Awaited]
 ) -> None:
@@ -48,7 +39,6 @@ def test_tls_both_ways_with_a_key(
     assert headers == [f"Bearer {KEY}"]
 
 
-@BOTH
 @pytest.mark.parametrize("wrong", ["plain", "unknown authority", "no certificate of ours"])
 def test_no_trust_is_no_connection(
     secure: Plain, certificates: Certificates, headers: list[str], either: type[Client | Awaited], wrong: str
@@ -62,7 +52,6 @@ def test_no_trust_is_no_connection(
     assert headers == []
 
 
-@BOTH
 def test_a_certificate_for_another_name(certificates: Certificates, either: type[Client | Awaited]) -> None:
     """Refused, unless that is the name that was asked for."""
     with serving(credentials=certificates.server("embedder.example")) as server:
@@ -91,7 +80,6 @@ def test_a_certificate_for_another_name(certificates: Certificates, either: type
         ("127.0.0.1:1", {"api_key": "schlüssel"}, "the API key is no key"),
     ],
 )
-@BOTH
 def test_what_cant_work_is_said_at_once(
     target: str | list[str], options: dict[str, object], message: str, either: type[Client | Awaited]
 ) -> None:
@@ -116,7 +104,6 @@ def test_addresses_as_grpc_reads_them(addresses: list[str], target: str) -> None
 
 
 @pytest.mark.parametrize("target", ["embedder:1", "192.0.2.1:1", ["127.0.0.1:1", "192.0.2.1:1"], "[fd00::1]:1"])
-@BOTH
 def test_a_key_that_could_be_overheard_warns(target: str | list[str], either: type[Client | Awaited]) -> None:
     """Warnings point at the line that makes the client."""
     with pytest.warns(InsecureKeyWarning, match="unencrypted") as caught:

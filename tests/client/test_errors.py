@@ -37,11 +37,6 @@ def test_a_client_closed_while_it_waits_says_so() -> None:
             waiting.result(10)
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
 def hinted(target: str, tls: TLS | bool, either: Either) -> str:
     with either(target, tls=tls, retry=ONCE) as client, pytest.raises(ConnectionFailedError) as raised:
         client.encode(["anyone?"])

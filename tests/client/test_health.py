@@ -1,28 +1,27 @@
 """`bothends health`: one exit code and one line, from a server in each state that it can be in."""
 
-import signal
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+from click.testing import CliRunner, Result
 
+from bothends.cli.main import main
 from bothends.server.server import Server
-from tests.support.serving import BOTHENDS, finish, held_open, is_ready, start
-from tests.support.until import until
+from tests.support.grpcs import serving
+from tests.support.serving import BOTHENDS
 
 
-def health(target: str, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [BOTHENDS, "health", "--server", target, *flags], capture_output=True, text=True, timeout=60, check=False
-    )
+def health(target: str, *flags: str) -> Result:
+    return CliRunner().invoke(main, ["health", "--server", target, *flags])
 
 
 def refused(target: str, *flags: str) -> str:
     """The one line that is printed where the answer is no."""
     answer = health(target, *flags)
-    assert answer.returncode == 1
+    assert answer.exit_code == 1
     assert answer.stdout == ""
     (line,) = answer.stderr.splitlines()
     return line
@@ -30,7 +29,7 @@ def refused(target: str, *flags: str) -> str:
 
 def test_a_serving_server_is_0(server: Server) -> None:
     answer = health(f"127.0.0.1:{server.port}")
-    assert (answer.returncode, answer.stdout) == (0, f"127.0.0.1:{server.port} is SERVING\n"), answer.stderr
+    assert (answer.exit_code, answer.stdout) == (0, f"127.0.0.1:{server.port} is SERVING\n"), answer.stderr
 
 
 def test_a_proxy_for_the_outside_is_not_asked(server: Server) -> None:
@@ -40,26 +39,11 @@ def test_a_proxy_for_the_outside_is_not_asked(server: Server) -> None:
     assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
 
 
-def test_a_stopped_server_is_1() -> None:
-    """A stopped server has another answer to the same question."""
-    running = start()
-    assert health(running.target).returncode == 0
-    running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(timeout=30) == 0
-    finish(running)
+def test_a_server_that_takes_nothing_new_or_has_stopped_is_1() -> None:
+    with serving() as running:
+        running.say_serving(False)
+        assert refused(running.target) == f"Error: {running.target} is NOT_SERVING"
     assert refused(running.target).startswith(f"Error: no server answers at {running.target}: ")
-
-
-def test_a_draining_server_is_1() -> None:
-    """A draining server answers what it accepted, and takes nothing new."""
-    running = start(max_queue_tokens=1 << 20)
-    with held_open(running, calls=3):
-        running.process.send_signal(signal.SIGTERM)
-        until(lambda: not is_ready(running))
-        line = refused(running.target)
-        assert running.process.poll() is None
-        finish(running)
-    assert line == f"Error: {running.target} is NOT_SERVING"
 
 
 def test_one_that_accepts_and_never_answers_is_1() -> None:

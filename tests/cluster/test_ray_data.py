@@ -1,12 +1,8 @@
-"""Files by Ray Data: the bytes of a run of one file, through kills, and nodes that lack a part."""
+"""Files by Ray Data: the bytes of a run of one file."""
 
 import gzip
-import importlib.util
-import os
 import re
 import secrets
-import socket
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,12 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.bulk import files
-from tests.bulk.conftest import Embed, environment, lines, start, write_lines
+from tests.bulk.conftest import Embed, environment, lines
 from tests.bulk.conftest import embed as embed_anywhere  # noqa: F401  a fixture
-from tests.bulk.files import committed
-from tests.support.until import until
 
-from .nodes import Cluster, finish, head, node
+from .nodes import Cluster, head
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 SPOKEN = "guitar"
@@ -96,110 +90,6 @@ def test_the_same_bytes_as_one_file_after_another(
     again = embed(*flags, code=1).stderr
     assert "out: 4 files (4 were there already), 4,700 rows" in again
     assert "broken.parquet" in again
-
-
-def test_killed_half_way(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:
-    """SIGKILL while files are half done: it goes on, nothing is lost, nothing is there twice."""
-    folder, made, rows = tmp_path / "in", tmp_path / "out", 20_000
-    folder.mkdir()
-    names = ["a", "b", "c"]
-    for seed, name in enumerate(names):
-        texts = lines(rows, seed=seed)
-        texts[::100] = [""] * len(texts[::100])
-        write_lines(folder / f"{name}.txt", texts)
-    flags = ["--input", folder, "--output", made, "--device", "cpu", *by_ray()]
-
-    def begun() -> dict[str, int]:
-        return {name: committed(made / f"{name}.parquet") for name in names}
-
-    with start(*flags, stderr=subprocess.DEVNULL) as process:
-        until(lambda: process.poll() is not None or max(begun().values()) >= 4096)
-        assert process.poll() is None
-        process.kill()
-    left = begun()
-    assert any(0 < each < rows for each in left.values()), "it was done before it could be killed"
-    other = embed(*flags, "--normalize", "--address", cluster.address, local=False, code=2).stderr
-    assert other.startswith(f"Error: {made} was begun otherwise: normalize was False and is True now")
-    assert other.count("\n") == 1
-    said = embed(*flags, "--address", cluster.address, local=False).stderr
-    assert re.search(r"out: 3 files.*, 60,000 rows", said), said
-    for name in names:
-        there, here = made / f"{name}.parquet", tmp_path / f"{name}.parquet"
-        embed("--input", folder / f"{name}.txt", "--output", here, "--device", "cpu", local=False)
-        assert there.read_bytes() == here.read_bytes(), left
-        assert sorted([*files.read(there), *files.bad(there)]) == list(range(rows))
-    assert sorted(path.name for path in made.iterdir()) == sorted(
-        ["_bothends", *(f"{name}.parquet{suffix}" for name in names for suffix in ("", ".bad.jsonl"))]
-    )
-
-
-def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:
-    """An error of one line names the node, and no file is written: an unreadable bundle, another bothends."""
-    folder, made, name = tmp_path / "in", tmp_path / "out", socket.gethostname()
-    folder.mkdir()
-    for each in range(8):
-        write_lines(folder / f"{each}.txt", lines(10))
-    flags = ["--input", folder, "--output", made, *by_ray(cluster)]
-    without = environment() | {"RAY_AUTH_TOKEN": "another"}
-    said = embed(*flags, code=1, env=without).stderr
-    assert said.endswith("where it has a token, set RAY_AUTH_MODE=token\n")
-    assert said.count("\n") == 1
-    nowhere = tmp_path / "nowhere"
-    said = embed(*flags, "--bundle", nowhere, local=False, code=1).stderr
-    assert said == f"Error: node {name}: there is no bundle at {nowhere}: no such folder, and none is fetched by name\n"
-    stub = tmp_path / "stub" / "bothends-9.9.dist-info"
-    stub.mkdir(parents=True)
-    (stub / "METADATA").write_text("Metadata-Version: 2.1\nName: bothends\nVersion: 9.9\n")
-    path = f"{stub.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    other = node(f"--address={cluster.address}", cpus=3, PYTHONPATH=path)
-    try:
-        said = ""
-
-        def has_joined() -> bool:
-            nonlocal said
-            said = embed(*flags, "--workers", 3, code=None).stderr  # only that one has so many CPUs
-            return "no node" not in said
-
-        until(has_joined)
-    finally:
-        finish(other)
-    assert re.fullmatch(f"Error: node {name}: bothends is 9.9 there, and [0-9.]+ where the command runs\n", said), said
-
-
-@pytest.mark.skipif(
-    not all(map(importlib.util.find_spec, ("moto", "s3fs", "flask"))), reason="s3fs and moto[server] are missing"
-)
-def test_from_and_to_an_object_store(
-    embed: Embed,
-    tmp_path: Path,
-) -> None:
-    """The same bytes come by S3, of a pattern, and bad rows too; no other object is left there."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    told = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    try:
-        import s3fs
-
-        store = s3fs.S3FileSystem(endpoint_url=told["AWS_ENDPOINT_URL"], key="a", secret="b")  # noqa: S106
-        store.mkdir("bucket")
-        source = write_many(tmp_path / "in")
-        for name in ("a.parquet", "below/b.jsonl"):
-            store.put_file(str(source / name), f"bucket/in/{name}")
-        flags = ["--input", "s3://bucket/in/**", "--output", "s3://bucket/out", "--column", "text", *by_ray()]
-        said = embed(*flags, env=environment() | told).stderr
-        assert "s3://bucket/out: 2 files, 3,500 rows" in said
-        store.invalidate_cache()
-        for name, output in (("a.parquet", "a.parquet"), ("below/b.jsonl", "below/b.parquet")):
-            embed("--input", source / name, "--output", tmp_path / "here.parquet", "--overwrite", "--column", "text")
-            for suffix in ("", ".bad.jsonl"):
-                there = store.cat_file(f"bucket/out/{output}{suffix}")
-                assert there == Path(f"{tmp_path}/here.parquet{suffix}").read_bytes()
-        assert not [path for path in store.find("bucket/out") if "partial" in path or "journal" in path]
-    finally:
-        server.stop()
 
 
 def test_ray_has_logged_no_sentence(cluster: Cluster) -> None:

@@ -27,26 +27,3 @@ def test_an_own_bundle_is_served(other: Callable[..., Stack], toy_bundle: Bundle
     project.up("embedder", "gateway")
     with Client(project.address("gateway", 50051)) as client:
         assert client.model().name == "toy"
-
-
-def test_a_wrong_bundle_fails_the_start_and_says_why(
-    other: Callable[..., Stack], toy_bundle: Bundle, tmp_path: Path
-) -> None:
-    """An error ends `up --wait`, soon, and the log has one readable line."""
-    path = folder(toy_bundle, tmp_path / "changed")
-    with (path / "model.onnx").open("ab") as model:
-        model.write(b"\x00")
-    project = other(BUNDLE=str(path))
-    with pytest.raises(RuntimeError, match="embedder"):
-        project.up("embedder")
-    log = project.compose("logs", "--no-log-prefix", "embedder")
-    assert "Error: /bundle/model.onnx has changed since its export" in log
-    assert "Traceback" not in log
-
-
-def test_a_missing_bundle_is_named(other: Callable[..., Stack], tmp_path: Path) -> None:
-    """A path that isn't there is said to be missing, and not made up as an empty folder."""
-    missing = tmp_path / "mistyped"
-    with pytest.raises(RuntimeError, match=f"path does not exist: {missing}"):
-        other(BUNDLE=str(missing)).up("embedder")
-    assert not missing.exists()

@@ -1,7 +1,6 @@
 """Engine and transport in a container: the native ones that it was built with, or the engine that is asked for."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 
@@ -14,23 +13,6 @@ def test_the_native_engine_serves_by_itself(stack: Stack) -> None:
     """The native engine serves in float32, at a level that this very processor has."""
     (embedder,) = stack.containers("embedder")
     assert re.fullmatch("native/(avx512|avx2|neon|neon_dot|neon_bf16|portable)/float32", provider(embedder))
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"BOTHENDS_ENGINE": "onnxruntime"}, "CPUExecutionProvider"),
-        ({"BOTHENDS_PRECISION": "int8", "BOTHENDS_ENGINE": "native/portable"}, "native/portable/int8"),
-    ],
-)
-def test_the_environment_chooses_another(
-    other: Callable[..., Stack], environment: dict[str, str], expected: str
-) -> None:
-    """Another engine gets healthy: it passes the self-test of its precision."""
-    project = other(**environment)
-    project.up("embedder")
-    (embedder,) = project.containers("embedder")
-    assert provider(embedder) == expected
 
 
 def test_calls_come_by_the_native_transport(stack: Stack) -> None:

@@ -4,7 +4,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import grpc
 import numpy as np
 import pytest
 
-from bothends import Client, ConnectionFailedError, DrainingError, OverloadedError, Retry, SentenceError
+from bothends import Client, ConnectionFailedError, DrainingError, OverloadedError, Retry
 from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
@@ -52,12 +52,6 @@ def test_rows_are_those_of_the_bundle_in_process(client: Client, english: Bundle
     np.testing.assert_allclose(client.encode(SENTENCES), expected, rtol=0, atol=1e-6)
 
 
-def test_errors_pass_the_gateway_with_their_details(client: Client) -> None:
-    with pytest.raises(SentenceError, match="empty") as raised:
-        client.encode(["fine", " "])
-    assert raised.value.index == 1
-
-
 def test_the_gateway_passes_http_but_not_what_watches(stack: Stack, client: Client) -> None:
     """OpenAI's API gives the same numbers; one embedder's metrics and health, whichever it is, aren't for callers."""
     gateway = stack.address("gateway", 8080)
@@ -73,19 +67,6 @@ def test_the_gateway_passes_http_but_not_what_watches(stack: Stack, client: Clie
     for path in ("/metrics", "/healthz"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://{gateway}{path}", timeout=10)
-
-
-def test_a_cancelled_call_frees_the_embedder(other: Callable[..., Stack]) -> None:
-    """Cancelled calls end their work behind the gateway too, at once: it would take many seconds."""
-    project = other()
-    project.up("embedder", "gateway")
-    (embedder,) = project.containers("embedder")
-    with grpc.insecure_channel(project.address("gateway", 50051)) as channel:
-        calls = [EmbeddingServiceStub(channel).Embed.future(LONG) for _ in range(2)]  # the queue takes one
-        assert eventually(lambda: metric(embedder, "bothends_queue_sentences") >= 500, within_s=TIMEOUT_S)
-        for call in calls:
-            call.cancel()
-        assert eventually(lambda: metric(embedder, "bothends_queue_sentences") == 0, within_s=1)
 
 
 def targets(stack: Stack) -> list[str]:

@@ -1,7 +1,6 @@
 """Files of docker compose, without an engine: they lint, they fit their schema, and .env.example names all settings."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from bothends.settings import ENV_PREFIX, Settings
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 
 BIN = Path(sys.executable).parent
 COMPOSE = ROOT / "docker-compose.yml"
@@ -27,13 +27,13 @@ def variables(file: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("file", ["Dockerfile", "deploy/gateway/Dockerfile"])
 def test_dockerfiles_lint(file: str) -> None:
-    result = subprocess.run([BIN / "hadolint", ROOT / file], capture_output=True, text=True, check=False)
+    result = ran(BIN / "hadolint", ROOT / file)
     assert result.returncode == 0, result.stdout
 
 
 def test_compose_files_fit_their_schema() -> None:
     command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE, GPU]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = ran(*command)
     assert result.returncode == 0, result.stdout
 
 

@@ -2,18 +2,18 @@
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 
 
 @pytest.fixture(scope="module")
 def context() -> set[str]:
     """Tracked files that are sent to the engine: `!` lets in what an earlier line keeps out; the last one decides."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    listed = ran("git", "ls-files", cwd=ROOT, check=True)
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
 
@@ -55,5 +55,5 @@ def test_what_is_compiled_is_sent(context: set[str]) -> None:
 
 def test_what_is_installed_is_sent(context: set[str]) -> None:
     listed = ["service", "export", "training/bothends_training", "native/bothends_native"]
-    tracked = subprocess.run(["git", "ls-files", *listed], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    tracked = ran("git", "ls-files", *listed, cwd=ROOT, check=True)
     assert sorted(set(tracked.stdout.splitlines()) - context) == []

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 
 from .listening import listening
 
@@ -30,28 +31,21 @@ ALERTS = {rule["alert"]: rule for rule in rules("alert")}
 
 def test_prometheus_takes_the_rules(promtool: str) -> None:
     """Rules are valid, and none of them is there twice."""
-    checked = subprocess.run(
-        [promtool, "check", "rules", "--lint=all", "--lint-fatal", *RULES], capture_output=True, text=True, check=False
-    )
+    checked = ran(promtool, "check", "rules", "--lint=all", "--lint-fatal", *RULES)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     counts = [int(count) for count in re.findall(r"SUCCESS: (\d+) rules found", checked.stdout)]
     assert sum(counts) == len(rules("alert")) + len(rules("record"))
 
 
 def test_prometheus_takes_the_configuration(promtool: str) -> None:
-    checked = subprocess.run(
-        [promtool, "check", "config", ROOT / "deploy" / "prometheus" / "prometheus.yml"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    checked = ran(promtool, "check", "config", ROOT / "deploy" / "prometheus" / "prometheus.yml")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 @pytest.mark.slow
 def test_alerts_fire_when_they_should_and_only_then(promtool: str) -> None:
     """Every case of deploy/prometheus/tests, each on series made for it."""
-    tested = subprocess.run([promtool, "test", "rules", *CASES], capture_output=True, text=True, check=False)
+    tested = ran(promtool, "test", "rules", *CASES)
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert tested.stdout.count("SUCCESS") == len(CASES)
 

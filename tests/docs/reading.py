@@ -2,11 +2,11 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 from tests.support.serving import BOTHENDS, Running, finish, start
 from tests.support.shown import Shown
 
@@ -45,6 +45,6 @@ def _run(language: str, block: str, folder: Path, server: Running | None) -> str
         block = block.replace("127.0.0.1:50051", server.target)
     command = {"sh": ["bash", "-euo", "pipefail", "-c", block], "python": [sys.executable, "-c", block]}[language]
     environment = os.environ | {"PATH": f"{BOTHENDS.parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "100"}
-    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    ended = ran(*command, cwd=folder, env=environment)
     assert ended.returncode == 0, f"{block}\n{ended.stdout}{ended.stderr}"
     return ended.stdout

@@ -87,37 +87,6 @@ def test_every_name_is_defined_in_its_file(named: str) -> None:
     assert defines(path.read_text(encoding="utf-8"), name, path.suffix)
 
 
-CPP = """
-/// Transport::mentioned(here)
-struct Most {
-    int count() const { return first(1); }
-};
-class CAPABILITY("lock") Held {};
-bool Transport::declared(int);
-template <class T>
-std::optional<Batch> Transport::taken(const Most& most, double wait_s) {
-    return called(most);
-}
-"""
-
-
-@pytest.mark.parametrize(
-    ("name", "is_there"),
-    [
-        ("Transport::taken", True),
-        ("Most", True),
-        ("Most::count", True),
-        ("Held", True),
-        ("Transport::declared", False),
-        ("Transport::mentioned", False),
-        ("Most::first", False),
-        ("called", False),
-    ],
-)
-def test_a_call_or_a_declaration_is_no_definition(name: str, is_there: bool) -> None:
-    assert defines(CPP, name, ".cpp") == is_there
-
-
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_are_those_that_the_page_lists(package: str) -> None:
     """A row has every package of ours that another one's modules import, and no other."""

@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from tests.bulk import files
 from tests.bulk.conftest import environment, write_lines
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 from tests.support.serving import BOTHENDS
 
 pytestmark = pytest.mark.slow  # every command of the page starts a process
@@ -25,7 +25,7 @@ def test_its_commands_run(tmp_path: Path) -> None:
     (tmp_path / "reviews.csv").write_text("id,text,stars\n7,there will be dragons,5\n")
     told = environment() | {"PATH": f"{BOTHENDS.parent}{os.pathsep}{os.environ['PATH']}"}
     bash = ["bash", "-euc", block]
-    ended = subprocess.run(bash, capture_output=True, text=True, check=False, cwd=tmp_path, env=told)
+    ended = ran(*bash, cwd=tmp_path, env=told)
     assert ended.returncode == 0, ended.stderr
     assert len(ended.stdout.splitlines()) == 2
     (review,) = files.records(tmp_path / "reviews.parquet")

@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from bothends.server.server import Server
 from bothends_export.checkpoint import CheckpointConfig
 from tests.support.exported import exported
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 from tests.support.until import TIMEOUT_S
 
 DOCUMENTS = sorted(
@@ -59,7 +59,7 @@ def test_the_readmes_first_embedding_runs(server: Server) -> None:
     )
     command = [Path(sys.executable).parent / "bothends", *shlex.split(line)[1:]]
     environment = os.environ | {"BOTHENDS_SERVER": f"127.0.0.1:{server.port}"}
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    answer = ran(*command, check=True, env=environment)
     assert "512 numbers a sentence" in answer.stdout
 
 
@@ -74,7 +74,7 @@ def test_the_lines_of_the_api_run(server: Server, line: str) -> None:
     if tool is None:
         pytest.skip(f"there is no {command[0]} here")
     command[0] = tool
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    answer = ran(*command, timeout=TIMEOUT_S)
     assert answer.returncode == 0, answer.stderr
     assert re.search(r'"model_version": ?"', answer.stdout), answer.stdout
 

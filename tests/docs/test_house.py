@@ -2,10 +2,10 @@
 
 import ast
 import re
-import subprocess
 from pathlib import Path
 
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 
 SERVICE = ROOT / "service" / "bothends"
 WORDS = {"chunks", "embeddings", "errors", "native_version", "options", "text", "validation"}
@@ -17,7 +17,7 @@ MAP = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition(
 def tracked(folder: str) -> list[Path]:
     """Python and C++ files of `folder` that are written by hand."""
     command = ["git", "ls-files", "-co", "--exclude-standard", *(f"{folder}/*.{kind}" for kind in ("py", "cpp", "hpp"))]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    listed = ran(*command, cwd=ROOT, check=True).stdout.split()
     return [ROOT / name for name in listed if "_pb2" not in name and (ROOT / name).exists()]
 
 
@@ -58,6 +58,6 @@ def test_tests_stand_in_a_folder_of_the_name_of_what_they_test() -> None:
 
 def test_nothing_is_committed_by_mistake() -> None:
     """What a tool leaves behind is often empty; of the files that ought to be, all are named `py.typed`."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    listed = ran("git", "ls-files", "-z", cwd=ROOT, check=True)
     files = [ROOT / name for name in listed.stdout.split("\0") if name]
     assert [path for path in files if path.is_file() and not path.stat().st_size and path.name != "py.typed"] == []

@@ -4,13 +4,13 @@ import json
 import os
 import re
 import shlex
-import subprocess
 from typing import Any
 
 from bothends.engines.native_parts import Speeds
 from bothends.model.bundle import Bundle, default_path
 from bothends.server.server import Server
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 from tests.support.serving import BOTHENDS
 from tests.support.shown import shown
 
@@ -103,7 +103,7 @@ def test_commands_print_what_is_shown(server: Server) -> None:
     ]
     environment = os.environ | {"BOTHENDS_SERVER": f"127.0.0.1:{server.port}"}
     command = [BOTHENDS, *shlex.split(embed.command)[1:]]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    printed = ran(*command, check=True, env=environment).stdout
     assert embed.is_outline_of(printed), printed
 
 

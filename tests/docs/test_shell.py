@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 from tests.support.serving import Running, finish, start
 from tests.support.shown import Shown, shown
 
@@ -37,11 +37,8 @@ def test_a_line_answers_as_shown(served: Running, line: Shown) -> None:
         pytest.skip(f"{tool} is missing")
     command = line.command.replace("127.0.0.1:50051", served.target).replace("http://127.0.0.1:8080", served.http)
     environment = os.environ | {"PATH": PATH, "BOTHENDS_API_KEY": "any"}
-    ran = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],  # noqa: S607  what the reader has
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    ended = ran("bash", "-o", "pipefail", "-c", command, cwd=ROOT, env=environment, timeout=60)
     failed = line.output.startswith("ERROR:")
-    assert (ran.returncode != 0) == failed, ran.stderr
-    printed = ran.stderr if failed else ran.stdout
+    assert (ended.returncode != 0) == failed, ended.stderr
+    printed = ended.stderr if failed else ended.stdout
     assert line.is_outline_of(printed), printed

@@ -1,12 +1,13 @@
 """The command: its exit codes, its table, its JSON and its help."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+
+from tests.support.ran import ran
 
 from . import graphs
 from .examining import call, save
@@ -71,5 +72,5 @@ def test_a_bad_seed_of_another_table_is_told(tmp_path: Path) -> None:
 
 def test_importing_the_command_loads_no_torch_and_no_onnx() -> None:
     code = "import sys, bothends_doctor.command; print({'torch', 'onnx', 'rich'} & set(sys.modules))"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "set()"
+    ended = ran(sys.executable, "-c", code, check=True)
+    assert ended.stdout.strip() == "set()"

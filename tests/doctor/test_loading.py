@@ -10,11 +10,10 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
-from torch import nn
 
 from . import graphs
 from .examining import RunsCode, call
-from .modules import Unpacked, Written, to_script
+from .modules import Written
 
 
 def empty(folder: Path) -> list[object]:
@@ -74,23 +73,6 @@ def weights_in(location: str) -> Callable[[onnx.ModelProto], None]:
     return change
 
 
-def every_step(folder: Path) -> list[object]:
-    return [_script(EveryStep(), folder)]
-
-
-class EveryStep(nn.Module):
-    """An encoder whose caller does the pooling."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(50, 6)
-        self.rnn = nn.LSTM(6, 5, batch_first=True)
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        output: torch.Tensor = self.rnn(self.embedding(tokens))[0]
-        return output
-
-
 def frozen_script(folder: Path) -> list[object]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -98,21 +80,10 @@ def frozen_script(folder: Path) -> list[object]:
     return [folder / "file"]
 
 
-def _script(module: nn.Module, folder: Path) -> Path:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.jit.save(torch.jit.script(module.eval()), str(folder / "file"))
-    return folder / "file"
-
-
 def fix_onto_a_file(folder: Path) -> list[object]:
     graphs.build(folder / "file", told=False)
     (folder / "out").touch()
     return [folder / "file", "--fix", folder / "out"]
-
-
-def fix_of_a_script(folder: Path) -> list[object]:
-    return [to_script(Unpacked("last_step"), folder / "file"), "--fix", folder / "out"]
 
 
 def unknown_output(folder: Path) -> list[object]:
@@ -130,10 +101,8 @@ BAD: list[tuple[Callable[[Path], list[object]], str]] = [
     (changed(not_a_number_of_a_token), "its table of embeddings holds NaN"),
     (changed(weights_in("weights.bin")), "the file weights.bin with the weights of table is missing"),
     (changed(weights_in("../../etc/passwd")), "outside of the model's folder"),
-    (every_step, "returns every step"),
     (frozen_script, "save it before torch.jit.freeze"),
     (fix_onto_a_file, "exists already"),
-    (fix_of_a_script, "change the Python code"),
     (unknown_output, "there is no output logits; there are embedding"),
 ]
 

@@ -1,7 +1,6 @@
 """A GPU that can't be used: one line says what is missing. On the stand-in for CUDA, but for what needs none."""
 
 import math
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from benchmarks.gpu.prune import entries
 
 from bothends.engines.cuda_driver import failure, memory_used
+from tests.support.ran import ran
 from tests.support.standin import FOLDER, STANDIN, environment, run
 from tests.support.until import TIMEOUT_S
 
@@ -104,9 +104,7 @@ class TestOnTheStandIn:
     def test_auto_is_a_gpu_where_onnxruntime_is_for_one(self, tmp_path: Path) -> None:
         """A server told `--device auto` doesn't start where its GPU can't be used: the CPU isn't taken in its place."""
         command = [sys.executable, "-m", "bothends", "serve", "--device", "auto", "--port", "0", "--http-port", "0"]
-        answer = subprocess.run(
-            command, env=environment(FAKE_INIT="100"), cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT_S
-        )
+        answer = ran(*command, env=environment(FAKE_INIT="100"), cwd=tmp_path, timeout=TIMEOUT_S)
         assert answer.returncode == 1
         assert answer.stderr.endswith("Error: device cuda: CUDA failure 100: no CUDA-capable device is detected\n")
 

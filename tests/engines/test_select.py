@@ -1,6 +1,5 @@
 """Choice of the engine: the one asked for, or the best that is there and right; never another in silence."""
 
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +16,7 @@ from bothends.engines.select import candidates, choose_device
 from bothends.errors import BundleError, DeviceError, SelfTestError, SettingsError
 from bothends.model.bundle import Bundle
 from bothends.settings import EmbedderSettings
+from tests.support.ran import ran
 from tests.support.shapes import SHAPES
 
 needs_native = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
@@ -24,6 +24,8 @@ COST = Speeds.of_record().computed()
 KIND = "bidirectional LSTMs with biases that are read by their final states"
 SERVED = {"lstm", "lstm, three layers"}
 """Encoders of SHAPES that the native engine computes."""
+OTHERS = {"lstm, one way", "lstm, max", "lstm, no biases", "lstm, head", "gru"}
+"""One of each kind that it doesn't; `slow` has the others."""
 
 
 def settings(**values: str) -> EmbedderSettings:
@@ -72,7 +74,7 @@ def test_the_level_asked_for_is_the_one_used(toy_bundle: Bundle) -> None:
 @needs_native
 @pytest.mark.parametrize(
     "shape",
-    [pytest.param(name, marks=[pytest.mark.slow] * ("layers" in name or "projected" in name)) for name in SHAPES],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in {"lstm"} | OTHERS)) for name in SHAPES],
 )
 def test_an_encoder_that_it_does_not_compute_goes_to_onnxruntime(
     make_bundle: Callable[..., Bundle], shape: str, caplog: pytest.LogCaptureFixture
@@ -201,5 +203,5 @@ def test_who_serves_natively_never_loads_onnxruntime(toy_bundle: Bundle) -> None
         "import sys; from bothends import Encoder; Encoder.load(sys.argv[1]).encode('a'); "
         "print('onnxruntime' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(Path(toy_bundle.path))], capture_output=True, text=True)
+    done = ran(sys.executable, "-c", code, str(Path(toy_bundle.path)))
     assert (done.stdout, done.stderr) == ("False\n", "")

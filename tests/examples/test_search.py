@@ -1,22 +1,13 @@
 """examples/search.py: what it finds, and what it refuses to compare."""
 
 import re
-import urllib.request
 from pathlib import Path
 
 from bothends.model.bundle import Bundle
-from tests.support.serving import Running, finish, start
+from tests.support.serving import Running, answered, finish, start
 
 from .conftest import Run, output, refusal
-from .notes import LINES, NOTES, TOPICS
-
-QUESTIONS = {
-    "my loaf goes stale too quickly": TOPICS[0][0],
-    "pets that are scared": TOPICS[7][0],
-    "saving for retirement": TOPICS[4][30],
-    "is there a way to see four moons": TOPICS[2][4],
-    "learning to play an instrument": "My daughter wants to learn the cello.",
-}
+from .notes import LINES, NOTES
 
 
 def hits(printed: str) -> list[tuple[float, int, str]]:
@@ -25,36 +16,16 @@ def hits(printed: str) -> list[tuple[float, int, str]]:
     return [(float(hit[1]), int(hit[2]), hit[3]) for hit in found if hit]
 
 
-def asked(served: Running) -> float:
-    """Return the number of embed requests that the server has answered."""
-    with urllib.request.urlopen(f"{served.http}/metrics") as page:  # noqa: S310  our own server
-        text = page.read().decode()
-    series = 'bothends_requests_total{code="OK",method="Embed"} '
-    return next((float(line.split()[1]) for line in text.splitlines() if line.startswith(series)), 0.0)
-
-
-def test_a_search_finds_what_was_meant(run: Run) -> None:
-    """The line that a person would name stands first, or second to the same in other words."""
-    output(run("search.py", "index", NOTES))
-    whole = NOTES.read_text(encoding="utf-8").splitlines()
-    for question, best in QUESTIONS.items():
-        found = hits(output(run("search.py", "query", question, "--top", "3")))
-        assert len(found) == 3
-        assert best in [line for _, _, line in found[:2]]
-        assert [similarity for similarity, *_ in found] == sorted((hit[0] for hit in found), reverse=True)
-        assert all(whole[number - 1] == line for _, number, line in found)
-
-
 def test_an_index_takes_in_only_what_changed(run: Run, served: Running, tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("\n".join(LINES))
     assert output(run("search.py", "index", notes)) == "notes.db: 248 lines added, 0 removed, 0 kept\n"
-    before = asked(served)
+    before = answered(served)
     assert output(run("search.py", "index", notes)) == "notes.db: 0 lines added, 0 removed, 248 kept\n"
-    assert asked(served) == before
+    assert answered(served) == before
     notes.write_text("\n".join(["A whale sang below the ice.", *LINES[1:]]))
     assert output(run("search.py", "index", notes)) == "notes.db: 1 lines added, 1 removed, 247 kept\n"
-    assert asked(served) == before + 1
+    assert answered(served) == before + 1
     assert hits(output(run("search.py", "query", "A whale sang below the ice.", "--top", "1"))) == [
         (1.0, 1, "A whale sang below the ice.")
     ]

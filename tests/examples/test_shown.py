@@ -1,12 +1,12 @@
 """docs/examples.md: what it shows is what a reader sees."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.ran import ran
 from tests.support.serving import Running
 from tests.support.shown import shown
 
@@ -26,8 +26,5 @@ def test_the_examples_print_what_is_shown(served: Running, tmp_path: Path) -> No
     assert programs == {f"examples/{path.name}" for path in EXAMPLES.glob("*.py")}
     assert len(lines) > len(programs) + 2  # the commands
     for line in lines:
-        ran = subprocess.run(
-            ["bash", "-c", line.command],  # noqa: S607  what the reader has
-            cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert line.is_outline_of(ran.stdout), ran.stdout
+        ended = ran("bash", "-c", line.command, cwd=tmp_path, env=environment, check=True)
+        assert line.is_outline_of(ended.stdout), ended.stdout

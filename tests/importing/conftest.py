@@ -1,4 +1,4 @@
-"""Keras's own files, which several tests read."""
+"""Originals that several tests read: an InferSent, and Keras's own files."""
 
 import os
 import subprocess
@@ -6,6 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from . import original_infersent
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """An InferSent, with its vectors beside it in glove.txt."""
+    original_infersent.write(tmp_path, version=1)
+    original_infersent.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
+    return tmp_path / "infersent1.pkl"
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,17 @@
-"""Takes a source file to a server's answers: `bothends import`, export and verify as people run them, then gRPC."""
+"""Takes a source file to vectors: of the checkpoint that `bothends import` makes, and of a server of its bundle."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 from bothends.cli.main import main
 from bothends.client.sync import Client
-from bothends.encoder import Encoder
+from bothends.model.tokenizer import Tokenizer
 from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends_export import checkpoint
@@ -36,13 +37,11 @@ def refused(*words: str | Path) -> str:
 
 
 def imported(source: Path, *options: str | Path) -> Result:
-    """Import `source` to "checkpoint" beside it, and export that to "bundle", which proves it equal to PyTorch."""
-    folder = source.parent
-    done = bothends("import", source, "--out", folder / "checkpoint", "--max-tokens", "24", *options)
+    """Import `source` to "checkpoint" beside it."""
+    out = source.parent / "checkpoint"
+    done = bothends("import", source, "--out", out, "--max-tokens", "24", *options)
     assert done.exit_code == 0, done.output
-    assert f"next: bothends export {folder / 'checkpoint'} --out BUNDLE" in done.stdout
-    result = bothends("export", folder / "checkpoint", "--out", folder / "bundle")
-    assert result.exit_code == 0, result.output
+    assert f"next: bothends export {out} --out BUNDLE" in done.stdout
     return done
 
 
@@ -52,19 +51,30 @@ def notes(folder: Path) -> list[str]:
     return list(found["notes"])
 
 
+@torch.inference_mode()
 def embedded(folder: Path, sentences: Sequence[str]) -> NDArray[Any]:
-    """Embeddings by the bundle in `folder`, in this process: each sentence alone has the same bits as all together."""
-    with Encoder.load(folder / "bundle", device="cpu", engine="onnxruntime", workers=1) as encoder:
-        alone = np.stack([encoder.encode(sentence) for sentence in sentences])
-        assert np.array_equal(encoder.encode(sentences), alone)
-    return alone
+    """Embeddings of sentences by the checkpoint in `folder`, each alone: its tokenizer, then PyTorch."""
+    loaded = checkpoint.load(folder / "checkpoint")
+    tokenizer = Tokenizer(loaded.tokenizer, max_tokens=loaded.config.max_tokens, source=folder)
+    rows = [torch.tensor([tokens.ids]) for tokens in tokenizer.encode(sentences)]
+    return torch.cat([loaded.encoder(ids, torch.tensor([ids.shape[1]])).embedding for ids in rows]).numpy()
+
+
+def exported(folder: Path) -> Path:
+    """Export the checkpoint in `folder` to "bundle" beside it, which proves it equal to PyTorch."""
+    result = bothends("export", folder / "checkpoint", "--out", folder / "bundle")
+    assert result.exit_code == 0, result.output
+    return folder / "bundle"
 
 
 def served(folder: Path, sentences: Sequence[str]) -> NDArray[Any]:
-    """Answers of a server of the bundle in `folder`, verified: each sentence alone has the same bits as all in one."""
-    result = bothends("verify", folder / "bundle")
+    """Answers of a server of the checkpoint in `folder`, exported and verified: each sentence alone has the same bits
+    as all in one.
+    """
+    bundle = exported(folder)
+    result = bothends("verify", bundle)
     assert result.exit_code == 0, result.output
-    running = Server(Settings(bundle=folder / "bundle", device="cpu", port=0, http_port=0))
+    running = Server(Settings(bundle=bundle, device="cpu", port=0, http_port=0))
     running.start()
     try:
         with Client(f"127.0.0.1:{running.port}") as client:

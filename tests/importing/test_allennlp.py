@@ -30,10 +30,10 @@ def tokens(sentences: list[str]) -> list[list[str]]:
     ],
     ids=["plain", "projected", "feedforward", "feedforward, tanh"],
 )
-def test_a_bundle_embeds_as_the_original_does(
+def test_it_embeds_as_the_original_does(
     tmp_path: Path, cell: str, bidirectional: bool, options: dict[str, Any]
 ) -> None:
-    """A bundle embeds to the vectors that the original's classification layer reads."""
+    """An import embeds to the vectors that the original's classification layer reads."""
     model = original.make(TOKENS, cell=cell, bidirectional=bidirectional, **options)
     source = original.write(tmp_path / "model.tar.gz", model)
     done = imported(source)

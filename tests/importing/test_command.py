@@ -2,18 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
-from . import original_infersent as original
 from .end_to_end import bothends, refused
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """An InferSent, with its vectors beside it in glove.txt."""
-    original.write(tmp_path, version=1)
-    original.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
-    return tmp_path / "infersent1.pkl"
 
 
 def test_what_was_understood_is_shown_before_it_is_written(source: Path, tmp_path: Path) -> None:

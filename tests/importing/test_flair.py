@@ -32,7 +32,7 @@ def tokens(sentences: list[str]) -> list[list[str]]:
     [("GRU", {}), ("LSTM", {"reproject": None}), ("LSTM", {"reproject": 9, "stable": True})],
     ids=["gru", "lstm, not reprojected", "lstm, stable"],
 )
-def test_a_bundle_embeds_as_the_original_does(
+def test_it_embeds_as_the_original_does(
     tmp_path: Path, bidirectional: bool, rnn_type: str, options: dict[str, Any]
 ) -> None:
     """A vocabulary in lower case and without digits: every word is found as flair finds it."""

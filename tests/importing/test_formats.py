@@ -1,21 +1,13 @@
 """A format reads its own options, and refuses another's."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from . import original_infersent as original
+from tests.support.ran import ran
+
 from .end_to_end import refused
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """An InferSent, with its vectors beside it in glove.txt."""
-    original.write(tmp_path, version=1)
-    original.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
-    return tmp_path / "infersent1.pkl"
 
 
 def test_an_option_of_another_format_is_refused(source: Path, tmp_path: Path) -> None:
@@ -26,6 +18,7 @@ def test_an_option_of_another_format_is_refused(source: Path, tmp_path: Path) ->
         assert f"{option} says nothing to the format infersent1; it is of " in line
 
 
+@pytest.mark.slow
 def test_what_reads_other_formats_is_not_imported(source: Path, tmp_path: Path) -> None:
     """One file takes one reader: ONNX's would bring onnxruntime along, for a file that is no graph."""
     words = ["import", source, "--vectors", tmp_path / "glove.txt", "--out", tmp_path / "new"]
@@ -33,7 +26,7 @@ def test_what_reads_other_formats_is_not_imported(source: Path, tmp_path: Path) 
         "import sys; from bothends.cli.main import main; "
         f"main({[str(word) for word in words]!r}, standalone_mode=False); print(*sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = ran(sys.executable, "-c", program, check=True)
     modules = set(done.stdout.splitlines()[-1].split())
     assert "bothends_importing.infersent" in modules
     assert not modules & {

@@ -35,6 +35,14 @@ def test_a_server_answers_as_the_original_does(tmp_path: Path) -> None:
     assert "laser2.pt, laser: 5-layer bidirectional LSTM, max pooling" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def laser2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with laser2.pt and laser2.spm, which tests leave as they are."""
+    folder = tmp_path_factory.mktemp("laser2")
+    original.write(folder / "laser2.pt", original.write_model(folder / "laser2.spm"))
+    return folder
+
+
 def test_laser_1_reads_tokens_and_cuts_them(tmp_path: Path) -> None:
     """LASER 1's tokens are cut by fastBPE's codes."""
     dictionary = original.write_codes(tmp_path / "93langs.fcodes")
@@ -86,13 +94,14 @@ def more(source: dict[str, Any]) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_is_wrong_is_one_line(tmp_path: Path, change: Callable[[dict[str, Any]], None], message: str) -> None:
+def test_what_is_wrong_is_one_line(
+    tmp_path: Path, laser2: Path, change: Callable[[dict[str, Any]], None], message: str
+) -> None:
     """A refusal is one line, and nothing is written."""
-    original.write(tmp_path / "laser2.pt", original.write_model(tmp_path / "laser2.spm"))
-    source = torch.load(tmp_path / "laser2.pt", weights_only=True)
+    source = torch.load(laser2 / "laser2.pt", weights_only=True)
     change(source)
     torch.save(source, tmp_path / "laser2.pt")
-    options = ("--format", "laser", "--spm", tmp_path / "laser2.spm")
+    options = ("--format", "laser", "--spm", laser2 / "laser2.spm")
     assert message in refused("import", tmp_path / "laser2.pt", "--out", tmp_path / "new", *options)
 
 

@@ -33,13 +33,13 @@ def ids() -> list[NDArray[np.int64]]:
     return [random.integers(0, VOCABULARY, length) for length in LENGTHS]
 
 
-def served(folder: Path) -> NDArray[np.float32]:
-    """Rows by the bundle that is made of encoder.onnx, each sentence alone."""
+def rows_imported(folder: Path) -> NDArray[np.float32]:
+    """Rows by the checkpoint that is made of encoder.onnx, each sentence alone."""
     imported(folder / "encoder.onnx", "--encoder", folder / "encoder.toml")
     return embedded(folder, [" ".join(WORDS[row] for row in rows) for rows in ids()])
 
 
-def rows_of(file: Path, *, told: bool = True) -> NDArray[np.float32]:
+def rows_of(file: Path) -> NDArray[np.float32]:
     """Rows by the graph itself, each sentence alone and without padding."""
     session = onnxruntime.InferenceSession(file)
     lengths = {"lengths"} & {port.name for port in session.get_inputs()}
@@ -49,18 +49,16 @@ def rows_of(file: Path, *, told: bool = True) -> NDArray[np.float32]:
 
 
 RIGHT: list[dict[str, Any]] = [
-    {},
     {"cell": "GRU", "pooling": "max"},
     {"pooling": "mean", "layers": 2},
     {"directions": 1, "head": True},
-    {"head": True},
 ]
 
 
 @pytest.mark.parametrize("graph", RIGHT, ids=str)
 def test_a_right_graph_answers_as_it_is(folder: Path, graph: dict[str, Any]) -> None:
     graphs.build(folder / "encoder.onnx", **graph)
-    found, expected = served(folder), rows_of(folder / "encoder.onnx")
+    found, expected = rows_imported(folder), rows_of(folder / "encoder.onnx")
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= TOLERANCE
     assert notes(folder) == []
@@ -79,10 +77,10 @@ def test_a_right_graph_answers_as_it_is(folder: Path, graph: dict[str, Any]) -> 
 def test_a_mistaken_graph_answers_as_it_was_meant(
     folder: Path, wrong: dict[str, Any], meant: dict[str, Any], name: str
 ) -> None:
-    """The mistake is told, and stands on the model's card."""
+    """The mistake is told, and stands in the checkpoint's notes."""
     graphs.build(folder / "right.onnx", **meant)
     graphs.build(folder / "encoder.onnx", **wrong)
-    assert np.abs(served(folder) - rows_of(folder / "right.onnx")).max() <= TOLERANCE
+    assert np.abs(rows_imported(folder) - rows_of(folder / "right.onnx")).max() <= TOLERANCE
     *mistakes, consequence = notes(folder)
     assert any(f"The file makes a mistake, {name}" in note for note in mistakes)
     assert "embed stored texts anew" in consequence

@@ -1,6 +1,5 @@
 """A vocabulary that isn't as long as its table is refused, whatever wrote the table; so is a word in a wrong place."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -82,18 +81,6 @@ def test_padding_must_be_a_word(folder: Path) -> None:
     """A list without its line of padding has every word in the row before its own."""
     line = told(folder, [*WORDS[1:], "more"], toml=SAID + 'padding = "<pad>"\n')
     assert "words.txt has no word '<pad>', which [tokenizer] padding says" in line
-
-
-def test_rows_of_a_json_must_be_all_there_are(folder: Path) -> None:
-    toml = SAID.replace("words.txt", "words.json")
-    rows = {word: row for row, word in enumerate(WORDS)}
-    del rows["word7"]
-    (folder / "words.json").write_text(json.dumps(rows), encoding="utf-8")
-    assert "words.json: 39 words, and the table has 40 rows: no word has row 9." in told(folder, [], toml=toml)
-    (folder / "words.json").write_text(json.dumps({**rows, "word7": 3}), encoding="utf-8")
-    assert "words.json: 'word1' and 'word7' both have row 3; which of them is it?" in told(folder, [], toml=toml)
-    (folder / "words.json").write_text("{}", encoding="utf-8")
-    assert "words.json: the vocabulary is empty" in told(folder, [], toml=toml)
 
 
 def _toml(folder: Path, text: str) -> Path:

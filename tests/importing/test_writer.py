@@ -1,6 +1,5 @@
 """An imported encoder is written whole or not at all, and never over what is there."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,11 @@ from bothends_importing.infersent import infersent
 from bothends_importing.options import ImportOptions
 from bothends_importing.readers.file import SourceError, open_weights
 from bothends_importing.writer import write
+from tests.support.ran import ran
 from tests.support.serving import BOTHENDS
 
 from . import original_infersent as original
 from .end_to_end import bothends, notes, refused
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """An InferSent, with its vectors beside it in glove.txt."""
-    original.write(tmp_path, version=1)
-    original.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
-    return tmp_path / "infersent1.pkl"
 
 
 def test_a_folder_made_meanwhile_stays_as_it_is(source: Path, tmp_path: Path) -> None:
@@ -40,9 +32,9 @@ def test_a_full_disk_leaves_nothing_behind(source: Path, tmp_path: Path) -> None
     """A process that may write files of 2 KiB at most can write the config and not the weights."""
     out = tmp_path / "full" / "new"
     command = f"ulimit -f 2; {BOTHENDS} import {source} --vectors {tmp_path / 'glove.txt'} --out {out}"
-    if "import" not in subprocess.run([BOTHENDS, "--help"], capture_output=True, text=True, check=True).stdout:
+    if "import" not in ran(BOTHENDS, "--help", check=True).stdout:
         pytest.skip("bothends is installed from before there was an import")
-    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S607  what there is
+    ended = ran("bash", "-c", command)
     assert ended.returncode == 1, ended.stdout
     assert ended.stderr.startswith(f"Error: {out} can't be written: ")
     assert ended.stderr.count("\n") == 1

@@ -3,9 +3,7 @@
 import gzip
 import json
 import os
-import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 from tests.support.until import TIMEOUT_S
 
 from .asked import SENTENCES
@@ -22,8 +21,6 @@ CLIENTS = Path(sys.prefix) / "clients"
 SCRIPTS = ROOT / "tests" / "clients"
 ASKED = SENTENCES[:40]
 BODY = json.dumps({"model": "english", "input": ASKED}).encode()
-ONE = json.dumps({"model": "english", "input": ASKED[0]}).encode()
-CALLS = 500
 
 Ways = dict[str, Any]
 """What one library got, by the way in which it asked."""
@@ -31,15 +28,7 @@ Ways = dict[str, Any]
 
 def run(*command: str | Path, given: str = "", **environment: str) -> str:
     """Run a program; returns its standard output."""
-    done = subprocess.run(
-        command,
-        input=given,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    done = ran(*command, input=given, env=os.environ | environment, timeout=TIMEOUT_S)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 
@@ -107,28 +96,3 @@ def by_curl(
     answers = shown.splitlines()
     statuses, connects = zip(*(line.split() for line in answers[1::2]), strict=True)
     return list(statuses), answers[::2], sum(map(int, connects))
-
-
-_AB = ["-q", "-n{calls}", "-c16", "-Tapplication/json", "-p{body}", "{url}"]
-_H2LOAD = ["-n{calls}", "-d{body}", "-Hcontent-type: application/json", "{url}"]
-_COMPLETE, _SUCCEEDED = r"Complete requests: +{calls}\b", "{calls} succeeded, 0 failed, 0 errored, 0 timeout"
-LOADS: dict[str, tuple[list[str], str]] = {
-    "ab": (["-k", *_AB], _COMPLETE),
-    "h2load, HTTP/1.1": (["--h1", "-c16", "-m4", *_H2LOAD], _SUCCEEDED),
-    "h2load, HTTP/2": (["-c4", "-m16", *_H2LOAD], _SUCCEEDED),
-}
-"""Flags of the programs that measure servers, and what they say where all of so many calls went well."""
-
-
-def load(url: str, name: str, folder: Path) -> int:
-    """Ask by a load generator; returns how often. Raises AssertionError unless it says that all were answered well."""
-    program, (flags, said) = name.partition(",")[0], LOADS[name]
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is missing (Debian: apt-get install apache2-utils nghttp2-client)")
-    body = folder / "body"
-    told = {"calls": CALLS, "body": body, "url": f"{url}/v1/embeddings"}
-    body.write_bytes(ONE)
-    shown = run(program, *(flag.format(**told) for flag in flags))
-    assert re.search(said.format(**told), shown), shown
-    assert not re.search(r"Non-2xx|Failed requests: +[1-9]|Error distribution|Socket errors", shown), shown
-    return CALLS

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -14,6 +13,7 @@ from packaging.version import Version
 
 from bothends import Encoder
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 from tests.support.until import TIMEOUT_S
 
 from .asked import SENTENCES
@@ -32,14 +32,7 @@ def test_the_oldest_packages_serve_and_call() -> None:
     """A server and every kind of client on protobuf 5 and the grpcio of its day: the same rows."""
     if not OLDEST.exists():
         pytest.skip(f"{OLDEST} is missing; `make test-slow` installs the oldest packages there, where they have wheels")
-    done = subprocess.run(
-        [OLDEST, "-I", ROOT / "tests" / "clients" / "oldest.py"],
-        input=json.dumps(ASKED),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    done = ran(OLDEST, "-I", ROOT / "tests" / "clients" / "oldest.py", input=json.dumps(ASKED), timeout=TIMEOUT_S)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     with Encoder.load(device="cpu") as encoder:

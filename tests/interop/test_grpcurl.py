@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.ran import ran
 from tests.support.serving import Running
 from tests.support.until import TIMEOUT_S
 
@@ -32,7 +33,7 @@ def curl(served: Running) -> Curl:
     def run(asked: str, messages: Sequence[Any] = (), *flags: str) -> subprocess.CompletedProcess[str]:
         data = "".join(map(json.dumps, messages))
         command = [GRPCURL, "-plaintext", *flags, *(("-d", "@") if messages else ()), served.target, asked.lstrip("/")]
-        return subprocess.run(command, input=data, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        return ran(*command, input=data, timeout=TIMEOUT_S)
 
     return run
 

@@ -12,14 +12,11 @@ import numpy as np
 import pytest
 
 from tests.support.https import speaks_http2
-from tests.support.serving import Running, sample
-from tests.support.until import until
+from tests.support.serving import Running
 
-from .http_clients import CURLS, LOADS, by_curl, by_node, by_python, load, run, wrong
+from .http_clients import CURLS, by_curl, by_node, by_python, run, wrong
 
 pytestmark = pytest.mark.slow  # starts other people's clients
-
-COUNTED = 'bothends_requests_total{code="OK",method="POST /v1/embeddings"}'
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +55,3 @@ def test_curl_asks_for_a_head_alone(served: Running) -> None:
     shown = run("curl", "-sSI", f"{served.http}/healthz", f"{served.http}/healthz").lower()
     assert shown.count("http/1.1 200 ok") == 2
     assert shown.count("content-length: 18") == 2
-
-
-@pytest.mark.parametrize("name", LOADS)
-def test_no_call_of_a_load_generator_is_lost(served: Running, http2: bool, tmp_path: Path, name: str) -> None:
-    """Each counts as many good answers as it asked for, and so does the server."""
-    if name == "h2load, HTTP/2" and not http2:
-        pytest.skip("uvicorn speaks no HTTP/2")
-    before = sample(served, COUNTED)
-    calls = load(served.http, name, tmp_path)
-    until(lambda: sample(served, COUNTED) - before >= calls)

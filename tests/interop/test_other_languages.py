@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 from tests.support.serving import Running, finish, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # other people's compilers, on whatever machine
@@ -43,9 +43,7 @@ def needs(*tools: Path | str) -> None:
 
 
 def run(command: list[str | Path], folder: Path, **environment: str) -> str:
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False
-    )
+    done = ran(*command, cwd=folder, env=os.environ | environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
 

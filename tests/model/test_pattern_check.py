@@ -63,7 +63,6 @@ HOSTILE = {
     "(?i:[ßs]+)z": ENDLESS,
     r"(?:(?=q+)q)+z": ENDLESS,
     r"(?:(?!r)q|qq)+z": ENDLESS,
-    r"(?:(?!r)q)+z": SQUARE,
     r"(?:q?){24}q{24}z": MANY,
     r"(?:(?=(?:q?){8}r)q){60}": MANY,
     "q?" * 24 + "q" * 24: MANY,
@@ -84,7 +83,7 @@ HOSTILE = {
     r"q+z": SQUARE,
     r"(?:q[wv])+z": SQUARE,
 }
-SLOWLY_REFUSED = [r"q*?z", r"[qr]+z", r"\s+$", r"(?=q+z)q", r"z.*q|z", r"\p{Deseret}+z"]
+SLOWLY_REFUSED = [r"q*?z", r"[qr]+z", r"\s+$", r"(?=q+z)q", r"z.*q|z", r"\p{Deseret}+z", r"(?:(?!r)q)+z"]
 """Each takes seconds to be found out."""
 
 

@@ -1,13 +1,13 @@
 """search/words.py and search/hybrid.py: BM25 by its formula, and both rankings together."""
 
 import math
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
 from bothends.search import WordIndex, hybrid, nearest, similarities, standardised
+from tests.support.ran import ran
 
 from .arrays import unit
 
@@ -64,7 +64,7 @@ def test_both_rankings_count_the_same() -> None:
 
 def test_without_its_libraries_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['bm25s'] = None\nfrom bothends.search import WordIndex; WordIndex(['a'])"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    ended = ran(sys.executable, "-c", code)
     assert "search by words needs bm25s: pip install 'bothends[search]'" in ended.stderr
 
 

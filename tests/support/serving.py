@@ -1,23 +1,19 @@
 """A real `bothends serve` in a process of its own, for tests of any folder."""
 
 import json
-import os
 import re
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 
-from bothends import BothendsError, Client, Retry
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.messages import SERVICE
 
@@ -91,12 +87,6 @@ def restarted(killed: Running, *flags: str, log: Path | None = None) -> Running:
         return start("--port", port, *flags, log=log)
 
 
-def stand_still(running: Running) -> None:
-    """Stop its threads until a SIGCONT, and wait until each has stopped: on a busy machine some go on for a while."""
-    running.process.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, running.process.pid, os.WSTOPPED)
-
-
 def finish(running: Running) -> None:
     """Kill it and close its pipes."""
     running.process.kill()
@@ -144,25 +134,3 @@ def held_open(running: Running, *, calls: int = 1) -> Iterator[Callable[[], list
         finally:
             for future in futures:
                 future.cancel()
-
-
-@contextmanager
-def kept_busy(running: Running) -> Iterator[None]:
-    """Keep long sentences in a server's queue, hundreds of them, until it ends."""
-    is_over = threading.Event()
-
-    def ask() -> None:
-        with Client(running.target, retry=Retry(attempts=1)) as client, suppress(BothendsError):
-            while not is_over.is_set():
-                client.encode(["word " * 250] * 1000)
-
-    callers = [threading.Thread(target=ask) for _ in range(3)]
-    for caller in callers:
-        caller.start()
-    try:
-        until(lambda: queued(running) >= 100)
-        yield
-    finally:
-        is_over.set()
-        for caller in callers:
-            caller.join(timeout=60)

@@ -7,29 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from bothends_training import student, train
-from bothends_training.ragged_lstm import PackedLSTM
-from bothends_training.targets import Targets
+from bothends_training import train
 from tests.support import toy
 
-from .runs import EVERYTHING, run, state
+from .runs import EVERYTHING, run
 
 AVERAGED = {**EVERYTHING, "precision": "float32", "token_dropout": 0.0}
-
-
-def test_the_way_of_a_gpu_makes_the_weights_of_a_cpus(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Packed batches and resident vectors, tried on the CPU, lead a run of every option to the same weights but for
-    rounding.
-    """
-    recipe = toy.recipe(**AVERAGED, steps=6)
-    run(recipe, folder, tmp_path / "cpu")
-    monkeypatch.setattr(student, "RaggedLSTM", PackedLSTM)
-    monkeypatch.setattr(train, "Targets", lambda dataset, placed: Targets(dataset, placed, are_resident=True))
-    run(recipe, folder, tmp_path / "gpu")
-    for name, weight in state(tmp_path / "cpu")["average"]["encoder"].items():
-        torch.testing.assert_close(state(tmp_path / "gpu")["average"]["encoder"][name], weight, rtol=0, atol=2e-3)
 
 
 @pytest.mark.gpu

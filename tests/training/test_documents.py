@@ -18,7 +18,7 @@ from bothends_training.targets import Targets
 from bothends_training.teacher import Teacher
 from tests.support import toy
 
-from .runs import Kill, assert_same, kill_in_step, run, state
+from .runs import run
 
 
 @pytest.fixture
@@ -108,18 +108,6 @@ def test_a_share_of_the_steps_is_of_documents(documented: Path) -> None:
     assert is_document == [{False}, {False}, {False}, {True}] * 3
     lengths = dataset.corpus.lengths[found[3]]
     assert lengths.max() > 3 * lengths.min()
-
-
-def test_a_killed_run_on_documents_ends_as_an_uninterrupted_one(documented: Path) -> None:
-    """The state after the last step is the same, bit for bit."""
-    plan = recipe()
-    run(plan, documented, documented / "whole")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        kill_in_step(11, monkeypatch)
-        with pytest.raises(Kill):
-            run(plan, documented, documented / "killed")
-    run(plan, documented, documented / "killed")
-    assert_same(state(documented / "killed"), state(documented / "whole"))
 
 
 def test_search_and_triples_are_scored_while_it_trains(documented: Path) -> None:

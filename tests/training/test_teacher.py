@@ -47,6 +47,7 @@ def test_a_teacher_reads_up_to_its_own_limit(folder: Path) -> None:
         np.testing.assert_allclose(vectors, mean_vectors(table, SENTENCES, limit=limit), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_transformer_is_the_mean_of_its_last_states(folder: Path) -> None:
     """A folder of the transformers library gives the masked mean over tokens; bfloat16 moves its vectors but little."""
     import torch

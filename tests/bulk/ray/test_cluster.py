@@ -1,7 +1,6 @@
 """Runs that can't begin on a Ray cluster are refused in one line, before Ray is started."""
 
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,8 +8,10 @@ import pytest
 
 from bothends.bulk.ray.cluster import check_answers
 from bothends.errors import ConnectionFailedError
-from tests.bulk.conftest import WITHOUT, Embed, environment, write_lines
+from tests.bulk.conftest import Embed, environment, write_lines
 from tests.support.grpcs import serving
+from tests.support.ran import ran
+from tests.support.without import without
 
 
 @pytest.mark.parametrize(
@@ -53,8 +54,5 @@ def test_a_cluster_that_answers_is_no_error() -> None:
 def test_without_ray(tmp_path: Path, module: str) -> None:
     write_lines(tmp_path / "a.txt", ["dragons"])
     flags = ["embed", "--input", "a.txt", "--output", "out", "--engine", "ray"]
-    ended = subprocess.run(
-        [sys.executable, "-c", WITHOUT, module, *flags],
-        capture_output=True, text=True, check=False, cwd=tmp_path, env=environment(),
-    )  # fmt: skip
+    ended = ran(sys.executable, "-c", without(module), *flags, cwd=tmp_path, env=environment())
     assert ended.stderr == f"Error: bothends embed needs {module}: pip install 'bothends[ray]'\n"

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from bothends import Encoder
-from bothends.bulk.engines import EmbedResult, LocalEngine
+from bothends.bulk.engines import EmbedResult
 from bothends.bulk.ray.node import Node
 from bothends.bulk.ray.plan import files as files_of
 from bothends.model.bundle import Bundle
-from tests.bulk.conftest import lines, write_lines
+from tests.bulk.conftest import KeptEngine, lines, write_lines
 from tests.bulk.ray.plans import OPTIONS, embedded, plan
 
 
-class FailingEngine(LocalEngine):
+class FailingEngine(KeptEngine):
     """The toy model, with an error in place of vectors."""
 
     def __init__(self, encoder: Encoder, error: BaseException) -> None:
@@ -25,9 +25,6 @@ class FailingEngine(LocalEngine):
 
     def embed(self, texts: Sequence[str]) -> EmbedResult:
         raise self._error
-
-    def stop(self) -> None:
-        """Keep the model, which tests share."""
 
 
 def test_a_file_that_kills_its_reader_is_named(toy_bundle: Bundle, encoder: Encoder, tmp_path: Path) -> None:

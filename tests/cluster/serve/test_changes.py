@@ -110,28 +110,3 @@ def test_another_bundle_takes_over_and_no_caller_sees_more(
         until(lambda: second in calls.answered)
     assert calls.failed == []
     assert len(replicas()) == 2
-
-
-def test_what_a_replica_cannot_serve_is_named_and_the_others_serve_on(
-    cluster: Cluster, key: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """An unreadable bundle and another bothends on the node are named."""
-    serving = set(replicas())
-    other = tmp_path_factory.mktemp("other")
-    (other / "bothends-9.9.dist-info").mkdir()
-    (other / "bothends-9.9.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: bothends\nVersion: 9.9\n")
-    path = f"{other}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    mismatched = {"ray_actor_options": {"num_cpus": 0.5, "runtime_env": {"env_vars": {"PYTHONPATH": path}}}}
-    with calling(cluster, key[0]) as calls:
-        cluster.deploy(bundle="/nowhere/to/be/found")
-        until(lambda: says(cluster, "on node 127.0.0.1: there is no bundle at /nowhere/to/be/found"))
-        until(lambda: cluster.status()[0] == "DEPLOY_FAILED")
-        cluster.deploy(mismatched)
-        until(lambda: says(cluster, "on node 127.0.0.1: bothends 9.9 is installed here"))
-    assert calls.failed == []
-    assert serving <= set(replicas())
-
-
-def says(cluster: Cluster, words: str) -> bool:
-    """Return True if a line of Ray's status of the application names a replica, and has `words`."""
-    return any("replica " in line and words in line for line in cluster.status()[1].splitlines())

@@ -1,8 +1,5 @@
 """Mistakes are named in one line, before anything is deployed."""
 
-import subprocess
-import sys
-
 import pytest
 
 from .cluster import Cluster, Said
@@ -32,12 +29,3 @@ def test_what_cannot_be_meant_is_said_before_anything_starts(
     said = cluster.serve(arguments=arguments, **settings)
     assert last_line(said).startswith(told), said.text
     assert "Traceback" not in said.text
-
-
-def test_without_ray_the_import_says_what_to_install() -> None:
-    """Ray is hidden from Python as a package that isn't installed is."""
-    code = "import sys; sys.modules['ray'] = None; import bothends.ray"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1] == (
-        "ModuleNotFoundError: bothends.ray needs ray: pip install 'bothends[cpu,ray]'"
-    )

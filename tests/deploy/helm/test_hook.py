@@ -12,6 +12,7 @@ import yaml
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from tests.support.doors import serving
+from tests.support.ran import ran
 from tests.support.serving import BOTHENDS
 from tests.support.until import TIMEOUT_S
 
@@ -39,14 +40,7 @@ def asked(
         index = mount["mountPath"] + "/"
         arguments = [argument.replace(index, f"{mounts[mount['name']]}/") for argument in arguments]
     given = {variable["name"]: variables[variable["name"]] for variable in container.get("env", [])}
-    return subprocess.run(
-        [BOTHENDS, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_S,
-        env={**os.environ, **given},
-    )
+    return ran(BOTHENDS, *arguments, timeout=TIMEOUT_S, env={**os.environ, **given})
 
 
 def passes(helm: Helm, values: Values, port: int, mounts: dict[str, Path], **variables: str) -> list[str]:

@@ -1,15 +1,12 @@
 """Monitoring is the compose stack's: the same rules, the same dashboards, and the labels that they ask for."""
 
 import json
-import subprocess
-from pathlib import Path
 
 import yaml
 
 from tests.support.paths import ROOT
 from tests.support.watching import DASHBOARDS
 
-from .charts import Helm
 from .objects import Resource, of_kind, the
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -27,19 +24,6 @@ def test_the_operators_kinds_have_what_they_need(resources: list[Resource]) -> N
     assert {monitor["apiVersion"], rules["apiVersion"]} == {"monitoring.coreos.com/v1"}
     assert set(monitor["spec"]) == {"endpoints", "jobLabel", "selector"}
     assert set(rules["spec"]) == {"groups"}
-
-
-def test_prometheus_takes_the_rules(helm: Helm, promtool: str, tmp_path: Path) -> None:
-    """A resource's spec, which the operator would hand to Prometheus, is a valid file of rules."""
-    spec = the(helm.variant("cpu"), "PrometheusRule")["spec"]
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec))
-    checked = subprocess.run(
-        [promtool, "check", "rules", "--lint=all", "--lint-fatal", tmp_path / "rules.yml"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_the_dashboards_are_the_compose_stacks(resources: list[Resource]) -> None:

@@ -18,7 +18,7 @@ from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from tests.support.doors import serving
-from tests.support.serving import Running, finish, held_open, kept_busy, start
+from tests.support.serving import Running, finish, held_open, start
 from tests.support.until import TIMEOUT_S, until
 
 from .charts import Helm
@@ -124,17 +124,6 @@ def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(helm: Helm, 
         assert ask(container(pods)[LIVENESS], ports)
         off[0] = 0.0
         until(lambda: ask(container(pods)[READINESS], ports))
-
-
-@pytest.mark.timing
-def test_a_busy_pod_answers_within_each_probes_own_timeout(helm: Helm) -> None:
-    """Ten probes of each kind are answered in time beside a queue of many seconds."""
-    pods = helm.variant("cpu")
-    probes = [container(pods)[kind] for kind in KINDS]
-    with started(pods) as running, kept_busy(running):
-        for probe in probes * 10:
-            assert ask(probe, ports_of(running), max_wait_s=probe.get("timeoutSeconds", 1))
-        finish(running)
 
 
 def test_liveness_is_patient_and_readiness_is_not(resources: list[Resource]) -> None:

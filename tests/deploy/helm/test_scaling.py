@@ -1,7 +1,6 @@
 """Metrics of the autoscaler are those that the adapter offers, made of metrics which a server exports."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from prometheus_client import generate_latest
 
 from bothends.server.server import Server
 from bothends.settings import Settings
+from tests.support.ran import ran
 from tests.support.watching import exported_in, metrics_in
 
 from .charts import CHART, Helm
@@ -91,7 +91,5 @@ def test_prometheus_answers_the_adapter(promtool: str, tmp_path: Path, name: str
     series = [one for pod in "abc" for one in series_of(pod)]
     tests = [{"interval": "15s", "input_series": series, "promql_expr_test": [case]}]
     (tmp_path / "test.yml").write_text(yaml.safe_dump({"evaluation_interval": "2s", "tests": tests}))
-    tested = subprocess.run(
-        [promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, check=False
-    )
+    tested = ran(promtool, "test", "rules", tmp_path / "test.yml")
     assert tested.returncode == 0, tested.stdout + tested.stderr

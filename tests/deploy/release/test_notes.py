@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from tests.support.ran import ran
 from tests.support.released import RELEASE, run
 
 
@@ -24,7 +25,7 @@ def test_a_version_that_the_changelog_lacks_has_no_notes() -> None:
 
 def checksums(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the script on a folder."""
-    return subprocess.run([RELEASE / "checksums.sh", folder], capture_output=True, text=True, check=False)
+    return ran(RELEASE / "checksums.sh", folder)
 
 
 def test_checksums_are_of_each_distribution_and_hold(tmp_path: Path) -> None:

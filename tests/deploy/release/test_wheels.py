@@ -5,7 +5,6 @@ to see, too, as they are where a program links them. Each must go on with its ow
 """
 
 import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -15,6 +14,7 @@ from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 
 WHEELS = ROOT / "dist" / "wheels"
 RUN = """
@@ -56,26 +56,18 @@ def test_tls_by_it_and_by_others_in_one_process(unpacked: Path) -> None:
     """Its server answers callers by Python's OpenSSL and by BoringSSL in its own process."""
     path = os.pathsep.join(filter(None, [str(unpacked), str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-c", RUN, str(unpacked), *TLS, *ERRORS]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_S,
-    )
+    done = ran(*command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, timeout=TIMEOUT_S)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_it_computes_by_what_the_processor_has(unpacked: Path) -> None:
     """Like the engine that a compiler of this machine has built, which another compiler's runtime may tell less."""
     built = pytest.importorskip("bothends_native.engine", reason="it isn't built here", exc_type=ImportError)
-    done = subprocess.run(
-        [sys.executable, "-c", "from bothends_native import engine as e; print(e.__file__, *e.levels())"],
+    done = ran(
+        sys.executable,
+        "-c",
+        "from bothends_native import engine as e; print(e.__file__, *e.levels())",
         env=os.environ | {"PYTHONPATH": str(unpacked)},
-        capture_output=True,
-        text=True,
         check=True,
         timeout=TIMEOUT_S,
     )

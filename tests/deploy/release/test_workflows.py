@@ -1,13 +1,13 @@
 """Workflows of .github: valid, without known weaknesses, and pinned to what was looked at."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 
 from tests.support.paths import ROOT
+from tests.support.ran import ran
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -17,14 +17,14 @@ BY_NAME = {workflow.stem: workflow for workflow in WORKFLOWS}
 def test_they_are_valid() -> None:
     """By the schema of SchemaStore, which check-jsonschema brings."""
     command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = ran(*command)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_they_have_no_known_weakness() -> None:
     """Zizmor looks for injection, tokens that stay, rights that are too wide, actions without a hash."""
     command = [BIN / "zizmor", "--offline", "--no-progress", "--quiet", *WORKFLOWS]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = ran(*command)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -144,20 +144,13 @@ def test_a_frozen_torchscript(tmp_path: Path, which: str) -> None:
     assert (f"frozen_{which}" in found, "frozen_batch" in found) == (True, which == "batch")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("read", "key", "static"),
     [
         ("final_states", "padded_h_n", True),
-        *(
-            pytest.param(*case, marks=pytest.mark.slow)
-            for case in (
-                ("final_states", "padded_h_n", False),
-                ("last_step", "last_step", True),
-                ("last_step", "last_step", False),
-                ("padding_in_max", "padding_in_max", True),
-                ("padding_in_max", "padding_in_max", False),
-            )
-        ),
+        ("last_step", "last_step", False),
+        ("padding_in_max", "padding_in_max", False),
     ],
 )
 def test_pytorchs_newer_exporter(tmp_path: Path, read: str, key: str, static: bool) -> None:

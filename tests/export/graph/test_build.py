@@ -43,18 +43,6 @@ def differences(
 
 
 @pytest.mark.parametrize("layers", [1, 3])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_every_length_alone(make_checkpoint: MakeCheckpoint, layers: int, dtype: torch.dtype) -> None:
-    """Each half and h_n are within 1e-5 of PyTorch, from one token to 64."""
-    _, checkpoint = make_checkpoint(layers=layers, hidden_size=24, seed=layers, dtype=dtype)
-    _, session = exported(checkpoint)
-    random = np.random.default_rng(layers)
-    for length in range(1, LONGEST + 1):
-        ids = random.integers(0, checkpoint.config.encoder.vocabulary_size, (1, length))
-        assert max(differences(checkpoint.encoder, session, ids, np.array([length]))) <= 1e-5, length
-
-
-@pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("size", [1, 2, 31])
 def test_ragged_batches(make_checkpoint: MakeCheckpoint, layers: int, size: int) -> None:
     """Batches of random lengths with random ids in their padding slots are within 1e-5 of PyTorch's packed run."""

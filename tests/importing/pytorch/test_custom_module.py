@@ -1,6 +1,5 @@
 """People's own modules, from the file that torch or Keras wrote to a server's vectors."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from bothends_export import checkpoint
 from tests.importing import custom_modules
 from tests.importing.custom_modules import quietly
-from tests.importing.end_to_end import TOLERANCE, embedded, imported, notes, refused, served
+from tests.importing.end_to_end import TOLERANCE, embedded, imported, notes, refused
 
 WORDS = ["<pad>", "<unk>", *(f"word{index}" for index in range(36)), "<s>", "</s>"]
 SENTENCES = ["word1 word2 word3", "word35", "nothing known", "word7 word7 unheard word0", "WORD1 word1"]
@@ -41,15 +41,13 @@ def tokenizer_json(file: Path) -> Path:
 
 
 MODULES = {
-    "plain": (custom_modules.Plain, ""),
-    "packed": (custom_modules.Packed, '[encoder]\nhead_then = "tanh"\n'),
     "pooled": (custom_modules.Pooled, '[encoder]\npooling = "max"\nhead_epsilon = 1e-3\n'),
     "learned states": (lambda: custom_modules.Learned("GRU"), '[encoder]\npooling = "mean"\n'),
 }
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_bundle_embeds_as_a_module_does(tmp_path: Path, name: str) -> None:
+def test_it_embeds_as_a_module_does(tmp_path: Path, name: str) -> None:
     """A state dict, of torch.save's or safetensors, with a tokenizer.json."""
     torch.manual_seed(0)
     make, toml = MODULES[name]
@@ -79,7 +77,7 @@ def test_a_toml_says_how_text_is_split(tmp_path: Path) -> None:
     assert "39 tokens of 7 numbers" in done.stdout
     marked = [[38, *rows(sentence.lower()), 39] for sentence in SENTENCES]
     assert np.abs(embedded(tmp_path, SENTENCES) - expected(made, marked)).max() <= TOLERANCE
-    assert (tmp_path / "bundle" / "README.md").read_text(encoding="utf-8").startswith("# mine 1\n")
+    assert checkpoint.load(tmp_path / "checkpoint").config.name == "mine"
 
 
 def test_pooling_can_be_said_on_the_command_line(tmp_path: Path) -> None:
@@ -98,7 +96,7 @@ def test_pooling_can_be_said_on_the_command_line(tmp_path: Path) -> None:
     assert any("final_states was ASSUMED" in note for note in notes(other))
 
 
-def test_a_bundle_embeds_as_torchscript_does(tmp_path: Path) -> None:
+def test_it_embeds_as_torchscript_does(tmp_path: Path) -> None:
     torch.manual_seed(0)
     made = custom_modules.Plain().eval()
     quietly(torch.jit.script, made).save(tmp_path / "model.ts")
@@ -106,17 +104,6 @@ def test_a_bundle_embeds_as_torchscript_does(tmp_path: Path) -> None:
     assert "model.ts, torchscript: 1-layer bidirectional LSTM" in done.stdout
     answered = embedded(tmp_path, SENTENCES)
     assert np.abs(answered - expected(made, [rows(s) for s in SENTENCES])).max() <= TOLERANCE
-
-
-@pytest.mark.slow
-def test_a_server_answers_as_keras_does(keras_folder: Path, tmp_path: Path) -> None:
-    """Keras, in a process of its own, wrote a model and its vectors of sentences of random rows."""
-    source = shutil.copy(keras_folder / "bigru.keras", tmp_path / "model.keras")
-    done = imported(source, "--tokenizer", tokenizer_json(tmp_path / "tokenizer.json"), "--max-tokens", "31")
-    assert "model.keras, keras: 1-layer bidirectional GRU" in done.stdout
-    ids = np.random.default_rng(5).integers(1, 40, (len(custom_modules.LENGTHS), max(custom_modules.LENGTHS)))
-    texts = [" ".join(WORDS[row] for row in found[:n]) for found, n in zip(ids, custom_modules.LENGTHS, strict=True)]
-    assert np.abs(served(tmp_path, texts) - np.load(keras_folder / "bigru.npy")).max() <= TOLERANCE
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
@@ -136,18 +123,5 @@ def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
     assert "split = 'spacy'; known are whitespace" in line(text='[tokenizer]\nvocabulary = "v"\nsplit = "spacy"')
     assert "v can't be read" in line(text='[tokenizer]\nvocabulary = "v"')
     assert "has no nn.Linear fc, which names.head says" in line("--tokenizer", tokenizer, text='[names]\nhead = "fc"')
-    assert "unknown tensor" not in line("--tokenizer", tokenizer, "--vectors", tokenizer)
-    (tmp_path / "words.txt").write_text("".join(f"{word}\n" for word in [*WORDS, "more"]), encoding="utf-8")
-    said = '[tokenizer]\nvocabulary = "words.txt"\nunknown = "<unk>"'
-    assert (
-        "words.txt: 41 words, and the table has 40 rows: 'more' would get row 40, and the last is 39. Is a header"
-        in line(text=said)
-    )
-    torch.save({**custom_modules.Plain().state_dict(), "embed.weight": torch.zeros(12, 7)}, source)
-    assert "tokenizer.json has the token 'word10' with id 12; the table has rows 0 to 11" in line(
-        "--tokenizer", tokenizer
-    )
     torch.save({**custom_modules.Plain().state_dict(), "embed.weight": torch.full((40, 7), torch.nan)}, source)
     assert "embed.weight holds NaN or infinite numbers" in line("--tokenizer", tokenizer)
-    torch.save({**custom_modules.Plain().state_dict(), "embed.weight": torch.zeros(40, 7).half()}, source)
-    assert "save all weights in one kind" in line("--tokenizer", tokenizer)

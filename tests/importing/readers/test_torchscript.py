@@ -1,5 +1,6 @@
 """A TorchScript archive gives what torch.jit.load's state_dict() has, without running its code."""
 
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ def scripted(file: Path, module: nn.Module) -> Path:
     return file
 
 
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return scripted(tmp_path_factory.mktemp("tagger") / "m.pt", Tagger("GRU"))
+
+
 def check(file: Path) -> dict[str, Any]:
     expected = quietly(torch.jit.load, file).state_dict()
     read = open_weights(file)
@@ -69,9 +75,9 @@ def test_a_scripted_module_gives_its_state_dict_and_how_its_cells_read(
     assert "plain" not in extras
 
 
-def test_a_tensor_that_is_a_plain_attribute_is_not_lost(tmp_path: Path) -> None:
+def test_a_tensor_that_is_a_plain_attribute_is_not_lost(tagger: Path) -> None:
     """No state dict has it, yet it may be where the cells begin."""
-    read = open_weights(scripted(tmp_path / "m.pt", Tagger("GRU")))
+    read = open_weights(tagger)
     assert read.tensors["plain"].tolist() == [1, 1, 1]
 
 
@@ -129,18 +135,18 @@ FORGED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("forged", FORGED)
-def test_a_forged_pickle_is_refused(tmp_path: Path, forged: str) -> None:
-    file = scripted(tmp_path / "m.pt", Tagger("GRU"))
+def test_a_forged_pickle_is_refused(tagger: Path, tmp_path: Path, forged: str) -> None:
+    file = shutil.copy(tagger, tmp_path / "m.pt")
     content, expected = FORGED[forged]
     replace(file, "data.pkl", b"\x80\x02" + content)
     assert expected in refusal(file)
 
 
-def test_an_archive_without_its_numbers_or_code_is_damaged(tmp_path: Path) -> None:
+def test_an_archive_without_its_numbers_or_code_is_damaged(tagger: Path, tmp_path: Path) -> None:
     for missing in ("/data/0", ".py"):
-        file = scripted(tmp_path / "m.pt", Tagger("GRU"))
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(tagger) as archive:
             entries = {name: archive.read(name) for name in archive.namelist() if not name.endswith(missing)}
+        file = tmp_path / "m.pt"
         with zipfile.ZipFile(file, "w") as archive:
             for name, content in entries.items():
                 archive.writestr(name, content)

@@ -2,7 +2,6 @@
 
 import random
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +12,7 @@ from bothends_importing.tokenising.definition import TokenisingError
 from bothends_importing.tokenising.word_rules import Split, WordRules
 from bothends_importing.tokenising.words import tokenise_words
 
-from .hard_texts import HARD, TEXTS, Ours, real_sentences
+from .hard_texts import HARD, TEXTS, Ours
 
 
 def _moses(text: str) -> list[str]:
@@ -73,11 +72,6 @@ def test_any_text_gives_the_rows_of_the_original(case: _Case, text: str) -> None
     assert case.ours.rows(text) == case.original(text)
 
 
-def test_real_sentences_give_the_rows_of_the_original(case: _Case) -> None:
-    for text in real_sentences(500):
-        assert case.ours.rows(text) == case.original(text), repr(text)
-
-
 @pytest.mark.parametrize("unknown", [None, "cat"])
 def test_places_are_those_in_the_text_itself(unknown: str | None) -> None:
     """The page shows them: an unknown word, wide characters and lower-casing may not shift them."""
@@ -113,22 +107,6 @@ def test_a_large_vocabulary_drops_only_what_it_lacks() -> None:
     ours = Ours(tokenise_words(words, WordRules("whitespace", False, None), rows=len(words)))
     for text in texts:
         assert ours.rows(text) == [words[word] for word in text.split() if word in words]
-
-
-def _seconds(ours: Ours, texts: list[str]) -> float:
-    start = time.perf_counter()
-    for text in texts:
-        ours.rows(text)
-    return time.perf_counter() - start
-
-
-@pytest.mark.timing
-@pytest.mark.parametrize("piece", [".", "a.)", "cannot", "Σ.", "a.\n"])
-@pytest.mark.parametrize("split", ["nltk_moses", "words"], indirect=True)
-def test_long_runs_take_no_more_than_their_length(split: Split, piece: str) -> None:
-    """A pattern that looks back over a whole run at each character of it would take minutes here."""
-    ours = Ours(tokenise_words({"a": 0}, WordRules(split, True, None), rows=1))
-    assert _seconds(ours, [piece * (60_000 // len(piece))]) < 5
 
 
 def test_a_sentence_goes_without_the_ends_that_the_vocabulary_lacks() -> None:
