@@ -1,7 +1,6 @@
-"""Bounds the bytes of HTTP requests that are on their way, and decides which request gives way where there are too
-many.
+"""Bounds the bytes of HTTP requests that are still arriving, and picks the request to drop when there are too many.
 
-It is used by one thread, the event loop's.
+Used by the event loop's thread only.
 """
 
 from collections import Counter
@@ -14,7 +13,7 @@ HTTP_BYTES = 64 << 20
 
 
 class ByteBudget:
-    """Bound on the bytes of all requests that are on their way."""
+    """Bound on the bytes of all HTTP requests that are still arriving."""
 
     def __init__(self, max_bytes: int = HTTP_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -22,11 +21,16 @@ class ByteBudget:
         self.held_bytes = 0
 
     def arrival(self, network: bytes, shed: Callable[[], None]) -> "Arrival":
-        """Count a request of `network` while it comes, in `with`; `shed` is called if it is to give way."""
+        """Return a context manager that counts a request of `network` while it arrives; `shed` is called to drop the
+        request.
+        """
         return Arrival(self, network, shed)
 
     def add(self, arrival: "Arrival", size: int) -> None:
-        """Count bytes that have come, and have requests give way until all fit: the largest of who has the most."""
+        """Count `size` bytes that have arrived.
+
+        While the total is over the bound, drop the largest request of the network that holds the most bytes.
+        """
         arrival.bytes += size
         self.held_bytes += size
         self._arrivals.add(arrival)
@@ -34,7 +38,7 @@ class ByteBudget:
             self._shed_one()
 
     def remove(self, arrival: "Arrival") -> None:
-        """Count off a request."""
+        """Stop counting a request."""
         if arrival in self._arrivals:
             self._arrivals.remove(arrival)
             self.held_bytes -= arrival.bytes
@@ -50,7 +54,7 @@ class ByteBudget:
 
 
 class Arrival:
-    """One request while it comes."""
+    """HTTP request that is still arriving."""
 
     def __init__(self, budget: ByteBudget, network: bytes, shed: Callable[[], None]) -> None:
         self._budget = budget
@@ -61,7 +65,7 @@ class Arrival:
         """True once it gave way: what comes of it isn't wanted."""
 
     def add(self, size: int) -> None:
-        """Count bytes of it that have come; a request that gave way has none."""
+        """Count `size` bytes that have arrived. Does nothing for a request that was dropped."""
         if not self.is_shed:
             self._budget.add(self, size)
 

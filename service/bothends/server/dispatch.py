@@ -1,6 +1,7 @@
-"""Handles every call alike, whatever its protocol: identifies the caller, admits or refuses, parses, times and counts.
+"""Handles every call the same way, whatever its protocol: identifies the caller, admits or refuses, parses, times and
+counts.
 
-What a method does is brought by the fronts.
+The fronts (one package for each API) provide what each method does.
 """
 
 import logging
@@ -47,12 +48,12 @@ Behaviour = Callable[[RequestT, CallContext], None]
 
 
 def logs_each_call() -> bool:
-    """Return True if each call has a line in the log: then it is handled by itself."""
+    """Return True if every call is logged; each call is then handled separately, so that each has its line."""
     return _log.isEnabledFor(logging.DEBUG)
 
 
 class Dispatcher:
-    """Handlers of calls: each identifies the caller, takes the call through the gate, parses, times and counts."""
+    """Maker of call handlers: each identifies the caller, applies the concurrency limit, parses, times and counts."""
 
     def __init__(
         self,
@@ -86,10 +87,10 @@ class Dispatcher:
         in_stream: bool = False,
         work: int = 1,
     ) -> Callable[[Inbound], None]:
-        """Make the handler of calls to `method`. `behaviour` settles its call soon or late, or raises.
+        """Make the handler of calls to `method`. `behaviour` settles its call, at once or later, or raises.
 
-        `in_stream` is for messages of a stream: it is counted as a whole, by what carries it. `work` says how many
-        bytes of a text that is embedded each of its requests' stands for: whether it waits for its turn is by those.
+        `in_stream` is for messages of a stream, since metrics count the stream as a whole. `work` is how many bytes of
+        text to embed one byte of a request stands for; a request that is long by that measure waits for its turn.
         """
         price = Price()  # of a byte of its requests, to read and begin them
         self._metrics.register(method.name)
@@ -121,7 +122,9 @@ class Dispatcher:
         return handle
 
     def open_handler(self, act: Callable[[bytes], bytes]) -> Callable[[Inbound], None]:
-        """Make the handler of calls that need no key, are counted nowhere, and are answered at once by `act`."""
+        """Make the handler of calls that need no key, aren't counted in metrics, and are answered at once with
+        `act(request)`.
+        """
 
         def begin(call: Inbound, content: bytes | None) -> None:
             try:
@@ -134,7 +137,7 @@ class Dispatcher:
         return lambda call: call.read(partial(begin, call))
 
     def identify(self, call: Inbound) -> Account | None:
-        """Return the account of the call's key; None where callers need no key. Raises UnauthenticatedError."""
+        """Return the account of the call's key, or None if the server needs no keys. Raises UnauthenticatedError."""
         return None if self._keys is None else self._keys.account_of(call.key)
 
     def _enter(self, method: Method, call: Inbound, counter: Callable[..., None]) -> CallContext | None:
@@ -215,7 +218,10 @@ def _request_id(call: Inbound) -> str | None:
 
 
 def protobuf(request_type: type[MessageT], *, max_sentences: int | None = None) -> Parse[MessageT]:
-    """Make a parser of messages of `request_type`; nothing is made of one that holds far more than `max_sentences`."""
+    """Make a parser of messages of `request_type`.
+
+    It refuses a message with far more than `max_sentences` sentences before it builds any object.
+    """
 
     def parse(content: bytes) -> MessageT:
         if max_sentences is not None and holds_more_than(content, FAR * max_sentences):

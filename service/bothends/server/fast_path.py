@@ -1,6 +1,6 @@
-"""Has the native transport answer plain requests without Python by the model that serves now, and counts what it did.
+"""Lets the native transport answer plain requests in C++ with the model that serves now, and reports them to metrics.
 
-Whatever isn't plain, or goes wrong, is left to Python.
+Requests that the C++ code doesn't handle, or fails on, are left to Python.
 """
 
 import threading
@@ -34,7 +34,7 @@ _REFUSALS: dict[str, Refusal] = {"INVALID_ARGUMENT": "invalid"}
 
 
 class PathOf(NamedTuple):
-    """A native fast path, and the models that it serves, in its order."""
+    """Native fast path, with the models that it serves in the order in which it numbers them."""
 
     path: "FastPath"
     embedders: Sequence[Embedder]
@@ -44,7 +44,7 @@ class PathOf(NamedTuple):
 
 
 class FastMethod(NamedTuple):
-    """A method that fast paths answer."""
+    """Method that fast paths answer."""
 
     name: str
     """Its name in metrics."""
@@ -93,11 +93,13 @@ class FastPaths:
 
     @property
     def has_hasty_callers(self) -> bool:
-        """True if somebody has lately asked for what is answered soon."""
+        """True if a caller has recently asked for something that is answered quickly."""
         return self._newest is not None and self._transport.has_hasty_callers()
 
     def take_messages(self, most: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool) -> Batch | None:
-        """Take messages of the transport, and serve plain requests meanwhile, as `PlainCalls` has it."""
+        """Take messages from the transport, and answer plain requests in C++ meanwhile; see
+        `PlainCalls.take_messages`.
+        """
         newest = self._current()
         if newest is None or not may_run:  # who has no core leaves long requests to those who have one
             return self._transport.take_messages(most, wait_s, queue_s, max_bytes, takes_long=newest is None)
@@ -114,7 +116,7 @@ class FastPaths:
         return taken
 
     def count(self) -> None:
-        """Count what was served since the last time."""
+        """Add to the metrics what was served since the last call of this."""
         if (newest := self._newest) is not None:
             self._count_all(newest)
 
@@ -127,7 +129,7 @@ class FastPaths:
                     embedder.ran(record)
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
-        """Answer the callers of runs that have gone on for so long, as `PlainCalls` has it."""
+        """Fail the callers of model runs that have taken longer than `seconds`; see `PlainCalls.give_up`."""
         error = EngineError("the model run took too long and was given up", hung=True)
         told = to_status(error)
         status = prepared(told)

@@ -1,7 +1,7 @@
-"""Reads the file of API keys, and finds the account of the key that a call came with.
+"""Reads the file of API keys, and finds the account of a call's key.
 
-The file holds each key's SHA-256 only: to read it isn't enough to call. A plain hash is right here, where a password
-would need a slow one: `new` draws 256 random bits, and so many can't be tried out whatever a try costs.
+The file holds only the SHA-256 of each key, so that reading it doesn't let anybody call. A fast hash is enough here,
+unlike for passwords: `new` draws 256 random bits, which can't be guessed at any speed.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class _File(BaseModel):
 
 
 class Keys:
-    """The keys that a server knows, as their file says now."""
+    """API keys of a server, as its key file lists them now."""
 
     def __init__(self, path: Path, *, every_s: float = 5.0, create_usage: CreateUsage = LocalUsage) -> None:
         """Read `path`, and look for changes every so often. Raises StartupError that names line or entry.
@@ -63,7 +63,7 @@ class Keys:
 
     @classmethod
     def load(cls, settings: Settings, *, create_usage: CreateUsage = LocalUsage) -> Self | None:
-        """Read the file that `settings` name; None where callers need no key. Raises StartupError."""
+        """Read the key file that `settings` name; None if callers need no key. Raises StartupError."""
         if settings.api_keys is None:
             return None
         return cls(settings.api_keys, every_s=settings.reload_s, create_usage=create_usage)
@@ -73,7 +73,7 @@ class Keys:
         return self.account_of(digest(authorization))
 
     def account_of(self, key: bytes | None) -> Account:
-        """Return the account of the key that has this SHA-256, as `digest` says. Raises UnauthenticatedError."""
+        """Return the account of the key with this SHA-256 (see `digest`). Raises UnauthenticatedError."""
         if key is None:
             raise UnauthenticatedError(NO_KEY)
         account = find(key, self.known)
@@ -83,7 +83,7 @@ class Keys:
 
     @property
     def known(self) -> list[tuple[bytes, Account]]:
-        """Each key's SHA-256 and its account; another list once the file has changed."""
+        """SHA-256 and account of each key. It is a new list object whenever the file has changed."""
         return self._known.value
 
     def _read(self) -> list[tuple[bytes, Account]]:
@@ -99,9 +99,9 @@ class Keys:
 
 
 def digest(authorization: str | bytes | None) -> bytes | None:
-    """Return the SHA-256 of the key in a header `authorization: Bearer KEY`; no key's where it is something else.
+    """Return the SHA-256 of the key in a header `authorization: Bearer KEY`, or None without such a header.
 
-    None where no such header came.
+    A header in another form gets a digest that matches no key.
     """
     if authorization is None:
         return None
@@ -112,7 +112,7 @@ def digest(authorization: str | bytes | None) -> bytes | None:
 
 
 def find(digest: bytes, known: list[tuple[bytes, Account]]) -> Account | None:
-    """The account whose key has this SHA-256; takes as long for any of them and for none."""
+    """Return the account whose key has this SHA-256, or None; the time that it takes doesn't depend on the result."""
     found = None
     for other, account in known:
         if hmac.compare_digest(digest, other):
@@ -121,7 +121,7 @@ def find(digest: bytes, known: list[tuple[bytes, Account]]) -> Account | None:
 
 
 def parse(content: bytes, path: Path) -> dict[str, _Entry]:
-    """Parse a file of keys: entries by name. Raises StartupError that names line or entry, and quotes nothing."""
+    """Parse a key file into entries by name. Raises StartupError that names the line or entry, and quotes nothing."""
     try:
         entries = _File.model_validate(tomllib.loads(content.decode())).keys
     except UnicodeDecodeError:
@@ -139,7 +139,7 @@ def parse(content: bytes, path: Path) -> dict[str, _Entry]:
 
 
 def new(name: str) -> tuple[str, str]:
-    """Draw a key; returns it, and the lines for a file of keys that let its holder in. Raises SettingsError."""
+    """Draw a new key; returns the key, and the lines for a key file that allow it. Raises SettingsError."""
     if not re.match(_NAME, name):
         raise SettingsError("a key's name is 1 to 32 letters, digits, - or _")
     key = f"bothends_{secrets.token_urlsafe(32)}"

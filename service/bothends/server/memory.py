@@ -1,4 +1,4 @@
-"""Has the C library keep little of the memory that is freed, before anything large is allocated or a thread begins."""
+"""Limits how much freed memory the C library keeps. Call it before large allocations and before threads start."""
 
 import ctypes
 import os
@@ -16,9 +16,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 def keep_little_memory() -> None:
-    """Tell the C library, where it is one that can be told (mallopt(3)), how little. The environment has its way.
+    """Set the limits by mallopt(3), where the C library has that. Environment variables take precedence.
 
-    To be called before threads begin, since a thread keeps the heap that it began with.
+    Call it before threads start, since a thread keeps the heap with which it started.
     """
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""Lists the paths that fronts answer over HTTP, and the OpenAPI document of all of them."""
+"""Lists the paths that fronts answer over HTTP, and makes the OpenAPI document of all of them."""
 
 import logging
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _PROBED = {"type": "object", "properties": {"status": {"type": "string"}}, "requ
 
 
 def web_routes(served: Served) -> list[BaseRoute]:
-    """List the paths of a server of `bothends serve`. Their calls come in one thread, that of HTTP's event loop."""
+    """Return the routes of the HTTP server of `bothends serve`. Their calls all come in the event loop's thread."""
     service, settings = served.service, served.service.settings
     if not settings.http_api:
         return []
@@ -35,7 +35,10 @@ def web_routes(served: Served) -> list[BaseRoute]:
 
 
 def front_routes(served: Served, dispatcher: Dispatcher, *, admitted: Dispatcher | None = None) -> list[BaseRoute]:
-    """List the paths of all fronts and their document. `admitted` is for calls that a transport has let in already."""
+    """Return the routes of all fronts, and of their document.
+
+    `admitted` dispatches calls that a transport already admitted.
+    """
     limits, routes = BodyLimits.of(served.service.settings), list[BaseRoute]()
     for front in served.fronts:
         http = HttpRoutes(limits, dispatcher, front.render_error, front.status_of, admitted=admitted)
@@ -44,7 +47,7 @@ def front_routes(served: Served, dispatcher: Dispatcher, *, admitted: Dispatcher
 
 
 def unknown_path(fronts: Sequence[Front]) -> Response:
-    """Make the answer to callers of a path that there isn't: those that there are."""
+    """Make the 404 for unknown paths, which lists the known ones."""
     status = status_pb2.Status(message=no_such_path(fronts))
     return Response(documented(fronts)[0].render_error(404, status), 404, media_type=JSON)
 

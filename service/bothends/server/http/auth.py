@@ -1,4 +1,4 @@
-"""Finds the account of the key that an HTTP request for a page came with, or answers 401."""
+"""Finds the account of the key of an HTTP request for a web page, or answers 401."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from ..quota import Account
 
 
 def who_calls(request: Request, keys: Keys | None) -> Account | None:
-    """Return the account of the key in `authorization: Bearer KEY`; None where callers need no key.
+    """Return the account of the key in `authorization: Bearer KEY`; None if the server needs no keys.
 
     Raises UnauthenticatedError.
     """

@@ -1,4 +1,4 @@
-"""Reads the JSON body of an HTTP request within bounds, or says why it isn't read."""
+"""Reads the JSON body of an HTTP request within bounds, or reports why it isn't read."""
 
 import asyncio
 import zlib
@@ -16,13 +16,13 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 class Turns:
-    """Turns of long bodies at being read. Who doesn't have one sends no more: TCP holds what comes back."""
+    """Turns for reading long bodies. While a connection has no turn, its body isn't read, and TCP stops the sender."""
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(_A_ROUND)
 
     async def one(self) -> None:
-        """Wait for a turn, and for the round that follows it."""
+        """Wait for a turn, and for the event loop's next round."""
         async with self._turns:
             await asyncio.sleep(0)
 
@@ -30,10 +30,10 @@ class Turns:
 async def read_json(
     request: Request, *, most: int, max_inflated: int, turns: Turns, count: Callable[[int], None]
 ) -> bytes:
-    """Read at most so many bytes, calling `count` with those that come; more aren't read where they are announced.
+    """Read a body of at most `max_bytes` bytes, and call `count` with the size of each part as it arrives.
 
-    A body that comes by gzip becomes at most `max_inflated` bytes; with 0, none may come so. Raises UnfitError, or
-    ClientDisconnect where the caller left.
+    A body whose content-length is larger isn't read at all. A gzip body may become at most `max_inflated` bytes; 0
+    refuses gzip. Raises UnfitError, or ClientDisconnect if the caller left.
     """
     is_compressed = _check_kind(request, takes_gzip=max_inflated > 0)
     if int(request.headers.get("content-length", 0)) > most:

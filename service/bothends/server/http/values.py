@@ -1,6 +1,7 @@
-"""Says whether a JSON text holds more values than a request may, before an object is made of any.
+"""Checks that a JSON text doesn't hold more values than a request may, before any object is made of it.
 
-Four megabytes of `[],` are 1.4 million lists: a hundred megabytes, and a second in which no other thread goes on.
+Four megabytes of `[],` are 1.4 million lists: parsing takes a hundred megabytes, and blocks all other threads for a
+second.
 """
 
 import numpy as np
@@ -13,10 +14,11 @@ _QUOTE, _COMMA, _LIST, _OBJECT = b'",[{'
 
 
 def check_values(content: bytes, *, most: int, max_lists: int = 0, field: str = "") -> None:
-    """Raise RequestError for more than about `most` values, or `max_lists` lists and objects, however they nest.
+    """Raise RequestError for more than about `max_values` values, or more than `max_lists` lists and objects at any
+    depth.
 
-    `field` is what the error blames.
-    Each value but the first follows a comma or what opens a list or an object. What is no JSON may pass.
+    `field` is the field that the error names. Values are counted by what precedes them: a comma, or an opening bracket
+    or brace. Invalid JSON may pass.
     """
     most, max_lists = most + _OTHERS, max_lists + _OTHERS
     if content.count(b",") <= most and content.count(b"[") + content.count(b"{") <= max_lists:

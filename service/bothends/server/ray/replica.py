@@ -1,6 +1,6 @@
-"""A replica of Ray Serve's: the service that server.py also has, answering the calls that Ray brings.
+"""Replica of a Ray Serve application: the same service as server.py runs, for calls that Ray forwards.
 
-Ray starts it, asks for its health, and ends it; it knows neither the others nor the proxies.
+Ray starts it, checks its health, and stops it; it knows neither other replicas nor proxies.
 """
 
 import socket
@@ -36,7 +36,7 @@ from .targets import Targets
 
 
 class Replica:
-    """One service for Ray's calls. Ready once its golden self-test has passed."""
+    """Service for calls of Ray Serve. It is ready once its self-test on golden sentences has passed."""
 
     def __init__(self, settings: dict[str, Any], expected: str) -> None:
         """Load and start. Raises StartupError that names the replica and its node."""
@@ -76,26 +76,28 @@ class Replica:
         return self._pages
 
     async def Embed(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802  gRPC's names
-        """Answer as `bothends serve` does."""
+        """Answer Embed as `bothends serve` does."""
         return await self._answer("Embed", request, grpc_context)
 
     async def Tokenize(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802
-        """Answer as `bothends serve` does."""
+        """Answer Tokenize as `bothends serve` does."""
         return await self._answer("Tokenize", request, grpc_context)
 
     async def GetModel(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802
-        """Answer as `bothends serve` does."""
+        """Answer GetModel as `bothends serve` does."""
         return await self._answer("GetModel", request, grpc_context)
 
     async def Check(self, request: Request) -> RawResponse:  # noqa: N802
-        """Answer with the health of a model of the replica's, grpc.health.v1, or of all, whatever else is named."""
+        """Answer a health check (grpc.health.v1) with the health of the named model, or of all models for any other
+        name.
+        """
         health = health_pb2.HealthCheckResponse
         ready = self._service.models_ready().get(_service_of(request[0]), self._service.is_fit)
         status = health.SERVING if ready() else health.NOT_SERVING
         return RawResponse(health(status=status).SerializeToString())
 
     async def check_health(self) -> None:
-        """Raise while the model isn't fit; Ray replaces a replica that raises three times."""
+        """Raise while a model isn't healthy. Ray replaces a replica whose check raises three times."""
         if not self._service.is_fit():
             raise NotServingError(f"replica {self.name} on node {self._node}: the model is withdrawn")
         if self._targets:

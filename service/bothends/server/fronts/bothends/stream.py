@@ -1,8 +1,8 @@
-"""bothends.v1.EmbedStream: answers each message as soon as there is room, and has it wait until then.
+"""EmbedStream of bothends.v1: answers each message as soon as there is room, and lets it wait until then.
 
-message.py answers one, waiting.py keeps those that wait for room or for their key's share, where Embed would refuse
-them. The transport reads messages on, and sends responses in their order. Plain ones of callers without a share never
-come here where it is native: C++ answers them with the same bytes.
+message.py answers one message. waiting.py keeps messages that wait for room in the queue or for their key's quota,
+where a unary Embed would be refused. The transport reads messages and sends the responses in order. With the native
+transport, plain messages of callers without a quota never reach this module: C++ answers them with the same bytes.
 """
 
 import threading
@@ -31,7 +31,7 @@ _FEW = 64
 
 
 class EmbedStreams:
-    """The method over all embedders, and the messages that wait for room, or for their share."""
+    """EmbedStream over all models, and the messages that wait for room or for their key's quota."""
 
     def __init__(self, responders: Responders, backlog: Backlog) -> None:
         """Embed by the embedders of `responders`; long messages are tried again in the turns of `backlog`."""
@@ -64,22 +64,22 @@ class EmbedStreams:
         message.begin()
 
     def done(self, message: Message) -> None:
-        """Send the message's response."""
+        """Send the response of `message`."""
         message.close()
         if message.content is not None:
             message.context.send(message.content)
 
     def full(self, message: Message, error: OverloadedError) -> None:
-        """Try the message again later; fail it if its share can't be had soon, or the server stops before."""
+        """Try `message` again later. Fails it if its quota won't allow it soon, or if the server stops before then."""
         self._wait(message, error.retry_after_s, is_for_share=isinstance(error, QuotaError))
 
     def failed(self, message: Message, error: BothendsError) -> None:
-        """End the message's stream with `error`, once what came before is answered."""
+        """End the message's stream with `error`, after the earlier messages are answered."""
         message.close(unserved=True)
         message.context.fail(error)
 
     def drain(self) -> None:
-        """Fail what waits for room, now and later: it was never accepted."""
+        """Fail all messages that wait for room, now and from now on: none of them was accepted."""
         with self._lock:
             self._is_draining = True
             waiting = self.waiting.take_all_messages()
@@ -87,13 +87,13 @@ class EmbedStreams:
             self._stop(message)
 
     def close(self) -> None:
-        """Try no message again."""
+        """Stop trying messages again."""
         self._timer.close()
 
     @staticmethod
     def write_failed(status: status_pb2.Status, sentences: int, model: LoadedModel) -> bytes:
-        """Return the response to a message of so many sentences, where a run of `model` failed that can't be tried
-        again.
+        """Return the response to a message of `sentences` sentences after a run of `model` failed that can't be
+        repeated: an error for each sentence.
         """
         return encode_items([status] * sentences, model.config.version)
 

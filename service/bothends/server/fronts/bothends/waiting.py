@@ -1,7 +1,7 @@
-"""Messages of streams that wait for room or for their key's share, in a line for each caller.
+"""Messages of streams that wait for room or for their key's quota, in one queue for each caller.
 
-What they hold is counted, of each caller and in all, and whoever holds most is refused where that is too much. A line's
-first message is tried when its share may be there, and not before.
+The bytes that they hold are bounded for each caller and in total; the caller that holds the most is refused first. The
+first message of a queue is tried once its quota may allow it, and not before.
 """
 
 import sched
@@ -45,7 +45,7 @@ class _Entry:
     bytes: int
 
     def cancel(self) -> None:
-        """Remove it: its caller has left, or its stream has failed."""
+        """Remove this message, because its caller has left or its stream has failed."""
         self.lines.leave(self)
         self.message.cancel()
 
@@ -66,7 +66,7 @@ class _Line:
 
 
 class Lines:
-    """The messages that wait, by caller."""
+    """Queues of waiting messages, one for each caller."""
 
     def __init__(
         self, timer: Timer, go_on: Callable[[Message], None], *, clock: Callable[[], float] = time.monotonic
@@ -85,17 +85,20 @@ class Lines:
             return sum(len(line.entries) for line in self._lines.values())
 
     def is_for_share(self, caller: Hashable) -> bool:
-        """Return True while messages of the caller's wait for their share: who comes now stands behind them."""
+        """Return True while messages of `caller` wait for their quota; new messages of that caller then queue after
+        them.
+        """
         line = self._lines.get(caller)
         return line is not None and line.is_for_share
 
     def put(
         self, message: Message, rest_s: float | None, *, is_for_share: bool
     ) -> list[tuple[Message, OverloadedError]]:
-        """Add a message that has to wait; its caller's line isn't tried for `rest_s`, or for as long as before.
+        """Add a message that has to wait. The caller's queue isn't tried again for `rest_s` seconds; None keeps the
+        earlier time.
 
-        Returns those that are refused for it: itself where its share can't be had soon, or the latest of whoever holds
-        too much.
+        Returns the messages that are refused because of it, each with its error: this message if its quota won't allow
+        it soon, or the latest messages of the caller that holds too many bytes.
         """
         account, caller = message.context.account, message.context.payer
         entry = _Entry(self, caller, message, message.context.arrived, _held_bytes(message))
@@ -121,12 +124,12 @@ class Lines:
         return [(other, OverloadedError(_FULL, retry_after_s=_RETRY_S)) for other in refused]
 
     def leave(self, entry: _Entry) -> bool:
-        """Forget a message that isn't to be tried again; returns False where it waits no more."""
+        """Remove a message that isn't to be tried again; returns False if it was no longer waiting."""
         with self._lock:
             return self._leave(entry)
 
     def take_all_messages(self) -> list[Message]:
-        """Forget all that waits, and return it."""
+        """Remove and return all waiting messages."""
         with self._lock:
             entries = [entry for line in self._lines.values() for entry in line.entries]
             for entry in entries:

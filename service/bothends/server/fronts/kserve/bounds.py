@@ -1,7 +1,6 @@
-"""Refuses a ModelInferRequest with too many or too long fields by its bytes, since a parser makes objects of all it
-reads.
+"""Refuses a ModelInferRequest with too many or too long fields by looking at its bytes, before a parser makes objects.
 
-Texts alone may be long and many. What else a request has needs a few hundred bytes.
+Its texts may be long and many. All other fields together need a few hundred bytes.
 """
 
 from collections import Counter
@@ -50,7 +49,7 @@ _OTHER = _Bound("fields that aren't known", 64, _SMALL_BYTES)
 
 
 def check(content: bytes, *, max_texts: int) -> None:
-    """Raise RequestError where a request's fields are more, or longer, than any client has a use for."""
+    """Raise RequestError if a serialised request has more fields, or longer ones, than any client needs."""
     if len(content) <= _SHORT_BYTES:
         return
     for field in _checked(memoryview(content), _REQUEST, "").get(_INPUTS, ()):

@@ -1,7 +1,7 @@
-"""The methods of the Open Inference Protocol (KServe, version 2), with what Triton's clients need beside them.
+"""Methods of the Open Inference Protocol (KServe, version 2), and those that Triton's clients also need.
 
-Errors are raised, and dispatch.py makes statuses of them. Probes are answered without a key, before all else, as health
-is: neither a full queue nor a long batch may make a server look dead.
+They raise errors, which dispatch.py turns into statuses. Probes need no key and are answered before all other calls, as
+health checks are, so that neither a full queue nor a long batch makes a server look dead.
 """
 
 import time
@@ -35,7 +35,7 @@ _parse = protobuf(inference_pb2.ModelInferRequest)
 
 
 class InferenceService:
-    """The protocol's methods over all embedders."""
+    """Methods of the protocol, over all models."""
 
     def __init__(self, service: ModelService) -> None:
         """Answer by `service`."""
@@ -61,7 +61,7 @@ class InferenceService:
         ]
 
     def model_ready(self, content: bytes) -> bytes:
-        """Answer True if the model asked about is served, and fit. Of others it says no more, since anyone may ask."""
+        """Answer True if the named model is served and healthy. It tells nothing more, since no key is needed."""
         asked = inference_pb2.ModelReadyRequest.FromString(content)
         try:
             ready = self._is_ready_for(self._find(asked.name, asked.version).name)

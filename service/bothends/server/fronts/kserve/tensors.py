@@ -36,7 +36,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A tensor of which a row, or a number, belongs to each text."""
+    """Output tensor that has one row, or one number, for each text."""
 
     datatype: str
     data_type: int
@@ -52,7 +52,7 @@ OUTPUTS: Mapping[str, Output] = {
 
 
 def texts(request: inference_pb2.ModelInferRequest, *, most: int) -> list[str]:
-    """Read the texts, of which a request may hold `most`. Raises RequestError where its tensors don't fit."""
+    """Read the texts of a request, at most `max_texts`. Raises RequestError if its tensors don't fit the protocol."""
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT:
         raise RequestError(
             f"{len(request.inputs)} inputs came, or one of another name; this model has one, {INPUT!r}", field="inputs"
@@ -136,9 +136,9 @@ def _decoded(index: int, element: bytes) -> str:
 
 
 def options(request: inference_pb2.ModelInferRequest) -> tuple[Options, float | None]:
-    """Read the options beside the texts, and the seconds that the caller waits; None where that isn't said.
+    """Read the options of a request, and the seconds that its caller waits (None if it doesn't say).
 
-    Raises RequestError for parameters that aren't known, or of another type.
+    Raises RequestError for an unknown parameter or one of the wrong type.
     """
     given: dict[str, Any] = {}
     for name, parameter in request.parameters.items():
@@ -161,7 +161,7 @@ def options(request: inference_pb2.ModelInferRequest) -> tuple[Options, float | 
 
 
 def outputs(request: inference_pb2.ModelInferRequest) -> list[str]:
-    """List the tensors that the response is to hold, each once; all where none are named."""
+    """Return the names of the tensors that the response holds, each once; all tensors if the request names none."""
     for index, output in enumerate(request.outputs):
         if output.name not in OUTPUTS:
             raise RequestError(
@@ -177,7 +177,7 @@ def outputs(request: inference_pb2.ModelInferRequest) -> list[str]:
 
 
 def response(found: Embeddings, *, wanted: list[str], model: str, request_id: str) -> bytes:
-    """Serialise the ModelInferResponse that holds the tensors `wanted`."""
+    """Serialise the ModelInferResponse with the tensors named in `wanted`."""
     message = inference_pb2.ModelInferResponse(model_name=model, model_version=found.model_version, id=request_id)
     for name in wanted:
         values = OUTPUTS[name].values(found)

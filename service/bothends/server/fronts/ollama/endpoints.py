@@ -1,4 +1,4 @@
-"""Ollama's API over HTTP, as far as a model that embeds has one: reads its JSON, and writes answers and errors."""
+"""Ollama's HTTP API for a model that embeds: reads its JSON, and writes its answers and errors."""
 
 import time
 from functools import partial
@@ -39,7 +39,7 @@ _NOT_OFFERED = (
 
 
 class Ollama:
-    """The API's endpoints over all embedders."""
+    """Endpoints of Ollama's API, over all models."""
 
     def __init__(self, service: ModelService) -> None:
         """Answer by all models of `service`."""
@@ -71,7 +71,7 @@ class Ollama:
         responder.embed(Query(texts, options), context, partial(_write, name, context))
 
     def embeddings(self, content: bytes, context: CallContext) -> None:
-        """Embed one text."""
+        """Embed the one text of the request."""
         request = self._parsed(content, EmbeddingsRequest)
         responder = self._find(request.model)
         if not request.prompt:
@@ -108,7 +108,7 @@ class Ollama:
         context.send(orjson.dumps(described))
 
     def version(self, _: bytes, context: CallContext) -> None:
-        """Tell the version of this server."""
+        """Answer with the server's version."""
         context.send(orjson.dumps({"version": version("bothends")}))
 
     def _find(self, asked: str | None) -> Responder:
@@ -174,5 +174,5 @@ def _say_cut(context: CallContext, found: Embeddings) -> None:
 
 
 def render_error(_: int, status: status_pb2.Status) -> bytes:
-    """Write an error as Ollama's clients read it."""
+    """Write an error as JSON that Ollama's clients understand."""
     return orjson.dumps({"error": Blame.of(status, sentences="input").message})

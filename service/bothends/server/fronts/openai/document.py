@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of OpenAI's API."""
+"""OpenAPI description of OpenAI's embeddings API."""
 
 from ...http.openapi import Operation
 from .requests import EmbeddingRequest, EmbeddingResponse, ErrorResponse, Model, ModelList

@@ -1,4 +1,4 @@
-"""text-embeddings-inference's API over HTTP: reads its JSON, and writes answers and errors as it has them."""
+"""text-embeddings-inference's API over HTTP: reads its JSON, and writes its answers and errors."""
 
 from functools import partial
 from importlib.metadata import version
@@ -36,7 +36,7 @@ _NOT_OFFERED = {
 
 
 class Tei:
-    """The API's endpoints over one embedder."""
+    """Endpoints of text-embeddings-inference's API, over one model."""
 
     def __init__(self, service: ModelService) -> None:
         """Answer by the default model of `service`."""
@@ -95,14 +95,14 @@ class Tei:
         context.send(orjson.dumps(tokens))
 
     def decode(self, content: bytes, context: CallContext) -> None:
-        """Write the texts that the request's token ids stand for."""
+        """Answer with the text of each list of token ids."""
         request = self._parsed(content, DecodeRequest)
         self._responder.charge(request.ids, context)
         found = self._responder.embedder.decode(request.ids, skip_special_tokens=request.skip_special_tokens)
         context.send(orjson.dumps(found))
 
     def info(self, _: bytes, context: CallContext) -> None:
-        """Describe the model, and what this caller may ask of it."""
+        """Answer with the model, and the limits that apply to this caller."""
         context.send(orjson.dumps(described(self._responder, self._settings, context)))
 
     def _parsed(self, content: bytes, kind: type[RequestT]) -> RequestT:
@@ -117,7 +117,7 @@ class Tei:
 
 
 def described(responder: Responder, settings: Settings, context: CallContext) -> dict[str, Any]:
-    """Describe the model and the server, as the API has it, to the caller of this call."""
+    """Describe the model and the server in the API's terms, with the limits that apply to the caller of `context`."""
     embedder = responder.embedder
     config = embedder.model.config
     return {
