@@ -1,8 +1,9 @@
-"""The queue of sentences in front of the engines, and the worker threads that batch them and give callers their rows.
+"""Queue of sentences in front of the engines, with the worker threads that batch them and give callers their rows.
 
-The unit of work is a sentence: a request of 500 is as 500 requests of one. Nothing waits while a worker is free, but
-for a moment where a model's steps cost so much that company is worth it. On a CPU, a thread that reads and answers
-takes the core of one that computes: those that run batches do that too (docs/decisions/0006). One lock guards all.
+The unit of work is a sentence: a request of 500 sentences is handled like 500 requests of one. Nothing waits while a
+worker is free, except for a moment where a model's steps cost so much that a larger batch is worth the wait. On a CPU,
+a thread that reads requests and writes answers would take a core away from computing, so the threads that run batches
+do that too (docs/decisions/0006). One lock guards all state.
 """
 
 import logging
@@ -36,7 +37,9 @@ _RELAY_S = 0.00025
 
 
 class Batcher(AbstractContextManager["Batcher"]):
-    """A bounded queue of sentences in front of engines, emptied by worker threads that batch by length."""
+    """Bounded queue of sentences in front of the engines, emptied by worker threads that batch sentences of similar
+    length.
+    """
 
     def __init__(
         self,
@@ -69,13 +72,13 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     @property
     def queued(self) -> Depth:
-        """Requests, sentences and tokens that wait now."""
+        """Number of requests, sentences and tokens that wait now."""
         with self._changed:
             return self._waiting.depth
 
     @property
     def wait_s(self) -> float:
-        """Estimated wait, in seconds, of a sentence of the usual length that came now."""
+        """Estimated wait, in seconds, of a sentence of usual length that arrives now."""
         with self._changed:
             return self._waiting.wait_s
 
@@ -85,7 +88,7 @@ class Batcher(AbstractContextManager["Batcher"]):
             return max(0, self._waiting.wanted)
 
     def pull_from(self, source: WorkSource) -> None:
-        """Submit what comes to `source`, until nothing more will."""
+        """Submit whatever arrives at `source`, until it ends."""
         with self._changed:
             self._pollers.begin_with(source)
             self._changed.notify(self.workers)
@@ -102,10 +105,10 @@ class Batcher(AbstractContextManager["Batcher"]):
     ) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
 
-        `terms` are those of the engine's model. `deadline` is a time of the batcher's clock; requests of one `caller`
-        share its turns, of all models. Cancelling the future frees the places of what still waits. Raises
-        OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future raises DeadlineError,
-        EngineError, or NotServingError.
+        `terms` belong to the engine's model. `deadline` is a time of the batcher's clock. Requests of one `caller`
+        share one part of the time, over all models. Cancelling the future frees the queue space of the sentences that
+        still wait. Raises OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future
+        raises DeadlineError, EngineError, or NotServingError.
         """
         request = Request(len(sentences), engine, terms, deadline, self._forget, span, caller=caller)
         if not sentences:
@@ -120,16 +123,20 @@ class Batcher(AbstractContextManager["Batcher"]):
         return request
 
     def refuse_if_full(self, fewest_tokens: int) -> None:
-        """Raise what `submit` would for want of room, even if a request has no more than so many tokens."""
+        """Raise OverloadedError if even a request of `min_tokens` tokens would find no room in the queue."""
         with self._changed:
             self._waiting.refuse_if_full(fewest_tokens)
 
     def ran(self, record: BatchRecord, terms: Terms) -> None:
-        """Take note of a batch that ran elsewhere, by the model of these `terms`."""
+        """Record a batch that ran elsewhere, with the model of these `terms`, so that estimates and metrics include
+        it.
+        """
         self._runner.ran(record, terms)
 
     def in_each_thread(self, act: Callable[[], None], *, timeout_s: float) -> bool:
-        """Have each thread that runs batches call `act` once, between two of them; returns whether all have in time."""
+        """Make each thread that runs batches call `act` once, between two batches; returns True if all did within
+        `timeout_s`.
+        """
         task = PerThreadTask(act, self.threads.idents)
         with self._changed:
             self._task = task
@@ -138,7 +145,9 @@ class Batcher(AbstractContextManager["Batcher"]):
         return task.wait(timeout_s)
 
     def close(self, *, timeout_s: float) -> bool:
-        """Finish what waits, and stop, once a source has ended; returns False where some fails with DrainingError."""
+        """Finish what waits, and stop, after the source has ended; returns False if some requests failed with
+        DrainingError.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -153,8 +162,10 @@ class Batcher(AbstractContextManager["Batcher"]):
         return not left
 
     def abandon_overdue(self) -> None:
-        """Give up each run that has gone on for `engine_timeout_s`: its callers get an EngineError, and nobody waits
-        for its thread any more. The watchdog's thread calls this by itself, several times in that time.
+        """Give up each run that has taken longer than `engine_timeout_s`: its callers get an EngineError, and its
+        thread is replaced.
+
+        The watchdog's thread calls this several times in that period.
         """
         self._watchdog.check()
 

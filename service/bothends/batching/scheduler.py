@@ -1,6 +1,6 @@
-"""Decides which waiting sentences form the next batch, and which requests are refused for want of room or time.
+"""Decides which waiting sentences form the next batch, and which requests are refused for lack of room or time.
 
-The queue is bounded and fair, and sentences of like length run together. The batcher calls it under its own lock.
+The queue is bounded and fair, and sentences of similar length run together. The batcher calls it under its own lock.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ _WINDOW = 64
 
 
 class Scheduler:
-    """Sentences that wait, and the batches they are to run in."""
+    """Sentences that wait, and the choice of the batches that they run in."""
 
     def __init__(self, budgets: Budgets, seconds_for: Callable[[float], float]) -> None:
         """Start empty. `seconds_for` estimates how long so much work will take. `budgets` bound what waits; each
@@ -39,12 +39,12 @@ class Scheduler:
 
     @property
     def depth(self) -> Depth:
-        """Requests, sentences and tokens that wait."""
+        """Number of requests, sentences and tokens that wait."""
         return Depth(self._queue.requests, self._queue.sentences, self._queue.tokens)
 
     @property
     def pause_s(self) -> float:
-        """Time for which it is worth waiting for company of what waits; 0 where nothing does, or enough."""
+        """Seconds that it is worth waiting for more sentences to join the batch; 0 if none waits, or if enough do."""
         if not (window := self._queue.window(1)):
             return 0.0
         budgets = window[0].request.terms.budgets
@@ -52,15 +52,15 @@ class Scheduler:
 
     @property
     def wait_s(self) -> float:
-        """Estimated wait of a sentence of the usual length that came now: a fair share of what waits."""
+        """Estimated wait, in seconds, of a sentence of usual length that arrives now: a fair share of what waits."""
         sentences, work = self._queue.sentences, self._queue.work
         return self._seconds_for(self._queue.work_before(work / sentences)) if sentences else 0.0
 
     @property
     def wanted(self) -> int:
-        """Number of sentences that would make batches better, if they came; not above 0 when enough go before them.
+        """Number of further sentences that would make the next batches better; 0 or less if enough wait.
 
-        Nor is it above 0 once a quarter of the queue is full: what would be refused for want of room can wait outside.
+        It is also 0 or less once a quarter of the queue is full, since further sentences can as well wait outside.
         """
         if 4 * self._queue.tokens >= self._max_queue_tokens:
             return self._window - self._queue.sentences
@@ -69,20 +69,20 @@ class Scheduler:
         return self._window - max(of_lists, self._queue.before_newcomer)
 
     def forget(self, request: Request) -> None:
-        """Give back the places of a request that no caller waits for."""
+        """Free the queue space of a request that no caller waits for."""
         self._queue.forget(request)
 
     def drain(self) -> set[Request]:
-        """Let nothing wait any more; returns the requests that did."""
+        """Empty the queue; returns the requests that were waiting."""
         return self._queue.drain()
 
     def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:
         """Queue a request.
 
-        Raises OverloadedError for want of room, or DeadlineError where its deadline would pass before all of it ran;
-        then nothing waits.
+        Raises OverloadedError for lack of room, or DeadlineError if its deadline would pass before all of it ran; then
+        nothing is queued.
 
-        Its sentences stand in order of their length, so that a list longer than the window has like company in it.
+        Its sentences are queued in order of length, so that in a long list, neighbours have similar lengths.
         """
         tokens = sum(map(len, sentences))
         self.refuse_if_full(tokens)
@@ -93,7 +93,7 @@ class Scheduler:
         self._queue.put(request, waiting)
 
     def refuse_if_full(self, tokens: int) -> None:
-        """Raise OverloadedError where there is no room for so many tokens."""
+        """Raise OverloadedError if there is no room for this many tokens."""
         waiting = self._queue.tokens
         # An empty queue takes any request, so that the bound can't refuse one for ever.
         if waiting and waiting + tokens > self._max_queue_tokens:
@@ -108,8 +108,8 @@ class Scheduler:
             raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
 
     def take_batch(self) -> list[Sentence]:
-        """Take the sentence whose turn it is and those of its model that are cheapest beside it; none if all were
-        cancelled.
+        """Take the sentence whose turn it is, and the sentences of its model that are cheapest to run with it; an empty
+        list if all were cancelled.
         """
         window = self._queue.window(self._window)
         if not window:

@@ -1,7 +1,7 @@
-"""What a client does to embed sentences: split them into requests, send, try again, refuse mixed models, decode.
+"""What a client does to embed sentences: splits them into requests, sends, retries, refuses mixed models, decodes.
 
-Written once for threads and for asyncio: how a request is sent, and whether waiting blocks or suspends, is decided by
-the transport that it is given.
+The code serves threads and asyncio: the transport that it is given decides how a request is sent, and whether waiting
+blocks or suspends.
 """
 
 import random
@@ -40,7 +40,7 @@ _GET_MODEL = Method(f"/{SERVICE}/GetModel", embedding_pb2.GetModelResponse.FromS
 
 
 class ClientCore(Generic[CallT]):
-    """State of a client between its calls, the model's limits and the budget for retries, and the calls themselves."""
+    """Calls of a client, and its state between calls: the server's limits and the budget for retries."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class ClientCore(Generic[CallT]):
     async def embed(
         self, sentences: Sequence[str], timeout_s: float | None, **options: Unpack[EmbedOptions]
     ) -> Embeddings:
-        """Embed all of `sentences` by one model."""
+        """Embed all `sentences` with one version of the model."""
         if isinstance(sentences, str):
             raise TypeError("pass a list of sentences, not one string")
         deadline, fields = self.deadline(timeout_s), self.fields(**options)
@@ -90,12 +90,15 @@ class ClientCore(Generic[CallT]):
                     raise
 
     def fields(self, **options: Unpack[EmbedOptions]) -> dict[str, Any]:
-        """Return the fields of a request beside its sentences. Raises RequestError for what the contract can't say."""
+        """Return the fields of a request other than its sentences.
+
+        Raises RequestError for options that the API can't express.
+        """
         named = {} if self._model is None else {"model": self._model}
         return request_fields(**options) | named
 
     async def model(self, timeout_s: float | None) -> embedding_pb2.Model:
-        """Ask what the model is that is asked for, and its limits. Raises UnknownModelError where there is none."""
+        """Ask the server about the chosen model and its limits. Raises UnknownModelError if there is no such model."""
         request = embedding_pb2.GetModelRequest(model=self._model)
         (response,) = await self._responses(_GET_MODEL, [(0, request)], self.deadline(timeout_s))
         model: embedding_pb2.Model = response.model
@@ -106,7 +109,7 @@ class ClientCore(Generic[CallT]):
         return model
 
     async def no_rows(self, timeout_s: float | None, **options: Unpack[EmbedOptions]) -> NDArray[Any]:
-        """Ask for the model, and return the rows that no sentences have of it."""
+        """Ask the server about its model, and return the empty array that has its dimension."""
         model = await self.model(timeout_s)
         return no_rows(model.dimension, tuple(model.nested_dimensions), **options)
 
@@ -134,9 +137,10 @@ class ClientCore(Generic[CallT]):
         )
 
     def decoded(self, decode: Callable[[Encoding, int | None], Embeddings], version: str, asked: Asked) -> Embeddings:
-        """Call `decode` with the encoding and the numbers that an answer of this version must have.
+        """Call `decode` with the encoding, and with the number of components that an answer of this model version must
+        have.
 
-        Where nobody has said how many numbers its whole embeddings have, its first answer does. Raises BothendsError.
+        The first answer fixes that number if nothing else has. Raises BothendsError.
         """
         encoding, dimensions = ENCODINGS[asked["encoding"]], asked["dimensions"] or None
         width = self._width  # read once: another thread's answer may bring another version
@@ -161,11 +165,11 @@ class ClientCore(Generic[CallT]):
         return self.decoded(partial(decode, ordered), ordered[0].model_version, asked)
 
     async def limits(self, deadline: float) -> ChunkLimits:
-        """Return the limits that are known, or fetch them."""
+        """Return the server's limits, which are fetched at the first call."""
         return self._limits or await self.fetch_limits(deadline)
 
     async def fetch_limits(self, deadline: float) -> ChunkLimits:
-        """Ask what the server takes."""
+        """Ask the server for its limits."""
         model = await self.model(deadline - self._clock())
         if model.dimension > 0:
             self._width = (model.version, model.dimension)
@@ -173,7 +177,7 @@ class ClientCore(Generic[CallT]):
         return self._limits
 
     async def wait_before_retry(self, error: BothendsError, *, failures: int, deadline: float) -> None:
-        """Wait after the `failures`th failure in a row. Raises `error` where another try wouldn't help or can't be."""
+        """Wait after the `failures`th failure in a row. Raises `error` if another try is no use or not possible."""
         ready_in_s = self._servers.ready_in_s()
         wait_s = self._retry.wait_s(error, failures=failures, dice=self._dice, ready_in_s=ready_in_s)
         if wait_s is None or not fits(wait_s, deadline - self._clock()) or not self._budget.spend():
@@ -183,15 +187,15 @@ class ClientCore(Generic[CallT]):
             raise error
 
     def record_success(self) -> None:
-        """Credit an answered request to the budget for retries."""
+        """Credit a successful request to the budget for retries."""
         self._budget.earn()
 
     def open_stream(self, method: Method, deadline: float) -> StreamCall:
-        """Begin a call of many messages."""
+        """Start a call of many messages."""
         return self._servers.open_stream(method, timeout_s=self._remaining_s(deadline))
 
     def deadline(self, timeout_s: float | None) -> float:
-        """Return the time, by this client's clock, at which so many seconds are over; by default, a call's."""
+        """Return the time by this client's clock in `timeout_s` seconds; None stands for the client's default."""
         return self._clock() + (self._timeout_s if timeout_s is None else timeout_s)
 
     async def _responses(self, method: Method, requests: Iterable[tuple[int, Message]], deadline: float) -> list[Any]:

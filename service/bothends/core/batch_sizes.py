@@ -1,4 +1,4 @@
-"""Sizes of the batches that suit a model on a device, where the settings don't say."""
+"""Batch sizes that suit a model on a device, used where the settings don't say."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from ..model.architecture import EncoderConfig
 
 @dataclass(frozen=True, slots=True)
 class BatchSizes:
-    """Batches that suit a model on an engine, where the settings don't say."""
+    """Batch sizes that suit a model on an engine, used where the settings don't say."""
 
     max_rows: int
     """Most sentences in one model run; on a GPU the token budget is what bounds a batch."""
@@ -41,7 +41,7 @@ that pads costs there, and the gates of 65,536 tokens alone would take 4 GiB."""
 
 
 def batching(config: EncoderConfig, device: str) -> BatchSizes:
-    """Batches for an encoder of these sizes on "cpu" or "cuda"."""
+    """Return the batch sizes for an encoder of this config on "cpu" or "cuda"."""
     if device == "cuda":
         return _ON_GPU if config.recurrent_bytes <= _WIDE_ON_GPU_BYTES else _WIDE_ON_GPU
     return _IN_CACHES if config.recurrent_bytes <= _CACHES_BYTES else _BEYOND_CACHES

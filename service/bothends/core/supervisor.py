@@ -1,7 +1,7 @@
-"""Loads the models that the settings ask for, and looks after each: tests it again and again, loads it anew if it
-fails, and lets newer ones take over.
+"""Loads the models that the settings name, and supervises each: tests it regularly, reloads it if it fails, and lets
+newer versions take over.
 
-A model is looked after in one thread of its own, one thing at a time.
+Each model is supervised in its own thread, one task at a time.
 """
 
 import logging
@@ -45,7 +45,7 @@ _CLOSE = _Event("close")
 
 
 class Supervisor:
-    """Supervisor of the model that `embedder` serves, which came from the folder `root`."""
+    """Supervisor of the model that `embedder` serves, which was loaded from the folder `root`."""
 
     def __init__(
         self,
@@ -95,26 +95,29 @@ class Supervisor:
         self._thread = threading.Thread(target=self._run, name="bothends-supervisor", daemon=True)
 
     def start(self) -> None:
-        """Begin; nothing is looked at before."""
+        """Start to supervise."""
         self._embedder.on_fault(lambda fault, engine: self._events.put(_Event(fault, engine)))
         self._thread.start()
 
     def reload(self) -> None:
-        """Look for a newer model now; safe from a signal handler."""
+        """Look for a newer model now. Safe in a signal handler."""
         self._events.put(_Event("reload"))
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Start no further task."""
         self._events.put(_CLOSE)
 
     def join(self, timeout_s: float) -> bool:
-        """Wait until what was begun has ended, once closed; says whether it has. A process that ends before aborts."""
+        """Wait until the current task has ended, after `close`; returns True if it has.
+
+        A process that exits earlier aborts.
+        """
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def run_due(self) -> None:
-        """Look for a newer model and test the served one, each if it is due. One thread at a time."""
+        """Look for a newer model and test the served one, each if it is due. Call from one thread at a time."""
         if self._look.due_in_s <= 0:
             self._look.restart()
             self._look_for_newer()
@@ -250,7 +253,7 @@ class Supervisor:
 
 
 class Supervised(NamedTuple):
-    """A model's embedder, its supervisor, which is to be started, and the bytes of memory that loading it took."""
+    """Model's embedder, its supervisor, which isn't started yet, and the bytes of memory that loading it took."""
 
     embedder: Embedder
     supervisor: Supervisor
@@ -278,11 +281,11 @@ def load_supervised(
     on_reload: Callable[[], None] = lambda: None,
     on_lost: Callable[[], None] = lambda: None,
 ) -> list[Supervised]:
-    """Load the models that `settings` name, in order, which share one queue, and make their supervisors.
+    """Load the models that `settings` name, in order, with one shared queue, and make their supervisors.
 
-    `on_fitness` is called with a model's name; `on_reload` and `on_lost` once for all. Unless a model is the packaged
-    one, a process of its own proves it first. Raises BundleError or DeviceError, which names the model where there are
-    several.
+    `on_fitness` is called with a model's name and health; `on_reload` and `on_lost` once for all models. A separate
+    process proves each model first, except the packaged one. Raises BundleError or DeviceError, which names the model
+    if there are several.
     """
     found = [_load(one) for one in settings.models]
     queue = queue_of([one.model for one in found], settings, metrics)

@@ -1,6 +1,7 @@
-"""Tells what an installation without bothends-native's parts costs, in figures of the benchmark, and how to get them.
+"""Explains what an installation without parts of bothends-native costs, in figures of the benchmark, and how to get
+them.
 
-speeds.json beside this file holds the figures; `make bench ARGS="--bars --docs"` writes it.
+The figures are in speeds.json beside this file, which `make bench ARGS="--bars --docs"` writes.
 """
 
 import json
@@ -30,7 +31,7 @@ _WORTH_A_FRACTION = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """Sentences a second, as the benchmark measured them."""
+    """Sentences a second, as measured by the benchmark."""
 
     machine: str
     """Day, processor and number of cores of the measurement."""
@@ -50,11 +51,11 @@ class Speeds:
     @classmethod
     @cache
     def of_record(cls) -> Self:
-        """Read what the benchmark wrote."""
+        """Read the benchmark's record."""
         return cls(**json.loads((files(__package__) / "speeds.json").read_bytes()))
 
     def served(self, missing: Part) -> str:
-        """Say what a server without that part answers, beside one with both: "1/8 of the sentences …"."""
+        """Compare a server without that part with a complete one: "1/8 of the sentences …"."""
         here = self.grpcio if missing == "transport" else self.onnxruntime
         return (
             f"{_share(here, self.native)} of the sentences that the native parts do "
@@ -62,7 +63,7 @@ class Speeds:
         )
 
     def computed(self) -> str:
-        """Say what onnxruntime computes in this process, beside the native engine."""
+        """Compare onnxruntime in this process with the native engine."""
         return (
             f"{_share(self.onnxruntime_alone, self.native_alone)} of the sentences that the native engine does "
             f"(with the packaged model {self.onnxruntime_alone:,.0f} a second in place of {self.native_alone:,.0f})"
@@ -70,9 +71,9 @@ class Speeds:
 
 
 def remedy(missing: Part) -> str:
-    """Command that brings the missing part, as fits how bothends was installed: in a clone, from one, from an index.
+    """Return the command that installs the missing part, according to how bothends was installed (clone or index).
 
-    Where bothends-native is of another version, its headers and its compiler, or its wheel, were to be had before.
+    If bothends-native is there in another version, the command leaves out what must have been there to install it.
     """
     if misfit() is not None:
         return _renewal()

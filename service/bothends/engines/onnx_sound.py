@@ -1,7 +1,7 @@
-"""Parses a bundle's model.onnx for any engine: the graph that is allowed, of numbers that are all finite.
+"""Parses a bundle's model.onnx for any engine: the graph must be an allowed one, and all numbers finite.
 
-A NaN in a rare word's row passes the golden sentences, which don't have that word, and not every engine passes it on:
-onnxruntime's LSTM makes finite numbers of it.
+A NaN in the table row of a rare word passes the golden sentences, which lack that word, and not every engine lets it
+through to the result: onnxruntime's LSTM turns it into finite numbers.
 """
 
 from collections.abc import Mapping
@@ -31,8 +31,8 @@ _AT_ONCE = 1 << 18
 def sound_graph(bundle: Bundle) -> Any:
     """Parse the bundle's model, and return its GraphProto with the fields that onnx_allowlist.py declares.
 
-    Raises BundleError unless it is as `bothends export` writes it and all its floating-point numbers are finite. One
-    that isn't is named by its tensor and its place there; in the embedding table by its row, and the row's token.
+    Raises BundleError if `bothends export` couldn't have written it, or if a floating-point number isn't finite. The
+    error names the number by tensor and index, or in the embedding table by row and token.
     """
     file = bundle.path / MODEL
     graph = parse_allowed(bundle.model, file).graph

@@ -1,4 +1,4 @@
-"""Reads the files of a folder that nobody has checked yet, and hashes them: regular files only, of bounded size."""
+"""Reads and hashes the files of an untrusted folder: only regular files of bounded size."""
 
 import errno
 import hashlib
@@ -19,7 +19,7 @@ _MISSING = "no such folder, and none is fetched by name"
 
 
 class UntrustedFolder:
-    """An open folder. It stays the same one where its name, or a link to it, comes to mean another meanwhile."""
+    """Open folder. It stays the same folder even if its name, or a link to it, comes to mean another."""
 
     def __init__(self, path: Path) -> None:
         """Open the folder at `path`. Raises BundleError where there is none."""
@@ -31,15 +31,18 @@ class UntrustedFolder:
             raise BundleError(f"there is no bundle at {path!s:.200}: {reason}") from error
 
     def read(self, name: str, *, most: int) -> bytes:
-        """The content of the file `name`. Raises BundleError unless it is a regular file of at most `most` bytes."""
+        """Return the content of the file `name`.
+
+        Raises BundleError unless it is a regular file of at most `max_bytes` bytes.
+        """
         return self._opened(name, most, lambda file, size: file.read(size))  # no more, should it grow meanwhile
 
     def sha256(self, name: str, *, most: int) -> str:
-        """Return the hash of the file `name`, a piece of which is in memory at a time. Raises as `read` does."""
+        """Return the hash of the file `name`, reading it in pieces. Raises like `read`."""
         return self._opened(name, most, _sha256)
 
     def size(self, name: str, *, most: int) -> int:
-        """Return the bytes of the file `name`. Raises as `read` does."""
+        """Return the size of the file `name` in bytes. Raises like `read`."""
         return self._opened(name, most, lambda _, size: size)
 
     def _opened(self, name: str, most: int, use: Callable[[BinaryIO, int], T]) -> T:

@@ -1,8 +1,8 @@
 """Parses a tokenizer's regular expression, and refuses one that could take exponential time. Nothing is matched.
 
-A matcher that backtracks takes exponential time where a repetition has more than one way of reading a text, as in
-`(q+q+)+z`: so what is repeated without end must be a fixed sequence of single characters. Only the part of Oniguruma's
-syntax that tokenizers use is read; references, calls and conditions are refused.
+A backtracking matcher takes exponential time where a repetition can read a text in more than one way, as in `(q+q+)+z`.
+So what is repeated without bound must be a fixed sequence of single characters. Only the part of Oniguruma's syntax
+that tokenizers use is supported; references, calls and conditions are refused.
 """
 
 import re
@@ -25,21 +25,21 @@ _GROUP = re.compile(r"\((?:\?(?:i?:|>|<?[=!]))?(?!\?|\*)")
 
 
 class PatternError(ValueError):
-    """A pattern isn't allowed; its text, which follows the pattern, says why."""
+    """Error for a pattern that isn't allowed. Its text says why, and is meant to follow the pattern."""
 
 
 class Power(NamedTuple):
-    """Bound: `factor` times the text's length to the power of `degree`."""
+    """Bound on a cost: `factor` times the text's length to the power of `degree`."""
 
     factor: int
     degree: int = 0
 
     def plus(self, other: "Power") -> "Power":
-        """Return a bound of the sum."""
+        """Return a bound on the sum."""
         return Power(min(self.factor + other.factor, _CAP), max(self.degree, other.degree))
 
     def times(self, other: "Power") -> "Power":
-        """Return a bound of the product."""
+        """Return a bound on the product."""
         return Power(min(self.factor * other.factor, _CAP), self.degree + other.degree)
 
 
@@ -48,7 +48,7 @@ ONE = Power(1)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Cost of a part of a pattern, at most."""
+    """Upper bounds on the cost of a part of a pattern."""
 
     effort: Power
     """Attempts to match it from one place, until it matches or has failed in every way."""
@@ -62,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A pattern that was read."""
+    """Pattern that was parsed."""
 
     effort: Power
     characters: frozenset[str]
@@ -72,7 +72,7 @@ class Pattern:
 
 
 def read(pattern: str) -> Pattern:
-    """Read `pattern`. Raises PatternError where it has parts that aren't allowed, or nested repetitions without end."""
+    """Parse `pattern`. Raises PatternError if it has parts that aren't allowed, or nested unbounded repetitions."""
     reader = _Reader(pattern)
     whole = reader.alternatives()
     if reader.place < len(pattern):
@@ -91,7 +91,7 @@ class _Reader:
         self.runs: list[tuple[str, ...]] = []
 
     def alternatives(self) -> Part:
-        """Take what stands here, up to the end or to a parenthesis that closes."""
+        """Parse alternatives, up to the end of the pattern or the closing parenthesis."""
         found = self._sequence()
         while self._take_text("|"):
             other = self._sequence()

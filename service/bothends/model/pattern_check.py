@@ -1,7 +1,7 @@
 """Refuses a tokenizer's regular expression whose time grows faster than the length of a text.
 
-pattern.py rules out exponential growth by how the expression is written. For growth with the square, texts made against
-the expression are timed here.
+pattern.py rules out exponential growth by how the expression is written. This module finds quadratic growth, by timing
+texts that are made to be slow for the expression.
 """
 
 import random
@@ -35,7 +35,7 @@ _SURROGATES = range(0xD800, 0xE000)
 
 @lru_cache(maxsize=256)
 def check_pattern(pattern: str) -> None:
-    """Raise PatternError, whose text follows the pattern, where a short text may cost it much time."""
+    """Raise PatternError if a short text may take much time; its text is meant to follow the pattern."""
     parsed = read(pattern)
     if parsed.effort.degree > _MAX_ATTEMPTS.degree or parsed.effort.factor > _MAX_ATTEMPTS.factor:
         raise PatternError("has too many ways of reading one text")

@@ -1,7 +1,7 @@
 """Refuses a tokenizer.json that holds anything but the parts that exported bundles have, each within bounds.
 
-Its aim is parts that make much of little: text that grows at each step, and tokens set around each sentence. The
-vocabulary is left to the library, which reads it in time that follows its size.
+It guards against parts that make much out of little: text that grows at each step, and tokens added around each
+sentence. The vocabulary is left to the library, whose time to read it is proportional to its size.
 """
 
 import base64
@@ -54,7 +54,9 @@ _MAX_GROWTH = 16
 
 
 def check_parts(tokenizer: tokenizers.Tokenizer) -> None:
-    """Raise BundleError, whose text follows a name, unless `tokenizer` has allowed parts only, within their bounds."""
+    """Raise BundleError unless `tokenizer` has only allowed parts, within bounds; its text is meant to follow a file's
+    name.
+    """
     for reason in _reasons(tokenizer):
         raise BundleError(f"{reason}; a bundle's tokenizer holds only what `bothends export` lets in")
 

@@ -1,6 +1,6 @@
-"""Makes a native tokenizer that gives the same ids as the library's, where there can be one.
+"""Makes a native tokenizer that gives the same ids as the Hugging Face library, where that is possible.
 
-All that it knows of Unicode is asked of the library when it is made, so that both agree in any version.
+Everything that it knows about Unicode is taken from the library when it is made, so that both agree in any version.
 """
 
 import unicodedata
@@ -22,7 +22,7 @@ _CHARACTERS = (*range(0x0530), *range(0x1E00, 0x2100))
 def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
     """Return a native tokenizer that gives `library`'s ids for each text that it doesn't decline.
 
-    None where bothends-native isn't built or is of another version, or where `library` isn't as BERT's tokenizers are.
+    None if bothends-native isn't installed in this version, or if `library` isn't a tokenizer like BERT's.
     """
     if misfit() is not None:
         return None
