@@ -1,6 +1,6 @@
-"""The application for Ray Serve, whose replicas are embedders: `serve run bothends.ray:app`.
+"""Application for Ray Serve, whose replicas are embedders: `serve run bothends.ray:app`.
 
-Ray starts, scales, replaces and finds replicas; server/ray/ has the code of one.
+Ray starts, scales, replaces and finds replicas; server/ray/ has the code of a replica.
 """
 
 import logging
@@ -41,7 +41,10 @@ _NOT_RAYS = ("tls_cert", "tls_key", "tls_client_ca")
 
 
 class Arguments(BaseModel):
-    """Arguments of Ray, as in `serve run bothends.ray:app cpus=2`. The service's own settings are BOTHENDS_*."""
+    """Arguments given through Ray, as in `serve run bothends.ray:app cpus=2`.
+
+    The service's own settings are BOTHENDS_*.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,7 +56,10 @@ class Arguments(BaseModel):
 
 
 def app(arguments: dict[str, Any]) -> Any:
-    """Make the application, for Ray to deploy. Connects, and starts Serve with our gRPC services, where none runs."""
+    """Make the application that Ray deploys.
+
+    Connects to Ray, and starts Serve with this project's gRPC services if needed.
+    """
     try:
         asked, settings = _asked(arguments), _settings()
         if settings.api_keys is None:

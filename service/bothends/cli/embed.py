@@ -1,4 +1,7 @@
-"""`bothends embed`: prints the vectors of a few sentences, or embeds a file. Formats are imported only for files."""
+"""`bothends embed`: prints the vectors of a few sentences, or embeds a file.
+
+File formats are imported only for files.
+"""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""Flags of `bothends embed`: of sentences and files, of vectors, of models. Other commands share some of them."""
+"""Flags of `bothends embed`: for sentences and files, vectors, and models. Other commands share some of them."""
 
 from pathlib import Path
 from typing import get_args

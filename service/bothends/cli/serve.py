@@ -1,4 +1,4 @@
-"""`bothends serve`: its options, which are the settings, its help, and a server from its start to its stop."""
+"""`bothends serve`: its options, which are the settings, its help, and the server from start to stop."""
 
 import json
 import logging
@@ -37,10 +37,10 @@ _METAVARS = {
 
 
 class ServeCommand(GroupedCommand):
-    """A command whose options are the settings. Their names, defaults and help stand in settings/."""
+    """Command whose options are the settings. Their names, defaults and help are defined in settings/."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return one option for each setting that people may choose, by groups, then those of the command itself."""
+        """Return one option for each setting that users may choose, by groups, then those of the command itself."""
         from ..settings import GROUPS, Settings
 
         fields, options = Settings.model_fields, Settings.options()

@@ -1,4 +1,4 @@
-"""Signal handlers of `bothends serve`: SIGTERM and SIGINT stop it, a second one at once, and SIGHUP reloads files."""
+"""Signal handlers of `bothends serve`: SIGTERM and SIGINT stop it (a second one at once), and SIGHUP reloads files."""
 
 import os
 import signal
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def started(server: "Server") -> Iterator[None]:
-    """Start `server`, which obeys signals from before that to the end of `with`.
+    """Start `server`, and handle signals from before the start to the end of the `with` block.
 
-    Without handlers SIGHUP would end the process, and SIGTERM be dropped where it is a container's first. While it
-    starts, a signal to stop raises SystemExit: nothing was accepted, and what was made is undone.
+    Without handlers, SIGHUP would end the process, and SIGTERM would be ignored by the first process of a container.
+    While the server starts, a signal to stop raises SystemExit: nothing was accepted, and what was made is undone.
     """
     stops, early_reloads = [], []
 

@@ -1,6 +1,6 @@
 """Counts the sentences in a request's bytes without parsing it, so that far too large ones are refused cheaply.
 
-It relies on field 1, a string, being the sentences in each request of bothends. Callers bring the limit.
+It relies on field 1, a string, being the sentences in each request of bothends. Callers pass the limit.
 """
 
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ _MAX_DIGITS = 10
 
 
 def holds_more_than(content: bytes, most: int) -> bool:
-    """Return True if the message holds more strings in field 1 than `most`, or more fields than that allows.
+    """Return True if the message has more than `max_count` strings in field 1, or more other fields than requests have.
 
-    It looks at no more fields than that, however many there are. What isn't protobuf is for its parser to refuse.
+    It stops as soon as that is known. Bytes that aren't protobuf are left to the parser.
     """
     if len(content) <= 2 * most:  # each takes two bytes at least
         return False
@@ -43,9 +43,10 @@ def holds_more_than(content: bytes, most: int) -> bool:
 
 
 def fields(content: Bytes) -> Iterator[tuple[int, Bytes | None]]:
-    """Number of each field of a message, in order, with its bytes where it has a length.
+    """Yield the number of each field of a message, in order, with its bytes if it is length-delimited.
 
-    Ends early where the bytes aren't protobuf, which is for its parser to say. Fields of a group come like others.
+    Ends early if the bytes aren't protobuf, which the parser then reports. Fields inside a group are yielded like
+    others.
     """
     index = 0
     try:
