@@ -1,6 +1,6 @@
-"""`bothends evaluate`: it takes a bundle, and prints tables or JSON of its scores.
+"""`bothends evaluate`: scores a bundle, and prints tables or JSON.
 
-Imports of scipy and its like stand inside the functions: `bothends --help` lists the command without them.
+Heavy imports such as scipy are inside the functions, so that `bothends --help` can list the command without them.
 """
 
 import json

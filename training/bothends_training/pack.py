@@ -1,9 +1,9 @@
-"""Makes one small file of the vectors that a cache holds of some teachers, to be carried to another machine.
+"""Packs the vectors that a cache holds of some teachers into one small file, to be carried to another machine.
 
-Vectors are turned onto their principal directions, and each number becomes a multiple of one step: directions along
-which they hardly differ become zeros, which cost little once they are compressed, direction by direction. At a given
-size this keeps more than cutting directions off (reverse water-filling: Cover and Thomas, "Elements of Information
-Theory", 10.3.3).
+Vectors are rotated to their principal directions, and each component becomes a multiple of one step. Directions with
+little variance become zeros, which cost little once the file is compressed, direction by direction. At a given size
+this loses less than dropping directions (reverse water-filling: Cover and Thomas, "Elements of Information Theory",
+10.3.3).
 """
 
 import io
@@ -37,7 +37,7 @@ _TEACHER, _AXES, _HASHES, _CODES = "teacher.json", "axes.npy", "sentences.u64", 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What packing changed of one teacher's vectors, in the mean of a sample."""
+    """What packing changed in one teacher's vectors, averaged over a sample."""
 
     teacher: str
     vectors: int
@@ -58,7 +58,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """A teacher's mean vector and principal directions."""
+    """Mean vector and principal directions of a teacher's vectors."""
 
     mean: NDArray[np.float32]
     """[dimension]."""
@@ -67,7 +67,7 @@ class Axes:
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32]) -> Self:
-        """Those of `vectors` [vectors, dimension], as a file holds them."""
+        """Return the axes of `vectors` [vectors, dimension], rounded as they are in a file."""
         mean = vectors.mean(axis=0)
         centred = vectors - mean
         _, directions = np.linalg.eigh(centred.T @ centred)
@@ -75,39 +75,39 @@ class Axes:
 
     @classmethod
     def read(cls, content: bytes) -> Self:
-        """The axes that `saved` gave."""
+        """Read the axes that `saved` wrote."""
         mean, *directions = np.load(io.BytesIO(content), allow_pickle=False).astype(np.float32)
         return cls(mean, np.stack(directions))
 
     def saved(self) -> bytes:
-        """Both as an .npy of float16, whose rounding is far below a step."""
+        """Return both as an .npy of float16, whose rounding is far below a step."""
         content = io.BytesIO()
         np.save(content, np.vstack([self.mean, self.directions]).astype(np.float16))
         return content.getvalue()
 
     def codes(self, vectors: NDArray[np.float32], step: float) -> NDArray[np.int8]:
-        """How many steps each vector goes along each direction, int8 [dimension, vectors]."""
+        """Return the number of steps of each vector along each direction, int8 [dimension, vectors]."""
         steps = np.round((vectors - self.mean) @ self.directions / step)
         return np.ascontiguousarray(steps.T, dtype=np.int8)
 
     def vectors(self, codes: NDArray[np.int8], step: float) -> NDArray[np.float32]:
-        """The unit vectors that codes [dimension, vectors] stand for, float32 [vectors, dimension]."""
+        """Return the unit vectors for codes [dimension, vectors], float32 [vectors, dimension]."""
         found = codes.T.astype(np.float32) * np.float32(step) @ self.directions.T + self.mean
         unit: NDArray[np.float32] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
         return unit
 
     def some_vectors(self, codes: NDArray[np.int8], step: float, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The unit vectors of some of the codes."""
+        """Return the unit vectors for some of the codes."""
         return self.vectors(codes[:, numbers], step)
 
 
 def pack(
     teachers: Sequence[Source], cache: Path, file: Path, *, max_bytes: int, advance: Advance = lambda _: None
 ) -> list[Loss]:
-    """Write all vectors that `cache` holds of the teachers into `file`, of at most `max_bytes`; tell what each lost.
+    """Write all vectors that `cache` holds of the teachers into `file`, of at most `max_bytes`; returns what each lost.
 
-    The step is the same for all, as fine as the size allows. Raises RecipeError where the cache holds no vectors of
-    one, or the file can't be as small as that.
+    All teachers share the finest step that fits the size. Raises RecipeError if the cache holds no vectors of one, or
+    the file can't be made so small.
     """
     held = [everything(teacher, cache) for teacher in teachers]
     samples = [kept[_spread(len(kept), _SAMPLE)].astype(np.float32) for _, kept in held]
@@ -133,9 +133,9 @@ def pack(
 
 
 def unpack(file: Path, cache: Path, advance: Advance = lambda _: None) -> list[KeptTeacher]:
-    """Have `cache` hold the vectors in `file`, but for those of sentences of which it has one; return whose they are.
+    """Add the vectors in `file` to `cache`, except those of sentences that it has already; returns whose they are.
 
-    Raises RecipeError where `file` isn't what `pack` writes.
+    Raises RecipeError if `pack` hasn't written `file`.
     """
     try:
         with zipfile.ZipFile(file) as archive:

@@ -1,4 +1,4 @@
-"""Follows a recipe through all of its stages: first the recipes whose checkpoints it begins with, then its own."""
+"""Follows a recipe through all of its stages: first the recipes whose checkpoints it starts from, then its own."""
 
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from .train import train
 
 
 def train_stages(path: Path, out: Path, cache: Path, progress: Progress) -> list[dict[str, float]]:
-    """Follow the recipe at `path`, into `out`, after those that it begins with, each into the place that it names.
+    """Follow the recipe at `path` into `out`, after those that it starts from, each into the folder that it names.
 
-    Whatever is done already is left as it is, and what was stopped goes on. Returns the history of the last stage, as
-    `train` does. Raises RecipeError where a stage can't begin, or recipes begin with each other.
+    Finished stages are kept, and a stopped one is continued. Returns the history of the last stage, like `train`.
+    Raises RecipeError if a stage can't start, or recipes form a cycle.
     """
     for stage, index in unfinished(path, cache).items():
         progress.console.print(f"{stage.stem}, into {index}", highlight=False)
@@ -26,10 +26,10 @@ def train_stages(path: Path, out: Path, cache: Path, progress: Progress) -> list
 
 
 def unfinished(path: Path, cache: Path, above: tuple[Path, ...] = ()) -> dict[Path, Path]:
-    """The recipes to follow before the one at `path`, in order, and where each leaves its checkpoint.
+    """Return the recipes to follow before the one at `path`, in order, and the folders of their checkpoints.
 
-    Raises RecipeError where recipes begin with each other, and where a start isn't there that no recipe makes: before
-    hours go into other stages.
+    Raises RecipeError if recipes form a cycle, or if a start is missing that no recipe makes; that is before hours go
+    into other stages.
     """
     path = path.resolve()
     if path in above:
@@ -46,9 +46,9 @@ def unfinished(path: Path, cache: Path, above: tuple[Path, ...] = ()) -> dict[Pa
 
 
 def is_done(stage: Path, place: Path) -> bool:
-    """Return whether an encoder lies at `place` that needn't be made: a bundle, or what the recipe `stage` ends with.
+    """Return True if `folder` holds a finished encoder: a bundle, or the final checkpoint of the recipe `stage`.
 
-    Raises RecipeError where the checkpoint is another recipe's.
+    Raises RecipeError if the checkpoint is another recipe's.
     """
     if not (place / checkpoint.CONFIG).exists():
         return False
