@@ -1,7 +1,7 @@
 """Compares a bundle with its PyTorch encoder at every length and in batches, and returns the differences.
 
-The reference is `encoder.py`, one sentence at a time without padding. What is tested is the service's own engine.
-Padding slots hold random ids, and token 0 has a vector like any other: a graph that lets padding in can't hide.
+The reference is `encoder.py`, one sentence at a time without padding. The service's own engine is what is tested.
+Padding holds random ids, and token 0 has a vector like any other, so that a graph that reads padding is found out.
 """
 
 import copy
@@ -44,11 +44,11 @@ def verify(
     seed: int = 0,
     advance: Advance = lambda _: None,
 ) -> Report:
-    """Compare `bundle` with `encoder`: every length alone, ragged batches, and the golden sentences.
+    """Compare `bundle` with `encoder`: every length alone, batches of different lengths, and the golden sentences.
 
-    `engine` is what computes the bundle; the default is onnxruntime on a CPU. Where a difference is above `tolerance`,
-    the noise of PyTorch's own float32 is measured, which may allow it. Below float32, only the golden sentences
-    are held to `tolerance`, and all others to the cosine that is promised of the engine's precision.
+    `engine` computes the bundle; the default is onnxruntime on a CPU. If a difference exceeds `tolerance`, the noise of
+    PyTorch's own float32 is measured, which may allow it. In precisions below float32, only the golden sentences must
+    meet `tolerance`; all others must reach the cosine that the precision promises.
     """
     engine = engine or OnnxRuntimeEngine(bundle)
     encoder.eval()
@@ -92,7 +92,7 @@ class _Float64:
         self._encoder = copy.deepcopy(encoder).double()
 
     def states(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> States:
-        """States of each sentence by itself."""
+        """Return the states of each sentence, computed alone."""
         return _reference(self._encoder, ids, lengths)
 
 
@@ -105,22 +105,22 @@ class _Pair:
     beside: ThreadPoolExecutor
 
     def found(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> States:
-        """The engine's states of a batch, padded already where the engine pads."""
+        """Return the engine's states of a batch, which is padded if the engine pads."""
         if isinstance(self.engine, OnnxRuntimeEngine | _Float64):
             return self.engine.states(ids, lengths)
         return self.engine.run([row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]), None
 
     def reference(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> Future[States]:
-        """PyTorch's states, each sentence by itself, to come."""
+        """Return the future of PyTorch's states, each sentence computed alone."""
         return self.beside.submit(_reference, self.encoder, ids, lengths)
 
     def random_ids(self, random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int64]:
-        """Ids from all of the table."""
+        """Return random ids from the whole table."""
         return random.integers(0, self.encoder.config.vocabulary_size, size=shape)
 
 
 def comparisons(max_tokens: int) -> int:
-    """Count of the sentences that `verify` compares before the golden ones."""
+    """Return the number of sentences that `verify` compares before the golden ones."""
     return max_tokens + sum(_BATCH_SIZES)
 
 

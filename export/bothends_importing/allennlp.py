@@ -1,8 +1,8 @@
 """Imports an AllenNLP model that has an `lstm` or `gru` Seq2Vec encoder.
 
-As allennlp 2.10 has it (modules/seq2vec_encoders/pytorch_seq2vec_wrapper.py, models/basic_classifier.py): a table of
-tokens, a projection where its embedder has one, the last layer's final states, and a `feedforward` of one layer where
-the model has that. What classifies after it is left out.
+It follows allennlp 2.10 (modules/seq2vec_encoders/pytorch_seq2vec_wrapper.py, models/basic_classifier.py): a token
+table, a projection if its embedder has one, the last layer's final states, and a `feedforward` of one layer if the
+model has that. The classification layer after it is left out.
 """
 
 import re
@@ -48,7 +48,7 @@ class _Reading:
 
 
 def allennlp(archive: Archive, options: ImportOptions) -> ImportedEncoder:
-    """Import a model of AllenNLP's. Raises SourceError that says what is missing, wrong, or can't be mapped."""
+    """Import an AllenNLP model. Raises SourceError that says what is missing, wrong, or can't be mapped."""
     tensors = dict(archive.weights.tensors)
     table_name, embedder = _only(_TABLE, tensors, "table of a text field's tokens", archive)
     _, prefix = _only(_CELLS, tensors, "Seq2Vec encoder of lstm or gru", archive)

@@ -1,6 +1,6 @@
 """`bothends import`: reads a file of another library's encoder, shows what was understood, then writes a checkpoint.
 
-Imports of torch and its like stand inside the functions: `bothends --help` lists this command without them.
+Heavy imports such as torch are inside the functions, so that `bothends --help` can list this command without them.
 """
 
 from collections.abc import Callable

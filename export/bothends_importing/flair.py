@@ -1,7 +1,7 @@
 """Imports flair's DocumentRNNEmbeddings over one WordEmbeddings, as `save_embeddings()` writes it.
 
-As flair has it (embeddings/document.py and token.py): the table, a linear layer (`word_reprojection_map`), an LSTM or
-GRU; the output at the first token and at the last of a bidirectional one, else the output at the last.
+It follows flair (embeddings/document.py and token.py): the table, a linear layer (`word_reprojection_map`), an LSTM or
+GRU. The embedding is the output at the first and at the last token if it is bidirectional, otherwise that at the last.
 """
 
 import re
@@ -45,7 +45,10 @@ class _Lookup:
 
 
 def flair(source: WeightsFile, options: ImportOptions) -> ImportedEncoder:
-    """Import what `save_embeddings()` gave. Raises SourceError that says what is missing, wrong, or can't be mapped."""
+    """Import a file that `save_embeddings()` wrote.
+
+    Raises SourceError that says what is missing, wrong, or can't be mapped.
+    """
     if source.extras.get("__cls__") != "DocumentRNNEmbeddings":
         raise SourceError(f"{source.file} doesn't say that it is a DocumentRNNEmbeddings of flair's; {_HOW}")
     if not options.tokenised:

@@ -1,6 +1,7 @@
 """Imports an ONNX encoder that `bothends doctor` understands, with the weights of its cells.
 
-A known mistake in how it reads its states is left out: what is imported reads them as was meant, and PyTorch proves it.
+A known mistake in how it reads its states isn't imported: the import reads them as was meant, and is compared with
+PyTorch.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""The options of an import beside its source, and which format takes which.
+"""Options of an import, and which format takes which.
 
-Nothing here imports torch: `bothends --help` does import this.
+Nothing here imports torch, since `bothends --help` imports this module.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MAX_TOKENS = 256
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """Options of an import; None where the caller says nothing."""
+    """Options of an import; None if the user didn't give one."""
 
     encoder: Path | None = None
     """A TOML that maps the names of a state dict and says how text is split, or the JSON of a Keras model.

@@ -1,4 +1,4 @@
-"""Writes an imported encoder as a checkpoint folder, whole or not at all."""
+"""Writes an imported encoder as a checkpoint folder, completely or not at all."""
 
 import tempfile
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _LARGEST_FLOAT16 = torch.finfo(torch.float16).max
 
 
 def check_out(out: Path) -> None:
-    """Raise SourceError where nothing may be written to `out`."""
+    """Raise SourceError if `out` can't be written or exists already."""
     must_be_new(out, SourceError)
 
 
@@ -37,7 +37,10 @@ def write(
     version: str,
     table: Literal["float32", "float16"],
 ) -> int:
-    """Write a checkpoint to the new folder `out`; returns its bytes. Raises SourceError, having written nothing."""
+    """Write a checkpoint to the new folder `out`; returns its size in bytes.
+
+    Raises SourceError, and then writes nothing.
+    """
     notes = [*found.notes]
     if table == "float16":
         notes.append(_rounding(found))

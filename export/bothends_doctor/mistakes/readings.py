@@ -1,7 +1,7 @@
-"""Every reading of an LSTM's or GRU's states that doctor can name, right or mistaken, as a function.
+"""Every reading of an LSTM's or GRU's states that doctor can name, correct or mistaken, as a function.
 
-A reading takes `States` and lengths and gives the rows that a model which makes this mistake would give. B is the
-batch, T the time of the padded batch, D the directions, L the layers.
+A reading takes `States` and lengths and returns the rows that a model with this mistake would give. B is the batch
+size, T the time of the padded batch, D the number of directions, L that of layers.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Lengths = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The states of one batch, and the sizes that readings need."""
+    """States of one batch, and the sizes that readings need."""
 
     states: States
     lengths: Lengths
@@ -32,19 +32,19 @@ class Context:
 
     @property
     def counts(self) -> NDArray[np.bool_]:
-        """Mask of the steps that are of the sentence, [B, T, 1]."""
+        """Mask of the steps that belong to the sentence, [B, T, 1]."""
         steps = np.arange(self.states.output.shape[1])
         return np.asarray(steps[None, :, None] < self.lengths[:, None, None])
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """Numbers of the rows, 0 to B - 1."""
+        """Row numbers, 0 to B - 1."""
         return np.arange(len(self.lengths))
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to make an embedding of the states."""
+    """Way to make an embedding from the states."""
 
     key: str
     what: str
@@ -57,7 +57,7 @@ class Reading:
     """Output of a cell that it reads: Y, Y_h or Y_c."""
 
     def of(self, directions: int) -> str:
-        """Describe the reading in words that fit a stack of so many directions."""
+        """Describe the reading for a stack of this many directions."""
         return _FORWARD_ONLY.get(self.what, self.what) if directions == 1 else self.what
 
 
@@ -65,7 +65,7 @@ _FORWARD_ONLY = {"both ends, cat(h_n[-2], h_n[-1])": "the final state, h_n[-1]"}
 
 
 def joined(states: Array) -> Array:
-    """[n, B, state] to [B, n·state]."""
+    """Reshape [n, B, state] to [B, n·state]."""
     return np.ascontiguousarray(states.transpose(1, 0, 2)).reshape(states.shape[1], -1)
 
 
@@ -204,12 +204,12 @@ MISTAKES = (
 
 
 def right(key: str) -> Reading:
-    """The right reading of that key."""
+    """Return the correct reading with this key."""
     return next(reading for reading in RIGHT if reading.key == key)
 
 
 def constant_steps(time: int) -> Iterator[Reading]:
-    """Readings of output[:, k] for every k but the first and the last."""
+    """Yield readings of output[:, k] for every k except the first and the last."""
     for index in range(1, time - 1):
         yield Reading("constant_step", f"output[:, {index}]", partial(_step, index), "final_states")
 

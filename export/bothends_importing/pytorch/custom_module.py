@@ -27,13 +27,13 @@ _HOW = (
 
 
 def custom_module(source: WeightsFile, options: ImportOptions, config: StateDictConfig) -> ImportedEncoder:
-    """Import a module of PyTorch's or Keras's. Raises SourceError that says what is missing or can't be mapped."""
+    """Import a module of PyTorch or Keras. Raises SourceError that says what is missing or can't be mapped."""
     found = _of_keras(source, options, config) if source.kind == "keras" else _of_pytorch(source, options, config)
     return with_tokenizer(found, options, config)
 
 
 def with_tokenizer(found: MappedEncoder, options: ImportOptions, config: StateDictConfig) -> ImportedEncoder:
-    """Put a mapped encoder and the tokenizer that was asked for together. Raises SourceError where none was."""
+    """Combine a mapped encoder with the tokenizer that the user named. Raises SourceError if none was named."""
     rows = found.encoder.vocabulary_size
     tokenising = _tokenising(options, config.tokenizer, rows)
     _must_leave_out(found.masked_rows, tokenising, config.tokenizer.padding)

@@ -1,8 +1,8 @@
-"""Builds an encoder from the state dict of a custom module and what a TOML says of it.
+"""Builds an encoder from the state dict of a custom module and a TOML file that describes it.
 
     table → (linear) → nn.LSTM or nn.GRU → pooling → (linear → none, tanh, relu or layer norm)
 
-What the TOML leaves out is guessed where one guess only fits, and every tensor must have its place.
+What the TOML file leaves out is guessed if only one guess fits, and every tensor must belong to a part.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from .config import EncoderOptions, StateDictConfig
 
 @dataclass(frozen=True, slots=True)
 class MappedEncoder:
-    """An encoder, its weights, and where each was in the file."""
+    """Encoder, its weights, and the name of each in the file."""
 
     encoder: EncoderConfig
     weights: dict[str, Tensor]
@@ -40,9 +40,9 @@ class MappedEncoder:
 
 
 def map_state_dict(source: WeightsFile, config: StateDictConfig) -> MappedEncoder:
-    """Map an opened file. `source` was opened with the config's `ignore`.
+    """Map an opened file. `source` must have been opened with the config's `ignore`.
 
-    Raises SourceError that names the tensor: a part is missing, two fit, a shape is wrong, or nothing uses a tensor.
+    Raises SourceError that names the tensor if a part is missing, two fit, a shape is wrong, or a tensor is unused.
     """
     mapping = _Mapping(Candidates(source.file, dict(source.tensors)))
     found = _take_cells(mapping, config)
@@ -84,13 +84,13 @@ class _Mapping:
         return tensor
 
     def linear(self, part: str, linear: Linear) -> None:
-        """Weight and bias, which is zeros where there is none."""
+        """Assign weight and bias to `part`; a missing bias becomes zeros."""
         self.weights[f"{part}.bias"] = torch.zeros(len(linear.weight))
         for name in linear.tensors():
             self.take_tensor(f"{part}.{name.rpartition('.')[2]}", name)
 
     def check_all_used(self, encoder: EncoderConfig) -> None:
-        """Raises SourceError for tensors without a place. Another name of a tensor that has one needs none."""
+        """Raise SourceError for unused tensors, except further names of a tensor that is used."""
         used = {(tensor.data_ptr(), tensor.shape) for tensor in self.weights.values()}
         left = self.left.without(n for n, t in self.left.tensors.items() if (t.data_ptr(), t.shape) in used)
         if not left.tensors:
