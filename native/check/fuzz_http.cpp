@@ -35,7 +35,7 @@ Settings settings() {
     return told;
 }
 
-/// One connection, and all that others do with its requests.
+/// One connection, and everything that other threads do with its requests.
 class Exchange {
 public:
     explicit Exchange(bool is_extra) : shared_(settings()) {
@@ -72,7 +72,7 @@ public:
         settle(goes_on);
     }
 
-    /// Takes requests as the application does, notes what they are, and answers them if it `answers`.
+    /// Takes requests as the application does, records them, and answers them if `answers`.
     void apply(bool answers) {
         while (Message* const message = shared_.lines.application.take_message()) {
             auto& call = static_cast<HttpCall&>(*message->call);
@@ -153,7 +153,7 @@ private:
     std::vector<std::uint64_t> taken_;
 };
 
-/// Returns the requests of `bytes` that come in pieces of so many, each answered before the next is asked for.
+/// Returns the requests in `bytes`, which arrive in pieces of size `piece`; each is answered before the next is read.
 std::vector<std::string> requests_of(std::string_view bytes, std::size_t piece) {
     Exchange session(false);
     while (!bytes.empty() && session.is_open()) {

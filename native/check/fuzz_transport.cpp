@@ -45,7 +45,7 @@ Settings settings() {
     return told;
 }
 
-/// One who is connected, and connects anew once that is over.
+/// Client that is connected, and reconnects when its connection ends.
 struct Attacker {
     int socket = -1;
     std::uint32_t next = 0;  // stream
@@ -73,7 +73,7 @@ struct Attacker {
     }
 };
 
-/// Two peers, and what Python has of them.
+/// Two clients, and the messages that Python has taken from them.
 class Fuzzer {
 public:
     explicit Fuzzer(bool asks_for_keys) : shared_(settings()) {
@@ -126,7 +126,7 @@ private:
         settle(goes_on);
     }
 
-    /// Sends what has become ready to the peer that acts, and to any other that is concerned.
+    /// Sends everything that is ready to the acting client, and to any other that is affected.
     void settle(bool goes_on = true) {
         if (!goes_on || !peer_->connection->send()) peer_->leave();
         for (const std::uint64_t id : std::exchange(shared_.to_send, {}))

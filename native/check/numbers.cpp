@@ -55,14 +55,14 @@ struct Rows {
     std::vector<float> numbers;
     std::size_t width;
 
-    /// Returns the row of a place; they come again after the last.
+    /// Returns the row with this index; after the last row, they repeat.
     Row row(std::size_t place) const {
         const std::size_t from = place * width % (numbers.size() / width * width);
         return {numbers.data() + from, width, place, {10, false}};
     }
 };
 
-/// Writes a response as the fast path writes that of a list, and returns how many bytes it has.
+/// Writes a list's response like the fast path; returns its size in bytes.
 std::size_t respond(const Codec& codec, const Request& request, const Rows& rows) {
     std::string response;
     codec.begin(request, response);

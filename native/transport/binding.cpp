@@ -37,7 +37,7 @@ using Sequence = nb::typed<nb::sequence, T>;
 
 constexpr double attention_s = 0.05;
 
-/// Makes limits of what is given by name; TypeError where there is no such limit.
+/// Makes limits from keyword arguments. Throws TypeError for an unknown one.
 void construct_limits(Limits* self, const nb::kwargs& given) {
     new (self) Limits;
     std::size_t known = 0;
@@ -49,7 +49,7 @@ void construct_limits(Limits* self, const nb::kwargs& given) {
     if (known != given.size()) throw nb::type_error("there is no such limit");
 }
 
-/// Reads limits off the server's settings, or whatever else has those names.
+/// Reads limits from the attributes of an object, such as the server's settings.
 Limits limits_of(nb::handle from) {
     if (nb::isinstance<Limits>(from)) return nb::cast<Limits>(from);
     Limits limits;
@@ -163,8 +163,8 @@ nb::typed<nb::list, python::Ended> ended(Transport& transport) {
     return python::ended_of(calls);
 }
 
-/// Waits in pieces: a signal's handler runs in Python's main thread, and a second SIGTERM is to end the process at
-/// once.
+/// Waits in short pieces, since a signal handler runs in Python's main thread, and a second SIGTERM must end the
+/// process at once.
 bool wait_idle(Transport& transport, double timeout_s) {
     for (const double end = now() + timeout_s;;) {
         {
@@ -254,7 +254,7 @@ void bind_contract(nb::module_& module) {
              "Know `names`, in lower case, and every IP address where it `takes_addresses`.");
 }
 
-/// Binds the count of a key's share. Its lock is taken with the GIL: whoever has it wants nothing else, for a moment.
+/// Binds the count of a key's quota. Its lock is taken with the GIL held: no holder waits for anything else.
 void bind_usage(nb::module_& module) {
     nb::enum_<Excess>(module, "Excess", "Why a share is denied.")
         .value("too_many", Excess::too_many, "More sentences than the key may ever have at once.")

@@ -22,12 +22,12 @@ namespace transport::python {
 
 using namespace nb::literals;
 
-/// A codec as Python has it: the fast paths that use it may let go of it without the GIL.
+/// Codec as Python sees it. Fast paths that use it may release it without the GIL.
 struct GivenCodec {
     std::shared_ptr<const Codec> codec;
 };
 
-/// A model as Python has it: what reads its sentences and what computes are others', which it keeps alive.
+/// Model as Python sees it. It keeps the tokenizer and the encoder alive, which belong to other modules.
 struct GivenModel {
     nb::object tokenizer, encoder;
     std::size_t max_tokens;

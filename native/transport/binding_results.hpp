@@ -83,7 +83,7 @@ inline Status status_of(const GivenStatus& from) {
     return {code, message, std::string(details.c_str(), details.size())};
 }
 
-/// Copies what an application says. Raises ValueError for a header that would end before its end.
+/// Copies an application's response. Throws ValueError for a header that contains a line end.
 inline Response response_of(const GivenResponse& given) {
     const auto& [status, headers, body] = given;
     const auto text_of = [](const nb::bytes& from) {
@@ -123,7 +123,7 @@ inline std::optional<Batch> batch_of(const std::optional<transport::Batch>& take
     return Batch{messages, over, is_given_up};
 }
 
-/// Puts calls alike together: a storm's are thousands.
+/// Groups similar calls, since there may be thousands.
 inline nb::typed<nb::list, Ended> ended_of(const std::vector<transport::Ended>& calls) {
     std::map<std::tuple<int, int, Refusal>, nb::list> alike;
     for (const transport::Ended& call : calls) alike[{call.method, call.code, call.refusal}].append(call.seconds);

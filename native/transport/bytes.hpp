@@ -8,8 +8,8 @@
 
 namespace transport {
 
-/// Bytes that come at its end and leave at its beginning, at a cost that is linear in both. What has left holds no more memory
-/// than what is there.
+/// Byte queue: bytes are added at the end and removed at the front, at a cost that is linear in both. Removed bytes
+/// hold no more memory than those that are there.
 class Bytes {
 public:
     void append(std::string_view more) { bytes_.append(more); }

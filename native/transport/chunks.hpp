@@ -13,7 +13,8 @@
 
 namespace transport {
 
-/// Strings whose bytes leave at the beginning. None is copied as it comes, and none is kept once it has left.
+/// Queue of strings whose bytes are removed at the front. No string is copied when it is added, nor kept once it is
+/// removed.
 class Chunks {
 public:
     void append(std::string more) {
@@ -24,7 +25,7 @@ public:
     std::size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
 
-    /// Returns what is first, in one piece of at most so many bytes; it stays until it is dropped.
+    /// Returns the first bytes, at most `max_bytes` in one piece, which stay valid until they are dropped.
     std::string_view front(std::size_t most) const {
         return size_ == 0 ? std::string_view() : std::string_view(chunks_[first_]).substr(left_, most);
     }
@@ -42,7 +43,7 @@ public:
         if (chunks_.empty()) std::vector<std::string>().swap(chunks_);
     }
 
-    /// Moves what fits into `room`, and returns how many bytes.
+    /// Moves as many bytes as fit into `room`; returns their number.
     std::size_t take(std::span<std::uint8_t> room) {
         std::size_t count = 0;
         while (count < room.size() && size_ > 0) {

@@ -26,7 +26,7 @@ constexpr std::array<char, 4> values_field{0x0a, 0x22, 0x2a, 0x3a};       // by 
 constexpr std::array numbered_truncations{Truncation::start, Truncation::error, Truncation::start, Truncation::end};
 constexpr std::array numbered_encodings{Encoding::float32, Encoding::float32, Encoding::float16, Encoding::int8, Encoding::sign_bits};
 
-/// Notes an option; false where it is none, or asks for what the contract doesn't know.
+/// Sets an option; returns false for an unknown one, or an unknown value.
 bool set_option(char tag, std::size_t number, Options& options) {
     if (tag == field::truncation && number < numbered_truncations.size()) options.truncation = numbered_truncations[number];
     else if (tag == field::normalize) options.is_normalized = number != 0;
@@ -36,8 +36,8 @@ bool set_option(char tag, std::size_t number, Options& options) {
     return true;
 }
 
-/// Reads all fields, in any order, into `request`; of an option, and of the model's name, the last counts. Hands sentences
-/// to `take`, which says whether to go on. False too where there is no such model.
+/// Parses all fields, in any order, into `request`; for options and the model's name, the last one counts. Passes
+/// sentences to `take`, which returns whether to go on. Returns false also for an unknown model.
 template <typename Take>
 bool read_fields(std::string_view content, const NamedModels& models, Request& request, const Take& take) {
     std::string_view name;

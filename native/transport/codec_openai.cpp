@@ -24,7 +24,7 @@ constexpr json::Words<Encoding, 2> format_words{{{"float", Encoding::text}, {"ba
 constexpr json::Words<Truncation, 3> truncation_words{
     {{"error", Truncation::error}, {"start", Truncation::start}, {"end", Truncation::end}}};
 
-/// Reads a member; the model's name is left in `model`.
+/// Parses a member; stores the model's name in `model`.
 bool read_member(Member member, yyjson_val* value, std::size_t most, std::string_view& model, Request& request) {
     Options& options = request.options;
     switch (member) {

@@ -11,7 +11,7 @@
 
 namespace transport {
 
-/// Bounds that the server's settings have by the same names. 0 seconds are never; of a handshake, at once.
+/// Limits that the server's settings have under the same names. 0 seconds mean never; for a handshake, at once.
 #define TRANSPORT_SETTINGS(X)                                                                                        \
     X(std::size_t, max_message_bytes, 16 << 20, "Most bytes of a message.")                                          \
     X(std::size_t, max_inflated_bytes, 16 << 20, "Most bytes of a message that comes compressed; 0 where none may.") \
@@ -27,7 +27,7 @@ namespace transport {
     X(double, keepalive_s, 60, "Seconds of silence after which a peer is asked whether it is there.")                \
     X(double, min_ping_s, 30, "Seconds between two pings of a peer, at least.")
 
-/// Bounds that no setting changes. Tests do.
+/// Limits that no setting changes, except in tests.
 #define TRANSPORT_CONSTANTS(X)                                                                                  \
     X(double, keepalive_timeout_s, 20, "Seconds in which a peer that is asked has to answer.")                  \
     X(int, ping_strikes, 2, "Pings that come too soon before their connection is closed.")                      \
@@ -51,7 +51,7 @@ struct Limits {
 #undef TRANSPORT_FIELD
 };
 
-/// Why calls are refused without Python, which prepares the status of each.
+/// Reasons for which the transport refuses calls without Python. Python prepares the status for each.
 #define TRANSPORT_REFUSALS(X)                                          \
     X(no_key, "No key came.")                                          \
     X(unknown_key, "A key came that nobody knows.")                    \
@@ -83,13 +83,13 @@ enum class Refusal {
         count
 };
 
-/// Of them, those of calls over HTTP.
+/// Reasons that also occur over HTTP.
 inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_key, Refusal::full,     Refusal::room,
                                    Refusal::crowded,  Refusal::late,        Refusal::expired,  Refusal::draining,
                                    Refusal::slow,     Refusal::large,       Refusal::inflated, Refusal::headers,
                                    Refusal::unread,   Refusal::over_rate,   Refusal::over_concurrency, Refusal::connections};
 
-/// A gRPC status; `details` is a serialised google.rpc.Status for grpc-status-details-bin, or empty.
+/// gRPC status; `details` is a serialised google.rpc.Status for grpc-status-details-bin, or empty.
 struct Status {
     int code = 0;
     std::string message;
@@ -98,7 +98,7 @@ struct Status {
 
 using Statuses = std::array<Status, std::size_t(Refusal::count)>;  // by the refusal
 
-/// A response of HTTP's, whole. Names of headers are in lower case.
+/// Complete HTTP response. Header names are in lower case.
 struct Response {
     int status = 503;
     std::vector<std::pair<std::string, std::string>> headers;
@@ -115,7 +115,7 @@ struct Method {
     std::size_t words = 0;   // place of the responses that refuse its calls, in their caller's words
 };
 
-/// What is counted, and what of it is there now.
+/// Measurements of the transport: counters, and gauges of what is open or waiting now.
 #define TRANSPORT_FIGURES(X)                                              \
     X(connections, "Connections of gRPC's listeners that are open.")      \
     X(http_connections, "Those of HTTP's listeners.")                     \
@@ -146,7 +146,7 @@ struct Figures {
 #undef TRANSPORT_FIELD
 };
 
-/// Figures, and the limits that they stay within.
+/// Measurements that have a limit, with the names of their limits.
 #define TRANSPORT_BOUNDED(X)             \
     X(connections, max_connections)      \
     X(http_connections, max_connections) \
@@ -157,8 +157,9 @@ struct Figures {
 
 enum Code { ok = 0, cancelled = 1, deadline_exceeded = 4, not_found = 5 };
 
-/// The code of a call whose caller leaves now: deadline_exceeded about when its time is over. The caller knows that a
-/// little earlier: it sends two or three digits of its timeout, rounded up, and its clock runs from before that.
+/// Returns the code of a call whose caller leaves now: deadline_exceeded shortly before its deadline and after it.
+/// Callers see their deadline a little earlier: they send two or three digits of the timeout, rounded up, and their
+/// clock starts earlier.
 inline Code code_of_leaving(double deadline, double arrived, double time) {
     constexpr double rounding = 0.01, transit_s = 0.01;
     return deadline - time > rounding * (time - arrived) + transit_s ? cancelled : deadline_exceeded;

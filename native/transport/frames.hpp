@@ -10,10 +10,10 @@
 
 namespace transport {
 
-/// Follows frames by their heads (RFC 9113, 4.1), to know of those that nghttp2 drops without a word.
+/// Parser of frame headers (RFC 9113, 4.1), which detects frames that nghttp2 drops silently.
 class Frames {
 public:
-    /// Looks at the bytes that came next; calls `on_data` with a stream and how many of them are of a DATA frame for it.
+    /// Parses the next bytes; calls `on_data` with a stream and the number of bytes in a DATA frame for it.
     template <typename OnData>
     void look(std::string_view bytes, OnData on_data) {
         while (true) {

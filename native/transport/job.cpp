@@ -29,7 +29,8 @@ Job::Read Job::read(const std::shared_ptr<const Codec>& codec, std::span<const R
     return found;
 }
 
-/// Inflates what came compressed, which stays as it came for whoever else may have to read it; false where it is no gzip.
+/// Inflates a compressed body, and keeps the original for others that may have to read it; returns false if it isn't
+/// gzip.
 bool Job::inflate() {
     if (!message.is_compressed) return true;
     auto inflated = gunzip(message.content, message.inflated_size);

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t max_looked_at = 8 << 10;  // bytes of a body, with the transport's lock: some microseconds
 
-/// Counts the texts of a body's list, without a look at what is around it: where a text has such marks itself, there may
-/// seem to be more.
+/// Counts the texts of a body's list without parsing what is around it. Quotation marks inside texts may make the count
+/// too high.
 std::size_t count_texts(std::string_view body) {
     const std::size_t begin = body.find('['), end = body.rfind(']');
     if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return 1;

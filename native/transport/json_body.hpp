@@ -14,8 +14,8 @@
 
 namespace transport::json {
 
-/// A body as the library has it. It may take so many times its bytes of memory, which is enough for texts: what needs
-/// more (numbers by the million) is nothing that is read here.
+/// Parsed JSON body. Its memory is limited to a multiple of its size, which is enough for texts; a body that needs more
+/// (numbers by the million) is not parsed here.
 class Document {
 public:
     explicit Document(std::string_view body) : most_(max_times * body.size() + max_overhead), left_(most_) {
@@ -28,10 +28,10 @@ public:
     Document& operator=(const Document&) = delete;
     ~Document() { yyjson_doc_free(document_); }
 
-    /// Returns its value; null where it is no JSON.
+    /// Returns the root value; null for invalid JSON.
     yyjson_val* root() const { return yyjson_doc_get_root(document_); }
 
-    /// Returns the bytes that it takes.
+    /// Returns the bytes of memory that it uses.
     std::size_t bytes() const { return most_ - left_; }
 
 private:
@@ -56,14 +56,14 @@ using Words = std::array<std::pair<std::string_view, Meaning>, count>;
 
 std::string_view text_of(yyjson_val* value);
 
-/// Returns how many texts a body's list seems to hold, or nothing where they are more than so many: a look that takes
-/// no memory and little time. A body that is longer than some kilobytes is taken for one.
+/// Returns how many texts a body's list seems to hold, or none if they are more than `max_count`. It takes no memory
+/// and little time. A body longer than some kilobytes counts as one.
 std::optional<std::size_t> count_of(std::string_view body, std::size_t most);
 
-/// Reads one text, or a list of some; false where it is anything else.
+/// Reads one text, or a list of texts; returns false for anything else.
 bool read_inputs(yyjson_val* value, std::size_t most, std::vector<std::string_view>& inputs);
 
-/// Reads one of `words`, and notes its meaning; null says nothing.
+/// Reads one of `words`, and stores its meaning; null leaves it as it is.
 template <typename Meaning, std::size_t count>
 bool read_word(yyjson_val* value, const Words<Meaning, count>& words, Meaning& meaning) {
     if (yyjson_is_null(value)) return true;
@@ -72,11 +72,11 @@ bool read_word(yyjson_val* value, const Words<Meaning, count>& words, Meaning& m
     return false;
 }
 
-/// Reads a size; null says nothing.
+/// Reads a size; null leaves it as it is.
 bool read_size(yyjson_val* value, std::size_t& size);
 
-/// Reads an object's members, each at most once and known by its name, by `read`, which returns false for a value that
-/// isn't plain; returns which of them are there, or nothing where any isn't plain.
+/// Reads the members of an object with `read`, which returns false for a value that isn't plain. Each member must be
+/// known and occur once at most. Returns which of them are there, or none if any isn't plain.
 template <std::size_t count, typename Read>
 std::optional<std::array<bool, count>> read_members(yyjson_val* root, const std::array<std::string_view, count>& members,
                                                     Read read) {

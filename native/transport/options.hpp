@@ -7,7 +7,7 @@
 
 namespace transport {
 
-/// What becomes of a sentence of more tokens than the model reads.
+/// What to do with a sentence of more tokens than the model reads.
 enum class Truncation { start, error, end };
 
 /// How an embedding's numbers are written.
@@ -21,7 +21,7 @@ struct Options {
     Encoding encoding = Encoding::float32;
 };
 
-/// Returns whether a model that offers embeddings of these sizes has any of so many numbers; 0 asks for its own.
+/// Returns whether a model with these embedding sizes offers `dimensions`; 0 stands for its own size.
 inline bool offers(const std::vector<std::size_t>& sizes, std::size_t dimensions) {
     return dimensions == 0 || std::find(sizes.begin(), sizes.end(), dimensions) != sizes.end();
 }

@@ -21,7 +21,7 @@ std::string_view without_spaces(std::string_view text) {
     return text;
 }
 
-/// Returns the bytes of an address as headers have it: perhaps in brackets, and with a port; nothing where it is none.
+/// Returns the bytes of an address in a header, perhaps with brackets and a port; empty if it is invalid.
 std::string parsed(std::string_view text) {
     if (text.size() > 1 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
     if (text.starts_with('[')) text = text.substr(1, text.find(']') == std::string_view::npos ? 0 : text.find(']') - 1);
@@ -33,7 +33,7 @@ std::string parsed(std::string_view text) {
     return {};
 }
 
-/// Returns what an element of Forwarded says of `for`.
+/// Returns the value of `for` in an element of Forwarded.
 std::string_view for_of(std::string_view element) {
     while (!element.empty()) {
         const std::size_t end = std::min(element.find(';'), element.size());

@@ -131,7 +131,8 @@ bool Shared::make_way(const Call& newcomer, double time) {
     return newcomer.peer().slots.used() == 0 && give_way(greediest, 1);
 }
 
-/// Refuses a call of a network: the latest one of the connection by which it has the most, and more than `least`. False where all are taken.
+/// Refuses a call of a network: the latest one on the connection with which it has most, which must be more than
+/// `min_calls`. Returns false if all of its calls were taken.
 bool Shared::give_way(const Network& greediest, std::size_t least) {
     std::vector<Peer*> found;
     for (Peer* peer : peers)

@@ -59,7 +59,7 @@ HttpRequest request_of(Message& message) REQUIRES(the_lock) {
     return made;
 }
 
-/// Returns whether a long message is to be read before it can be taken in slices.
+/// Returns whether a long message has to be parsed before it can be taken in slices.
 bool is_to_read(const Message& message, const TakeLimits& most) {
     return message.is_long && most.path != 0 && !(message.job && message.job->is_whole());
 }
@@ -90,7 +90,7 @@ Batch Taker::take(const TakeLimits& most) {
     return batch;
 }
 
-/// Returns how much work was taken.
+/// Takes messages from `line`; returns the work that they hold, in seconds.
 double Taker::take_from(Line& line, std::size_t max_messages, const TakeLimits& most, Batch& batch) {
     const double time = now();
     std::size_t bytes = 0;
@@ -113,8 +113,8 @@ double Taker::take_from(Line& line, std::size_t max_messages, const TakeLimits& 
     return work;
 }
 
-/// Takes small requests whole, slices of long ones, and a long one that is to be read, all in fair order. Returns how much work was
-/// taken of what is computed.
+/// Takes small requests whole, slices of long ones, and one long request to parse, all in fair order. Returns the work
+/// of what is computed, in seconds.
 double Taker::take_small(const TakeLimits& most, Batch& batch) {
     Together together{.time = now()};
     while (together.count < most.small) {
@@ -130,7 +130,7 @@ double Taker::take_small(const TakeLimits& most, Batch& batch) {
     return together.work;
 }
 
-/// Does to a message whose turn it is what has to be done before it is computed: true where it stands in the line no more, or anew.
+/// Handles a message that can't be computed in its turn; returns true if it has left the line, or is in a new place.
 bool Taker::set_aside(Message& message, const TakeLimits& most, double time, Batch& batch) {
     Call& call = *message.call;
     const bool is_begun = message.job && message.job->is_whole();
@@ -149,7 +149,8 @@ bool Taker::set_aside(Message& message, const TakeLimits& most, double time, Bat
     return true;
 }
 
-/// Takes a message, or a slice of it, to be computed with those that were taken before; false where the batch ends by it, or before it.
+/// Adds a message, or a slice of it, to those that are computed together; returns false if the batch ends with it or
+/// before it.
 bool Taker::take_together(Message& message, const TakeLimits& most, Together& together, Batch& batch) {
     const bool is_sliced = message.is_long && most.path != 0, is_costly = message.is_costly;
     if (is_for_another(message, most, together.count, together.has_modest)) return false;
@@ -176,8 +177,9 @@ bool Taker::take_together(Message& message, const TakeLimits& most, Together& to
     return !is_costly;
 }
 
-/// Returns whether a batch of so many ends before a message. Who has all that it asked for in it isn't to wait for the company of one who
-/// has a thousand calls, or of a list that doesn't end with it; nor, who asks again soon, for the end of a large batch of theirs.
+/// Returns whether a batch of `count` ends before this message. A caller whose whole request is in the batch must not
+/// wait for the rest of a list, or of a caller with a thousand calls; nor, if it asks again soon, for the end of their
+/// large batch.
 bool Taker::is_for_another(const Message& message, const TakeLimits& most, std::size_t count, bool has_modest) const {
     const bool is_sliced = message.is_long && most.path != 0;
     const Line& line = *message.line;
@@ -186,16 +188,16 @@ bool Taker::is_for_another(const Message& message, const TakeLimits& most, std::
     return is_much && (has_modest || (2 * count >= most.small && since_modest_ < lately));
 }
 
-/// Returns what one may take. Long requests aren't begun while the rows of those that were take too much; and what keeps a thread for
-/// long leaves one to others, while there are any.
+/// Returns what a thread may take. No long request is started while the rows of started ones use too much memory; and
+/// while there are quick requests, one thread is kept free from those that take long.
 Allowed Taker::allowed(const TakeLimits& most, double time) const {
     const bool may_begin = most.takes_long && (most.path == 0 || !shared_.making.is_full());
     const auto costly = std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
     return {may_begin, time - cheap_at_ > cheap_s || std::size_t(costly) + 1 < std::max<std::size_t>(most.runs, 2)};
 }
 
-/// Counts what is expected of the answer to a message that waits among what its caller, its network and all others have not read: false
-/// where that would be too much. Of all together, whoever has clearly more unread gives way.
+/// Counts the expected answer to a waiting message as unread by its caller, its network and all; returns false if that
+/// would exceed a limit. If only the total is exceeded, a network with clearly more unread bytes gives way.
 bool Taker::reserve(Message& message) {
     Call& call = *message.call;
     const std::size_t bytes = message.expected;
@@ -214,7 +216,7 @@ void Taker::hand_over(Message& message, Batch& batch) {
     batch.messages.push_back(taken_of(message));
 }
 
-/// Has a long message stand apart while it, or some more of it, is read.
+/// Takes a long message out of turn while a part of it is parsed.
 std::shared_ptr<Job> Taker::set_apart(Message& message, std::uint64_t path) {
     message.line->set_apart(message);
     if (!message.job) {
@@ -225,7 +227,7 @@ std::shared_ptr<Job> Taker::set_apart(Message& message, std::uint64_t path) {
     return message.job;
 }
 
-/// Returns how much work was taken.
+/// Takes a slice of a message; returns its work, in seconds.
 double Taker::take_slice(Message& message, const SliceLimits& limits, Batch& batch) {
     const Slice& slice = batch.slices.emplace_back(Job::cut(message.job, limits));
     if (message.job->untaken() == 0) {

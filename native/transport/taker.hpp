@@ -27,7 +27,7 @@ struct Batch {
     bool is_woken = false;
 };
 
-/// A request of the application, or of a method that no fast path has answered.
+/// Request for the application, or for a method that no fast path has answered.
 struct HttpRequest {
     std::uint64_t id;
     std::size_t listener;  // its place
@@ -49,7 +49,7 @@ struct HttpRequests {
     std::vector<std::uint64_t> gone;
 };
 
-/// How much is taken at once. Of more bytes there is one message alone.
+/// Limits on what is taken at once. A message of more bytes is taken alone.
 struct TakeLimits {
     std::size_t messages, bytes;
     std::size_t small = 0, small_bytes = 0;  // of those in the line of the fast path, where there is one
@@ -64,22 +64,22 @@ class Taker {
 public:
     Taker(Shared& shared, Sockets& sockets) : shared_(shared), sockets_(sockets) {}
 
-    /// Notes that the thread that calls is done with what it took before.
+    /// Notes that the calling thread is done with what it took before.
     void come_back() REQUIRES(the_lock);
 
-    /// Returns whether there is something for one who takes no more than `most`.
+    /// Returns whether there is something to take within these limits.
     bool has_some(const TakeLimits& most) REQUIRES(the_lock);
 
-    /// Returns after how long there may be something that may not be taken now since it is costly.
+    /// Returns the seconds after which something may be taken that is too costly now.
     double costly_wait_s() const REQUIRES(the_lock);
 
-    /// Takes messages of unmetered calls, which a full server answers too, then the others: each in fair order.
+    /// Takes messages of unmetered calls, which even a full server answers, then the others; each kind in fair order.
     Batch take(const TakeLimits& most) REQUIRES(the_lock);
 
-    /// Takes requests of the application, in fair order.
+    /// Takes requests for the application, in fair order.
     HttpRequests take_requests(std::size_t most) REQUIRES(the_lock);
 
-    /// Returns whether somebody has lately asked for what is answered soon.
+    /// Returns whether a caller has recently asked for something that is answered quickly.
     bool has_hasty_callers() const REQUIRES(the_lock);
 
 private:

@@ -16,7 +16,7 @@ constexpr double retry_s = 0.1;      // after which to ask again, where nobody k
 constexpr double rounding_s = 1e-3;  // so that the share is there for who comes then
 constexpr std::int64_t long_chars = 4096;
 
-/// Puts a number in the place of `name`, as Python writes it: with six digits, or whole.
+/// Replaces `name` by a number, formatted like Python's: with six digits, or as an integer.
 void fill_in(std::string& text, std::string_view name, const char* format, double number) {
     const std::size_t index = text.find(name);
     if (index == std::string::npos) return;
@@ -25,7 +25,7 @@ void fill_in(std::string& text, std::string_view name, const char* format, doubl
     text.replace(index, name.size(), digits, std::size_t(size));
 }
 
-/// What a google.rpc.Status begins with.
+/// Serialises code and message, the first fields of a google.rpc.Status.
 std::string beginning(const Status& status) {
     std::string bytes;
     append_number(bytes, 1, std::uint64_t(status.code));
@@ -33,16 +33,16 @@ std::string beginning(const Status& status) {
     return bytes;
 }
 
-/// Returns what a sentence in UTF-8 counts for besides itself: one for each 4,096 characters.
+/// Returns what a long UTF-8 sentence counts beyond one: one for every 4,096 characters.
 std::int64_t extra_of(std::string_view sentence) {
     if (sentence.size() < std::size_t(long_chars)) return 0;
     return std::count_if(sentence.begin(), sentence.end(), [](char byte) { return (byte & 0xc0) != 0x80; }) / long_chars;
 }
 
-/// As google.protobuf.Duration has them.
+/// Converts seconds to nanoseconds, as in google.protobuf.Duration.
 std::uint64_t nanoseconds(double seconds) { return std::uint64_t(seconds * 1e9); }
 
-/// google.rpc.RetryInfo, as a detail.
+/// Serialises google.rpc.RetryInfo as a detail of a status.
 std::string retry_info(double after_s) {
     std::string delay, info, any;
     append_number(delay, 1, nanoseconds(after_s) / 1'000'000'000);
