@@ -63,9 +63,9 @@ def verify(
         return report.with_noise(_noise(encoder, longest, seed, beside)) if report.breaches() else report
 
 
-def _noise(encoder: Encoder, longest: int, seed: int, beside: ThreadPoolExecutor) -> list[float]:
+def _noise(encoder: Encoder, longest: int, seed: int, executor: ThreadPoolExecutor) -> list[float]:
     """Largest difference of PyTorch's float32 from its float64 up to each length that `_lengths` has a row for."""
-    pair = _Pair(_Float64(encoder), encoder, beside)
+    pair = _Pair(_Float64(encoder), encoder, executor)
     found = [row.largest for row in _lengths(pair, longest, np.random.default_rng(seed), lambda _: None)]
     return [float(value) for value in np.maximum.accumulate(found)]
 
@@ -102,7 +102,7 @@ class _Pair:
 
     engine: LoadedEngine | _Float64
     encoder: Encoder
-    beside: ThreadPoolExecutor
+    executor: ThreadPoolExecutor
 
     def found(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> States:
         """Return the engine's states of a batch, which is padded if the engine pads."""
@@ -112,7 +112,7 @@ class _Pair:
 
     def reference(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> Future[States]:
         """Return the future of PyTorch's states, each sentence computed alone."""
-        return self.beside.submit(_reference, self.encoder, ids, lengths)
+        return self.executor.submit(_reference, self.encoder, ids, lengths)
 
     def random_ids(self, random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int64]:
         """Return random ids from the whole table."""

@@ -135,7 +135,7 @@ class Encoder:
         begun: deque[_Begun] = deque()
         found: list[Embeddings] = []
         try:
-            for start, stop in chunks([len(text) for text in texts], most=WINDOW, max_size=WINDOW_CHARS):
+            for start, stop in chunks([len(text) for text in texts], max_count=WINDOW, max_size=WINDOW_CHARS):
                 if len(begun) == _IN_FLIGHT:
                     found.append(self._finish(begun.popleft()))
                 begun.append(self._begin(texts[start:stop], start, options, on_error))

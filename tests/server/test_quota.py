@@ -22,7 +22,7 @@ def test_without_limits_no_request_is_refused() -> None:
     account = Account("any", Quota())
     account.take_share(10**9)
     account.take_share(10**9)
-    assert account.most(1024) == 1024
+    assert account.capped(1024) == 1024
 
 
 def test_sentences_at_once() -> None:
@@ -37,7 +37,7 @@ def test_sentences_at_once() -> None:
     account.take_share(1)
     with pytest.raises(RequestError, match="11 sentences are more than this key's limit of 10 at once"):
         account.take_share(11)
-    assert account.most(1024) == 10
+    assert account.capped(1024) == 10
 
 
 def test_a_refusal_takes_nothing() -> None:

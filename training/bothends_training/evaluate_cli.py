@@ -41,9 +41,9 @@ def _places(names: tuple[str, ...], folder: Path, *, fetches: bool) -> list[Path
     for each in wanted:
         if fetches:
             fetch(each, folder)
-        elif not each.place(folder).exists():
+        elif not each.path_in(folder).exists():
             raise missing(each, folder)
-    return [each.place(folder) for each in wanted]
+    return [each.path_in(folder) for each in wanted]
 
 
 @click.command(short_help="Score a bundle on sentence pairs, in search and on triples.")

@@ -32,8 +32,8 @@ def missing(wanted: PublicSet, folder: Path) -> FetchError:
     """Return the error for a missing set: where it comes from, and how to get it."""
     checked = "its SHA-256" if wanted.sha256 else "how many lines it makes"
     return FetchError(
-        f"{wanted.name} ({wanted.size}) isn't at {wanted.place(folder)}. It comes from {wanted.urls[0]} and is checked "
-        f"by {checked}; --fetch fetches it"
+        f"{wanted.name} ({wanted.size}) isn't at {wanted.path_in(folder)}. It comes from {wanted.urls[0]} and is "
+        f"checked by {checked}; --fetch fetches it"
     )
 
 
@@ -42,7 +42,7 @@ def fetch(wanted: PublicSet, folder: Path) -> Path:
 
     Raises FetchError, and then leaves nothing.
     """
-    index = wanted.place(folder)
+    index = wanted.path_in(folder)
     if index.exists():
         return index
     files = _checked(wanted, _download(wanted))

@@ -160,9 +160,9 @@ def unpack(file: Path, cache: Path, advance: Advance = lambda _: None) -> list[K
     return found
 
 
-def _spread(count: int, most: int) -> NDArray[np.int64]:
-    """Up to `most` numbers below `count`, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+def _spread(count: int, max_count: int) -> NDArray[np.int64]:
+    """Up to `max_count` numbers below `count`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, max_count)).astype(np.int64))
 
 
 def _step(axes: Sequence[Axes], samples: Sequence[NDArray[np.float32]], counts: Sequence[int], max_bytes: int) -> float:

@@ -27,7 +27,7 @@ class PublicSet:
     sha256: str | None = None
     """Hash of the original, where others have published it; else the counts alone tell whether it is the right one."""
 
-    def place(self, folder: Path) -> Path:
+    def path_in(self, folder: Path) -> Path:
         """Return its path in `folder`: a file of pairs, or a folder of a collection."""
         return folder / (f"{self.name}.tsv" if self.kind == "pairs" else self.name)
 

@@ -31,7 +31,7 @@ class Resource(Part):
     package: str | None = None
     parts: tuple["Resource", ...] = Field((), description="one zip's parts in order, as several packages carry them")
 
-    def place(self, folder: Path, cache: Path) -> Path:
+    def path_in(self, folder: Path, cache: Path) -> Path:
         """Return the absolute path, whether or not anything is there; joined parts are unpacked in `cache`.
 
         Raises RecipeError if the package isn't installed, or the parts form no zip.
@@ -40,7 +40,7 @@ class Resource(Part):
 
     def locate(self, folder: Path, cache: Path) -> Path:
         """Return the same path. Raises RecipeError also if nothing is there."""
-        found = self.place(folder, cache)
+        found = self.path_in(folder, cache)
         if not found.exists():
             raise RecipeError(f"{found} is missing; the recipe names it")
         return found

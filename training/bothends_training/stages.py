@@ -36,7 +36,7 @@ def unfinished(path: Path, cache: Path, above: tuple[Path, ...] = ()) -> dict[Pa
         raise RecipeError(f"{path} begins with what it makes itself")
     found: dict[Path, Path] = {}
     for start in recipes.read(path).start:
-        index = start.place(path.parent, cache)
+        index = start.path_in(path.parent, cache)
         if start.recipe is None:
             start.locate(path.parent, cache)
         elif not is_done(stage := (path.parent / start.recipe).resolve(), index):
@@ -45,24 +45,24 @@ def unfinished(path: Path, cache: Path, above: tuple[Path, ...] = ()) -> dict[Pa
     return found
 
 
-def is_done(stage: Path, place: Path) -> bool:
+def is_done(stage: Path, folder: Path) -> bool:
     """Return True if `folder` holds a finished encoder: a bundle, or the final checkpoint of the recipe `stage`.
 
     Raises RecipeError if the checkpoint is another recipe's.
     """
-    if not (place / checkpoint.CONFIG).exists():
+    if not (folder / checkpoint.CONFIG).exists():
         return False
-    story = _story(place)
+    story = _story(folder)
     if story is None:
         return True
     plan = recipes.read(stage)
     if Recipe.model_validate(story["recipe"]) != plan:
-        raise RecipeError(f"{place} holds a run of another recipe than {stage} is now; remove that folder")
+        raise RecipeError(f"{folder} holds a run of another recipe than {stage} is now; remove that folder")
     return bool(story["step"] == plan.optimisation.steps)
 
 
-def _story(place: Path) -> dict[str, Any] | None:
+def _story(folder: Path) -> dict[str, Any] | None:
     """What training tells of a checkpoint; None of a bundle, and of what was trained elsewhere."""
-    if not (place / checkpoint.WEIGHTS).exists():
+    if not (folder / checkpoint.WEIGHTS).exists():
         return None
-    return checkpoint.load(place).config.training or None
+    return checkpoint.load(folder).config.training or None

@@ -126,13 +126,13 @@ def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bo
     return None
 
 
-def _preference(found: Match, place: Activation, bounds: Bounds) -> tuple[bool, bool, bool, float]:
-    misread = bool(place.sources) and found.reading.source not in place.sources
-    far = found.difference > bounds.right(place.rows)
+def _preference(found: Match, activation: Activation, bounds: Bounds) -> tuple[bool, bool, bool, float]:
+    misread = bool(activation.sources) and found.reading.source not in activation.sources
+    far = found.difference > bounds.right(activation.rows)
     return (far or not found.is_right, far, misread, found.difference)
 
 
-def _fitting(place: Activation, computed: Computed, heads: Sequence[Head], bounds: Bounds) -> Iterator[Match]:
+def _fitting(activation: Activation, computed: Computed, heads: Sequence[Head], bounds: Bounds) -> Iterator[Match]:
     for reading, packed in computed.readings():
         rows = computed.rows(reading, packed=packed)
         if rows is None:
@@ -140,9 +140,9 @@ def _fitting(place: Activation, computed: Computed, heads: Sequence[Head], bound
         for head in heads:
             if head.width not in (None, rows.shape[1]):
                 continue
-            difference = _difference(head.apply(rows), place.rows)
-            if difference <= bounds.mistaken(place.rows):
-                yield Match(reading, packed, place, head, difference)
+            difference = _difference(head.apply(rows), activation.rows)
+            if difference <= bounds.mistaken(activation.rows):
+                yield Match(reading, packed, activation, head, difference)
 
 
 def _still(found: Match, seen: Sequence[Activation], computed: Computed, bounds: Bounds) -> Match | None:

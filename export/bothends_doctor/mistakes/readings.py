@@ -158,8 +158,8 @@ def _viewed(count: int | None, context: Context) -> Array | None:
     return np.ascontiguousarray(states).reshape(states.shape[1], -1)
 
 
-def _only(place: int, context: Context) -> Array | None:
-    return context.top[place] if context.directions == 2 else None
+def _only(direction: int, context: Context) -> Array | None:
+    return context.top[direction] if context.directions == 2 else None
 
 
 def _cells(context: Context) -> Array | None:

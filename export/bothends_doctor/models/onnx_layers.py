@@ -36,10 +36,10 @@ class Node:
     directions: tuple[str, ...]
     """Directions: forward, reverse, or both."""
 
-    def input(self, place: Literal["X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c"]) -> str | None:
+    def input(self, name: Literal["X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c"]) -> str | None:
         """Return the name of the tensor at an input of the node; None if it has none."""
         names = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c")
-        index = names.index(place)
+        index = names.index(name)
         return (self.proto.input[index] or None) if index < len(self.proto.input) else None
 
     @property

@@ -147,6 +147,6 @@ def _blocks(projections: Sequence[Array]) -> Array:
     return found
 
 
-def _block(blocks: Array, config: EncoderConfig, place: int) -> Array:
+def _block(blocks: Array, config: EncoderConfig, index: int) -> Array:
     hidden, state = config.hidden_size, config.state_size
-    return blocks[place * hidden :][:hidden, place * state :][:, :state].T
+    return blocks[index * hidden :][:hidden, index * state :][:, :state].T

@@ -88,7 +88,7 @@ class RemoteEngine:
         """
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]), reverse=True)
         sizes = [len(texts[place]) for place in order]
-        parts = [order[a:b] for a, b in chunks(sizes, most=_REQUEST_SENTENCES, max_size=_REQUEST_CHARS)]
+        parts = [order[a:b] for a, b in chunks(sizes, max_count=_REQUEST_SENTENCES, max_size=_REQUEST_CHARS)]
         problems: dict[int, str] = {}
         answered = [each for each in self._pool.map(lambda part: self._ask(texts, part, problems), parts) if each[0]]
         places = [place for part, _ in answered for place in part]

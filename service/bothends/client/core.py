@@ -80,7 +80,7 @@ class ClientCore(Generic[CallT]):
         limits = await self.limits(deadline)
         while True:
             try:
-                parts = list(chunks(sizes, most=limits.chunk_sentences, max_size=limits.chunk_bytes))
+                parts = list(chunks(sizes, max_count=limits.chunk_sentences, max_size=limits.chunk_bytes))
                 return await self._embed(sentences, parts, fields, deadline)
             except SentenceError:
                 raise

@@ -237,12 +237,12 @@ async def _iterate(sentences: Iterable[str] | AsyncIterable[str]) -> AsyncGenera
             yield sentence
 
 
-def _sentence_error(error: BothendsError, place: int) -> SentenceError:
+def _sentence_error(error: BothendsError, index: int) -> SentenceError:
     """Return an item's error with the sentence's place among the caller's."""
     if isinstance(error, SentenceError):
-        return error.at(place)
+        return error.at(index)
     if isinstance(error, RequestError):
         raise error
-    placed = SentenceError(place, f"can't be embedded: {error}")
+    placed = SentenceError(index, f"can't be embedded: {error}")
     placed.__cause__ = error
     return placed

@@ -186,7 +186,7 @@ class Embedder:
 
     def lend(self, model: LoadedModel) -> Lent | None:
         """Lend `model` to native code that serves small requests by itself; None if that isn't possible."""
-        return lend(model, self.terms.budgets, few=FEW, short_bytes=SHORT_BYTES, max_runs=self._queue.workers)
+        return lend(model, self.terms.budgets, max_together=FEW, short_bytes=SHORT_BYTES, max_runs=self._queue.workers)
 
     def ran(self, record: BatchRecord) -> None:
         """Record a batch that native code ran with the model."""

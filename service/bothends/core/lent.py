@@ -88,7 +88,7 @@ class Lent:
     """Number of runs at once."""
 
 
-def lend(model: LoadedModel, budgets: Budgets, *, few: int, short_bytes: int, max_runs: int) -> Lent | None:
+def lend(model: LoadedModel, budgets: Budgets, *, max_together: int, short_bytes: int, max_runs: int) -> Lent | None:
     """Lend `model` to native code; None if native code can't tokenise for it.
 
     It takes up to `max_together` small requests of `short_bytes` bytes together, or more if that computes them faster.
@@ -96,8 +96,8 @@ def lend(model: LoadedModel, budgets: Budgets, *, few: int, short_bytes: int, ma
     if (tokenizer := model.tokenizer.share()) is None:
         return None
     if (encoder := model.share()) is not None:
-        return Lent(tokenizer, encoder, None, few, short_bytes, max_runs)
+        return Lent(tokenizer, encoder, None, max_together, short_bytes, max_runs)
     called = CalledModel(model, budgets)
-    together = max(few, _SPLITS * budgets.max_batch_rows)
+    together = max(max_together, _SPLITS * budgets.max_batch_rows)
     max_bytes = max(short_bytes, _SPLITS * budgets.max_batch_tokens)  # a token has a byte at least
     return Lent(tokenizer, None, called, together, max_bytes, max_runs)

@@ -71,12 +71,12 @@ def _first_not_finite(numbers: NDArray[Any]) -> int | None:
     return None
 
 
-def _described(place: int, tensor: Any, count: int, bundle: Bundle) -> str:
-    """Describe for a person the number at `place` of a tensor of `count` numbers."""
+def _described(index: int, tensor: Any, count: int, bundle: Bundle) -> str:
+    """Describe for a person the number at `index` of a tensor of `count` numbers."""
     name = tensor.name.decode()
     if name != TABLE or not tensor.dims or not 0 < tensor.dims[0] <= count:
-        return f"{name}, number {place}"
-    row = place // (count // tensor.dims[0])
+        return f"{name}, number {index}"
+    row = index // (count // tensor.dims[0])
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / TOKENIZER)
     token = tokenizer.token(row)
     return f"{name}, row {row}, " + ("which is no token's" if token is None else f"of the token {printable(token)!r}")

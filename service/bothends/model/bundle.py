@@ -147,14 +147,14 @@ def check(path: Path) -> BundleConfig:
     with UntrustedFolder(path) as folder:
         config = _read_config(folder, path)
         for name in HASHED:
-            _check_hash(folder.sha256(name, most=_MAX_BYTES[name]), path / name, config.sha256.get(name))
+            _check_hash(folder.sha256(name, max_bytes=_MAX_BYTES[name]), path / name, config.sha256.get(name))
     return config
 
 
 def size(path: Path) -> int:
     """Return the total size of the files of the bundle at `path`, in bytes. Raises BundleError."""
     with UntrustedFolder(path) as folder:
-        return sum(folder.size(name, most=_MAX_BYTES[name]) for name in (CONFIG, *HASHED))
+        return sum(folder.size(name, max_bytes=_MAX_BYTES[name]) for name in (CONFIG, *HASHED))
 
 
 def default_path() -> Path:
@@ -215,7 +215,7 @@ def _read_config(folder: UntrustedFolder, path: Path) -> BundleConfig:
     if not (path / CONFIG).exists():
         raise BundleError(f"there is no bundle at {path}: {CONFIG} is missing; bothends export makes bundles")
     try:
-        content = folder.read(CONFIG, most=_MAX_BYTES[CONFIG])
+        content = folder.read(CONFIG, max_bytes=_MAX_BYTES[CONFIG])
         config = BundleConfig.model_validate_json(content)
         json.loads(content, object_pairs_hook=_each_once)
     except ValidationError as error:
@@ -235,10 +235,10 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_hashed(folder: UntrustedFolder, file: Path, expected: str | None) -> bytes:
     """Read a file whose hash holds. A large one is hashed before it is held in memory, too."""
-    most = _MAX_BYTES[file.name]
-    if folder.size(file.name, most=most) > _LARGE_BYTES:
-        _check_hash(folder.sha256(file.name, most=most), file, expected)
-    content = folder.read(file.name, most=most)
+    max_bytes = _MAX_BYTES[file.name]
+    if folder.size(file.name, max_bytes=max_bytes) > _LARGE_BYTES:
+        _check_hash(folder.sha256(file.name, max_bytes=max_bytes), file, expected)
+    content = folder.read(file.name, max_bytes=max_bytes)
     _check_hash(hashlib.sha256(content).hexdigest(), file, expected)
     return content
 

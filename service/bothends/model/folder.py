@@ -30,27 +30,27 @@ class UntrustedFolder:
             reason = _MISSING if isinstance(error, FileNotFoundError) else getattr(error, "strerror", error)
             raise BundleError(f"there is no bundle at {path!s:.200}: {reason}") from error
 
-    def read(self, name: str, *, most: int) -> bytes:
+    def read(self, name: str, *, max_bytes: int) -> bytes:
         """Return the content of the file `name`.
 
         Raises BundleError unless it is a regular file of at most `max_bytes` bytes.
         """
-        return self._opened(name, most, lambda file, size: file.read(size))  # no more, should it grow meanwhile
+        return self._opened(name, max_bytes, lambda file, size: file.read(size))  # no more, should it grow meanwhile
 
-    def sha256(self, name: str, *, most: int) -> str:
+    def sha256(self, name: str, *, max_bytes: int) -> str:
         """Return the hash of the file `name`, reading it in pieces. Raises like `read`."""
-        return self._opened(name, most, _sha256)
+        return self._opened(name, max_bytes, _sha256)
 
-    def size(self, name: str, *, most: int) -> int:
+    def size(self, name: str, *, max_bytes: int) -> int:
         """Return the size of the file `name` in bytes. Raises like `read`."""
-        return self._opened(name, most, lambda _, size: size)
+        return self._opened(name, max_bytes, lambda _, size: size)
 
-    def _opened(self, name: str, most: int, use: Callable[[BinaryIO, int], T]) -> T:
+    def _opened(self, name: str, max_bytes: int, use: Callable[[BinaryIO, int], T]) -> T:
         file = self._path / name
         try:
             descriptor = os.open(name, _FLAGS, dir_fd=self._descriptor)
             try:
-                size = _size(descriptor, file, most)
+                size = _size(descriptor, file, max_bytes)
                 with os.fdopen(descriptor, "rb", closefd=False) as opened:
                     return use(opened, size)
             finally:
@@ -68,12 +68,12 @@ class UntrustedFolder:
         os.close(self._descriptor)
 
 
-def _size(descriptor: int, file: Path, most: int) -> int:
+def _size(descriptor: int, file: Path, max_bytes: int) -> int:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         raise BundleError(f"{file} is no regular file")
-    if found.st_size > most:
-        raise BundleError(f"{file} has {found.st_size} bytes; {most} are the most that it may have")
+    if found.st_size > max_bytes:
+        raise BundleError(f"{file} has {found.st_size} bytes; {max_bytes} are the most that it may have")
     return found.st_size
 
 

@@ -60,9 +60,9 @@ class Golden:
         return cls(text.sentences, text.token_ids, embeddings)
 
 
-def _check_unpacked_size(most: int, archive: bytes) -> None:
-    """Raise ValueError if `archive` unpacks to more than `most` bytes, which its directory bounds as it is read."""
+def _check_unpacked_size(max_bytes: int, archive: bytes) -> None:
+    """Raise ValueError if `archive` unpacks to more than `max_bytes` by the sizes in its directory."""
     with zipfile.ZipFile(io.BytesIO(archive)) as members:
         size = sum(member.file_size for member in members.infolist())
-    if size > most:
-        raise ValueError(f"it unpacks to {size} bytes; {most} are the most that it may hold")
+    if size > max_bytes:
+        raise ValueError(f"it unpacks to {size} bytes; {max_bytes} are the most that it may hold")

@@ -105,7 +105,7 @@ class Tokenizer:
         called before each piece and may raise to give up. Raises EngineError if the tokenizer itself fails.
         """
         found: list[Tokens] = []
-        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), max_size=_PIECE_CHARS):
+        for start, stop in chunks([len(text) for text in sentences], max_count=len(sentences), max_size=_PIECE_CHARS):
             check_deadline()
             found += self._tokens(sentences[start:stop], keep_end)
         return found
@@ -115,7 +115,7 @@ class Tokenizer:
     ) -> list[Pieces]:
         """Return tokens like `encode`, with texts and positions; this takes longer."""
         found: list[Pieces] = []
-        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), max_size=_PIECE_CHARS):
+        for start, stop in chunks([len(text) for text in sentences], max_count=len(sentences), max_size=_PIECE_CHARS):
             check_deadline()
             for encoding in self._guarded(self._tokenizer.encode_batch, list(sentences[start:stop])):
                 kept, cut = self._kept(len(encoding), keep_end), len(encoding) > self._max_tokens

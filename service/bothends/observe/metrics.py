@@ -83,7 +83,7 @@ class Metrics:
         )
         self._queue_tokens_limit = self._gauge("bothends_queue_tokens_limit", "Tokens that may wait.")
         self._workers = self._gauge("bothends_engine_workers", "Model runs that may go on at once.")
-        self._beside: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
+        self._count_waiting: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
         self._model_families = ModelFamilies(self.registry)
         self._models: dict[str, ModelMetrics] = {}
         self._gauge("bothends_build_info", "What serves; always 1.", tuple(BUILD)).labels(**BUILD).set(1)
@@ -151,15 +151,15 @@ class Metrics:
 
     def watch_queue(self, queued: Callable[[], Mapping[str, int]], *, tokens_limit: int, workers: int) -> None:
         """Report at each scrape how much waits, by unit (requests, sentences, tokens), and the limits."""
-        self.registry.register(QueueCollector(queued, lambda: self._beside()))
+        self.registry.register(QueueCollector(queued, lambda: self._count_waiting()))
         self._queue_tokens_limit.set(tokens_limit)
         self._workers.set(workers)
 
-    def waits_beside(self, beside: Callable[[], tuple[int, int, int]]) -> None:
+    def add_waiting(self, count_waiting: Callable[[], tuple[int, int, int]]) -> None:
         """Add what `count_waiting` returns to the length of the queue: requests, sentences and tokens that wait
         elsewhere.
         """
-        self._beside = beside
+        self._count_waiting = count_waiting
 
     def watch_transport(
         self, figures: Callable[[], Mapping[str, float]], *, limits: Mapping[str, float], reasons: Iterable[str]

@@ -57,16 +57,16 @@ class Registry(CollectorRegistry):
 class QueueCollector(Collector):
     """Collector that reads the queue's length only at a scrape."""
 
-    def __init__(self, queued: Callable[[], Mapping[str, int]], beside: Callable[[], Iterable[int]]) -> None:
-        """Ask `queued`, and `beside` for what waits elsewhere, in the same units."""
+    def __init__(self, queued: Callable[[], Mapping[str, int]], count_waiting: Callable[[], Iterable[int]]) -> None:
+        """Ask `queued`, and `count_waiting` for what waits elsewhere, in the same units."""
         self._queued = queued
-        self._beside = beside
+        self._count_waiting = count_waiting
 
     def collect(self) -> Iterable[Metric]:
         """Read the length, and yield a gauge for each unit."""
-        for (name, value), beside in zip(self._queued().items(), self._beside(), strict=True):
+        for (name, value), elsewhere in zip(self._queued().items(), self._count_waiting(), strict=True):
             text = f"{name.capitalize()} that wait for the engine."
-            yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value + beside)
+            yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value + elsewhere)
 
 
 class TransportCollector(Collector):

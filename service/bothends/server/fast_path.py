@@ -96,17 +96,19 @@ class FastPaths:
         """True if a caller has recently asked for something that is answered quickly."""
         return self._newest is not None and self._transport.has_hasty_callers()
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool) -> Batch | None:
+    def take_messages(
+        self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool
+    ) -> Batch | None:
         """Take messages from the transport, and answer plain requests in C++ meanwhile; see
         `PlainCalls.take_messages`.
         """
         newest = self._current()
         if newest is None or not may_run:  # who has no core leaves long requests to those who have one
-            return self._transport.take_messages(most, wait_s, queue_s, max_bytes, takes_long=newest is None)
+            return self._transport.take_messages(max_messages, wait_s, queue_s, max_bytes, takes_long=newest is None)
         thread = threading.get_ident()
         self._taking[thread] = newest
         try:
-            taken = newest.path.take_messages(most, wait_s, queue_s, max_bytes, thread)
+            taken = newest.path.take_messages(max_messages, wait_s, queue_s, max_bytes, thread)
         finally:
             del self._taking[thread]
         if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's

@@ -146,7 +146,7 @@ class ModelService:
         """Embedder of the default model, for callers who name none."""
         return self.responders.default.embedder
 
-    def dispatcher_behind(self) -> Dispatcher:
+    def dispatcher_of_admitted(self) -> Dispatcher:
         """Return a new dispatcher for a gRPC transport that admits calls itself."""
         return Dispatcher(self.metrics, None, lambda: 0.0, self.keys, backlog=self.backlog)
 

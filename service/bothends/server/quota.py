@@ -68,7 +68,7 @@ class Account:
         """Number of sentences in progress."""
         return self.usage.in_progress
 
-    def most(self, sentences: int) -> int:
+    def capped(self, sentences: int) -> int:
         """Return `sentences`, or the key's quota if that allows fewer in one request."""
         return min(sentences, self.limits.concurrent_sentences or sentences)
 

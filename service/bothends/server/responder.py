@@ -61,7 +61,7 @@ class Responder:
     def max_sentences(self, context: CallContext) -> int:
         """Return the largest number of sentences in one request of this caller."""
         most = self.embedder.limits.sentences
-        return most if context.account is None else context.account.most(most)
+        return most if context.account is None else context.account.capped(most)
 
     def charge(self, sentences: Sequence[Sized], context: CallContext) -> None:
         """Count `sentences` against the caller's quota, and note model and number for the log."""

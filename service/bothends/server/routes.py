@@ -31,7 +31,7 @@ def names_of_all(fronts: Sequence[Front]) -> list[str]:
 
 def rpc_routes(served: Served) -> list[Route]:
     """Make the routes of every gRPC method, and of reflection."""
-    rpc = RpcRoutes(served.service.dispatcher_behind())
+    rpc = RpcRoutes(served.service.dispatcher_of_admitted())
     reflect = reflecting(services(served.fronts))
     return [
         *(route for front in served.fronts for route in front.rpc_routes(served, rpc)),

@@ -226,7 +226,7 @@ class Server:
             for index, route in enumerate(routes)
             if route.create_codec is not None and route.counted_as is not None
         }
-        self.metrics.waits_beside(transport.sliced)
+        self.metrics.add_waiting(transport.sliced)
         embedders = [responder.embedder for responder in self.service.responders]
         return FastPaths(transport, methods, embedders, self.metrics, logs_each_call)
 

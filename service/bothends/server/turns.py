@@ -32,7 +32,7 @@ class TurnClock:
 
     def advance(self) -> None:
         """Move the virtual time forward to that of the next account. If nothing waits, all accounts become equal."""
-        self.time = max(self.time, min(account.had for account in self.waiting) if self.waiting else self.latest)
+        self.time = max(self.time, min(account.start_tag for account in self.waiting) if self.waiting else self.latest)
 
 
 @dataclass(eq=False, slots=True)
@@ -43,7 +43,7 @@ class Account:
     used: float = 0.0
 
     @property
-    def had(self) -> float:
+    def start_tag(self) -> float:
         """Used seconds for the order of turns: an account that was idle has saved at most half a millisecond."""
         return max(self.used, self.clock.time - _MAX_SAVED_S)
 
@@ -51,7 +51,7 @@ class Account:
         """Add `seconds` of use; a negative number corrects an earlier estimate."""
         if self in self.clock.waiting:
             self.clock.advance()
-        self.used = min(self.had + seconds, self.clock.time + _MAX_DEBT_S)
+        self.used = min(self.start_tag + seconds, self.clock.time + _MAX_DEBT_S)
         self.clock.latest = max(self.clock.latest, self.used)
 
 
@@ -156,7 +156,7 @@ class Turns(Generic[ItemT]):
 
     def _first(self, may_go: Callable[[ItemT], bool]) -> tuple[_Network[ItemT], _Flow[ItemT]] | None:
         waiting = (
-            (network.account.had, flow.account.had, flow.waiting[0][0], network, flow)
+            (network.account.start_tag, flow.account.start_tag, flow.waiting[0][0], network, flow)
             for network in self._networks.values()
             for flow in network.flows.values()
             if flow.waiting and may_go(flow.waiting[0][1])

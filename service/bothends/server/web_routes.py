@@ -31,7 +31,7 @@ def web_routes(served: Served) -> list[BaseRoute]:
     if not settings.offers_http_api:
         _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
         return [Route(_EVERYTHING, Refusal(403, _NO_CERTIFICATES, documented(served.fronts)[0].render_error))]
-    return front_routes(served, service.dispatcher(), admitted=service.dispatcher_behind())
+    return front_routes(served, service.dispatcher(), admitted=service.dispatcher_of_admitted())
 
 
 def front_routes(served: Served, dispatcher: Dispatcher, *, admitted: Dispatcher | None = None) -> list[BaseRoute]:

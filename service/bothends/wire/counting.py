@@ -19,24 +19,24 @@ _MAX_DIGITS = 10
 """Most bytes of a varint (https://protobuf.dev/programming-guides/encoding/)."""
 
 
-def holds_more_than(content: bytes, most: int) -> bool:
+def holds_more_than(content: bytes, max_count: int) -> bool:
     """Return True if the message has more than `max_count` strings in field 1, or more other fields than requests have.
 
     It stops as soon as that is known. Bytes that aren't protobuf are left to the parser.
     """
-    if len(content) <= 2 * most:  # each takes two bytes at least
+    if len(content) <= 2 * max_count:  # each takes two bytes at least
         return False
     index = found = 0
     try:
-        for _ in range(most + _OTHER_FIELDS):
+        for _ in range(max_count + _OTHER_FIELDS):
             if content[index] == _STRING_1 and content[index + 1] < 0x80:
                 found += 1
                 index += 2 + content[index + 1]
             else:
                 is_string, index = _skip(content, index)
                 found += is_string
-            if found > most or index >= len(content):
-                return found > most
+            if found > max_count or index >= len(content):
+                return found > max_count
     except IndexError:
         return False
     return True
@@ -63,24 +63,24 @@ def fields(content: Bytes) -> Iterator[tuple[int, Bytes | None]]:
         return
 
 
-def _skip(content: Bytes, place: int) -> tuple[bool, int]:
+def _skip(content: Bytes, index: int) -> tuple[bool, int]:
     """Return whether the field there is field 1 with a length, and where it ends. Raises IndexError where it's none."""
-    tag, place = _varint(content, place)
+    tag, index = _varint(content, index)
     kind = tag & 7
     if kind == _LENGTH:
-        size, place = _varint(content, place)
-        return tag >> 3 == 1, place + size
+        size, index = _varint(content, index)
+        return tag >> 3 == 1, index + size
     if kind == 0:
-        return False, _varint(content, place)[1]
-    return False, place + _FIXED.get(kind, 0)  # of a group, the fields inside it come next
+        return False, _varint(content, index)[1]
+    return False, index + _FIXED.get(kind, 0)  # of a group, the fields inside it come next
 
 
-def _varint(content: Bytes, place: int) -> tuple[int, int]:
+def _varint(content: Bytes, index: int) -> tuple[int, int]:
     """Return the number there and where it ends. Raises IndexError where none is."""
     number = 0
     for digit in range(_MAX_DIGITS):
-        byte = content[place + digit]
+        byte = content[index + digit]
         number |= (byte & 0x7F) << 7 * digit
         if byte < 0x80:
-            return number, place + digit + 1
+            return number, index + digit + 1
     raise IndexError

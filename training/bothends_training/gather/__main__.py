@@ -42,12 +42,12 @@ def gather(corpus: Path, folder: Path) -> Iterator[Document]:
     """Yield all documents, source by source. The packages are kept in `folder`."""
     debian.unpack([*MANUALS, *DICTIONARIES], folder)
     for package, most in MANUALS.items():
-        yield from documents(package, debian.manual(folder / package), most=most)
+        yield from documents(package, debian.manual(folder / package), max_documents=most)
     for package, most in DICTIONARIES.items():
-        yield from documents(package, debian.dictionary(folder / package), most=most)
-    yield from documents("debian-descriptions", debian.descriptions(folder), most=DESCRIPTIONS)
+        yield from documents(package, debian.dictionary(folder / package), max_documents=most)
+    yield from documents("debian-descriptions", debian.descriptions(folder), max_documents=DESCRIPTIONS)
     for source, title, sentences in related(corpus, SENTENCES):
-        yield from documents(source, [(title, endings(sentences))], most=9)
+        yield from documents(source, [(title, endings(sentences))], max_documents=9)
 
 
 def main(corpus: Path, out: Path, folder: Path) -> None:

@@ -24,7 +24,7 @@ class Document:
     passage: str
 
 
-def documents(source: str, sections: Iterable[tuple[str, list[str]]], *, most: int) -> Iterator[Document]:
+def documents(source: str, sections: Iterable[tuple[str, list[str]]], *, max_documents: int) -> Iterator[Document]:
     """Yield up to `max_documents` documents, none of them twice.
 
     Neighbouring sentences under one title are joined to passages. A passage's length is chosen by a hash of its first
@@ -33,7 +33,7 @@ def documents(source: str, sections: Iterable[tuple[str, list[str]]], *, most: i
     seen: set[str] = set()
     for title, paragraphs in sections:
         for passage in passages(paragraphs):
-            if len(seen) == most:
+            if len(seen) == max_documents:
                 return
             if passage not in seen and is_prose(passage):
                 seen.add(passage)

@@ -173,7 +173,9 @@ class Transport(Protocol):
     def start(self) -> None:
         """Accept connections."""
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22) -> Batch | None:
+    def take_messages(
+        self, max_messages: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22
+    ) -> Batch | None:
         """Wait up to `wait_s` seconds for messages; return at most `max_messages` of them, in the order of their
         callers' turns.
 

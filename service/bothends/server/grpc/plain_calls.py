@@ -49,7 +49,9 @@ class PlainCalls(Protocol):
         """True if a caller has recently asked for something that is answered quickly."""
         ...
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool) -> Batch | None:
+    def take_messages(
+        self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool
+    ) -> Batch | None:
         """Take messages like a transport's `take_messages`; if `may_run`, answer plain calls meanwhile.
 
         Raises GivenUpError if another thread has taken over this one's work.

@@ -28,7 +28,7 @@ class Turns:
 
 
 async def read_json(
-    request: Request, *, most: int, max_inflated: int, turns: Turns, count: Callable[[int], None]
+    request: Request, *, max_bytes: int, max_inflated: int, turns: Turns, count: Callable[[int], None]
 ) -> bytes:
     """Read a body of at most `max_bytes` bytes, and call `count` with the size of each part as it arrives.
 
@@ -36,12 +36,12 @@ async def read_json(
     refuses gzip. Raises UnfitError, or ClientDisconnect if the caller left.
     """
     is_compressed = _check_kind(request, takes_gzip=max_inflated > 0)
-    if int(request.headers.get("content-length", 0)) > most:
-        raise too_large(most)
+    if int(request.headers.get("content-length", 0)) > max_bytes:
+        raise too_large(max_bytes)
     body = bytearray()  # many small parts, kept, would leave holes in memory that never go back to the system
     async for part in request.stream():
-        if len(body) + len(part) > most:
-            raise too_large(most)
+        if len(body) + len(part) > max_bytes:
+            raise too_large(max_bytes)
         count(len(part))
         body += part
         if len(body) > _SHORT_BYTES:
@@ -49,7 +49,7 @@ async def read_json(
     return await _inflated(bytes(body), max_inflated, turns, count) if is_compressed else bytes(body)
 
 
-async def _inflated(content: bytes, most: int, turns: Turns, count: Callable[[int], None]) -> bytes:
+async def _inflated(content: bytes, max_bytes: int, turns: Turns, count: Callable[[int], None]) -> bytes:
     """Inflate one gzip member, some of it in each turn, since a kilobyte may become a thousand. Raises UnfitError."""
     inflating, found = zlib.decompressobj(_GZIP), bytearray()
     while not inflating.eof:
@@ -60,8 +60,8 @@ async def _inflated(content: bytes, most: int, turns: Turns, count: Callable[[in
         content = inflating.unconsumed_tail
         if not part and not content and not inflating.eof:
             raise no_gzip()  # it breaks off
-        if len(found) + len(part) > most:
-            raise inflates_too_far(most)
+        if len(found) + len(part) > max_bytes:
+            raise inflates_too_far(max_bytes)
         count(len(part))
         found += part
         if len(found) > _SHORT_BYTES:

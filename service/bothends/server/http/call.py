@@ -168,7 +168,7 @@ class HttpCall:
                     limits = self._limits
                     content = await read_json(
                         request,
-                        most=limits.bytes,
+                        max_bytes=limits.bytes,
                         max_inflated=limits.inflated_bytes,
                         turns=limits.turns,
                         count=arrival.add,

@@ -94,14 +94,16 @@ def failure(
     return Failure(code, {"Content-Type": JSON, **_headers(code, shown)}, render_error(code, shown))
 
 
-def too_large(most: int) -> UnfitError:
+def too_large(max_bytes: int) -> UnfitError:
     """Make the error for a body of more than `max_bytes` bytes."""
-    return UnfitError(413, f"the request's body has more than this server's limit of {most} bytes")
+    return UnfitError(413, f"the request's body has more than this server's limit of {max_bytes} bytes")
 
 
-def inflates_too_far(most: int) -> UnfitError:
+def inflates_too_far(max_bytes: int) -> UnfitError:
     """Make the error for a compressed body that becomes more than `max_bytes` bytes."""
-    return UnfitError(413, f"the request's body has more than this server's limit of {most} bytes once it is inflated")
+    return UnfitError(
+        413, f"the request's body has more than this server's limit of {max_bytes} bytes once it is inflated"
+    )
 
 
 def late(body_s: float) -> UnfitError:

@@ -13,19 +13,19 @@ _OTHERS = 64
 _QUOTE, _COMMA, _LIST, _OBJECT = b'",[{'
 
 
-def check_values(content: bytes, *, most: int, max_lists: int = 0, field: str = "") -> None:
+def check_values(content: bytes, *, max_values: int, max_lists: int = 0, field: str = "") -> None:
     """Raise RequestError for more than about `max_values` values, or more than `max_lists` lists and objects at any
     depth.
 
     `field` is the field that the error names. Values are counted by what precedes them: a comma, or an opening bracket
     or brace. Invalid JSON may pass.
     """
-    most, max_lists = most + _OTHERS, max_lists + _OTHERS
-    if content.count(b",") <= most and content.count(b"[") + content.count(b"{") <= max_lists:
+    max_values, max_lists = max_values + _OTHERS, max_lists + _OTHERS
+    if content.count(b",") <= max_values and content.count(b"[") + content.count(b"{") <= max_lists:
         return  # wherever they stand
     marks = _outside_strings(content)
-    if np.count_nonzero(marks == _COMMA) > most:
-        raise RequestError(f"the body holds more than the {most} values that a request may have", field=field)
+    if np.count_nonzero(marks == _COMMA) > max_values:
+        raise RequestError(f"the body holds more than the {max_values} values that a request may have", field=field)
     if np.count_nonzero((marks == _LIST) | (marks == _OBJECT)) > max_lists:
         raise RequestError(f"the body holds more than the {max_lists} lists that a request may have", field=field)
 

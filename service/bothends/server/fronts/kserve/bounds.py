@@ -21,7 +21,7 @@ class _Bound(NamedTuple):
     """Bounds of one field."""
 
     name: str
-    most: int
+    max_count: int
     bytes: int | None = None
     """Most bytes of each; None for those that hold texts."""
 
@@ -66,8 +66,8 @@ def _checked(content: Bytes, bounds: _Bounds, within: str, *, costs: int = 0) ->
         bound = bounds.get(number, _OTHER)
         name = f"{within}{bound.name}"
         found[name] += 1
-        if found[name] > bound.most:
-            raise RequestError(f"more than {bound.most} {name} came", field=name, costs=costs)
+        if found[name] > bound.max_count:
+            raise RequestError(f"more than {bound.max_count} {name} came", field=name, costs=costs)
         if bound.bytes is None:
             long.setdefault(number, []).append(field or b"")
         elif field is not None and len(field) > bound.bytes:

@@ -107,7 +107,7 @@ class InferenceService:
         """Embed the request's texts."""
         responder = self._find(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)
-        sentences = texts(request, most=self._max_sentences)
+        sentences = texts(request, max_texts=self._max_sentences)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
         responder.embed(Query(sentences, asked, deadline), context, write)

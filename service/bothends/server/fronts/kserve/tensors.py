@@ -51,7 +51,7 @@ OUTPUTS: Mapping[str, Output] = {
 }
 
 
-def texts(request: inference_pb2.ModelInferRequest, *, most: int) -> list[str]:
+def texts(request: inference_pb2.ModelInferRequest, *, max_texts: int) -> list[str]:
     """Read the texts of a request, at most `max_texts`. Raises RequestError if its tensors don't fit the protocol."""
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT:
         raise RequestError(
@@ -68,19 +68,21 @@ def texts(request: inference_pb2.ModelInferRequest, *, most: int) -> list[str]:
             f"input {INPUT!r} has parameters, and none are known; shared memory isn't offered",
             field="inputs[0].parameters",
         )
-    count = _count(tensor.shape, most)
+    count = _count(tensor.shape, max_texts)
     return [_decoded(index, element) for index, element in enumerate(_elements(request, count))]
 
 
-def _count(shape: Any, most: int) -> int:
+def _count(shape: Any, max_texts: int) -> int:
     if len(shape) not in (1, 2) or shape[0] < 0 or tuple(shape[1:]) not in ((), (1,)):
         shown = ", ".join(map(str, shape[:4])) + (", …" if len(shape) > 4 else "")
         raise RequestError(
             f"input {INPUT!r} has the shape [{shown}]; it must be [n] or [n, 1] for n texts", field="inputs[0].shape"
         )
     count: int = shape[0]
-    if count > most:
-        raise RequestError(f"{count} sentences are more than this server's limit of {most} a request", costs=most)
+    if count > max_texts:
+        raise RequestError(
+            f"{count} sentences are more than this server's limit of {max_texts} a request", costs=max_texts
+        )
     return count
 
 

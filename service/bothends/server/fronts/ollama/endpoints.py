@@ -116,7 +116,7 @@ class Ollama:
         return self._names.find(None if asked is None else asked.removesuffix(_TAG))
 
     def _parsed(self, content: bytes, kind: type[RequestT]) -> RequestT:
-        check_values(content, most=FAR * self._max_sentences + _OTHERS, max_lists=_OTHERS)
+        check_values(content, max_values=FAR * self._max_sentences + _OTHERS, max_lists=_OTHERS)
         return parse(content, kind)
 
 

@@ -63,7 +63,7 @@ class OpenAI:
     def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's inputs."""
         limits = self._responders.default.embedder.limits
-        check_values(content, most=FAR * max(limits.tokens, limits.sentences), max_lists=FAR * limits.sentences)
+        check_values(content, max_values=FAR * max(limits.tokens, limits.sentences), max_lists=FAR * limits.sentences)
         request = parse(content, EmbeddingRequest)
         responder = self._names.find(request.model)
         options = Options(request.truncation or self._truncation, normalize=True, dimensions=request.dimensions)

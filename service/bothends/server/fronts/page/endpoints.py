@@ -145,7 +145,7 @@ class Page:
         context.send(_json({"sentences": counts}))
 
     def _parse_sentences(self, content: bytes) -> TokensRequest:
-        check_values(content, most=FAR * self._responder.embedder.limits.sentences)
+        check_values(content, max_values=FAR * self._responder.embedder.limits.sentences)
         try:
             return TokensRequest.model_validate_json(content)
         except ValidationError:
@@ -166,7 +166,7 @@ def _write(parts: Parts, found: Embeddings) -> bytes:
 
 
 def _parse(content: bytes) -> ExplainRequest:
-    check_values(content, most=0)
+    check_values(content, max_values=0)
     try:
         return ExplainRequest.model_validate_json(content)
     except ValidationError:

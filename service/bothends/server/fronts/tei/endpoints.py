@@ -109,7 +109,7 @@ class Tei:
         limits = self._responder.embedder.limits
         check_values(
             content,
-            most=FAR * max(limits.tokens, limits.sentences),
+            max_values=FAR * max(limits.tokens, limits.sentences),
             max_lists=FAR * limits.sentences,
             field="sentences",
         )

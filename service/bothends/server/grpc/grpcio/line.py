@@ -41,13 +41,13 @@ class Line:
         """Remove a message that has ended; returns False if it was already taken."""
         return self._turns.remove(message, Caller(message.network, message.caller))
 
-    def take_messages(self, most: int, max_bytes: int) -> list[Message]:
+    def take_messages(self, max_messages: int, max_bytes: int) -> list[Message]:
         """Take at most `max_messages` messages of at most `max_bytes` together, in fair order; the first one may be
         larger.
         """
         taken: list[Message] = []
         size = 0
-        while len(taken) < most and (first := self._turns.first) is not None:
+        while len(taken) < max_messages and (first := self._turns.first) is not None:
             size += len(first.content)
             if taken and size > max_bytes:
                 break

@@ -98,13 +98,15 @@ class MessageQueue:
             self._woken += 1
             self._changed.notify()
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float, max_bytes: int) -> Taken | None:
+    def take_messages(self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int) -> Taken | None:
         """Wait up to `wait_s` seconds for messages, or for the end of earlier ones, and return both; None once
         closed.
         """
 
         def has_come() -> bool:
-            return bool(self._is_closed or self._woken or self._over or self._unmetered or (most and self._line))
+            return bool(
+                self._is_closed or self._woken or self._over or self._unmetered or (max_messages and self._line)
+            )
 
         with self._changed:
             self._queue_s = queue_s
@@ -114,7 +116,7 @@ class MessageQueue:
             self._woken = max(0, self._woken - 1)
             unmetered, self._unmetered = self._unmetered, {}
             over, self._over = self._over, []
-            return Taken([*unmetered.values(), *self._line.take_messages(most, max_bytes)], over)
+            return Taken([*unmetered.values(), *self._line.take_messages(max_messages, max_bytes)], over)
 
     def close(self) -> None:
         """Make every `take_messages` return None from now on."""

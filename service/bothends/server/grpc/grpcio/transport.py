@@ -138,9 +138,11 @@ class GrpcioTransport:
         """Accept connections."""
         self._listener.run(self._listener.server.start())
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22) -> Batch | None:
+    def take_messages(
+        self, max_messages: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22
+    ) -> Batch | None:
         """Wait for messages, or for the end of earlier ones, and return both; None once stopped."""
-        return self._queue.take_messages(most, wait_s, queue_s, max_bytes)
+        return self._queue.take_messages(max_messages, wait_s, queue_s, max_bytes)
 
     def wake(self) -> None:
         """Make one `take_messages` return early: one that waits now, or otherwise the next one."""
