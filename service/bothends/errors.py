@@ -27,14 +27,14 @@
 import math
 from typing import ClassVar, Literal, Self
 
-Refusal = Literal["full", "quota", "deadline", "draining", "unfit", "invalid", "unauthenticated"]
+RefusalKind = Literal["full", "quota", "deadline", "draining", "unfit", "invalid", "unauthenticated"]
 """Why a request was turned away: no room, no share left, no time, no longer, not now, its own mistake, or no key."""
 
 
 class BothendsError(Exception):
     """Base of every error that bothends raises on purpose; its text is one line for people."""
 
-    refusal: ClassVar[Refusal | None] = None
+    refusal: ClassVar[RefusalKind | None] = None
     """Reason by which it counts where it turns a request away; None where something failed."""
 
 
@@ -118,7 +118,7 @@ class UnauthenticatedError(BothendsError):
 class OverloadedError(BothendsError):
     """Refusal because the queue is full. Nothing was accepted; `retry_after_s` says when to try again (seconds)."""
 
-    refusal: ClassVar[Refusal | None] = "full"
+    refusal: ClassVar[RefusalKind | None] = "full"
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
@@ -137,7 +137,7 @@ class QuotaError(OverloadedError):
 class NotServingError(BothendsError):
     """Refusal because the server's model isn't healthy. Nothing was accepted; another server may answer."""
 
-    refusal: ClassVar[Refusal | None] = "unfit"
+    refusal: ClassVar[RefusalKind | None] = "unfit"
 
 
 class DrainingError(NotServingError):

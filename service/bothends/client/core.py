@@ -24,7 +24,7 @@ from ..wire.messages import ENCODINGS, SERVICE, Response, decode, request_fields
 from .balancer import BackendCall, Balancer
 from .errors import from_grpc
 from .limits import ChunkLimits, encoded_size
-from .retry import Budget, Retry, fits
+from .retry import Retry, RetryBudget, fits
 from .transport import CallT, Method, StreamCall, Transport
 
 _IN_FLIGHT = 2  # one is computed while the next one waits; more would only fill the server's queue
@@ -59,7 +59,7 @@ class ClientCore(Generic[CallT]):
         self._servers = Balancer(transports, clock=clock)
         self.name = name
         self._retry = retry
-        self._budget = Budget(retry)
+        self._budget = RetryBudget(retry)
         self._timeout_s = timeout_s
         self._model = model
         self._clock = clock

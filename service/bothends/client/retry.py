@@ -75,7 +75,7 @@ def fits(wait_s: float, left_s: float) -> bool:
     return wait_s + min(wait_s, _SHORT_TRY_S) < left_s
 
 
-class Budget:
+class RetryBudget:
     """Budget of tokens for a client's retries: a retry costs one, a success earns a fraction of one. Thread-safe."""
 
     def __init__(self, retry: Retry) -> None:

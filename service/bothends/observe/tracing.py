@@ -39,7 +39,7 @@ _propagator = TraceContextTextMapPropagator()
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
+class MethodName:
     """Name of a method in metrics, and the names and attributes of its spans (OpenTelemetry's conventions)."""
 
     name: str
@@ -85,7 +85,7 @@ def keeps_what_callers_do_not() -> bool:
     return bool(sampler.should_sample(parent, 1, "").decision.is_recording())
 
 
-def request(method: Method, metadata: Metadata) -> Span:
+def request(method: MethodName, metadata: Metadata) -> Span:
     """Start the span of a call that has just arrived, as a child of its caller's span if `metadata` names one."""
     return _tracer.start_span(method.span_name, _parent(metadata), SpanKind.SERVER, method.attributes)
 
@@ -98,7 +98,7 @@ def _parent(metadata: Metadata) -> Context | None:
         return None
 
 
-def answered(span: Span, method: Method, code: str, status: int | None) -> None:
+def answered(span: Span, method: MethodName, code: str, status: int | None) -> None:
     """End the span of a call with its gRPC status `code`, and the `status` of its own protocol."""
     if span.is_recording():
         if status is not None:

@@ -10,18 +10,18 @@ from typing import Protocol
 from google.rpc import code_pb2, status_pb2
 from opentelemetry.trace import Span
 
-from ..errors import BothendsError, Refusal, RequestError
+from ..errors import BothendsError, RefusalKind, RequestError
 from ..observe.unforeseen import error_site
 from ..wire.status import to_status
 from .answer_budget import AnswerBudget, Share
 from .caller import Caller
 from .inbound import ChoosesStatus, HasHeaders, Inbound, KeepsRoom, code_of_leaving
-from .quota import Account
+from .quota import KeyAccount
 
 _log = logging.getLogger(__name__)
-_SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
+_SERVERS_REASONS: frozenset[RefusalKind] = frozenset(("full", "draining", "unfit"))
 """Refusals that are the server's doing, and take nothing of the caller's share."""
-Settled = Callable[[int, Refusal | None], None]
+Settled = Callable[[int, RefusalKind | None], None]
 """Function that is called once, with a call's gRPC status code, and with why it was refused if it was."""
 
 
@@ -61,7 +61,7 @@ class CallContext:
         call: Inbound,
         settled: Settled,
         span: Span,
-        account: Account | None = None,
+        account: KeyAccount | None = None,
         asked: Asked | None = None,
     ) -> None:
         self._call = call
@@ -100,7 +100,7 @@ class CallContext:
         return Caller(network, self.account or number)
 
     @property
-    def payer(self) -> Account | Caller:
+    def payer(self) -> KeyAccount | Caller:
         """Identity that quotas and bounds apply to: the key's account, across networks, or without a key the caller."""
         return self.account or self._call.caller
 
@@ -178,7 +178,7 @@ class CallContext:
             work.cancel()
 
     def _settle(
-        self, code: int, refused: Refusal | None = None, failed: status_pb2.Status | None = None
+        self, code: int, refused: RefusalKind | None = None, failed: status_pb2.Status | None = None
     ) -> Work | None:
         """Settle the call; returns the work that was done for it until now, or None where it was settled before."""
         with self._lock:

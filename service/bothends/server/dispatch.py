@@ -15,10 +15,10 @@ from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
 from ..core.inputs import SHORT_BYTES
-from ..errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError, UnauthenticatedError
+from ..errors import BothendsError, DeadlineError, OverloadedError, RefusalKind, RequestError, UnauthenticatedError
 from ..observe import tracing
 from ..observe.metrics import Metrics
-from ..observe.tracing import Method
+from ..observe.tracing import MethodName
 from ..observe.unforeseen import error_site
 from ..text import printable
 from ..wire.counting import holds_more_than
@@ -30,7 +30,7 @@ from .inbound import Inbound
 from .keys import Keys
 from .pending_bodies import PendingBodies
 from .price import Price
-from .quota import Account
+from .quota import KeyAccount
 
 _log = logging.getLogger(__name__)
 FAR = 2
@@ -80,7 +80,7 @@ class Dispatcher:
 
     def handler(
         self,
-        method: Method,
+        method: MethodName,
         parse: Parse[RequestT],
         behaviour: Behaviour[RequestT],
         *,
@@ -136,11 +136,11 @@ class Dispatcher:
 
         return lambda call: call.read(partial(begin, call))
 
-    def identify(self, call: Inbound) -> Account | None:
+    def identify(self, call: Inbound) -> KeyAccount | None:
         """Return the account of the call's key, or None if the server needs no keys. Raises UnauthenticatedError."""
         return None if self._keys is None else self._keys.account_of(call.key)
 
-    def _enter(self, method: Method, call: Inbound, counter: Callable[..., None]) -> CallContext | None:
+    def _enter(self, method: MethodName, call: Inbound, counter: Callable[..., None]) -> CallContext | None:
         """Admit the call; returns None where it was refused."""
         span = tracing.request(method, call.metadata)
         asked = Asked()
@@ -154,7 +154,7 @@ class Dispatcher:
             return None
         return CallContext(call, partial(self._leave, count), span, account, asked)
 
-    def _admit(self, call: Inbound) -> Account | None:
+    def _admit(self, call: Inbound) -> KeyAccount | None:
         """Return the account of the call's key, once the call is inside. Raises what refuses it."""
         account = self.identify(call)
         if self._concurrency is not None:
@@ -176,7 +176,7 @@ class Dispatcher:
                 raise
             concurrency.enter()
 
-    def _leave(self, count: Settled, code: int, refused: Refusal | None) -> None:
+    def _leave(self, count: Settled, code: int, refused: RefusalKind | None) -> None:
         try:
             count(code, refused)
         except Exception as error:  # a bug of ours, for which no caller is to wait
@@ -186,13 +186,13 @@ class Dispatcher:
                 self._concurrency.leave()
 
     def _count_message(
-        self, method: Method, call: Inbound, span: Span, _: Asked, code: int, refused: Refusal | None
+        self, method: MethodName, call: Inbound, span: Span, _: Asked, code: int, refused: RefusalKind | None
     ) -> None:
         self._metrics.messages(method.name, "python", 1, refusal=refused)
         tracing.answered(span, method, code_pb2.Code.Name(code), call.wire_status(code))
 
     def _count(
-        self, method: Method, call: Inbound, span: Span, asked: Asked, code: int, refused: Refusal | None
+        self, method: MethodName, call: Inbound, span: Span, asked: Asked, code: int, refused: RefusalKind | None
     ) -> None:
         seconds, name = time.monotonic() - call.arrived, code_pb2.Code.Name(code)
         trace_id = tracing.trace_id(span)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from ..errors import SettingsError, StartupError, UnauthenticatedError
 from ..settings import Settings
 from ..validation import first_problem
-from .quota import Account, Quota
+from .quota import KeyAccount, Quota
 from .reloading import ReloadingFile, read_bytes
 from .usage import CreateUsage, LocalUsage
 
@@ -57,7 +57,7 @@ class Keys:
         """
         self._path = path
         self._create_usage = create_usage
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, KeyAccount] = {}
         self._known = ReloadingFile([path], self._read, every_s=every_s)
         self.reload = self._known.reload
 
@@ -68,11 +68,11 @@ class Keys:
             return None
         return cls(settings.api_keys, every_s=settings.reload_s, create_usage=create_usage)
 
-    def identify(self, authorization: str | bytes | None) -> Account:
+    def identify(self, authorization: str | bytes | None) -> KeyAccount:
         """Return the account of the key in a header `authorization: Bearer KEY`. Raises UnauthenticatedError."""
         return self.account_of(digest(authorization))
 
-    def account_of(self, key: bytes | None) -> Account:
+    def account_of(self, key: bytes | None) -> KeyAccount:
         """Return the account of the key with this SHA-256 (see `digest`). Raises UnauthenticatedError."""
         if key is None:
             raise UnauthenticatedError(NO_KEY)
@@ -82,16 +82,16 @@ class Keys:
         return account
 
     @property
-    def known(self) -> list[tuple[bytes, Account]]:
+    def known(self) -> list[tuple[bytes, KeyAccount]]:
         """SHA-256 and account of each key. It is a new list object whenever the file has changed."""
         return self._known.value
 
-    def _read(self) -> list[tuple[bytes, Account]]:
+    def _read(self) -> list[tuple[bytes, KeyAccount]]:
         """Read the file. A key that stays keeps its account, and what it has in progress."""
         entries = parse(read_bytes(self._path, "--api-keys"), self._path)
-        known: list[tuple[bytes, Account]] = []
+        known: list[tuple[bytes, KeyAccount]] = []
         for name, entry in entries.items():
-            account = self._accounts.get(name) or Account(name, entry.limits, create_usage=self._create_usage)
+            account = self._accounts.get(name) or KeyAccount(name, entry.limits, create_usage=self._create_usage)
             self._accounts[name] = account
             account.limits = entry.limits
             known.append((bytes.fromhex(entry.sha256), account))
@@ -111,7 +111,7 @@ def digest(authorization: str | bytes | None) -> bytes | None:
     return hashlib.sha256(key.strip()).digest() if scheme.lower() == _SCHEME else b""
 
 
-def find(digest: bytes, known: list[tuple[bytes, Account]]) -> Account | None:
+def find(digest: bytes, known: list[tuple[bytes, KeyAccount]]) -> KeyAccount | None:
     """Return the account whose key has this SHA-256, or None; the time that it takes doesn't depend on the result."""
     found = None
     for other, account in known:

@@ -33,7 +33,7 @@ class Quota:
         return self.sentences_per_s is not None or self.concurrent_sentences is not None
 
 
-class Account:
+class KeyAccount:
     """Usage of the server by one key. `name` is the key's, for people to read."""
 
     def __init__(

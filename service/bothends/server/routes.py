@@ -45,7 +45,7 @@ def http_routes(settings: PortSettings, fronts: Sequence[Front]) -> list[Route]:
     routes = [Route(Method(path, is_metered=False, is_http=True), _never) for path in unmetered]
     for front in fronts if settings.offers_http_api else ():
         for path, create_codec in front.native.items():
-            name = tracing.Method.http("POST", path).name
+            name = tracing.MethodName.http("POST", path).name
             method = Method(path, is_http=True, front=front.name)
             routes.append(Route(method, _never, name, create_codec=partial(create_codec, settings)))
     return routes

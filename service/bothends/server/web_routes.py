@@ -15,7 +15,7 @@ from .http import openapi
 from .http.call import BodyLimits
 from .http.failure import JSON
 from .http.pages import PROBES
-from .http.routes import HttpRoutes, Refusal
+from .http.routes import HttpRoutes, RefusingEndpoint
 
 _log = logging.getLogger(__name__)
 _NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
@@ -30,7 +30,7 @@ def web_routes(served: Served) -> list[BaseRoute]:
         return []
     if not settings.offers_http_api:
         _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
-        return [Route(_EVERYTHING, Refusal(403, _NO_CERTIFICATES, documented(served.fronts)[0].render_error))]
+        return [Route(_EVERYTHING, RefusingEndpoint(403, _NO_CERTIFICATES, documented(served.fronts)[0].render_error))]
     return front_routes(served, service.dispatcher(), admitted=service.dispatcher_of_admitted())
 
 

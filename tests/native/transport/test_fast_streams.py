@@ -9,7 +9,7 @@ import grpc
 import pytest
 from bothends_native import transport
 
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from bothends.v1.embedding_pb2 import EmbedStreamRequest, EmbedStreamResponse
 from bothends.wire.messages import encode_items, items
 from tests.support.until import TIMEOUT_S, until
@@ -145,9 +145,9 @@ def test_an_engine_that_was_stopped_leaves_messages_to_python(fast: Fast) -> Non
 
 
 @pytest.fixture
-def account(fast: Fast) -> Account:
+def account(fast: Fast) -> KeyAccount:
     """The account of the only key there is; it has no limits."""
-    made = Account(KEY, Quota(), create_usage=transport.Usage)
+    made = KeyAccount(KEY, Quota(), create_usage=transport.Usage)
     fast.served.transport.set_keys({digest(KEY): made.usage})
     return made
 
@@ -156,7 +156,7 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def test_a_key_without_limits_is_on_the_fast_path_and_counted(fast: Fast, account: Account) -> None:
+def test_a_key_without_limits_is_on_the_fast_path_and_counted(fast: Fast, account: KeyAccount) -> None:
     contents = [message("a"), message(*["a b"] * MOST)]
     assert answers(fast, contents, KEY) == [written(fast.encoder, content) for content in contents]
     assert fast.taken == []
@@ -164,14 +164,14 @@ def test_a_key_without_limits_is_on_the_fast_path_and_counted(fast: Fast, accoun
 
 
 @pytest.mark.parametrize("limits", [Quota(sentences_per_s=1e9), Quota(concurrent_sentences=1000)], ids=["rate", "most"])
-def test_messages_of_a_key_with_a_share_are_python_s(fast: Fast, account: Account, limits: Quota) -> None:
+def test_messages_of_a_key_with_a_share_are_python_s(fast: Fast, account: KeyAccount, limits: Quota) -> None:
     """All of them: those that wait there for their share go before those that come now."""
     account.limits = limits
     contents = [message("a"), message(*["a b"] * MOST)]
     assert answers(fast, contents, KEY) == contents
 
 
-def test_a_key_may_change_while_its_stream_is_open(fast: Fast, account: Account) -> None:
+def test_a_key_may_change_while_its_stream_is_open(fast: Fast, account: KeyAccount) -> None:
     """It gets limits, is another's of the same name, or is withdrawn: Python has the words."""
     content = message("a man")
     right = written(fast.encoder, content)

@@ -8,10 +8,10 @@ from starlette.responses import JSONResponse, Response
 
 from ...errors import UnauthenticatedError
 from ..keys import Keys
-from ..quota import Account
+from ..quota import KeyAccount
 
 
-def who_calls(request: Request, keys: Keys | None) -> Account | None:
+def who_calls(request: Request, keys: Keys | None) -> KeyAccount | None:
     """Return the account of the key in `authorization: Bearer KEY`; None if the server needs no keys.
 
     Raises UnauthenticatedError.

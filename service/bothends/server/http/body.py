@@ -15,7 +15,7 @@ _A_ROUND = 2
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-class Turns:
+class BodyTurns:
     """Turns for reading long bodies. While a connection has no turn, its body isn't read, and TCP stops the sender."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Turns:
 
 
 async def read_json(
-    request: Request, *, max_bytes: int, max_inflated: int, turns: Turns, count: Callable[[int], None]
+    request: Request, *, max_bytes: int, max_inflated: int, turns: BodyTurns, count: Callable[[int], None]
 ) -> bytes:
     """Read a body of at most `max_bytes` bytes, and call `count` with the size of each part as it arrives.
 
@@ -49,7 +49,7 @@ async def read_json(
     return await _inflated(bytes(body), max_inflated, turns, count) if is_compressed else bytes(body)
 
 
-async def _inflated(content: bytes, max_bytes: int, turns: Turns, count: Callable[[int], None]) -> bytes:
+async def _inflated(content: bytes, max_bytes: int, turns: BodyTurns, count: Callable[[int], None]) -> bytes:
     """Inflate one gzip member, some of it in each turn, since a kilobyte may become a thousand. Raises UnfitError."""
     inflating, found = zlib.decompressobj(_GZIP), bytearray()
     while not inflating.eof:

@@ -25,7 +25,7 @@ from ..caller import Caller
 from ..inbound import Inbound, Metadata
 from ..keys import digest
 from ..sockets import network
-from .body import Turns, read_json
+from .body import BodyTurns, read_json
 from .contract import ADMITTED, CALLER, Admission
 from .failure import JSON, RenderError, StatusOf, UnfitError, crowded, failure, late, status_of
 
@@ -45,7 +45,7 @@ class BodyLimits:
     """Seconds that its body may take to come."""
     budget: ByteBudget = field(default_factory=ByteBudget)
     """Bound on the bytes of all bodies that haven't come whole."""
-    turns: Turns = field(default_factory=Turns)
+    turns: BodyTurns = field(default_factory=BodyTurns)
     """Turns of all of them at being read."""
     inflated_bytes: int = 0
     """Bytes that it may become where it comes by gzip; 0 where it must not."""
@@ -56,7 +56,7 @@ class BodyLimits:
         return cls(settings.max_message_bytes, settings.caller_timeout_s, inflated_bytes=settings.max_inflated_bytes)
 
 
-class HttpCall:
+class HttpInbound:
     """`Inbound` for an HTTP request.
 
     The request of a POST is its JSON body; that of a GET is the `{name}` part of its path.

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from ...observe.tracing import Method
+from ...observe.tracing import MethodName
 from ..dispatch import Behaviour, Dispatcher, Parse
-from .call import BodyLimits, Handle, HttpCall
+from .call import BodyLimits, Handle, HttpInbound
 from .contract import ADMITTED
 from .failure import JSON, RenderError, StatusOf, status_of
 
@@ -44,18 +44,18 @@ class HttpRoutes:
 
         Other HTTP methods get 405, here and in `gets`.
         """
-        return self._route(path, Method.http("POST", path), act=act, parse=parse, work=work)
+        return self._route(path, MethodName.http("POST", path), act=act, parse=parse, work=work)
 
     def gets(self, path: str, act: Behaviour[bytes], *, name: str = "") -> Route:
         """Route GET requests at `path` to `act`, which gets the path's variable part. `name` is the metrics' label."""
-        return self._route(path, Method.http("GET", name or path), act=act)
+        return self._route(path, MethodName.http("GET", name or path), act=act)
 
     def refuses(self, path: str, code: int, message: str) -> Route:
         """Answer all requests at `path` with this HTTP status and message."""
-        return Route(path, Refusal(code, message, self._errors[0]))
+        return Route(path, RefusingEndpoint(code, message, self._errors[0]))
 
     def _route(
-        self, path: str, method: Method, *, act: Behaviour[Any], parse: Parse[Any] = bytes, work: int = 1
+        self, path: str, method: MethodName, *, act: Behaviour[Any], parse: Parse[Any] = bytes, work: int = 1
     ) -> Route:
         verb = method.attributes["http.request.method"]
         handlers, admitted = (
@@ -65,7 +65,7 @@ class HttpRoutes:
         return Route(path, Endpoint(handlers, self._limits, *self._errors, admitted=admitted))
 
 
-class Refusal:
+class RefusingEndpoint:
     """ASGI application that answers every request with the same error."""
 
     def __init__(
@@ -98,7 +98,9 @@ class Endpoint:
         self._limits = limits
         self._errors = render_error, status_of
         allowed = ", ".join(self._handlers)
-        self._other = Refusal(405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed})
+        self._other = RefusingEndpoint(
+            405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed}
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or say which methods there are."""
@@ -107,4 +109,4 @@ class Endpoint:
         if handle is None:
             await self._other(scope, receive, send)
         else:
-            await HttpCall(scope, self._limits, *self._errors).serve(handle, receive, send)
+            await HttpInbound(scope, self._limits, *self._errors).serve(handle, receive, send)

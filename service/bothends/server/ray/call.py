@@ -1,6 +1,6 @@
 """Carries unary gRPC calls through Ray's proxy to a replica, as raw bytes and with their deadlines, and back.
 
-`add_services` runs in the proxy, where Ray calls it by its name in `grpc_servicer_functions`; `RayCall` runs in the
+`add_services` runs in the proxy, where Ray calls it by its name in `grpc_servicer_functions`; `RayInbound` runs in the
 replica. The module doesn't import Ray.
 """
 
@@ -86,7 +86,7 @@ class RawResponse:
         return self._content
 
 
-class RayCall:
+class RayInbound:
     """`Inbound` for a call that Ray's proxy forwards.
 
     `context` is Ray's, and goes back to the proxy with the response.

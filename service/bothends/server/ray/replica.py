@@ -31,7 +31,7 @@ from ..http.uvicorn_server import UvicornServer
 from ..keys import Keys
 from ..model_service import ModelService
 from ..web_routes import front_routes, unknown_path
-from .call import RawResponse, RayCall, Request
+from .call import RawResponse, RayInbound, Request
 from .targets import Targets
 
 
@@ -113,7 +113,7 @@ class Replica:
                 f"SERVER: Received message larger than max ({size} vs. {self._max_bytes})"
             )  # gRPC's words
             return RawResponse(b"")
-        return await RayCall(request, context).serve(self._methods[f"/{SERVICE}/{method}"])
+        return await RayInbound(request, context).serve(self._methods[f"/{SERVICE}/{method}"])
 
     def _serve_metrics(self, settings: Settings) -> Targets | None:
         """Serve metrics on a port of their own: a call by Ray's proxies reaches whichever replica they choose."""

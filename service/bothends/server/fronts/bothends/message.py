@@ -23,20 +23,20 @@ _SENTENCE_WORK = 64
 """Bytes of text that are read in the time that a sentence's own item, or error, takes."""
 
 
-class Listener(Protocol):
-    """Callbacks for the outcome of a `Message`. Any thread may call them."""
+class MessageListener(Protocol):
+    """Callbacks for the outcome of a `StreamMessage`. Any thread may call them."""
 
-    def done(self, message: "Message") -> None:
+    def done(self, message: "StreamMessage") -> None:
         """Called when `message` has its response ready in `content`."""
 
-    def full(self, message: "Message", error: OverloadedError) -> None:
+    def full(self, message: "StreamMessage", error: OverloadedError) -> None:
         """Called when there was no room for `message`, which has to be tried again."""
 
-    def failed(self, message: "Message", error: BothendsError) -> None:
+    def failed(self, message: "StreamMessage", error: BothendsError) -> None:
         """Called when `message` has failed and will have no response."""
 
 
-class Message:
+class StreamMessage:
     """Message of EmbedStream that is being answered."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Message:
         *,
         embedder: Embedder,
         context: CallContext,
-        listener: Listener,
+        listener: MessageListener,
     ) -> None:
         self.sentences: Sequence[str] = request.sentences
         self.content: bytes | None = None

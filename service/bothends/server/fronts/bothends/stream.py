@@ -23,8 +23,8 @@ from ...grpc.calls.source import Route
 from ...responder import Responders
 from ...timer import Timer
 from .codec import embed_stream_codec
-from .message import Message
-from .waiting import Lines
+from .message import StreamMessage
+from .waiting import WaitingMessages
 
 _FEW = 64
 """Most sentences of a message that is begun at once: each may cost an error of its own, however short it is."""
@@ -38,7 +38,7 @@ class EmbedStreams:
         self._responders = responders
         self._backlog = backlog
         self._timer = Timer("bothends-streams")
-        self.waiting = Lines(self._timer, self._try_again)
+        self.waiting = WaitingMessages(self._timer, self._try_again)
         """Messages that are to be tried again."""
         self._lock = threading.Lock()
         self._is_draining = False
@@ -53,7 +53,7 @@ class EmbedStreams:
     def embed(self, request: embedding_pb2.EmbedStreamRequest, context: CallContext) -> None:
         """Embed the message's sentences, each of which has a status of its own."""
         embedder = self._responders.find(request.model).embedder
-        message = Message(request, embedder=embedder, context=context, listener=self)
+        message = StreamMessage(request, embedder=embedder, context=context, listener=self)
         if self.waiting.is_for_share(context.payer):
             self._wait(message, None, is_for_share=True)
             return
@@ -63,17 +63,17 @@ class EmbedStreams:
         context.cancels(message)
         message.begin()
 
-    def done(self, message: Message) -> None:
+    def done(self, message: StreamMessage) -> None:
         """Send the response of `message`."""
         message.close()
         if message.content is not None:
             message.context.send(message.content)
 
-    def full(self, message: Message, error: OverloadedError) -> None:
+    def full(self, message: StreamMessage, error: OverloadedError) -> None:
         """Try `message` again later. Fails it if its quota won't allow it soon, or if the server stops before then."""
         self._wait(message, error.retry_after_s, is_for_share=isinstance(error, QuotaError))
 
-    def failed(self, message: Message, error: BothendsError) -> None:
+    def failed(self, message: StreamMessage, error: BothendsError) -> None:
         """End the message's stream with `error`, after the earlier messages are answered."""
         message.close(unserved=True)
         message.context.fail(error)
@@ -97,7 +97,7 @@ class EmbedStreams:
         """
         return encode_items([status] * sentences, model.config.version)
 
-    def _wait(self, message: Message, rest_s: float | None, *, is_for_share: bool) -> None:
+    def _wait(self, message: StreamMessage, rest_s: float | None, *, is_for_share: bool) -> None:
         with self._lock:
             is_draining = self._is_draining
             refused = [] if is_draining else self.waiting.put(message, rest_s, is_for_share=is_for_share)
@@ -106,12 +106,12 @@ class EmbedStreams:
         if is_draining:
             self._stop(message)
 
-    def _try_again(self, message: Message) -> None:
+    def _try_again(self, message: StreamMessage) -> None:
         self._backlog.submit(partial(self._resume, message), message.work, message.context, begun=message)
 
-    def _resume(self, message: Message) -> None:
+    def _resume(self, message: StreamMessage) -> None:
         message.context.cancels(message)
         message.begin()
 
-    def _stop(self, message: Message) -> None:
+    def _stop(self, message: StreamMessage) -> None:
         self.failed(message, DrainingError("the server is stopping"))

@@ -14,9 +14,9 @@ from functools import partial
 from operator import attrgetter
 
 from ....errors import OverloadedError, QuotaError, RequestError
-from ...quota import Account
+from ...quota import KeyAccount
 from ...timer import Timer
-from .message import Message
+from .message import StreamMessage
 
 _SOON_S = 30.0
 """Seconds for which a message waits for its key's share, at most: one that would wait longer is told when to come."""
@@ -38,9 +38,9 @@ _arrival = attrgetter("arrived")
 class _Entry:
     """A message that waits. Its call cancels it, as work that is done for it."""
 
-    lines: "Lines"
+    lines: "WaitingMessages"
     caller: Hashable
-    message: Message
+    message: StreamMessage
     arrived: float
     bytes: int
 
@@ -65,11 +65,11 @@ class _Line:
     """Time of `time.monotonic` before which there is no use in asking for its first."""
 
 
-class Lines:
+class WaitingMessages:
     """Queues of waiting messages, one for each caller."""
 
     def __init__(
-        self, timer: Timer, go_on: Callable[[Message], None], *, clock: Callable[[], float] = time.monotonic
+        self, timer: Timer, go_on: Callable[[StreamMessage], None], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Call `go_on`, in the timer's thread, with each message that may be tried again, whose share it has."""
         self._timer = timer
@@ -92,8 +92,8 @@ class Lines:
         return line is not None and line.is_for_share
 
     def put(
-        self, message: Message, rest_s: float | None, *, is_for_share: bool
-    ) -> list[tuple[Message, OverloadedError]]:
+        self, message: StreamMessage, rest_s: float | None, *, is_for_share: bool
+    ) -> list[tuple[StreamMessage, OverloadedError]]:
         """Add a message that has to wait. The caller's queue isn't tried again for `rest_s` seconds; None keeps the
         earlier time.
 
@@ -128,7 +128,7 @@ class Lines:
         with self._lock:
             return self._leave(entry)
 
-    def take_all_messages(self) -> list[Message]:
+    def take_all_messages(self) -> list[StreamMessage]:
         """Remove and return all waiting messages."""
         with self._lock:
             entries = [entry for line in self._lines.values() for entry in line.entries]
@@ -153,7 +153,7 @@ class Lines:
                 self._timer.cancel(line.alarm)
         return True
 
-    def _shed(self, own: _Line) -> list[Message]:
+    def _shed(self, own: _Line) -> list[StreamMessage]:
         """Take the latest of whoever holds too much."""
         refused = []
         while own.bytes > _CALLER_BYTES or self.bytes > _ALL_BYTES:
@@ -173,7 +173,7 @@ class Lines:
             self._timer.cancel(line.alarm)
         line.alarm = self._timer.later(seconds, partial(self._ask, caller))
 
-    def _freed(self, account: Account) -> None:
+    def _freed(self, account: KeyAccount) -> None:
         """Ask for an account's line now: sentences of it have ended, which may have been too many at once."""
         if account.limits.concurrent_sentences is not None and self.is_for_share(account):
             with self._lock:
@@ -205,5 +205,5 @@ class Lines:
                 self._rest(entry.caller, line, error.retry_after_s)
 
 
-def _held_bytes(message: Message) -> int:
+def _held_bytes(message: StreamMessage) -> int:
     return _MESSAGE_BYTES + _REQUEST_TIMES * message.size + _SENTENCE_BYTES * len(message.sentences)

@@ -7,7 +7,7 @@ from ....observe import tracing
 from ...dispatch import Behaviour, Dispatcher, Parse
 from ..contract import Method
 from ..plain_calls import CreateCodec
-from .source import Route, Streams
+from .source import Route, WaitingStreams
 
 
 class RpcRoutes:
@@ -26,12 +26,12 @@ class RpcRoutes:
         *,
         is_stream: bool = False,
         create_codec: CreateCodec | None = None,
-        streams: Streams | None = None,
+        streams: WaitingStreams | None = None,
     ) -> Route:
         """Route a service's method to `act`, which gets each call's request, or each message of a stream, as parsed by
         `parse`.
         """
-        named = tracing.Method.rpc(service, name)
+        named = tracing.MethodName.rpc(service, name)
         handle = self._dispatcher.handler(named, parse, act, in_stream=is_stream)
         return Route(Method(f"/{service}/{name}", is_stream), handle, named.name, create_codec, streams)
 

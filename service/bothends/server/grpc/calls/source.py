@@ -36,7 +36,7 @@ Handler: TypeAlias = Callable[[Inbound], None]
 """Function that is called with each message: returns soon; the message is answered later."""
 
 
-class Streams(Protocol):
+class WaitingStreams(Protocol):
     """Streaming method whose messages may wait for room, and which answers a message even if its sentences fail."""
 
     def write_failed(self, status: status_pb2.Status, sentences: int, model: LoadedModel, /) -> bytes:
@@ -59,10 +59,10 @@ class Route(NamedTuple):
     handle: Handler
     counted_as: str | None = None
     create_codec: CreateCodec | None = None
-    streams: Streams | None = None
+    streams: WaitingStreams | None = None
 
 
-class GrpcCall:
+class GrpcInbound:
     """`Inbound` for one message of a gRPC transport."""
 
     __slots__ = ("_calls", "_id", "_is_over", "_then", "arrived", "caller", "content", "deadline", "key", "metadata")
@@ -239,7 +239,7 @@ class Calls:
 
     def _begin(self, message: Message) -> None:
         """Begin a message. Where its handler raises, it alone fails: all others are still to be begun."""
-        call = GrpcCall(self, message)
+        call = GrpcInbound(self, message)
         self._in_flight.add(message.id, call.leave)
         try:
             self._routes[message.method].handle(call)

@@ -13,7 +13,7 @@ from ....settings import GrpcSettings
 from ...inbound import DETAILS, code_of_leaving
 from ...keys import digest
 from ..contract import Message, Reason, Status
-from .message_queue import MessageQueue, Received
+from .message_queue import GrpcioMessage, MessageQueue
 from .peers import network_of
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -96,7 +96,7 @@ class CallRegistry:
         """Queue a message for the threads that run the model; returns it with the future of its outcome."""
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
         peer, key = context.peer(), self._open.get(id(context)) or b""
-        message = Received(
+        message = GrpcioMessage(
             next(self._ids), method, content, deadline(context), metadata, hash(peer), arrived, key, network_of(peer)
         )
         self._outcomes[message.id] = outcome = asyncio.get_running_loop().create_future()

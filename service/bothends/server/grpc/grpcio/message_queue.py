@@ -9,7 +9,7 @@ from ..contract import Message, Reason
 from .line import Line
 
 
-class Received(NamedTuple):
+class GrpcioMessage(NamedTuple):
     """`Message` that came by grpcio."""
 
     id: int
@@ -23,14 +23,14 @@ class Received(NamedTuple):
     network: Hashable = b""
 
 
-class Taken(NamedTuple):
+class GrpcioBatch(NamedTuple):
     """`Batch` of a grpcio transport."""
 
     messages: Sequence[Message]
     over: Sequence[int]
 
 
-class EndedCalls(NamedTuple):
+class GrpcioEnded(NamedTuple):
     """`Ended` of a grpcio transport: similar calls that ended by themselves."""
 
     method: int
@@ -86,11 +86,11 @@ class MessageQueue:
         with self._changed:
             self._ended.setdefault((method, code, refusal), []).append(seconds)
 
-    def ended(self) -> list[EndedCalls]:
+    def ended(self) -> list[GrpcioEnded]:
         """Return the calls that ended by themselves since the last call of this."""
         with self._changed:
             ended, self._ended = self._ended, {}
-        return [EndedCalls(*what, seconds) for what, seconds in ended.items()]
+        return [GrpcioEnded(*what, seconds) for what, seconds in ended.items()]
 
     def wake(self) -> None:
         """Make one `take_messages` return early: one that waits now, or otherwise the next one."""
@@ -98,7 +98,7 @@ class MessageQueue:
             self._woken += 1
             self._changed.notify()
 
-    def take_messages(self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int) -> Taken | None:
+    def take_messages(self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int) -> GrpcioBatch | None:
         """Wait up to `wait_s` seconds for messages, or for the end of earlier ones, and return both; None once
         closed.
         """
@@ -116,7 +116,7 @@ class MessageQueue:
             self._woken = max(0, self._woken - 1)
             unmetered, self._unmetered = self._unmetered, {}
             over, self._over = self._over, []
-            return Taken([*unmetered.values(), *self._line.take_messages(max_messages, max_bytes)], over)
+            return GrpcioBatch([*unmetered.values(), *self._line.take_messages(max_messages, max_bytes)], over)
 
     def close(self) -> None:
         """Make every `take_messages` return None from now on."""
