@@ -23,8 +23,8 @@ namespace {
 using namespace transport;
 using fuzz::Input;
 
-Settings settings() {
-    Settings told = fuzz::settings();
+TransportSettings settings() {
+    TransportSettings told = fuzz::settings();
     told.limits.max_concurrent_requests = 2;
     told.limits.max_message_bytes = 500;
     told.limits.max_inflated_bytes = 300;
@@ -42,8 +42,8 @@ public:
         std::array<int, 2> sockets;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets.data()) != 0) abort();
         peer_ = sockets[1];
-        Endpoint endpoint{0, true, false, is_extra, "127.0.0.1", 1};
-        connection_ = std::make_unique<Connection>(shared_, sockets[0], 1, shared_.network("a"), nullptr, std::move(endpoint));
+        PeerAddress peer_address{0, true, false, is_extra, "127.0.0.1", 1};
+        connection_ = std::make_unique<Connection>(shared_, sockets[0], 1, shared_.network("a"), nullptr, std::move(peer_address));
     }
 
     ~Exchange() {
@@ -175,12 +175,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Input input{{reinterpret_cast<const char*>(data), size}};
     const std::uint8_t what = input.byte();
     if (what & 1) {
-        const std::string bytes(input.left);
+        const std::string bytes(input.remaining);
         const bool is_http2 = bytes.starts_with("PRI");
         if (!is_http2 && requests_of(bytes, bytes.size() + 1) != requests_of(bytes, 1 + what / 2)) abort();
         return 0;
     }
     Exchange session(what & 2);
-    while (!input.left.empty()) session.act(input);
+    while (!input.remaining.empty()) session.act(input);
     return 0;
 }

@@ -22,8 +22,8 @@ constexpr std::array<std::string_view, 8> authorizations{"", "Bearer none", "Bas
 constexpr std::array<std::uint8_t, 8> frames{0, 1, 3, 4, 6, 7, 8, 9};
 
 /// Settings of every fuzzed transport: low limits that are soon reached, and the statuses of its refusals.
-inline transport::Settings settings() {
-    transport::Settings told;
+inline transport::TransportSettings settings() {
+    transport::TransportSettings told;
     told.limits.max_connection_requests = 8;
     told.limits.max_header_bytes = 300;
     told.limits.held_bytes = 2000;
@@ -39,17 +39,17 @@ inline transport::Settings settings() {
 
 /// Fuzzer input that is still to be used.
 struct Input {
-    std::string_view left;
+    std::string_view remaining;
 
     std::uint8_t byte() {
-        if (left.empty()) return 0;
-        const auto value = std::uint8_t(left.front());
-        left.remove_prefix(1);
+        if (remaining.empty()) return 0;
+        const auto value = std::uint8_t(remaining.front());
+        remaining.remove_prefix(1);
         return value;
     }
     std::string_view some() {
-        const std::string_view found = left.substr(0, byte() % 64);
-        left.remove_prefix(found.size());
+        const std::string_view found = remaining.substr(0, byte() % 64);
+        remaining.remove_prefix(found.size());
         return found;
     }
 };

@@ -32,8 +32,8 @@ std::string digest_of(std::string_view key) {
     return digest;
 }
 
-Settings settings() {
-    Settings told = fuzz::settings();
+TransportSettings settings() {
+    TransportSettings told = fuzz::settings();
     told.limits.max_concurrent_requests = 3;
     told.limits.max_message_bytes = 1000;
     told.limits.window_messages = told.limits.window_sentences = 3;
@@ -202,8 +202,8 @@ private:
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Input input{{reinterpret_cast<const char*>(data), size}};
     const std::uint8_t what = input.byte();
-    if (what % 8 == 0) return parse(input.left), 0;
+    if (what % 8 == 0) return parse(input.remaining), 0;
     Fuzzer fuzzer(what & 8);
-    while (!input.left.empty()) fuzzer.act(input);
+    while (!input.remaining.empty()) fuzzer.act(input);
     return 0;
 }

@@ -38,9 +38,9 @@ int compare_all() {
     std::string json;
     std::vector<float> numbers(at_once);
     for (std::uint64_t first = 0; first < 2 * infinite; first += at_once) {
-        for (std::uint64_t place = 0; place < at_once; ++place) {
-            const std::uint64_t bits = first + place;
-            numbers[place] = std::bit_cast<float>(std::uint32_t(bits < infinite ? bits : bits - infinite + (1u << 31)));
+        for (std::uint64_t index = 0; index < at_once; ++index) {
+            const std::uint64_t bits = first + index;
+            numbers[index] = std::bit_cast<float>(std::uint32_t(bits < infinite ? bits : bits - infinite + (1u << 31)));
         }
         json.clear();
         json::append_numbers(json, numbers);
@@ -56,9 +56,9 @@ struct Rows {
     std::size_t width;
 
     /// Returns the row with this index; after the last row, they repeat.
-    Row row(std::size_t place) const {
-        const std::size_t from = place * width % (numbers.size() / width * width);
-        return {numbers.data() + from, width, place, {10, false}};
+    Row row(std::size_t index) const {
+        const std::size_t from = index * width % (numbers.size() / width * width);
+        return {numbers.data() + from, width, index, {10, false}};
     }
 };
 
@@ -68,17 +68,17 @@ std::size_t respond(const Codec& codec, const Request& request, const Rows& rows
     codec.begin(request, response);
     codec.append(request, rows.row(0), response);
     response.reserve((response.size() + response.size() / 16) * responses_rows);
-    for (std::size_t place = 1; place < responses_rows; ++place) codec.append(request, rows.row(place), response);
+    for (std::size_t index = 1; index < responses_rows; ++index) codec.append(request, rows.row(index), response);
     codec.end(request, {}, response);
     return response.size();
 }
 
 std::size_t respond_by_to_chars(const Rows& rows) {
     std::string response;
-    for (std::size_t place = 0; place < responses_rows; ++place) {
-        const Row row = rows.row(place);
+    for (std::size_t index = 0; index < responses_rows; ++index) {
+        const Row row = rows.row(index);
         units::append_by_to_chars(response, {row.numbers, row.count});
-        if (place == 0) response.reserve((response.size() + response.size() / 16) * responses_rows);
+        if (index == 0) response.reserve((response.size() + response.size() / 16) * responses_rows);
     }
     return response.size();
 }

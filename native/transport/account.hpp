@@ -46,7 +46,7 @@ public:
     using Key = std::tuple<double, std::uint64_t, Member*>;
 
     void add(Member& member, std::uint64_t age) {
-        member.key = {member.had(), age, &member};
+        member.key = {member.start_tag(), age, &member};
         members_.insert(member.key);
     }
     void remove(Member& member) { members_.erase(member.key); }
@@ -55,9 +55,9 @@ public:
     Member& first() {
         while (true) {
             Member& member = *std::get<Member*>(*members_.begin());
-            if (std::get<double>(member.key) >= member.had()) return member;
+            if (std::get<double>(member.key) >= member.start_tag()) return member;
             auto node = members_.extract(members_.begin());
-            std::get<double>(member.key) = member.had();
+            std::get<double>(member.key) = member.start_tag();
             node.value() = member.key;
             members_.insert(std::move(node));
         }
@@ -77,7 +77,7 @@ public:
     void end_waiting(Account& account);
 
     /// Notes the used time of an account.
-    void passed(double had) { latest_ = std::max(latest_, had); }
+    void passed(double used) { latest_ = std::max(latest_, used); }
     void advance();
 
     /// Makes all accounts equal if nothing waits.
@@ -101,14 +101,14 @@ public:
     Account& operator=(const Account&) = delete;
 
     /// Returns the used seconds for the order of turns: an account that was idle has saved at most `max_saved_s`.
-    double had() const { return std::max(had_, clock_.time() - max_saved_s); }
+    double start_tag() const { return std::max(used_, clock_.time() - max_saved_s); }
 
     /// Adds used seconds; a negative number corrects an earlier estimate. Nobody's debt exceeds `max_debt_s`.
     void charge(double seconds) {
         for (Account* each = this; each; each = each->whole_) {
             if (each->waiting_ > 0) each->clock_.advance();  // to where its turn began: who comes now stands before its next one
-            each->had_ = std::min(each->had() + seconds, each->clock_.time() + max_debt_s);
-            each->clock_.passed(each->had_);
+            each->used_ = std::min(each->start_tag() + seconds, each->clock_.time() + max_debt_s);
+            each->clock_.passed(each->used_);
         }
     }
 
@@ -151,11 +151,11 @@ private:
     TurnClock& clock_;
     Account* const whole_;
     Price byte_;
-    double had_ = 0;
+    double used_ = 0;
     std::size_t waiting_ = 0;
 };
 
-inline void TurnClock::advance() { time_ = std::max(time_, waiting_.first().had()); }
+inline void TurnClock::advance() { time_ = std::max(time_, waiting_.first().start_tag()); }
 
 inline void TurnClock::end_waiting(Account& account) {
     waiting_.remove(account);

@@ -64,7 +64,7 @@ void construct(Transport* self, const std::vector<Listener>& listeners, const st
                const std::map<Refusal, GivenStatus>& statuses, nb::handle limits, double max_wait,
                const std::vector<std::map<Refusal, GivenResponse>>& responses, const std::map<int, int>& http_statuses,
                const std::optional<Hosts>& hosts, const std::vector<std::pair<nb::bytes, std::size_t>>& proxies) {
-    Settings settings;
+    TransportSettings settings;
     settings.limits = limits_of(limits);
     settings.max_wait = max_wait;
     settings.headers = headers;
@@ -101,12 +101,12 @@ void construct_hosts(Hosts* self, const std::vector<std::string>& names, bool ta
     new (self) Hosts{{names.begin(), names.end()}, takes_addresses};
 }
 
-std::optional<python::Batch> take_messages(Transport& transport, std::size_t most, double wait_s, double queue_s,
+std::optional<python::Batch> take_messages(Transport& transport, std::size_t max_messages, double wait_s, double queue_s,
                                            std::size_t max_bytes, bool takes_long) {
     std::optional<Batch> batch;
     {
         const nb::gil_scoped_release release;
-        batch = transport.take_messages({.messages = most, .bytes = max_bytes, .small = most, .small_bytes = max_bytes, .takes_long = takes_long, .soon_s = never},
+        batch = transport.take_messages({.messages = max_messages, .bytes = max_bytes, .small = max_messages, .small_bytes = max_bytes, .takes_long = takes_long, .soon_s = never},
                                        wait_s, now() + queue_s);
         if (batch) transport.pass_on(*batch);
     }
@@ -135,11 +135,11 @@ void fail(Transport& transport, const Sequence<std::uint64_t>& ids, const std::v
     transport.fail(failures);
 }
 
-std::optional<python::Requests> take_requests(Transport& transport, std::size_t most) {
+std::optional<python::Requests> take_requests(Transport& transport, std::size_t max_requests) {
     std::optional<HttpRequests> taken;
     {
         const nb::gil_scoped_release release;
-        taken = transport.take_requests(most);
+        taken = transport.take_requests(max_requests);
     }
     if (!taken) return std::nullopt;
     python::Requests found;
@@ -314,9 +314,9 @@ NB_MODULE(_transport, module) {
              "are any, is the application's. `proxies` are believed when they say by `forwarded` or `x-forwarded-for` in whose name "
              "they call: addresses of 4 or 16 bytes, and how many of their bits count.")
         .def("start", &Transport::start, Release(), "Take connections.")
-        .def("take_messages", &take_messages, "most"_a, "wait_s"_a, "queue_s"_a = 0.0,
+        .def("take_messages", &take_messages, "max_messages"_a, "wait_s"_a, "queue_s"_a = 0.0,
              "max_bytes"_a = std::size_t(1) << 22, "takes_long"_a = true,
-             "Wait up to `wait_s`, without the GIL, for messages, and return at most `most` of them, in fair order "
+             "Wait up to `wait_s`, without the GIL, for messages, and return at most `max_messages` of them, in fair order "
              "of callers; of more than `max_bytes`, one alone. Refuses calls that `queue_s`, the wait in Python "
              "now, makes hopeless. None once stopped. Where it `takes_long`, also long ones that a fast path serves, even in "
              "the middle of them.")
@@ -330,8 +330,8 @@ NB_MODULE(_transport, module) {
              "Answer messages: a unary call ends OK, a stream goes on. Ids of messages that are over are ignored.")
         .def("fail", &fail, "ids"_a, "statuses"_a,
              "End calls with a status; a stream once all messages before were answered.")
-        .def("take_requests", &take_requests, "most"_a = std::size_t(64),
-             "Return requests over HTTP that have come and are the application's, at most so many; None once stopped. "
+        .def("take_requests", &take_requests, "max_requests"_a = std::size_t(64),
+             "Return requests over HTTP that have come and are the application's, at most `max_requests`; None once stopped. "
              "Never waits.")
         .def("requests_descriptor", &Transport::requests_descriptor,
              "Return an eventfd that is readable while `take_requests` has something to return. It is the transport's.")

@@ -94,12 +94,12 @@ inline void construct_path(FastPath* self, Transport& transport, const std::map<
     new (self) FastPath(transport, std::move(settings), std::move(readers), encoders);
 }
 
-inline std::optional<Batch> take_beside(FastPath& path, std::size_t most, double wait_s, double queue_s,
+inline std::optional<Batch> take_with_fast_path(FastPath& path, std::size_t max_messages, double wait_s, double queue_s,
                                         std::size_t max_bytes, std::uint64_t thread) {
     transport::Report report;
     {
         const nb::gil_scoped_release release;
-        report = path.take_messages(most, wait_s, queue_s, max_bytes, thread);
+        report = path.take_messages(max_messages, wait_s, queue_s, max_bytes, thread);
     }
     return batch_of(report.batch, path.transport(), report.is_given_up);
 }
@@ -154,7 +154,7 @@ inline void bind_path(nb::module_& module) {
              "many sentences and bytes, so many of them together, and long ones within `max_…` in slices. `codecs` are "
              "those of methods, by their places. About `max_runs` threads compute at once; others read what comes. "
              "Raises ValueError where something else is given.")
-        .def("take_messages", &take_beside, "most"_a, "wait_s"_a, "queue_s"_a, "max_bytes"_a, "thread"_a,
+        .def("take_messages", &take_with_fast_path, "max_messages"_a, "wait_s"_a, "queue_s"_a, "max_bytes"_a, "thread"_a,
              "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
              "`wait_s`. Plain requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "
              "calling thread's number, by which `overdue` knows it.")

@@ -184,20 +184,20 @@ inline void bind_results(nb::module_& module) {
         .def_ro("method", &Unanswered::method, "Its place among the methods.")
         .def_ro("code", &Unanswered::code)
         .def_ro("seconds", &Unanswered::seconds, "From when it came to its end.");
-    nb::class_<Served>(module, "Served", "A run, and what was answered at its end, without Python.")
-        .def_ro("model", &Served::model, "Place of the model that computed it.")
-        .def_ro("tokens", &Served::tokens, "That the run computed.")
-        .def_ro("truncated", &Served::truncated, "Sentences of the answers of which the end was cut off.")
-        .def_ro("tokenise_s", &Served::tokenise_s)
-        .def_ro("engine_s", &Served::engine_s)
-        .def_ro("serialise_s", &Served::serialise_s)
-        .def_ro("waited_s", &Served::waited_s, "Of each sentence of the run, from when its call came.")
-        .def_ro("counts", &Served::counts, "Tokens of each sentence of the answers.")
-        .def_ro("seconds", &Served::seconds,
+    nb::class_<RunCounts>(module, "RunCounts", "Counts of a run, and of what was answered after it, without Python.")
+        .def_ro("model", &RunCounts::model, "Place of the model that computed it.")
+        .def_ro("tokens", &RunCounts::tokens, "That the run computed.")
+        .def_ro("truncated", &RunCounts::truncated, "Sentences of the answers of which the end was cut off.")
+        .def_ro("tokenise_s", &RunCounts::tokenise_s)
+        .def_ro("engine_s", &RunCounts::engine_s)
+        .def_ro("serialise_s", &RunCounts::serialise_s)
+        .def_ro("waited_s", &RunCounts::waited_s, "Of each sentence of the run, from when its call came.")
+        .def_ro("counts", &RunCounts::counts, "Tokens of each sentence of the answers.")
+        .def_ro("seconds", &RunCounts::seconds,
                 "Of each small unary call, from when it came to its answer; by its method's place. Long ones are the "
                 "transport's to count, as those that it ended by itself.")
-        .def_ro("messages", &Served::messages, "How many of streams were answered, by their method's place.")
-        .def_ro("left", &Served::left, "Small unary calls that had no embeddings.");
+        .def_ro("messages", &RunCounts::messages, "How many of streams were answered, by their method's place.")
+        .def_ro("unanswered", &RunCounts::unanswered, "Small unary calls that had no embeddings.");
     nb::class_<InStream>(module, "InStream", "A stream's message, which has a response whatever becomes of it.")
         .def_ro("id", &InStream::id)
         .def_ro("method", &InStream::method, "Its place among the methods.")

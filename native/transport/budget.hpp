@@ -14,7 +14,7 @@ class Budget {
 public:
     static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
-    explicit Budget(std::size_t most = unlimited, Budget* whole = nullptr) : most_(most), whole_(whole) {}
+    explicit Budget(std::size_t limit = unlimited, Budget* whole = nullptr) : limit_(limit), whole_(whole) {}
     ~Budget() { give_back(used_); }
     Budget(const Budget&) = delete;
     Budget& operator=(const Budget&) = delete;
@@ -28,15 +28,15 @@ public:
     }
 
     std::size_t used() const { return used_; }
-    std::size_t most() const { return most_; }
+    std::size_t limit() const { return limit_; }
 
     /// Returns whether `amount` more is within the limit. If nothing is used, any amount is.
-    bool has_room_for(std::size_t amount) const { return used_ == 0 || used_ + amount <= most_; }
-    bool is_full() const { return used_ >= most_; }
-    bool is_exceeded() const { return used_ > most_; }
+    bool has_room_for(std::size_t amount) const { return used_ == 0 || used_ + amount <= limit_; }
+    bool is_full() const { return used_ >= limit_; }
+    bool is_exceeded() const { return used_ > limit_; }
 
 private:
-    const std::size_t most_;
+    const std::size_t limit_;
     Budget* const whole_;
     std::size_t used_ = 0;
 };

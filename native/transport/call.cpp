@@ -17,7 +17,7 @@ constexpr std::size_t max_times_headers = 4;  // as large as they may be, before
 
 }  // namespace
 
-Call::Call(Peer& peer, Streams& streams, std::int32_t stream)
+Call::Call(Peer& peer, StreamControl& streams, std::int32_t stream)
     : peer_(peer),
       streams_(streams),
       shared_(peer.shared),
@@ -65,7 +65,7 @@ void Call::authorize(std::string_view value) {
 
 /// Notes who calls, if the call comes through a trusted proxy.
 void Call::look_at_forwarded(std::string_view name, std::string_view value) {
-    if (!peer_.endpoint.is_trusted) return;
+    if (!peer_.peer_address.is_trusted) return;
     std::string& values = name == "forwarded" ? forwarded_ : x_forwarded_for_;
     values.append(values.empty() ? "" : ",").append(value);
 }
@@ -81,7 +81,7 @@ bool Call::keeps_trace() const { return shared_.is_traced && !is_unsampled_; }
 bool Call::let_in() {
     peer_.used_at = arrived_;
     if (!forwarded_.empty() || !x_forwarded_for_.empty()) {
-        const std::string network = shared_.settings.proxies.network_behind(forwarded_, x_forwarded_for_);
+        const std::string network = shared_.settings.proxies.network_through(forwarded_, x_forwarded_for_);
         if (!network.empty()) find_account(caller_, shared_.network(network));
     }
     if (deadline_ < never) {
@@ -218,13 +218,13 @@ bool Call::is_unread(double time) {
 void Call::use_unread(std::size_t bytes) {
     unread_ += bytes;
     peer_.unread.use(bytes);
-    if (peer_.endpoint.is_trusted) network_->unread.use(bytes);
+    if (peer_.peer_address.is_trusted) network_->unread.use(bytes);
 }
 
 void Call::give_unread_back(std::size_t bytes) {
     unread_ -= bytes;
     peer_.unread.give_back(bytes);
-    if (peer_.endpoint.is_trusted) network_->unread.give_back(bytes);
+    if (peer_.peer_address.is_trusted) network_->unread.give_back(bytes);
 }
 
 void Call::end(Refusal why, Refusal counted) {

@@ -29,13 +29,13 @@ class Account;
 class Peer;
 class Shared;
 struct Network;
-class Streams;
+class StreamControl;
 
 class Call {
 public:
     using Metadata = std::vector<std::pair<std::size_t, std::string>>;  // index among the wanted headers, and value
 
-    Call(Peer& peer, Streams& streams, std::int32_t stream) REQUIRES(the_lock);
+    Call(Peer& peer, StreamControl& streams, std::int32_t stream) REQUIRES(the_lock);
     virtual ~Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
@@ -218,7 +218,7 @@ protected:
     void count(int code) REQUIRES(the_lock);
 
     Peer& peer_;
-    Streams& streams_;
+    StreamControl& streams_;
     Shared& shared_;
     const std::int32_t stream_;
     std::uint64_t caller_;

@@ -26,15 +26,15 @@ public:
     bool empty() const { return size_ == 0; }
 
     /// Returns the first bytes, at most `max_bytes` in one piece, which stay valid until they are dropped.
-    std::string_view front(std::size_t most) const {
-        return size_ == 0 ? std::string_view() : std::string_view(chunks_[first_]).substr(left_, most);
+    std::string_view front(std::size_t max_bytes) const {
+        return size_ == 0 ? std::string_view() : std::string_view(chunks_[first_]).substr(removed_, max_bytes);
     }
 
     void drop(std::size_t count) {
         size_ -= count;
-        left_ += count;
-        for (; first_ < chunks_.size() && left_ >= chunks_[first_].size(); ++first_) {
-            left_ -= chunks_[first_].size();
+        removed_ += count;
+        for (; first_ < chunks_.size() && removed_ >= chunks_[first_].size(); ++first_) {
+            removed_ -= chunks_[first_].size();
             chunks_[first_] = std::string();
         }
         if (2 * first_ < chunks_.size()) return;
@@ -58,7 +58,7 @@ public:
 private:
     std::vector<std::string> chunks_;  // a deque would take half a kilobyte for a call that has none
     std::size_t first_ = 0;            // of those that haven't left whole
-    std::size_t left_ = 0, size_ = 0;  // bytes of that one that have left; bytes that are there
+    std::size_t removed_ = 0, size_ = 0;  // bytes of that one that have left; bytes that are there
 };
 
 }  // namespace transport

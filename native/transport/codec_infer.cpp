@@ -19,12 +19,12 @@ constexpr unsigned model_name = 1, model_version = 2, id = 3, outputs = 5, raw_c
 constexpr unsigned tensor_name = 1, tensor_datatype = 2, tensor_shape = 3;
 
 /// Parts of a request that its response repeats.
-struct Asked {
+struct Echoed {
     std::string id;
     Wanted wanted;
 };
 
-const Asked& asked_of(const Request& request) { return *static_cast<const Asked*>(request.kept.get()); }
+const Echoed& asked_of(const Request& request) { return *static_cast<const Echoed*>(request.kept.get()); }
 
 /// Returns how many numbers a tensor has for each text.
 std::size_t width_of(std::size_t tensor, std::size_t numbers) { return tensor == embedding ? numbers : 1; }
@@ -59,7 +59,7 @@ bool InferCodec::read(std::string_view content, std::size_t max_sentences, Reque
     Fields fields;
     if (!fields.read(content) || !choose(fields, max_sentences, request)) return false;
     if (!fields.read_texts(request.sentences)) return false;
-    request.kept = std::make_shared<const Asked>(Asked{std::string(fields.id()), fields.wanted()});
+    request.kept = std::make_shared<const Echoed>(Echoed{std::string(fields.id()), fields.wanted()});
     return true;
 }
 

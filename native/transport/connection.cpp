@@ -29,15 +29,15 @@ double jittered(double seconds) {
 }  // namespace
 
 Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
-                       Endpoint endpoint)
+                       PeerAddress peer_address)
     : shared_(shared),
-      peer_(shared, id, network, std::move(endpoint)),
+      peer_(shared, id, network, std::move(peer_address)),
       channel_(socket, tls),
       began_(now()),
-      max_age_s_(peer_.endpoint.is_http ? 0 : jittered(shared.settings.limits.age_s)),
+      max_age_s_(peer_.peer_address.is_http ? 0 : jittered(shared.settings.limits.age_s)),
       read_at_(began_),
       wrote_at_(began_) {
-    if (!peer_.endpoint.is_http) session_ = std::make_unique<Http2Session>(peer_);
+    if (!peer_.peer_address.is_http) session_ = std::make_unique<Http2Session>(peer_);
     peer_.due.by(began_ + shared.settings.limits.caller_timeout_s);
 }
 

@@ -16,7 +16,7 @@ namespace transport {
 class Connection {
 public:
     Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
-               Endpoint endpoint = {}) REQUIRES(the_lock);
+               PeerAddress peer_address = {}) REQUIRES(the_lock);
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 

@@ -30,7 +30,7 @@ std::size_t cut(std::span<const Reading> readings) {
     return std::size_t(std::count_if(readings.begin(), readings.end(), [](const Reading& each) { return each.is_truncated; }));
 }
 
-void count(std::span<const Reading> answered, Served& served) {
+void count(std::span<const Reading> answered, RunCounts& served) {
     for (const Reading& reading : answered) {
         served.counts.push_back(reading.tokens);
         served.truncated += reading.is_truncated;
@@ -54,7 +54,7 @@ struct FastPath::Work {
     std::unique_ptr<float[]> rows;
     std::vector<std::string> contents;        // of the responses to calls
     std::vector<std::shared_ptr<Job>> whole;  // jobs whose last rows are written
-    Served served;
+    RunCounts served;
 
     void join(Run& run);
 
@@ -90,7 +90,7 @@ FastPath::FastPath(Transport& transport, Settings settings, std::vector<Reader> 
                              max_written_bytes(codec->usual_options(), max_numbers));
 }
 
-Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, std::size_t max_bytes,
+Report FastPath::take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes,
                                std::uint64_t thread) {
     const double begins_at = now() + queue_s;
     double end = now() + wait_s;
@@ -98,7 +98,7 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
     while (true) {
         const bool may_run = runs_.count() < settings_.max_runs;
         const double left = std::min(end - now(), may_run ? wait_s : looks_s);
-        report.batch = transport_.take_messages(at_once(most, max_bytes, may_run), std::max(0.0, left), begins_at);
+        report.batch = transport_.take_messages(at_once(max_messages, max_bytes, may_run), std::max(0.0, left), begins_at);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) end = std::min(end, now() + reports_s);
@@ -110,15 +110,15 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
 }
 
 /// Returns how much to take at once.
-TakeLimits FastPath::at_once(std::size_t most, std::size_t max_bytes, bool may_run) const {
+TakeLimits FastPath::at_once(std::size_t max_messages, std::size_t max_bytes, bool may_run) const {
     const std::size_t max_tokens = std::max(max_run_tokens, settings_.max_bytes_together / token_bytes);
     const std::size_t max_sentences = std::max(max_run_sentences, settings_.max_together);
-    return {.messages = most,
+    return {.messages = max_messages,
             .bytes = max_bytes,
             .small = may_run ? settings_.max_together : 0,
             .small_bytes = settings_.max_bytes_together,
             .path = number_,
-            .slices = {.few = settings_.max_together, .max_sentences = max_sentences, .soon_s = slice_s, .max_tokens = max_tokens},
+            .slices = {.usual_sentences = settings_.max_together, .max_sentences = max_sentences, .soon_s = slice_s, .max_tokens = max_tokens},
             .soon_s = together_s,
             .runs = settings_.max_runs};
 }
@@ -204,7 +204,7 @@ bool FastPath::read(TakenMessage& message, Works& works) const {
 
 /// Answers requests for which the codec has a ready answer.
 void FastPath::answer_known(const std::vector<std::pair<TakenMessage, Request>>& known) {
-    Served told;
+    RunCounts told;
     Transport::Failures failures;
     Transport::Answers answers;
     for (const auto& [call, request] : known)
@@ -218,7 +218,7 @@ void FastPath::answer_known(const std::vector<std::pair<TakenMessage, Request>>&
     const double time = now();
     for (const auto& [call, request] : known)
         if (request.error)
-            told.left.push_back({call.method, request.error->code, time - call.arrived});
+            told.unanswered.push_back({call.method, request.error->code, time - call.arrived});
         else
             told.seconds[call.method].push_back(time - call.arrived);
     served_.push_back(std::move(told));
@@ -344,13 +344,13 @@ void FastPath::answer(Work& work) {
         const double seconds = time - of.arrived;
         if (of.is_in_stream) ++work.served.messages[of.method];  // the transport counts a stream, at its end
         else if (are_wanted[call]) work.served.seconds[of.method].push_back(seconds);
-        else work.served.left.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
+        else work.served.unanswered.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
     }
     served_.push_back(std::move(work.served));
     for (std::size_t index = 0; index < work.whole.size(); ++index) {
         if (!are_wanted[work.calls.size() + index]) continue;  // the transport has counted its end
         const Job& job = *work.whole[index];
-        Served& served = served_.emplace_back();
+        RunCounts& served = served_.emplace_back();
         served.model = work.model;
         served.tokenise_s = job.tokenise_s();
         served.serialise_s = job.serialise_s();
@@ -395,7 +395,7 @@ Pace FastPath::pace_of(const Request& request) const {
     return {token.of(1), written_[std::size_t(request.options.encoding)].of(double(bytes)), token.is_noted()};
 }
 
-std::vector<Served> FastPath::served() {
+std::vector<RunCounts> FastPath::served() {
     const std::lock_guard lock(served_mutex_);
     return std::exchange(served_, {});
 }

@@ -30,7 +30,7 @@ struct Unanswered {
 };
 
 /// Measurements of a run, and of requests that were answered after it, for Python to count.
-struct Served {
+struct RunCounts {
     std::size_t model = 0;   // its place
     std::size_t tokens = 0;  // of the run
     double tokenise_s = 0, engine_s = 0, serialise_s = 0;
@@ -39,7 +39,7 @@ struct Served {
     std::vector<std::size_t> counts;  // tokens of each of them
     std::map<std::size_t, std::vector<double>> seconds;  // of each small unary call that was answered, since it came; by method
     std::map<std::size_t, std::size_t> messages;         // streams' that were answered, by method
-    std::vector<Unanswered> left;                              // small unary ones
+    std::vector<Unanswered> unanswered;                         // small unary ones
 };
 
 /// Result of take_messages for a Python thread.
@@ -70,10 +70,10 @@ public:
     /// that have arrived. `thread` identifies the calling thread for `overdue`. `max_messages` and `max_bytes` limit
     /// the messages for Python as in Transport::take_messages; `queue_s` is how long one of those waits in Python's
     /// queue now.
-    Report take_messages(std::size_t most, double wait_s, double queue_s, std::size_t max_bytes, std::uint64_t thread);
+    Report take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes, std::uint64_t thread);
 
     /// Returns what was served since the last call of this: everything whose answers a caller may have seen.
-    std::vector<Served> served();
+    std::vector<RunCounts> served();
 
     const Transport& transport() const { return transport_; }
 
@@ -83,7 +83,7 @@ private:
     struct Work;
     struct Works;
 
-    TakeLimits at_once(std::size_t most, std::size_t max_bytes, bool may_run) const;
+    TakeLimits at_once(std::size_t max_messages, std::size_t max_bytes, bool may_run) const;
     bool serve(Batch& batch, std::uint64_t thread);
     Pace pace_of(const Request& request) const;
     double work_of(const Work& work, std::size_t call) const;
@@ -107,7 +107,7 @@ private:
     const std::uint64_t number_;
     Runs runs_;
     std::mutex served_mutex_;  // held from before callers have their answers
-    std::vector<Served> served_;
+    std::vector<RunCounts> served_;
 };
 
 }  // namespace transport

@@ -117,14 +117,14 @@ std::string base64(std::string_view bytes) {
     return out;
 }
 
-std::size_t count_field_1(std::string_view message, std::size_t most) {
+std::size_t count_field_1(std::string_view message, std::size_t max_count) {
     constexpr std::size_t max_others = 4096;  // some ten microseconds
     std::size_t count = 0;
-    for (std::size_t others = 0; count < most;) {
+    for (std::size_t others = 0; count < max_count;) {
         const auto field = take_field(message);
         if (!field) break;
         if (field->number == 1) ++count;
-        else if (++others > max_others) return most;
+        else if (++others > max_others) return max_count;
     }
     return count;
 }

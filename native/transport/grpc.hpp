@@ -34,7 +34,7 @@ std::string base64(std::string_view bytes);
 
 /// Counts the entries of field 1 of a protobuf message, at its top level, up to `max_count`; stops at invalid protobuf.
 /// A message with far more other fields than a request has isn't scanned to its end, and counts as `max_count`.
-std::size_t count_field_1(std::string_view message, std::size_t most);
+std::size_t count_field_1(std::string_view message, std::size_t max_count);
 
 /// Returns the string in field 1 of a HealthCheckRequest; none if it is malformed.
 std::optional<std::string> health_service(std::string_view message);

@@ -208,7 +208,7 @@ void Http1Session::respond(Call&, HeaderFields headers, bool has_body) {
     is_answering_ = true;
     has_body_ = has_body;
     request_.is_refused = is_head_ && call_->has_small_body(max_rest);
-    is_closing_ = !(is_whole_ || request_.is_refused) || !keeps_alive_ || is_leaving_ || peer_.endpoint.is_extra;
+    is_closing_ = !(is_whole_ || request_.is_refused) || !keeps_alive_ || is_leaving_ || peer_.peer_address.is_extra;
     for (const auto& [name, value] : headers) {
         if (name == ":status") out_.append("HTTP/1.1 ").append(value).append(" ").append(reason_of(value));
         else out_.append(name).append(": ").append(value);

@@ -34,7 +34,7 @@ bool has_no_body(int status) { return status < 200 || status == 204 || status ==
 
 }  // namespace
 
-const Endpoint& HttpCall::endpoint() const { return peer_.endpoint; }
+const PeerAddress& HttpCall::peer_address() const { return peer_.peer_address; }
 
 bool HttpCall::bears_bytes(std::size_t bytes) {
     header_bytes_ += bytes;
@@ -107,7 +107,7 @@ void HttpCall::find_method() {
     for (std::size_t index = 0; index < methods.size(); ++index) {
         const Method& method = methods[index];
         if (!method.is_http || method.path != path) continue;
-        if (method.is_metered && peer_.endpoint.is_for_probes) continue;
+        if (method.is_metered && peer_.peer_address.is_for_probes) continue;
         if (method.is_metered ? head.verb != "POST" : !reads) continue;
         method_ = index;
         kind_ = method.is_metered ? Kind::method : Kind::probe;
@@ -123,7 +123,7 @@ std::size_t HttpCall::max_bytes() const {
 }
 
 Refusal HttpCall::unfit() const {
-    return peer_.endpoint.is_extra && kind_ != Kind::probe ? Refusal::connections : Refusal::none;
+    return peer_.peer_address.is_extra && kind_ != Kind::probe ? Refusal::connections : Refusal::none;
 }
 
 const Line* HttpCall::line_ahead() const {

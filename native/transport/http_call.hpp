@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "call.hpp"
-#include "endpoint.hpp"
+#include "peer_address.hpp"
 #include "http_head.hpp"
 
 namespace transport {
@@ -52,7 +52,7 @@ public:
     void respond(Response response) REQUIRES(the_lock);
 
     /// Returns the next bytes of its body, at most `max_bytes`, which stay valid until they are noted as sent.
-    std::string_view body_front(std::size_t most) REQUIRES(the_lock) { return out_.front(most); }
+    std::string_view body_front(std::size_t max_bytes) REQUIRES(the_lock) { return out_.front(max_bytes); }
     void body_sent(std::size_t bytes) REQUIRES(the_lock);
 
     /// Refuses bytes that aren't HTTP/1.1, or another version, with one line for people.
@@ -73,10 +73,10 @@ public:
     }
 
     /// Returns whether the rest of its body is so short that reading it is cheaper than a new connection.
-    bool has_small_body(std::size_t most) const REQUIRES(the_lock) {
-        return !expects_continue_ && announced_ && *announced_ <= most;
+    bool has_small_body(std::size_t max_bytes) const REQUIRES(the_lock) {
+        return !expects_continue_ && announced_ && *announced_ <= max_bytes;
     }
-    const Endpoint& endpoint() const;
+    const PeerAddress& peer_address() const;
 
 private:
     enum class Kind { method, probe, other };

@@ -45,15 +45,15 @@ struct Pace {
 /// Limits on a slice. It has at least one sentence; up to `usual_sentences` if they have at most `max_tokens` tokens;
 /// and more, up to `max_sentences`, if they take at most `soon_s` seconds.
 struct SliceLimits {
-    std::size_t few, max_sentences;
+    std::size_t usual_sentences, max_sentences;
     double soon_s;
     std::size_t max_tokens;
 
     /// Returns the limits on a slice that is computed together with `count` calls or sentences of `bytes` bytes.
-    SliceLimits beside(std::size_t count, std::size_t bytes) const {
+    SliceLimits together_with(std::size_t count, std::size_t bytes) const {
         if (count == 0) return *this;
-        const std::size_t left = few - std::min(few, count), tokens = max_tokens - std::min(max_tokens, bytes / token_bytes);
-        return {.few = left, .max_sentences = std::max<std::size_t>(left, 1), .soon_s = soon_s, .max_tokens = tokens};
+        const std::size_t left = usual_sentences - std::min(usual_sentences, count), tokens = max_tokens - std::min(max_tokens, bytes / token_bytes);
+        return {.usual_sentences = left, .max_sentences = std::max<std::size_t>(left, 1), .soon_s = soon_s, .max_tokens = tokens};
     }
 };
 

@@ -18,7 +18,7 @@ namespace transport::json {
 /// (numbers by the million) is not parsed here.
 class Document {
 public:
-    explicit Document(std::string_view body) : most_(max_times * body.size() + max_overhead), left_(most_) {
+    explicit Document(std::string_view body) : max_bytes_(max_times * body.size() + max_overhead), remaining_(max_bytes_) {
         const yyjson_alc allocator{&Document::take, &Document::change, &Document::give_back, this};
         // Without the flag that lets it write into the text, the library only reads it.
         char* const text = const_cast<char*>(body.data());
@@ -32,22 +32,22 @@ public:
     yyjson_val* root() const { return yyjson_doc_get_root(document_); }
 
     /// Returns the bytes of memory that it uses.
-    std::size_t bytes() const { return most_ - left_; }
+    std::size_t bytes() const { return max_bytes_ - remaining_; }
 
 private:
     static constexpr std::size_t max_times = 6, max_overhead = 4096;
 
     static void* take(void* of, std::size_t size) { return change(of, nullptr, 0, size); }
     static void* change(void* of, void* held, std::size_t before, std::size_t size) {
-        std::size_t& left = static_cast<Document*>(of)->left_;
+        std::size_t& left = static_cast<Document*>(of)->remaining_;
         if (size > left + before) return nullptr;
         left = left + before - size;
         return std::realloc(held, size);
     }
     static void give_back(void*, void* held) { std::free(held); }
 
-    const std::size_t most_;
-    std::size_t left_;
+    const std::size_t max_bytes_;
+    std::size_t remaining_;
     yyjson_doc* document_;
 };
 
@@ -58,10 +58,10 @@ std::string_view text_of(yyjson_val* value);
 
 /// Returns how many texts a body's list seems to hold, or none if they are more than `max_count`. It takes no memory
 /// and little time. A body longer than some kilobytes counts as one.
-std::optional<std::size_t> count_of(std::string_view body, std::size_t most);
+std::optional<std::size_t> count_of(std::string_view body, std::size_t max_count);
 
 /// Reads one text, or a list of texts; returns false for anything else.
-bool read_inputs(yyjson_val* value, std::size_t most, std::vector<std::string_view>& inputs);
+bool read_inputs(yyjson_val* value, std::size_t max_count, std::vector<std::string_view>& inputs);
 
 /// Reads one of `words`, and stores its meaning; null leaves it as it is.
 template <typename Meaning, std::size_t count>

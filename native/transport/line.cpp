@@ -14,7 +14,7 @@ constexpr double overtaken = 2;   // as the batcher's queue has it (service/both
 
 /// Returns the sort key of a message's turn: its network's used time, its caller's, and its age.
 auto turn_of(const Message& message) {
-    return std::make_tuple(message.account->network().had(), message.account->had(), message.id);
+    return std::make_tuple(message.account->network().start_tag(), message.account->start_tag(), message.id);
 }
 }  // namespace
 
@@ -121,14 +121,14 @@ double Line::served_s(const Account& caller, double work) const {
 /// network, and of other networks, each up to the point where they have used as much.
 double Line::before(const Account& caller, double work) const {
     const Account& network = caller.network();
-    const double due_in_network = caller.had() + waiting(caller) + work, due = network.had() + work;
+    const double due_in_network = caller.start_tag() + waiting(caller) + work, due = network.start_tag() + work;
     double of_network = 0, of_others = 0;
     for (const auto& [account, left] : waiting_)
         if (account != &account->network() && &account->network() == &network)
-            of_network += std::clamp(due_in_network - account->had(), 0.0, left.work);
+            of_network += std::clamp(due_in_network - account->start_tag(), 0.0, left.work);
     for (const auto& [account, left] : waiting_)
         if (account == &account->network() && account != &network)
-            of_others += std::clamp(due + of_network - account->had(), 0.0, left.work);
+            of_others += std::clamp(due + of_network - account->start_tag(), 0.0, left.work);
     return of_network + of_others;
 }
 

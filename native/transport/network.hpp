@@ -66,7 +66,7 @@ struct Network {
     bool forget_callers() {
         callers.rest();
         std::erase_if(accounts, [this](const auto& entry) {
-            return entry.second.users == 0 && entry.second.had() <= callers.time();
+            return entry.second.users == 0 && entry.second.start_tag() <= callers.time();
         });
         return accounts.empty();
     }

@@ -34,7 +34,7 @@ public:
     bool is_much() const { return seconds_ > max_s; }
 
     /// Returns how many of `max_bytes` bytes may be read at once: few until messages have arrived.
-    std::size_t piece(std::size_t most) const { return seconds_ < begun_s ? most : std::min(most, small_piece); }
+    std::size_t piece(std::size_t max_bytes) const { return seconds_ < begun_s ? max_bytes : std::min(max_bytes, small_piece); }
 
     /// Returns the excess seconds, and resets them; 0 unless they are many.
     double take_excess() {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "call.hpp"
-#include "endpoint.hpp"
+#include "peer_address.hpp"
 #include "header_field.hpp"
 #include "keys.hpp"
 #include "overhead.hpp"
@@ -22,7 +22,7 @@ constexpr std::size_t min_progress = 1 << 14;  // bytes that a caller has to rea
 constexpr double linger_s = 1;                   // that a peer has to close its side, once it was told
 
 /// Interface of a protocol's session to its calls.
-class Streams {
+class StreamControl {
 public:
     /// Starts a call's response. If it has a body, that is read with Call::read.
     virtual void respond(Call& call, HeaderFields headers, bool has_body) = 0;
@@ -40,12 +40,12 @@ public:
     virtual void reset(const Call& call) = 0;
 
 protected:
-    ~Streams() = default;
+    ~StreamControl() = default;
 };
 
 class Peer {
 public:
-    Peer(Shared& shared, std::uint64_t id, Network& network, Endpoint endpoint = {}) REQUIRES(the_lock);
+    Peer(Shared& shared, std::uint64_t id, Network& network, PeerAddress peer_address = {}) REQUIRES(the_lock);
     ~Peer();
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
@@ -53,7 +53,7 @@ public:
     Shared& shared;
     const std::uint64_t id;
     Network& network;  // that it is in
-    const Endpoint endpoint;
+    const PeerAddress peer_address;
 
     Budget slots, held, unread;  // of what its network shares, its part; the latter with what is being made, and what its socket hasn't taken
     Account& account;            // of calls that come without a key
@@ -69,16 +69,16 @@ public:
     bool is_listed = false;  // among those of which something is to be sent
 
     /// Returns for how many seconds a peer may read nothing of its answers, or have no call.
-    double stall_s() const REQUIRES(the_lock) { return shared.stall_s(endpoint.is_http); }
+    double stall_s() const REQUIRES(the_lock) { return shared.stall_s(peer_address.is_http); }
     double idle_s() const {
-        return endpoint.is_http ? shared.settings.limits.http_idle_s : shared.settings.limits.idle_s;
+        return peer_address.is_http ? shared.settings.limits.http_idle_s : shared.settings.limits.idle_s;
     }
 
     /// Schedules sending of what is ready, which another connection's thread may have made ready.
     void list() REQUIRES(the_lock);
 
     /// Begins a call that arrived by `streams`.
-    Call& begin(Streams& streams, std::int32_t stream) REQUIRES(the_lock);
+    Call& begin(StreamControl& streams, std::int32_t stream) REQUIRES(the_lock);
     bool has(std::int32_t stream) const REQUIRES(the_lock) { return calls_.contains(stream); }
 
     /// Returns whether there is such a call, and it has not ended.

@@ -70,7 +70,7 @@ bool Proxies::holds(std::string_view address_bytes) const {
     return std::any_of(ranges_.begin(), ranges_.end(), [&](const AddressRange& range) { return range.holds(address_bytes); });
 }
 
-std::string Proxies::network_behind(std::string_view forwarded, std::string_view x_forwarded_for) const {
+std::string Proxies::network_through(std::string_view forwarded, std::string_view x_forwarded_for) const {
     const std::string one = last_of(forwarded, true), other = last_of(x_forwarded_for, false);
     if (!forwarded.empty() && !x_forwarded_for.empty() && one != other) return {};
     return network_of(forwarded.empty() ? other : one);

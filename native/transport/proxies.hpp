@@ -34,7 +34,7 @@ public:
     /// Returns the network of the last address in `forwarded` (RFC 7239) or `x_forwarded_for` that isn't one of these
     /// proxies; each argument holds its header's values, separated by commas. Empty if there is none, or if the two
     /// headers disagree: a proxy writes one of them, and may pass on the other as the caller wrote it.
-    std::string network_behind(std::string_view forwarded, std::string_view x_forwarded_for) const;
+    std::string network_through(std::string_view forwarded, std::string_view x_forwarded_for) const;
 
 private:
     std::string last_of(std::string_view values, bool are_forwarded) const;

@@ -9,7 +9,7 @@
 
 namespace transport {
 
-class Session : public Streams {
+class Session : public StreamControl {
 public:
     virtual ~Session() = default;
 

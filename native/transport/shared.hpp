@@ -35,7 +35,7 @@ class GrpcCall;
 class Peer;
 
 /// Configuration of a transport, fixed before it starts.
-struct Settings {
+struct TransportSettings {
     Limits limits;
     Statuses statuses;
     std::vector<Responses> responses = std::vector<Responses>(1);  // of HTTP's refusals, in the words of each API
@@ -115,9 +115,9 @@ struct Counters {
 
 class Shared {
 public:
-    explicit Shared(Settings settings);
+    explicit Shared(TransportSettings settings);
 
-    const Settings settings;
+    const TransportSettings settings;
 
     /// Returns the trailer of a gRPC call that is refused for this reason; for Refusal::none, of one that was answered.
     const std::shared_ptr<const Trailer>& trailer(Refusal refusal) const { return trailers_[std::size_t(refusal)]; }
@@ -202,7 +202,7 @@ public:
     void end_stalled(double time) REQUIRES(the_lock);
 
 private:
-    bool give_way(const Network& greediest, std::size_t least) REQUIRES(the_lock);
+    bool give_way(const Network& greediest, std::size_t min_calls) REQUIRES(the_lock);
 
     std::array<std::shared_ptr<const Trailer>, std::size_t(Refusal::count)> trailers_;
     std::string date_ GUARDED_BY(the_lock);

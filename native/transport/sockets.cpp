@@ -125,11 +125,11 @@ void Sockets::accept_all(std::size_t index) {
             return have_spare();
         }
         Network& network = shared_.network(network_of(bytes_of(address)));
-        Endpoint endpoint = endpoint_of(index, address);
-        const bool is_full = is_last || shared_.connections[endpoint.is_http] >= shared_.settings.limits.max_connections;
-        if (is_full && !make_way(network, endpoint.is_http)) {
-            endpoint.is_extra = endpoint.is_http && !is_last && have_extra();
-            if (!endpoint.is_extra) {
+        PeerAddress peer_address = peer_address_of(index, address);
+        const bool is_full = is_last || shared_.connections[peer_address.is_http] >= shared_.settings.limits.max_connections;
+        if (is_full && !make_way(network, peer_address.is_http)) {
+            peer_address.is_extra = peer_address.is_http && !is_last && have_extra();
+            if (!peer_address.is_extra) {
                 ::close(socket);
                 have_spare();
                 shared_.due.by(0);  // its network may be forgotten
@@ -141,9 +141,9 @@ void Sockets::accept_all(std::size_t index) {
         const int on = 1;
         setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
         const std::uint64_t id = ++last_connection_;
-        const auto& tls = endpoint.is_encrypted ? tls_[endpoint.is_http] : nullptr;
+        const auto& tls = peer_address.is_encrypted ? tls_[peer_address.is_http] : nullptr;
         const auto& connection =
-            connections_.emplace(id, std::make_unique<Connection>(shared_, socket, id, network, tls, std::move(endpoint))).first->second;
+            connections_.emplace(id, std::make_unique<Connection>(shared_, socket, id, network, tls, std::move(peer_address))).first->second;
         connection->watched = EPOLLIN;
         watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
         connection->list();
@@ -152,9 +152,9 @@ void Sockets::accept_all(std::size_t index) {
     }
 }
 
-Endpoint Sockets::endpoint_of(std::size_t index, const sockaddr_storage& address) const {
+PeerAddress Sockets::peer_address_of(std::size_t index, const sockaddr_storage& address) const {
     const Listener& listener = listeners_[index];
-    Endpoint found{.listener = index,
+    PeerAddress found{.listener = index,
                    .is_http = listener.is_http,
                    .is_encrypted = listener.is_encrypted && tls_[listener.is_http],
                    .is_extra = false,
@@ -177,7 +177,7 @@ Endpoint Sockets::endpoint_of(std::size_t index, const sockaddr_storage& address
 /// Pauses a new connection if its network is paused, or opens more connections than it may, while others are there. Not
 /// a trusted proxy's: its callers would wait for what others open, and the proxy limits them.
 void Sockets::have_newcomer_rest(Connection& connection) {
-    if (connection.peer().endpoint.is_trusted) return;
+    if (connection.peer().peer_address.is_trusted) return;
     Network& network = connection.network();
     const double time = now();
     network.opened_until = std::max(network.opened_until, time - opens_at_once * opens_s) + opens_s;
@@ -205,8 +205,8 @@ bool Sockets::make_way(const Network& newcomer, bool is_http) {
     };
     Connection* leaver = nullptr;
     for (const auto& [id, connection] : connections_) {
-        const Endpoint& endpoint = connection->peer().endpoint;
-        if (endpoint.is_http != is_http || endpoint.is_extra) continue;
+        const PeerAddress& peer_address = connection->peer().peer_address;
+        if (peer_address.is_http != is_http || peer_address.is_extra) continue;
         const bool may_leave = !connection->is_busy() || (is_much_greedier && &connection->network() == greediest);
         if (may_leave && (!leaver || order(*connection) < order(*leaver))) leaver = connection.get();
     }
@@ -224,7 +224,7 @@ bool Sockets::have_extra() {
     std::size_t count = 0;
     Connection* leaver = nullptr;
     for (const auto& [id, connection] : connections_) {
-        if (!connection->peer().endpoint.is_extra) continue;
+        if (!connection->peer().peer_address.is_extra) continue;
         ++count;
         if (!leaver || connection->peer().used_at < leaver->peer().used_at) leaver = connection.get();
     }
@@ -255,13 +255,13 @@ void Sockets::read(const std::vector<std::uint64_t>& ready) {
     std::vector<std::tuple<double, double, std::uint64_t>> turns;
     // Who has had more than those who wait is read once it is their turn.
     Message* const next = shared_.lines.small.first();
-    const double max_had = next ? next->account->network().had() + ahead_s : never;
+    const double max_start_tag = next ? next->account->network().start_tag() + ahead_s : never;
     for (const std::uint64_t id : ready) {
         const auto found = connections_.find(id);
         if (found == connections_.end()) continue;
         const Connection& connection = *found->second;
-        const double had = connection.network().account.had();
-        if (had <= max_had) turns.emplace_back(had, connection.reading.lately(time), id);
+        const double start_tag = connection.network().account.start_tag();
+        if (start_tag <= max_start_tag) turns.emplace_back(start_tag, connection.reading.lately(time), id);
     }
     std::sort(turns.begin(), turns.end());
     for (const auto& [networks, own, id] : turns) {
@@ -367,7 +367,7 @@ bool Sockets::shed_unread_of(const Network& greediest) {
     for (Peer* peer : shared_.peers)
         if (!of || peer->unread_of(greediest) > of->unread_of(greediest)) of = peer;
     if (!of || of->unread_of(greediest) == 0) return false;
-    if (of->endpoint.is_trusted) of->reset_unread(greediest);
+    if (of->peer_address.is_trusted) of->reset_unread(greediest);
     else close(of->id);
     return true;
 }

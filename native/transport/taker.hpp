@@ -68,16 +68,16 @@ public:
     void come_back() REQUIRES(the_lock);
 
     /// Returns whether there is something to take within these limits.
-    bool has_some(const TakeLimits& most) REQUIRES(the_lock);
+    bool has_some(const TakeLimits& limits) REQUIRES(the_lock);
 
     /// Returns the seconds after which something may be taken that is too costly now.
     double costly_wait_s() const REQUIRES(the_lock);
 
     /// Takes messages of unmetered calls, which even a full server answers, then the others; each kind in fair order.
-    Batch take(const TakeLimits& most) REQUIRES(the_lock);
+    Batch take(const TakeLimits& limits) REQUIRES(the_lock);
 
     /// Takes requests for the application, in fair order.
-    HttpRequests take_requests(std::size_t most) REQUIRES(the_lock);
+    HttpRequests take_requests(std::size_t max_requests) REQUIRES(the_lock);
 
     /// Returns whether a caller has recently asked for something that is answered quickly.
     bool has_hasty_callers() const REQUIRES(the_lock);
@@ -89,12 +89,12 @@ private:
         double work = 0;
         bool has_modest = false;  // somebody who has all that they asked for in it
     };
-    double take_from(Line& line, std::size_t max_messages, const TakeLimits& most, Batch& batch) REQUIRES(the_lock);
-    double take_small(const TakeLimits& most, Batch& batch) REQUIRES(the_lock);
-    bool set_aside(Message& message, const TakeLimits& most, double time, Batch& batch) REQUIRES(the_lock);
-    bool take_together(Message& message, const TakeLimits& most, Together& together, Batch& batch) REQUIRES(the_lock);
-    bool is_for_another(const Message& message, const TakeLimits& most, std::size_t count, bool has_modest) const REQUIRES(the_lock);
-    Allowed allowed(const TakeLimits& most, double time) const REQUIRES(the_lock);
+    double take_from(Line& line, std::size_t max_messages, const TakeLimits& limits, Batch& batch) REQUIRES(the_lock);
+    double take_small(const TakeLimits& limits, Batch& batch) REQUIRES(the_lock);
+    bool set_aside(Message& message, const TakeLimits& limits, double time, Batch& batch) REQUIRES(the_lock);
+    bool take_together(Message& message, const TakeLimits& limits, Together& together, Batch& batch) REQUIRES(the_lock);
+    bool is_for_another(const Message& message, const TakeLimits& limits, std::size_t count, bool has_modest) const REQUIRES(the_lock);
+    Allowed allowed(const TakeLimits& limits, double time) const REQUIRES(the_lock);
     bool reserve(Message& message) REQUIRES(the_lock);
     void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
     std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);

@@ -30,7 +30,7 @@ struct Polling {
 
 }  // namespace
 
-Transport::Transport(Settings settings, std::vector<Listener> listeners)
+Transport::Transport(TransportSettings settings, std::vector<Listener> listeners)
     : shared_(std::move(settings)), sockets_(mutex_, shared_, std::move(listeners)), taker_(shared_, sockets_) {
     requests_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (requests_ < 0) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
@@ -78,19 +78,19 @@ void Transport::set_serving(bool serving, const std::optional<std::vector<std::s
     settle();
 }
 
-std::optional<Batch> Transport::take_messages(const TakeLimits& most, double wait_s, double begins_at) {
-    std::optional<Batch> taken = take_batch(most, now() + wait_s, begins_at);
+std::optional<Batch> Transport::take_messages(const TakeLimits& limits, double wait_s, double begins_at) {
+    std::optional<Batch> taken = take_batch(limits, now() + wait_s, begins_at);
     if (taken) inflate(*taken);
     return taken;
 }
 
-std::optional<Batch> Transport::take_batch(const TakeLimits& most, double end, double begins_at) {
+std::optional<Batch> Transport::take_batch(const TakeLimits& limits, double end, double begins_at) {
     const Lock lock(mutex_);
     taker_.come_back();
     shared_.lines.set_queue(begins_at);
     if (!is_polling_ && !has_stopped_) poll(0);  // what came meanwhile makes a larger batch
-    const bool is_sated = most.messages == 0;
-    while (!has_stopped_ && !taker_.has_some(most)) {
+    const bool is_sated = limits.messages == 0;
+    while (!has_stopped_ && !taker_.has_some(limits)) {
         // What is costly, and may not be taken now, may be soon.
         const double left = std::min(end - now(), taker_.costly_wait_s());
         if (left <= 0 || woken_ > 0) break;
@@ -106,7 +106,7 @@ std::optional<Batch> Transport::take_batch(const TakeLimits& most, double end, d
         }
     }
     if (has_stopped_) return std::nullopt;
-    Batch taken = taker_.take(most);
+    Batch taken = taker_.take(limits);
     taken.is_woken = woken_ > 0;
     if (woken_ > 0 && --woken_ > 0) wake();  // both may have woken this one
     sockets_.send_listed();
@@ -269,12 +269,12 @@ void Transport::pass_on(Batch& batch) {
     settle();
 }
 
-std::optional<HttpRequests> Transport::take_requests(std::size_t most) {
+std::optional<HttpRequests> Transport::take_requests(std::size_t max_requests) {
     const Lock lock(mutex_);
     std::uint64_t ignored = 0;
     if (has_stopped_) return std::nullopt;  // and it stays readable
     if (std::exchange(is_application_told_, false)) [[maybe_unused]] const ssize_t got = ::read(requests_, &ignored, sizeof ignored);
-    HttpRequests taken = taker_.take_requests(most);
+    HttpRequests taken = taker_.take_requests(max_requests);
     settle();
     return taken;
 }
@@ -379,7 +379,7 @@ void Transport::tick(double time) {
     shared_.turns.rest();
     std::erase_if(shared_.networks, [&](auto& entry) REQUIRES(the_lock) {
         Network& network = entry.second;
-        if (!network.forget_callers() || network.open() > 0 || network.account.had() > shared_.turns.time()) return false;
+        if (!network.forget_callers() || network.open() > 0 || network.account.start_tag() > shared_.turns.time()) return false;
         if (network.rests_until > time) shared_.due.by(network.rests_until);
         else shared_.parking.erase(&network);
         return network.rests_until <= time;

@@ -40,13 +40,13 @@ public:
     using Answers = std::vector<Answer>;
 
     /// Takes over `listeners`. Nothing is accepted before `start`.
-    Transport(Settings settings, std::vector<Listener> listeners);
+    Transport(TransportSettings settings, std::vector<Listener> listeners);
     ~Transport();
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
 
     void start();
-    std::optional<Batch> take_messages(const TakeLimits& most, double wait_s, double begins_at);
+    std::optional<Batch> take_messages(const TakeLimits& limits, double wait_s, double begins_at);
     void wake_one();
 
     /// Returns whether a caller has recently asked for something that a fast path answers quickly; a thread is then
@@ -71,7 +71,7 @@ public:
     void pass_on(Batch& batch);
 
     /// Takes requests that have arrived, without waiting; none once the transport has stopped.
-    std::optional<HttpRequests> take_requests(std::size_t most);
+    std::optional<HttpRequests> take_requests(std::size_t max_requests);
 
     /// Returns an eventfd that is readable while there are requests, or news of those that were taken.
     int requests_descriptor() const { return requests_; }
@@ -90,10 +90,10 @@ public:
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
     Figures figures();
     SlicedDepth sliced();
-    const Settings& settings() const { return shared_.settings; }
+    const TransportSettings& settings() const { return shared_.settings; }
 
 private:
-    std::optional<Batch> take_batch(const TakeLimits& most, double end, double begins_at);
+    std::optional<Batch> take_batch(const TakeLimits& limits, double end, double begins_at);
     void inflate(Batch& batch);
     void poll(double timeout_s) REQUIRES(the_lock);
     void settle() REQUIRES(the_lock);

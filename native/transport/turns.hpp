@@ -41,13 +41,13 @@ public:
 private:
     struct Caller {
         const Account& account;
-        double had() const { return account.had(); }
+        double start_tag() const { return account.start_tag(); }
         std::vector<Message*> messages{};  // the oldest first
         Order<Caller>::Key key{};
     };
     struct FromNetwork {
         const Account& account;
-        double had() const { return account.had(); }
+        double start_tag() const { return account.start_tag(); }
         std::unordered_map<const Account*, Caller> callers{};
         Order<Caller> order{};
         Order<FromNetwork>::Key key{};

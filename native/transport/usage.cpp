@@ -58,7 +58,7 @@ std::string retry_info(double after_s) {
 Usage::Usage(std::optional<double> sentences_per_s, std::optional<std::int64_t> concurrent_sentences, double now)
     : has_limits_(sentences_per_s || concurrent_sentences),
       rate_(sentences_per_s),
-      most_(concurrent_sentences),
+      max_concurrent_(concurrent_sentences),
       saved_(sentences_per_s.value_or(0) * burst_s),
       counted_at_(now) {}
 
@@ -66,7 +66,7 @@ void Usage::set_limits(std::optional<double> sentences_per_s, std::optional<std:
     has_limits_ = sentences_per_s || concurrent_sentences;
     const std::lock_guard lock(mutex_);
     rate_ = sentences_per_s;
-    most_ = concurrent_sentences;
+    max_concurrent_ = concurrent_sentences;
 }
 
 std::optional<Denial> Usage::take(std::int64_t sentences, std::int64_t extra, double now) {
@@ -102,10 +102,10 @@ std::int64_t Usage::in_progress() {
 }
 
 std::optional<Denial> Usage::excess_at_once(std::int64_t sentences) const {
-    if (!most_) return std::nullopt;
-    if (sentences > *most_) return Denial{Excess::too_many, double(*most_), in_progress_, 0};
-    if (in_progress_ + sentences > *most_)
-        return Denial{Excess::over_concurrency, double(*most_), in_progress_, retry_s};
+    if (!max_concurrent_) return std::nullopt;
+    if (sentences > *max_concurrent_) return Denial{Excess::too_many, double(*max_concurrent_), in_progress_, 0};
+    if (in_progress_ + sentences > *max_concurrent_)
+        return Denial{Excess::over_concurrency, double(*max_concurrent_), in_progress_, retry_s};
     return std::nullopt;
 }
 

@@ -61,7 +61,7 @@ private:
     std::atomic<bool> has_limits_;
     std::mutex mutex_;  // of all that follows
     std::optional<double> rate_;
-    std::optional<std::int64_t> most_;
+    std::optional<std::int64_t> max_concurrent_;
     std::int64_t in_progress_ = 0;
     double saved_, counted_at_;  // sentences that may come at once; when that was reckoned
 };

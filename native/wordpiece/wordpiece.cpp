@@ -42,7 +42,7 @@ void WordPiece::write(char32_t character, std::string_view written) {
 }
 
 template <typename Unit>
-bool WordPiece::encode(const Unit* text, std::size_t size, std::size_t most, Ids& ids) const {
+bool WordPiece::encode(const Unit* text, std::size_t size, std::size_t max_tokens, Ids& ids) const {
     std::string word;
     const std::size_t before = ids.size();
     for (std::size_t at = 0; at < size; ++at) {
@@ -56,7 +56,7 @@ bool WordPiece::encode(const Unit* text, std::size_t size, std::size_t most, Ids
             }
             spell(word, ids);
             word.clear();
-            if (ids.size() - before > most) return true;
+            if (ids.size() - before > max_tokens) return true;
         }
     }
     spell(word, ids);

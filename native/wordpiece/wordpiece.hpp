@@ -33,7 +33,7 @@ public:
     /// Appends the ids of a text, given as code points: all of them, or if there are more than `max_tokens`, more than
     /// `max_tokens` of the first. Returns false if it can't; then `ids` is undefined.
     template <typename Unit>
-    bool encode(const Unit* text, std::size_t size, std::size_t most, Ids& ids) const;
+    bool encode(const Unit* text, std::size_t size, std::size_t max_tokens, Ids& ids) const;
 
 private:
     struct Character {

@@ -7,8 +7,8 @@ using namespace units;
 
 namespace {
 
-Settings web_settings(const Limits& limits = {}) {
-    Settings made = settings(limits);
+TransportSettings web_settings(const Limits& limits = {}) {
+    TransportSettings made = settings(limits);
     made.methods.push_back({"/v1/e", false, true, true});
     made.methods.push_back({"/healthz", false, false, true});
     made.hosts = Hosts{{"known"}, false};

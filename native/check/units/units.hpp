@@ -35,7 +35,7 @@ void failed(const char* what, const char* file, int line);
 
 /// Returns settings of a server with three methods: /t/Unary, /t/Row, and /t/Probe, which takes no slot. Each refusal's
 /// message is its name.
-Settings settings(const Limits& limits = {});
+TransportSettings settings(const Limits& limits = {});
 
 /// Returns the usual limits with one changed.
 template <class Value, class Given>
@@ -50,11 +50,11 @@ inline std::string framed(std::string_view content) {
 }
 
 /// Calls of one connection, without a real protocol: it records the answers to each.
-class Caller : public Streams {
+class Caller : public StreamControl {
 public:
     using Header = std::pair<std::string_view, std::string_view>;
 
-    explicit Caller(Shared& shared, std::uint64_t id, const std::string& network = "a", Endpoint endpoint = {});
+    explicit Caller(Shared& shared, std::uint64_t id, const std::string& network = "a", PeerAddress peer_address = {});
     ~Caller() { peer.forget_all(); }
 
     /// Begins a call for which `bytes` arrive, and nothing more if it `ends`.

@@ -25,7 +25,7 @@ from .grpc.plain_calls import CreateCodec, GivenUpError, ServedModel, WriteFaile
 from .grpc.refusals import prepared
 
 if TYPE_CHECKING:
-    from bothends_native.transport import FastPath, InStream, Served
+    from bothends_native.transport import FastPath, InStream, RunCounts
     from bothends_native.transport import Transport as NativeTransport
 
 
@@ -224,9 +224,9 @@ class FastPaths:
         )
         return PathOf(path, embedders, models, [lent.called for lent in lents])
 
-    def _count(self, served: "Served", of: PathOf) -> None:
+    def _count(self, served: "RunCounts", of: PathOf) -> None:
         embedder = of.embedders[served.model]
-        for left in served.left:
+        for left in served.unanswered:
             code = code_pb2.Code.Name(left.code)
             self._answered(left.method, code, (left.seconds,), _REFUSALS.get(code))
         for index, seconds in served.seconds.items():

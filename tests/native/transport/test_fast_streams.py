@@ -95,7 +95,7 @@ def test_a_compressed_message_is_python_s(fast: Fast) -> None:
 def test_a_stream_is_counted_as_a_whole_and_its_sentences_one_by_one(fast: Fast) -> None:
     answers(fast, [message("a", "b b"), message(*["b b b b b b"] * MOST)])
     told = fast.path.served()
-    assert [(batch.seconds, batch.left) for batch in told] == [({}, [])] * len(told)
+    assert [(batch.seconds, batch.unanswered) for batch in told] == [({}, [])] * len(told)
     assert sorted(count for batch in told for count in batch.counts) == [1, 2] + [5] * MOST
     assert sum(batch.messages.get(1, 0) for batch in told) == 2
     assert sum(batch.truncated for batch in told) == MOST
@@ -113,7 +113,7 @@ def test_messages_of_who_has_left_are_counted_by_nobody(serve: Callable[..., Ser
             call.cancel()
     fast.served.let_go()
     fast.stop()
-    assert all((batch.seconds, batch.left) == ({}, []) for batch in fast.path.served())
+    assert all((batch.seconds, batch.unanswered) == ({}, []) for batch in fast.path.served())
     assert [method for method, _, _ in fast.served.count()] == [1] * 20
 
 
