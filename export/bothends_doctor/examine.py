@@ -82,7 +82,7 @@ def examine(model: Model, state_dict: Reference | None = None, *, seed: int = 0)
 
 
 def _mistakes(results: Sequence[ProbeResult]) -> list[str]:
-    """Keys of the mistakes found, each once, but for those that another explains."""
+    """Return the keys of the mistakes found, each once, without those that another one explains."""
     keys = dict.fromkeys(key for result in results for key in result.mistakes)
     if keys.keys() & {"not_repeatable", "initial_by_row", "batch_time_mixed"}:
         for explained in ("padding_leaks", "rows_mix"):

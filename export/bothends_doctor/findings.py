@@ -33,7 +33,8 @@ class Cosine:
 
     whole: float
     forward: float | None
-    """Cosine of the first half by itself; None where there are no two halves. `backward` is the second half's."""
+    """Cosine of the first half by itself; None if the vectors have no two halves. `backward` is that of the second
+    half."""
     backward: float | None
     smallest: float
     """Smallest cosine of a whole embedding, over the sentences."""
@@ -49,10 +50,10 @@ class Leak:
 
     padding: float
     forward: float | None
-    """Difference of the first half by itself, where there are two. `backward` is the second half's."""
+    """Difference of the first half by itself, if there are two. `backward` is that of the second half."""
     backward: float | None
     alone: float | None
-    """Difference from the sentence alone, without padding; None where it can't be run so."""
+    """Difference from the sentence alone, without padding; None if the model can't run it alone."""
     scale: float
     """The largest absolute number in a row."""
 

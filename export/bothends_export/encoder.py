@@ -116,7 +116,9 @@ class Encoder(nn.Module):
         return EncoderOutput(self.head(pooled) if self.config.head else pooled, h_n)
 
     def _initial(self, batch: int) -> Tensor | tuple[Tensor, Tensor] | None:
-        """Learned states for each sentence, [layers·directions, batch, …]; None, which is zeros, where none were."""
+        """Return learned states for each sentence, [layers·directions, batch, …]; None, which means zeros, if there are
+        none.
+        """
         if not self.config.learned_initial_states:
             return None
         h_0 = self.h_0.unsqueeze(1).repeat(1, batch, 1)

@@ -98,7 +98,7 @@ class _Float64:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """The engine that is tested and the encoder that it is tested against, which computes in a thread of its own."""
+    """Engine under test and the reference encoder, which computes in a separate thread."""
 
     engine: LoadedEngine | _Float64
     encoder: Encoder
@@ -193,7 +193,7 @@ def _compare(found: States, expected: States, config: EncoderConfig) -> _Measure
 def _differences(
     rows: NDArray[np.float32], expected: NDArray[np.float32], config: EncoderConfig
 ) -> tuple[float, float | None, float | None]:
-    """Largest difference of all numbers, and of each half where there are halves."""
+    """Return the largest difference of all numbers, and of each half if there are halves."""
     difference = np.abs(rows - expected)
     halves = [float(half.max()) for half in np.split(difference, 2, axis=1)] if config.has_halves else [None, None]
     return float(difference.max()), halves[0], halves[1]

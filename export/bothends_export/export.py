@@ -24,7 +24,7 @@ from .new_path import must_be_new
 from .report import Report
 
 TOLERANCE = 1e-5
-"""Largest difference of a CPU in float32 from PyTorch, where its own noise allows that."""
+"""Largest allowed difference from PyTorch on a CPU in float32, unless PyTorch's own noise allows more."""
 
 
 def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advance: Advance = lambda _: None) -> Bundle:
@@ -73,7 +73,7 @@ def arrays(checkpoint: Checkpoint) -> graph.Weights:
 
 
 def _bundle_config(config: CheckpointConfig, cosine_to_final_states: float | None) -> dict[str, Any]:
-    """Fields of the bundle's config, but for the hashes."""
+    """Return the fields of the bundle's config, except the hashes."""
     sizes = config.encoder.model_dump()
     return {
         "name": config.name,

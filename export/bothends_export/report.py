@@ -17,14 +17,14 @@ class Row:
     sentences: int
     embedding: float
     forward: float | None
-    """Difference of the embedding's forward half; None where it has no halves."""
+    """Difference of the embedding's forward half; None if it has no halves."""
     backward: float | None
     h_n: float | None
-    """Difference of h_n; None where there is none: of the golden sentences, and of the native engine."""
+    """Difference of h_n; None for the golden sentences and the native engine, which have none."""
     same_bits: bool | None
-    """True if the bits are those of the same sentence alone; None where it was alone."""
+    """True if the bits equal those of the same sentence alone; None if it was run alone."""
     cosine: float | None = None
-    """Least cosine of an embedding to PyTorch's; None of the golden sentences."""
+    """Smallest cosine of an embedding to PyTorch's; None for the golden sentences."""
     noise: float = 0.0
     """Largest difference of PyTorch's float32 from its float64 in sentences no longer than these; 0 if not measured."""
 

@@ -45,7 +45,7 @@ class ImportOptions:
     tokenised: bool = False
     """True if sentences come as tokens with spaces between them."""
     head: bool = True
-    """True if what stands after the pooling belongs to the encoder."""
+    """True if what follows the pooling belongs to the encoder."""
     max_tokens: int | None = None
     advance: Advance = lambda _: None
     """Callback for how much of the word vectors is read."""
@@ -64,4 +64,4 @@ OPTIONS_READ: dict[Format, set[str]] = {
     "allennlp": {"vocabulary", "tokenised", "head"},
     "onnx": {"encoder", "tokenizer"},
 }
-"""Fields of ImportOptions that each format reads, beside `max_tokens` and `advance`, which all do."""
+"""Fields of ImportOptions that each format reads, in addition to `max_tokens` and `advance`, which all read."""

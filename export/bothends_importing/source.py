@@ -29,7 +29,7 @@ class WeightsFile:
     tensors: dict[str, torch.Tensor]
     """Tensors by dotted name, in the file's order: finite, contiguous float32 on the CPU."""
     extras: dict[str, Any] = field(default_factory=dict)
-    """Numbers, strings, None, and lists and dicts of them."""
+    """Plain data of the file: numbers, strings, None, and lists and dicts of them."""
     notes: list[str] = field(default_factory=list)
     """Changes that reading made, a sentence each."""
 

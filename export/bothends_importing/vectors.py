@@ -149,7 +149,7 @@ def _counted(file: Path, stream: IO[bytes], size: int, report: Callable[[], None
 
 
 def _said_by_header(line: bytes, file: Path, size: int) -> int | None:
-    """Count of vectors that a first line of two whole numbers says; None where it is no such line."""
+    """Return the number of vectors in a first line of two integers; None if it is no such line."""
     parts = line.split()
     if len(parts) != 2 or not all(part.isdigit() for part in parts):
         return None
@@ -182,7 +182,7 @@ def _unpacked(file: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def _numbers(text: bytes) -> NDArray[np.float32] | None:
-    """The numbers that stand in `text` between spaces, or None where anything else does."""
+    """Return the numbers in `text`, separated by spaces, or None if it has anything else."""
     try:
         with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused by that name
             return np.array(text.split(), dtype=np.float32)

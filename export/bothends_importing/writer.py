@@ -67,7 +67,7 @@ def write(
 
 
 def _write_whole(out: Path, save: Callable[[Path], None]) -> None:
-    """Have `save` write a draft beside `out`, then give it that name. Raises SourceError, having left nothing."""
+    """Let `save` write a draft beside `out`, then rename it. Raises SourceError, and then leaves nothing."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:

@@ -62,7 +62,7 @@ class Encoder:
         self.max_tokens = config.max_tokens
         """Largest number of tokens that the model reads of a sentence."""
         self.languages = config.languages
-        """BCP 47 tags of what the model was trained to read; none where nobody said."""
+        """BCP 47 tags of the languages that the model was trained on; empty if unknown."""
 
     @classmethod
     def load(
@@ -181,7 +181,7 @@ class Encoder:
             )
 
     def _begin(self, texts: list[str], start: int, options: Options, on_error: OnError) -> _Begun:
-        """Tokenise and queue `texts`, which stand at `start` in the caller's list."""
+        """Tokenise and queue `texts`, whose first one has the index `start` in the caller's list."""
 
         def pass_on(error: SentenceError) -> None:
             on_error(error.at(start + error.index))

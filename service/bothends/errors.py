@@ -35,7 +35,7 @@ class BothendsError(Exception):
     """Base of every error that bothends raises on purpose; its text is one line for people."""
 
     refusal: ClassVar[RefusalKind | None] = None
-    """Reason by which it counts where it turns a request away; None where something failed."""
+    """Kind under which a refusal is counted; None for an error that is a failure, not a refusal."""
 
 
 class SettingsError(BothendsError):

@@ -29,7 +29,7 @@ from .validation import first_problem
 _log = logging.getLogger(__name__)
 _SERVICES = "bothends.server.ray.call.add_services"
 _HEALTH_S = 2.0
-"""Seconds between Ray's checks of a replica: one that died is replaced after so many, and a start."""
+"""Seconds between Ray's checks of a replica; a dead one is replaced after this time plus a start."""
 _CONNECT_S = 5.0
 _OPEN = (
     "Ray's gRPC proxies listen on every interface, whatever BOTHENDS_HOST says, and ask for no API key: whoever "
@@ -140,7 +140,7 @@ def _logging(settings: Settings) -> dict[str, bool]:
 
 
 def _must_listen(address: str | None) -> None:
-    """Raise StartupError where nothing listens: Ray itself would try for half a minute, and more."""
+    """Raise StartupError if nothing listens, since Ray itself would try for half a minute or more."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if not (colon and port.isdecimal()):
         return  # none: it is this machine's cluster, or a new one

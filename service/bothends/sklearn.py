@@ -72,7 +72,7 @@ class SentenceVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     @property
     def _n_features_out(self) -> int:
-        """Return the number of features, where scikit-learn's naming of them looks for it."""
+        """Number of features, under the name where scikit-learn looks for it."""
         return self.dimensions or self._encoder().dimension
 
     def _encoder(self) -> Encoder:

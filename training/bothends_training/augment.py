@@ -125,7 +125,7 @@ def delete_span(sentence: str, chance: random.Random) -> str:
 
 
 def _between(sentences: Sequence[str]) -> dict[str, list[str]]:
-    """The words, in lower case and by order of reading, that stand between each two neighbours; two words at least."""
+    """Return the words, in lower case and in order of reading, between each two neighbours; at least two words."""
     found: dict[str, dict[str, None]] = {}
     for sentence in sentences:
         words = sentence.lower().split()

@@ -73,7 +73,7 @@ def phrases(found: list[str]) -> list[Phrase]:
 
 
 def _continues(found: list[str], stop: int) -> bool:
-    """Return whether a phrase that ends before piece `stop` goes on with a space and a word."""
+    """Return True if a phrase that ends before piece `stop` continues with a space and a word."""
     if stop + 1 >= len(found) or found[stop] != " ":
         return False
     word = found[stop + 1].lower()

@@ -90,7 +90,7 @@ class TokenisedCorpus:
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     groups: NDArray[np.int64]
-    """The number of the group that each sentence belongs to, int64 [sentences]; a group's stand side by side."""
+    """Number of the group of each sentence, int64 [sentences]; the sentences of a group are adjacent."""
     labels: list[str]
     """The text whose vectors each sentence is taught: its own, but of a misspelt one."""
     documents: int

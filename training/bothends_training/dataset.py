@@ -40,7 +40,7 @@ class Dataset:
     vectors: list[Vectors]
     """Vectors by each teacher, of all texts of the corpus or of some."""
     places: NDArray[np.int64]
-    """Where each teacher's vectors hold each text, int64 [teachers, texts]; -1 where it has none."""
+    """Row of each text in each teacher's vectors, int64 [teachers, texts]; -1 if there is none."""
     dev: list[Pairs]
     trials: list[Trial]
     """Collections to search in, and kinds of triples."""

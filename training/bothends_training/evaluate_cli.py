@@ -34,7 +34,7 @@ def _list_sets(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
 
 
 def _places(names: tuple[str, ...], folder: Path, *, fetches: bool) -> list[Path]:
-    """Return where the sets of these names lie, and fetch those that aren't there where that is wished."""
+    """Return the paths of the named sets, downloading missing ones if requested."""
     from .fetch import fetch, missing
 
     wanted = SETS.values() if "all" in names else [SETS[name] for name in dict.fromkeys(names)]

@@ -77,7 +77,7 @@ def _checked(wanted: PublicSet, original: bytes) -> Files:
 
 
 def _download(wanted: PublicSet) -> bytes:
-    """The original's bytes, all of them, from the first address that answers."""
+    """Return the complete original, from the first address that answers."""
     failures = []
     for url in wanted.urls:
         try:

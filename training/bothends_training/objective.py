@@ -84,7 +84,7 @@ class Relations(NamedTuple):
     cosines: Tensor
     """The teachers' cosines, averaged by their weights, [batch, batch]."""
     log_rows: Tensor
-    """The `log_rows` of them, [batch, batch - 1]."""
+    """Log-probabilities of the cosines by `log_rows`, [batch, batch - 1]."""
     kin: Tensor
     """Pairs of one group, bool [batch, batch]; each pair once."""
 

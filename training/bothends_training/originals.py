@@ -86,7 +86,9 @@ def _member(original: bytes, name: str) -> str:
 
 
 def _bounded(file: IO[bytes]) -> bytes:
-    """Read a file of an archive, which may be far larger than the archive; ValueError where it is."""
+    """Read a file of an archive; raises ValueError if it is far larger than expected, which a small archive can
+    hide.
+    """
     content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise ValueError(f"a file of it has more than {_MAX_BYTES:,} bytes")

@@ -166,7 +166,7 @@ def _spread(count: int, max_count: int) -> NDArray[np.int64]:
 
 
 def _step(axes: Sequence[Axes], samples: Sequence[NDArray[np.float32]], counts: Sequence[int], max_bytes: int) -> float:
-    """The finest step at which files of so many vectors of each teacher should have no more than `max_bytes`."""
+    """Return the finest step at which files of this many vectors of each teacher should have at most `max_bytes`."""
 
     def foretold(step: float) -> float:
         """Bytes, by part of each sample; a little more than there will be, as fewer vectors compress a little worse."""

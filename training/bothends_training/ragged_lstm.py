@@ -19,8 +19,8 @@ from .device import send
 Numbers = NDArray[np.int64]
 _DIRECTIONS = ("", "_reverse")
 STEP_COST, CALL_COST = 3, 190
-"""What a time step, and a call with all of its gradient, cost beside their rows, in steps of one row: by fits to 1 to
-256 rows and 1 to 30 steps of 256 units in bfloat16, on one core of an AMD EPYC with AVX-512."""
+"""Costs of a time step, and of a call with its gradient, in addition to its rows, in steps of one row: fitted to 1
+to 256 rows and 1 to 30 steps of 256 units in bfloat16, on one core of an AMD EPYC with AVX-512."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Cut:
 
     steps: int
     rows: int
-    """Sentences that are longer than where it begins; they are the last ones of those that the cut before it read."""
+    """Number of sentences that are longer than its start; they are the last ones of those in the cut before it."""
     ahead: Numbers
     """The token that each place of it reads, int64 [steps · rows]; behind a sentence's end its last one again."""
     back: Numbers

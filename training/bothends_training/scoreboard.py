@@ -142,7 +142,7 @@ def _off(
 
 
 def _means(rows: Sequence[Row], held_out: Sequence[Pairs], precisions: Sequence[Precision]) -> Iterator[Row]:
-    """Yield the mean over kinds of text, of which copies are none, at each precision."""
+    """Yield the mean over kinds of text, without those of copies, at each precision."""
     kinds = [each.name for each in held_out if each.name != COPIES]
     for precision in precisions if len(kinds) > 1 else ():
         found = [row for row in rows if row.measure == TEACHER and row.precision == precision and row.name in kinds]

@@ -62,7 +62,7 @@ def is_done(stage: Path, folder: Path) -> bool:
 
 
 def _story(folder: Path) -> dict[str, Any] | None:
-    """What training tells of a checkpoint; None of a bundle, and of what was trained elsewhere."""
+    """Return what a checkpoint says about its training; None for a bundle, or if it was trained elsewhere."""
     if not (folder / checkpoint.WEIGHTS).exists():
         return None
     return checkpoint.load(folder).config.training or None

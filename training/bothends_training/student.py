@@ -65,7 +65,7 @@ class Run:
     start_share: float
     """Share of `start` in what is scored and exported."""
     start: dict[str, Tensor] | None = None
-    """The weights that it began with, where a share of them stays."""
+    """Weights from which it started, if a share of them is kept."""
     step: int = 0
     seconds: float = 0.0
     losses: list[Tensor] = field(default_factory=list)

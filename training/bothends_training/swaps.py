@@ -42,7 +42,7 @@ def _year(year: str, chance: random.Random) -> str:
 
 
 def _digits(figure: str, chance: random.Random) -> str:
-    """As many digits, the first of which is no zero."""
+    """Return a random number with as many digits, the first of which isn't zero."""
     return "".join(str(chance.randint(index == 0, 9)) if d.isdigit() else d for index, d in enumerate(figure))
 
 

@@ -32,7 +32,8 @@ class Teacher:
     """Loaded teacher. `identity` names what it computes: hashes of its files, and how they are used."""
 
     def __init__(self, spec: recipe.Teacher, folder: Path, cache: Path) -> None:
-        """Load the teacher that `spec` names, its paths relative to `folder`. Raises RecipeError where it can't.
+        """Load the teacher that `spec` names, with paths relative to `folder`. Raises RecipeError if it can't be
+        loaded.
 
         A zip in parts is unpacked in `cache`.
         """

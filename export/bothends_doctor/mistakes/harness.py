@@ -29,7 +29,7 @@ class Harness:
     layout: Layout
     random: np.random.Generator
     pad: int | None = None
-    """The id that the model itself takes for padding; None where it takes none."""
+    """Id that the model itself treats as padding; None if there is none."""
     bounds: Bounds = field(default_factory=Bounds)
 
     def tokens(self, size: int, time: int) -> Tokens:
@@ -174,7 +174,7 @@ def _likely_axes(model: Model) -> Sequence[int]:
 
 
 def _fit(harness: Harness) -> Harness:
-    """Find the id, if any, by which the model knows padding from tokens where it gets no lengths."""
+    """Find the id, if any, by which a model without lengths recognises padding."""
     model = harness.model
     told = {port.role for port in model.about.inputs} & {"lengths", "mask"}
     if told or model.vocabulary is None or harness.layout.time:

@@ -98,7 +98,7 @@ def _place(seen: Sequence[Activation], found: Match | None) -> Array:
 
 
 Tried = dict[int, str]
-"""Sizes, each with what went wrong there; empty text where nothing did."""
+"""Sizes, each with what went wrong there; an empty text if nothing did."""
 
 
 def sizes(harness: Harness, inspection: Inspection, found: Match | None, time: int) -> tuple[Tried, Tried]:

@@ -50,9 +50,9 @@ class Reading:
     what: str
     """States that the model reads, as code or in a few words."""
     compute: Callable[[Context], Array | None]
-    """Rows float32 [B, k]; None where it makes no sense for such a stack."""
+    """Function that returns rows float32 [B, k]; None if the reading isn't applicable to such a stack."""
     meant: str | None = None
-    """Key of the right reading in place of it; None where it is right itself."""
+    """Key of the correct reading that was meant; None if this one is correct."""
     source: str = "Y"
     """Output of a cell that it reads: Y, Y_h or Y_c."""
 

@@ -27,7 +27,7 @@ class Direction:
     weight_hh: Array
     """[gates·hidden, state]"""
     bias_ih: Array
-    """[gates·hidden]; zeros where there is none, as bias_hh."""
+    """Input biases [gates·hidden]; zeros if there are none. `bias_hh` likewise."""
     bias_hh: Array
     weight_hr: Array | None = None
     """[state, hidden], PyTorch's projection."""

@@ -20,7 +20,7 @@ class Port:
     name: str
     dtype: str
     shape: tuple[int | str | None, ...] | None
-    """Sizes or names of the axes, None for an unknown one; None where nothing is declared at all."""
+    """Sizes or names of the axes, None for an unknown one; None if the file declares no shape."""
     role: str = ""
     """Role of an input: tokens, lengths, mask or state."""
 
@@ -80,7 +80,7 @@ class Activation:
     rows: Array
     """[batch, k]"""
     sources: frozenset[str] = frozenset()
-    """Outputs of the cells that it is made of: Y, Y_h, Y_c; empty where that can't be seen."""
+    """Outputs of the cells that it is made of: Y, Y_h, Y_c; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Inspection:
     stack: Stack
     """Recurrent layers as the file computes them, its own mistakes included."""
     packed: tuple[bool, ...] | None
-    """True for each layer that stops at a sentence's end; None where that can't be seen."""
+    """True for each layer that stops at a sentence's end; None if unknown."""
     swaps_axes: bool = False
     """True if the cells take the batch for the time."""
     initial_differs: bool = False
@@ -125,13 +125,13 @@ class Model(Protocol):
     output: Port
     """The output that is examined."""
     shapes: Stack
-    """Recurrent layers, of which only the sizes are to be relied on before it ran."""
+    """Recurrent layers, of which only the sizes are reliable before the model has run."""
     vocabulary: int | None
-    """Number of ids; None where it reads vectors."""
+    """Number of ids; None if the model reads vectors."""
     features: int
-    """Size of a vector, where it reads vectors."""
+    """Size of a vector, if the model reads vectors."""
     heads: tuple[Head, ...]
-    """Guesses at what stands behind the pooling, where that can't be seen."""
+    """Guesses at what follows the pooling, if that can't be seen."""
 
     @property
     def declared(self) -> tuple[int | None, int | None]:

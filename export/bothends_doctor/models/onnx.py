@@ -94,7 +94,7 @@ class OnnxModel:
         return min(made, key=likely)
 
     def _cuts_before(self, output: Port) -> list[tuple[str, frozenset[str]]]:
-        """Tensors through each of which everything passes that the output has of the states, in order."""
+        """Return the tensors through which all of the output's use of the states passes, in order."""
         spine = self.graph.reached(self._cells) & self.graph.needed(output.name)
         ordered = [name for node in self.graph.nodes for name in node.output if name in spine]
         return [

@@ -47,7 +47,7 @@ class Repaired:
     """Report about a finished repair: what was written, and how far it is from PyTorch."""
 
     path: str | None
-    """Path of the repaired model; None where nothing was wrong, and nothing written."""
+    """Path of the repaired model; None if nothing was wrong, so that nothing was written."""
     difference: float
     """Largest absolute difference, of lengths from 1 to LONGEST alone and in ragged batches."""
     sentences: int

@@ -79,7 +79,7 @@ def _is_mask(nodes: list[Any], named: dict[str, Layer]) -> bool:
 
 
 def _path(nodes: dict[str, Any], outputs: Any, masks: set[str], *, file: Path) -> list[str]:
-    """Names from the input to the one output. A layer may get `masks` beside what it reads."""
+    """Return the names of the layers from the input to the only output. A layer may also get `masks`."""
     ends = _tensors(outputs)
     path: list[str] = []
     while ends:

@@ -36,7 +36,7 @@ _AS_PYTORCH = {
     "return_state": False,
     "time_major": False,
 }
-"""Settings that a layer must have where it has them at all."""
+"""Settings that a layer must have if it has them at all."""
 
 Named = list[tuple[str, Tensor]]
 

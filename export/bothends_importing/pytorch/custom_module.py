@@ -104,7 +104,7 @@ def _tokenising(options: ImportOptions, tokenizer: TokenizerOptions, rows: int) 
 
 
 def _words(path: Path, padding: str | None, *, rows: int, unused: Collection[int]) -> dict[str, int]:
-    """The row of each word in a vocabulary file, but for `padding`, which no text can have."""
+    """Return the row of each word in a vocabulary file, except for `padding`, which no text can contain."""
     words = read_json(path) if path.suffix == ".json" else read_lines(path, unused=unused)
     must_name_each_row(words, path, rows=rows, unused=unused)
     if padding is None:

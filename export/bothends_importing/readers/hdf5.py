@@ -64,7 +64,7 @@ def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _parts(file: Path) -> tuple[bytes, bytes | None]:
-    """The HDF5 file of the weights, and the config that stands beside it in a .keras archive."""
+    """Return the HDF5 file of the weights, and the config beside it in a .keras archive."""
     if not zipfile.is_zipfile(file):
         return file.read_bytes(), None
     with zipfile.ZipFile(file) as archive:

@@ -85,7 +85,7 @@ def _items(mapping: dict[Any, Any]) -> Any:
 
 
 def _dotted(whole: dict[Any, Any], file: Path) -> Iterator[tuple[str, Tensor]]:
-    """Tensors in nested dicts, in the order in which they stand there."""
+    """Return the tensors in nested dicts, in their order."""
     waiting: list[tuple[str, Any]] = [("", whole)]
     seen = 0
     while waiting:
@@ -107,10 +107,13 @@ def plain(value: dict[Any, Any]) -> dict[str, Any]:
 
 
 class _Plain:
-    """Copies plain data. What stands in several places is copied once, so a small file can't grow without end."""
+    """Copier of plain data.
+
+    An object that occurs in several places is copied once, so that a small file can't grow endlessly.
+    """
 
     _NOTHING = object()
-    """Stands for what is left out."""
+    """Mark for what is left out."""
 
     def __init__(self) -> None:
         self._copies: dict[int, Any] = {}

@@ -15,12 +15,12 @@ from bothends.errors import BothendsError
 from bothends.text import printable
 
 Step = dict[str, Any]
-"""One normaliser or pre-tokeniser, as it stands in a tokenizer.json."""
+"""One normaliser or pre-tokeniser, as it is written in a tokenizer.json."""
 
 SPACE = r"[\s\x1C-\x1F]"
 """Class of what Python's `str.split`, `str.strip` and `re`'s `\\s` take as white space."""
 WORD = r"[\p{L}\p{N}_]"
-"""Class of what Python's `re` takes as `\\w`: combining marks are none of it."""
+r"""Character class equal to `\w` of Python's `re`, which excludes combining marks."""
 
 
 class TokenisingError(BothendsError):

@@ -37,7 +37,7 @@ VOCABULARY = (
     "LASER 1 takes subwords that its fastBPE vocabulary (fvocab) lacks apart again; here they are unknown, as every"
     " subword is that the checkpoint's dictionary lacks."
 )
-"""Note of what differs from fastBPE where it is given a vocabulary."""
+"""Note on the difference from a fastBPE that is given a vocabulary."""
 
 
 def tokenise_laser2(

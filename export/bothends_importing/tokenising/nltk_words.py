@@ -26,7 +26,7 @@ _S, _I = "[sSſ]", "[iIİı]"  # what `(?i)` makes of s and i
 
 
 def _spaced(characters: str) -> Step:
-    """A space before and after each of the characters, a class of them."""
+    """Return the step that puts a space before and after each character of a class."""
     return replace(f"(?={characters})|(?<={characters})", " ")
 
 
@@ -42,7 +42,9 @@ def _starting_quotes() -> list[Step]:
 
 
 def _colons_and_commas() -> list[Step]:
-    r"""`([:,])([^\d])` eats two characters, so in a run of them it matters whether the last is an odd one."""
+    r"""Return the step for `([:,])([^\d])`, which consumes two characters: in a run of them, an odd last one
+    matters.
+    """
     return [
         replace(r"(?<![:,])(?:[:,]{2})*+[:,]\K(?=[^\d:,])", " "),
         replace(r"(?<![:,])(?:[:,]{2})*?[:,]\K(?=[:,](?:\d|\z))", " "),

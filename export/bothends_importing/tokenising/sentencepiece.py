@@ -17,7 +17,7 @@ from .pieces import CONTROL, NORMAL, UNIGRAM, USER_DEFINED, Entries, entries
 from .rows import OF_PIECES, must_name_each_row
 
 _SPACE = "▁"
-"""Character that stands for a space in pieces: U+2581."""
+"""Character U+2581, which replaces a space in pieces."""
 
 TIES = (
     "Where two ways to cut a run such as '!!!!' have the same score, SentencePiece's choice hangs on the rounding of"

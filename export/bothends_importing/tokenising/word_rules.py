@@ -73,7 +73,7 @@ def must_agree(made: Tokenising, words: Mapping[str, int], rules: WordRules) -> 
 
 
 def _original(split: Split) -> _Cut | None:
-    """The Python that a split is named by; None for NLTK's where it isn't installed."""
+    """Return the Python function that a split is named after; None for NLTK's if it isn't installed."""
     if split in _PYTHON:
         return _PYTHON[split]
     try:

@@ -51,8 +51,9 @@ class Batcher(AbstractContextManager["Batcher"]):
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Run at most `workers` batches at once; one that takes longer than `engine_timeout_s` is given up.
-        `budgets` bound what waits, and are the largest of any model's. With a `spare_core` an engine is a GPU.
+        """Run at most `workers` batches at once, and give up one that takes longer than `engine_timeout_s`.
+
+        `budgets` limit what waits, and are the largest of all models'. With `spare_core`, the engine is a GPU.
         """
         self._runner = Runner(at_once=workers, clock=clock)
         self._waiting = Scheduler(budgets, self._runner.seconds_for)
@@ -215,7 +216,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         return False
 
     def _process(self, batch: list[Sentence]) -> bool | None:
-        """Run a batch and deliver its rows. Returns None where it was given up meanwhile, and this thread with it."""
+        """Run a batch and deliver its rows. Returns None if the run was given up meanwhile, and this thread with it."""
         run = self._watchdog.begin(batch)
         try:
             self._relay_before(batch)
@@ -260,7 +261,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         self._replace(Stuck(run.thread, request.engine, request.terms))
 
     def _wake(self, threads: int) -> None:
-        """Wake threads that sleep, for what waits now."""
+        """Wake sleeping threads for the sentences that wait now."""
         if not self._pollers.wake(threads):
             self._changed.notify(threads)
 
@@ -274,7 +275,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         self._has_lookout = False
 
     def _pull(self, source: WorkSource, wait_s: float) -> bool | None:
-        """Let the source submit what has come, or comes soon. Returns None where the source gave this thread up."""
+        """Let the source submit what has arrived, or arrives soon. Returns None if the source gave this thread up."""
         goes_on: bool | None = True  # an unforeseen error isn't the source's end
         try:
             goes_on = source.pull(self._wanted, wait_s)

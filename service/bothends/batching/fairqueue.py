@@ -23,17 +23,17 @@ _FEW = 16
 """Number of sentences up to which they are put in one by one; more are sorted in."""
 _DEAD_KEPT = 1024
 _IDLE_KEPT = 1024
-"""Number of callers that are remembered though nothing of theirs waits."""
+"""Number of callers that are remembered although nothing of theirs waits."""
 
 
 @dataclass(slots=True)
 class _Party:
-    """A caller, or a network, with requests that wait, or that has had more than others lately."""
+    """Caller or network that has waiting requests, or has recently had more than others."""
 
     next_start: float
-    """Virtual time before which no request of theirs begins."""
+    """Virtual time before which no request of the caller or network starts."""
     waiting: int = 0
-    """Number of a caller's requests that wait; of a network's callers of whom any does."""
+    """Number of a caller's waiting requests; for a network, of its callers with waiting requests."""
 
 
 class FairQueue:
@@ -46,7 +46,7 @@ class FairQueue:
         self._callers: dict[Hashable, _Party] = {}
         self._networks: dict[Hashable, _Party] = {}
         self.requests = 0
-        """Number of live requests of which a sentence waits."""
+        """Number of live requests with a waiting sentence."""
         self.sentences = 0
         """Number of sentences that wait and whose request is alive."""
         self.tokens = 0
@@ -156,7 +156,7 @@ class FairQueue:
         return start, self.weight(request.caller)
 
     def _callers_beside(self, caller: Hashable) -> int:
-        """Return the number of the network's callers of whom any request waits, this one among them."""
+        """Return the number of the network's callers with waiting requests, including this one."""
         known, network = self._callers.get(caller), self._networks.get(network_of(caller))
         others = 0 if network is None else network.waiting - (known is not None and known.waiting > 0)
         return 1 + others

@@ -10,17 +10,18 @@ from contextlib import AbstractContextManager, nullcontext
 from .request import WorkSource
 
 LOOK_S = 0.005
-"""Longest time that the source is left alone while all workers run: a few times a usual batch. Then a spare thread
-looks at it, so that a long batch, or an engine that hangs, keeps no probe waiting and nobody's leaving unnoticed."""
+"""Longest time for which nobody looks at the source while all workers run: a few times a usual batch. Then a spare
+thread looks at it, so that during a long batch, or in an engine that hangs, probes are answered and callers' leaving
+is noticed."""
 
 
 class Pollers:
     """Source of work, once there is one, and the threads that are inside its `pull`."""
 
     def __init__(self, workers: int, clock: Callable[[], float], *, spare_core: bool) -> None:
-        """Keep places for `workers` runs; a thread that pulls takes one, unless it has a `spare_core`.
+        """Keep slots for `workers` runs; a thread that pulls takes one, unless it has a `spare_core`.
 
-        Then one thread pulls, or one more than may run, where the source runs by itself what comes.
+        Then one thread pulls, or one more than may run if the source runs by itself what arrives.
         """
         self.source: WorkSource | None = None
         self.gathering: Callable[[], AbstractContextManager[None]] = nullcontext

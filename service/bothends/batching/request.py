@@ -41,7 +41,7 @@ class Request(Future[NDArray[np.float32]]):
         """Terms of that engine's model."""
         self.span = span
         self.caller = caller
-        """Caller whose requests share turns; None where each request has turns of its own."""
+        """Caller whose requests share turns; None if each request has its own turns."""
         self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)
         self._missing = sentences
         self.deadline = deadline

@@ -14,8 +14,8 @@ from .request import Depth, Request, Sentence
 
 _OVERTAKEN = 2.0
 """Work served before a request's last sentence, as a multiple of what waits before it. Under a steady load of lists,
-each that ends is followed by another, whose first sentences go before the last of those that wait: as much again. Only
-lists meet this bound; a sentence alone is refused sooner, and is overtaken by none."""
+each finished list is followed by another, whose first sentences come before the last ones of those that wait: as
+much again. Only lists meet this bound; a single sentence is refused sooner, and is never overtaken."""
 _OF_A_LIST = 4
 """Number of sentences of one list that are counted as company for others', however long the list is."""
 _WINDOW = 64
@@ -26,8 +26,9 @@ class Scheduler:
     """Sentences that wait, and the choice of the batches that they run in."""
 
     def __init__(self, budgets: Budgets, seconds_for: Callable[[float], float]) -> None:
-        """Start empty. `seconds_for` estimates how long so much work will take. `budgets` bound what waits; each
-        model's own bound its batches.
+        """Start empty. `seconds_for` estimates the duration of an amount of work.
+
+        `budgets` limit what waits; each model's own limit its batches.
         """
         self._seconds_for = seconds_for
         self._max_queue_tokens = budgets.max_queue_tokens

@@ -26,7 +26,7 @@ _REQUESTS = 8
 _FIRST_TIMEOUT_S = 10.0
 """Timeout of the first call: a caller that names a server that isn't there should know at once."""
 EmbedResult: TypeAlias = tuple[Embeddings | None, dict[int, str]]
-"""The embeddings of the good sentences, in order, and what is wrong with each other one, by its place."""
+"""Embeddings of the good sentences, in order, and for each other one, by its index, what is wrong."""
 
 
 class BulkEngine(Protocol):

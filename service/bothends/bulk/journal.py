@@ -28,7 +28,7 @@ class Commit:
     output_bytes: int = 0
     bad_bytes: int = 0
     output_sha256: str = ""
-    """Hash of the output's bytes, and next of those about bad rows: what has changed since isn't gone on with."""
+    """Hash of the output's bytes; below, that of the file about bad rows. A changed file isn't continued."""
     bad_sha256: str = ""
     bad_rows: int = 0
     cut: int = 0

@@ -93,10 +93,10 @@ class FileSink:
     is_interactive = False
 
     def __init__(self, output: Path, writer: Writer, job: Mapping[str, Any], *, overwrite: bool) -> None:
-        """Go on with what the same `job` has left, or begin.
+        """Continue what the same `job` has left, or start.
 
-        Raises SettingsError where a finished output is there, or another job's unfinished one, and they may not be
-        overwritten; FileError where files aren't what the journal says; OSError where they can't be written.
+        Raises SettingsError if there is a finished output, or another job's unfinished one, that may not be
+        overwritten; FileError if files aren't what the journal says; OSError if they can't be written.
         """
         self.output, self.bad = output, _beside(output, ".bad.jsonl")
         self._partial, self._bad_partial = _beside(output, ".partial"), _beside(self.bad, ".partial")
@@ -122,7 +122,7 @@ class FileSink:
             raise
 
     def _go_on(self, done: Commit, *, is_new: bool) -> None:
-        """Cut the files off after what is done. Raises FileError where they aren't what the journal says."""
+        """Cut the files to what is committed. Raises FileError if they aren't what the journal says."""
         if is_new:
             self._journal.remove()
         head = self._writer.head()
@@ -170,7 +170,7 @@ class FileSink:
                 file.close()
 
     def _unfinished(self, *, overwrite: bool) -> Commit | None:
-        """Return what is there of this job; None where it begins."""
+        """Return what is there of this job; None if it starts anew."""
         found = self._journal.read()
         if found is None:
             if self.output.exists() and not overwrite:
@@ -225,7 +225,7 @@ def _write(block: Block, writer: Writer, output: _Writable, bad: _Writable) -> N
 
 
 def _after(done: Commit, block: Block, digest: str) -> Commit:
-    """Return `done` with `block` added, but for the bytes."""
+    """Return `done` with `block` added, except for the bytes."""
     return replace(
         done,
         rows=block.first + len(block.rows),
@@ -249,9 +249,9 @@ class _Hashed:
 
 
 def _cut(file: BinaryIO, path: Path, size: int, sha256: str, *, head: int = 0) -> "hashlib._Hash":
-    """Cut `file` off after `size` bytes, and go on there. Raises FileError unless they are those that were written.
+    """Cut `file` to `size` bytes, to continue there. Raises FileError unless they are the bytes that were written.
 
-    Returns the hash of those bytes, to be gone on with too; without the head's, which sealing writes anew.
+    Returns the hash object of those bytes, to be continued too; the head is left out, since sealing rewrites it.
     """
     if (found := file.seek(0, os.SEEK_END)) < size:
         raise FileError(f"{path} has {found} bytes where its journal says {size}; --overwrite begins anew")

@@ -11,7 +11,7 @@ from .grouped import option, options
 
 _SENTENCES, _FILE, _VECTORS, _HERE = "Sentences", "A file", "Vectors", "In this process"
 MODEL = ("device", "engine", "precision", "workers")
-"""Parameters of a model in this process, beside `bundle`."""
+"""Parameters of a model in this process, in addition to `bundle`."""
 
 sentence_options = options(
     option(_SENTENCES, "--json", "as_json", is_flag=True, help="Print whole vectors, one JSON object each."),

@@ -13,7 +13,7 @@ SHOWS_ALL = "bothends.shows_all_options"
 _OTHERS = "Help"
 """Heading of options that name none, which come last."""
 _NAMES_WIDTH = 27
-"""Width of the help's first column. What is longer has a line of its own."""
+"""Width of the help's first column. Longer names have a line of their own."""
 _UNBROKEN = {ord(" "): 0xA0, ord("-"): 0x2011}
 """Unicode's characters for those at which the help's lines aren't to be broken."""
 

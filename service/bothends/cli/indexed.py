@@ -50,7 +50,7 @@ class Indexed:
     """[rows, dimension], of length 1; NaN for a row that has none."""
     engine: BulkEngine
     folder: Path
-    """Where they are kept, perhaps until this is closed."""
+    """Folder of the vectors, perhaps a temporary one that is deleted at the end."""
     unreadable: int
     """Number of rows that have none though they aren't blank."""
 

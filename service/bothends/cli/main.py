@@ -90,7 +90,7 @@ def _is_installed(module: str) -> bool:
 
 
 def _unloadable(name: str, error: ModuleNotFoundError) -> click.Command:
-    """Make a command that stands in the help, and says what to install for the one that can't be loaded here."""
+    """Make a command that appears in the help, and says what to install because the real one can't be loaded here."""
     problem = _missing(name, error)
 
     def fail(**_: Any) -> None:
@@ -102,7 +102,7 @@ def _unloadable(name: str, error: ModuleNotFoundError) -> click.Command:
 
 
 def _extra(command: str | None, module: str | None) -> str:
-    """Return the extras that bring the `module` that `command` lacks, and an engine where there is none."""
+    """Return the extras that install the `module` that `command` lacks, and an engine if there is none."""
     if command in _OF_FILES and module in ("orjson", "pyarrow"):
         return "bulk"
     if command == "embed" and module in ("fsspec", "ray"):
@@ -115,7 +115,7 @@ def _extra(command: str | None, module: str | None) -> str:
 
 
 def _with_engine(extra: str) -> str:
-    """Name `cpu` beside `extra` unless an onnxruntime is here: another one would overwrite it."""
+    """Add `cpu` to `extra` unless an onnxruntime is installed, since another one would overwrite it."""
     is_here = any(next(iter(distributions(name=name)), None) for name in ("onnxruntime", "onnxruntime-gpu"))
     return extra if is_here else f"cpu,{extra}"
 

@@ -53,7 +53,7 @@ def unread(sentences: Sequence[str], read: "Sequence[Pieces]", languages: Sequen
 
 
 def _scripts(languages: Sequence[str]) -> set[str]:
-    """Return the scripts of all of `languages`; none where nobody said what they are, or one isn't known here."""
+    """Return the scripts of all of `languages`; an empty set if they aren't given, or one is unknown."""
     wanted = {tag.partition("-")[0] for tag in languages}
     used = {script: set(tags.split()) for script, tags in _SCRIPTS.items()}
     if not wanted <= set().union(*used.values()):
@@ -62,7 +62,7 @@ def _scripts(languages: Sequence[str]) -> set[str]:
 
 
 def _foreign(sentence: str, scripts: set[str]) -> float:
-    """Return the share of the letters that are of none of `scripts`; 0 where there are no letters, or no scripts."""
+    """Return the share of letters that belong to none of `scripts`; 0 if there are no letters or no scripts."""
     letters = [character for character in sentence if character.isalpha()] if scripts else []
     strangers = [letter for letter in letters if unicodedata.name(letter, "").partition(" ")[0] not in scripts]
     return len(strangers) / max(1, len(letters))

@@ -54,7 +54,7 @@ class TLS:
     key: str | PathLike[str] | None = None
     """File of the private key of `cert`."""
     server_name: str | None = None
-    """Name to find in the server's certificate, where it isn't the host of the address."""
+    """Name to check in the server's certificate, if it differs from the host of the address."""
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Read the files into gRPC credentials. Raises SettingsError that names the file at fault."""
@@ -138,11 +138,11 @@ class Endpoint:
 
 
 def _channel_options(addresses: Sequence[str], identity: TLS | None, watch_health: bool) -> Iterator[tuple[str, Any]]:
-    """Yield gRPC's options for these servers: they take turns, where health is watched those only that say SERVING.
+    """Yield gRPC's options for these servers: they take turns, and if health is watched, only those that say SERVING.
 
-    Turns are for the servers of one name; of several addresses each has a channel of its own (balancer.py). One address
-    needs none: then gRPC connects for a call only, so that a server that closes each connection is come back to as
-    retry.py says, where round_robin would connect again at once, without end.
+    This is for the servers behind one name; of several addresses each has its own channel (balancer.py). For one
+    address there are no turns: then gRPC connects only for a call, and retry.py decides when to return to a server that
+    closes each connection, while round_robin would reconnect at once, without end.
     """
     is_name = any(_ip(address) is None or _host(address) == "localhost" for address in addresses)
     policy = "round_robin" if watch_health or is_name else "pick_first"

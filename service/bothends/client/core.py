@@ -33,7 +33,7 @@ _MODEL_ROUNDS = 5
 """Times that chunks are sent until one model has answered all: while servers are upgraded, two answer in turns."""
 Range: TypeAlias = tuple[int, int]
 Asked: TypeAlias = Mapping[str, Any]
-"""Fields of a request beside its sentences."""
+"""Fields of a request other than its sentences."""
 
 _EMBED = Method(f"/{SERVICE}/Embed", Response.FromString)
 _GET_MODEL = Method(f"/{SERVICE}/GetModel", embedding_pb2.GetModelResponse.FromString)
@@ -199,10 +199,7 @@ class ClientCore(Generic[CallT]):
         return self._clock() + (self._timeout_s if timeout_s is None else timeout_s)
 
     async def _responses(self, method: Method, requests: Iterable[tuple[int, Message]], deadline: float) -> list[Any]:
-        """Return the response to each request, in order.
-
-        Beside each request stands where its sentences begin in the caller's list.
-        """
+        """Return the response to each request, in order, with the index of its first sentence in the caller's list."""
         waiting: deque[tuple[int, Message, BackendCall[CallT]]] = deque()
         responses: list[Any] = []
         try:

@@ -59,7 +59,7 @@ def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
 
 
 def _of_grpc_itself(code: grpc.StatusCode, details: str, name: str) -> BothendsError | None:
-    """Return the error for a status that gRPC's own code made; None where its code says enough."""
+    """Return the error for a status that gRPC's own code made; None if its code says enough."""
     if "CLIENT: Received message larger than max" in details:
         return BothendsError(f"{name} answered with more than a client takes: {printable(details)}")
     if "larger than max" in details:  # gRPC says RESOURCE_EXHAUSTED, but trying again won't help

@@ -9,7 +9,7 @@ from ..v1 import embedding_pb2
 _CHUNK_SENTENCES = 128
 _CHUNK_BYTES = 1 << 20
 _OVERHEAD_BYTES = 64
-"""Most bytes of a request beside its one sentence."""
+"""Upper bound on the bytes of a request other than its one sentence."""
 
 
 class ChunkLimits(NamedTuple):

@@ -171,7 +171,7 @@ class ResumingStream:
         return results
 
     async def _receive(self, start: int) -> Any:
-        """Return the next response, from a new stream where none is open."""
+        """Return the next response, from a new stream if none is open."""
         is_new = self._stream is None
         if self._stream is None:
             self._stream = self._core.open_stream(_EMBED_STREAM, self._deadline)
@@ -189,7 +189,7 @@ class ResumingStream:
         return response
 
     def _parse(self, response: Any, expected: int) -> Iterator[Embedding | BothendsError]:
-        """Yield the embeddings and errors that `response` holds. Raises BothendsError where it makes no sense."""
+        """Yield the embeddings and errors in `response`. Raises BothendsError if it makes no sense."""
         if len(response.items) != expected:
             raise BothendsError(f"the server answered {len(response.items)} items for {expected} sentences")
         good = [item.embedding for item in response.items if item.HasField("embedding")]

@@ -56,9 +56,9 @@ class Embedder:
         name: str | None = None,
         queue: Batcher | None = None,
     ) -> None:
-        """Embed with `model`, by the threads of the `queue` that it shares with others, or by threads of its own.
+        """Embed with `model`, in the threads of the `queue` that it shares with others, or in threads of its own.
 
-        `name` is the one by which callers ask for it; the bundle's own unless said.
+        `name` is the one by which callers ask for it; by default the bundle's own.
         """
         self.name = name or model.config.name
         self.metrics = metrics.of(self.name)

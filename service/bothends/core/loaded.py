@@ -32,7 +32,7 @@ class LoadedModel:
     def __init__(
         self, bundle: Bundle, tokenizer: Tokenizer, engine: LoadedEngine, *, fallback: Fallback | None = None
     ) -> None:
-        """Prove `bundle` on this engine, which a `fallback` led to. Raises SelfTestError where it isn't as PyTorch."""
+        """Prove `bundle` on this engine, which a `fallback` led to. Raises SelfTestError if it differs from PyTorch."""
         self.config = bundle.config
         self.card = bundle.card
         self.path = bundle.path.resolve()  # a link may lead elsewhere by the time that it is loaded anew

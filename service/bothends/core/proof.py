@@ -48,7 +48,7 @@ class Proof(Protocol):
 
 
 Prove: TypeAlias = Callable[[Path], Proof]
-"""Function that begins to prove the bundle in a folder. Raises BundleError where its hashes don't hold."""
+"""Function that starts to prove the bundle in a folder. Raises BundleError if its hashes are wrong."""
 _proved: set[tuple[str, str]] = set()
 """Digests of what was proved in this process's life, each with the settings: no second proof is needed."""
 
@@ -93,7 +93,7 @@ class Process:
     """Process that proves one bundle."""
 
     def __init__(self, path: Path, settings: EmbedderSettings, niceness: int) -> None:
-        """Begin. Raises BundleError where there is no bundle at `path`."""
+        """Start the process. Raises BundleError if there is no bundle at `path`."""
         self._path = path
         bundle_bytes = size(path)
         self._max_bytes, self._max_s = (1 << 30) + 6 * bundle_bytes, 60 + 60 * (bundle_bytes >> 30)

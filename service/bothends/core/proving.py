@@ -21,8 +21,8 @@ from .loaded import LoadedModel
 from .proof import digest
 
 _TOKENIZER_S, _TOKENIZER_S_PER_MIB = 2.0, 0.5
-"""Seconds of a processor that a tokenizer may take to be made, and to read the golden sentences: a server would stand
-still for as long. One of 15 MB took 0.9, and 3.5 on a busy machine."""
+"""Processor seconds that a tokenizer may take to load and to read the golden sentences, since a server would stand
+still that long. One of 15 MB took 0.9, and 3.5 on a busy machine."""
 
 
 def bound(max_bytes: int, max_s: int, niceness: int) -> None:
@@ -70,7 +70,7 @@ def verdict(path: Path, settings: EmbedderSettings) -> dict[str, Any]:
 
 
 def _check_tokenizer(bundle: Bundle) -> None:
-    """Raise BundleError where the tokenizer takes longer than a server may stand still."""
+    """Raise BundleError if the tokenizer takes longer than a server may stand still."""
     began, source = time.process_time(), bundle.path / "tokenizer.json"
     Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=source).encode(bundle.golden.sentences)
     took_s, max_s = time.process_time() - began, _TOKENIZER_S + _TOKENIZER_S_PER_MIB * (len(bundle.tokenizer) >> 20)

@@ -41,6 +41,6 @@ class Query:
     sentences: Sentences
     options: Options = DEFAULT_OPTIONS
     deadline: float | None = None
-    """Time of `time.monotonic` after which nobody waits for the answer; None for never."""
+    """Time (by `time.monotonic`) after which nobody waits for the answer; None if never."""
     span: Span = NO_SPAN
     """Span that is linked to each batch that serves it."""

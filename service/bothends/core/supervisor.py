@@ -65,17 +65,16 @@ class Supervisor:
         rest_ratio: float = 20.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Test every `selftest_s`, look for a newer model every `reload_s`; 0 is never.
+        """Test the model every `selftest_s` seconds, and look for a newer one every `reload_s` seconds; 0 is never.
 
-        `prove` begins to prove a newer bundle in a process of its own, so that one that isn't fit costs callers
-        nothing; `load` then loads it into this one, and proves it here. `seen` is the folder's fingerprint of
-        before what is served was read: what came meanwhile is newer. `on_fitness` is called with False as soon
-        as the model isn't to be trusted, and with True when one is again. `on_reload` is called at each
-        `reload`, for what else is read from files. `on_lost` is called once a new process alone can help: on a GPU,
-        after a run that hangs, three loads that fail, or one that takes longer than `max_load_s`. At
-        least `min_interval_s` pass between self-tests after faults, and between attempts to load a model anew. A
-        self-test is due no sooner than `rest_ratio` times as long as the engine took for it at load: that of a wide
-        encoder takes seconds, which callers would miss.
+        `prove` starts to prove a newer bundle in a separate process, so that a broken one costs callers nothing; `load`
+        then loads it into this process, and tests it here. `seen` is the folder's fingerprint from before the served
+        model was read, so that a later change counts as newer. `on_fitness` is called with False when the model can't
+        be trusted any more, and with True when one can again. `on_reload` is called at each `reload`, for other files.
+        `on_lost` is called when only a new process can help: on a GPU, after a run that hangs, three failed loads, or
+        one that takes longer than `max_load_s`. At least `min_interval_s` seconds pass between self-tests after faults,
+        and between attempts to reload a model. A self-test is due no sooner than `rest_ratio` times as long as the
+        engine took for it at load, since that of a wide encoder takes seconds that callers would miss.
         """
         self._embedder = embedder
         self._about = {"model": embedder.name}
@@ -261,7 +260,7 @@ class Supervised(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A model that was loaded, and what its supervisor has to know of where it came from."""
+    """Model that was loaded, and what its supervisor has to know about its origin."""
 
     name: str | None
     settings: ModelSettings

@@ -52,9 +52,9 @@ def opened_again(served: LoadedModel) -> Bundle:
 
 
 def _is_served(path: Path, served: LoadedModel) -> bool:
-    """Return whether the bundle at `path`, whose hashes hold, is what is served; nothing of it is held in memory.
+    """Return True if the bundle at `path`, whose hashes are right, is the served one, without loading it.
 
-    Raises BundleError, also where it is the served version with other content.
+    Raises BundleError, also if it is the served version with other content.
     """
     config = check(path)
     if served.config.version == config.version and not served.matches(config):

@@ -24,7 +24,7 @@ _FAILURES = re.compile(
     r"Available memory of \d+ is smaller than requested bytes of \d+|"
     r"Failed to allocate memory for requested buffer of size \d+"
 )
-"""Words of onnxruntime's for what a GPU couldn't do; what stands around them are places in its source."""
+"""Pattern of onnxruntime's words for a GPU failure, without the locations in its source around them."""
 
 
 def failure(error: Exception) -> str:

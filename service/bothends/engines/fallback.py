@@ -11,7 +11,7 @@ class Fallback:
 
     why: str
     remedy: str
-    """What has it served by the native engine after all."""
+    """Command or setting with which the native engine would serve it."""
 
     def slow(self) -> str:
         """Explain why, and how much slower onnxruntime computes."""

@@ -97,9 +97,9 @@ class NativeEngine:
     pads = False
 
     def __init__(self, bundle: Bundle, *, precision: Precision = "float32", level: Level = "auto") -> None:
-        """Pack the bundle's weights for `level`'s instructions; "auto" is the best that the processor has.
+        """Pack the bundle's weights for the instructions of `level`; "auto" is the best that the processor has.
 
-        Raises DeviceError where that can't be had here, BundleError where the model isn't what config.json says.
+        Raises DeviceError if the level isn't available here, and BundleError if the model isn't what config.json says.
         """
         if (found := obstacle(bundle.config)) is not None:
             raise DeviceError(f"{found.why}: {found.remedy}")

@@ -24,7 +24,7 @@ Part = Literal["engine", "transport"]
 _LIBRARIES = "libnghttp2-dev libllhttp-dev libyyjson-dev libssl-dev zlib1g-dev"
 """Debian's packages with the headers that the transport is built with."""
 _PACKAGES: dict[Part, str] = {"engine": f"g++ python3-dev {_LIBRARIES}", "transport": _LIBRARIES}
-"""Debian's packages that a clone lacks where that part is missing. Without the engine there is no transport either."""
+"""Debian packages that a clone needs for the missing part. Without the engine there is no transport either."""
 _WORTH_A_FRACTION = 2.5
 """Ratio from which on a fraction with 1 above says it shortly: 1/3 and less."""
 
@@ -92,7 +92,7 @@ def remedy(missing: Part) -> str:
 
 
 def _renewal() -> str:
-    """Command that brings bothends-native in the version of bothends, where it is there in another."""
+    """Return the command that installs bothends-native in the version of bothends, if another version is installed."""
     if _is_clone(Path(__file__).resolve().parents[3]):
         return "make native"
     folder = _installed_from()
@@ -120,7 +120,9 @@ def _is_clone(folder: Path) -> bool:
 
 
 def _installed_from() -> Path | None:
-    """Return the clone that pip installed bothends from, as the metadata tell (PEP 610); None where it was none."""
+    """Return the clone from which pip installed bothends, according to the metadata (PEP 610); None if there is
+    none.
+    """
     try:
         url = json.loads(distribution("bothends").read_text("direct_url.json") or "{}").get("url", "")
     except PackageNotFoundError:

@@ -43,8 +43,8 @@ _ONNX = {
     "TensorShapeProto": "1 dim DimensionProto*",
     "DimensionProto": "1 dim_value int64, 2 dim_param bytes",
 }
-"""The fields of ONNX's messages that an exported model has: number, name, type, * where there may be several. Text is
-read as bytes: ONNX's parser takes any."""
+"""Fields of ONNX's messages that an exported model has: number, name, type, * if repeated. Text is read as bytes,
+since ONNX's parser accepts any."""
 _NAMES = {
     ("ModelProto", 14): "metadata_props",
     ("ModelProto", 20): "training_info",

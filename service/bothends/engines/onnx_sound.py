@@ -25,7 +25,7 @@ _EXPONENTS: dict[int, np.unsignedinteger[Any]] = {4: np.uint32(0x7F80_0000), 2: 
 NumPy's isfinite takes ten times as long for float16.
 """
 _AT_ONCE = 1 << 18
-"""Numbers that are looked at at once: what is made of them fits a cache, and takes a mebibyte."""
+"""Numbers that are checked at once: temporary arrays of this size fit a cache, and take a mebibyte."""
 
 
 def sound_graph(bundle: Bundle) -> Any:
@@ -55,14 +55,16 @@ def _is_constant(tensor: Any, constants: Mapping[str, NDArray[Any]]) -> bool:
 
 
 def _numbers(tensor: Any) -> NDArray[Any]:
-    """Numbers of a tensor, flat: whole ones, where its bytes end within one, which every engine refuses."""
+    """Return the numbers of a tensor, flat, without an incomplete last one, for which every engine refuses the
+    tensor.
+    """
     content: bytes = tensor.raw_data
     dtype = FLOATS[tensor.data_type]
     return np.frombuffer(content, dtype, len(content) // dtype.itemsize)
 
 
 def _first_not_finite(numbers: NDArray[Any]) -> int | None:
-    """Return the place of the first NaN or infinity; None where there is none."""
+    """Return the index of the first NaN or infinity; None if there is none."""
     bits, exponent = numbers.view(f"<u{numbers.itemsize}"), _EXPONENTS[numbers.itemsize]
     for start in range(0, len(bits), _AT_ONCE):
         exponents = bits[start : start + _AT_ONCE] & exponent

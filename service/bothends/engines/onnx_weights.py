@@ -100,7 +100,7 @@ def _node(node: Any) -> Node:
 
 
 def _value(attribute: Any) -> Any:
-    """An attribute's value; None where it is of a type that no exported graph has."""
+    """Return an attribute's value; None for a type that no exported graph has."""
     field = _ATTRIBUTES.get(attribute.type)
     if field == "s":
         return attribute.s.decode()

@@ -34,7 +34,7 @@ class OnnxRuntimeEngine:
     def __init__(self, bundle: Bundle, *, device: str = "cpu", max_gpu_bytes: int | None = None) -> None:
         """Place `bundle` on `device`, "cpu" or "cuda", where it takes at most `max_gpu_bytes`.
 
-        Raises DeviceError if the device asked for can't be had, BundleError if the model isn't what config.json says.
+        Raises DeviceError if the device isn't available, and BundleError if the model isn't what config.json says.
         """
         if device not in _PROVIDERS:
             raise DeviceError(f"unknown device {device!r}; choose {' or '.join(_PROVIDERS)}")

@@ -63,7 +63,7 @@ class Candidate(NamedTuple):
 
     engine: LoadedEngine
     fallback: Fallback | None = None
-    """Why the native engine, which would have come first, couldn't be placed; None where it was, or wasn't wanted."""
+    """Reason why the native engine, the first choice, couldn't be used; None if it was used, or not wanted."""
 
 
 def candidates(bundle: Bundle, settings: EngineSettings) -> Iterator[Candidate]:

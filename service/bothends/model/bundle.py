@@ -39,7 +39,7 @@ _MIB = 1 << 20
 _MAX_BYTES = {MODEL: _INT32, TOKENIZER: 64 * _MIB, GOLDEN: 64 * _MIB, CARD: _MIB, CONFIG: _MIB}
 """Largest size of a file, checked before it is read. protobuf has no larger messages than the model's limit."""
 _LARGE_BYTES = 64 * _MIB
-"""Size from which a file is hashed before it is read: until then, whoever wrote it decides what a reader holds."""
+"""Size from which a file is hashed before it is read, so that its author can't decide how much memory a reader uses."""
 T = TypeVar("T")
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -226,7 +226,7 @@ def _read_config(folder: UntrustedFolder, path: Path) -> BundleConfig:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; where a key stands twice, readers differ in which one counts."""
+    """Return a JSON object. A repeated key is an error, since readers differ in which one counts."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key stands twice in one object")

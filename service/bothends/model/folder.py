@@ -15,14 +15,14 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags by which a link is an error, and a FIFO without a writer doesn't keep the opener waiting."""
 _PIECE_BYTES = 1 << 20
 _MISSING = "no such folder, and none is fetched by name"
-"""Reason for whoever expects that a name of Hugging Face's will do, too."""
+"""Reason for users who expect that a name on Hugging Face works too."""
 
 
 class UntrustedFolder:
     """Open folder. It stays the same folder even if its name, or a link to it, comes to mean another."""
 
     def __init__(self, path: Path) -> None:
-        """Open the folder at `path`. Raises BundleError where there is none."""
+        """Open the folder at `path`. Raises BundleError if it doesn't exist."""
         self._path = path
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)

@@ -130,7 +130,7 @@ def _vectors(graph: Graph, config: EncoderConfig, *, half_table: bool) -> str:
 
 
 def _linear(graph: Graph, name: str, below: str, output: str) -> str:
-    """A linear layer, whose matrix stands transposed in the graph."""
+    """Add a linear layer, whose matrix is transposed in the graph."""
     unbiased = graph.add("MatMul", [below, f"{name}.weight.T"], f"{output}_unbiased")
     return graph.add("Add", [unbiased, f"{name}.bias"], output)
 
@@ -160,7 +160,7 @@ def _for_each(graph: Graph, state: str) -> str:
 
 
 def _steps(graph: Graph, config: EncoderConfig, layer: int) -> str:
-    """Every step's state, float32 [time, batch, directions·state], the input of what stands above."""
+    """Return every step's state, float32 [time, batch, directions·state], which the next layer reads."""
     by_batch = graph.add("Transpose", [f"Y{layer}"], f"Y{layer}_by_batch", perm=(0, 2, 1, 3))
     joined = "unprojected" if config.projection_size else "states"
     steps = graph.add("Reshape", [by_batch, graph.constant("join_last_two", [0, 0, -1])], f"{joined}{layer}")

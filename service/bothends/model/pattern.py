@@ -55,9 +55,9 @@ class Part:
     ways: Power = ONE
     """Upper bound on the ways in which it may match from one position; each is tried if what follows fails."""
     fixed: tuple[str, ...] | None = None
-    """Patterns of its characters, in order, where it is a sequence of single characters and nothing else."""
+    """Patterns of its characters, in order, if it is a sequence of single characters and nothing else."""
     certain: bool = False
-    """True where it matches every text, if only the empty one before it."""
+    """True if it matches at every position of every text, be it only the empty string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class _Reader:
         return self._pattern[start : self.index]
 
     def _repeated(self, part: Part) -> Part:
-        """Take the repetitions that follow `part`, each of which repeats what the one before it made."""
+        """Parse the repetitions after `part`, each of which repeats the result of the one before it."""
         while self.index < len(self._pattern):
             sign = self._pattern[self.index]
             if sign in "*+?":

@@ -64,9 +64,10 @@ def _seconds(split: pre_tokenizers.PreTokenizer, text: str) -> float:
 
 
 def _hostile_texts(parsed: Pattern, pattern: str) -> Iterator[tuple[str, str]]:
-    """Yield what to repeat, of what the pattern repeats without end, and a character of each kind to break it off by.
+    """Yield texts to repeat, made from what the pattern repeats without bound, with a character of each kind to end
+    them.
 
-    All kinds stand at the end too: what a pattern can't do without is looked for first.
+    Each kind also stands at the end, since characters that a pattern needs are searched for first.
     """
     if not parsed.runs:
         return

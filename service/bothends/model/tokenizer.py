@@ -38,7 +38,7 @@ class Pieces(Tokens):
     texts: list[str]
     places: list[tuple[int, int]]
     unknown: list[bool]
-    """True for each that is the one token that stands for every text that the vocabulary lacks."""
+    """True for each token that is the one for all text that the vocabulary lacks."""
 
 
 class Tokenizer:
@@ -139,7 +139,7 @@ class Tokenizer:
             raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
 
     def _tokens(self, texts: Sequence[str], keep_end: bool) -> list[Tokens]:
-        """Tokens of `texts` natively, where that can be; the library reads those that are declined."""
+        """Tokenise `texts` natively if possible; the library reads those that are declined."""
         if self._native is None:
             return self._library_tokens(texts, keep_end)
         read = self._native.encode(texts, self._max_tokens, keep_end=keep_end)

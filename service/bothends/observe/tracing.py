@@ -28,7 +28,7 @@ from ..errors import StartupError
 Metadata = Iterable[tuple[str, str | bytes]]
 NO_SPAN: Span = INVALID_SPAN
 HEADERS = frozenset(("traceparent", "tracestate"))
-"""Headers that W3C's Trace Context travels in. Baggage is for nobody here, and may hold anything."""
+"""Headers of W3C's Trace Context. Baggage is ignored, since nothing here uses it and it may hold anything."""
 _SERVERS_FAULT = frozenset(("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"))
 
 _ALONE = trace.set_span_in_context(INVALID_SPAN)

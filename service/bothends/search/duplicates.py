@@ -17,9 +17,9 @@ class Duplicates:
     """Result of a search for duplicates: which row each row repeats."""
 
     leaders: NDArray[np.int64]
-    """[rows]: the number of the earlier row that each row repeats; its own number where it repeats none."""
+    """Number of the earlier row that each row repeats, [rows]; its own number if it repeats none."""
     scores: NDArray[np.float32]
-    """[rows]: the similarity to that row; NaN where it repeats none."""
+    """Similarity to that row, [rows]; NaN if it repeats none."""
 
     @property
     def unique(self) -> NDArray[np.int64]:
@@ -72,9 +72,9 @@ def near_duplicates(
 def _follow(
     leaders: NDArray[np.int64], scores: NDArray[np.float32], candidates: NDArray[np.int64], found: NDArray[np.float32]
 ) -> None:
-    """Let rows follow the most similar of `candidates` where that is nearer than what they follow.
+    """Let rows repeat the most similar of `candidates` if that is nearer than what they repeat so far.
 
-    `leaders` and `scores` are those of the rows, [rows], and changed; `found` are similarities, [rows, candidates].
+    `leaders` and `scores` are those of the rows, [rows], and are changed; `found` are similarities, [rows, candidates].
     """
     nearest = found.argmax(axis=1)
     similarity = found[np.arange(len(found)), nearest]

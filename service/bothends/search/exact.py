@@ -72,7 +72,7 @@ def _starts(queries: NDArray[np.float32]) -> range:
 
 
 def _nearest(vectors: NDArray[np.float32], queries: NDArray[np.float32], top: int) -> Hits:
-    """Find the rows for so many queries as are compared with a block at once."""
+    """Find the rows for a group of queries that are compared with a block at once."""
     rows = [np.empty(0, np.int64)] * len(queries)
     scores = [np.empty(0, np.float32)] * len(queries)
     for start, block in blocks(vectors):

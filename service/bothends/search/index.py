@@ -85,7 +85,10 @@ def unreadable(folder: Path) -> int:
 
 
 def _about(folder: Path) -> dict[str, Any] | None:
-    """Return what the index in `folder` is of; None where there is none yet. Raises FileError for other contents."""
+    """Return the description of the index in `folder`; None if there is none yet.
+
+    Raises FileError for other contents.
+    """
     try:
         found = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except FileNotFoundError:

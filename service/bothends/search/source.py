@@ -22,7 +22,7 @@ class SentenceFile:
     column: str | None = None
     """Name of the column of sentences; None for the only one that could be it."""
     keep: tuple[str, ...] = ()
-    """Names of the columns to show beside what was found."""
+    """Names of the columns to show with the results."""
 
     def rows(self) -> Iterator[Row]:
         """Yield each row. Raises FileError, or SettingsError if a column doesn't exist."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 _LANGUAGE = "english"
 _K1, _B = 1.2, 0.75
-"""Lucene's constants, which nobody has tuned to any collection."""
+"""Lucene's constants, not tuned to any collection."""
 
 
 class WordIndex:

@@ -20,7 +20,10 @@ class AnswerBudget:
     """Budget of bytes and tokens for all answers that are being made at one time."""
 
     def __init__(self, max_bytes: int = _MAX_BYTES, *, max_tokens: float = math.inf) -> None:
-        """Begin with all of it. One answer may be larger: it is begun where less than the most is taken."""
+        """Start with the whole budget.
+
+        An answer larger than the budget may start while less than the maximum is reserved.
+        """
         self._most = (max_bytes, max_tokens)
         self._lock = threading.Lock()
         self._then: Callable[[], None] = lambda: None

@@ -24,7 +24,7 @@ _MAX_BYTES = 64 << 20
 _TINY_BYTES = 256
 """Bytes of a request whose answer is too small to need room."""
 _RETRY_S = 0.5
-"""Seconds after which to ask again, where there is no room."""
+"""Seconds after which to try again if there is no room."""
 
 
 @dataclass(eq=False, slots=True)
@@ -51,7 +51,7 @@ class Backlog:
     def __init__(
         self, *, pool: Executor | None = None, max_bytes: int = _MAX_BYTES, answer_budget: AnswerBudget | None = None
     ) -> None:
-        """Read in `pool`'s threads, which `close` shuts down, or in two of its own.
+        """Parse in the threads of `pool`, which `close` shuts down, or in two threads of its own.
 
         `answer_budget` is for answers to calls that need it.
         """

@@ -121,6 +121,6 @@ def _proof(embedder: Embedder) -> str:
 
 
 def _command() -> str:
-    """Return what starts this program from where it was started: after `make serve` it is on no path."""
+    """Return the command that starts this program again; after `make serve` it isn't on the PATH."""
     started = sys.argv[0]
     return started if Path(started).name == "bothends" and shutil.which("bothends") is None else "bothends"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Self
 
 HTTP_BYTES = 64 << 20
-"""Most bytes of HTTP's bodies that haven't come whole. With gRPC's requests that weren't taken (the native transport's
-`held_total_bytes`), and what waits to be parsed (backlog.py), that is less than 256 MiB."""
+"""Upper bound on the bytes of incomplete HTTP bodies. Together with gRPC requests that weren't taken (the native
+transport's `held_total_bytes`) and with what waits to be parsed (backlog.py), it is less than 256 MiB."""
 
 
 class ByteBudget:
@@ -62,7 +62,7 @@ class Arrival:
         self.shed = shed
         self.bytes = 0
         self.is_shed = False
-        """True once it gave way: what comes of it isn't wanted."""
+        """True once the request was dropped, so that its further bytes aren't wanted."""
 
     def add(self, size: int) -> None:
         """Count `size` bytes that have arrived. Does nothing for a request that was dropped."""

@@ -10,6 +10,6 @@ class Caller(NamedTuple):
     """
 
     network: Hashable
-    """What its address begins with, or whatever stands for that."""
+    """Prefix of the caller's address, or another hashable that identifies the network."""
     number: Hashable
     """Its key's account, or else its connection or address."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from ..errors import DrainingError, OverloadedError
 
 MAX_WAIT = 0.25
-"""The share of a call's time that it may be expected to wait. A call that would wait longer is refused unread: to serve
-the late ones first makes all of them late, for as long as the overload lasts (metastable failure)."""
+"""Share of a call's time that it may be expected to wait. A call that would wait longer is refused unread: serving
+the late ones first would make all of them late for as long as the overload lasts (metastable failure)."""
 _QUIET_S = 0.5
 """Time without a caller after which a stopping server is left; longer than a balancer takes to notice, as the one in
 deploy/gateway asks every quarter of a second."""

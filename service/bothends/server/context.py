@@ -44,7 +44,7 @@ class Work(Protocol):
 
 
 class _NoWork:
-    """Work of a call for which nothing was begun."""
+    """Placeholder for a call for which no work was started."""
 
     def cancel(self) -> None:
         """Do nothing."""
@@ -66,7 +66,7 @@ class CallContext:
     ) -> None:
         self._call = call
         self.asked = asked or Asked()
-        """What the call asks for, filled in by whoever has read it."""
+        """What the call asks for, filled in once the request is parsed."""
         self.account = account
         """Account of the call's key; None where callers need no key."""
         self._charged = self._extra = 0
@@ -180,7 +180,7 @@ class CallContext:
     def _settle(
         self, code: int, refused: RefusalKind | None = None, failed: status_pb2.Status | None = None
     ) -> Work | None:
-        """Settle the call; returns the work that was done for it until now, or None where it was settled before."""
+        """Settle the call; returns the work that was done for it until now, or None if it was already settled."""
         with self._lock:
             settled, self._settled = self._settled, None
             charged, self._charged = self._charged, 0

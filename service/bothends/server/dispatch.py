@@ -34,7 +34,7 @@ from .quota import KeyAccount
 
 _log = logging.getLogger(__name__)
 FAR = 2
-"""A request of more than so many times what it may hold is refused unread; one of less is told how much it holds."""
+"""A request of more than this multiple of its limit is refused unread; below that, the error says how much it holds."""
 REQUEST_ID = "x-request-id"
 """Header by which callers and proxies name a call: its line in the log repeats the name."""
 TRUNCATED_INPUTS = "x-truncated-inputs"
@@ -42,7 +42,7 @@ TRUNCATED_INPUTS = "x-truncated-inputs"
 RequestT = TypeVar("RequestT")
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]
-"""Function from bytes to a request. Raises RequestError where they are none."""
+"""Function from bytes to a request. Raises RequestError if they are malformed."""
 Behaviour = Callable[[RequestT, CallContext], None]
 """Function that does what a method is for: it settles the call, soon or late, or raises."""
 
@@ -65,10 +65,10 @@ class Dispatcher:
         backlog: Backlog,
         max_wait_s: float = 10.0,
     ) -> None:
-        """`concurrency` and `wait_s` decide who is let in; `concurrency` is None where the transport has decided it
-        already.
+        """`concurrency` and `wait_s` decide which calls are admitted; `concurrency` is None if the transport has
+        decided already.
 
-        Long requests are read in `backlog`'s turns.
+        Long requests are parsed in the `backlog`.
         """
         self._backlog = backlog
         self._metrics = metrics
@@ -141,7 +141,7 @@ class Dispatcher:
         return None if self._keys is None else self._keys.account_of(call.key)
 
     def _enter(self, method: MethodName, call: Inbound, counter: Callable[..., None]) -> CallContext | None:
-        """Admit the call; returns None where it was refused."""
+        """Admit the call; returns None if it was refused."""
         span = tracing.request(method, call.metadata)
         asked = Asked()
         count = partial(counter, method, call, span, asked)
@@ -204,7 +204,7 @@ class Dispatcher:
             _log.debug("request", extra=told | {"request_id": _request_id(call), "trace_id": trace_id})
 
     def _key_name(self, call: Inbound) -> str | None:
-        """Return the name of the call's key, for people; None where it has none that is known."""
+        """Return the name of the call's key, for people; None if it has no known key."""
         try:
             account = self.identify(call)
         except UnauthenticatedError:
@@ -213,7 +213,7 @@ class Dispatcher:
 
 
 def _request_id(call: Inbound) -> str | None:
-    """Return the name that the caller, or a proxy, gave the call, safe to print; None where it has none."""
+    """Return the id that the caller, or a proxy, gave the call, safe to print; None if it has none."""
     return next((printable(value) for name, value in call.metadata if name == REQUEST_ID), None)
 
 

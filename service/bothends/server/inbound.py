@@ -31,7 +31,7 @@ class Inbound(Protocol):
     arrived: float
     """Time of `time.monotonic` at which the call came."""
     caller: Caller
-    """Connection, or address, that it came from, and its network: whoever has no key has turns by it."""
+    """Connection, or address, that it came from, with its network; used for the turns of callers without a key."""
 
     @property
     def key(self) -> bytes | None:

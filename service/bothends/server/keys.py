@@ -22,7 +22,7 @@ from .reloading import ReloadingFile, read_bytes
 from .usage import CreateUsage, LocalUsage
 
 _NAME = r"^[A-Za-z0-9_-]{1,32}$"
-"""Pattern of a key's name: shorter than a key, so that a key put in its place is refused, and never shown."""
+"""Pattern of a key's name: shorter than a key, so that a key in its place is refused, and never shown."""
 _SCHEME = b"bearer"
 NO_KEY = "no API key came with the call; send it as `authorization: Bearer KEY`"
 UNKNOWN_KEY = "this API key isn't known here"
@@ -147,7 +147,7 @@ def new(name: str) -> tuple[str, str]:
 
 
 def _first_mistake(error: ValidationError) -> str:
-    """Name the place of the first mistake and what is wrong, without what stands there."""
+    """Return the location of the first mistake and what is wrong, without quoting the value."""
     first = first_problem(error)
     if first.path[-1] == "[key]":
         return "a key's name is 1 to 32 letters, digits, - or _"

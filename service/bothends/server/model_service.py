@@ -37,7 +37,7 @@ SUPERVISOR_ENDS_S = 10.0
 
 
 OnFitness = Callable[[str | None, bool], None]
-"""Called with the name of a model that is fit or isn't, or with None, where all of them are fit or aren't."""
+"""Callback that gets a model's name and whether it is healthy, or None for the name if it is about all models."""
 
 
 class Readiness:

@@ -32,7 +32,7 @@ class Ports:
             self.http = undo.enter_context(bound(settings.host, settings.http_port, "http_port"))
             """HTTP's socket, to be closed by the server on it."""
             self.health: socket.socket | None = None
-            """Socket of health alone, likewise; None where it isn't asked for."""
+            """Socket of health alone; None if it isn't configured."""
             if settings.health_port is not None:
                 self.health = undo.enter_context(bound(settings.host, settings.health_port, "health_port"))
             self.address: str = self.http.getsockname()[0]

@@ -3,9 +3,10 @@
 _WEIGHT = 0.125
 """Weight of the latest figure. native/transport/account.hpp has the same, and the next."""
 _MAX_DEARER = 4
-"""Times the mean that a new figure counts at most: a process that was stopped meanwhile charges nobody for it."""
+"""Multiple of the mean that one measurement counts at most, so that a process that was stopped charges nobody for
+it."""
 BYTE_S = 1e-6
-"""Seconds that a byte counts where nobody knows what it takes: only ratios matter then."""
+"""Seconds that a byte counts before any measurement; only ratios matter then."""
 
 
 class Price:

@@ -51,7 +51,7 @@ class KeyAccount:
         self.usage = create_usage(limits.sentences_per_s, limits.concurrent_sentences, clock())
         """Count of its sentences, by whatever door they come."""
         self.on_freed: Callable[[], None] = lambda: None
-        """Function that is called when sentences that were begun here have ended; it must return soon."""
+        """Function that is called when sentences that were started here have ended; it must return quickly."""
 
     @property
     def limits(self) -> Quota:

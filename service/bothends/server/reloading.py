@@ -63,7 +63,7 @@ class ReloadingFile(Generic[T]):
             reader.join(_SOON_S)
 
     def _at_first(self) -> tuple[list[_Signature], T]:
-        """Look and read. Raises StartupError, also where that takes too long."""
+        """Check and read the files. Raises StartupError, also if that takes too long."""
         found: list[tuple[list[_Signature], T]] = []
         failed: list[Exception] = []
 
@@ -83,7 +83,7 @@ class ReloadingFile(Generic[T]):
         return found[0]
 
     def _begin(self) -> threading.Thread | None:
-        """Have a thread look, unless one does still; nobody waits for who does this."""
+        """Start a check in a thread, unless one is still running; the caller doesn't wait."""
         if not self._lock.acquire(blocking=False):
             return None
         try:
@@ -143,7 +143,9 @@ def read_bytes(path: Path, setting: str) -> bytes:
 
 
 def _signature(path: Path) -> _Signature:
-    """Return what changes whenever the file does, also when another is moved into its place; None for no file."""
+    """Return a value that changes whenever the file does, also when another is moved into its place; None for no
+    file.
+    """
     try:
         found = path.stat()
     except OSError:

@@ -19,7 +19,7 @@ DEFAULT = "default"
 """Name by which a caller over HTTP asks for whichever model is for those who name none."""
 _SHOWN_CHARS = 64
 _SHOWN_NAMES = 8
-"""Names that an error lists: a caller who is wrong finds the right one, and no line is longer than a screen."""
+"""Number of names that an error lists: enough to find the right one, and no more than a screen's line holds."""
 _NUMBER_BYTES = 16
 """Bytes that each number takes while an answer is made: in its row, and as JSON."""
 

@@ -231,12 +231,12 @@ class Server:
         return FastPaths(transport, methods, embedders, self.metrics, logs_each_call)
 
     def _reload(self, ports: Ports) -> None:
-        """Give the transport what has changed in files, now."""
+        """Pass changed files to the transport now."""
         ports.reload()
         self._renew()
 
     def _renewing(self, listener: Listener) -> Callable[[], None]:
-        """Make a function, to be called often, that gives the transport what has changed in files."""
+        """Return a function, to be called often, that passes changed files to the transport."""
         keys, transport = self.service.keys, self.grpc
         given: object = None
 

@@ -10,7 +10,7 @@ from ..settings import flag
 WAITING = 128
 """Connections that wait to be accepted."""
 _OTHERS = 64
-"""Files that a server has open beside its callers' sockets."""
+"""Number of files that a server has open in addition to its callers' sockets."""
 
 
 def bound(host: str, port: int, setting: str) -> socket.socket:

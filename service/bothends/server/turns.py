@@ -18,7 +18,7 @@ ItemT = TypeVar("ItemT")
 
 
 _IDLE_KEPT = 1024
-"""Number of callers that are remembered though nothing of theirs waits."""
+"""Number of callers that are remembered although nothing of theirs waits."""
 _MAX_DEBT_S, _MAX_SAVED_S = 1.0, 5e-4
 """Most seconds by which somebody may be behind others, and before them: what it takes to come."""
 
@@ -57,7 +57,7 @@ class Account:
 
 @dataclass(eq=False, slots=True)
 class _Flow(Generic[ItemT]):
-    """What waits of one caller: the age, the seconds and the bytes of each, the oldest first."""
+    """Waiting items of one caller: the age, the item, the seconds and the bytes of each, oldest first."""
 
     account: Account
     waiting: list[tuple[int, ItemT, float, int]] = field(default_factory=list)
@@ -175,7 +175,7 @@ class Turns(Generic[ItemT]):
         self._waiting += items
 
     def _leave(self, network: _Network[ItemT], flow: _Flow[ItemT]) -> None:
-        """Take note that nothing waits any more of a caller, a network, or anybody, where that is so."""
+        """Record that a caller, a network, or all of them have nothing waiting any more, if that is so."""
         if flow.waiting:
             return
         network.callers.waiting.discard(flow.account)
@@ -189,7 +189,7 @@ class Turns(Generic[ItemT]):
         self._networks.clear()
 
     def _forget(self) -> None:
-        """Forget callers of whom nothing waits, the first to come first, while they are too many."""
+        """Forget callers without waiting items, earliest first, while there are too many."""
         for name, network in list(self._networks.items()):
             if self.callers <= _IDLE_KEPT + self._waiting:
                 return

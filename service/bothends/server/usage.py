@@ -11,9 +11,9 @@ from typing import NamedTuple, Protocol
 _BURST_S = 1.0
 """Seconds for which a share that was not used is kept."""
 _RETRY_S = 0.1
-"""Seconds after which to ask again, where it isn't known when sentences in progress will be done."""
+"""Seconds after which to try again, if it is unknown when the sentences in progress will end."""
 _ROUNDING_S = 1e-3
-"""Seconds by which whoever is told to come again comes later, so that the share is there."""
+"""Seconds that are added to the time after which to try again, so that the quota allows it then."""
 
 
 class Excess(StrEnum):
@@ -24,7 +24,7 @@ class Excess(StrEnum):
     over_concurrency = auto()
     """As many as it may have at once are in progress."""
     over_rate = auto()
-    """The key has had its sentences of this second."""
+    """The key is over its sentences a second."""
 
 
 class Denial(Protocol):

@@ -46,7 +46,7 @@ def validity(certificate: bytes) -> tuple[datetime, datetime]:
 
 
 def _content(der: bytes, tag: int) -> tuple[bytes, bytes]:
-    """Return the content of the value that `der` begins with, and what comes after it."""
+    """Return the content of the value at the start of `der`, and what follows it."""
     if der[0] != tag:
         raise ValueError("another value is there")
     size, start = der[1], 2

@@ -12,7 +12,7 @@ from ..errors import SettingsError
 from ..validation import one_line
 
 MAX_BUNDLES = 16
-"""Models of one server: each is in memory whole, and has series of its own in the metrics."""
+"""Models of one server: each is completely in memory, and has its own series in the metrics."""
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _NAMED = re.compile(rf"(?P<name>{_NAME})=(?P<folder>[^?]*)(?:\?(?P<engine>.*))?", re.DOTALL)
 _BETWEEN = re.compile(rf",(?={_NAME}=)")

@@ -192,7 +192,7 @@ class SupervisorSettings(Section):
 
 
 _OWN = ("device", "engine", "precision", "max_gpu_bytes", "max_batch_tokens")
-"""Settings that each of several models may have of its own."""
+"""Settings that each of several models may have for itself."""
 
 
 class ModelSettings(EmbedderSettings, ReloadSettings, SupervisorSettings):

@@ -19,9 +19,9 @@ INT32 = 2**31 - 1
 Group: TypeAlias = Literal["Start here", "What computes", "Requests", "Who may call", "Connections", "Running"]
 """Heading under which the help and docs/settings.md show an option."""
 GROUPS: tuple[Group, ...] = get_args(Group)
-"""All of them, in the order in which they are shown."""
+"""All groups, in the order in which they are shown."""
 _CLIENT_VARIABLES = {"BOTHENDS_SERVER", "BOTHENDS_CA", "BOTHENDS_API_KEY", "BOTHENDS_API_KEY_FILE"}
-"""Read by the command line's client side; a server may be started where they are set."""
+"""Variables of the command line's client side, which are allowed when a server starts."""
 _OTHER_VARIABLES = {*_CLIENT_VARIABLES, CONFIG_VARIABLE}
 
 

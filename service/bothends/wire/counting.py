@@ -9,7 +9,7 @@ from typing import TypeAlias
 Bytes: TypeAlias = bytes | memoryview
 """Bytes of a message. A part of a memoryview is no copy."""
 _STRING_1 = 0x0A
-"""Tag of field 1 where it has a length, as everybody writes it."""
+"""Tag of a length-delimited field 1, as every encoder writes it."""
 _LENGTH = 2
 _FIXED = {1: 8, 5: 4}
 """Bytes of wire types without a length."""
@@ -64,7 +64,10 @@ def fields(content: Bytes) -> Iterator[tuple[int, Bytes | None]]:
 
 
 def _skip(content: Bytes, index: int) -> tuple[bool, int]:
-    """Return whether the field there is field 1 with a length, and where it ends. Raises IndexError where it's none."""
+    """Return whether the field at `index` is a length-delimited field 1, and where it ends.
+
+    Raises IndexError if it is malformed.
+    """
     tag, index = _varint(content, index)
     kind = tag & 7
     if kind == _LENGTH:
@@ -76,7 +79,7 @@ def _skip(content: Bytes, index: int) -> tuple[bool, int]:
 
 
 def _varint(content: Bytes, index: int) -> tuple[int, int]:
-    """Return the number there and where it ends. Raises IndexError where none is."""
+    """Return the number at `index`, and where it ends. Raises IndexError if it is malformed."""
     number = 0
     for digit in range(_MAX_DIGITS):
         byte = content[index + digit]

@@ -130,7 +130,7 @@ def _encode_float32(found: Embeddings) -> bytes:
 
 @lru_cache(4096)
 def _around_float32(size: int, token_count: int, truncated: bool) -> tuple[bytes, bytes]:
-    """Return what stands before and after the `size` bytes of an embedding's values."""
+    """Return the bytes before and after the `size` bytes of an embedding's values."""
     whole = Response()
     whole.embeddings.add(values=bytes(size), token_count=token_count, truncated=truncated)
     content: bytes = whole.SerializeToString()

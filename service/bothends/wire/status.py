@@ -46,7 +46,7 @@ TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
 )
 _DEFAULT_RETRY_S = 1.0
 _MAX_DIGITS = 12
-"""Most digits of a sentence's index: no request holds so many."""
+"""Largest number of digits in a sentence's index, more than any request needs."""
 _INTERNAL_MESSAGES: dict[type[BothendsError], str] = {EngineError: "the model run failed"}
 """Messages to callers about errors that aren't theirs: the text of these and all others is for the operator's log."""
 

@@ -40,6 +40,6 @@ def _number(digits: str) -> int:
 
 
 def _prose(entry: str) -> str:
-    """The entry below its first line, without how it is said, where it comes from, and marks of the dictionary."""
+    """Return the entry without its first line, pronunciation, etymology and the dictionary's markup."""
     _, _, body = entry.partition("\n")
     return _SPACE.sub(" ", _LABELS.sub("", _SPEECH.sub(" ", body))).strip()

@@ -42,7 +42,7 @@ class Block:
     good: list[int]
     """Places in `rows` of those that were embedded."""
     found: Embeddings | None
-    """Embeddings of the good rows, in order; None where there are none."""
+    """Embeddings of the good rows, in order; None if there are none."""
     problems: dict[int, str]
     """Reasons why the other rows have no vector, by place."""
 
@@ -60,7 +60,7 @@ class Writer(Protocol):
     """Writer that encodes blocks in an output format; the same block always gives the same bytes."""
 
     sealed_suffix: str
-    """Suffix that the name of the sealed file has after the partial one's; empty where they are one file."""
+    """Suffix that the sealed file's name has after the partial one's; empty if they are the same file."""
 
     def head(self) -> bytes:
         """Return the bytes that come before all blocks."""

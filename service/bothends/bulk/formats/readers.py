@@ -21,14 +21,14 @@ class RowReader:
     """Open input: its rows, and how far they have been read."""
 
     rows: Iterator[Row | None]
-    """Rows in order, once. None where nothing more has come yet."""
+    """Rows in order, once. None means that nothing more has arrived yet."""
     position: Callable[[], int]
     total: int | None
-    """Position at the end, where that is known."""
+    """Position at the end, if known."""
     column: str | None = None
-    """Name of the column that holds the sentences; None where there are no columns."""
+    """Name of the column with the sentences; None if there are no columns."""
     kept_types: Any = None
-    """A pyarrow schema of the columns that are kept; None where they are any JSON values."""
+    """Pyarrow schema of the columns that are kept; None if they are JSON values of any type."""
     note: str | None = None
     """Warning for a person, if there is one."""
 
@@ -93,7 +93,7 @@ def _line(line: bytes | None) -> Row | None:
 
 
 def _decoded(source: Source) -> Iterator[str]:
-    """Yield lines for the csv module, with the line ends that it wants: they may stand within a cell."""
+    """Yield lines for the csv module, including line ends, which may occur inside a cell."""
     for line in source.lines():
         if line is not None:  # csv knows no pause
             yield line.decode("utf-8", "surrogateescape") + "\n"

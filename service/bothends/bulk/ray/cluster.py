@@ -31,9 +31,9 @@ from .storage import OutputFolder
 from .summary import RunSummary
 
 _FILES_AT_ONCE = 2
-"""Files of an actor at once: while one is begun or given its name, the model has the other."""
+"""Number of files that an actor has at once: while one is opened or renamed, the model works on the other."""
 _MAX_WORKERS = 8
-"""Most CPUs of an actor by default: one interpreter reads, tokenises and writes for all of them."""
+"""Largest number of CPUs of an actor by default, since one interpreter reads, tokenises and writes for all of them."""
 _MAX_BLOCKS = 5000
 _STORE_BYTES = 100 << 20
 """Ray's own memory on this machine, in which only names and counts are kept."""

@@ -28,7 +28,7 @@ class OutputRecord:
     by: str = ""
     """Run of the command that began it last."""
     tries: int = 1
-    """Times that this command began it: more than once where its process died meanwhile."""
+    """Number of times that this command started it: more than once if its process died."""
     done: Commit | None = None
     """State of the whole output; None until it is whole."""
 

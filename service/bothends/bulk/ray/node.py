@@ -83,7 +83,10 @@ class Node:
         return {"model": self._engine.model, "was_there": False, "before": before, "notes": notes, **asdict(done)}
 
     def _begin(self, file: File, known: OutputRecord | None) -> OutputRecord:
-        """Record that `file` is begun. Raises FileError where no process survives it: Ray would try it for ever."""
+        """Record that `file` is started.
+
+        Raises FileError if it has repeatedly ended the process: Ray would retry it for ever.
+        """
         is_again = known is not None and known.by == self._plan.run and known.done is None
         tries = known.tries + 1 if known is not None and is_again else 1
         if tries > _MAX_TRIES:

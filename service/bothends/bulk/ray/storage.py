@@ -163,7 +163,7 @@ def _is_hidden(name: str) -> bool:
 
 @contextmanager
 def _file_errors(url: str, what: str) -> Iterator[None]:
-    """Raise any error as a FileError about `url`: each file system raises its own kinds, of which OSError is one."""
+    """Raise any error as a FileError about `url`, since each file system raises its own types."""
     try:
         yield
     except BothendsError:

@@ -54,7 +54,7 @@ class Front:
     render_error: RenderError = render_error
     status_of: StatusOf = status_of
     native: Mapping[str, CreateHttpCodec] = field(default_factory=dict)
-    """Paths whose POSTs a native transport lets in by itself, and answers where they are plain."""
+    """Paths whose POSTs a native transport admits by itself, and answers if they are plain."""
     services: Sequence[str] = ()
     """Names of its gRPC services."""
     rpc_routes: Callable[[Served, RpcRoutes], Sequence[Route]] = lambda *_: ()

@@ -25,14 +25,14 @@ class ServedModel(NamedTuple):
 CreateCodec: TypeAlias = Callable[[Sequence[ServedModel]], "Codec"]
 """Function that makes the codec by which a native transport serves a method's plain requests by some of the models."""
 WriteFailed: TypeAlias = Callable[[status_pb2.Status, int, LoadedModel], bytes]
-"""Function that writes the response to a stream's message, of whose so many sentences a model could embed none."""
+"""Function that writes the response to a stream's message when a model could embed none of its sentences."""
 
 
 class GivenUpError(Exception):
     """Raised in a thread whose model run took too long: another thread has taken over its work."""
 
     def __init__(self, taken: Batch) -> None:
-        """`taken` is what the thread took with it for Python, and is still to be begun."""
+        """`taken` is what the thread had taken for Python, and is still to be started."""
         super().__init__("the run was given up")
         self.taken = taken
 

@@ -46,9 +46,9 @@ class BodyLimits:
     budget: ByteBudget = field(default_factory=ByteBudget)
     """Bound on the bytes of all bodies that haven't come whole."""
     turns: BodyTurns = field(default_factory=BodyTurns)
-    """Turns of all of them at being read."""
+    """Turns for reading bodies, shared by all requests."""
     inflated_bytes: int = 0
-    """Bytes that it may become where it comes by gzip; 0 where it must not."""
+    """Size that a gzip body may have when inflated; 0 if gzip is refused."""
 
     @classmethod
     def of(cls, settings: ListenerSettings) -> "BodyLimits":

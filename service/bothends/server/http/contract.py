@@ -19,7 +19,7 @@ class Admission(NamedTuple):
     deadline: float | None
     """Time of `time.monotonic` at which its caller stops waiting; None for never."""
     key: bytes | None
-    """SHA-256 of its key, as keys.py has it; None where none came."""
+    """SHA-256 of its key as `keys.digest` computes it; None if it has none."""
 
 
 class HttpRequest(Protocol):

@@ -53,9 +53,9 @@ class Blame(NamedTuple):
     message: str
     """One line for a person."""
     field: str
-    """Such as `input[3]`; empty where it is the request as a whole, or no part of it."""
+    """Name such as `input[3]`; empty for the request as a whole, or no part of it."""
     reason: str
-    """Reason of the status, as wire/status.py has them; empty where it has none."""
+    """Reason in the status, as in wire/status.py; empty if it has none."""
 
     @classmethod
     def of(cls, status: status_pb2.Status, *, sentences: str) -> Self:

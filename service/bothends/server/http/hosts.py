@@ -25,7 +25,8 @@ class Hosts(NamedTuple):
 
     names: frozenset[str]
     takes_addresses: bool
-    """True for each IP address too. Nobody can have one lead elsewhere: probes and machines of a network ask by it."""
+    """True if each IP address is accepted too. An address can't be made to lead elsewhere, and probes and local
+    machines use it."""
 
     @classmethod
     def of(cls, settings: PortSettings, bound_to: str) -> Self | None:
@@ -81,7 +82,7 @@ class KnownHosts:
 
 
 def _name(url: str) -> str | None:
-    """Return the host of a URL in lower case, without port and brackets; None where it has none."""
+    """Return the host of a URL in lower case, without port and brackets; None if it has none."""
     try:
         name = urlsplit(url).hostname
     except ValueError:

@@ -104,7 +104,7 @@ def _no_number(name: str) -> Any:
 
 
 def _first_mistake(error: ValidationError) -> RequestError:
-    """Make an error of the first mistake, without what stands there."""
+    """Return an error for the first mistake that doesn't quote the value."""
     first = first_problem(error)
     name = ".".join(map(printable, first.path))[:_SHOWN_CHARS]
     if first.kind == "missing":

@@ -19,7 +19,7 @@ _BEARER = "BearerAuth"
 _ANYWHERE = (401, 405, 429, 503, 504)
 """Statuses of errors that any call may meet."""
 Schema: TypeAlias = type[BaseModel] | Mapping[str, Any]
-"""A model that stands among the document's schemas, or a schema as it is."""
+"""Pydantic model that becomes one of the document's schemas, or a schema as it is."""
 
 
 class Operation(NamedTuple):
@@ -36,7 +36,7 @@ class Operation(NamedTuple):
     errors: Sequence[int] = ()
     """Statuses of its errors besides those that any call may meet."""
     named: Sequence[str] = ()
-    """Names in its path that stand for a text."""
+    """Names in its path that are placeholders for a text."""
 
 
 def document(operations: Iterable[Operation]) -> dict[str, Any]:

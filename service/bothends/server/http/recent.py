@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 EVERY_S = 0.2
 """Seconds between two, where many ask."""
 _BURST_S = 2.0
-"""Seconds for which what was not asked for is saved: whoever asks now and then gets what is true at that moment."""
+"""Seconds for which unused renderings are saved up, so that rare requests get the current state."""
 T = TypeVar("T")
 
 

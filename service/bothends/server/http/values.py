@@ -31,7 +31,7 @@ def check_values(content: bytes, *, max_values: int, max_lists: int = 0, field: 
 
 
 def _outside_strings(content: bytes) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
-    """Return the bytes that stand outside of strings, and the quotes that begin them."""
+    """Return the bytes outside of strings, and the quotes that begin strings."""
     bare = content.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in content else content
     found = np.frombuffer(bare, np.uint8)
     is_inside = np.bitwise_xor.accumulate((found == _QUOTE).view(np.uint8))

@@ -132,7 +132,7 @@ class Replica:
 
 
 def _service_of(content: bytes) -> str:
-    """Read what a health check asks for; nothing where it can't be read."""
+    """Return the service that a health check asks about; empty if it is malformed."""
     try:
         return str(health_pb2.HealthCheckRequest.FromString(content).service)
     except DecodeError:

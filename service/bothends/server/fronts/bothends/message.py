@@ -185,7 +185,7 @@ class StreamMessage:
         self._put(zip(places, items(found, encoding), strict=True))
 
     def _isolate(self, places: Sequence[int], error: EngineError) -> None:
-        """Try each sentence alone, where that may help: only the one to blame then fails."""
+        """Try each sentence alone, if that may help, so that only the one to blame fails."""
         if len(places) > 1 and not error.hung:
             for index in places:
                 self.begin_at([index])
@@ -193,7 +193,7 @@ class StreamMessage:
             self._put([(index, to_status(error)) for index in places])
 
     def _refuse(self, places: Sequence[int], error: RequestError) -> None:
-        """Fail each sentence with `error`, where there are neither too many nor none."""
+        """Fail each sentence with `error`, if there is at least one and not too many."""
         if 0 < len(self.sentences) <= self._embedder.limits.sentences:
             self._put([(index, to_status(error)) for index in places])
         else:

@@ -80,7 +80,7 @@ class EmbeddingService:
         context.send(self._described(responder, responder.embedder.model, responder.max_sentences(context)))
 
     def _described(self, responder: Responder, served: LoadedModel, max_sentences: int) -> bytes:
-        """Return GetModel's response, for who may send so many sentences at once."""
+        """Return GetModel's response, for a caller who may send `max_sentences` sentences at once."""
         config, limits = served.config, responder.embedder.limits
         model = embedding_pb2.Model(
             name=responder.name,

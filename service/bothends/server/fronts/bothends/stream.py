@@ -27,7 +27,7 @@ from .message import StreamMessage
 from .waiting import WaitingMessages
 
 _FEW = 64
-"""Most sentences of a message that is begun at once: each may cost an error of its own, however short it is."""
+"""Largest number of sentences of a message that is started at once: each may cost an error, however short it is."""
 
 
 class EmbedStreams:

@@ -154,7 +154,7 @@ class WaitingMessages:
         return True
 
     def _shed(self, own: _Line) -> list[StreamMessage]:
-        """Take the latest of whoever holds too much."""
+        """Remove the latest messages of the caller that holds too much."""
         refused = []
         while own.bytes > _CALLER_BYTES or self.bytes > _ALL_BYTES:
             line = own if own.bytes > _CALLER_BYTES else max(self._lines.values(), key=attrgetter("bytes"))

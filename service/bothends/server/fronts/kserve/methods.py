@@ -29,8 +29,8 @@ _PLATFORMS = {"native": "bothends_native"}
 """Words of the protocol for engine and format, by the provider that serves; _OF_ONNX for all others."""
 _OF_ONNX = "onnxruntime_onnx"
 _EXTENSIONS = ("model_configuration", "parameters")
-"""Names of Triton's extensions that are offered. "statistics" isn't: those are counted by versions that are whole
-numbers. Ours aren't, and perf_analyzer, which asks for them where they are offered, shows zeros or fails."""
+"""Names of Triton's extensions that are offered. "statistics" isn't: those are counted by integer versions, which
+this project's aren't, and perf_analyzer, which asks for them if they are offered, would show zeros or fail."""
 _parse = protobuf(inference_pb2.ModelInferRequest)
 
 

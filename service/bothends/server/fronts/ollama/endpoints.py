@@ -25,10 +25,10 @@ from ...responder import ModelNames, Responder
 from .requests import EmbeddingsRequest, OllamaEmbedRequest, ShowRequest
 
 _TAG = ":latest"
-"""What Ollama's names end with where they name no other version."""
+"""Ending of Ollama's model names that name no other version."""
 _EPOCH = "1970-01-01T00:00:00Z"
 _OTHERS = 64
-"""Values of `options` that a request may hold beside its texts."""
+"""Number of JSON values that a request may hold in `options`, in addition to its texts."""
 EMBED, EMBEDDINGS = "/api/embed", "/api/embeddings"
 """Paths of requests for embeddings; the latter is the API's older way, of one text."""
 _EVERYTHING_ELSE = "/api/{rest:path}"

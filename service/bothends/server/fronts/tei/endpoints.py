@@ -32,7 +32,7 @@ _NOT_OFFERED = {
     "/embed_sparse": "this model has no sparse vectors; POST /embed has dense ones",
     "/embed_all": "this model's engines compute a sentence's two ends, and no vector a token; POST /embed has theirs",
 }
-"""Paths that the API has, and why this server answers none of them."""
+"""Paths of the API that this server doesn't offer, with the reason."""
 
 
 class Tei:

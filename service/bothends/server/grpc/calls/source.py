@@ -238,7 +238,7 @@ class Calls:
             self.count()
 
     def _begin(self, message: Message) -> None:
-        """Begin a message. Where its handler raises, it alone fails: all others are still to be begun."""
+        """Start a message. If its handler raises, only this message fails, since all others are still to be started."""
         call = GrpcInbound(self, message)
         self._in_flight.add(message.id, call.leave)
         try:

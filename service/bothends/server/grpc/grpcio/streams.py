@@ -17,7 +17,7 @@ from .call_registry import CallRegistry, Context, Outcome, Pending
 from .peers import network_of
 
 _STREAMS_A_CALL = 8
-"""Streams that may be open for each unary call that may: most of them are idle."""
+"""Number of streams that may be open for each unary call that may be, since most of them are idle."""
 _UNMETERED_OF_ONE = 64
 """Streams that take no place, and ask for no key, of one network's at once."""
 _MAX_BYTES = 64 << 20
@@ -25,7 +25,7 @@ _MAX_BYTES = 64 << 20
 _MAX_AHEAD = 256
 """Messages of one connection's streams: beyond them each stream has one at a time."""
 _LOOK_S = 0.05
-"""Seconds after which a stream that isn't read on for want of room in all looks again."""
+"""Seconds after which a stream that isn't read, for lack of room in the whole server, is checked again."""
 _WINDOW_MESSAGES, _WINDOW_SENTENCES, _WINDOW_BYTES = 32, 256, 1 << 20
 """Bounds on what of one stream is read and not yet sent: enough for full batches. The native transport has the same."""
 _MESSAGE_BYTES = 4096
@@ -244,7 +244,7 @@ class _Stream:
             self._drop_after(self._window.index(item) + 1)
 
     def _drop_after(self, kept: int) -> None:
-        """Give up what stands behind the first so many of the window."""
+        """Drop the window's messages after the first `count`."""
         while len(self._window) > kept:
             item = self._window.pop()
             self._streams.count(self._connection, -1, -item.bytes)

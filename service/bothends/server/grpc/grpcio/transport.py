@@ -28,7 +28,8 @@ from .streams import Streams
 from .unary import UnaryCalls
 
 _KEEPALIVE_TIMEOUT_S, _PING_STRIKES = 20.0, 2
-"""Seconds that a peer has to answer a ping, and pings of its own that may come too soon; as in the native transport."""
+"""Seconds that a peer has to answer a ping, and number of its own pings that may come too soon; as in the native
+transport."""
 _LOOK_S = 0.01
 """Interval of looks at whether calls are still open."""
 T = TypeVar("T")
