@@ -115,7 +115,7 @@ class _Pair:
         return self.executor.submit(_reference, self.encoder, ids, lengths)
 
     def random_ids(self, random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int64]:
-        """Return random ids from the whole table."""
+        """Return random token ids of this shape, from the whole embedding table."""
         return random.integers(0, self.encoder.config.vocabulary_size, size=shape)
 
 

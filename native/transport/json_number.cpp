@@ -40,7 +40,7 @@ struct Digits {
     int count, exponent;
 };
 
-/// Returns the first 64 bits of a power of ten, plus 1 for the bits after them.
+/// Returns the highest 64 bits of 10^power, plus 1 for the bits below them.
 constexpr std::uint64_t first_bits(int power) {
     __extension__ using Wide = unsigned __int128;
     Wide fives = 1;  // what is left of tens without their twos, which only shift

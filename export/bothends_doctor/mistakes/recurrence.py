@@ -66,7 +66,7 @@ class Stack:
         return int(self.layers[0][0].weight_hh.shape[1])
 
     def as_pytorch(self) -> "Stack":
-        """Return the same weights with the cell that PyTorch has."""
+        """Return the same weights in PyTorch's variant of the cell, whose GRU resets after its linear layer."""
         return replace(self, linear_before_reset=True)
 
 

@@ -119,7 +119,7 @@ class Inspection:
 
 
 class Model(Protocol):
-    """Opened encoder."""
+    """Opened encoder file, of any format, that is examined."""
 
     about: ModelInfo
     output: Port
@@ -139,7 +139,7 @@ class Model(Protocol):
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """Constants in the file that may be a frozen size."""
+        """Integer constants in the file, any of which may be a batch size or time that an export has frozen."""
 
     def alternative(self) -> "Model | None":
         """Same file with another guess of what it reads, for when it can't be run with this one; None if there is

@@ -123,10 +123,10 @@ class Batcher(AbstractContextManager["Batcher"]):
                 self._wake(len(sentences))
         return request
 
-    def refuse_if_full(self, fewest_tokens: int) -> None:
+    def refuse_if_full(self, min_tokens: int) -> None:
         """Raise OverloadedError if even a request of `min_tokens` tokens would find no room in the queue."""
         with self._changed:
-            self._waiting.refuse_if_full(fewest_tokens)
+            self._waiting.refuse_if_full(min_tokens)
 
     def ran(self, record: BatchRecord, terms: Terms) -> None:
         """Record a batch that ran elsewhere, with the model of these `terms`, so that estimates and metrics include

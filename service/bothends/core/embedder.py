@@ -148,7 +148,7 @@ class Embedder:
         """
         model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
-        self._queue.refuse_if_full(reader.fewest_tokens(sentences))  # before more is spent on them
+        self._queue.refuse_if_full(reader.min_tokens(sentences))  # before more is spent on them
         with native_code, self.metrics.phase("tokenise"):
             tokens = reader.read(
                 sentences, options, check_deadline=partial(_check_deadline, deadline, is_over), on_error=on_error

@@ -73,7 +73,7 @@ class InputReader:
                 field="dimensions",
             )
 
-    def fewest_tokens(self, sentences: Sentences) -> int:
+    def min_tokens(self, sentences: Sentences) -> int:
         """Return the smallest number of tokens that `sentences` can have: one for each text, or the ids that are
         kept.
         """

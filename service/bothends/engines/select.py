@@ -34,7 +34,7 @@ class LoadedEngine(Engine, Protocol):
 
     @property
     def tolerance(self) -> float:
-        """Largest allowed difference of any number from PyTorch's."""
+        """Largest allowed difference of any number of an embedding from PyTorch's."""
         ...
 
     def warm_up(self) -> None:

@@ -41,7 +41,10 @@ class Served:
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """API that the server offers. Fields that an API doesn't need keep their defaults."""
+    """Record of one API that the server offers: its paths, methods and error format.
+
+    Fields that an API doesn't need keep their defaults.
+    """
 
     name: str
     """As people know it; no two have the same."""

@@ -143,8 +143,9 @@ class Batch(Protocol):
 
 
 class Ended(Protocol):
-    """Group of similar calls that a transport ended by itself, before any of their messages was taken; also ended
-    streams.
+    """Group of similar calls that ended in the transport, for metrics: same method, status and reason.
+
+    Either none of their messages was taken, or they are streams at their end.
     """
 
     @property

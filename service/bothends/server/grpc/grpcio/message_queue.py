@@ -10,7 +10,7 @@ from .line import Line
 
 
 class GrpcioMessage(NamedTuple):
-    """`Message` that came by grpcio."""
+    """Request message that grpcio has received; see `Message` in grpc/contract.py."""
 
     id: int
     method: int
@@ -24,7 +24,7 @@ class GrpcioMessage(NamedTuple):
 
 
 class GrpcioBatch(NamedTuple):
-    """`Batch` of a grpcio transport."""
+    """Result of one `take_messages` of a grpcio transport; see `Batch` in grpc/contract.py."""
 
     messages: Sequence[Message]
     over: Sequence[int]

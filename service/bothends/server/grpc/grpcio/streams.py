@@ -244,7 +244,7 @@ class _Stream:
             self._drop_after(self._window.index(item) + 1)
 
     def _drop_after(self, kept: int) -> None:
-        """Drop the window's messages after the first `count`."""
+        """Drop the window's messages except the first `kept`."""
         while len(self._window) > kept:
             item = self._window.pop()
             self._streams.count(self._connection, -1, -item.bytes)

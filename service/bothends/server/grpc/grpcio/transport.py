@@ -199,7 +199,7 @@ class GrpcioTransport:
         return {"calls": self._registry.open, "slots": self._unary.slots, "waiting": self._queue.waiting}
 
     def bounds(self) -> dict[str, float]:
-        """Return the limit on the slots of calls."""
+        """Return the upper limits of `figures`: here only that of the slots which calls hold."""
         return {"slots": self._registry.settings.max_concurrent_requests}
 
 
