@@ -105,7 +105,7 @@ inline std::optional<Batch> take_with_fast_path(FastPath& path, std::size_t max_
 }
 
 inline void bind_path(nb::module_& module) {
-    nb::enum_<Truncation>(module, "Truncation", "What becomes of a sentence of more tokens than the model reads.")
+    nb::enum_<Truncation>(module, "Truncation", "What to do with a sentence of more tokens than the model reads.")
         .value("start", Truncation::start, "Its start is kept.")
         .value("error", Truncation::error, "It is an error of its request.")
         .value("end", Truncation::end, "Its end is kept.");
@@ -160,14 +160,14 @@ inline void bind_path(nb::module_& module) {
              "calling thread's number, by which `overdue` knows it.")
         .def(
             "served", &FastPath::served, nb::call_guard<nb::gil_scoped_release>(),
-            "Return what was served since the last time, by whatever thread: all whose answers a caller can have seen.")
+            "Return what was served since the last call of this, by any thread: everything whose answers a caller may have seen.")
         .def(
             "forgive", [](FastPath& path, std::uint64_t thread, double seconds) { path.runs().forgive(thread, seconds); },
             "thread"_a, "seconds"_a,
-             "Do not count so many seconds of the run that this thread is in, if it is: it could not go on meanwhile.")
+             "Exclude `seconds` from the time of this thread's run, if it has one, because the thread could not proceed.")
         .def(
             "overdue", [](FastPath& path, double seconds) { return path.runs().overdue(seconds); }, "seconds"_a,
-            "Give up the runs that have gone on for so long, and return them.");
+            "Give up the runs that have taken longer than `seconds`, and return them.");
 }
 
 }  // namespace transport::python

@@ -64,7 +64,8 @@ struct LongLimits {
 
 class Job {
 public:
-    /// `of_path` is the number of the fast path that serves it, so that no answer mixes two models.
+    /// `of_path` is the number of the fast path (fast_path.hpp) that serves it; no other may go on with it, since its models
+    /// may be others, and an answer must not mix two.
     Job(std::uint64_t of_path, TakenMessage taken) : path(of_path), message(std::move(taken)) {}
 
     const std::uint64_t path;

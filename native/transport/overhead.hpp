@@ -8,8 +8,8 @@ namespace transport {
 
 /// Estimated cost, in seconds, of reading bytes of one connection that led to nothing. It is computed and not measured,
 /// since a clock would include other work of the machine. Each received byte costs something, and each byte of a header
-/// after decompression; messages and sent bytes pay for that. What remains are frames that ask for nothing, and
-/// excessive headers.
+/// after decompression; an allowance for messages and for sent bytes is subtracted. What remains is the cost of frames
+/// that ask for nothing, and of excessive headers.
 class Overhead {
 public:
     /// Adds received bytes, `passed_s` seconds after those before them.
@@ -18,17 +18,18 @@ public:
     }
     void unpacked(std::size_t header_bytes) { seconds_ += header_byte_s * double(header_bytes); }
 
-    /// Pays for bytes of a message.
+    /// Subtracts the allowance for bytes of a message.
     void took(std::size_t bytes) { pay(byte_s * double(bytes)); }
 
-    /// Adds bytes of messages that were received in vain, because their call is refused; they had paid for themselves.
+    /// Adds the bytes of messages whose call is refused, for which the allowance had been subtracted.
     void wasted(std::size_t bytes) { seconds_ += wasted_byte_s * double(bytes); }
 
     /// Adds bytes for a call that has ended; its peer may have sent them before it knew, and they are dropped.
     void dropped(std::size_t bytes) { pay((byte_s - dropped_byte_s) * double(bytes)); }
     void sent(std::size_t bytes) { pay(sent_byte_s * double(bytes)); }
 
-    /// Pays for a message that arrived, or had no room. The first message also pays for its call's headers.
+    /// Subtracts the allowance for a message that arrived or had no room; for the first one, also that for its call's
+    /// headers.
     void asked(std::size_t header_bytes) { pay(message_s + byte_s * double(header_bytes)); }
 
     bool is_much() const { return seconds_ > max_s; }

@@ -61,7 +61,7 @@ public:
     /// holds `bytes`, and its response needs `response_bytes`.
     void put_back(Job& job, bool is_whole, std::size_t bytes, std::size_t response_bytes, double took_s);
 
-    /// Leaves a long message to Python, in Python's line, unless its outcome is decided.
+    /// Queues a long message for Python, unless it has been answered or dropped meanwhile.
     void leave_to_python(Job& job);
     std::vector<Ended> ended();
 

@@ -97,7 +97,7 @@ class Axes:
         return unit
 
     def some_vectors(self, codes: NDArray[np.int8], step: float, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the unit vectors for some of the codes."""
+        """Return the unit vectors, float32 [numbers, dimension], for the columns `numbers` of `codes`."""
         return self.vectors(codes[:, numbers], step)
 
 
