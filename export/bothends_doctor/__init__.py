@@ -1,1 +1,1 @@
-"""Finds the mistakes of a sentence encoder that was exported elsewhere, as ONNX or TorchScript, and repairs them."""
+"""Finds mistakes in a sentence encoder that was exported elsewhere, as ONNX or TorchScript, and repairs them."""

@@ -122,11 +122,11 @@ _KNOWN = {
 
 
 def of(key: str) -> Diagnosis:
-    """The mistake of that key."""
+    """Return the mistake with this key."""
     name, do = _KNOWN[key]
     return Diagnosis(key, name, do)
 
 
 def known() -> tuple[str, ...]:
-    """Keys of all mistakes that are known."""
+    """Return the keys of all known mistakes."""
     return tuple(_KNOWN)

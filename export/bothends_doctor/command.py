@@ -1,6 +1,6 @@
 """`bothends doctor`: examines a file, prints a table or JSON, and exits with a code that says what was found.
 
-Imports of torch and its like stand inside the function: `bothends --help` lists this command without them.
+Heavy imports such as torch are inside the function, so that `bothends --help` can list this command without them.
 """
 
 import json

@@ -4,8 +4,8 @@ from bothends.errors import BothendsError
 
 
 class DoctorError(BothendsError):
-    """A file can't be examined or repaired; its text says why in one line."""
+    """File that can't be examined or repaired; the text says why in one line."""
 
 
 class RunFailedError(Exception):
-    """The examined model itself failed on an input, say of a size that it doesn't take."""
+    """Failure of the examined model itself on an input, for example of a size that it doesn't support."""

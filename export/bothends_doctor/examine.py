@@ -25,7 +25,7 @@ _TIME_MOST = 64
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """An examination: its findings, and what it had at hand, on which a repair builds."""
+    """Result of an examination: its findings, and the intermediate results that a repair needs."""
 
     model: Model
     harness: Harness
@@ -36,12 +36,12 @@ class Examination:
 
     @property
     def meant(self) -> str:
-        """Key of the reading that would be right."""
+        """Key of the correct reading, that is the pooling that was meant."""
         return "final_states" if self.found is None else self.found.reading.meant or self.found.reading.key
 
 
 def examine(model: Model, state_dict: Reference | None = None, *, seed: int = 0) -> Examination:
-    """Examine a model. Raises DoctorError where it can't be run or rebuilt."""
+    """Examine a model. Raises DoctorError if it can't be run or rebuilt."""
     random = np.random.default_rng(seed)
     harness = find_layout(model, random)
     model = harness.model
@@ -82,7 +82,7 @@ def examine(model: Model, state_dict: Reference | None = None, *, seed: int = 0)
 
 
 def _mistakes(results: Sequence[ProbeResult]) -> list[str]:
-    """Keys of the mistakes found, each once, but for those that another explains."""
+    """Return the keys of the mistakes found, each once, without those that another one explains."""
     keys = dict.fromkeys(key for result in results for key in result.mistakes)
     if keys.keys() & {"not_repeatable", "initial_by_row", "batch_time_mixed"}:
         for explained in ("padding_leaks", "rows_mix"):
@@ -141,12 +141,12 @@ def _match(harness: Harness, inspection: Inspection, batch: Batch, seen: list[Ac
 
 
 def computed(harness: Harness, inspection: Inspection, batch: Batch) -> Computed:
-    """The states of `batch`, by the file's own weights."""
+    """Return the states of `batch`, computed from the file's own weights."""
     return Computed.of(inspection, harness.vectors(batch), batch.lengths)
 
 
 def right_rows(harness: Harness, batch: Batch, stack: Stack, key: str) -> Array | None:
-    """Right rows for `batch`, as PyTorch computes each sentence by itself."""
+    """Return the correct rows for `batch`: PyTorch computes each sentence alone, and the reading `key` pools it."""
     states = run(stack, harness.vectors(batch), batch.lengths, packed=[True] * len(stack.layers))
     return right(key).compute(Context(states, batch.lengths, stack.directions))
 

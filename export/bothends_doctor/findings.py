@@ -1,4 +1,4 @@
-"""The findings of an examination as plain data, for a table, for JSON and for an exit code."""
+"""Findings of an examination as plain data, for a table, for JSON and for an exit code."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -10,7 +10,7 @@ Verdict = Literal["right", "wrong", "unknown", "fact"]
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One row of the table."""
+    """Row of the table."""
 
     about: str
     verdict: Verdict
@@ -19,7 +19,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One known mistake that the file makes."""
+    """Known mistake that the file makes."""
 
     key: str
     name: str
@@ -29,11 +29,12 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Cosine:
-    """Cosines of what the file computed to what is right: means over the sentences of a ragged batch."""
+    """Cosines of the file's rows with the correct ones: means over the sentences of a batch of different lengths."""
 
     whole: float
     forward: float | None
-    """Cosine of the first half by itself; None where there are no two halves. `backward` is the second half's."""
+    """Cosine of the first half by itself; None if the vectors have no two halves. `backward` is that of the second
+    half."""
     backward: float | None
     smallest: float
     """Smallest cosine of a whole embedding, over the sentences."""
@@ -45,14 +46,14 @@ class Cosine:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Largest absolute differences of a sentence's row, by what was changed around it."""
+    """Largest absolute changes of a sentence's row when something around it is changed."""
 
     padding: float
     forward: float | None
-    """Difference of the first half by itself, where there are two. `backward` is the second half's."""
+    """Difference of the first half by itself, if there are two. `backward` is that of the second half."""
     backward: float | None
     alone: float | None
-    """Difference from the sentence alone, without padding; None where it can't be run so."""
+    """Difference from the sentence alone, without padding; None if the model can't run it alone."""
     scale: float
     """The largest absolute number in a row."""
 
@@ -89,7 +90,9 @@ class Findings:
 
     @property
     def exit_code(self) -> int:
-        """Exit code: 0 if healthy, 1 if something is wrong, 2 if nothing is but the pooling can't be judged."""
+        """Exit code: 0 if healthy, 1 if something is wrong, 2 if nothing is wrong but the pooling couldn't be
+        determined.
+        """
         if self.diagnoses:
             return 1
         return 0 if self.pooling_is_known else 2
@@ -100,5 +103,5 @@ class Findings:
         return {0: "healthy", 1: "wrong", 2: "not known"}[self.exit_code]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the findings as JSON has them."""
+        """Return the findings as JSON values."""
         return {"verdict": self.verdict, "exit_code": self.exit_code, **asdict(self)}

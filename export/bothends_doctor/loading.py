@@ -1,4 +1,4 @@
-"""Opens an encoder's file as what its first bytes say it is. Nothing is unpickled."""
+"""Opens an encoder's file according to its first bytes. Nothing is unpickled."""
 
 import zipfile
 from pathlib import Path

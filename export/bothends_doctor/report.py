@@ -1,4 +1,4 @@
-"""Prints findings on a terminal."""
+"""Prints an examination's findings on a terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ _MARKS: dict[Verdict, tuple[str, str]] = {
 
 
 def show(findings: Findings, console: "Console", *, is_fixed: bool) -> None:
-    """Print what the file is, what was found, and what to do; the next command, unless it is mended at once."""
+    """Print what the file is, what was found, and what to do; also the next command, unless the file is repaired at
+    once.
+    """
     from rich.padding import Padding
     from rich.text import Text
 
@@ -34,7 +36,7 @@ def show(findings: Findings, console: "Console", *, is_fixed: bool) -> None:
 
 
 def importing(path: str) -> str:
-    """Return the command by which a file is served that has nothing wrong."""
+    """Return the command with which a file without mistakes is imported for serving."""
     return f"bothends import {printable(path)} --tokenizer FILE --out CHECKPOINT"
 
 

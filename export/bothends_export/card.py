@@ -8,7 +8,7 @@ from .checkpoint import CheckpointConfig
 
 
 def model_card(config: CheckpointConfig) -> str:
-    """The card in Markdown, which says only what the checkpoint knows. Data and licences are for its author to add."""
+    """Return the card in Markdown, with only what the checkpoint knows. Its author has to add data and licences."""
     sizes = config.encoder
     lines = [
         f"# {config.name} {config.version}",

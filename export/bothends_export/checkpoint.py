@@ -22,7 +22,7 @@ TOKENIZER = "tokenizer.json"
 
 
 class CheckpointError(BothendsError):
-    """A checkpoint folder is incomplete or its files don't fit each other."""
+    """Checkpoint folder that is incomplete, or whose files don't fit each other."""
 
 
 class CheckpointConfig(BaseModel):
@@ -48,7 +48,7 @@ class CheckpointConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A loaded checkpoint: the encoder in float32 and eval mode, and its tokenizer."""
+    """Loaded checkpoint: the encoder in float32 and eval mode, and its tokenizer."""
 
     config: CheckpointConfig
     encoder: Encoder
@@ -59,7 +59,8 @@ class Checkpoint:
 
 
 def save(folder: Path, encoder: Encoder, config: CheckpointConfig, tokenizer: str, *, table_dtype: torch.dtype) -> None:
-    """Write a checkpoint to `folder`, made if missing. Each file is replaced whole, so a kill leaves old or new.
+    """Write a checkpoint to `folder`, which is created if needed. After a kill, each file is either the old or the new
+    one.
 
     `tokenizer` is the text of a tokenizer.json; `table_dtype` is float32 or float16.
     """

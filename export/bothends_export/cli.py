@@ -1,6 +1,6 @@
-"""`bothends export` and `bothends verify`: they take folders and print a table.
+"""`bothends export` and `bothends verify`: read folders, and print a table.
 
-Imports of torch and its like stand inside the functions: `bothends --help` lists these commands without them.
+Heavy imports such as torch are inside the functions, so that `bothends --help` can list these commands without them.
 """
 
 import sys

@@ -1,9 +1,9 @@
-"""The reference encoder in PyTorch, from token ids to sentence embeddings. Everything else is measured against it.
+"""Reference encoder in PyTorch, from token ids to sentence embeddings. Everything else is measured against it.
 
 Why the embedding is read from `h_n` and never from `output[-1]`: in `output, (h_n, c_n) = lstm(packed)` of a
 bidirectional LSTM, `output[t]` joins the forward state after token t with the backward state after token t, *counted
 from the end*. At the last position the backward half has read one token only. The backward pass ends at position 0.
-`h_n[-2]` and `h_n[-1]` are the two ends. (An encoder whose head was trained on another pooling keeps it: see
+`h_n[-2]` and `h_n[-1]` are the two final states. (An encoder whose head was trained on another pooling keeps that: see
 `bothends.model.architecture.Pooling`.)
 """
 
@@ -20,7 +20,7 @@ _THEN = {"none": nn.Identity, "tanh": nn.Tanh, "relu": nn.ReLU}
 
 
 class EncoderOutput(NamedTuple):
-    """Numbers that the encoder returns for a batch."""
+    """Output of the encoder for a batch."""
 
     embedding: Tensor
     """float32 [batch, dimension]; without a head, of final states: cat(h_n[-2], h_n[-1])."""
@@ -29,7 +29,7 @@ class EncoderOutput(NamedTuple):
 
 
 class Head(nn.Module):
-    """A linear layer, `linear`, and what follows it; `norm` has weights where that is a layer norm."""
+    """Linear layer, `linear`, and its activation; `norm` has weights if that is a layer norm."""
 
     def __init__(self, config: HeadConfig, inputs: int) -> None:
         super().__init__()
@@ -40,15 +40,15 @@ class Head(nn.Module):
             self.norm = _THEN[config.then]()
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """Float32 [batch, inputs] to float32 [batch, size]."""
+        """Map float32 [batch, inputs] to float32 [batch, size]."""
         numbers: Tensor = self.norm(self.linear(pooled))
         return numbers
 
 
 class Encoder(nn.Module):
-    """Embedding table → (linear) → `nn.LSTM` or `nn.GRU` over packed sequences → pooling → (head).
+    """Encoder: embedding table → (linear) → `nn.LSTM` or `nn.GRU` over packed sequences → pooling → (head).
 
-    Its weights carry the names that PyTorch gives to `embedding`, `input_projection`, `lstm` or `gru`, and `head`;
+    Its weights have the names that PyTorch gives to `embedding`, `input_projection`, `lstm` or `gru`, and `head`;
     learned initial states are `h_0` [layers·directions, state] and `c_0` [layers·directions, hidden].
     """
 
@@ -79,14 +79,14 @@ class Encoder(nn.Module):
 
     @property
     def cells(self) -> nn.RNNBase:
-        """The `nn.LSTM` or `nn.GRU`."""
+        """Recurrent layers: the `nn.LSTM` or `nn.GRU`."""
         cells = getattr(self, self.config.cell)
         assert isinstance(cells, nn.RNNBase)  # noqa: S101  for the type checker
         return cells
 
     @classmethod
     def of_weights(cls, config: EncoderConfig, weights: dict[str, Tensor]) -> "Encoder":
-        """An encoder in eval mode with these weights, in float32. Raises ValueError that names the wrong one."""
+        """Return an encoder in eval mode with these weights, in float32. Raises ValueError that names a wrong one."""
         with torch.device("meta"):  # names and shapes, before anything of a size that may be wrong is allocated
             encoder = cls(config)
         expected = encoder.state_dict()
@@ -103,7 +103,9 @@ class Encoder(nn.Module):
         return encoder.eval()
 
     def forward(self, token_ids: Tensor, lengths: Tensor) -> EncoderOutput:
-        """Embed int64 `token_ids` [batch, time], of which the first `lengths` [batch] (>= 1) of each row count."""
+        """Embed int64 `token_ids` [batch, time], of which only the first `lengths` [batch] (>= 1) of each row are
+        used.
+        """
         vectors = self.embedding(token_ids)
         if self.config.input_projection:
             vectors = self.input_projection(vectors)
@@ -114,7 +116,9 @@ class Encoder(nn.Module):
         return EncoderOutput(self.head(pooled) if self.config.head else pooled, h_n)
 
     def _initial(self, batch: int) -> Tensor | tuple[Tensor, Tensor] | None:
-        """Learned states for each sentence, [layers·directions, batch, …]; None, which is zeros, where none were."""
+        """Return learned states for each sentence, [layers·directions, batch, …]; None, which means zeros, if there are
+        none.
+        """
         if not self.config.learned_initial_states:
             return None
         h_0 = self.h_0.unsqueeze(1).repeat(1, batch, 1)

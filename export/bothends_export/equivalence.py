@@ -1,7 +1,7 @@
 """Compares a bundle with its PyTorch encoder at every length and in batches, and returns the differences.
 
-The reference is `encoder.py`, one sentence at a time without padding. What is tested is the service's own engine.
-Padding slots hold random ids, and token 0 has a vector like any other: a graph that lets padding in can't hide.
+The reference is `encoder.py`, one sentence at a time without padding. The service's own engine is what is tested.
+Padding holds random ids, and token 0 has a vector like any other, so that a graph that reads padding is found out.
 """
 
 import copy
@@ -44,11 +44,11 @@ def verify(
     seed: int = 0,
     advance: Advance = lambda _: None,
 ) -> Report:
-    """Compare `bundle` with `encoder`: every length alone, ragged batches, and the golden sentences.
+    """Compare `bundle` with `encoder`: every length alone, batches of different lengths, and the golden sentences.
 
-    `engine` is what computes the bundle; the default is onnxruntime on a CPU. Where a difference is above `tolerance`,
-    the noise of PyTorch's own float32 is measured, which may allow it. Below float32, only the golden sentences
-    are held to `tolerance`, and all others to the cosine that is promised of the engine's precision.
+    `engine` computes the bundle; the default is onnxruntime on a CPU. If a difference exceeds `tolerance`, the noise of
+    PyTorch's own float32 is measured, which may allow it. In precisions below float32, only the golden sentences must
+    meet `tolerance`; all others must reach the cosine that the precision promises.
     """
     engine = engine or OnnxRuntimeEngine(bundle)
     encoder.eval()
@@ -63,9 +63,9 @@ def verify(
         return report.with_noise(_noise(encoder, longest, seed, beside)) if report.breaches() else report
 
 
-def _noise(encoder: Encoder, longest: int, seed: int, beside: ThreadPoolExecutor) -> list[float]:
+def _noise(encoder: Encoder, longest: int, seed: int, executor: ThreadPoolExecutor) -> list[float]:
     """Largest difference of PyTorch's float32 from its float64 up to each length that `_lengths` has a row for."""
-    pair = _Pair(_Float64(encoder), encoder, beside)
+    pair = _Pair(_Float64(encoder), encoder, executor)
     found = [row.largest for row in _lengths(pair, longest, np.random.default_rng(seed), lambda _: None)]
     return [float(value) for value in np.maximum.accumulate(found)]
 
@@ -92,35 +92,35 @@ class _Float64:
         self._encoder = copy.deepcopy(encoder).double()
 
     def states(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> States:
-        """States of each sentence by itself."""
+        """Return the states of each sentence, computed alone."""
         return _reference(self._encoder, ids, lengths)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """The engine that is tested and the encoder that it is tested against, which computes in a thread of its own."""
+    """Engine under test and the reference encoder, which computes in a separate thread."""
 
     engine: LoadedEngine | _Float64
     encoder: Encoder
-    beside: ThreadPoolExecutor
+    executor: ThreadPoolExecutor
 
     def found(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> States:
-        """The engine's states of a batch, padded already where the engine pads."""
+        """Return the engine's states of a batch, which is padded if the engine pads."""
         if isinstance(self.engine, OnnxRuntimeEngine | _Float64):
             return self.engine.states(ids, lengths)
         return self.engine.run([row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]), None
 
     def reference(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> Future[States]:
-        """PyTorch's states, each sentence by itself, to come."""
-        return self.beside.submit(_reference, self.encoder, ids, lengths)
+        """Return the future of PyTorch's states, each sentence computed alone."""
+        return self.executor.submit(_reference, self.encoder, ids, lengths)
 
     def random_ids(self, random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int64]:
-        """Ids from all of the table."""
+        """Return random token ids of this shape, from the whole embedding table."""
         return random.integers(0, self.encoder.config.vocabulary_size, size=shape)
 
 
 def comparisons(max_tokens: int) -> int:
-    """Count of the sentences that `verify` compares before the golden ones."""
+    """Return the number of sentences that `verify` compares before the golden ones."""
     return max_tokens + sum(_BATCH_SIZES)
 
 
@@ -193,7 +193,7 @@ def _compare(found: States, expected: States, config: EncoderConfig) -> _Measure
 def _differences(
     rows: NDArray[np.float32], expected: NDArray[np.float32], config: EncoderConfig
 ) -> tuple[float, float | None, float | None]:
-    """Largest difference of all numbers, and of each half where there are halves."""
+    """Return the largest difference of all numbers, and of each half if there are halves."""
     difference = np.abs(rows - expected)
     halves = [float(half.max()) for half in np.split(difference, 2, axis=1)] if config.has_halves else [None, None]
     return float(difference.max()), halves[0], halves[1]

@@ -24,15 +24,15 @@ from .new_path import must_be_new
 from .report import Report
 
 TOLERANCE = 1e-5
-"""Largest difference of a CPU in float32 from PyTorch, where its own noise allows that."""
+"""Largest allowed difference from PyTorch on a CPU in float32, unless PyTorch's own noise allows more."""
 
 
 def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advance: Advance = lambda _: None) -> Bundle:
     """Write `checkpoint` as a verified bundle to the new folder `out`.
 
-    `card` is the text of the model card; without it one is written from what the checkpoint says. Raises BundleError
-    if `out` exists, the tokenizer doesn't fit the embedding table, the graph doesn't compute what PyTorch does, or
-    float32 computes noise.
+    `card` is the text of the model card; without it, one is written from the checkpoint. Raises BundleError if `out`
+    exists, the tokenizer doesn't fit the embedding table, the graph doesn't compute what PyTorch does, or the encoder's
+    float32 results are mostly rounding noise.
     """
     must_be_new(out, BundleError)
     config, sizes = checkpoint.config, checkpoint.config.encoder
@@ -65,7 +65,7 @@ def _check(report: Report) -> None:
 
 
 def arrays(checkpoint: Checkpoint) -> graph.Weights:
-    """The weights of `checkpoint` as the graph is to hold them: the table in the dtype that it was stored in."""
+    """Return the weights of `checkpoint` as the graph stores them: the table in its stored dtype."""
     weights = {name: tensor.numpy() for name, tensor in checkpoint.encoder.state_dict().items()}
     if checkpoint.table_dtype == torch.float16:  # lossless: that is what the checkpoint held
         weights["embedding.weight"] = weights["embedding.weight"].astype(np.float16)
@@ -73,7 +73,7 @@ def arrays(checkpoint: Checkpoint) -> graph.Weights:
 
 
 def _bundle_config(config: CheckpointConfig, cosine_to_final_states: float | None) -> dict[str, Any]:
-    """Fields of the bundle's config, but for the hashes."""
+    """Return the fields of the bundle's config, except the hashes."""
     sizes = config.encoder.model_dump()
     return {
         "name": config.name,
@@ -96,9 +96,9 @@ def _existing_parent(out: Path) -> Path:
 
 
 def lift(opened: Bundle) -> Encoder:
-    """The PyTorch encoder whose weights `opened` holds. Raises BundleError if `bothends export` didn't write it.
+    """Return the PyTorch encoder with the weights of `opened`. Raises BundleError if `bothends export` didn't write it.
 
-    The golden vectors in the bundle, which the original encoder computed, prove that nothing was lost on the way.
+    The golden vectors in the bundle, which the original encoder computed, prove that nothing was lost.
     """
     config = encoder_config(opened.config)
     try:
@@ -109,12 +109,12 @@ def lift(opened: Bundle) -> Encoder:
 
 
 def encoder_config(config: BundleConfig) -> EncoderConfig:
-    """The sizes that a bundle's config.json gives."""
+    """Return the encoder's architecture from a bundle's config.json."""
     return EncoderConfig(**config.model_dump(include=set(EncoderConfig.model_fields)))
 
 
 def fitting(opened: Bundle, checkpoint: Checkpoint) -> Encoder:
-    """The encoder of `checkpoint`. Raises BundleError if its sizes aren't those of `opened`."""
+    """Return the encoder of `checkpoint`. Raises BundleError if its sizes differ from those of `opened`."""
     if (theirs := checkpoint.config.encoder) != (ours := encoder_config(opened.config)):
         raise BundleError(f"{opened.path} has other sizes ({ours}) than the checkpoint ({theirs})")
     return checkpoint.encoder

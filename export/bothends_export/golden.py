@@ -1,4 +1,4 @@
-"""Sentences chosen to break things, with the reference's embedding of each, computed alone."""
+"""Golden sentences, chosen as hard cases, with the reference encoder's embedding of each, computed alone."""
 
 from collections.abc import Sequence
 
@@ -47,10 +47,10 @@ _LENGTHS = (1, 1, 1, 1, 2, 3, 5, 8, 13, 21)
 
 
 def make(encoder: Encoder, tokenizer: Tokenizer) -> Golden:
-    """Golden sentences for `encoder`: those of SENTENCES that `tokenizer` finds a token in.
+    """Return golden sentences for `encoder`: those of SENTENCES in which `tokenizer` finds a token.
 
-    Where these hold few tokens, as with words of another language, sentences of the vocabulary's own words stand beside
-    them. Raises BundleError where the tokenizer finds no token even in those.
+    If these have few tokens, for example because the vocabulary is of another language, sentences of the vocabulary's
+    own words are added. Raises BundleError if the tokenizer finds no token even in those.
     """
     kept = _read(SENTENCES, tokenizer)
     if len({index for _, ids in kept for index in ids}) < _FEWEST_TOKENS:
@@ -87,9 +87,9 @@ def _of_vocabulary(tokenizer: Tokenizer) -> list[str]:
 
 
 def cosine_to_final_states(encoder: Encoder, golden: Golden) -> float | None:
-    """Mean cosine of `golden`'s embeddings to those that pooling final states would give, all else being as it is.
+    """Return the mean cosine of `golden`'s embeddings with those that final-state pooling would give.
 
-    None where that is the pooling, or would give another number of numbers.
+    None if that is the encoder's pooling, or if it would give vectors of another size.
     """
     config = EncoderConfig(**{**encoder.config.model_dump(), "pooling": "final_states"})
     if config == encoder.config or config.pooled_size != encoder.config.pooled_size:

@@ -1,4 +1,4 @@
-"""Refuses to overwrite: checks that nothing stands yet where a command is to write its output."""
+"""Refuses to overwrite: checks that a command's output path doesn't exist yet."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ from bothends.errors import BothendsError
 
 
 def must_be_new(out: Path, error: type[BothendsError], *, kind: str = "folder") -> None:
-    """Raise `error` if `out` exists, also as a link to nothing; `kind` is the word for what is to be written there."""
+    """Raise `error` if `out` exists, even as a dangling link; `kind` is the word for the output in the message."""
     if out.exists() or out.is_symlink():
         raise error(f"{out} exists already; remove it or choose another {kind}")

@@ -1,4 +1,4 @@
-"""The differences between a bundle and PyTorch, row by row, the bounds that they are held to, and the table of both."""
+"""Differences between a bundle and PyTorch, row by row, their bounds, and the table of both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,20 +11,20 @@ LARGEST_BOUND = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Largest absolute differences over some sentences, and whether they came out the same bits in a batch."""
+    """Largest absolute differences over some sentences, and whether the results were bit-identical in a batch."""
 
     what: str
     sentences: int
     embedding: float
     forward: float | None
-    """Difference of the embedding's forward half; None where it has no halves."""
+    """Difference of the embedding's forward half; None if it has no halves."""
     backward: float | None
     h_n: float | None
-    """Difference of h_n; None where there is none: of the golden sentences, and of the native engine."""
+    """Difference of h_n; None for the golden sentences and the native engine, which have none."""
     same_bits: bool | None
-    """True if the bits are those of the same sentence alone; None where it was alone."""
+    """True if the bits equal those of the same sentence alone; None if it was run alone."""
     cosine: float | None = None
-    """Least cosine of an embedding to PyTorch's; None of the golden sentences."""
+    """Smallest cosine of an embedding to PyTorch's; None for the golden sentences."""
     noise: float = 0.0
     """Largest difference of PyTorch's float32 from its float64 in sentences no longer than these; 0 if not measured."""
 
@@ -36,11 +36,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Every row, and the bounds that they are held to.
+    """All rows of a comparison, and their bounds.
 
     A recurrent encoder with large weights multiplies a rounding error with every token, until float32 computes nothing
-    but noise: no two programs agree then, nor does PyTorch with itself in float64. There, the bound of a length is what
-    PyTorch's own noise at that length makes it; of shorter sentences, it stays as it was.
+    but noise. Then no two programs agree, nor does PyTorch with itself in float64. For such lengths the bound follows
+    from PyTorch's own noise; for shorter sentences it stays the same.
     """
 
     rows: list[Row]
@@ -52,14 +52,16 @@ class Report:
     """Least cosine that is promised of any text, below float32. The golden sentences alone have the tolerance then."""
 
     def with_noise(self, noise: Sequence[float]) -> "Report":
-        """The same report by the noise of its first rows, which are of growing lengths; the others have the last."""
+        """Return the same report with the noise of its first rows, which have ascending lengths; the others get the
+        last one.
+        """
         padded = [*noise, *[noise[-1]] * (len(self.rows) - len(noise))]
         rows = [replace(row, noise=value) for row, value in zip(self.rows, padded, strict=True)]
         return replace(self, rows=rows)
 
     @property
     def noise(self) -> float | None:
-        """Noise of the longest sentences where it sets their bound; None where `tolerance` does."""
+        """Noise of the longest sentences if it determines their bound; None if `tolerance` does."""
         return self.rows[-1].noise if self.bound > self.tolerance else None
 
     @property
@@ -71,7 +73,7 @@ class Report:
         return max(self.tolerance, OF_NOISE * row.noise)
 
     def held_to(self) -> str:
-        """The bound in words: within 1e-05, or how it came to be another."""
+        """Bound in words: "within 1e-05", or how it was derived from noise."""
         if self.min_cosine is not None:
             return f"at a cosine of {self.min_cosine} or more, and golden sentences within {self.bound:.0e}"
         if self.noise is None:
@@ -82,7 +84,7 @@ class Report:
         )
 
     def breaches(self) -> list[str]:
-        """Lines that say what broke a bound; none where the bundle holds."""
+        """Return lines that say which bounds were exceeded; an empty list if none was."""
         lines = []
         for row in self.rows:
             lines += self._too_far(row)
@@ -106,7 +108,7 @@ class Report:
         ]
 
     def unprovable(self) -> str | None:
-        """Line that says from which length on float32 computes noise; None where every length has a bound."""
+        """Line that says from which length on float32 computes noise; None if every length has a bound."""
         for row in self.rows:
             if not self._bound(row) <= LARGEST_BOUND:
                 return (

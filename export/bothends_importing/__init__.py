@@ -1,1 +1,1 @@
-"""Imports encoders that others trained, from the files that their libraries wrote, as checkpoints."""
+"""Imports encoders that were trained with other libraries, from those libraries' files, as checkpoints."""

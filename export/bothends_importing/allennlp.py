@@ -1,8 +1,8 @@
 """Imports an AllenNLP model that has an `lstm` or `gru` Seq2Vec encoder.
 
-As allennlp 2.10 has it (modules/seq2vec_encoders/pytorch_seq2vec_wrapper.py, models/basic_classifier.py): a table of
-tokens, a projection where its embedder has one, the last layer's final states, and a `feedforward` of one layer where
-the model has that. What classifies after it is left out.
+It follows allennlp 2.10 (modules/seq2vec_encoders/pytorch_seq2vec_wrapper.py, models/basic_classifier.py): a token
+table, a projection if its embedder has one, the last layer's final states, and a `feedforward` of one layer if the
+model has that. The classification layer after it is left out.
 """
 
 import re
@@ -48,7 +48,7 @@ class _Reading:
 
 
 def allennlp(archive: Archive, options: ImportOptions) -> ImportedEncoder:
-    """Import a model of AllenNLP's. Raises SourceError that says what is missing, wrong, or can't be mapped."""
+    """Import an AllenNLP model. Raises SourceError that says what is missing, wrong, or can't be mapped."""
     tensors = dict(archive.weights.tensors)
     table_name, embedder = _only(_TABLE, tensors, "table of a text field's tokens", archive)
     _, prefix = _only(_CELLS, tensors, "Seq2Vec encoder of lstm or gru", archive)
@@ -96,7 +96,7 @@ def _only(pattern: re.Pattern[str], tensors: Iterable[str], what: str, archive: 
 def _projection(
     tensors: dict[str, Tensor], table_name: str, table: Tensor, inputs: int, archive: Archive
 ) -> dict[str, str]:
-    """Names of the embedder's linear layer, ours to theirs; empty where it has none."""
+    """Return the names of the embedder's linear layer, from ours to the file's; empty if there is none."""
     prefix = table_name.removesuffix("weight") + "_projection."
     names = {f"input_projection.{part}": f"{prefix}{part}" for part in ("weight", "bias")}
     if table.dim() != 2:
@@ -116,7 +116,9 @@ def _projection(
 
 
 def _head(archive: Archive, tensors: dict[str, Tensor], options: ImportOptions) -> tuple[str, dict[str, str]]:
-    """The prefix of a feedforward's layers ("" where there is none), and our names of its only layer to theirs."""
+    """Return the prefix of a feedforward's layers ("" if there is none), and the names of its only layer, from ours to
+    theirs.
+    """
     found = [match for name in tensors if (match := _HEAD.fullmatch(name))]
     if not found or not options.head:
         return (found[0][1] if found else ""), {}
@@ -149,7 +151,7 @@ def _head_config(archive: Archive, tensors: dict[str, Tensor], head: dict[str, s
 
 
 def _left_out(rest: list[str], head_prefix: str, options: ImportOptions, archive: Archive) -> list[str]:
-    """Notes of what isn't imported. Raises SourceError where that might stand before the embedding."""
+    """Return notes about what isn't imported. Raises SourceError if that might come before the embedding."""
     dropped = [name for name in rest if head_prefix and name.startswith(head_prefix) and not options.head]
     dropped += [name for name in rest if _LEFT_OUT.fullmatch(name)]
     for name in rest:

@@ -1,6 +1,6 @@
 """`bothends import`: reads a file of another library's encoder, shows what was understood, then writes a checkpoint.
 
-Imports of torch and its like stand inside the functions: `bothends --help` lists this command without them.
+Heavy imports such as torch are inside the functions, so that `bothends --help` can list this command without them.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ _NUMBERS_SHOWN = 3
 
 
 def _source_options(command: FunctionT) -> FunctionT:
-    """Add the options that a format needs beside the source."""
+    """Add the further options that a format needs."""
     for option in reversed(
         [
             click.option("--format", "format_name", type=click.Choice(FORMATS), metavar="FORMAT",
@@ -149,7 +149,7 @@ def _understood(source: Path, chosen: str, found: "ImportedEncoder") -> "Text":
 
 
 def _tensors(found: "ImportedEncoder") -> "Table":
-    """Table of which tensor became which."""
+    """Return a table that shows which tensor became which."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -164,9 +164,9 @@ def _tensors(found: "ImportedEncoder") -> "Table":
 
 
 def _words(found: "ImportedEncoder") -> "Table":
-    """Table of a handful of tokens, each with its row of the source's table and the first numbers there.
+    """Return a table of some tokens, each with its row of the source's table and the first numbers in that row.
 
-    Whoever knows the original can hold them to it: nothing else shows that words have the rows of their neighbours.
+    People who know the original can compare: nothing else shows that words have got their neighbours' rows.
     """
     from rich import box
     from rich.table import Table

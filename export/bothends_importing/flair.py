@@ -1,7 +1,7 @@
 """Imports flair's DocumentRNNEmbeddings over one WordEmbeddings, as `save_embeddings()` writes it.
 
-As flair has it (embeddings/document.py and token.py): the table, a linear layer (`word_reprojection_map`), an LSTM or
-GRU; the output at the first token and at the last of a bidirectional one, else the output at the last.
+It follows flair (embeddings/document.py and token.py): the table, a linear layer (`word_reprojection_map`), an LSTM or
+GRU. The embedding is the output at the first and at the last token if it is bidirectional, otherwise that at the last.
 """
 
 import re
@@ -45,7 +45,10 @@ class _Lookup:
 
 
 def flair(source: WeightsFile, options: ImportOptions) -> ImportedEncoder:
-    """Import what `save_embeddings()` gave. Raises SourceError that says what is missing, wrong, or can't be mapped."""
+    """Import a file that `save_embeddings()` wrote.
+
+    Raises SourceError that says what is missing, wrong, or can't be mapped.
+    """
     if source.extras.get("__cls__") != "DocumentRNNEmbeddings":
         raise SourceError(f"{source.file} doesn't say that it is a DocumentRNNEmbeddings of flair's; {_HOW}")
     if not options.tokenised:
@@ -111,7 +114,9 @@ def _check_names(source: WeightsFile) -> None:
 
 
 def _table(source: WeightsFile, words: dict[str, Any]) -> Tensor:
-    """[words and one for the unknown, size]; each row through flair's layer norm where it has one (`stable`)."""
+    """Return the table [words and one for the unknown, size], with flair's layer norm applied if it has one
+    (`stable`).
+    """
     table = source.tensors.get(_TABLE)
     if table is None or table.dim() != 2 or len(table) != len(words["vocab"]) + 1:
         had = "nothing" if table is None else list(table.shape)
@@ -132,7 +137,7 @@ def _table(source: WeightsFile, words: dict[str, Any]) -> Tensor:
 
 
 def _projection(source: WeightsFile, size: int, inputs: int) -> dict[str, Tensor]:
-    """The linear layer between table and cells, by our names; empty where there is none."""
+    """Return the linear layer between table and cells, by our names; empty if there is none."""
     if not source.extras.get("reproject_words"):
         if inputs != size:
             raise SourceError(f"{source.file}: the cells read {inputs} numbers, and {_TABLE} has {size} a row")
@@ -148,7 +153,7 @@ def _projection(source: WeightsFile, size: int, inputs: int) -> dict[str, Tensor
 
 
 def _lookup(vocabulary: dict[str, int], options: ImportOptions) -> _Lookup:
-    """Find a lookup that is exact for every word where it can be, else for the words in `options.words`."""
+    """Find a lookup that is exact for every word if possible, and otherwise for the words in `options.words`."""
     lower = all(word == word.lower() for word in vocabulary)
     if lower and not any(re.search(r"[\d#]", word) for word in vocabulary):
         return _Lookup(vocabulary, lower, [])

@@ -1,6 +1,6 @@
-"""Picks the importer of a source file, by what the file holds or by the format that the caller names.
+"""Picks the importer of a source file, by its content or by the format that the caller names.
 
-What reads a format is imported once a file is of it: ONNX's alone brings onnxruntime, and no other format needs that.
+Each importer is imported only when its format is needed; for example, only that of ONNX needs onnxruntime.
 """
 
 from dataclasses import fields
@@ -18,7 +18,7 @@ from .source import SourceError, WeightsFile
 def import_encoder(
     source: Path, options: ImportOptions, *, format_name: Format | None = None
 ) -> tuple[Format, ImportedEncoder]:
-    """Import the encoder in `source`; its format comes with it. Raises SourceError."""
+    """Import the encoder in `source`; returns its format too. Raises SourceError."""
     if format_name == "allennlp" or (format_name is None and is_archive(source)):
         return "allennlp", _import_allennlp(source, options)
     config = read_toml(options.encoder) if options.encoder and not is_json(options.encoder) else StateDictConfig()
@@ -86,7 +86,7 @@ def _import_allennlp(source: Path, options: ImportOptions) -> ImportedEncoder:
 
 
 def guess_format(weights: WeightsFile) -> Format:
-    """Guess the format by the names of the tensors. Raises SourceError where two formats have the same."""
+    """Guess the format by the names of the tensors. Raises SourceError if two formats fit."""
     names = list(weights.tensors)
     if weights.kind in ("torchscript", "keras"):
         return weights.kind

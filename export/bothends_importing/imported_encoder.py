@@ -1,6 +1,4 @@
-"""The result of an import, whatever the format: an encoder, its weights and tokenizer, and what differs from the
-original.
-"""
+"""Result of an import of any format: an encoder, its weights and tokenizer, and what differs from the original."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +9,7 @@ from bothends.model.architecture import EncoderConfig
 
 @dataclass(frozen=True, slots=True)
 class ImportedEncoder:
-    """An encoder by our names, whatever its own were."""
+    """Encoder with this project's names, whatever its original names were."""
 
     encoder: EncoderConfig
     weights: dict[str, torch.Tensor]

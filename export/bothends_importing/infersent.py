@@ -1,8 +1,8 @@
-"""Imports InferSent 1 and 2: a state dict of `enc_lstm`, and word vectors in a file of their own.
+"""Imports InferSent 1 and 2: a state dict of `enc_lstm`, and word vectors in a separate file.
 
-As facebookresearch/InferSent has it (models.py): <s>, the words, </s> as vectors of GloVe for version 1, <p> and </p>
-as fastText's for version 2; words without a vector left out; a bidirectional LSTM; the maximum, or the mean, of its
-outputs.
+It follows facebookresearch/InferSent (models.py): <s>, the words, </s> as GloVe vectors for version 1, <p> and </p> as
+fastText vectors for version 2; words without a vector are left out; a bidirectional LSTM; the maximum, or the mean, of
+its outputs.
 """
 
 from pathlib import Path

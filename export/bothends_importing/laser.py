@@ -1,7 +1,7 @@
-"""Imports LASER 1 and 2: `params`, `model` and `dictionary` in one file, pieces in another.
+"""Imports LASER 1 and 2: `params`, `model` and `dictionary` in one file, the tokenizer's pieces in another.
 
-As facebookresearch/LASER has it (laser_encoders/models.py, LaserLstmEncoder and SentenceEncoder): the pieces of a
-sentence and </s> through a table and a bidirectional LSTM, and the maximum of each of its outputs over them.
+It follows facebookresearch/LASER (laser_encoders/models.py, LaserLstmEncoder and SentenceEncoder): the pieces of a
+sentence and </s> pass a table and a bidirectional LSTM, and the embedding is the maximum of each output over them.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _MARKS = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
 
 
 def laser(source: WeightsFile, options: ImportOptions, *, unused: Sequence[int | str] = ()) -> ImportedEncoder:
-    """Import `laser2.pt` or another LSTM encoder of LASER's, whose table has rows without a piece where `unused` says.
+    """Import `laser2.pt` or another LASER encoder with an LSTM; `unused` names the rows of its table without a piece.
 
     Raises SourceError that says what is missing or wrong.
     """

@@ -1,6 +1,7 @@
 """Imports an ONNX encoder that `bothends doctor` understands, with the weights of its cells.
 
-A known mistake in how it reads its states is left out: what is imported reads them as was meant, and PyTorch proves it.
+A known mistake in how it reads its states isn't imported: the import reads them as was meant, and is compared with
+PyTorch.
 """
 
 from pathlib import Path
@@ -40,7 +41,7 @@ _NO_LONGER_FITS = (
     "What was made of the file's own vectors doesn't fit these any more: embed stored texts anew, train classifiers, "
     "thresholds and indexes anew, and compare no vector of the one with one of the other."
 )
-"""What somebody who has used the file meanwhile should know."""
+"""Notice for people who have already used vectors of the original file."""
 
 
 def map_onnx(file: Path) -> MappedEncoder:

@@ -1,6 +1,6 @@
-"""The options of an import beside its source, and which format takes which.
+"""Options of an import, and which format takes which.
 
-Nothing here imports torch: `bothends --help` does import this.
+Nothing here imports torch, since `bothends --help` imports this module.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MAX_TOKENS = 256
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """Options of an import; None where the caller says nothing."""
+    """Options of an import; None if the user didn't give one."""
 
     encoder: Path | None = None
     """A TOML that maps the names of a state dict and says how text is split, or the JSON of a Keras model.
@@ -45,7 +45,7 @@ class ImportOptions:
     tokenised: bool = False
     """True if sentences come as tokens with spaces between them."""
     head: bool = True
-    """True if what stands after the pooling belongs to the encoder."""
+    """True if what follows the pooling belongs to the encoder."""
     max_tokens: int | None = None
     advance: Advance = lambda _: None
     """Callback for how much of the word vectors is read."""
@@ -64,4 +64,4 @@ OPTIONS_READ: dict[Format, set[str]] = {
     "allennlp": {"vocabulary", "tokenised", "head"},
     "onnx": {"encoder", "tokenizer"},
 }
-"""Fields of ImportOptions that each format reads, beside `max_tokens` and `advance`, which all do."""
+"""Fields of ImportOptions that each format reads, in addition to `max_tokens` and `advance`, which all read."""

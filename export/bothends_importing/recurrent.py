@@ -1,4 +1,4 @@
-"""Finds an `nn.LSTM` or `nn.GRU` in a state dict: its sizes, and its tensors by our names, every shape checked."""
+"""Finds an `nn.LSTM` or `nn.GRU` in a state dict: its sizes, and its tensors by standard names, all shapes checked."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _BY_GATES = {gates: cell for cell, gates in GATES.items()}
 
 @dataclass(frozen=True, slots=True)
 class RecurrentLayers:
-    """A stacked LSTM or GRU as PyTorch keeps it."""
+    """Weights of a stacked LSTM or GRU in PyTorch's layout."""
 
     cell: Cell
     input_size: int
@@ -35,7 +35,7 @@ class RecurrentLayers:
     """Name in the source of each of `weights`."""
 
     def sizes(self) -> dict[str, Any]:
-        """Fields of an EncoderConfig."""
+        """Return the fields of an EncoderConfig."""
         return {
             "cell": self.cell,
             "hidden_size": self.hidden_size,
@@ -47,9 +47,9 @@ class RecurrentLayers:
 
 
 def recurrent_layers(tensors: dict[str, Tensor], prefix: str, *, file: Path) -> RecurrentLayers:
-    """The cells whose tensors' names begin with `prefix`, say "enc_lstm.".
+    """Return the cells whose tensors' names start with `prefix`, for example "enc_lstm.".
 
-    Raises SourceError: a tensor is missing, of another shape than its neighbours ask for, or of no LSTM or GRU.
+    Raises SourceError if a tensor is missing, doesn't fit the others' shapes, or belongs to no LSTM or GRU.
     """
     own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     for first in ("weight_ih_l0", "weight_hh_l0"):

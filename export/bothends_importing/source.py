@@ -1,4 +1,4 @@
-"""The content of an opened weights file, and the error of every file that can't be imported."""
+"""Content of an opened weights file, and the error for every file that can't be imported."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,31 +17,34 @@ _MAX_LISTED = 12
 
 
 class SourceError(BothendsError):
-    """A file to import can't be read, wants to run code, or doesn't hold the encoder that it should."""
+    """File to import that can't be read, needs code to run, or doesn't hold the expected encoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """A file's tensors and the plain data beside them. Nothing of the file has run."""
+    """Tensors of a file and the plain data beside them. Nothing of the file has run."""
 
     file: Path
     kind: Kind
     tensors: dict[str, torch.Tensor]
     """Tensors by dotted name, in the file's order: finite, contiguous float32 on the CPU."""
     extras: dict[str, Any] = field(default_factory=dict)
-    """Numbers, strings, None, and lists and dicts of them."""
+    """Plain data of the file: numbers, strings, None, and lists and dicts of them."""
     notes: list[str] = field(default_factory=list)
     """Changes that reading made, a sentence each."""
 
 
 def join_names(names: Sequence[str]) -> str:
-    """Join names out of a file for one line: a dozen of them, and how many more there are."""
+    """Join names from a file for one line: at most a dozen, and how many more there are."""
     shown = ", ".join(printable(name) for name in names[:_MAX_LISTED])
     return shown if len(names) <= _MAX_LISTED else f"{shown} and {len(names) - _MAX_LISTED} more"
 
 
 def drop_ignored(tensors: dict[str, torch.Tensor], ignore: Sequence[str], file: Path) -> dict[str, torch.Tensor]:
-    """The tensors whose names match none of the patterns (`*` and `?`). A pattern that matches nothing is an error."""
+    """Return the tensors whose names match none of the patterns (`*` and `?`).
+
+    A pattern without a match is an error.
+    """
     for pattern in ignore:
         if not any(fnmatchcase(name, pattern) for name in tensors):
             raise SourceError(

@@ -1,10 +1,9 @@
-"""Reads the vectors of the words that are asked for from a file of word vectors.
+"""Reads the vectors of the requested words from a file of word vectors.
 
-GloVe's .txt and fastText's .vec: a word and its numbers a line, parted by single spaces, most frequent words first;
-fastText's file begins with a line of two whole numbers, how many words and how many numbers each; both are held to what
-follows. A word is what stands
-before the first space, as InferSent reads it (models.py, get_w2v); where a word comes twice, its last line counts, as
-there. So a line whose word holds a space itself names no word: its first part isn't taken for one.
+GloVe's .txt and fastText's .vec have a word and its numbers a line, separated by single spaces, most frequent words
+first. fastText's file starts with a line of two integers, the number of words and of numbers each; both are checked. A
+word is what comes before the first space, as InferSent reads it (models.py, get_w2v); if a word comes twice, its last
+line counts, as there. So a line whose word contains a space names no word: its first part isn't taken for one.
 """
 
 import gzip
@@ -45,7 +44,7 @@ class _Taken:
     rows: dict[str, NDArray[np.float32]]
 
     def take_line(self, number: int, line: bytes) -> None:
-        """Read the vector in line `number`. Raises SourceError if it isn't one of `size` finite numbers."""
+        """Read the vector in line `number`. Raises SourceError if it isn't `size` finite numbers."""
         word, _, rest = line.partition(b" ")
         vector = _numbers(rest)
         if vector is None and _ends_in_vector(rest, self.size):
@@ -64,9 +63,10 @@ class _Taken:
 
 
 def read_words(file: Path, wanted: Collection[str], *, size: int, advance: Advance = lambda _: None) -> Vectors:
-    """The vectors of `size` numbers that `file` (.txt or .vec, or one such in .gz or .zip) has for the words `wanted`.
+    """Return the vectors of size `size` that `file` (.txt or .vec, or one of them in .gz or .zip) has for the `wanted`
+    words.
 
-    Reads it to its end, since a later line counts more. Raises SourceError naming the file and the line.
+    Reads the file to its end, since later lines take precedence. Raises SourceError naming the file and the line.
     """
     sought = {word.encode() for word in wanted}
     taken = _Taken(file, size, {})
@@ -81,7 +81,7 @@ def read_words(file: Path, wanted: Collection[str], *, size: int, advance: Advan
 def read_max_frequent(
     file: Path, count: int, *, marks: Collection[str], size: int, advance: Advance = lambda _: None
 ) -> Vectors:
-    """The first `count` vectors of `file` and those of `marks`, wherever they stand; reads no further than these.
+    """Return the first `count` vectors of `file`, and those of `marks` wherever they are; reads no further than needed.
 
     Raises SourceError naming the file and the line.
     """
@@ -149,7 +149,7 @@ def _counted(file: Path, stream: IO[bytes], size: int, report: Callable[[], None
 
 
 def _said_by_header(line: bytes, file: Path, size: int) -> int | None:
-    """Count of vectors that a first line of two whole numbers says; None where it is no such line."""
+    """Return the number of vectors in a first line of two integers; None if it is no such line."""
     parts = line.split()
     if len(parts) != 2 or not all(part.isdigit() for part in parts):
         return None
@@ -182,7 +182,7 @@ def _unpacked(file: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def _numbers(text: bytes) -> NDArray[np.float32] | None:
-    """The numbers that stand in `text` between spaces, or None where anything else does."""
+    """Return the numbers in `text`, separated by spaces, or None if it has anything else."""
     try:
         with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused by that name
             return np.array(text.split(), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Collects the words of a file of sentences, which a vocabulary is to hold."""
+"""Collects the words of a file of sentences, for a vocabulary."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,9 +11,9 @@ from .tokenising.words import tokenise_words
 
 
 def words_of(file: Path, split: Callable[[str], Iterable[str]] = str.split) -> set[str]:
-    """The words that `split` makes of the lines of `file`, UTF-8. Raises SourceError naming the line.
+    """Return the words into which `split` cuts the lines of `file`, UTF-8. Raises SourceError naming the line.
 
-    A list of words, one a line, is such a file too.
+    A file with one word a line works too.
     """
     words: set[str] = set()
     number = 0
@@ -32,7 +32,7 @@ def words_of(file: Path, split: Callable[[str], Iterable[str]] = str.split) -> s
 
 
 def splitter(rules: WordRules) -> Callable[[str], list[str]]:
-    """A function that cuts a text into words by these rules, whatever the vocabulary."""
+    """Return a function that cuts a text into words by these rules, independent of a vocabulary."""
     any_word = WordRules(rules.split, rules.lowercase, unknown="-")
     made = tokenizers.Tokenizer.from_str(tokenise_words({"-": 0}, any_word, rows=1).definition)
 

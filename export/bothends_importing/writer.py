@@ -1,4 +1,4 @@
-"""Writes an imported encoder as a checkpoint folder, whole or not at all."""
+"""Writes an imported encoder as a checkpoint folder, completely or not at all."""
 
 import tempfile
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _LARGEST_FLOAT16 = torch.finfo(torch.float16).max
 
 
 def check_out(out: Path) -> None:
-    """Raise SourceError where nothing may be written to `out`."""
+    """Raise SourceError if `out` can't be written or exists already."""
     must_be_new(out, SourceError)
 
 
@@ -37,7 +37,10 @@ def write(
     version: str,
     table: Literal["float32", "float16"],
 ) -> int:
-    """Write a checkpoint to the new folder `out`; returns its bytes. Raises SourceError, having written nothing."""
+    """Write a checkpoint to the new folder `out`; returns its size in bytes.
+
+    Raises SourceError, and then writes nothing.
+    """
     notes = [*found.notes]
     if table == "float16":
         notes.append(_rounding(found))
@@ -64,7 +67,7 @@ def write(
 
 
 def _write_whole(out: Path, save: Callable[[Path], None]) -> None:
-    """Have `save` write a draft beside `out`, then give it that name. Raises SourceError, having left nothing."""
+    """Let `save` write a draft beside `out`, then rename it. Raises SourceError, and then leaves nothing."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:

@@ -24,8 +24,10 @@ class WordPiece:
     def share(self) -> object:
         """What `transport.FastPath` borrows."""
 
-    def encode(self, texts: Sequence[str], most: int, *, keep_end: bool = False) -> list[tuple[list[int], bool] | None]:
-        """Ids of each text, the first `most` of them or the last, and whether there were more.
+    def encode(
+        self, texts: Sequence[str], max_tokens: int, *, keep_end: bool = False
+    ) -> list[tuple[list[int], bool] | None]:
+        """Ids of each text, the first `max_tokens` of them or the last, and whether there were more.
 
         None for a text with a token of `added` or a character that isn't known, in the part that was read, and for one
         of more than 65,536 characters. Holds the GIL.

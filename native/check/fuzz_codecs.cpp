@@ -49,7 +49,7 @@ std::vector<float> numbers_of(std::string_view bytes) {
     return numbers;
 }
 
-/// Takes a field's number and what it holds, which is bytes.
+/// Takes the first field off `from`; returns its number and its content, which must be bytes.
 std::pair<unsigned, std::string_view> take_field(std::string_view& from) {
     check(!from.empty() && (from.front() & 7) == 2);
     const unsigned field = unsigned(from.front()) >> 3;
@@ -59,7 +59,7 @@ std::pair<unsigned, std::string_view> take_field(std::string_view& from) {
     return {field, *bytes};
 }
 
-/// Reads an embedding for each sentence, in an item where there are any, and the model's version.
+/// Checks that a response holds an embedding for each sentence (inside items if `has_items`) and the model's version.
 template <bool has_items>
 void check_embed(std::string_view response, std::size_t sentences) {
     for (std::size_t found = 0; found < sentences; ++found) {
@@ -70,7 +70,7 @@ void check_embed(std::string_view response, std::size_t sentences) {
     check(take_field(response) == std::pair(2U, std::string_view("1")) && response.empty());
 }
 
-/// Reads a list, which may be a member of an object, and returns how much it holds.
+/// Returns the length of a JSON list, which may be a member of an object.
 std::size_t size_of_list(std::string_view response, const char* member) {
     yyjson_doc* const document = yyjson_read(response.data(), response.size(), YYJSON_READ_NOFLAG);
     check(document);
@@ -92,7 +92,8 @@ void check_ollama_embeddings(std::string_view response, std::size_t sentences) {
     check(sentences == 1 && size_of_list(response, "embedding") == dimension);
 }
 
-/// Reads the model's name and version, an id, then as many tensors as are described, of numbers for each sentence.
+/// Checks that a response holds the model's name and version, an id, and the described tensors with numbers for each
+/// sentence.
 void check_infer(std::string_view response, std::size_t sentences) {
     check(take_field(response) == std::pair(1U, std::string_view("m")));
     check(take_field(response) == std::pair(2U, std::string_view("1")));
@@ -107,7 +108,7 @@ void check_infer(std::string_view response, std::size_t sentences) {
     check(found == described && found >= 1 && found <= 3);
 }
 
-/// Reads one row, and what it cost.
+/// Checks that a response holds one row, and what it cost.
 void check_tei_message(std::string_view response, std::size_t sentences) {
     const auto [row_field, row] = take_field(response);
     check(sentences == 1 && row_field == 1 && row.size() == dimension * sizeof(float));

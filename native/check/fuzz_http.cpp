@@ -23,8 +23,8 @@ namespace {
 using namespace transport;
 using fuzz::Input;
 
-Settings settings() {
-    Settings told = fuzz::settings();
+TransportSettings settings() {
+    TransportSettings told = fuzz::settings();
     told.limits.max_concurrent_requests = 2;
     told.limits.max_message_bytes = 500;
     told.limits.max_inflated_bytes = 300;
@@ -35,15 +35,15 @@ Settings settings() {
     return told;
 }
 
-/// One connection, and all that others do with its requests.
+/// One connection, and everything that other threads do with its requests.
 class Exchange {
 public:
     explicit Exchange(bool is_extra) : shared_(settings()) {
         std::array<int, 2> sockets;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets.data()) != 0) abort();
         peer_ = sockets[1];
-        Endpoint endpoint{0, true, false, is_extra, "127.0.0.1", 1};
-        connection_ = std::make_unique<Connection>(shared_, sockets[0], 1, shared_.network("a"), nullptr, std::move(endpoint));
+        PeerAddress peer_address{0, true, false, is_extra, "127.0.0.1", 1};
+        connection_ = std::make_unique<Connection>(shared_, sockets[0], 1, shared_.network("a"), nullptr, std::move(peer_address));
     }
 
     ~Exchange() {
@@ -72,7 +72,7 @@ public:
         settle(goes_on);
     }
 
-    /// Takes requests as the application does, notes what they are, and answers them if it `answers`.
+    /// Takes requests as the application does, records them, and answers them if `answers`.
     void apply(bool answers) {
         while (Message* const message = shared_.lines.application.take_message()) {
             auto& call = static_cast<HttpCall&>(*message->call);
@@ -153,7 +153,7 @@ private:
     std::vector<std::uint64_t> taken_;
 };
 
-/// Returns the requests of `bytes` that come in pieces of so many, each answered before the next is asked for.
+/// Returns the requests in `bytes`, which arrive in pieces of size `piece`; each is answered before the next is read.
 std::vector<std::string> requests_of(std::string_view bytes, std::size_t piece) {
     Exchange session(false);
     while (!bytes.empty() && session.is_open()) {
@@ -175,12 +175,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Input input{{reinterpret_cast<const char*>(data), size}};
     const std::uint8_t what = input.byte();
     if (what & 1) {
-        const std::string bytes(input.left);
+        const std::string bytes(input.remaining);
         const bool is_http2 = bytes.starts_with("PRI");
         if (!is_http2 && requests_of(bytes, bytes.size() + 1) != requests_of(bytes, 1 + what / 2)) abort();
         return 0;
     }
     Exchange session(what & 2);
-    while (!input.left.empty()) session.act(input);
+    while (!input.remaining.empty()) session.act(input);
     return 0;
 }

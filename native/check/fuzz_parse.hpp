@@ -14,7 +14,7 @@
 
 namespace fuzz {
 
-/// Reads what the fast path does: a request, a sentence's UTF-8, its words.
+/// Runs what the fast path does with a text: parses a request, checks a sentence's UTF-8, tokenises its words.
 inline void read_sentences(std::string_view text) {
     static const wordpiece::WordPiece tokenizer({{{"a", 1}, {"##a", 2}, {"aa", 3}, {"?", 0}, {"\u00e9", 4}},
                                                  {{U'a', "a"}, {U' ', " "}, {U'A', "aa"}, {U'\u00e9', "\u00e9"}, {U'\U0001f600', ""}},

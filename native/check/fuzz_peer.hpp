@@ -21,9 +21,9 @@ constexpr std::array<std::string_view, 8> authorizations{"", "Bearer none", "Bas
 // DATA HEADERS RST_STREAM SETTINGS PING GOAWAY WINDOW_UPDATE CONTINUATION
 constexpr std::array<std::uint8_t, 8> frames{0, 1, 3, 4, 6, 7, 8, 9};
 
-/// What every fuzzed transport is told: bounds that are soon met, and how it refuses.
-inline transport::Settings settings() {
-    transport::Settings told;
+/// Settings of every fuzzed transport: low limits that are soon reached, and the statuses of its refusals.
+inline transport::TransportSettings settings() {
+    transport::TransportSettings told;
     told.limits.max_connection_requests = 8;
     told.limits.max_header_bytes = 300;
     told.limits.held_bytes = 2000;
@@ -37,19 +37,19 @@ inline transport::Settings settings() {
     return told;
 }
 
-/// What of the input is still to be used.
+/// Fuzzer input that is still to be used.
 struct Input {
-    std::string_view left;
+    std::string_view remaining;
 
     std::uint8_t byte() {
-        if (left.empty()) return 0;
-        const auto value = std::uint8_t(left.front());
-        left.remove_prefix(1);
+        if (remaining.empty()) return 0;
+        const auto value = std::uint8_t(remaining.front());
+        remaining.remove_prefix(1);
         return value;
     }
     std::string_view some() {
-        const std::string_view found = left.substr(0, byte() % 64);
-        left.remove_prefix(found.size());
+        const std::string_view found = remaining.substr(0, byte() % 64);
+        remaining.remove_prefix(found.size());
         return found;
     }
 };
@@ -60,12 +60,12 @@ inline std::string frame(std::uint8_t kind, std::uint8_t flags, std::uint32_t st
     return out.append(payload);
 }
 
-/// A header that HPACK adds to no table.
+/// Encodes a header that HPACK adds to no table.
 inline std::string literal(std::string_view name, std::string_view value) {
     return std::string{0, char(name.size())}.append(name) + std::string{char(value.size())}.append(value);
 }
 
-/// Headers that begin a call.
+/// Encodes the headers that begin a call.
 inline std::string headers(Input& input, std::uint32_t stream) {
     const std::uint8_t what = input.byte();
     const std::string_view path = what & 64 ? std::string_view("/t/No") : paths[input.byte() % paths.size()];
@@ -78,7 +78,7 @@ inline std::string headers(Input& input, std::uint32_t stream) {
     return frame(1, what & 32 ? 5 : 4, stream, block);
 }
 
-/// A message, whole or not, to one of the last calls of a peer whose next one will be `next`.
+/// Encodes a message, complete or not, to one of the last calls of a peer whose next stream will be `next`.
 inline std::string message(Input& input, std::uint32_t next) {
     const std::string_view content = input.some();
     std::string framed = transport::prefix_of(content.size()).append(content);

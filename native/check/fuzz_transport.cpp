@@ -32,8 +32,8 @@ std::string digest_of(std::string_view key) {
     return digest;
 }
 
-Settings settings() {
-    Settings told = fuzz::settings();
+TransportSettings settings() {
+    TransportSettings told = fuzz::settings();
     told.limits.max_concurrent_requests = 3;
     told.limits.max_message_bytes = 1000;
     told.limits.window_messages = told.limits.window_sentences = 3;
@@ -45,7 +45,7 @@ Settings settings() {
     return told;
 }
 
-/// One who is connected, and connects anew once that is over.
+/// Client that is connected, and reconnects when its connection ends.
 struct Attacker {
     int socket = -1;
     std::uint32_t next = 0;  // stream
@@ -73,7 +73,7 @@ struct Attacker {
     }
 };
 
-/// Two peers, and what Python has of them.
+/// Two clients, and the messages that Python has taken from them.
 class Fuzzer {
 public:
     explicit Fuzzer(bool asks_for_keys) : shared_(settings()) {
@@ -126,7 +126,7 @@ private:
         settle(goes_on);
     }
 
-    /// Sends what has become ready to the peer that acts, and to any other that is concerned.
+    /// Sends everything that is ready to the acting client, and to any other that is affected.
     void settle(bool goes_on = true) {
         if (!goes_on || !peer_->connection->send()) peer_->leave();
         for (const std::uint64_t id : std::exchange(shared_.to_send, {}))
@@ -202,8 +202,8 @@ private:
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Input input{{reinterpret_cast<const char*>(data), size}};
     const std::uint8_t what = input.byte();
-    if (what % 8 == 0) return parse(input.left), 0;
+    if (what % 8 == 0) return parse(input.remaining), 0;
     Fuzzer fuzzer(what & 8);
-    while (!input.left.empty()) fuzzer.act(input);
+    while (!input.remaining.empty()) fuzzer.act(input);
     return 0;
 }

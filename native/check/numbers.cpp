@@ -16,9 +16,9 @@ int main() {
     std::string json;
     std::vector<float> numbers(at_once);
     for (std::uint64_t first = 0; first < 2 * infinite; first += at_once) {
-        for (std::uint64_t place = 0; place < at_once; ++place) {
-            const std::uint64_t bits = first + place;
-            numbers[place] = std::bit_cast<float>(std::uint32_t(bits < infinite ? bits : bits - infinite + (1u << 31)));
+        for (std::uint64_t index = 0; index < at_once; ++index) {
+            const std::uint64_t bits = first + index;
+            numbers[index] = std::bit_cast<float>(std::uint32_t(bits < infinite ? bits : bits - infinite + (1u << 31)));
         }
         json.clear();
         json::append_numbers(json, numbers);

@@ -60,7 +60,7 @@ public:
         Shape shape{&level_named(level), precision_named(precision),
                     within("table's size", table_.shape(1), 1, max_hidden), 0,
                     within("the number of layers", std::int64_t(layers.size()), 1, max_layers)};
-        const Embeddings embeddings{table_.data(), half, std::int64_t(table_.shape(0))};
+        const EmbeddingTable embeddings{table_.data(), half, std::int64_t(table_.shape(0))};
         within("table's vocabulary", embeddings.vocabulary, 1, max_vocabulary - 1);
         std::vector<Array> held;  // until the weights are packed
         const std::vector<Encoder::Layer> weights = weights_of(shape, layers, held);
@@ -123,8 +123,8 @@ private:
             };
             const float *of_r = both("R", {2, 4 * hidden, hidden}), *of_w = both("W", {2, 4 * hidden, inputs}),
                         *of_b = both("B", {2, 8 * hidden});
-            weights.push_back({Weights{of_w, of_r, of_b},
-                               Weights{of_w + 4 * hidden * inputs, of_r + 4 * hidden * hidden, of_b + 8 * hidden}});
+            weights.push_back({DirectionWeights{of_w, of_r, of_b},
+                               DirectionWeights{of_w + 4 * hidden * inputs, of_r + 4 * hidden * hidden, of_b + 8 * hidden}});
         }
         return weights;
     }

@@ -27,7 +27,7 @@ struct Sentences {
 struct Inputs {
     Table* table;
     const PackedWeights* fold;
-    const Embeddings* embeddings;
+    const EmbeddingTable* embeddings;
 };
 
 // One direction of one layer over some sentences: the work that workers share.

@@ -14,7 +14,7 @@ std::string at(const char* array, std::int64_t index) { return array + ("[" + st
 
 }  // namespace
 
-Encoder::Encoder(const Shape& shape, const Embeddings& embeddings, const std::vector<Layer>& layers,
+Encoder::Encoder(const Shape& shape, const EmbeddingTable& embeddings, const std::vector<Layer>& layers,
                  std::int64_t table_rows, int slots)
     : shape_(shape), embeddings_(embeddings), slots_(slots) {
     table_rows = std::min(table_rows, embeddings.vocabulary);

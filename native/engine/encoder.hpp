@@ -28,10 +28,10 @@ struct Request {
 
 class Encoder {
 public:
-    using Layer = std::array<Weights, directions>;
+    using Layer = std::array<DirectionWeights, directions>;
 
     // Weights are copied, the embeddings are not. At most `table_rows` tokens are kept folded.
-    Encoder(const Shape& shape, const Embeddings& embeddings, const std::vector<Layer>& layers, std::int64_t table_rows,
+    Encoder(const Shape& shape, const EmbeddingTable& embeddings, const std::vector<Layer>& layers, std::int64_t table_rows,
             int slots);
 
     // Rows float32 [sentences, dimension]. False if it was stopped; then rows aren't valid. Throws
@@ -61,7 +61,7 @@ private:
     bool run_layer(int layer, const Sentences& sentences, Scratch& scratch, int threads, const Stop& stop, float* rows);
 
     Shape shape_;
-    Embeddings embeddings_;
+    EmbeddingTable embeddings_;
     int slots_;
     std::vector<std::array<PackedBuffer, directions>> layers_;
     std::array<PackedBuffer, directions> folds_;

@@ -10,7 +10,7 @@ namespace {
 
 // The numbers that each gate of each padded unit reads, and its bias.
 struct Dense {
-    Dense(const Shape& shape, const Weights& weights, int columns)
+    Dense(const Shape& shape, const DirectionWeights& weights, int columns)
         : units(shape.units()), columns(columns), numbers(std::size_t(gates) * units * columns), biases(gates * units) {
         const std::size_t hidden = shape.hidden;
         for (int gate = 0; gate < gates; ++gate) {
@@ -113,7 +113,7 @@ PackedBuffer pack(const Shape& shape, Dense dense, Precision precision) {
 
 }  // namespace
 
-PackedBuffer pack_first(const Shape& shape, const Weights& weights) {
+PackedBuffer pack_first(const Shape& shape, const DirectionWeights& weights) {
     Dense dense(shape, weights, shape.units());
     dense.copy(0, weights.r, shape.hidden, shape.hidden, 0, shape.hidden);
     PackedBuffer made = pack(shape, std::move(dense), shape.precision);
@@ -122,7 +122,7 @@ PackedBuffer pack_first(const Shape& shape, const Weights& weights) {
     return made;
 }
 
-PackedBuffer pack_above(const Shape& shape, const Weights& weights) {
+PackedBuffer pack_above(const Shape& shape, const DirectionWeights& weights) {
     const int units = shape.units(), hidden = shape.hidden;
     Dense dense(shape, weights, 3 * units);
     dense.copy(0, weights.w, hidden, 2 * hidden, 0, hidden);           // what the forward direction below says
@@ -134,7 +134,7 @@ PackedBuffer pack_above(const Shape& shape, const Weights& weights) {
     return made;
 }
 
-PackedBuffer pack_fold(const Shape& shape, const Weights& weights) {
+PackedBuffer pack_fold(const Shape& shape, const DirectionWeights& weights) {
     Dense dense(shape, weights, shape.embedding);
     dense.copy(0, weights.w, shape.hidden, shape.embedding, 0, shape.embedding);
     PackedBuffer made = pack(shape, std::move(dense), Precision::float32);

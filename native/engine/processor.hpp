@@ -6,7 +6,7 @@
 
 namespace bothends {
 
-/// The features that levels need, each with those before it.
+/// Processor features that the levels need, each with those before it.
 struct Processor {
     bool avx2 = false;    // with FMA and F16C
     bool avx512 = false;  // F and BW

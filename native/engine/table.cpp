@@ -4,7 +4,7 @@
 
 namespace bothends {
 
-const float* Embeddings::vector(std::int32_t token, int size, float* scratch) const {
+const float* EmbeddingTable::vector(std::int32_t token, int size, float* scratch) const {
     const std::size_t first = std::size_t(token) * size;
     if (!half) return static_cast<const float*>(numbers) + first;
     const std::uint16_t* row = static_cast<const std::uint16_t*>(numbers) + first;

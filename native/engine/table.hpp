@@ -12,7 +12,7 @@
 namespace bothends {
 
 // The embedding table as it was given; it stays its owner's.
-struct Embeddings {
+struct EmbeddingTable {
     const void* numbers;  // [vocabulary, shape.embedding]
     bool half;            // float16; else float32
     std::int64_t vocabulary;

@@ -10,29 +10,30 @@
 
 namespace shared {
 
-/// A tokenizer. Safe to use from several threads, without the GIL.
+/// Tokenizer that one native module lends to another. Safe to use from several threads, without the GIL.
 struct Tokenizer {
     static constexpr const char* name = "bothends_native.Tokenizer";
 
     const void* of;
 
-    /// Appends the ids of a text: all of them or, where they are more than `most`, more than `most` of the first. False where it
-    /// can't say, or where the text isn't UTF-8; then `ids` means nothing.
-    bool (*encode)(const void* of, std::string_view text, std::size_t most, std::vector<std::uint32_t>& ids);
+    /// Appends the ids of a text: all of them, or if there are more than `max_tokens`, more than `max_tokens` of the
+    /// first. Returns false if it can't tokenise the text, or the text isn't UTF-8; then `ids` is undefined.
+    bool (*encode)(const void* of, std::string_view text, std::size_t max_tokens, std::vector<std::uint32_t>& ids);
 };
 
-/// An encoder. Safe to use from several threads, without the GIL: one that needs it takes it by itself.
+/// Encoder that one native module lends to another. Safe to use from several threads, without the GIL: one that needs
+/// the GIL takes it by itself.
 struct Encoder {
     static constexpr const char* name = "bothends_native.Encoder";
 
     void* of;
     std::size_t dimension;
 
-    /// Computes rows, float32 [sentences, dimension]; sentence s has the ids from offsets[s] to offsets[s + 1]. False where it was
-    /// stopped or failed, or where a number isn't finite: then no row is valid.
+    /// Computes rows, float32 [sentences, dimension]; sentence s has the ids from offsets[s] to offsets[s + 1]. Returns
+    /// false if it was stopped or failed, or a number isn't finite: then no row is valid.
     bool (*run)(void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows);
 
-    /// Counts how often it was stopped: who stops it trusts it no more.
+    /// Returns how often the encoder was stopped, which happens when the model is no longer trusted.
     std::uint64_t (*stops)(void* of);
 };
 

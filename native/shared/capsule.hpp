@@ -9,7 +9,7 @@
 
 namespace shared {
 
-/// Makes the capsule of what `lender` lends.
+/// Makes the capsule of an object that `lender` keeps alive.
 template <typename Borrowed>
 nanobind::capsule capsule_of(const Borrowed& borrowed, nanobind::object lender) {
     struct Loan {
@@ -20,7 +20,7 @@ nanobind::capsule capsule_of(const Borrowed& borrowed, nanobind::object lender) 
     return nanobind::capsule(&loan->borrowed, Borrowed::name, [](void* lent) noexcept { delete reinterpret_cast<Loan*>(lent); });
 }
 
-/// Returns what a capsule holds. Throws nanobind::value_error where that, or `given`, is something else.
+/// Returns the object in a capsule. Throws nanobind::value_error if `given` is no capsule of that type.
 template <typename Borrowed>
 const Borrowed& borrowed(nanobind::handle given) {
     if (!PyCapsule_IsValid(given.ptr(), Borrowed::name))

@@ -11,9 +11,10 @@
 
 namespace transport {
 
-/// What one unit of something takes, in seconds of a core, by a running mean of what it took. Any thread may note and ask. One that was
-/// stopped meanwhile (by the system, a debugger, a limit of its container) notes its pause, which nobody is to pay for: so what is noted
-/// counts for no more than some times the mean, and what has really become dearer shows it again.
+/// Cost of one unit of something in seconds of a core, as a running mean of measurements. Any thread may note and ask.
+/// A thread that was paused (by the system, a debugger, a container's limit) measures its pause too, for which nobody
+/// should pay. So one measurement counts for at most some times the mean; what has really become more expensive shows
+/// it again.
 class Price {
 public:
     explicit Price(double first_s = 0) : unit_s_(first_s) {}
@@ -37,15 +38,15 @@ private:
 
 class Account;
 
-/// Those who want something, in the order of what their accounts have had; of those that have had the same, who stood first. An account
-/// that has had more since it stood is found out once it comes first.
+/// Members ordered by the time that their accounts have used, and for equal times by when they were added. The position
+/// of an account that has used more since is corrected when it comes first.
 template <class Member>
 class Order {
 public:
     using Key = std::tuple<double, std::uint64_t, Member*>;
 
     void add(Member& member, std::uint64_t age) {
-        member.key = {member.had(), age, &member};
+        member.key = {member.start_tag(), age, &member};
         members_.insert(member.key);
     }
     void remove(Member& member) { members_.erase(member.key); }
@@ -54,9 +55,9 @@ public:
     Member& first() {
         while (true) {
             Member& member = *std::get<Member*>(*members_.begin());
-            if (std::get<double>(member.key) >= member.had()) return member;
+            if (std::get<double>(member.key) >= member.start_tag()) return member;
             auto node = members_.extract(members_.begin());
-            std::get<double>(member.key) = member.had();
+            std::get<double>(member.key) = member.start_tag();
             node.value() = member.key;
             members_.insert(std::move(node));
         }
@@ -67,19 +68,19 @@ private:
     std::set<Key> members_;
 };
 
-/// The virtual time of those who take turns with each other (start-time fair queueing, Goyal et al., SIGCOMM 1996): what the one has had
-/// who has had the least of all that wait. Where nobody waits, nobody has had more than others.
+/// Virtual time of a fair queue (start-time fair queueing, Goyal et al., SIGCOMM 1996): the least time used by any
+/// account that has something waiting. If nothing waits, all accounts become equal.
 class TurnClock {
 public:
     double time() const { return time_; }
     void begin_waiting(Account& account) { waiting_.add(account, ++count_); }
     void end_waiting(Account& account);
 
-    /// Notes that somebody has had so much.
-    void passed(double had) { latest_ = std::max(latest_, had); }
+    /// Notes the used time of an account.
+    void passed(double used) { latest_ = std::max(latest_, used); }
     void advance();
 
-    /// Where nobody waits, nobody has had more than others.
+    /// Makes all accounts equal if nothing waits.
     void rest() {
         if (waiting_.empty()) time_ = latest_;
     }
@@ -92,26 +93,26 @@ private:
     double time_ = 0, latest_ = 0;
 };
 
-/// What one network has had, or one caller of it, whose seconds are its network's, too.
+/// Seconds of a core that a network, or a caller of it, has used. A caller's seconds count for its network, too.
 class Account {
 public:
     explicit Account(TurnClock& clock, Account* whole = nullptr) : clock_(clock), whole_(whole) {}
     Account(const Account&) = delete;
     Account& operator=(const Account&) = delete;
 
-    /// Returns how much it has had. Who wanted nothing for a while has saved no more than what it takes to come.
-    double had() const { return std::max(had_, clock_.time() - max_saved_s); }
+    /// Returns the used seconds for the order of turns: an account that was idle has saved at most `max_saved_s`.
+    double start_tag() const { return std::max(used_, clock_.time() - max_saved_s); }
 
-    /// Counts seconds that it takes, or, below 0, that it took less than was counted before. Nobody pays for more than `max_debt_s`.
+    /// Adds used seconds; a negative number corrects an earlier estimate. Nobody's debt exceeds `max_debt_s`.
     void charge(double seconds) {
         for (Account* each = this; each; each = each->whole_) {
             if (each->waiting_ > 0) each->clock_.advance();  // to where its turn began: who comes now stands before its next one
-            each->had_ = std::min(each->had() + seconds, each->clock_.time() + max_debt_s);
-            each->clock_.passed(each->had_);
+            each->used_ = std::min(each->start_tag() + seconds, each->clock_.time() + max_debt_s);
+            each->clock_.passed(each->used_);
         }
     }
 
-    /// Counts the messages of it that wait.
+    /// Counts a waiting message of this account.
     void begin_waiting() {
         for (Account* each = this; each; each = each->whole_)
             if (each->waiting_++ == 0) each->clock_.begin_waiting(*each);
@@ -121,18 +122,18 @@ public:
             if (--each->waiting_ == 0) each->clock_.end_waiting(*each);
     }
 
-    /// Returns its network's; itself, where it is that.
+    /// Returns the account of its network, which may be itself.
     Account& network() { return whole_ ? *whole_ : *this; }
     const Account& network() const { return whole_ ? *whole_ : *this; }
 
-    /// Estimates what a request of so many bytes takes, by what those of this caller took, or else of its network, or of all.
+    /// Estimates the cost of a request of this size: by earlier ones of this caller, or else of its network, or of all.
     double estimate(std::size_t bytes) const {
         const Account* known = this;
         while (!known->byte_.is_noted() && known->whole_) known = known->whole_;
         return (known->byte_.is_noted() ? known->byte_ : known->clock_.byte).of(double(bytes + message_bytes));
     }
 
-    /// Notes what a request of so many bytes took.
+    /// Notes the measured cost of a request of this size.
     void took(std::size_t bytes, double seconds) {
         for (Account* each = this; each; each = each->whole_) {
             each->byte_.note(double(bytes + message_bytes), seconds);
@@ -150,11 +151,11 @@ private:
     TurnClock& clock_;
     Account* const whole_;
     Price byte_;
-    double had_ = 0;
+    double used_ = 0;
     std::size_t waiting_ = 0;
 };
 
-inline void TurnClock::advance() { time_ = std::max(time_, waiting_.first().had()); }
+inline void TurnClock::advance() { time_ = std::max(time_, waiting_.first().start_tag()); }
 
 inline void TurnClock::end_waiting(Account& account) {
     waiting_.remove(account);

@@ -37,7 +37,7 @@ using Sequence = nb::typed<nb::sequence, T>;
 
 constexpr double attention_s = 0.05;
 
-/// Makes limits of what is given by name; TypeError where there is no such limit.
+/// Makes limits from keyword arguments. Throws TypeError for an unknown one.
 void construct_limits(Limits* self, const nb::kwargs& given) {
     new (self) Limits;
     std::size_t known = 0;
@@ -49,7 +49,7 @@ void construct_limits(Limits* self, const nb::kwargs& given) {
     if (known != given.size()) throw nb::type_error("there is no such limit");
 }
 
-/// Reads limits off the server's settings, or whatever else has those names.
+/// Reads limits from the attributes of an object, such as the server's settings.
 Limits limits_of(nb::handle from) {
     if (nb::isinstance<Limits>(from)) return nb::cast<Limits>(from);
     Limits limits;
@@ -64,7 +64,7 @@ void construct(Transport* self, const std::vector<Listener>& listeners, const st
                const std::map<Refusal, GivenStatus>& statuses, nb::handle limits, double max_wait,
                const std::vector<std::map<Refusal, GivenResponse>>& responses, const std::map<int, int>& http_statuses,
                const std::optional<Hosts>& hosts, const std::vector<std::pair<nb::bytes, std::size_t>>& proxies) {
-    Settings settings;
+    TransportSettings settings;
     settings.limits = limits_of(limits);
     settings.max_wait = max_wait;
     settings.headers = headers;
@@ -101,12 +101,12 @@ void construct_hosts(Hosts* self, const std::vector<std::string>& names, bool ta
     new (self) Hosts{{names.begin(), names.end()}, takes_addresses};
 }
 
-std::optional<python::Batch> take_messages(Transport& transport, std::size_t most, double wait_s, double queue_s,
+std::optional<python::Batch> take_messages(Transport& transport, std::size_t max_messages, double wait_s, double queue_s,
                                            std::size_t max_bytes, bool takes_long) {
     std::optional<Batch> batch;
     {
         const nb::gil_scoped_release release;
-        batch = transport.take_messages({.messages = most, .bytes = max_bytes, .small = most, .small_bytes = max_bytes, .takes_long = takes_long, .soon_s = never},
+        batch = transport.take_messages({.messages = max_messages, .bytes = max_bytes, .small = max_messages, .small_bytes = max_bytes, .takes_long = takes_long, .soon_s = never},
                                        wait_s, now() + queue_s);
         if (batch) transport.pass_on(*batch);
     }
@@ -135,11 +135,11 @@ void fail(Transport& transport, const Sequence<std::uint64_t>& ids, const std::v
     transport.fail(failures);
 }
 
-std::optional<python::Requests> take_requests(Transport& transport, std::size_t most) {
+std::optional<python::Requests> take_requests(Transport& transport, std::size_t max_requests) {
     std::optional<HttpRequests> taken;
     {
         const nb::gil_scoped_release release;
-        taken = transport.take_requests(most);
+        taken = transport.take_requests(max_requests);
     }
     if (!taken) return std::nullopt;
     python::Requests found;
@@ -174,8 +174,8 @@ nb::typed<nb::list, Event> events(Transport& transport, bool are_new) {
     return named;
 }
 
-/// Waits in pieces: a signal's handler runs in Python's main thread, and a second SIGTERM is to end the process at
-/// once.
+/// Waits in short pieces, since a signal handler runs in Python's main thread, and a second SIGTERM must end the
+/// process at once.
 bool wait_idle(Transport& transport, double timeout_s) {
     for (const double end = now() + timeout_s;;) {
         {
@@ -239,60 +239,60 @@ nb::typed<nb::dict, nb::str, nb::float_> bounds(const Transport& transport) {
 void bind_contract(nb::module_& module) {
     nb::class_<Limits> limits(
         module, "Limits", nb::sig("class Limits(typing.Protocol)"),
-        "Bounds, which a transport reads off the server's settings. One that is made has defaults, and what is given "
+        "Limits of a transport, which it reads from the server's settings. A new one has defaults, and what is given "
         "by name.");
     limits.def("__init__", &construct_limits, "given"_a);
 #define TRANSPORT_BIND(type, name, value, words) limits.def_ro(#name, &Limits::name, words);
     TRANSPORT_SETTINGS(TRANSPORT_BIND)
 #undef TRANSPORT_BIND
-    nb::enum_<Refusal> refusals(module, "Refusal", "Why a call is refused without Python.");
+    nb::enum_<Refusal> refusals(module, "Refusal", "Reason for which the transport refuses a call without Python.");
 #define TRANSPORT_BIND(name, words) refusals.value(#name, Refusal::name, words);
     TRANSPORT_REFUSALS(TRANSPORT_BIND)
 #undef TRANSPORT_BIND
-    nb::class_<Method>(module, "Method", "A method that is offered, by its path /package.Service/Method.")
+    nb::class_<Method>(module, "Method", "Method that is offered, by its path /package.Service/Method.")
         .def(nb::init<std::string, bool, bool, bool, std::size_t>(), "path"_a, nb::kw_only(), "is_stream"_a = false,
              "is_metered"_a = true, "is_http"_a = false, "words"_a = 0,
              "Unmetered calls are answered in a full and in a stopping server, too, and taken before all others. Over "
              "HTTP it is what is POSTed to that path, or where it is unmetered a probe that is got; its calls are "
              "refused by those of the transport's `responses` that stand at `words`.");
-    nb::class_<Listener>(module, "Listener", "A bound socket that listens and does not block, by its descriptor.")
+    nb::class_<Listener>(module, "Listener", "Bound, non-blocking socket that listens, by its descriptor.")
         .def(nb::init<int, bool, bool, bool>(), "socket"_a, nb::kw_only(), "is_http"_a = false, "is_encrypted"_a = true,
              "is_for_probes"_a = false,
              "Speak gRPC there, or HTTP; by TLS once there are certificates, unless it is said that it is not encrypted. "
              "Where it is for probes, no method is called there.");
-    nb::class_<Hosts>(module, "Hosts", "Hosts that plain calls over HTTP may ask for, beside the machine's own names.")
+    nb::class_<Hosts>(module, "Hosts", "Hosts that plain HTTP calls may address, in addition to the machine's own names.")
         .def("__init__", &construct_hosts, "names"_a, nb::kw_only(), "takes_addresses"_a,
-             "Know `names`, in lower case, and every IP address where it `takes_addresses`.");
+             "Accept `names`, in lower case, and if `takes_addresses` every IP address.");
 }
 
-/// Binds the count of a key's share. Its lock is taken with the GIL: whoever has it wants nothing else, for a moment.
+/// Binds the count of a key's quota. Its lock is taken with the GIL held: no holder waits for anything else.
 void bind_usage(nb::module_& module) {
-    nb::enum_<Excess>(module, "Excess", "Why a share is denied.")
-        .value("too_many", Excess::too_many, "More sentences than the key may ever have at once.")
-        .value("over_concurrency", Excess::over_concurrency, "As many as it may have at once are in progress.")
-        .value("over_rate", Excess::over_rate, "The key has had its sentences of this second.");
-    nb::class_<Denial>(module, "Denial", "That a share is denied.")
+    nb::enum_<Excess>(module, "Excess", "Reason for which a quota is exceeded.")
+        .value("too_many", Excess::too_many, "The request has more sentences than the key may ever have in progress.")
+        .value("over_concurrency", Excess::over_concurrency, "The key has too many sentences in progress.")
+        .value("over_rate", Excess::over_rate, "The key is over its sentences a second.");
+    nb::class_<Denial>(module, "Denial", "Refusal because a quota is exceeded.")
         .def_ro("reason", &Denial::reason)
-        .def_ro("limit", &Denial::limit, "Limit of the key, which would be exceeded.")
-        .def_ro("in_progress", &Denial::in_progress, "Number of the key's sentences that are begun and not done.")
-        .def_ro("after_s", &Denial::after_s, "Seconds after which it makes sense to ask again; 0 where it never does.");
+        .def_ro("limit", &Denial::limit, "Limit of the key that would be exceeded.")
+        .def_ro("in_progress", &Denial::in_progress, "Number of the key's sentences in progress.")
+        .def_ro("after_s", &Denial::after_s, "Seconds after which a new try makes sense; 0 if it never does.");
     nb::class_<Usage>(module, "Usage",
-                      "The count of one key's sentences, by whatever door they come. None is no limit. `now` is a time of "
+                      "Count of one key's sentences over all protocols. None is no limit. `now` is a time of "
                       "time.monotonic. Every method may be called by any thread.")
         .def(nb::init<std::optional<double>, std::optional<std::int64_t>, double>(), "sentences_per_s"_a.none(),
              "concurrent_sentences"_a.none(), "now"_a)
         .def("set_limits", &Usage::set_limits, "sentences_per_s"_a.none(), "concurrent_sentences"_a.none(),
-             "Replace the limits. What is in progress, saved or owed stays.")
+             "Replace the limits. Sentences in progress, and what is saved or owed, stay as they are.")
         .def("take", &Usage::take, "sentences"_a, "extra"_a, "now"_a,
-             "Begin so many sentences, of which long ones count `extra` times more in a second's share; return why not, "
-             "where that is denied.")
+             "Start `sentences` sentences; `extra` is what long ones add to the count of sentences a second. Returns None, or "
+             "the reason for a refusal.")
         .def("check", &Usage::check, "ahead"_a, "now"_a,
-             "Return why a share would be denied once `ahead` sentences have theirs; None where it wouldn't.")
+             "Return the refusal that would apply after `ahead` more sentences; None if there would be none.")
         .def("pay", &Usage::pay, "sentences"_a,
-             "Take so many of the share for a request that was none. However many come, the debt is no larger than one.")
+             "Charge a failed request as this many sentences. The debt never exceeds that of one such request.")
         .def("give_back", &Usage::give_back, "sentences"_a, "extra"_a, "unserved"_a,
-             "End so many: they are done, or, `unserved`, do not count.")
-        .def_prop_ro("in_progress", &Usage::in_progress, "Number of sentences begun and not done.");
+             "End `sentences` sentences: they are done, or `unserved`, which means that they do not count.")
+        .def_prop_ro("in_progress", &Usage::in_progress, "Number of sentences in progress.");
 }
 
 NB_MODULE(_transport, module) {
@@ -305,7 +305,7 @@ NB_MODULE(_transport, module) {
     python::bind_requests(module);
     nb::class_<Transport>(
         module, "Transport",
-        "Listening sockets, and the calls that come by them. Every method may be called by any thread.")
+        "Server of gRPC and HTTP on listening sockets. Every method may be called by any thread.")
         .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
              "limits"_a, "max_wait"_a, "responses"_a = std::vector<std::map<Refusal, GivenResponse>>(),
              "http_statuses"_a = std::map<int, int>(), "hosts"_a = nb::none(),
@@ -316,7 +316,7 @@ NB_MODULE(_transport, module) {
                      "bytes]], limits: Limits, max_wait: float, responses: collections.abc.Sequence[collections.abc.Mapping["
                      "Refusal, tuple[int, collections.abc.Sequence[tuple[bytes, bytes]], bytes]]] = [], http_statuses: "
                      "collections.abc.Mapping[int, int] = {}, hosts: Hosts | None = None, proxies: collections.abc.Sequence[tuple[bytes, int]] = []) -> None"),
-             "Know what will be answered; take nothing yet. The sockets of `listeners` are "
+             "Configure a transport, without accepting connections yet. The sockets of `listeners` are "
              "the transport's from now on. `headers` names those that messages carry, `health` the "
              "services that grpc.health.v1 knows. A status is a code, a message and a serialised google.rpc.Status; "
              "each refusal has one. A call that would wait for more than `max_wait` of its time is refused. Raises "
@@ -325,25 +325,25 @@ NB_MODULE(_transport, module) {
              "500), and a call that asks for none of `hosts`, if there "
              "are any, is the application's. `proxies` are believed when they say by `forwarded` or `x-forwarded-for` in whose name "
              "they call: addresses of 4 or 16 bytes, and how many of their bits count.")
-        .def("start", &Transport::start, Release(), "Take connections.")
-        .def("take_messages", &take_messages, "most"_a, "wait_s"_a, "queue_s"_a = 0.0,
+        .def("start", &Transport::start, Release(), "Accept connections.")
+        .def("take_messages", &take_messages, "max_messages"_a, "wait_s"_a, "queue_s"_a = 0.0,
              "max_bytes"_a = std::size_t(1) << 22, "takes_long"_a = true,
-             "Wait up to `wait_s`, without the GIL, for messages, and return at most `most` of them, in fair order "
+             "Wait up to `wait_s`, without the GIL, for messages, and return at most `max_messages` of them, in fair order "
              "of callers; of more than `max_bytes`, one alone. Refuses calls that `queue_s`, the wait in Python "
              "now, makes hopeless. None once stopped. Where it `takes_long`, also long ones that a fast path serves, even in "
              "the middle of them.")
         .def("wake", &Transport::wake_one, Release(),
-             "Let one that waits in `take_messages` return, or who comes next.")
+             "Make one `take_messages` return early: one that waits now, or otherwise the next one.")
         .def("has_hasty_callers", &Transport::has_hasty_callers, Release(),
-             "Return whether somebody has lately asked for what a fast path answers soon.")
+             "Return whether a caller has recently asked for something that a fast path answers quickly.")
         .def("hand_over_polling", &Transport::hand_over_polling, Release(),
-             "Let one that waits in `take_messages` look at the sockets, if nobody does.")
+             "Let a thread that waits in `take_messages` poll the sockets, if no thread does.")
         .def("answer", &answer, "ids"_a, "contents"_a,
-             "Answer messages: a unary call ends OK, a stream goes on. Ids of messages that are over are ignored.")
+             "Answer messages: a unary call ends OK, a stream continues. Ids of messages that have ended are ignored.")
         .def("fail", &fail, "ids"_a, "statuses"_a,
-             "End calls with a status; a stream once all messages before were answered.")
-        .def("take_requests", &take_requests, "most"_a = std::size_t(64),
-             "Return requests over HTTP that have come and are the application's, at most so many; None once stopped. "
+             "End calls with a status; a stream ends after its earlier messages are answered.")
+        .def("take_requests", &take_requests, "max_requests"_a = std::size_t(64),
+             "Return HTTP requests that have arrived for the application, at most `max_requests`; None once stopped. "
              "Never waits.")
         .def("requests_descriptor", &Transport::requests_descriptor,
              "Return an eventfd that is readable while `take_requests` has something to return. It is the transport's.")
@@ -356,14 +356,14 @@ NB_MODULE(_transport, module) {
              "Return the last that was decided about connections and calls beside answering them, the latest last; "
              "of that, where they `are_new`, what is new since the last time.")
         .def("set_serving", &Transport::set_serving, "serving"_a, "services"_a = nb::none(), Release(),
-             "Say by grpc.health.v1 whether these services, which it was told of, serve; all where None.")
+             "Set the health (grpc.health.v1) of these services, or with None of all.")
         .def("drain", &Transport::drain, Release(),
-             "Say NOT_SERVING for good, refuse new calls, and end each stream once what was read of it is answered.")
-        .def("quiet_s", &Transport::quiet_s, Release(), "Return the seconds since a caller last began a metered call.")
+             "Report NOT_SERVING from now on, refuse new calls, and end each stream after the messages that were read are answered.")
+        .def("quiet_s", &Transport::quiet_s, Release(), "Return the seconds since a metered call last began.")
         .def("wait_idle", &wait_idle, "timeout_s"_a,
-             "Return whether, within `timeout_s`, no call is open and every byte is with its caller.")
+             "Wait until no call is open and every byte is sent; return whether that happened within `timeout_s` seconds.")
         .def("stop", &Transport::stop, "grace_s"_a, Release(),
-             "Say goodbye, give the last bytes at most `grace_s`, and close.")
+             "Announce the end, wait at most `grace_s` seconds for the last bytes, and close.")
         .def("set_traced", &Transport::set_traced, "traced"_a, Release(),
              "Say whether spans are kept of calls: then fast paths leave those to Python whose callers do not say that "
              "they keep none.")
@@ -373,11 +373,11 @@ NB_MODULE(_transport, module) {
              "Who holds a key has its turns by whatever connections. A key's value is the Usage that counts its share, "
              "or None. Raises TypeError for any other.")
         .def("set_certificates", &set_certificates, "certificate"_a, "key"_a, "client_ca"_a.none(),
-             "Show another certificate, in PEM, to new connections.")
+             "Use another certificate, in PEM, for new connections.")
         .def("sliced", &sliced,
-             "Return how many requests, sentences and tokens of long requests wait for fast paths, about, until they are read.")
-        .def("figures", &figures, "Return what is counted, by name.")
-        .def("bounds", &bounds, "Return the limits of those figures that have one.");
+             "Return about how many requests, sentences and tokens of long requests wait for fast paths.")
+        .def("figures", &figures, "Return the transport's measurements by name.")
+        .def("bounds", &bounds, "Return the limits of those measurements that have one.");
 }
 
 }  // namespace

@@ -22,12 +22,12 @@ namespace transport::python {
 
 using namespace nb::literals;
 
-/// A codec as Python has it: the fast paths that use it may let go of it without the GIL.
+/// Codec as Python sees it. Fast paths that use it may release it without the GIL.
 struct GivenCodec {
     std::shared_ptr<const Codec> codec;
 };
 
-/// A model as Python has it: what reads its sentences and what computes are others', which it keeps alive.
+/// Model as Python sees it. It keeps the tokenizer and the encoder alive, which belong to other modules.
 struct GivenModel {
     nb::object tokenizer, encoder;
     std::size_t max_tokens;
@@ -94,18 +94,18 @@ inline void construct_path(FastPath* self, Transport& transport, const std::map<
     new (self) FastPath(transport, std::move(settings), std::move(readers), encoders);
 }
 
-inline std::optional<Batch> take_beside(FastPath& path, std::size_t most, double wait_s, double queue_s,
+inline std::optional<Batch> take_with_fast_path(FastPath& path, std::size_t max_messages, double wait_s, double queue_s,
                                         std::size_t max_bytes, std::uint64_t thread) {
     transport::Report report;
     {
         const nb::gil_scoped_release release;
-        report = path.take_messages(most, wait_s, queue_s, max_bytes, thread);
+        report = path.take_messages(max_messages, wait_s, queue_s, max_bytes, thread);
     }
     return batch_of(report.batch, path.transport(), report.is_given_up);
 }
 
 inline void bind_path(nb::module_& module) {
-    nb::enum_<Truncation>(module, "Truncation", "What becomes of a sentence of more tokens than the model reads.")
+    nb::enum_<Truncation>(module, "Truncation", "What to do with a sentence of more tokens than the model reads.")
         .value("start", Truncation::start, "Its start is kept.")
         .value("error", Truncation::error, "It is an error of its request.")
         .value("end", Truncation::end, "Its end is kept.");
@@ -154,20 +154,20 @@ inline void bind_path(nb::module_& module) {
              "many sentences and bytes, so many of them together, and long ones within `max_…` in slices. `codecs` are "
              "those of methods, by their places. About `max_runs` threads compute at once; others read what comes. "
              "Raises ValueError where something else is given.")
-        .def("take_messages", &take_beside, "most"_a, "wait_s"_a, "queue_s"_a, "max_bytes"_a, "thread"_a,
+        .def("take_messages", &take_with_fast_path, "max_messages"_a, "wait_s"_a, "queue_s"_a, "max_bytes"_a, "thread"_a,
              "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
              "`wait_s`. Plain requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "
              "calling thread's number, by which `overdue` knows it.")
         .def(
             "served", &FastPath::served, nb::call_guard<nb::gil_scoped_release>(),
-            "Return what was served since the last time, by whatever thread: all whose answers a caller can have seen.")
+            "Return what was served since the last call of this, by any thread: everything whose answers a caller may have seen.")
         .def(
             "forgive", [](FastPath& path, std::uint64_t thread, double seconds) { path.runs().forgive(thread, seconds); },
             "thread"_a, "seconds"_a,
-             "Do not count so many seconds of the run that this thread is in, if it is: it could not go on meanwhile.")
+             "Exclude `seconds` from the time of this thread's run, if it has one, because the thread could not proceed.")
         .def(
             "overdue", [](FastPath& path, double seconds) { return path.runs().overdue(seconds); }, "seconds"_a,
-            "Give up the runs that have gone on for so long, and return them.");
+            "Give up the runs that have taken longer than `seconds`, and return them.");
 }
 
 }  // namespace transport::python

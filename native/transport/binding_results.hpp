@@ -83,7 +83,7 @@ inline Status status_of(const GivenStatus& from) {
     return {code, message, std::string(details.c_str(), details.size())};
 }
 
-/// Copies what an application says. Raises ValueError for a header that would end before its end.
+/// Copies an application's response. Throws ValueError for a header that contains a line end.
 inline Response response_of(const GivenResponse& given) {
     const auto& [status, headers, body] = given;
     const auto text_of = [](const nb::bytes& from) {
@@ -123,7 +123,7 @@ inline std::optional<Batch> batch_of(const std::optional<transport::Batch>& take
     return Batch{messages, over, is_given_up};
 }
 
-/// Puts calls alike together: a storm's are thousands.
+/// Groups similar calls, since there may be thousands.
 inline nb::typed<nb::list, Ended> ended_of(const std::vector<transport::Ended>& calls) {
     std::map<std::tuple<int, int, Refusal>, nb::list> alike;
     for (const transport::Ended& call : calls) alike[{call.method, call.code, call.refusal}].append(call.seconds);
@@ -196,63 +196,63 @@ inline void bind_results(nb::module_& module) {
     nb::class_<Message>(module, "Message",
                         "A unary call's only message, or one of a stream's. Times are time.monotonic's.")
         .def_ro("id", &Message::id)
-        .def_ro("method", &Message::method, "Its place among the methods.")
+        .def_ro("method", &Message::method, "Index of its method.")
         .def_ro("content", &Message::content)
-        .def_ro("deadline", &Message::deadline, "None where its caller waits for ever.")
+        .def_ro("deadline", &Message::deadline, "Time at which its caller stops waiting; None if never.")
         .def_ro("metadata", &Message::metadata, "The headers that were asked for.")
         .def_ro("caller", &Message::caller, "Number of its connection, or of its key.")
-        .def_ro("network", &Message::network, "Number of the network that its caller is in.")
+        .def_ro("network", &Message::network, "Number of its caller's network.")
         .def_ro("arrived", &Message::arrived, "Time at which its call came; of a stream's, itself.")
         .def_ro("key", &Message::key, "SHA-256 of its call's key; empty where callers need none.");
-    nb::class_<Batch>(module, "Batch", "What was taken at once.")
+    nb::class_<Batch>(module, "Batch", "Result of one call that takes.")
         .def_ro("messages", &Batch::messages)
         .def_ro("over", &Batch::over,
-                "Ids of messages taken before whose caller has left, or whose deadline has passed.")
+                "Ids of messages taken earlier whose caller has left, or whose deadline has passed.")
         .def_ro("is_given_up", &Batch::is_given_up,
                 "True where the thread's own run took too long, and others have answered its callers.");
     nb::class_<Ended>(module, "Ended",
-                      "Calls alike that ended without Python: unary ones before they were taken, and every stream.")
+                      "Similar calls that ended without Python: unary ones before they were taken, and every stream.")
         .def_ro("method", &Ended::method, "Its place among the methods; negative where it was none.")
         .def_ro("code", &Ended::code)
         .def_ro("refusal", &Ended::refusal, "None where nobody refused them.")
         .def_ro("seconds", &Ended::seconds, "Duration of each.");
-    nb::class_<Unanswered>(module, "Unanswered", "A call that had no embeddings: it was refused, or over before its answer.")
-        .def_ro("method", &Unanswered::method, "Its place among the methods.")
+    nb::class_<Unanswered>(module, "Unanswered", "Call that got no embeddings: it was refused, or ended before its answer.")
+        .def_ro("method", &Unanswered::method, "Index of its method.")
         .def_ro("code", &Unanswered::code)
         .def_ro("seconds", &Unanswered::seconds, "From when it came to its end.");
-    nb::class_<Served>(module, "Served", "A run, and what was answered at its end, without Python.")
-        .def_ro("model", &Served::model, "Place of the model that computed it.")
-        .def_ro("tokens", &Served::tokens, "That the run computed.")
-        .def_ro("truncated", &Served::truncated, "Sentences of the answers of which the end was cut off.")
-        .def_ro("tokenise_s", &Served::tokenise_s)
-        .def_ro("engine_s", &Served::engine_s)
-        .def_ro("serialise_s", &Served::serialise_s)
-        .def_ro("waited_s", &Served::waited_s, "Of each sentence of the run, from when its call came.")
-        .def_ro("counts", &Served::counts, "Tokens of each sentence of the answers.")
-        .def_ro("seconds", &Served::seconds,
+    nb::class_<RunCounts>(module, "RunCounts", "Counts of a run, and of what was answered after it, without Python.")
+        .def_ro("model", &RunCounts::model, "Index of the model that computed it.")
+        .def_ro("tokens", &RunCounts::tokens, "That the run computed.")
+        .def_ro("truncated", &RunCounts::truncated, "Sentences of the answers of which the end was cut off.")
+        .def_ro("tokenise_s", &RunCounts::tokenise_s)
+        .def_ro("engine_s", &RunCounts::engine_s)
+        .def_ro("serialise_s", &RunCounts::serialise_s)
+        .def_ro("waited_s", &RunCounts::waited_s, "Of each sentence of the run, from when its call came.")
+        .def_ro("counts", &RunCounts::counts, "Tokens of each sentence of the answers.")
+        .def_ro("seconds", &RunCounts::seconds,
                 "Of each small unary call, from when it came to its answer; by its method's place. Long ones are the "
                 "transport's to count, as those that it ended by itself.")
-        .def_ro("messages", &Served::messages, "How many of streams were answered, by their method's place.")
-        .def_ro("left", &Served::left, "Small unary calls that had no embeddings.");
-    nb::class_<InStream>(module, "InStream", "A stream's message, which has a response whatever becomes of it.")
+        .def_ro("messages", &RunCounts::messages, "Number of streams' messages that were answered, by the index of their method.")
+        .def_ro("unanswered", &RunCounts::unanswered, "Small unary calls that got no embeddings.");
+    nb::class_<InStream>(module, "InStream", "Message of a stream, which gets a response whatever becomes of it.")
         .def_ro("id", &InStream::id)
-        .def_ro("method", &InStream::method, "Its place among the methods.")
-        .def_ro("model", &InStream::model, "Place of the model that it asked for.")
+        .def_ro("method", &InStream::method, "Index of its method.")
+        .def_ro("model", &InStream::model, "Index of the model that it asked for.")
         .def_ro("sentences", &InStream::sentences, "How many it holds.");
-    nb::class_<Overdue>(module, "Overdue", "A run that was given up.")
+    nb::class_<Overdue>(module, "Overdue", "Run that was given up.")
         .def_ro("thread", &Overdue::thread)
-        .def_ro("model", &Overdue::model, "Place of the model that was in it.")
-        .def_ro("messages", &Overdue::messages, "Ids of small calls that it was for, by their methods' places.")
+        .def_ro("model", &Overdue::model, "Index of its model.")
+        .def_ro("messages", &Overdue::messages, "Ids of small calls that it was for, by the index of their method.")
         .def_ro("long_messages", &Overdue::long_messages,
                 "Ids of calls that it was for in part. The transport counts how they end.")
         .def_ro("in_streams", &Overdue::in_streams, "Streams' messages that it was for, or in part.");
 }
 
 inline void bind_requests(nb::module_& module) {
-    nb::class_<Request>(module, "HttpRequest", "A request over HTTP, whole. Times are time.monotonic's.")
+    nb::class_<Request>(module, "HttpRequest", "HTTP request. Times are by time.monotonic.")
         .def_ro("id", &Request::id)
-        .def_ro("listener", &Request::listener, "Its place among the listeners.")
-        .def_ro("method", &Request::method, "Its place among the methods; None where it is none.")
+        .def_ro("listener", &Request::listener, "Index of its listener.")
+        .def_ro("method", &Request::method, "Index of its method; None for an unknown one.")
         .def_ro("verb", &Request::verb, "GET, POST and the like.")
         .def_ro("target", &Request::target, "As it came, with its query.")
         .def_ro("version", &Request::version, "1.0, 1.1 or 2.")
@@ -264,12 +264,12 @@ inline void bind_requests(nb::module_& module) {
         .def_ro("is_encrypted", &Request::is_encrypted)
         .def_ro("key", &Request::key, "SHA-256 of its key; empty where none is known.")
         .def_ro("caller", &Request::caller, "Number of its connection, or of its key.")
-        .def_ro("network", &Request::network, "Number of the network that its caller is in.")
-        .def_ro("arrived", &Request::arrived, "Time at which it began to come.")
-        .def_ro("deadline", &Request::deadline, "None where its caller waits for ever.");
-    nb::class_<Requests>(module, "HttpRequests", "What was taken at once.")
+        .def_ro("network", &Request::network, "Number of its caller's network.")
+        .def_ro("arrived", &Request::arrived, "Time at which it began to arrive.")
+        .def_ro("deadline", &Request::deadline, "Time at which its caller stops waiting; None if never.");
+    nb::class_<Requests>(module, "HttpRequests", "Result of one call that takes.")
         .def_ro("requests", &Requests::requests)
-        .def_ro("over", &Requests::over, "Ids of requests taken before whose caller has left or was told that it is late.");
+        .def_ro("over", &Requests::over, "Ids of requests taken earlier whose caller has left or was told that the deadline has passed.");
 }
 
 }  // namespace transport::python

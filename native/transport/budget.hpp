@@ -7,13 +7,14 @@
 
 namespace transport {
 
-/// What one holder uses of something, which counts as used by all that the holder belongs to: a call's bytes are its
-/// connection's, its network's and the server's. What a holder that goes still uses is given back.
+/// Amount that one holder uses of a resource, and that also counts for everything that the holder belongs to: a call's
+/// bytes count for its connection, its network and the server. When a holder is destroyed, what it still uses is
+/// released.
 class Budget {
 public:
     static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
-    explicit Budget(std::size_t most = unlimited, Budget* whole = nullptr) : most_(most), whole_(whole) {}
+    explicit Budget(std::size_t limit = unlimited, Budget* whole = nullptr) : limit_(limit), whole_(whole) {}
     ~Budget() { give_back(used_); }
     Budget(const Budget&) = delete;
     Budget& operator=(const Budget&) = delete;
@@ -27,15 +28,15 @@ public:
     }
 
     std::size_t used() const { return used_; }
-    std::size_t most() const { return most_; }
+    std::size_t limit() const { return limit_; }
 
-    /// Returns whether so much more is within it. Of nothing but that, any amount is.
-    bool has_room_for(std::size_t amount) const { return used_ == 0 || used_ + amount <= most_; }
-    bool is_full() const { return used_ >= most_; }
-    bool is_exceeded() const { return used_ > most_; }
+    /// Returns whether `amount` more is within the limit. If nothing is used, any amount is.
+    bool has_room_for(std::size_t amount) const { return used_ == 0 || used_ + amount <= limit_; }
+    bool is_full() const { return used_ >= limit_; }
+    bool is_exceeded() const { return used_ > limit_; }
 
 private:
-    const std::size_t most_;
+    const std::size_t limit_;
     Budget* const whole_;
     std::size_t used_ = 0;
 };

@@ -17,7 +17,7 @@ constexpr std::size_t max_times_headers = 4;  // as large as they may be, before
 
 }  // namespace
 
-Call::Call(Peer& peer, Streams& streams, std::int32_t stream)
+Call::Call(Peer& peer, StreamControl& streams, std::int32_t stream)
     : peer_(peer),
       streams_(streams),
       shared_(peer.shared),
@@ -32,7 +32,7 @@ Call::Call(Peer& peer, Streams& streams, std::int32_t stream)
     ++account_->users;
 }
 
-/// Has it be a call of this caller's, of that network.
+/// Assigns the call to this caller of this network.
 void Call::find_account(std::uint64_t caller, Network& network) {
     caller_ = caller;
     network_ = &network;
@@ -41,8 +41,8 @@ void Call::find_account(std::uint64_t caller, Network& network) {
     ++account_->users;
 }
 
-/// One entry of HPACK's table, named again and again, would have HTTP/2 look at 4 KB for each byte: it resets the
-/// stream of a call that bears no more, and only unpacks what else there is.
+/// An entry of HPACK's table that is named again and again would make HTTP/2 look at 4 KB for each byte. So when a call
+/// has too many headers, HTTP/2 resets its stream, and only decompresses the remaining ones.
 bool Call::bears(std::size_t bytes) {
     constexpr std::size_t overhead = 32;  // as HTTP/2 counts them
     header_bytes_ += bytes + overhead;
@@ -52,7 +52,7 @@ bool Call::bears(std::size_t bytes) {
     return false;
 }
 
-/// Looks its key up. Two keys of one call are no key.
+/// Looks up the call's key. A call with two keys counts as having none.
 void Call::authorize(std::string_view value) {
     const std::string* const digest = key_ == Key::none ? &peer_.key_digest.of(value) : nullptr;
     const auto found = digest ? shared_.keys->find(*digest) : shared_.keys->end();
@@ -63,9 +63,9 @@ void Call::authorize(std::string_view value) {
     usage_ = is_known ? found->second : nullptr;
 }
 
-/// Takes note of who calls, where it comes by a proxy that is believed.
+/// Notes who calls, if the call comes through a trusted proxy.
 void Call::look_at_forwarded(std::string_view name, std::string_view value) {
-    if (!peer_.endpoint.is_trusted) return;
+    if (!peer_.peer_address.is_trusted) return;
     std::string& values = name == "forwarded" ? forwarded_ : x_forwarded_for_;
     values.append(values.empty() ? "" : ",").append(value);
 }
@@ -74,14 +74,14 @@ void Call::look_at_trace(std::string_view traceparent) {
     is_unsampled_ = ++traceparents_ == 1 && is_unsampled(traceparent);
 }
 
-/// Returns whether a span is kept of it, which Python makes.
+/// Returns whether a span of the call is recorded, which Python does.
 bool Call::keeps_trace() const { return shared_.is_traced && !is_unsampled_; }
 
-/// Lets a call in whose headers have come; false where it is refused.
+/// Admits a call whose headers have arrived; returns false if it is refused.
 bool Call::let_in() {
     peer_.used_at = arrived_;
     if (!forwarded_.empty() || !x_forwarded_for_.empty()) {
-        const std::string network = shared_.settings.proxies.network_behind(forwarded_, x_forwarded_for_);
+        const std::string network = shared_.settings.proxies.network_through(forwarded_, x_forwarded_for_);
         if (!network.empty()) find_account(caller_, shared_.network(network));
     }
     if (deadline_ < never) {
@@ -107,7 +107,7 @@ bool Call::let_in() {
     return true;
 }
 
-/// Returns why a call whose headers have come may not go on, none where it may.
+/// Returns why a call whose headers have arrived is refused; Refusal::none if it isn't.
 Refusal Call::refusal() const {
     if (header_bytes_ > shared_.settings.limits.max_header_bytes) return Refusal::headers;
     if (const Refusal why = unfit(); why != Refusal::none) return why;
@@ -134,7 +134,7 @@ void Call::take_slot() {
     reading_.stand_for(shared_.reading, shared_.reading.insert(shared_.reading.end(), this));
 }
 
-/// Keeps the call among those whose message has begun to come, in the order of when more of it came.
+/// Keeps the call in the list of those whose message has begun to arrive, ordered by their last progress.
 void Call::note_progress(bool waits_for_more) {
     if (has_ended() || !waits_for_more) return receiving_.leave();
     auto& receiving = peer_.network.receiving;
@@ -170,7 +170,7 @@ void Call::start_over(Message& message, Line& line) {
     line.put(message);
 }
 
-/// Gives back what serving a message takes: it is answered, or nobody waits for it any more.
+/// Releases the work that was counted for a message: it is answered, or nobody waits for it any more.
 void Call::give_work_back(Message& message) {
     reserve(message, 0);
     if (!message.job) return;
@@ -179,7 +179,7 @@ void Call::give_work_back(Message& message) {
     shared_.making.give_back(std::exchange(message.made, 0));
 }
 
-/// Adds to what is to be sent of its response's body.
+/// Adds to the response's body that is to be sent.
 void Call::put(std::string bytes) {
     if (out_.empty()) {
         progressed_ = now();
@@ -190,14 +190,14 @@ void Call::put(std::string bytes) {
     out_.append(std::move(bytes));
 }
 
-/// Moves what fits of that into `room`, and returns how many bytes.
+/// Moves as much of the body as fits into `room`; returns the number of bytes.
 std::size_t Call::take_out(std::span<std::uint8_t> room) {
     const std::size_t count = out_.take(room);
     sent(count);
     return count;
 }
 
-/// Notes that so much of that is on its way.
+/// Notes that this many bytes of the body were sent.
 void Call::sent(std::size_t count) {
     sent_ += count;
     give_unread_back(count);
@@ -210,7 +210,7 @@ void Call::sent(std::size_t count) {
     peer_.owes = peer_.owes || is_owed_;
 }
 
-/// Returns whether its caller has read nothing of it for too long.
+/// Returns whether the caller has read nothing of the answer for too long.
 bool Call::is_unread(double time) {
     return !out_.empty() && peer_.due.has_come(progressed_ + peer_.stall_s(), time);
 }
@@ -218,13 +218,13 @@ bool Call::is_unread(double time) {
 void Call::use_unread(std::size_t bytes) {
     unread_ += bytes;
     peer_.unread.use(bytes);
-    if (peer_.endpoint.is_trusted) network_->unread.use(bytes);
+    if (peer_.peer_address.is_trusted) network_->unread.use(bytes);
 }
 
 void Call::give_unread_back(std::size_t bytes) {
     unread_ -= bytes;
     peer_.unread.give_back(bytes);
-    if (peer_.endpoint.is_trusted) network_->unread.give_back(bytes);
+    if (peer_.peer_address.is_trusted) network_->unread.give_back(bytes);
 }
 
 void Call::end(Refusal why, Refusal counted) {
@@ -261,7 +261,7 @@ void Call::reset(EventKind why) {
 }
 
 void Call::note(EventKind what, Refusal why) {
-    shared_.events.note(what, network_->prefix, peer_.id, peer_.endpoint.listener, why);
+    shared_.events.note(what, network_->prefix, peer_.id, peer_.peer_address.listener, why);
 }
 
 void Call::close() {
@@ -274,7 +274,7 @@ void Call::close() {
     shared_.open.give_back(1);
 }
 
-/// Counts a call's end, unless Python took it as a whole and counts it itself.
+/// Counts the call's end, unless Python took it as a whole and counts it itself.
 void Call::count(int code) {
     const auto method = is_counted_by_python_ ? std::nullopt : counted_method();
     if (method) shared_.ended.note({*method, code, refusal_, now() - arrived_});
@@ -288,7 +288,7 @@ void Call::give_slot_back() {
     network_->slots.give_back(1);
 }
 
-/// A server that stops need not wait for the call any more.
+/// Makes a stopping server no longer wait for the call.
 void Call::disown() {
     if (std::exchange(is_owed_, false)) shared_.owed.give_back(1);
 }

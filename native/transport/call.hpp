@@ -29,20 +29,20 @@ class Account;
 class Peer;
 class Shared;
 struct Network;
-class Streams;
+class StreamControl;
 
 class Call {
 public:
     using Metadata = std::vector<std::pair<std::size_t, std::string>>;  // index among the wanted headers, and value
 
-    Call(Peer& peer, Streams& streams, std::int32_t stream) REQUIRES(the_lock);
+    Call(Peer& peer, StreamControl& streams, std::int32_t stream) REQUIRES(the_lock);
     virtual ~Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
     // What its caller sends, in this order.
 
-    /// Counts a header, or a trailer. False where there are far too many: then the call is over.
+    /// Counts a header or trailer. Returns false if there are far too many; then the call has ended.
     bool bears(std::size_t bytes) REQUIRES(the_lock);
     virtual void header(std::string_view name, std::string_view value) REQUIRES(the_lock) = 0;
     virtual void headers_came() REQUIRES(the_lock) = 0;
@@ -50,51 +50,51 @@ public:
     virtual void end_came() REQUIRES(the_lock) = 0;
     void reset_came() REQUIRES(the_lock) { is_reset_ = true; }
 
-    /// Ends a call whose stream is closed. What was taken of it is over for Python, too.
+    /// Ends a call whose stream is closed. Its messages that were taken have ended for Python, too.
     void close() REQUIRES(the_lock);
 
     // What becomes of a message of it that was taken from its line.
 
-    /// Notes that it was: it waits here no more.
+    /// Notes that the message was handed over, so that it no longer waits here.
     virtual void handed_over(Message& message) REQUIRES(the_lock) = 0;
 
-    /// Notes that it is served in slices from now on.
+    /// Notes that the message is served in slices from now on.
     void shared_out(Message& message) REQUIRES(the_lock);
 
-    /// Has a message that is served in slices wait in `line` as if nothing of it had been.
+    /// Lets a message that was served in slices wait in `line` from its start again.
     void start_over(Message& message, Line& line) REQUIRES(the_lock);
 
-    /// Counts its sentences, which `content` holds, in its stream's window.
+    /// Counts the sentences in `content` against its stream's window.
     virtual void count_sentences(Message& message, std::string_view content) REQUIRES(the_lock) = 0;
 
-    /// Refuses a call of one message, which was taken, and of which Python knows nothing.
+    /// Refuses a unary call whose message was taken by the fast path, so that Python doesn't know of it.
     virtual void refuse_taken(const Status& status, Refusal refusal) REQUIRES(the_lock) = 0;
 
-    /// Refuses a call of one message, which was taken, for want of its key's share.
+    /// Refuses a unary call whose message was taken, because its key's quota is exceeded.
     void deny(const Denial& denial) REQUIRES(the_lock);
 
-    /// Answers it; `cut` of its sentences were longer than the model reads.
+    /// Answers the message; `cut` of its sentences were longer than the model reads.
     virtual void answer(Message& message, std::string content, std::size_t cut) REQUIRES(the_lock) = 0;
 
-    /// Ends the call with `status` in the message's place, after all messages before it.
+    /// Ends the call with `status` in place of the message's answer, after all messages before it.
     virtual void fail(const Message& message, const Status& status) REQUIRES(the_lock) = 0;
 
-    /// Leaves a message, whose content is `content` again, to the application. False where its protocol has none.
+    /// Leaves a message, whose content is `content` again, to the application. Returns false if the protocol has none.
     virtual bool pass_on(Message&, std::string&& /*content*/) REQUIRES(the_lock) { return false; }
 
     // What ends it, or not.
 
-    /// Ends the call as refused calls of that kind are; nothing is done for it any more.
+    /// Ends the call with the status of `refusal`; nothing more is done for it.
     void refuse(Refusal refusal) REQUIRES(the_lock) { end(refusal, refusal); }
     void expire() REQUIRES(the_lock);
 
-    /// Ends a call whose request has not come in time.
+    /// Ends a call whose request has not arrived in time.
     virtual void end_slow() REQUIRES(the_lock) { refuse(Refusal::slow); }
 
-    /// Ends a call whose request hasn't come whole; a stream that goes on ends once what was read of it is answered.
+    /// Ends a call whose request is incomplete; a stream ends after the messages that were read are answered.
     virtual void drain() REQUIRES(the_lock) = 0;
 
-    /// Ends a call whose caller reads nothing for too long, or which takes no slot and never sends its request.
+    /// Ends a call whose caller has read nothing for too long, or that takes no slot and never sends its request.
     virtual void end_if_stalled(double time) REQUIRES(the_lock) = 0;
 
     // What it is answered.
@@ -105,7 +105,7 @@ public:
         Then then;
     };
 
-    /// Reads what fits of its response's body.
+    /// Reads as much of its response's body as fits.
     virtual Piece read(std::span<std::uint8_t> room) REQUIRES(the_lock) = 0;
 
     std::int32_t stream() const { return stream_; }
@@ -114,13 +114,13 @@ public:
     const Peer& peer() const REQUIRES(the_lock) { return peer_; }
     std::uint64_t caller() const REQUIRES(the_lock) { return caller_; }
 
-    /// Returns the bytes of its answers that its caller has not read, or that are being made.
+    /// Returns the bytes of its answers that its caller has not read yet, or that are being made.
     std::size_t unread() const REQUIRES(the_lock) { return unread_; }
 
-    /// Counts what is expected of a message's answer among those.
+    /// Counts the expected size of a message's answer as unread.
     void reserve(Message& message, std::size_t bytes) REQUIRES(the_lock);
 
-    /// Ends it without a word.
+    /// Ends the call without a status.
     void reset(EventKind why) REQUIRES(the_lock);
 
     /// Notes what was decided about it.
@@ -133,34 +133,34 @@ public:
     const std::string& key_digest() const REQUIRES(the_lock) { return key_digest_; }
     const std::shared_ptr<Usage>& usage() const REQUIRES(the_lock) { return usage_; }
 
-    /// Returns whether its sentences may be more than its key's share.
+    /// Returns whether its key has a quota.
     bool has_share() const REQUIRES(the_lock) { return usage_ && usage_->has_limits(); }
     std::size_t held() const REQUIRES(the_lock) { return held_.used(); }
     double came() const REQUIRES(the_lock) { return came_; }
 
-    /// Returns whether its messages are no worker's, but for a fast path's.
+    /// Returns whether only a fast path or the application takes its messages, never a worker of Python's.
     virtual bool is_http() const { return false; }
 
-    /// Returns whether it has a row of messages, and not one.
+    /// Returns whether it has a sequence of messages instead of one.
     virtual bool is_stream() const REQUIRES(the_lock) { return false; }
 
-    /// Returns whether no header came with it that Python has to look at: none of a trace that is kept, and no other that
-    /// it asked for.
+    /// Returns whether Python needs none of its headers: it has no trace that is recorded, and none of the headers that
+    /// Python asked for.
     virtual bool is_plain() const REQUIRES(the_lock) = 0;
 
-    /// Returns whether how it ends is known, after the messages that are on their way.
+    /// Returns whether its final status is known, which follows the answers in progress.
     virtual bool has_ended() const REQUIRES(the_lock) { return is_over_; }
 
-    /// Returns whether its request didn't come in time, and whoever sent it is to connect anew.
+    /// Returns whether its request was too late, so that its caller has to reconnect.
     virtual bool was_slow() const REQUIRES(the_lock) { return false; }
 
-    /// Returns whether its caller waits to be told that its body is wanted, which it is.
+    /// Returns whether its caller waits for "100 Continue" before it sends a body that is wanted.
     virtual bool waits_for_continue() const REQUIRES(the_lock) { return false; }
 
     /// Returns whether its caller sends no more of it.
     bool is_closed_by_caller() const REQUIRES(the_lock) { return has_closed_ || is_reset_; }
 
-    /// Returns whether another may have its slot: Python hasn't taken it.
+    /// Returns whether its slot may be given to another call: Python hasn't taken it.
     bool may_give_way() const REQUIRES(the_lock) { return holds_slot_ && !is_counted_by_python_ && !is_shared_out_; }
 
 protected:
@@ -169,24 +169,25 @@ protected:
     virtual bool is_metered() const REQUIRES(the_lock) = 0;
     virtual bool takes_slot() const REQUIRES(the_lock) = 0;
 
-    /// Returns why it is none of the calls that may be let in.
+    /// Returns why it can't be admitted at all; Refusal::none if it can.
     virtual Refusal unfit() const REQUIRES(the_lock) = 0;
 
-    /// Returns the line that it will wait in, as far as can be known; null where nothing is known of how long.
+    /// Returns the line in which it will wait, if that is known; null if its wait can't be estimated.
     virtual const Line* line_ahead() const REQUIRES(the_lock) = 0;
 
-    /// Takes a place beside its slot; false where there is none.
+    /// Takes a place in a limited list in addition to its slot; returns false if there is none.
     virtual bool take_place() REQUIRES(the_lock) { return true; }
     virtual void give_place_back() REQUIRES(the_lock) {}
 
-    /// Returns the method by which its end is counted, negative where it is none; nothing where nobody counts it.
+    /// Returns the index of the method by which its end is counted, negative for an unknown one; none if it isn't
+    /// counted.
     virtual std::optional<int> counted_method() const REQUIRES(the_lock) = 0;
 
-    /// Says how it ends.
+    /// Sends its end, which is due to `why`.
     virtual void say_end(Refusal why) REQUIRES(the_lock) = 0;
     virtual void say_denial(const Denial& denial) REQUIRES(the_lock) = 0;
 
-    /// Drops its messages: they will not be answered.
+    /// Drops its messages, which will not be answered.
     virtual void drop_all() REQUIRES(the_lock) = 0;
 
     // What stands in its headers.
@@ -220,7 +221,7 @@ protected:
     void count(int code) REQUIRES(the_lock);
 
     Peer& peer_;
-    Streams& streams_;
+    StreamControl& streams_;
     Shared& shared_;
     const std::int32_t stream_;
     std::uint64_t caller_;

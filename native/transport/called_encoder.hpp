@@ -17,12 +17,12 @@ namespace transport::python {
 
 namespace nb = nanobind;
 
-/// Calls Python once for all sentences that are handed over together. The GIL is held for the call alone.
+/// Encoder that calls Python once for all sentences of a run, and holds the GIL for that call only.
 class CalledEncoder {
 public:
     CalledEncoder(nb::callable run, std::size_t dimension) : run_(std::move(run)), dimension_(dimension) {}
 
-    /// As shared::Encoder has it. Arrays that the callable gets are views: they must not be used after it has returned.
+    /// Implements shared::Encoder::run. The arrays passed to the callable are views, invalid after it has returned.
     bool run(const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows) {
         const nb::gil_scoped_acquire acquire;
         try {
@@ -52,7 +52,7 @@ private:
     std::atomic<std::uint64_t> stops_{0};
 };
 
-/// Returns the capsule of an encoder that calls `run`.
+/// Makes the capsule of an encoder that calls `run`.
 inline nb::capsule called_encoder(nb::callable run, std::size_t dimension) {
     auto made = std::make_unique<CalledEncoder>(std::move(run), dimension);
     const shared::Encoder borrowed{

@@ -62,7 +62,7 @@ void trust(SSL_CTX* context, const std::string& pem) {
 constexpr unsigned char protocols[] = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 constexpr unsigned size_of_h2 = 3;
 
-/// Takes HTTP/2 before all others, and refuses a caller that offers only other protocols.
+/// Prefers HTTP/2, and refuses a caller that offers only unknown protocols.
 int select_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered, unsigned count, void* is_http) {
     unsigned char* found = nullptr;
     const unsigned known = is_http ? sizeof protocols : size_of_h2;
@@ -141,7 +141,8 @@ Channel::Result Channel::write(std::span<const char> bytes, std::size_t& count) 
     return put > 0 ? Result::some : failed(put);
 }
 
-/// Not ready isn't failed. While hands are shaken, a write may wait for the peer: then the socket's room says nothing.
+/// Tells "not ready" from an error. During a handshake a write may wait for the peer: then room in the socket says
+/// nothing.
 Channel::Result Channel::failed(int result) {
     const int error = SSL_get_error(ssl_.get(), result);
     wants_to_write_ = error == SSL_ERROR_WANT_WRITE;

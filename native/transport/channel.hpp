@@ -11,8 +11,8 @@
 
 namespace transport {
 
-/// A certificate chain, its key and the authority that signs callers' certificates, as PEM; HTTP/1.1 is
-/// spoken by it too where it `is_http`. Throws std::runtime_error.
+/// Certificate chain, its key, and the authority that signs callers' certificates, as PEM. If `is_http`, HTTP/1.1 is
+/// offered besides HTTP/2. Throws std::runtime_error.
 class Tls {
 public:
     Tls(const std::string& certificate, const std::string& key, const std::string& client_ca, bool is_http);
@@ -25,7 +25,7 @@ private:
     std::unique_ptr<SSL_CTX, Free> context_;
 };
 
-/// A socket that never blocks. Owns it.
+/// Non-blocking socket, with or without TLS, which it owns.
 class Channel {
 public:
     enum class Result { some, later, closed, ended };  // closed: its peer says nothing more
@@ -39,14 +39,14 @@ public:
     bool is_ready() const;  // TLS has shaken hands
     bool is_encrypted() const { return ssl_ != nullptr; }
 
-    /// Reads into `room`; `count` bytes came where the result is `some`.
+    /// Reads into `room`; sets `count` to the number of bytes if the result is `some`.
     Result read(std::span<std::uint8_t> room, std::size_t& count);
 
-    /// Writes what fits of `bytes`; `later` with wants_to_write where the socket is full.
+    /// Writes as much of `bytes` as fits; returns `later` with wants_to_write set if the socket is full.
     Result write(std::span<const char> bytes, std::size_t& count);
     bool wants_to_write() const { return wants_to_write_; }
 
-    /// Says that nothing more will be written; what the peer still sends may be read.
+    /// Declares that nothing more will be written; what the peer still sends may be read.
     void close_write();
 
 private:

@@ -13,7 +13,8 @@
 
 namespace transport {
 
-/// Strings whose bytes leave at the beginning. None is copied as it comes, and none is kept once it has left.
+/// Queue of strings whose bytes are removed at the front. No string is copied when it is added, nor kept once it is
+/// removed.
 class Chunks {
 public:
     void append(std::string more) {
@@ -24,16 +25,16 @@ public:
     std::size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
 
-    /// Returns what is first, in one piece of at most so many bytes; it stays until it is dropped.
-    std::string_view front(std::size_t most) const {
-        return size_ == 0 ? std::string_view() : std::string_view(chunks_[first_]).substr(left_, most);
+    /// Returns the first bytes, at most `max_bytes` in one piece, which stay valid until they are dropped.
+    std::string_view front(std::size_t max_bytes) const {
+        return size_ == 0 ? std::string_view() : std::string_view(chunks_[first_]).substr(removed_, max_bytes);
     }
 
     void drop(std::size_t count) {
         size_ -= count;
-        left_ += count;
-        for (; first_ < chunks_.size() && left_ >= chunks_[first_].size(); ++first_) {
-            left_ -= chunks_[first_].size();
+        removed_ += count;
+        for (; first_ < chunks_.size() && removed_ >= chunks_[first_].size(); ++first_) {
+            removed_ -= chunks_[first_].size();
             chunks_[first_] = std::string();
         }
         if (2 * first_ < chunks_.size()) return;
@@ -42,7 +43,7 @@ public:
         if (chunks_.empty()) std::vector<std::string>().swap(chunks_);
     }
 
-    /// Moves what fits into `room`, and returns how many bytes.
+    /// Moves as many bytes as fit into `room`; returns their number.
     std::size_t take(std::span<std::uint8_t> room) {
         std::size_t count = 0;
         while (count < room.size() && size_ > 0) {
@@ -57,7 +58,7 @@ public:
 private:
     std::vector<std::string> chunks_;  // a deque would take half a kilobyte for a call that has none
     std::size_t first_ = 0;            // of those that haven't left whole
-    std::size_t left_ = 0, size_ = 0;  // bytes of that one that have left; bytes that are there
+    std::size_t removed_ = 0, size_ = 0;  // bytes of that one that have left; bytes that are there
 };
 
 }  // namespace transport

@@ -9,23 +9,23 @@ namespace transport {
 
 constexpr double never = std::numeric_limits<double>::infinity();
 
-/// Seconds of the clock that Python's time.monotonic reads.
+/// Returns the time in seconds, by the clock of Python's time.monotonic.
 inline double now() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// A time before which nothing happens by itself: of one connection, and with it of all that it belongs to.
+/// Earliest time at which something has to be checked, for one connection and for everything that it belongs to.
 class DueTime {
 public:
     explicit DueTime(DueTime* whole = nullptr) : whole_(whole) {}
 
-    /// Has something looked at then, if not sooner.
+    /// Requests a check at this time, if none is due sooner.
     void by(double time) {
         time_ = std::min(time_, time);
         if (whole_) whole_->by(time);
     }
 
-    /// Returns whether `when` has come. Where it hasn't, it is looked at then.
+    /// Returns whether `when` has passed at `time`. If not, requests a check at that time.
     bool has_come(double when, double time) {
         if (time < when) by(when);
         return time >= when;

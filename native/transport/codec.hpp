@@ -14,8 +14,8 @@
 
 namespace transport {
 
-/// A request as its codec has read it. It may be moved; the bytes that it was read from must stay where they are while
-/// its sentences are looked at.
+/// Request as its codec has parsed it. It may be moved, but the bytes that it was parsed from must stay in place while
+/// its sentences are used.
 struct Request {
     std::vector<std::string_view> sentences;  // UTF-8, or else no text; views of the message, or of what is kept
     Options options;
@@ -29,13 +29,13 @@ struct Request {
     const std::string* response = nullptr;
 };
 
-/// What was read of a sentence.
+/// Result of tokenising a sentence.
 struct Reading {
     std::size_t tokens;
     bool is_truncated;
 };
 
-/// A sentence's embedding as the encoder computes it.
+/// Sentence's embedding as computed by the encoder.
 struct Row {
     const float* numbers;
     std::size_t count;  // of numbers
@@ -43,22 +43,22 @@ struct Row {
     Reading reading;
 };
 
-/// Reads requests and writes responses of one method, by whichever model they ask for. What isn't plain is Python's, which has the words
-/// for it. Safe to use from several threads.
+/// Parser of one method's requests and writer of its responses, for all models. Requests that aren't plain are left to
+/// Python, which has their error texts. Safe to use from several threads.
 class Codec {
 public:
     virtual ~Codec() = default;
 
-    /// Returns how many sentences a request seems to have, or 1 where counting them would take long; nothing where it can't
-    /// be plain or has more than so many. A look that takes no memory and little time: the transport's lock is held.
-    /// `read` may yet decline it.
+    /// Returns how many sentences a request seems to have, or 1 if counting would take long; none if it can't be plain
+    /// or has more than `max_sentences`. It takes no memory and little time, since the transport's lock is held. `read`
+    /// may still decline the request.
     virtual std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const = 0;
 
-    /// Reads a plain request of one to `max_sentences` sentences, or one that has its answer; false where
-    /// it is any other, and then `request` means nothing.
+    /// Parses a plain request of one to `max_sentences` sentences, or one that is answered at once. Returns false for
+    /// any other request; then `request` is undefined.
     virtual bool read(std::string_view content, std::size_t max_sentences, Request& request) const = 0;
 
-    /// Returns the options of a request that says nothing of the form in which it wants its rows.
+    /// Returns the options of a request that doesn't say in which form it wants its rows.
     virtual Options usual_options() const { return {}; }
 
     // A response is written in pieces, so that rows needn't be kept until there are all: its beginning, its rows in the
@@ -68,7 +68,7 @@ public:
     virtual void begin(const Request& request, std::string& response) const = 0;
     virtual void append(const Request& request, const Row& row, std::string& response) const = 0;
 
-    /// `readings` are those of all sentences, in order.
+    /// Completes the response; `readings` are those of all sentences, in order.
     virtual void end(const Request& request, std::span<const Reading> readings, std::string& response) const = 0;
 };
 

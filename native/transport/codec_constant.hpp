@@ -8,7 +8,7 @@
 
 namespace transport {
 
-/// Answers each request without a field with the same response, which Python prepares.
+/// Codec that answers every request without fields with the same response, which Python prepares.
 class ConstantCodec : public Codec {
 public:
     explicit ConstantCodec(std::string response) : response_(std::move(response)) {}

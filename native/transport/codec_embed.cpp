@@ -23,8 +23,8 @@ constexpr unsigned items = 1;                                             // the
 constexpr char token_count = 0x10, truncated = 0x18, scale_field = 0x35;  // an embedding's
 constexpr std::array<char, 4> values_field{0x0a, 0x22, 0x2a, 0x3a};       // by its encoding
 
-/// Reads all fields, in any order, into `request`; of an option, and of the model's name, the last counts. Hands sentences
-/// to `take`, which says whether to go on. False too where there is no such model.
+/// Parses all fields, in any order, into `request`; for options and the model's name, the last one counts. Passes
+/// sentences to `take`, which returns whether to go on. Returns false also for an unknown model.
 template <typename Take>
 bool read_fields(std::string_view content, const NamedModels& models, Request& request, const Take& take) {
     std::string_view name;

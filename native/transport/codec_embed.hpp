@@ -10,7 +10,7 @@ namespace transport {
 
 class EmbedCodec : public Codec {
 public:
-    /// `empty` answers who sends no sentence.
+    /// `empty` is the status for a request without sentences.
     EmbedCodec(NamedModels models, Status empty) : models_(std::move(models)), empty_(std::move(empty)) {}
 
     std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const override;
@@ -24,8 +24,8 @@ private:
     const Status empty_;
 };
 
-/// A stream's messages: its requests are the same bytes, and each embedding of its responses stands in an item. Where an
-/// item would have an error, the message is Python's.
+/// Codec of a stream's messages: its requests are the same bytes as Embed's, and each embedding of its responses is
+/// inside an item. A message in which an item would be an error is left to Python.
 class EmbedStreamCodec final : public EmbedCodec {
 public:
     explicit EmbedStreamCodec(NamedModels models) : EmbedCodec(std::move(models), {}) {}

@@ -18,18 +18,18 @@ static_assert(std::endian::native == std::endian::little);  // as tensors' numbe
 constexpr unsigned model_name = 1, model_version = 2, id = 3, outputs = 5, raw_contents = 6;
 constexpr unsigned tensor_name = 1, tensor_datatype = 2, tensor_shape = 3;
 
-/// What a response needs of its request.
-struct Asked {
+/// Parts of a request that its response repeats.
+struct Echoed {
     std::string id;
     Wanted wanted;
 };
 
-const Asked& asked_of(const Request& request) { return *static_cast<const Asked*>(request.kept.get()); }
+const Echoed& asked_of(const Request& request) { return *static_cast<const Echoed*>(request.kept.get()); }
 
 /// Returns how many numbers a tensor has for each text.
 std::size_t width_of(std::size_t tensor, std::size_t numbers) { return tensor == embedding ? numbers : 1; }
 
-/// Appends what a response says of a tensor.
+/// Appends a tensor's description to a response.
 void describe(std::string& response, std::size_t tensor, std::size_t sentences, std::size_t numbers) {
     std::string shape, bytes;
     append_varint(shape, sentences);
@@ -59,18 +59,18 @@ bool InferCodec::read(std::string_view content, std::size_t max_sentences, Reque
     Fields fields;
     if (!fields.read(content) || !choose(fields, max_sentences, request)) return false;
     if (!fields.read_texts(request.sentences)) return false;
-    request.kept = std::make_shared<const Asked>(Asked{std::string(fields.id()), fields.wanted()});
+    request.kept = std::make_shared<const Echoed>(Echoed{std::string(fields.id()), fields.wanted()});
     return true;
 }
 
-/// Notes a request's options and model; false where it is for none of the models, or for more than that one has.
+/// Sets a request's options and model; returns false for an unknown model, or one without the requested size.
 bool InferCodec::choose(const Fields& fields, std::size_t max_sentences, Request& request) const {
     request.options = fields.options();
     if (fields.count() > max_sentences || !models_.choose(fields.model_name(), request)) return false;
     return fields.model_version().empty() || fields.model_version() == models_.of(request).version;
 }
 
-/// Returns how many numbers each embedding has.
+/// Returns the size of each embedding.
 std::size_t InferCodec::numbers(const Request& request) const {
     return request.options.dimensions ? request.options.dimensions : models_.of(request).dimension;
 }

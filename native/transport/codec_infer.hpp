@@ -12,17 +12,17 @@ namespace transport::infer {
 
 class Fields;
 
-/// Reads requests for one tensor of texts, by known parameters, and writes a response byte for byte as Python does. A
-/// request with a timeout of its own is Python's.
+/// Codec of requests for one tensor of texts, with known parameters; it writes a response byte for byte like Python. A
+/// request with its own timeout is left to Python.
 class InferCodec : public Codec {
 public:
-    /// Requests name one of `models`, and no other version than it has.
+    /// Requests must name one of `models`, and no version other than its own.
     explicit InferCodec(NamedModels models) : models_(std::move(models)) {}
 
     std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const override;
     bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
 
-    /// Writes all but the tensors' numbers, and leaves room for those.
+    /// Writes everything except the tensors' numbers, and leaves room for those.
     void begin(const Request& request, std::string& response) const override;
     void append(const Request& request, const Row& row, std::string& response) const override;
     void end(const Request&, std::span<const Reading>, std::string&) const override {}

@@ -32,7 +32,7 @@ constexpr std::size_t max_parameters = 64, max_outputs = 64, max_bytes = 1024;
 constexpr std::array without_meaning{"priority"sv, "sequence_id"sv, "sequence_start"sv, "sequence_end"sv,
                                      "triton_enable_empty_final_response"sv};  // which clients send to any model
 
-/// A field of bytes, once it was read.
+/// Field of bytes, none until it was read.
 using Once = std::optional<std::string_view>;
 
 bool set_once(Once& field, std::string_view bytes) { return !std::exchange(field, bytes); }
@@ -47,7 +47,7 @@ char take_tag(std::string_view& from) {
     return found;
 }
 
-/// Reads fields of bytes that may come once each; false where there is any other.
+/// Parses bytes fields that may occur once each; returns false for any other field.
 bool read_once(std::string_view from, std::initializer_list<std::pair<char, Once*>> fields) {
     while (!from.empty()) {
         const char found = take_tag(from);
@@ -77,7 +77,7 @@ std::optional<Value> read_value(std::string_view from) {
     }
 }
 
-/// Notes an option; false where it is unknown, or of another kind.
+/// Sets an option; returns false if it is unknown, or has the wrong type.
 bool set_option(std::string_view name, const Value& value, Options& options) {
     if (const Option* const row = option_of(api::kserve, name)) return set(*row, value, options);
     if (name == "timeout") return value == Value(std::size_t(0));
@@ -91,7 +91,7 @@ bool read_parameter(std::string_view from, Options& options) {
     return value && set_option(*key, *value, options);
 }
 
-/// Notes a tensor that is asked for.
+/// Notes a requested tensor.
 bool want(std::string_view output, Wanted& wanted) {
     Once name;
     if (!read_once(output, {{tag::name, &name}})) return false;
@@ -104,14 +104,14 @@ bool want(std::string_view output, Wanted& wanted) {
     return true;
 }
 
-/// Returns how many texts a shape says, [n] or [n, 1]; 0 where it says something else.
+/// Returns the number of texts in a shape [n] or [n, 1]; 0 for any other shape.
 std::size_t count_of(std::string_view shape) {
     const auto count = take_number(shape);
     if (!count || shape.empty()) return count.value_or(0);
     return take_number(shape) == 1 && shape.empty() ? *count : 0;
 }
 
-/// Hands each text to `take`, which says whether to go on; false where there is anything else.
+/// Passes each text to `take`, which returns whether to go on; returns false for any other content.
 template <typename Take>
 bool read_contents(std::string_view from, const Take& take) {
     while (!from.empty()) {
@@ -122,7 +122,7 @@ bool read_contents(std::string_view from, const Take& take) {
     return true;
 }
 
-/// The same of texts behind their lengths, four bytes each.
+/// Does the same for texts that each follow their length, four bytes.
 template <typename Take>
 bool read_raw(std::string_view from, const Take& take) {
     while (!from.empty()) {
@@ -162,7 +162,7 @@ bool Fields::take(char found, std::string_view bytes) {
     }
 }
 
-/// Reads what is said of the input; false where it isn't texts, or they are in two places.
+/// Parses the input's description; returns false if it isn't texts, or they are given in two places.
 bool Fields::read_input(std::string_view input) {
     Once name, datatype, shape, contents;
     const std::initializer_list<std::pair<char, Once*>> known{

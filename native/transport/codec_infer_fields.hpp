@@ -32,13 +32,13 @@ struct Wanted {
     std::span<const std::size_t> all() const { return {of.data(), count}; }
 };
 
-/// The fields of a request for texts' embeddings. They are views of it.
+/// Fields of a request for texts' embeddings, as views of its bytes.
 class Fields {
 public:
-    /// Reads all but the texts themselves, with a look at a few fields; false where there is anything that isn't plain.
+    /// Parses everything except the texts themselves; returns false if anything isn't plain.
     bool read(std::string_view request);
 
-    /// Reads the texts; false where they aren't as many as `count`.
+    /// Reads the texts; returns false if their number isn't `count`.
     bool read_texts(std::vector<std::string_view>& texts) const;
 
     std::string_view model_name() const { return model_name_.value_or(""); }

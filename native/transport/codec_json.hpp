@@ -13,7 +13,7 @@
 
 namespace transport {
 
-/// Reads a body into the request that keeps it. What its members mean, and how a response is written, is each API's own.
+/// Base of the codecs that parse JSON into the request that owns it. Each API defines its members and its response.
 class JsonCodec : public Codec {
 public:
     std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const final {
@@ -25,10 +25,10 @@ public:
     }
 
 protected:
-    /// `truncation` is for requests that leave it to the server.
+    /// `truncation` applies to requests that don't set it.
     JsonCodec(NamedModels models, Truncation truncation) : models_(std::move(models)), truncation_(truncation) {}
 
-    /// Makes `request` one that says nothing yet, and returns the body's value; null where it is no JSON.
+    /// Resets `request`, parses a body into it, and returns the root value; null for invalid JSON.
     yyjson_val* open(std::string_view content, Request& request) const {
         const auto document = std::make_shared<const json::Document>(content);
         request = {};
@@ -38,7 +38,7 @@ protected:
         return document->root();
     }
 
-    /// Returns the body's value of a request that `open` has begun.
+    /// Returns the root value of a request that `open` has parsed.
     static yyjson_val* root_of(const Request& request) {
         return static_cast<const json::Document*>(request.kept.get())->root();
     }

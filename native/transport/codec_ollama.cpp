@@ -22,13 +22,13 @@ enum class OllamaMember { model, options, keep_alive, texts, truncate };
 constexpr std::array embed_members{"model"sv, "options"sv, "keep_alive"sv, "input"sv, "truncate"sv};
 constexpr std::array embeddings_members{"model"sv, "options"sv, "keep_alive"sv, "prompt"sv};
 
-/// Returns whether orjson escapes nothing in a text.
+/// Returns whether orjson would escape nothing in a text.
 bool is_written_as_it_is(std::string_view text) {
     const auto is_escaped = [](unsigned char each) { return each < ' ' || each == '"' || each == '\\'; };
     return std::none_of(text.begin(), text.end(), is_escaped);
 }
 
-/// Returns whether `options` are as Python takes them and looks at none: few, of which none is a list or an object.
+/// Returns whether `options` can be ignored as Python ignores them: there are few, and none is a list or an object.
 bool are_passed_over(yyjson_val* options) {
     if (yyjson_is_null(options)) return true;
     if (!yyjson_is_obj(options) || yyjson_obj_size(options) > max_passed_over) return false;
@@ -45,7 +45,7 @@ bool read_truncate(yyjson_val* value, Options& options) {
     return yyjson_is_bool(value) || yyjson_is_null(value);
 }
 
-/// Reads a member other than texts; the model's name is left in `model`.
+/// Parses a member other than the texts; stores the model's name in `model`.
 bool read_ollama_member(OllamaMember member, yyjson_val* value, std::string_view& model, Request& request) {
     switch (member) {
         case OllamaMember::model:
@@ -59,7 +59,7 @@ bool read_ollama_member(OllamaMember member, yyjson_val* value, std::string_view
     return false;
 }
 
-/// Appends a row's numbers.
+/// Appends the numbers of a row.
 void append_row(const Request& request, const Row& row, std::string& response) {
     std::vector<float> room;
     json::append_numbers(response, shaped({row.numbers, row.count}, request.options, room));

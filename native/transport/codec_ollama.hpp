@@ -10,20 +10,21 @@
 
 namespace transport {
 
-/// What both ways to ask have in common. A model is asked for by any of its names, which may end with Ollama's tag.
+/// Common part of Ollama's two codecs. A model may be named by any of its names, which may end with Ollama's tag.
 class OllamaCodec : public JsonCodec {
 protected:
     explicit OllamaCodec(NamedModels models) : JsonCodec(std::move(models), Truncation::start) {}
 
-    /// Notes in a request the model that it asks for by this name, an empty one for none; false where Python is to see it.
+    /// Sets the model of a request by name (empty if it names none); returns false if the request is to be left to
+    /// Python.
     bool choose(std::string_view name, Request& request) const;
 };
 
-/// Reads an object of known members, each at most once and of its own type, whose `input` is a text or several, and
-/// writes a response byte for byte as Python does, but for the time that it took. Every row has length 1.
+/// Codec of /api/embed: an object of known members, each at most once and of its own type, whose `input` is a text or
+/// several. It writes a response byte for byte like Python, except for the elapsed time. Every row has length 1.
 class OllamaEmbedCodec final : public OllamaCodec {
 public:
-    /// `models` are shown as JSON.
+    /// Responses show the names of `models` as JSON.
     explicit OllamaEmbedCodec(NamedModels models) : OllamaCodec(std::move(models)) {}
 
     bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
@@ -32,7 +33,7 @@ public:
     void end(const Request& request, std::span<const Reading> readings, std::string& response) const override;
 };
 
-/// Likewise for the API's older way: `prompt` is one text, and its row is as the model computes it.
+/// Codec of the older /api/embeddings: `prompt` is one text, and its row is not normalised.
 class OllamaEmbeddingsCodec final : public OllamaCodec {
 public:
     explicit OllamaEmbeddingsCodec(NamedModels models) : OllamaCodec(std::move(models)) {}

@@ -23,7 +23,7 @@ enum class Member { input, model, encoding_format, user };
 constexpr std::array members{"input"sv, "model"sv, "encoding_format"sv, "user"sv};
 constexpr json::Words<Encoding, 2> format_words{{{"float", Encoding::text}, {"base64", Encoding::base64}}};
 
-/// Reads a member; the model's name is left in `model`.
+/// Parses a member; stores the model's name in `model`.
 bool read_member(Member member, yyjson_val* value, std::size_t most, std::string_view& model, Request& request) {
     switch (member) {
         case Member::input: return json::read_inputs(value, most, request.sentences);

@@ -9,11 +9,11 @@
 
 namespace transport {
 
-/// Reads an object of known members, each at most once and of its own type, whose `input` is a text or several, and
-/// writes a response byte for byte as Python does. Every row has length 1.
+/// Codec of /v1/embeddings: an object of known members, each at most once and of its own type, whose `input` is a text
+/// or several. It writes a response byte for byte like Python. Every row has length 1.
 class OpenAICodec final : public JsonCodec {
 public:
-    /// `models` are shown as JSON; `truncation` is for requests that ask for none.
+    /// Responses show the names of `models` as JSON; `truncation` applies to all requests, which can't set it.
     OpenAICodec(NamedModels models, Truncation truncation) : JsonCodec(std::move(models), truncation) {}
 
     bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;

@@ -20,7 +20,7 @@ constexpr json::Words<Truncation, 4> kept_words{{{"right", Truncation::start},
                                                  {"left", Truncation::end},
                                                  {"Left", Truncation::end}}};
 
-/// What a request says of texts that are too long, one member after the other.
+/// Members of a request about texts that are too long.
 struct Cut {
     std::optional<bool> is_asked_for;
     Truncation kept = Truncation::start;

@@ -11,12 +11,12 @@
 
 namespace transport {
 
-/// Reads an object of known members, each at most once and of its own type, whose `inputs` are a text or several, and
-/// writes a response byte for byte as Python does: a list of rows.
+/// Codec of TEI's /embed: an object of known members, each at most once and of its own type, whose `inputs` is a text
+/// or several. It writes a response byte for byte like Python: a list of rows.
 class TeiCodec final : public JsonCodec {
 public:
-    /// Requests name no model, and are for whichever serves those. `truncation` is for requests that leave it to the
-    /// server.
+    /// Requests name no model, and are for the default one of `models`. `truncation` applies to requests that don't set
+    /// it.
     TeiCodec(NamedModels models, Truncation truncation) : JsonCodec(std::move(models), truncation) {}
 
     bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;

@@ -18,7 +18,7 @@ static_assert(std::endian::native == std::endian::little);  // as protobuf's num
 constexpr char inputs_tag = 0x0a, truncate_tag = 0x10, normalize_tag = 0x18, direction_tag = 0x20;
 constexpr unsigned row_field = 1, cost_field = 2, characters_field = 1, tokens_field = 2;
 
-/// A message's fields as they come; of those that come twice only options may, and the last counts.
+/// Fields of a message. Only options may occur twice, and then the last one counts.
 struct TeiFields {
     std::optional<std::string_view> text;
     bool is_cut = false, is_normalized = false, keeps_end = false;
@@ -52,7 +52,7 @@ std::optional<TeiFields> read_tei_fields(std::string_view message) {
     return fields.text ? std::optional(fields) : std::nullopt;
 }
 
-/// Counts the characters of a text in UTF-8: all bytes but those that continue one.
+/// Counts the characters of a UTF-8 text: all bytes except continuation bytes.
 std::size_t characters_of(std::string_view text) {
     return std::size_t(std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xc0) != 0x80; }));
 }

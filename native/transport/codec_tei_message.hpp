@@ -8,11 +8,11 @@
 
 namespace transport {
 
-/// Reads a message's one text and its options, and writes its row and what it cost, as Python does. What comes twice, is
-/// unknown, or is left out where it is needed is Python's.
+/// Codec of TEI's gRPC messages: one text with its options in, its row and cost out, byte for byte like Python.
+/// Messages with repeated, unknown or missing fields are left to Python.
 class TeiMessageCodec final : public Codec {
 public:
-    /// Requests name no model, and are for whichever serves those.
+    /// Requests name no model, and are for the default one of `models`.
     explicit TeiMessageCodec(NamedModels models) : models_(std::move(models)) {}
 
     std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const override;

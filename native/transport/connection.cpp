@@ -20,7 +20,7 @@ constexpr std::size_t max_at_once = 1 << 19;  // bytes that are sent, likewise
 constexpr std::size_t min_direct = 1 << 14;
 constexpr double last_call_s = 1;  // between the notice that a connection is to end and its last stream
 
-/// A tenth more or less, so that connections that began together don't end together.
+/// Varies a duration by up to a tenth, so that connections that began together don't end together.
 double jittered(double seconds) {
     static thread_local std::minstd_rand random{std::random_device{}()};
     return seconds * std::uniform_real_distribution(0.9, 1.1)(random);
@@ -29,15 +29,15 @@ double jittered(double seconds) {
 }  // namespace
 
 Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
-                       Endpoint endpoint)
+                       PeerAddress peer_address)
     : shared_(shared),
-      peer_(shared, id, network, std::move(endpoint)),
+      peer_(shared, id, network, std::move(peer_address)),
       channel_(socket, tls),
       began_(now()),
-      max_age_s_(peer_.endpoint.is_http ? 0 : jittered(shared.settings.limits.age_s)),
+      max_age_s_(peer_.peer_address.is_http ? 0 : jittered(shared.settings.limits.age_s)),
       read_at_(began_),
       wrote_at_(began_) {
-    if (!peer_.endpoint.is_http) session_ = std::make_unique<Http2Session>(peer_);
+    if (!peer_.peer_address.is_http) session_ = std::make_unique<Http2Session>(peer_);
     peer_.due.by(began_ + shared.settings.limits.caller_timeout_s);
 }
 
@@ -62,7 +62,7 @@ bool Connection::receive(double until) {
     return true;
 }
 
-/// Hands on what has come, once it is known what its peer speaks.
+/// Processes received bytes, once the peer's protocol is known.
 bool Connection::take_in(std::string_view bytes) {
     if (session_) return session_->receive(bytes);
     first_.append(bytes);
@@ -72,8 +72,8 @@ bool Connection::take_in(std::string_view bytes) {
     return session_->receive(std::exchange(first_, {}));
 }
 
-/// Goes on where its peer says nothing more, and there is something to be answered or read; false where there isn't. A
-/// peer that has left altogether resets the connection for what it is sent.
+/// Handles a peer that sends nothing more: goes on if something is to be answered or read, and returns false otherwise.
+/// A peer that has left completely resets the connection when it is sent something.
 bool Connection::half_close() {
     if (is_closed_ || (!is_busy() && peer_.unread.used() == 0)) return false;
     is_half_closed_ = true;
@@ -101,7 +101,7 @@ bool Connection::send() {
     return true;
 }
 
-/// Sends what its socket takes, or as much as one may send before others have their turn.
+/// Sends as much as the socket takes, or as much as one connection may before others have their turn.
 Connection::Sent Connection::send_some() {
     for (std::size_t written = 0;;) {
         while (out_.size() < max_unsent) {
@@ -146,7 +146,8 @@ void Connection::note_sent(std::size_t bytes) {
     peer_.overhead.sent(bytes);
 }
 
-/// Ends the connection, and leaves its peer time to read: a socket closed at once would take back what it hasn't read.
+/// Ends the connection, but leaves its peer time to read: closing a socket at once would discard what the peer hasn't
+/// read.
 void Connection::close_write() {
     channel_.close_write();
     peer_.ends_for(EventKind::done);
@@ -177,7 +178,7 @@ bool Connection::tick(double time) {
     return true;
 }
 
-/// Asks a silent peer whether it is there; false where it hasn't answered in time.
+/// Pings a silent peer; returns false if it hasn't answered in time.
 bool Connection::tick_keepalive(double time) {
     const Limits& limits = shared_.settings.limits;
     if (pinged_at_ > 0 && read_at_ >= pinged_at_) pinged_at_ = 0;
@@ -190,8 +191,7 @@ bool Connection::tick_keepalive(double time) {
     return pinged_at_ == 0 || !peer_.due.has_come(pinged_at_ + limits.keepalive_timeout_s, time);
 }
 
-/// Has a connection end that is idle or old: its peer is told twice, so that no call is lost that is on its way
-/// meanwhile.
+/// Ends a connection that is idle or old. Its peer is told twice, so that no call is lost that is on its way.
 void Connection::tick_leaving(double time) {
     const Limits& limits = shared_.settings.limits;
     if (!is_leaving_) {

@@ -16,7 +16,7 @@ namespace transport {
 class Connection {
 public:
     Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
-               Endpoint endpoint = {}) REQUIRES(the_lock);
+               PeerAddress peer_address = {}) REQUIRES(the_lock);
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
@@ -26,30 +26,31 @@ public:
 
     void list() REQUIRES(the_lock) { peer_.list(); }
 
-    /// Reads what has come, until that time at the latest; false once the connection is over.
+    /// Reads what has arrived, for at most until that time; returns false if the connection has ended.
     bool receive(double until) REQUIRES(the_lock);
 
-    /// Returns how many calls were refused for want of room since the last time, of callers who can wait.
+    /// Returns the number of calls that were refused for lack of room since the last call of this, if their callers can
+    /// wait.
     std::size_t refused() REQUIRES(the_lock) { return std::exchange(peer_.refused, 0); }
 
-    /// Returns the seconds of reading that nothing came of since the last time, where they are many.
+    /// Returns the seconds of unproductive reading since the last call of this, if they are many.
     double take_excess() REQUIRES(the_lock) { return peer_.overhead.take_excess(); }
 
-    /// Writes what can be written; false once the connection is over.
+    /// Writes what can be written; returns false if the connection has ended.
     bool send() REQUIRES(the_lock);
 
-    /// Looks at its times where one of them has come; false once the connection is over.
+    /// Checks its timeouts if one is due; returns false if the connection has ended.
     bool tick(double now) REQUIRES(the_lock);
 
-    /// Returns the time before which none of its times comes.
+    /// Returns the earliest time at which one of its timeouts is due.
     double due() const REQUIRES(the_lock) { return peer_.due.time(); }
 
-    /// Takes no new call, and is over once those that are open have ended.
+    /// Accepts no new call, and ends after the open calls have ended.
     void go_away() REQUIRES(the_lock) {
         if (session_) session_->go_away();
     }
 
-    /// Ends all calls so that another may have its place: their callers are told to come again.
+    /// Ends all calls so that another connection can take its place; their callers are told to try again.
     void give_place_up() REQUIRES(the_lock);
 
     Peer& peer() REQUIRES(the_lock) { return peer_; }
@@ -60,15 +61,15 @@ public:
     bool wants_to_write() const REQUIRES(the_lock) { return has_more_ || channel_.wants_to_write(); }
     bool is_ready() const REQUIRES(the_lock) { return session_ && channel_.is_ready(); }
 
-    /// Returns whether what its peer has sent may be read: it has not said that nothing more comes, and there is room.
+    /// Returns whether its socket may be read: its peer may send more, and there is room.
     bool wants_to_read() const REQUIRES(the_lock) { return !is_half_closed_ && (!session_ || session_->wants_more()); }
 
-    /// Notes that its peer has closed their side, of which something is still to be read.
+    /// Notes that its peer has closed their side, although something is still to be read.
     void hang_up() REQUIRES(the_lock);
     bool has_hung_up() const REQUIRES(the_lock) { return has_hung_up_; }
     bool is_busy() const REQUIRES(the_lock) { return peer_.messages.used() > 0; }
 
-    /// Returns whether all answers that are owed are with its socket.
+    /// Returns whether all answers were passed to the socket.
     bool is_flushed() const REQUIRES(the_lock) { return out_.empty() || !peer_.owes; }
 
 private:

@@ -12,10 +12,10 @@
 
 namespace transport {
 
-/// Bounds that the server's settings have by the same names. 0 seconds are never; of a handshake, at once.
+/// Limits that the server's settings have under the same names. 0 seconds mean never; for a handshake, at once.
 #define TRANSPORT_SETTINGS(X)                                                                                        \
     X(std::size_t, max_message_bytes, 16 << 20, "Most bytes of a message.")                                          \
-    X(std::size_t, max_inflated_bytes, 16 << 20, "Most bytes of a message that comes compressed; 0 where none may.") \
+    X(std::size_t, max_inflated_bytes, 16 << 20, "Most bytes of a compressed message once inflated; 0 allows none.") \
     X(std::size_t, max_header_bytes, 16 << 10, "Most bytes of a call's headers.")                                    \
     X(std::size_t, max_concurrent_requests, 512, "Most unary calls that hold a slot: being read, waiting or taken.") \
     X(std::size_t, max_connections, 512, "Most connections of gRPC's listeners at once, and of HTTP's.")             \
@@ -24,25 +24,25 @@ namespace transport {
     X(double, caller_timeout_s, 10, "Seconds for TLS, first frames, and a request whose slot others need.")          \
     X(double, idle_s, 600, "Seconds after which a connection without calls is closed.")                              \
     X(double, age_s, 0, "Seconds after which a connection is replaced, about.")                                      \
-    X(double, age_grace_s, 30, "Seconds that calls on a connection to be replaced get to finish.")                   \
-    X(double, keepalive_s, 60, "Seconds of silence after which a peer is asked whether it is there.")                \
-    X(double, min_ping_s, 30, "Seconds between two pings of a peer, at least.")
+    X(double, age_grace_s, 30, "Seconds for the calls on a replaced connection to end.")                             \
+    X(double, keepalive_s, 60, "Seconds of silence after which a peer is pinged.")                                   \
+    X(double, min_ping_s, 30, "Least seconds between two pings of a peer.")
 
-/// Bounds that no setting changes. Tests do.
+/// Limits that no setting changes, except in tests.
 #define TRANSPORT_CONSTANTS(X)                                                                                  \
-    X(double, keepalive_timeout_s, 20, "Seconds in which a peer that is asked has to answer.")                  \
-    X(int, ping_strikes, 2, "Pings that come too soon before their connection is closed.")                      \
+    X(double, keepalive_timeout_s, 20, "Seconds in which a peer has to answer a ping.")                         \
+    X(int, ping_strikes, 2, "Early pings after which their connection is closed.")                              \
     X(double, stall_s, 300, "Seconds for which a caller may leave its answers unread.")                         \
-    X(std::size_t, window_messages, 32, "Most messages of one stream on their way.")                            \
-    X(std::size_t, window_sentences, 256, "Most sentences of them.")                                            \
-    X(std::size_t, window_bytes, 1 << 20, "Most bytes of them.")                                                \
-    X(std::size_t, held_bytes, 64 << 20, "Most bytes of a connection's requests that came and were not taken.") \
-    X(std::size_t, held_total_bytes, 96 << 20, "Most bytes of all requests that came and were not taken.")      \
-    X(std::size_t, requests, 256, "Most open requests of the application, beside one of each connection.")      \
-    X(std::size_t, connection_requests, 16, "Most of them by one connection.")                                  \
-    X(std::size_t, making_bytes, 128 << 20, "Most bytes of long requests that are being served, with their rows.") \
-    X(std::size_t, unread_bytes, 16 << 20, "Most bytes of answers that one connection has not read, with what is being made.") \
-    X(std::size_t, network_unread_bytes, 64 << 20, "Most of them of one network.")                               \
+    X(std::size_t, window_messages, 32, "Most messages of one stream in progress.")                             \
+    X(std::size_t, window_sentences, 256, "Most sentences of one stream in progress.")                          \
+    X(std::size_t, window_bytes, 1 << 20, "Most bytes of one stream in progress.")                              \
+    X(std::size_t, held_bytes, 64 << 20, "Most received bytes of untaken requests of a connection.")            \
+    X(std::size_t, held_total_bytes, 96 << 20, "Most received bytes of all untaken requests.")                  \
+    X(std::size_t, requests, 256, "Most open requests of the application, beyond one a connection.")            \
+    X(std::size_t, connection_requests, 16, "Most open requests of the application on one connection.")         \
+    X(std::size_t, making_bytes, 128 << 20, "Most bytes of long requests in progress, with their rows.")           \
+    X(std::size_t, unread_bytes, 16 << 20, "Most unread bytes of answers, with those being made, a connection.")               \
+    X(std::size_t, network_unread_bytes, 64 << 20, "Most unread bytes of answers of a network.")                 \
     X(std::size_t, unread_total_bytes, 256 << 20, "Most bytes of all answers that callers have not read.")
 
 struct Limits {
@@ -52,21 +52,21 @@ struct Limits {
 #undef TRANSPORT_FIELD
 };
 
-/// Why calls are refused without Python, which prepares the status of each.
+/// Reasons for which the transport refuses calls without Python. Python prepares the status for each.
 #define TRANSPORT_REFUSALS(X)                                          \
-    X(no_key, "No key came.")                                          \
-    X(unknown_key, "A key came that nobody knows.")                    \
-    X(full, "There is no slot.")                                       \
-    X(room, "There is no room for what came.")                         \
-    X(crowded, "Too many are open that take no slot.")                 \
+    X(no_key, "The call has no key.")                                  \
+    X(unknown_key, "The call has an unknown key.")                     \
+    X(full, "All slots are taken.")                                    \
+    X(room, "There is no room for its bytes.")                         \
+    X(crowded, "Its connection has too many calls open.")              \
     X(connections, "There are too many connections.")                  \
-    X(late, "Its turn would come when too much of its time is over.")  \
-    X(expired, "Its deadline had passed.")                             \
-    X(draining, "The server stops.")                                   \
-    X(slow, "Its request did not come in time.")                       \
-    X(empty, "No request came.")                                       \
+    X(late, "It would wait for too much of its time.")                 \
+    X(expired, "Its deadline has passed.")                             \
+    X(draining, "The server is stopping.")                             \
+    X(slow, "Its request has not arrived in time.")                    \
+    X(empty, "It ended without a request.")                            \
     X(large, "Its message has too many bytes.")                        \
-    X(inflated, "Its message has too many bytes once it is inflated.") \
+    X(inflated, "Its message is too large once inflated.")             \
     X(headers, "Its headers have too many bytes.")                     \
     X(timeout, "Its grpc-timeout is invalid.")                            \
     X(unknown, "There is no such method.")                             \
@@ -84,7 +84,7 @@ enum class Refusal {
         count
 };
 
-/// Of them, those of calls over HTTP.
+/// Reasons that also occur over HTTP.
 inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_key, Refusal::full,     Refusal::room,
                                    Refusal::crowded,  Refusal::late,        Refusal::expired,  Refusal::draining,
                                    Refusal::slow,     Refusal::large,       Refusal::inflated, Refusal::headers,
@@ -127,7 +127,7 @@ enum class EventKind : std::uint8_t {
 #undef TRANSPORT_VALUE
 };
 
-/// A gRPC status; `details` is a serialised google.rpc.Status for grpc-status-details-bin, or empty.
+/// gRPC status; `details` is a serialised google.rpc.Status for grpc-status-details-bin, or empty.
 struct Status {
     int code = 0;
     std::string message;
@@ -136,7 +136,7 @@ struct Status {
 
 using Statuses = std::array<Status, std::size_t(Refusal::count)>;  // by the refusal
 
-/// A response of HTTP's, whole. Names of headers are in lower case.
+/// Complete HTTP response. Header names are in lower case.
 struct Response {
     int status = 503;
     std::vector<std::pair<std::string, std::string>> headers;
@@ -153,30 +153,30 @@ struct Method {
     std::size_t words = 0;   // place of the responses that refuse its calls, in their caller's words
 };
 
-/// What is counted, and what of it is there now.
+/// Measurements of the transport: counters, and gauges of what is open or waiting now.
 #define TRANSPORT_FIGURES(X)                                              \
-    X(connections, "Connections of gRPC's listeners that are open.")      \
-    X(http_connections, "Those of HTTP's listeners.")                     \
-    X(requests, "Requests of the application that are open.")             \
-    X(connections_begun, "Connections so far.")                           \
-    X(calls, "Calls that are open.")                                      \
-    X(calls_begun, "Calls so far.")                                       \
-    X(slots, "Unary calls that hold one.")                                \
-    X(waiting, "Messages that have come and were not taken.")             \
-    X(taken, "Messages that were taken and have no answer.")              \
-    X(wait_s, "Estimate of how long what waits will wait.")               \
-    X(held_bytes, "Of requests that came and were not taken.")            \
-    X(making_bytes, "Of long requests that are being served.")            \
-    X(unread_bytes, "Of answers that callers have not read.")             \
-    X(received_bytes, "Bytes so far, TLS not included.")                  \
-    X(sent_bytes, "Bytes so far, TLS not included.")                      \
-    X(resets, "Calls that their callers have reset, so far.")             \
-    X(reading, "Unary calls whose requests are on their way.")            \
-    X(deadlines, "Calls that have one.")                                  \
-    X(watchers, "Calls that wait for changes of health.")                 \
-    X(uncounted, "Calls that `ended` had no room for, so far.")           \
-    X(rests, "Times that a connection was not read for a while, so far.") \
-    X(lag_s, "The longest that nobody looked at the sockets, since the last look.")
+    X(connections, "Open connections of gRPC listeners.")                 \
+    X(http_connections, "Open connections of HTTP listeners.")            \
+    X(requests, "Open requests of the application.")                      \
+    X(connections_begun, "Connections accepted so far.")                  \
+    X(calls, "Open calls.")                                               \
+    X(calls_begun, "Calls begun so far.")                                 \
+    X(slots, "Unary calls that hold a slot.")                             \
+    X(waiting, "Received messages that were not taken yet.")              \
+    X(taken, "Taken messages without an answer yet.")                     \
+    X(wait_s, "Estimated wait of what waits, in seconds.")                \
+    X(held_bytes, "Received bytes of requests that were not taken.")      \
+    X(making_bytes, "Bytes of long requests in progress.")                \
+    X(unread_bytes, "Bytes of answers that callers have not read.")       \
+    X(received_bytes, "Bytes received so far, without TLS.")              \
+    X(sent_bytes, "Bytes sent so far, without TLS.")                      \
+    X(resets, "Calls reset by their callers so far.")                     \
+    X(reading, "Unary calls whose requests are arriving.")                \
+    X(deadlines, "Open calls with a deadline.")                           \
+    X(watchers, "Calls that watch health.")                               \
+    X(uncounted, "Ended calls that `ended` had no room for.")             \
+    X(rests, "Times that a connection was paused so far.")                \
+    X(lag_s, "Longest time between two polls since last asked.")
 
 struct Figures {
 #define TRANSPORT_FIELD(name, words) double name = 0;
@@ -184,7 +184,7 @@ struct Figures {
 #undef TRANSPORT_FIELD
 };
 
-/// Figures, and the limits that they stay within.
+/// Measurements that have a limit, with the names of their limits.
 #define TRANSPORT_BOUNDED(X)             \
     X(connections, max_connections)      \
     X(http_connections, max_connections) \
@@ -195,8 +195,9 @@ struct Figures {
 
 enum Code { ok = 0, cancelled = 1, deadline_exceeded = 4, not_found = 5 };
 
-/// The code of a call whose caller leaves now: deadline_exceeded about when its time is over. The caller knows that a
-/// little earlier: it sends two or three digits of its timeout, rounded up, and its clock runs from before that.
+/// Returns the code of a call whose caller leaves now: deadline_exceeded shortly before its deadline and after it.
+/// Callers see their deadline a little earlier: they send two or three digits of the timeout, rounded up, and their
+/// clock starts earlier.
 inline Code code_of_leaving(double deadline, double arrived, double time) {
     constexpr double rounding = 0.01, transit_s = 0.01;
     return deadline - time > rounding * (time - arrived) + transit_s ? cancelled : deadline_exceeded;

@@ -6,7 +6,7 @@
 
 namespace transport {
 
-/// An element of a standard container whose other elements' iterators stay valid: in none at first, and in one at most.
+/// Membership in at most one standard container whose iterators stay valid; in none at first.
 template <class Container>
 class Entry {
 public:
@@ -15,7 +15,7 @@ public:
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
 
-    /// Leaves where it is, and stands for `element` of `container`.
+    /// Removes itself from its container, and stands for `element` of `container` instead.
     void stand_for(Container& container, typename Container::iterator element) {
         leave();
         in_ = &container;

@@ -30,7 +30,7 @@ std::size_t cut(std::span<const Reading> readings) {
     return std::size_t(std::count_if(readings.begin(), readings.end(), [](const Reading& each) { return each.is_truncated; }));
 }
 
-void count(std::span<const Reading> answered, Served& served) {
+void count(std::span<const Reading> answered, RunCounts& served) {
     for (const Reading& reading : answered) {
         served.counts.push_back(reading.tokens);
         served.truncated += reading.is_truncated;
@@ -39,8 +39,8 @@ void count(std::span<const Reading> answered, Served& served) {
 
 }  // namespace
 
-/// What one run computes, and what becomes of it: small requests, then slices of long ones, all for one model. All lists are in their
-/// order.
+/// Content of one run, and its results: small requests, then slices of long ones, all for one model. All lists are in
+/// the same order.
 struct FastPath::Work {
     std::size_t model = 0;
     std::vector<TakenMessage> calls;
@@ -54,11 +54,11 @@ struct FastPath::Work {
     std::unique_ptr<float[]> rows;
     std::vector<std::string> contents;        // of the responses to calls
     std::vector<std::shared_ptr<Job>> whole;  // jobs whose last rows are written
-    Served served;
+    RunCounts served;
 
     void join(Run& run);
 
-    /// Returns whether all calls ask for their rows in the same form.
+    /// Returns whether all calls want their rows in the same form.
     bool are_alike() const {
         return std::all_of(requests.begin(), requests.end(), [&](const Request& each) {
             return each.options.encoding == requests[0].options.encoding;
@@ -66,7 +66,7 @@ struct FastPath::Work {
     }
 };
 
-/// What a batch holds for each model. Most servers have one, for which nothing is allocated.
+/// Content of a batch by model. Most servers have one model, for which nothing is allocated.
 struct FastPath::Works {
     explicit Works(std::size_t models) : others(models - 1) {
         for (std::size_t index = 0; index < others.size(); ++index) others[index].model = index + 1;
@@ -90,7 +90,7 @@ FastPath::FastPath(Transport& transport, Settings settings, std::vector<Reader> 
                              max_written_bytes(codec->usual_options(), max_numbers));
 }
 
-Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, std::size_t max_bytes,
+Report FastPath::take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes,
                                std::uint64_t thread) {
     const double begins_at = now() + queue_s;
     double end = now() + wait_s;
@@ -98,7 +98,7 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
     while (true) {
         const bool may_run = runs_.count() < settings_.max_runs;
         const double left = std::min(end - now(), may_run ? wait_s : looks_s);
-        report.batch = transport_.take_messages(at_once(most, max_bytes, may_run), std::max(0.0, left), begins_at);
+        report.batch = transport_.take_messages(at_once(max_messages, max_bytes, may_run), std::max(0.0, left), begins_at);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) end = std::min(end, now() + reports_s);
@@ -109,21 +109,21 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
     }
 }
 
-/// Returns how much is computed at once.
-TakeLimits FastPath::at_once(std::size_t most, std::size_t max_bytes, bool may_run) const {
+/// Returns how much to take at once.
+TakeLimits FastPath::at_once(std::size_t max_messages, std::size_t max_bytes, bool may_run) const {
     const std::size_t max_tokens = std::max(max_run_tokens, settings_.max_bytes_together / token_bytes);
     const std::size_t max_sentences = std::max(max_run_sentences, settings_.max_together);
-    return {.messages = most,
+    return {.messages = max_messages,
             .bytes = max_bytes,
             .small = may_run ? settings_.max_together : 0,
             .small_bytes = settings_.max_bytes_together,
             .path = number_,
-            .slices = {.few = settings_.max_together, .max_sentences = max_sentences, .soon_s = slice_s, .max_tokens = max_tokens},
+            .slices = {.usual_sentences = settings_.max_together, .max_sentences = max_sentences, .soon_s = slice_s, .max_tokens = max_tokens},
             .soon_s = together_s,
             .runs = settings_.max_runs};
 }
 
-/// Answers what it can of `batch`, and leaves the rest in it. False where its run was given up meanwhile.
+/// Answers what it can of `batch`, and leaves the rest in it. Returns false if its run was given up meanwhile.
 bool FastPath::serve(Batch& batch, std::uint64_t thread) {
     const std::shared_ptr<Job> unread = std::move(batch.unread);
     bool is_given_up = false;
@@ -147,7 +147,7 @@ bool FastPath::serve(Batch& batch, std::uint64_t thread) {
     return !is_given_up;
 }
 
-/// Reads the messages of a batch, and leaves in it what is Python's.
+/// Parses the messages of a batch, and leaves in it those for Python.
 void FastPath::read(Batch& batch, Works& works) {
     std::vector<TakenMessage> rest;
     const double began = now();
@@ -167,7 +167,7 @@ void FastPath::read(Batch& batch, Works& works) {
     }
 }
 
-/// Takes a message into the work of its model; false, and nothing is taken, where it isn't small and plain.
+/// Adds a message to the work of its model; returns false, and adds nothing, if it isn't small and plain.
 bool FastPath::read(TakenMessage& message, Works& works) const {
     const auto codec = settings_.codecs.find(message.method);
     if (codec == settings_.codecs.end() || !message.is_plain || message.content.size() > settings_.max_bytes)
@@ -202,9 +202,9 @@ bool FastPath::read(TakenMessage& message, Works& works) const {
     return true;
 }
 
-/// Answers requests whose codec has their answers.
+/// Answers requests for which the codec has a ready answer.
 void FastPath::answer_known(const std::vector<std::pair<TakenMessage, Request>>& known) {
-    Served told;
+    RunCounts told;
     Transport::Failures failures;
     Transport::Answers answers;
     for (const auto& [call, request] : known)
@@ -218,13 +218,13 @@ void FastPath::answer_known(const std::vector<std::pair<TakenMessage, Request>>&
     const double time = now();
     for (const auto& [call, request] : known)
         if (request.error)
-            told.left.push_back({call.method, request.error->code, time - call.arrived});
+            told.unanswered.push_back({call.method, request.error->code, time - call.arrived});
         else
             told.seconds[call.method].push_back(time - call.arrived);
     served_.push_back(std::move(told));
 }
 
-/// Adds slices to what is computed, unless nobody waits for them any more.
+/// Adds slices to the work, unless nobody waits for them any more.
 void FastPath::add(std::vector<Slice>& slices, Works& works) const {
     for (Slice& slice : slices) {
         if (slice.job->is_over) continue;
@@ -234,7 +234,7 @@ void FastPath::add(std::vector<Slice>& slices, Works& works) const {
     }
 }
 
-/// Returns what there is to compute; what takes the least time comes first, since it waits for nobody else then.
+/// Returns the work by model, the shortest first, since it then waits for no other.
 std::vector<FastPath::Work*> FastPath::in_order(Works& works) const {
     std::vector<Work*> found;
     for (std::size_t model = 0; model < models_.size(); ++model)
@@ -244,7 +244,7 @@ std::vector<FastPath::Work*> FastPath::in_order(Works& works) const {
     return found;
 }
 
-/// Computes the first of `works`. The others wait for it: they are given up with it.
+/// Runs the first of `works`. The others wait for it, and are given up with it.
 bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool& is_given_up) {
     Work& work = *works.front();
     Model& model = models_[work.model];
@@ -274,7 +274,7 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
     return true;
 }
 
-/// Adds what a run is for.
+/// Adds the calls of this work to a run.
 void FastPath::Work::join(Run& run) {
     for (std::size_t index = 0; index < calls.size(); ++index) {
         const TakenMessage& call = calls[index];
@@ -285,7 +285,7 @@ void FastPath::Work::join(Run& run) {
     std::move(charges.begin(), charges.end(), std::back_inserter(run.charges));
 }
 
-/// Writes the responses of small requests, and what can be written of those of long ones.
+/// Writes the responses of small requests, and the finished parts of long ones.
 void FastPath::write(Work& work) {
     const double began = now();
     std::span<const Reading> readings(work.tokens.readings());
@@ -321,7 +321,7 @@ void FastPath::write(Work& work) {
     work.served.tokens = work.tokens.size();
 }
 
-/// Answers small requests, and long ones of which all is written.
+/// Answers small requests, and long ones that are completely written.
 void FastPath::answer(Work& work) {
     const double began = now();
     Transport::Answers answers;
@@ -344,13 +344,13 @@ void FastPath::answer(Work& work) {
         const double seconds = time - of.arrived;
         if (of.is_in_stream) ++work.served.messages[of.method];  // the transport counts a stream, at its end
         else if (are_wanted[call]) work.served.seconds[of.method].push_back(seconds);
-        else work.served.left.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
+        else work.served.unanswered.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
     }
     served_.push_back(std::move(work.served));
     for (std::size_t index = 0; index < work.whole.size(); ++index) {
         if (!are_wanted[work.calls.size() + index]) continue;  // the transport has counted its end
         const Job& job = *work.whole[index];
-        Served& served = served_.emplace_back();
+        RunCounts& served = served_.emplace_back();
         served.model = work.model;
         served.tokenise_s = job.tokenise_s();
         served.serialise_s = job.serialise_s();
@@ -360,21 +360,21 @@ void FastPath::answer(Work& work) {
     }
 }
 
-/// Returns what a small request took, in seconds of a core.
+/// Returns the cost of a small request, in seconds of a core.
 double FastPath::work_of(const Work& work, std::size_t call) const {
     const Request& request = work.requests[call];
     return call_.of(1) + models_[work.model].token.of(double(work.tokens_of[call])) +
            written_[std::size_t(request.options.encoding)].of(double(work.contents[call].size()));
 }
 
-/// Leaves a run that failed to Python: small requests in `batch`, long ones in the line for that.
+/// Leaves the calls of a failed run to Python: small requests in `batch`, long ones in Python's line.
 void FastPath::leave_to_python(Work& work, Batch& batch) {
     for (Charge& charge : work.charges) charge.undo();
     std::move(work.calls.begin(), work.calls.end(), std::back_inserter(batch.messages));
     for (const Slice& slice : work.slices) transport_.leave_to_python(*slice.job);
 }
 
-/// Reads some more of a long request, which then stands in line again: to be read on, or computed in slices.
+/// Parses another part of a long request, which then waits in line again: to be parsed further, or computed in slices.
 void FastPath::read_on(Job& job) {
     const double began = now();
     const auto codec = settings_.codecs.find(job.message.method);
@@ -388,14 +388,14 @@ void FastPath::read_on(Job& job) {
     transport_.put_back(job, found == Job::Read::whole, job.bytes(dimension), job.response_bytes(dimension), now() - began);
 }
 
-/// Returns what the sentences of a request take.
+/// Returns the cost of the sentences of a request.
 Pace FastPath::pace_of(const Request& request) const {
     const std::size_t bytes = max_written_bytes(request.options, models_[request.model].encoder.dimension);
     const Price& token = models_[request.model].token;
     return {token.of(1), written_[std::size_t(request.options.encoding)].of(double(bytes)), token.is_noted()};
 }
 
-std::vector<Served> FastPath::served() {
+std::vector<RunCounts> FastPath::served() {
     const std::lock_guard lock(served_mutex_);
     return std::exchange(served_, {});
 }

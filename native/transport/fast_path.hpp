@@ -22,15 +22,15 @@
 
 namespace transport {
 
-/// A call that had no embeddings: it was refused, or over before its answer.
+/// Call that got no embeddings: it was refused, or ended before its answer.
 struct Unanswered {
     std::size_t method;
     int code;
     double seconds;
 };
 
-/// Measurements of a run, and of requests that were answered at its end, for Python to count.
-struct Served {
+/// Measurements of a run, and of requests that were answered after it, for Python to count.
+struct RunCounts {
     std::size_t model = 0;   // its place
     std::size_t tokens = 0;  // of the run
     double tokenise_s = 0, engine_s = 0, serialise_s = 0;
@@ -39,18 +39,18 @@ struct Served {
     std::vector<std::size_t> counts;  // tokens of each of them
     std::map<std::size_t, std::vector<double>> seconds;  // of each small unary call that was answered, since it came; by method
     std::map<std::size_t, std::size_t> messages;         // streams' that were answered, by method
-    std::vector<Unanswered> left;                              // small unary ones
+    std::vector<Unanswered> unanswered;                         // small unary ones
 };
 
-/// What take_messages returns to a thread of Python's.
+/// Result of take_messages for a Python thread.
 struct Report {
     std::optional<Batch> batch;  // messages for Python; nothing once the transport has stopped
     bool is_given_up = false;    // its run took too long, and its callers were answered by somebody else
 };
 
-/// Plain requests of some methods, for some models: read, tokenised, computed and answered by the threads that come to
-/// take. Small ones are served whole, long ones in slices, by several threads. A run is one model's. Whatever isn't plain,
-/// or goes wrong, is left to Python, which has an error for it.
+/// Server of plain requests without Python: the threads that come to take messages read, tokenise, compute and answer
+/// them. Small requests are served whole, long ones in slices by several threads. A run is for one model. Requests that
+/// aren't plain, or fail, are left to Python, which has the errors for them.
 class FastPath {
 public:
     struct Settings {
@@ -61,18 +61,19 @@ public:
         LongLimits long_limits;
     };
 
-    /// Has the transport put these requests in a line of their own. Each model has a reader and an encoder, in the order
-    /// that the codecs have. All must outlive it.
+    /// Makes the transport queue these requests in a separate line. Each model has a reader and an encoder, in the
+    /// order that the codecs use. All arguments must outlive this object.
     FastPath(Transport& transport, Settings settings, std::vector<Reader> readers,
              const std::vector<shared::Encoder>& encoders);
 
-    /// Serves small requests until there is something for Python, or `wait_s` have passed; with 0, those that have
-    /// come. `thread` is the thread's number, for `overdue`. `most` and `max_bytes` are as Transport::take_messages
-    /// has them, for all others; `queue_s` is how long one that comes to Python waits there now.
-    Report take_messages(std::size_t most, double wait_s, double queue_s, std::size_t max_bytes, std::uint64_t thread);
+    /// Serves small requests until there is a message for Python, or `wait_s` seconds have passed; with 0, only those
+    /// that have arrived. `thread` identifies the calling thread for `overdue`. `max_messages` and `max_bytes` limit
+    /// the messages for Python as in Transport::take_messages; `queue_s` is how long one of those waits in Python's
+    /// queue now.
+    Report take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes, std::uint64_t thread);
 
-    /// Returns what was served since the last time: all whose answers a caller can have seen.
-    std::vector<Served> served();
+    /// Returns what was served since the last call of this: everything whose answers a caller may have seen.
+    std::vector<RunCounts> served();
 
     const Transport& transport() const { return transport_; }
 
@@ -82,7 +83,7 @@ private:
     struct Work;
     struct Works;
 
-    TakeLimits at_once(std::size_t most, std::size_t max_bytes, bool may_run) const;
+    TakeLimits at_once(std::size_t max_messages, std::size_t max_bytes, bool may_run) const;
     bool serve(Batch& batch, std::uint64_t thread);
     Pace pace_of(const Request& request) const;
     double work_of(const Work& work, std::size_t call) const;
@@ -106,7 +107,7 @@ private:
     const std::uint64_t number_;
     Runs runs_;
     std::mutex served_mutex_;  // held from before callers have their answers
-    std::vector<Served> served_;
+    std::vector<RunCounts> served_;
 };
 
 }  // namespace transport

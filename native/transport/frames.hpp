@@ -10,16 +10,16 @@
 
 namespace transport {
 
-/// Follows frames by their heads (RFC 9113, 4.1), to know of those that nghttp2 drops without a word.
+/// Parser of frame headers (RFC 9113, 4.1), which detects frames that nghttp2 drops silently.
 class Frames {
 public:
-    /// Looks at the bytes that came next; calls `on_data` with a stream and how many of them are of a DATA frame for it.
+    /// Parses the next bytes; calls `on_data` with a stream and the number of bytes in a DATA frame for it.
     template <typename OnData>
     void look(std::string_view bytes, OnData on_data) {
         while (true) {
-            const std::size_t passed = std::min(left_, bytes.size());
+            const std::size_t passed = std::min(remaining_, bytes.size());
             if (is_data_ && passed > 0) on_data(stream_, passed);
-            left_ -= passed;
+            remaining_ -= passed;
             bytes.remove_prefix(passed);
             const std::size_t more = std::min(head_.size() - has_, bytes.size());
             std::memcpy(head_.data() + has_, bytes.data(), more);
@@ -27,7 +27,7 @@ public:
             bytes.remove_prefix(more);
             if (has_ < head_.size()) return;
             has_ = 0;
-            left_ = std::size_t(head_[0]) << 16 | std::size_t(head_[1]) << 8 | head_[2];
+            remaining_ = std::size_t(head_[0]) << 16 | std::size_t(head_[1]) << 8 | head_[2];
             is_data_ = head_[3] == data_type;
             stream_ = std::int32_t((head_[5] & 0x7fu) << 24 | std::uint32_t(head_[6]) << 16 | std::uint32_t(head_[7]) << 8 | head_[8]);
         }
@@ -39,7 +39,7 @@ private:
 
     std::array<std::uint8_t, 9> head_{};
     std::size_t has_ = 0;             // of the head's bytes
-    std::size_t left_ = preface_size;  // of what comes before the next head
+    std::size_t remaining_ = preface_size;  // of what comes before the next head
     std::int32_t stream_ = 0;
     bool is_data_ = false;
 };

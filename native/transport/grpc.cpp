@@ -10,7 +10,7 @@
 namespace transport {
 namespace {
 
-/// Takes a protobuf varint off the beginning of `bytes`; nothing where it is cut or too long.
+/// Takes a protobuf varint off the front of `bytes`; none if it is truncated or too long.
 std::optional<std::uint64_t> take_varint(std::string_view& bytes) {
     std::uint64_t value = 0;
     for (std::size_t index = 0; index < std::min<std::size_t>(bytes.size(), 10); ++index) {
@@ -29,7 +29,7 @@ struct Field {
     std::string_view content;  // of a length-delimited one
 };
 
-/// Takes a field off the beginning of `bytes`; nothing at the end, or where it isn't protobuf.
+/// Takes a field off the front of `bytes`; none at the end, or if it isn't protobuf.
 std::optional<Field> take_field(std::string_view& bytes) {
     const auto tag = take_varint(bytes);
     if (!tag || *tag >> 3 == 0) return std::nullopt;
@@ -117,14 +117,14 @@ std::string base64(std::string_view bytes) {
     return out;
 }
 
-std::size_t count_field_1(std::string_view message, std::size_t most) {
+std::size_t count_field_1(std::string_view message, std::size_t max_count) {
     constexpr std::size_t max_others = 4096;  // some ten microseconds
     std::size_t count = 0;
-    for (std::size_t others = 0; count < most;) {
+    for (std::size_t others = 0; count < max_count;) {
         const auto field = take_field(message);
         if (!field) break;
         if (field->number == 1) ++count;
-        else if (++others > max_others) return most;
+        else if (++others > max_others) return max_count;
     }
     return count;
 }

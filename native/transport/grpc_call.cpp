@@ -97,8 +97,8 @@ std::optional<int> GrpcCall::counted_method() const {
     return kind_ == Kind::unknown ? -1 : int(method_);
 }
 
-/// Counts the call among those who watch; false where its network has as many as it may. Of too many in all, one of the
-/// network that has the most ends.
+/// Counts the call as a health watcher; returns false if its network has the maximum. Above the total limit, a watcher
+/// of the network that has the most is ended.
 bool GrpcCall::take_place() {
     if (kind_ != Kind::health_watch) return true;
     const std::size_t most = shared_.settings.limits.max_connections;  // one for each connection that there may be
@@ -149,10 +149,10 @@ bool GrpcCall::has_room() const {
            bytes_ < limits.window_bytes;
 }
 
-/// True where nothing of a call that has one request was taken in yet.
+/// Returns whether nothing of a unary call's request was processed yet.
 bool GrpcCall::waits_for_request() const { return kind_ != Kind::stream && !has_ended() && messages_.empty() && put_ == 0; }
 
-/// Takes in what has come, while there is room for it. What waits for room isn't asked for: it stays with the caller.
+/// Processes received bytes while there is room. Bytes without room aren't requested, and stay with the caller.
 void GrpcCall::advance() {
     while (!has_ended() && has_room() && frame_message()) {
     }
@@ -167,10 +167,10 @@ void GrpcCall::advance() {
     flush();
 }
 
-/// Lets the caller send as much more as was taken in.
+/// Lets the caller send as many bytes as were processed.
 void GrpcCall::consume() { streams_.consume(*this, std::exchange(unconsumed_, 0)); }
 
-/// Makes a message of what has come; false where none is whole, or the call has ended by it.
+/// Makes a message of received bytes; returns false if none is complete, or the call has ended.
 bool GrpcCall::frame_message() {
     const auto prefix = read_prefix(unframed_.view());
     if (!prefix) return false;
@@ -240,8 +240,9 @@ Line& GrpcCall::choose_line(Message& message) {
     return lines.choose(message, method_, may_be_plain, left_s);
 }
 
-/// Returns whether no message of a stream may have to wait for its key's share, or be told that its key was withdrawn:
-/// Python keeps them in order, and has the words. A key may be withdrawn, or have limits, since the stream began.
+/// Returns whether no message of a stream can have to wait for its key's quota, or fail because its key was withdrawn.
+/// Those are left to Python, which keeps them in order and has the error texts. A key may be withdrawn, or get limits,
+/// while the stream is open.
 bool GrpcCall::look_at_key() {
     if (!shared_.keys) return true;
     const auto found = shared_.keys->find(key_digest_);
@@ -322,7 +323,7 @@ void GrpcCall::fail(const Message& message, const Status& status) {
     peer_.list();
 }
 
-/// Sends the answers whose turn it is, and the call's end where it has come.
+/// Sends the answers that are next in order, and the call's end if it is due.
 void GrpcCall::flush() {
     if (is_over_) return;
     while (!messages_.empty() && messages_.front()->state == Message::State::answered) {
@@ -349,7 +350,7 @@ void GrpcCall::flush() {
     submit();
 }
 
-/// Drops messages from `from` on, or all: they will not be answered.
+/// Drops messages from `from` on, or all; they will not be answered.
 void GrpcCall::drop(const Message* from) {
     while (!messages_.empty()) {
         Message& last = *messages_.back();
@@ -406,7 +407,7 @@ void GrpcCall::put_message(std::string content, std::size_t sentences, std::size
     leaving_.push_back({put_, sentences, bytes});
 }
 
-/// Lets HTTP/2 send what has become ready: a response's start, more of it, or a status alone.
+/// Passes what is ready to HTTP/2: a response's start, more of it, or a status alone.
 void GrpcCall::submit() {
     peer_.owes = peer_.owes || is_owed_;
     if (has_begun_) {
@@ -424,7 +425,7 @@ void GrpcCall::submit() {
     streams_.respond(*this, std::span(fields).first(3 + count), false);
 }
 
-/// Answers what isn't gRPC: a status of HTTP, and nothing more.
+/// Answers a request that isn't gRPC with an HTTP status alone.
 void GrpcCall::submit_http_status(std::string_view status) {
     const HeaderField field{":status", status};
     note(EventKind::call_refused, Refusal::malformed);

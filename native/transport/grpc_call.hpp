@@ -35,13 +35,13 @@ public:
     bool is_plain() const override REQUIRES(the_lock) { return !has_other_headers_ && !keeps_trace(); }
     bool has_ended() const override REQUIRES(the_lock) { return is_over_ || end_; }
 
-    /// Sends a change of a service's health to who watches that one.
+    /// Sends a change of a service's health to the call if it watches that service.
     void tell_health(std::string_view service, bool is_serving) REQUIRES(the_lock);
 
 private:
     enum class Kind { unary, stream, health_check, health_watch, unknown };
 
-    /// What of the answers leaves with a byte of them.
+    /// Bytes of the answers that are released when they are sent.
     struct Leaving {
         std::uint64_t end;  // count of response bytes after which it has left
         std::size_t sentences, bytes;

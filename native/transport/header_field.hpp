@@ -6,7 +6,7 @@
 
 namespace transport {
 
-/// A header or a trailer.
+/// Header or trailer.
 struct HeaderField {
     std::string_view name, value;
 };

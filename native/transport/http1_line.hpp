@@ -6,12 +6,12 @@
 
 namespace transport {
 
-/// Follows what comes of a request up to its first line's end. llhttp lets pass there what proxies may read in another way: a line
-/// feed alone before it, more than one space between its parts, a control character in its target, a protocol of another name
-/// (RFC 9112, sections 2.2 and 3). What stands behind the protocol's name is llhttp's to look at.
+/// Checker of a request up to the end of its first line. llhttp accepts there what proxies may read differently: a line
+/// feed alone before it, several spaces between its parts, a control character in its target, a protocol of another
+/// name (RFC 9112, sections 2.2 and 3). What follows the protocol's name is left to llhttp.
 class RequestLine {
 public:
-    /// Looks at the bytes that came next, of which those after the line are none of its business. False where it is no such line.
+    /// Checks the next bytes, ignoring those after the line. Returns false if the line is invalid.
     bool look(std::string_view bytes) {
         for (const char c : bytes) {
             if (part_ == Part::over) break;

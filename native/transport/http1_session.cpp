@@ -18,7 +18,7 @@ constexpr std::size_t max_chunks = 2048;    // of one body: each takes as long a
 constexpr std::size_t max_piece = 1 << 14;  // of a response's body, that is copied
 constexpr std::size_t max_lent = 1 << 18;   // of a long one's, that is sent at once
 
-/// Returns the session of a callback: whoever reads and writes holds the lock.
+/// Returns the session of a callback. The thread that reads or writes holds the lock.
 Http1Session& self_of(llhttp_t* parser) ASSERT_HELD(the_lock) { return *static_cast<Http1Session*>(parser->data); }
 
 }  // namespace
@@ -65,7 +65,7 @@ void Http1Session::parse_rest() {
     if (is_closing_) rest_.clear();
 }
 
-/// Reads requests until one is whole; returns how many bytes were of them.
+/// Parses requests until one is complete; returns how many bytes were used.
 std::size_t Http1Session::parse(std::string_view bytes) {
     std::size_t read = 0;
     while (reads() && read < bytes.size()) {
@@ -93,7 +93,7 @@ std::size_t Http1Session::parse(std::string_view bytes) {
     return read;
 }
 
-/// Returns the request that comes, which begins by that.
+/// Returns the request that is arriving; creates it at its first byte.
 HttpCall& Http1Session::call() {
     if (call_) return *call_;
     has_begun_ = true;
@@ -103,7 +103,7 @@ HttpCall& Http1Session::call() {
     return *call_;
 }
 
-/// Counts bytes of its head, or of what stands around its body.
+/// Counts bytes of its head, or of the framing of its body.
 int Http1Session::bears(std::size_t bytes) { return call().bears_bytes(bytes) ? HPE_OK : HPE_USER; }
 
 int Http1Session::target_came(std::string_view piece) {
@@ -190,7 +190,7 @@ int Http1Session::refuse(int status, std::string_view words) {
     return HPE_USER;
 }
 
-/// Refuses what llhttp doesn't read on, unless that was a callback's doing.
+/// Refuses what llhttp can't parse, unless a callback has caused the error.
 void Http1Session::refuse(llhttp_errno_t why) {
     if (call().has_ended()) return;
     const std::string& version = call().head.version;
@@ -208,7 +208,7 @@ void Http1Session::respond(Call&, HeaderFields headers, bool has_body) {
     is_answering_ = true;
     has_body_ = has_body;
     request_.is_refused = is_head_ && call_->has_small_body(max_rest);
-    is_closing_ = !(is_whole_ || request_.is_refused) || !keeps_alive_ || is_leaving_ || peer_.endpoint.is_extra;
+    is_closing_ = !(is_whole_ || request_.is_refused) || !keeps_alive_ || is_leaving_ || peer_.peer_address.is_extra;
     for (const auto& [name, value] : headers) {
         if (name == ":status") out_.append("HTTP/1.1 ").append(value).append(" ").append(reason_of(value));
         else out_.append(name).append(": ").append(value);
@@ -243,7 +243,7 @@ std::optional<std::string_view> Http1Session::next() {
     return sent_;
 }
 
-/// Goes on to the next request, unless the body of this one is still to come.
+/// Goes on to the next request, unless the body of this one is still arriving.
 void Http1Session::end_answer() {
     if (is_whole_ || is_closing_) return finish();
     is_answering_ = false;

@@ -19,7 +19,7 @@ constexpr double closed_patience_s = 1;  // with whoever has closed their side, 
 
 class Http1Session final : public Session {
 public:
-    /// Speaks for `peer`. Must be gone before it is.
+    /// Speaks HTTP/1.1 for `peer`. Must be destroyed before `peer`.
     explicit Http1Session(Peer& peer) REQUIRES(the_lock);
     ~Http1Session() override;
     Http1Session(const Http1Session&) = delete;
@@ -69,7 +69,7 @@ private:
     int end_came() REQUIRES(the_lock);
     int refuse(int status, std::string_view words) REQUIRES(the_lock);
 
-    /// What has come of the request.
+    /// State of the request that is arriving.
     struct Request {
         std::size_t head_bytes = 0, hosts = 0, encodings = 0, chunks = 0;
         bool is_chunked = false, has_length = false, is_in_body = false;

@@ -11,7 +11,7 @@
 
 namespace transport {
 
-/// HeaderFields as nghttp2 has them, which copies them.
+/// HeaderFields in nghttp2's form, which nghttp2 copies.
 class Headers {
 public:
     explicit Headers(HeaderFields fields) {

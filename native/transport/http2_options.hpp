@@ -12,8 +12,8 @@ namespace transport {
 
 using Http2Options = std::unique_ptr<nghttp2_option, decltype(&nghttp2_option_del)>;
 
-/// Returns what sessions are made with. Where nghttp2's own limits would cut honest callers off there are others, or what it costs is
-/// counted beside (overhead.hpp).
+/// Returns the options of sessions. Where nghttp2's own limits would end honest callers' connections, they are set
+/// higher, or the cost is counted separately (overhead.hpp).
 inline Http2Options http2_options() {
     // Callers whose deadlines pass reset their calls: nghttp2 would bear 1,000, and 33 a second.
     constexpr std::uint64_t reset_burst = 4096, resets_per_s = 2048;

@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t connection_window = 4 << 20;
 constexpr std::size_t max_queued = 2048;  // frames that wait to be sent, besides four a call
 
-/// Returns the session of a callback: whoever reads and writes holds the lock.
+/// Returns the session of a callback. The thread that reads or writes holds the lock.
 Http2Session& self_of(void* self) ASSERT_HELD(the_lock) { return *static_cast<Http2Session*>(self); }
 
 Call* call_of(nghttp2_session* session, std::int32_t stream) {
@@ -118,7 +118,7 @@ bool Http2Session::ping() {
     return true;
 }
 
-/// Counts pings that come too often (as gRPC's own servers do, github.com/grpc/grpc/blob/master/doc/keepalive.md).
+/// Counts pings that come too often (like gRPC's own servers, github.com/grpc/grpc/blob/master/doc/keepalive.md).
 void Http2Session::received_ping() {
     const double time = now();
     if (time - ping_came_at_ < shared_.settings.limits.min_ping_s &&
@@ -132,11 +132,11 @@ void Http2Session::received_ping() {
     ping_came_at_ = time;
 }
 
-/// Ends the connection where headers come of a call that its peer has ended (RFC 9113, 5.1) or of one that it has
-/// passed over (5.1.1), of which nghttp2 keeps no list. Of a call that was reset here, its peer may not know yet. (Of
-/// DATA to a call that has ended nghttp2 tells nobody: it is dropped.) So does PRIORITY of no stream (6.3), which newer
-/// releases of nghttp2 pass over. A session may be ended here and by no other event: ended while a frame's content is
-/// handed over, releases before 1.68.1 go on reading, and abort at a frame of a wrong size (CVE-2026-27135).
+/// Ends the connection at headers for a stream that its peer has ended (RFC 9113, 5.1) or skipped (5.1.1), which
+/// nghttp2 doesn't track. Headers for a stream that was reset here are allowed, since its peer may not know yet.
+/// (nghttp2 drops DATA for an ended stream without reporting it.) PRIORITY for stream 0 (6.3), which newer releases of
+/// nghttp2 ignore, ends it too. A session may be ended here and in no other callback: if it is ended while a frame's
+/// content is passed on, releases before 1.68.1 go on reading, and abort at a frame of a wrong size (CVE-2026-27135).
 void Http2Session::begin_frame(const nghttp2_frame_hd& frame) {
     const std::int32_t stream = frame.stream_id;
     if (frame.type == NGHTTP2_PRIORITY && !stream) note(nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR));
@@ -168,7 +168,7 @@ void Http2Session::received_data(std::int32_t stream, std::string_view bytes) {
     if (Call* const call = call_of(session_, stream)) call->data_came(bytes);
 }
 
-/// Through a proxy a connection has many callers' calls: it doesn't rest for what was on its way of one that was refused.
+/// Doesn't pause the connection for the rest of a refused call: through a proxy, it carries other callers' calls.
 void Http2Session::passed_data(std::int32_t stream, std::size_t size) {
     if (stream <= last_stream_ && !peer_.wants_data(stream)) peer_.overhead.dropped(size);
 }

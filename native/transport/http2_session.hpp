@@ -14,7 +14,7 @@ namespace transport {
 
 class Http2Session final : public Session {
 public:
-    /// Must be gone before `peer` is.
+    /// Speaks HTTP/2 for `peer`. Must be destroyed before `peer`.
     explicit Http2Session(Peer& peer) REQUIRES(the_lock);
     ~Http2Session() override;
     Http2Session(const Http2Session&) = delete;
@@ -39,7 +39,8 @@ private:
     static nghttp2_session_callbacks* callbacks();
     static nghttp2_session* session_of(Http2Session* self);
 
-    /// Notes whether nghttp2 could do what it was asked. Else it has no memory, and the connection ends: what has no answer would stay open.
+    /// Notes an nghttp2 result. If it failed, memory has run out, and the connection ends: a call would stay
+    /// unanswered.
     void note(int result) { is_broken_ = is_broken_ || result != 0; }
     void begin_frame(const nghttp2_frame_hd& frame) REQUIRES(the_lock);
     int begin_call(const nghttp2_frame& frame) REQUIRES(the_lock);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t max_probe_bytes = 4096;  // of its body, of which nothing is read
 
-/// Writes a string of JSON's: what stands in a status is anybody's.
+/// Writes a JSON string; the text of a status may contain anything.
 std::string json_string(std::string_view text) {
     static constexpr char digits[] = "0123456789abcdef";
     std::string out = "\"";
@@ -34,7 +34,7 @@ bool has_no_body(int status) { return status < 200 || status == 204 || status ==
 
 }  // namespace
 
-const Endpoint& HttpCall::endpoint() const { return peer_.endpoint; }
+const PeerAddress& HttpCall::peer_address() const { return peer_.peer_address; }
 
 bool HttpCall::bears_bytes(std::size_t bytes) {
     header_bytes_ += bytes;
@@ -99,7 +99,7 @@ void HttpCall::look_at(std::string_view name, std::string_view value) {
     }
 }
 
-/// Finds out what is asked for: a method or a probe by the path that it is routed by, or anything else.
+/// Determines what is requested: a method or a probe by the request's path, or anything else.
 void HttpCall::find_method() {
     const auto& methods = shared_.settings.methods;
     const std::string path = path_of(head.target);
@@ -107,7 +107,7 @@ void HttpCall::find_method() {
     for (std::size_t index = 0; index < methods.size(); ++index) {
         const Method& method = methods[index];
         if (!method.is_http || method.path != path) continue;
-        if (method.is_metered && peer_.endpoint.is_for_probes) continue;
+        if (method.is_metered && peer_.peer_address.is_for_probes) continue;
         if (method.is_metered ? head.verb != "POST" : !reads) continue;
         method_ = index;
         kind_ = method.is_metered ? Kind::method : Kind::probe;
@@ -123,14 +123,14 @@ std::size_t HttpCall::max_bytes() const {
 }
 
 Refusal HttpCall::unfit() const {
-    return peer_.endpoint.is_extra && kind_ != Kind::probe ? Refusal::connections : Refusal::none;
+    return peer_.peer_address.is_extra && kind_ != Kind::probe ? Refusal::connections : Refusal::none;
 }
 
 const Line* HttpCall::line_ahead() const {
     return is_plain() && shared_.lines.is_small_method(method_) ? &shared_.lines.small : nullptr;
 }
 
-/// A connection may always have one request of the application open, so that nobody's many keep others out.
+/// Allows every connection one open request of the application, so that one caller's many don't keep others out.
 bool HttpCall::take_place() {
     if (kind_ == Kind::method) return true;
     const bool is_full = peer_.requests.is_full() || shared_.requests.is_full();
@@ -181,7 +181,7 @@ void HttpCall::end_came() {
     if (waits_for_request()) accept(true);
 }
 
-/// Puts the request in line: as it is, or as far as it came.
+/// Queues the request, complete or as far as it has arrived.
 void HttpCall::accept(bool is_whole) {
     is_whole_ = is_whole;
     reading_.leave();
@@ -208,7 +208,7 @@ void HttpCall::accept(bool is_whole) {
     if (&line != &shared_.lines.application) shared_.end_late(line);
 }
 
-/// Returns the line of what may be answered without Python, or the application's.
+/// Returns the line for requests that may be answered without Python, or the application's.
 Line& HttpCall::choose_line() {
     Lines& lines = shared_.lines;
     if (kind_ != Kind::method) {
@@ -260,7 +260,7 @@ void HttpCall::refuse_taken(const Status& status, Refusal refusal) {
     fail(status);
 }
 
-/// Says a status for which nothing is prepared, as the server's own errors are said that are no front's.
+/// Answers with a status for which nothing is prepared, in the default error format.
 void HttpCall::fail(const Status& status) {
     const int code = shared_.settings.http_status(status.code);
     respond({code,

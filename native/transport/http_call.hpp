@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "call.hpp"
-#include "endpoint.hpp"
+#include "peer_address.hpp"
 #include "http_head.hpp"
 
 namespace transport {
@@ -20,17 +20,17 @@ class HttpCall final : public Call {
 public:
     using Call::Call;
 
-    /// What of its head has come.
+    /// Head as far as it has arrived.
     HttpHead head;
 
-    /// Counts bytes of its head; false where there are too many: then the call is over.
+    /// Counts bytes of its head; returns false if there are too many: then the call has ended.
     bool bears_bytes(std::size_t bytes) REQUIRES(the_lock);
 
-    /// Makes of an absolute target a path, and of its authority the Host, whichever came (RFC 9112, section 3.2.2). False where it
-    /// names no host.
+    /// Reduces an absolute target to its path, and makes its authority the Host (RFC 9112, section 3.2.2). Returns
+    /// false if it names no host.
     bool find_host() REQUIRES(the_lock);
 
-    /// Looks at a header that `head` has, or at one of HTTP/2's.
+    /// Processes a header that `head` holds, or one of HTTP/2's.
     void look_at(std::string_view name, std::string_view value) REQUIRES(the_lock);
     void header(std::string_view name, std::string_view value) override REQUIRES(the_lock);
     void headers_came() override REQUIRES(the_lock);
@@ -48,14 +48,14 @@ public:
     void end_if_stalled(double time) override REQUIRES(the_lock);
     Piece read(std::span<std::uint8_t> room) override REQUIRES(the_lock);
 
-    /// Responds, in place of whatever is done for it.
+    /// Sends a response, and cancels whatever is done for the request.
     void respond(Response response) REQUIRES(the_lock);
 
-    /// Returns what of its body is to be sent next, at most so many bytes, until they are noted as sent.
-    std::string_view body_front(std::size_t most) REQUIRES(the_lock) { return out_.front(most); }
+    /// Returns the next bytes of its body, at most `max_bytes`, which stay valid until they are noted as sent.
+    std::string_view body_front(std::size_t max_bytes) REQUIRES(the_lock) { return out_.front(max_bytes); }
     void body_sent(std::size_t bytes) REQUIRES(the_lock);
 
-    /// Refuses what is no HTTP/1.1, or another version of it, in one line for a person.
+    /// Refuses bytes that aren't HTTP/1.1, or another version, with one line for people.
     void refuse_bytes(int status, std::string_view words) REQUIRES(the_lock);
 
     bool is_plain() const override REQUIRES(the_lock) {
@@ -65,19 +65,18 @@ public:
     bool was_slow() const override REQUIRES(the_lock) { return is_slow_ || refusal_ == Refusal::slow; }
     bool is_of_method() const REQUIRES(the_lock) { return kind_ != Kind::other; }
 
-    /// Returns whether all of its request came, and may be answered.
+    /// Returns whether its request is complete, and may be answered.
     bool is_whole() const REQUIRES(the_lock) { return is_whole_; }
 
     bool waits_for_continue() const override REQUIRES(the_lock) {
         return expects_continue_ && !has_ended() && !message_ && !has_closed_;
     }
 
-    /// Returns whether so few bytes of its body are on their way unasked that reading them is cheaper than another
-    /// connection.
-    bool has_small_body(std::size_t most) const REQUIRES(the_lock) {
-        return !expects_continue_ && announced_ && *announced_ <= most;
+    /// Returns whether the rest of its body is so short that reading it is cheaper than a new connection.
+    bool has_small_body(std::size_t max_bytes) const REQUIRES(the_lock) {
+        return !expects_continue_ && announced_ && *announced_ <= max_bytes;
     }
-    const Endpoint& endpoint() const;
+    const PeerAddress& peer_address() const;
 
 private:
     enum class Kind { method, probe, other };

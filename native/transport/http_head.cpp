@@ -29,7 +29,7 @@ bool is_loopback(const std::string& name) {
     return name == "localhost" || name == "::1";
 }
 
-/// Returns a Host header's name in lower case, without port, brackets and the dot at its end; empty where it is none.
+/// Returns the name in a Host header in lower case, without port, brackets and final dot; empty if it is invalid.
 std::string name_of(std::string_view host) {
     const bool is_bracketed = host.starts_with('[');
     const std::size_t end = is_bracketed ? host.find(']') : std::min(host.find(':'), host.size());

@@ -7,7 +7,7 @@
 
 namespace transport {
 
-/// Returns what stands after a status in HTTP/1.1; nothing where it is a rare one.
+/// Returns the reason phrase of an HTTP/1.1 status; empty for a rare one.
 inline std::string_view reason_of(std::string_view status) {
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 22> known{{
         {"200", "OK"}, {"204", "No Content"}, {"301", "Moved Permanently"}, {"302", "Found"}, {"304", "Not Modified"},

@@ -29,7 +29,8 @@ Job::Read Job::read(const std::shared_ptr<const Codec>& codec, std::span<const R
     return found;
 }
 
-/// Inflates what came compressed, which stays as it came for whoever else may have to read it; false where it is no gzip.
+/// Inflates a compressed body, and keeps the original for others that may have to read it; returns false if it isn't
+/// gzip.
 bool Job::inflate() {
     if (!message.is_compressed) return true;
     auto inflated = gunzip(message.content, message.inflated_size);
@@ -77,7 +78,7 @@ Slice Job::cut(const std::shared_ptr<Job>& job, const SliceLimits& limits) {
         tokens += readings[slice.to].tokens;
         const double work = slice.work + double(readings[slice.to].tokens) * job->pace_.token_s + job->pace_.row_s;
         const bool is_soon = job->pace_.is_known && work <= limits.soon_s;
-        const bool fits = tokens <= limits.max_tokens && (slice.sentences() < limits.few || is_soon);
+        const bool fits = tokens <= limits.max_tokens && (slice.sentences() < limits.usual_sentences || is_soon);
         if (!fits && slice.to > slice.from) break;
         slice.work = work;
         slice.bytes += job->request_.sentences[slice.to].size();

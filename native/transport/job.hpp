@@ -35,77 +35,79 @@ struct Slice {
     std::size_t sentences() const { return to - from; }
 };
 
-/// What sentences of a long request take, in seconds of a core.
+/// Cost of a long request's sentences, in seconds of a core.
 struct Pace {
     double token_s = 0;  // to compute a token
     double row_s = 0;    // to write a row
     bool is_known = false;  // else nothing has run yet
 };
 
-/// How much a slice may hold. At least one sentence is in it, and up to `few` where they have at most `max_tokens`; more of them where
-/// they take at most `soon_s`.
+/// Limits on a slice. It has at least one sentence; up to `usual_sentences` if they have at most `max_tokens` tokens;
+/// and more, up to `max_sentences`, if they take at most `soon_s` seconds.
 struct SliceLimits {
-    std::size_t few, max_sentences;
+    std::size_t usual_sentences, max_sentences;
     double soon_s;
     std::size_t max_tokens;
 
-    /// Returns those of a slice that is computed beside so many sentences, or calls, with so many bytes.
-    SliceLimits beside(std::size_t count, std::size_t bytes) const {
+    /// Returns the limits on a slice that is computed together with `count` calls or sentences of `bytes` bytes.
+    SliceLimits together_with(std::size_t count, std::size_t bytes) const {
         if (count == 0) return *this;
-        const std::size_t left = few - std::min(few, count), tokens = max_tokens - std::min(max_tokens, bytes / token_bytes);
-        return {.few = left, .max_sentences = std::max<std::size_t>(left, 1), .soon_s = soon_s, .max_tokens = tokens};
+        const std::size_t left = usual_sentences - std::min(usual_sentences, count), tokens = max_tokens - std::min(max_tokens, bytes / token_bytes);
+        return {.usual_sentences = left, .max_sentences = std::max<std::size_t>(left, 1), .soon_s = soon_s, .max_tokens = tokens};
     }
 };
 
-/// What can be read of a long request.
+/// Limits on a long request that is parsed here.
 struct LongLimits {
     std::size_t sentences, sentence_bytes, tokens;
 };
 
 class Job {
 public:
-    /// `of_path` is the number of the fast path that serves it: no answer is of two models, of which one took over.
+    /// `of_path` is the number of the fast path (fast_path.hpp) that serves it; no other may go on with it, since its models
+    /// may be others, and an answer must not mix two.
     Job(std::uint64_t of_path, TakenMessage taken) : path(of_path), message(std::move(taken)) {}
 
     const std::uint64_t path;
     const TakenMessage message;
 
-    /// Whether nobody waits for it any more, or somebody has what it became. Who sets it, and found it false, says what becomes of it.
+    /// Whether nobody waits for it any more, or its outcome is decided. The thread that changes it from false decides
+    /// the outcome.
     std::atomic<bool> is_over{false};
 
     // One thread at a time.
 
     enum class Read { more, whole, declined };
 
-    /// Reads some more of it, by the reader of the model that it asks for. What is declined is for Python.
+    /// Parses another part of it, with the tokenizer of its model. What is declined is left to Python.
     Read read(const std::shared_ptr<const Codec>& codec, std::span<const Reader> readers, const LongLimits& limits);
 
     const Request& request() const { return request_; }
     const Tokens& tokens() const { return tokens_; }
 
-    /// Returns the bytes that it takes, with its rows' of so many numbers.
+    /// Returns the bytes that it holds, including those of its rows of this dimension.
     std::size_t bytes(std::size_t dimension) const;
 
     // With the transport's lock.
 
-    /// Returns whether all of it is read: its slices may be taken.
+    /// Returns whether it is completely parsed, so that its slices may be taken.
     bool is_whole() const { return is_whole_; }
     void set_whole() { is_whole_ = true; }
 
-    /// Says what its sentences take, once all of it is read.
+    /// Sets the cost of its sentences, once it is completely parsed.
     void set_pace(const Pace& pace) { pace_ = pace; }
 
-    /// Returns what all of it takes, and what its longest sentence does, which can't be cut.
+    /// Returns the cost of all of it; `max_work_at_once` returns that of its longest sentence, which can't be cut.
     double work() const { return double(tokens_.size()) * pace_.token_s + double(tokens_.sentences()) * pace_.row_s; }
     double max_work_at_once() const;
 
-    /// Returns how many bytes its response will have, at most.
+    /// Returns an upper bound on the size of its response in bytes.
     std::size_t response_bytes(std::size_t dimension) const;
 
-    /// Cuts the next slice of what nobody has taken.
+    /// Cuts the next slice off the sentences that nobody has taken.
     static Slice cut(const std::shared_ptr<Job>& job, const SliceLimits& limits);
 
-    /// Returns how many sentences nobody has taken.
+    /// Returns the number of sentences that nobody has taken.
     std::size_t untaken() const { return request_.sentences.size() - next_; }
     std::size_t untaken_tokens() const { return tokens_.size() - std::size_t(tokens_.offsets()[next_]); }
 

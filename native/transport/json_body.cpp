@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t max_looked_at = 8 << 10;  // bytes of a body, with the transport's lock: some microseconds
 
-/// Counts the texts of a body's list, without a look at what is around it: where a text has such marks itself, there may
-/// seem to be more.
+/// Counts the texts of a body's list without parsing what is around it. Quotation marks inside texts may make the count
+/// too high.
 std::size_t count_texts(std::string_view body) {
     const std::size_t begin = body.find('['), end = body.rfind(']');
     if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return 1;
@@ -30,18 +30,18 @@ std::string_view text_of(yyjson_val* value) {
     return yyjson_is_str(value) ? std::string_view(yyjson_get_str(value), yyjson_get_len(value)) : std::string_view();
 }
 
-std::optional<std::size_t> count_of(std::string_view body, std::size_t most) {
+std::optional<std::size_t> count_of(std::string_view body, std::size_t max_count) {
     if (body.empty()) return std::nullopt;
     const std::size_t found = body.size() > max_looked_at ? 1 : count_texts(body);
-    return found <= most ? std::optional(found) : std::nullopt;
+    return found <= max_count ? std::optional(found) : std::nullopt;
 }
 
-bool read_inputs(yyjson_val* value, std::size_t most, std::vector<std::string_view>& inputs) {
+bool read_inputs(yyjson_val* value, std::size_t max_count, std::vector<std::string_view>& inputs) {
     if (yyjson_is_str(value)) {
         inputs.push_back(text_of(value));
-        return most > 0;
+        return max_count > 0;
     }
-    if (!yyjson_is_arr(value) || yyjson_arr_size(value) == 0 || yyjson_arr_size(value) > most) return false;
+    if (!yyjson_is_arr(value) || yyjson_arr_size(value) == 0 || yyjson_arr_size(value) > max_count) return false;
     inputs.reserve(yyjson_arr_size(value));
     std::size_t index, size;
     yyjson_val* item;

@@ -14,11 +14,11 @@
 
 namespace transport::json {
 
-/// A body as the library has it. It may take so many times its bytes of memory, which is enough for texts: what needs
-/// more (numbers by the million) is nothing that is read here.
+/// Parsed JSON body. Its memory is limited to a multiple of its size, which is enough for texts; a body that needs more
+/// (numbers by the million) is not parsed here.
 class Document {
 public:
-    explicit Document(std::string_view body) : most_(max_times * body.size() + max_overhead), left_(most_) {
+    explicit Document(std::string_view body) : max_bytes_(max_times * body.size() + max_overhead), remaining_(max_bytes_) {
         const yyjson_alc allocator{&Document::take, &Document::change, &Document::give_back, this};
         // Without the flag that lets it write into the text, the library only reads it.
         char* const text = const_cast<char*>(body.data());
@@ -28,26 +28,26 @@ public:
     Document& operator=(const Document&) = delete;
     ~Document() { yyjson_doc_free(document_); }
 
-    /// Returns its value; null where it is no JSON.
+    /// Returns the root value; null for invalid JSON.
     yyjson_val* root() const { return yyjson_doc_get_root(document_); }
 
-    /// Returns the bytes that it takes.
-    std::size_t bytes() const { return most_ - left_; }
+    /// Returns the bytes of memory that it uses.
+    std::size_t bytes() const { return max_bytes_ - remaining_; }
 
 private:
     static constexpr std::size_t max_times = 6, max_overhead = 4096;
 
     static void* take(void* of, std::size_t size) { return change(of, nullptr, 0, size); }
     static void* change(void* of, void* held, std::size_t before, std::size_t size) {
-        std::size_t& left = static_cast<Document*>(of)->left_;
+        std::size_t& left = static_cast<Document*>(of)->remaining_;
         if (size > left + before) return nullptr;
         left = left + before - size;
         return std::realloc(held, size);
     }
     static void give_back(void*, void* held) { std::free(held); }
 
-    const std::size_t most_;
-    std::size_t left_;
+    const std::size_t max_bytes_;
+    std::size_t remaining_;
     yyjson_doc* document_;
 };
 
@@ -56,14 +56,14 @@ using Words = std::array<std::pair<std::string_view, Meaning>, count>;
 
 std::string_view text_of(yyjson_val* value);
 
-/// Returns how many texts a body's list seems to hold, or nothing where they are more than so many: a look that takes
-/// no memory and little time. A body that is longer than some kilobytes is taken for one.
-std::optional<std::size_t> count_of(std::string_view body, std::size_t most);
+/// Returns how many texts a body's list seems to hold, or none if they are more than `max_count`. It takes no memory
+/// and little time. A body longer than some kilobytes counts as one.
+std::optional<std::size_t> count_of(std::string_view body, std::size_t max_count);
 
-/// Reads one text, or a list of some; false where it is anything else.
-bool read_inputs(yyjson_val* value, std::size_t most, std::vector<std::string_view>& inputs);
+/// Reads one text, or a list of texts; returns false for anything else.
+bool read_inputs(yyjson_val* value, std::size_t max_count, std::vector<std::string_view>& inputs);
 
-/// Reads one of `words`, and notes its meaning; null says nothing.
+/// Reads one of `words`, and stores its meaning; null leaves it as it is.
 template <typename Meaning, std::size_t count>
 bool read_word(yyjson_val* value, const Words<Meaning, count>& words, Meaning& meaning) {
     if (yyjson_is_null(value)) return true;

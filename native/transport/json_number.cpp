@@ -21,26 +21,26 @@ constexpr unsigned fraction_bits = 23;
 constexpr std::uint32_t sign_bit = 1u << 31, hidden_bit = 1u << fraction_bits, infinite = 0xffu << fraction_bits;
 constexpr std::size_t exponents = 255;  // of finite numbers, as their bits have them
 
-/// What the numbers of one exponent are multiplied by, to be so many times a power of ten.
+/// Factor for the numbers of one exponent that makes them multiples of a power of ten.
 struct Scale {
     std::uint64_t inverse;  // the first bits of 10 to the minus `power`
     int power, shift;
 };
 
-/// A number above 0 as digits and a power of ten. There may be zeros at its end.
+/// Positive number as digits and a power of ten. It may end in zeros.
 struct Decimal {
     std::uint32_t digits;
     int power;
 };
 
-/// Nine digits as characters, a point after the first to be thought of, and how many there are before zeros at the end.
+/// Nine digits as characters, with an implied point after the first, and how many remain without the zeros at the end.
 struct Digits {
     char first;
     std::uint64_t others;
     int count, exponent;
 };
 
-/// Returns the first 64 bits of a power of ten, and 1 for those that come after them.
+/// Returns the highest 64 bits of 10^power, plus 1 for the bits below them.
 constexpr std::uint64_t first_bits(int power) {
     __extension__ using Wide = unsigned __int128;
     Wide fives = 1;  // what is left of tens without their twos, which only shift
@@ -58,16 +58,16 @@ constexpr std::uint64_t first_bits(int power) {
     return bits + 1;
 }
 
-/// Returns the scale of an exponent as bits have it; 2 to the `of_two` is what the last bit of its numbers is worth. Integers
-/// stand for logarithms: 1262611 / 2^22 is that of 2 to the base 10, 524031 / 2^22 that of 4/3, and 1741647 / 2^19 that of 10
-/// to the base 2.
+/// Returns the scale of an encoded exponent; 2 to the power of `of_two` is the value of its numbers' last bit.
+/// Logarithms are approximated by integers: 1262611 / 2^22 for that of 2 to base 10, 524031 / 2^22 for that of 4/3, and
+/// 1741647 / 2^19 for that of 10 to base 2.
 constexpr Scale scale_of_exponent(int exponent, bool is_power_of_two) {
     const int of_two = std::max(exponent, 1) - 150;
     const int power = (of_two * 1262611 - (is_power_of_two ? 524031 : 0)) >> 22;
     return {first_bits(-power), power, of_two + ((-power * 1741647) >> 19) + 1};
 }
 
-/// By whether a number is a power of two, and by its exponent.
+/// Scales by whether a number is a power of two, and by its exponent.
 constexpr auto scales = [] {
     std::array<std::array<Scale, exponents>, 2> made{};
     for (std::size_t exponent = 0; exponent < exponents; ++exponent)
@@ -75,13 +75,13 @@ constexpr auto scales = [] {
     return made;
 }();
 
-/// Returns the first 32 of a product's 96 bits; the last of them is set where more comes after than `inverse` is too great.
+/// Returns the first 32 of a product's 96 bits; the last one is set if more bits follow than the error of `inverse`.
 std::uint32_t rounded_to_odd(std::uint64_t inverse, std::uint32_t factor) {
     const std::uint64_t product = (inverse >> 32) * factor + ((inverse & 0xffff'ffff) * factor >> 32);
     return std::uint32_t(product >> 32) | (std::uint32_t(product) > 1);
 }
 
-/// Returns the shortest of the decimals that are read as a finite number above 0, and of those the nearest to it.
+/// Returns the shortest decimal that is read as this positive finite number, and of several the nearest to it.
 Decimal shortest(std::uint32_t bits) {
     const std::uint32_t fraction = bits % hidden_bit, exponent = bits >> fraction_bits;
     const std::uint32_t size = fraction + (exponent > 0 ? hidden_bit : 0);
@@ -121,7 +121,7 @@ void put(char* to, const Digits& digits) {
     std::memcpy(to + 1, &digits.others, sizeof digits.others);
 }
 
-/// Writes a number of 1 or more, and returns its end.
+/// Writes a number of 1 or more, and returns the end.
 char* write_whole(char* to, const Digits& digits) {
     put(to, digits);
     const int whole = digits.exponent + 1;
@@ -134,7 +134,7 @@ char* write_whole(char* to, const Digits& digits) {
     return std::copy_n(".0", 2, to + whole);
 }
 
-/// Writes a number with its exponent, and returns its end.
+/// Writes a number with its exponent, and returns the end.
 char* write_scientific(char* to, const Digits& digits) {
     put(to + 1, digits);
     to[0] = digits.first;
@@ -145,7 +145,7 @@ char* write_scientific(char* to, const Digits& digits) {
     return std::to_chars(to, to + 2, std::abs(digits.exponent)).ptr;
 }
 
-/// Writes a number, and returns its end. Where there is an exponent, and how it is written, is orjson's.
+/// Writes a number, and returns the end. Exponents are used and written as by orjson.
 char* write_number(char* to, float number) {
     constexpr int min_plain = -6, max_plain = 12;  // exponents of numbers that are written without one
     const auto bits = std::bit_cast<std::uint32_t>(number), size = bits & ~sign_bit;

@@ -11,8 +11,8 @@ constexpr std::size_t max_number = 24;  // characters of one
 
 namespace json {
 
-/// Appends a list, byte for byte as Python's orjson writes it: each number as short as it can be and still be read as the
-/// same float32, and null for what is no number.
+/// Appends a list, byte for byte like Python's orjson: each number with the fewest digits that read back as the same
+/// float32, and null for NaN and infinity.
 void append_numbers(std::string& json, std::span<const float> numbers);
 
 }  // namespace json

@@ -10,7 +10,7 @@
 namespace transport {
 namespace {
 
-/// Returns what stands after `Bearer`; nothing where the scheme is another.
+/// Returns what follows `Bearer`; empty for another scheme.
 std::string_view bearer(std::string_view value) {
     static constexpr std::string_view scheme = "bearer ";
     const bool is_bearer = value.size() > scheme.size() &&

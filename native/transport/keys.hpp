@@ -12,16 +12,16 @@
 
 namespace transport {
 
-/// Keys that may call, by their SHA-256, and what counts each one's share; null where nothing does.
+/// Keys that may call, by their SHA-256, with the count of each one's quota; null if it has none.
 using Keys = std::map<std::string, std::shared_ptr<Usage>>;
 
-/// The SHA-256 of what stands after `Bearer` in an authorization header; of nothing, where the scheme is another.
-/// Callers send the same header with each call of a connection, and it is hashed once.
+/// SHA-256 of the key in an authorization header (`Bearer KEY`); that of nothing for another scheme. Callers send the
+/// same header with each call of a connection, and it is hashed once.
 class KeyDigest {
 public:
     const std::string& of(std::string_view authorization);
 
-    /// Returns whether all of the connection's calls so far came with one key, or none.
+    /// Returns whether all calls of the connection so far came with the same key, or none.
     bool is_one() const { return headers_ <= 1; }
 
 private:
@@ -29,7 +29,7 @@ private:
     std::size_t headers_ = 0;  // that were not the same as the one before
 };
 
-/// Returns a number for who holds a key of this digest, that is no connection's.
+/// Returns a number for the holder of a key with this digest, which differs from all connections' numbers.
 std::uint64_t caller_of(const std::string& digest);
 
 }  // namespace transport

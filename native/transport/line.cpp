@@ -12,9 +12,9 @@ constexpr double min_kept = 0.5;
 constexpr double max_pause_s = 0.05, max_slower = 4;  // of what one take says, so that a process that was stopped isn't taken for slow
 constexpr double overtaken = 2;   // as the batcher's queue has it (service/bothends/batching/scheduler.py)
 
-/// Returns by what a message comes before others: what its network has had, its caller, and its age.
+/// Returns the sort key of a message's turn: its network's used time, its caller's, and its age.
 auto turn_of(const Message& message) {
-    return std::make_tuple(message.account->network().had(), message.account->had(), message.id);
+    return std::make_tuple(message.account->network().start_tag(), message.account->start_tag(), message.id);
 }
 }  // namespace
 
@@ -117,18 +117,18 @@ double Line::served_s(const Account& caller, double work) const {
     return time_of(overtaken * before(caller, work) + work);
 }
 
-/// Returns how much stands before the end of `work`, if this caller's next message holds so much: of the callers of their network, and
-/// then of other networks, what is due to them before they have had as much.
+/// Returns how much work comes before the end of this caller's next message of `work` seconds: of other callers in its
+/// network, and of other networks, each up to the point where they have used as much.
 double Line::before(const Account& caller, double work) const {
     const Account& network = caller.network();
-    const double due_in_network = caller.had() + waiting(caller) + work, due = network.had() + work;
+    const double due_in_network = caller.start_tag() + waiting(caller) + work, due = network.start_tag() + work;
     double of_network = 0, of_others = 0;
     for (const auto& [account, left] : waiting_)
         if (account != &account->network() && &account->network() == &network)
-            of_network += std::clamp(due_in_network - account->had(), 0.0, left.work);
+            of_network += std::clamp(due_in_network - account->start_tag(), 0.0, left.work);
     for (const auto& [account, left] : waiting_)
         if (account == &account->network() && account != &network)
-            of_others += std::clamp(due + of_network - account->had(), 0.0, left.work);
+            of_others += std::clamp(due + of_network - account->start_tag(), 0.0, left.work);
     return of_network + of_others;
 }
 

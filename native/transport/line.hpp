@@ -14,15 +14,16 @@ namespace transport {
 
 constexpr double costly_s = 0.002;  // from which on what can't be cut would keep a thread for long
 
-/// Which messages one who comes to take may have.
+/// Messages that a thread may take now.
 struct Allowed {
     bool begin = true;   // long ones of which nothing was taken
     bool costly = true;  // those that would keep a thread for long, and can't be cut
 };
 
-/// Messages are estimated when they come, in seconds of a core, and charged to their caller's account as they are taken; once it is known
-/// what they took, that is corrected (Transport::answer). A long message may be taken in slices, and others have their turns between
-/// them. Also estimates how long a newcomer would wait, by how fast the line has lately moved.
+/// Fair queue of messages. A message's cost is estimated in seconds of a core when it arrives, and charged to its
+/// caller's account when it is taken; once the real cost is known, the charge is corrected (Transport::answer). A long
+/// message may be taken in slices, with others' turns between them. The line also estimates how long a new message
+/// would wait, by how fast it has moved lately.
 class Line {
 public:
     void put(Message& message);
@@ -31,37 +32,37 @@ public:
     /// Removes and returns the message whose turn it is, or null.
     Message* take_message();
 
-    /// Removes what waits of a message that stands in the line.
+    /// Removes all of a message that waits in the line.
     void take(Message& message);
 
-    /// Takes so many seconds of a message, of which more waits.
+    /// Takes `work` seconds of a message, of which more waits.
     void take_slice(Message& message, double work);
 
-    /// Has a message stand apart, as if it waited, while it is made ready to be taken in slices.
+    /// Takes a message out of turn while it is parsed, as if it still waited.
     void set_apart(Message& message) { standing(message).remove(message); }
 
-    /// Has it stand in the line again.
+    /// Puts the message in its turn again.
     void put_back(Message& message) { standing(message).add(message); }
 
-    /// Changes how long what waits of a message, which stands apart, will take.
+    /// Changes the estimated cost of a message that is out of turn.
     void estimate_anew(Message& message, double work);
 
     /// Returns the message whose turn it is, or null.
     Message* first(Allowed allowed = {});
 
-    /// Returns the newest message of who has had the most, or null.
+    /// Returns the newest message of the caller that has used the most, or null.
     Message* last() const;
 
-    /// Returns how much of a caller's or a network's waits, in seconds.
+    /// Returns how much work of a caller or a network waits, in seconds.
     double waiting(const Account& account) const;
 
-    /// Returns how many messages of them wait.
+    /// Returns how many messages of a caller or a network wait.
     std::size_t messages(const Account& account) const;
 
-    /// Notes that so much work was taken at `now`, by one call of take_messages' caller.
+    /// Notes that this much work was taken at `now`, by one take_messages.
     void moved(double work, double now);
 
-    /// Does `act` to each long message of which nothing was taken.
+    /// Calls `act` for each long message of which nothing was taken.
     template <typename Act>
     void each_unbegun(const Act& act) const {
         turns_[unbegun].each(act);
@@ -75,16 +76,17 @@ public:
     bool has_costly() const { return turns_[costly].size() + turns_[unbegun_costly].size() > 0; }
     double work() const { return work_; }
 
-    /// Estimates in seconds how long all that waits will take.
+    /// Estimates in seconds how long all waiting messages will take.
     double wait_s() const { return time_of(work_); }
 
-    /// Estimates how long all that waits will take before the turn of the last comes.
+    /// Estimates in seconds how long the last message will wait.
     double wait_s_of_last() const;
 
-    /// Estimates how long what stands before this caller's next message will take.
+    /// Estimates in seconds how long this caller's next message will wait.
     double wait_s(const Account& caller) const { return time_of(before(caller, 0)); }
 
-    /// Estimates how long it will take until the last of this caller's next message of so much work, taken in slices, is served.
+    /// Estimates in seconds when this caller's next message of `work` seconds, taken in slices, would be completely
+    /// served.
     double served_s(const Account& caller, double work) const;
 
 private:

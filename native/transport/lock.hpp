@@ -23,22 +23,22 @@
 
 namespace transport {
 
-/// Holding the lock of the transport that a connection, a call or a line belongs to. Each transport has a mutex of its
-/// own, which the compiler does not tell from another's: no thread is in two of them.
+/// Capability of holding the lock of the transport that a connection, a call or a line belongs to. Each transport has
+/// its own mutex; the compiler can't tell them apart, but no thread holds two.
 struct CAPABILITY("lock") Holding {
-    /// Says that whoever calls this holds the lock, where the compiler can't see it: in what a library calls back.
+    /// Asserts that the caller holds the lock, where the compiler can't see it: in callbacks from a library.
     void is_sure() const ASSERT_HELD(this) {}
 };
 inline constexpr Holding the_lock;
 
-/// A transport's mutex. Who wants something has it before whoever looks at the sockets, who would have it by luck alone
-/// otherwise.
+/// Mutex of a transport. Other threads get it before the thread that polls the sockets, which would otherwise take it
+/// back before they wake.
 class Mutex {
 public:
     void lock() ACQUIRE(the_lock) NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }
     void unlock() RELEASE(the_lock) NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
 
-    /// Locks it, and is counted meanwhile.
+    /// Locks it; while waiting, the thread is counted.
     void enter() ACQUIRE(the_lock) NO_THREAD_SAFETY_ANALYSIS {
         if (mutex_.try_lock()) return;
         ++entering_;
@@ -48,7 +48,7 @@ public:
 
     bool is_wanted() const { return entering_ > 0; }
 
-    /// Lets those who want it have it first, for so long at the most.
+    /// Lets waiting threads have it first, for at most `seconds`.
     void stand_back(double seconds) REQUIRES(the_lock) {
         if (!is_wanted()) return;
         std::unique_lock held(mutex_, std::adopt_lock);
@@ -56,7 +56,7 @@ public:
         held.release();
     }
 
-    /// Waits until `changed` is told, without the lock meanwhile.
+    /// Waits for `changed` for at most `seconds`, releasing the lock meanwhile.
     void wait(std::condition_variable& changed, double seconds) REQUIRES(the_lock) {
         std::unique_lock held(mutex_, std::adopt_lock);
         changed.wait_for(held, std::chrono::duration<double>(seconds));
@@ -69,7 +69,7 @@ private:
     std::condition_variable entered_;  // none of them waits any more
 };
 
-/// Holds a transport's mutex.
+/// Scoped lock of a transport's mutex.
 class SCOPED_CAPABILITY Lock {
 public:
     explicit Lock(Mutex& mutex) ACQUIRE(the_lock) : mutex_(mutex) { mutex_.enter(); }

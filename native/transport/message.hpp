@@ -45,10 +45,10 @@ struct Message {
     std::shared_ptr<Job> job;  // by which its slices are served, once that was begun
     std::size_t made = 0;      // bytes that the job takes
 
-    /// Whether it, or some of it, waits.
+    /// Returns whether it, or a part of it, waits.
     bool waits() const { return state == State::waiting || state == State::shared_out; }
 
-    /// Bytes that it holds until it is taken.
+    /// Returns the bytes that it holds until it is taken.
     std::size_t cost() const { return size + message_overhead; }
 };
 

@@ -9,20 +9,20 @@
 
 namespace transport {
 
-/// What reads sentences for a model.
+/// Tokenizer of a model, and how much of a sentence the model reads.
 struct Reader {
     shared::Tokenizer tokenizer;
     std::size_t max_tokens;  // that the model reads of a sentence
 };
 
-/// What computes for a model, and how fast it was lately. Safe to use from several threads.
+/// Encoder of a model, and its recent speed. Safe to use from several threads.
 class Model {
 public:
     explicit Model(const shared::Encoder& lent) : encoder(lent), stops_(lent.stops(lent.of)) {}
 
     const shared::Encoder encoder;
 
-    /// Returns whether nobody has stopped it: else its rows are worth nothing.
+    /// Returns whether its encoder hasn't been stopped; otherwise its rows are worthless.
     bool is_trusted() const { return encoder.stops(encoder.of) == stops_; }
 
     Price token{1e-6};  // to compute one; only that it is something matters until the first run

@@ -20,13 +20,13 @@ struct NamedModel {
     std::vector<std::size_t> sizes{};  // that it offers
 };
 
-/// Models in the order of a fast path's.
+/// Models by name, in the order of a fast path's models.
 class NamedModels {
 public:
     explicit NamedModels(std::vector<NamedModel> models) : models_(std::move(models)) {}
 
-    /// Notes in a request the model that it asks for by this name; false where none has it, or where that one doesn't
-    /// offer embeddings of the size that the request's options ask for.
+    /// Sets the model of a request by name; returns false if the name is unknown, or that model doesn't offer
+    /// embeddings of the requested size.
     bool choose(std::string_view name, Request& request) const {
         const auto has_it = [name](const NamedModel& model) {
             return std::find(model.names.begin(), model.names.end(), name) != model.names.end();

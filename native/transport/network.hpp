@@ -18,7 +18,7 @@ namespace transport {
 class Call;
 struct Message;
 
-/// Seconds of shared time that somebody has used lately: each second, what was used before counts e times less.
+/// Recently used seconds: those used earlier count e times less for each second that has passed.
 class RecentUse {
 public:
     void add(double seconds, double now) {
@@ -31,13 +31,13 @@ private:
     double seconds_ = 0, noted_at_ = 0;
 };
 
-/// Budgets that networks share.
+/// Budgets that all networks share.
 struct Wholes {
     Budget &slots, &held, &unread;
 };
 
-/// What there is of one IPv4 address, of one half of IPv6's addresses (a /64), or of all sockets that have no such
-/// address. Through a trusted proxy it is what the proxy says of who calls.
+/// State of one network: one IPv4 address, one half of an IPv6 address (a /64), or all sockets without an IP address.
+/// For a call through a trusted proxy, the proxy says which network it is.
 struct Network {
     Network(std::string address, TurnClock& clock, const Wholes& all, std::size_t max_unread)
         : prefix(std::move(address)), account(clock), slots(Budget::unlimited, &all.slots), held(Budget::unlimited, &all.held), unread(max_unread, &all.unread) {}
@@ -65,11 +65,11 @@ struct Network {
         return last;
     }
 
-    /// Forgets callers who have nothing here any more. Returns whether nobody is left.
+    /// Forgets callers that have nothing here any more. Returns whether no caller is left.
     bool forget_callers() {
         callers.rest();
         std::erase_if(accounts, [this](const auto& entry) {
-            return entry.second.users == 0 && entry.second.had() <= callers.time();
+            return entry.second.users == 0 && entry.second.start_tag() <= callers.time();
         });
         return accounts.empty();
     }

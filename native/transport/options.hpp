@@ -10,7 +10,7 @@
 
 namespace transport {
 
-/// What becomes of a sentence of more tokens than the model reads.
+/// What to do with a sentence of more tokens than the model reads.
 enum class Truncation { error, start, end };
 
 /// How an embedding's numbers are written. What follows sign_bits is JSON's alone.
@@ -48,7 +48,7 @@ inline constexpr std::array option_rows{
     Option{"encoding", 0x28, api::none, &Options::encoding},
 };
 
-/// Returns whether a model that offers embeddings of these sizes has any of so many numbers; 0 asks for its own.
+/// Returns whether a model with these embedding sizes offers `dimensions`; 0 stands for its own size.
 inline bool offers(const std::vector<std::size_t>& sizes, std::size_t dimensions) {
     return dimensions == 0 || std::find(sizes.begin(), sizes.end(), dimensions) != sizes.end();
 }

@@ -6,36 +6,38 @@
 
 namespace transport {
 
-/// Reading of one connection that nothing came of, in the seconds that it costs, about. It is counted and not measured: a clock
-/// would count what else the machine does. Each byte that comes costs something, each byte of a header once it is unpacked, too;
-/// messages pay for that, and what is sent. So frames that ask for nothing, and headers that are long once read, are left over.
+/// Estimated cost, in seconds, of reading bytes of one connection that led to nothing. It is computed and not measured,
+/// since a clock would include other work of the machine. Each received byte costs something, and each byte of a header
+/// after decompression; an allowance for messages and for sent bytes is subtracted. What remains is the cost of frames
+/// that ask for nothing, and of excessive headers.
 class Overhead {
 public:
-    /// Notes that bytes came `passed_s` after those before them.
+    /// Adds received bytes, `passed_s` seconds after those before them.
     void came(std::size_t bytes, double passed_s) {
         seconds_ = std::max(0.0, seconds_ - free_share * passed_s) + byte_s * double(bytes);
     }
     void unpacked(std::size_t header_bytes) { seconds_ += header_byte_s * double(header_bytes); }
 
-    /// Notes that bytes of a message came.
+    /// Subtracts the allowance for bytes of a message.
     void took(std::size_t bytes) { pay(byte_s * double(bytes)); }
 
-    /// Notes that bytes of messages, which had paid for themselves, came in vain: their call is refused.
+    /// Adds the bytes of messages whose call is refused, for which the allowance had been subtracted.
     void wasted(std::size_t bytes) { seconds_ += wasted_byte_s * double(bytes); }
 
-    /// Notes that bytes come for a call that has ended: its peer sent them before it knew, perhaps, and they are dropped.
+    /// Adds bytes for a call that has ended; its peer may have sent them before it knew, and they are dropped.
     void dropped(std::size_t bytes) { pay((byte_s - dropped_byte_s) * double(bytes)); }
     void sent(std::size_t bytes) { pay(sent_byte_s * double(bytes)); }
 
-    /// Notes that a message came, or that there was no room for it. It pays for its call's headers, too, if it is the first.
+    /// Subtracts the allowance for a message that arrived or had no room; for the first one, also that for its call's
+    /// headers.
     void asked(std::size_t header_bytes) { pay(message_s + byte_s * double(header_bytes)); }
 
     bool is_much() const { return seconds_ > max_s; }
 
-    /// Returns how many bytes may be read at once, of `most`: few until messages have come.
-    std::size_t piece(std::size_t most) const { return seconds_ < begun_s ? most : std::min(most, small_piece); }
+    /// Returns how many of `max_bytes` bytes may be read at once: few until messages have arrived.
+    std::size_t piece(std::size_t max_bytes) const { return seconds_ < begun_s ? max_bytes : std::min(max_bytes, small_piece); }
 
-    /// Returns the seconds that are too many, which count no more; 0 where `is_much` isn't so.
+    /// Returns the excess seconds, and resets them; 0 unless they are many.
     double take_excess() {
         if (!is_much()) return 0;
         const double excess_s = seconds_ - rested_s;

@@ -8,23 +8,23 @@
 
 namespace transport {
 
-Peer::Peer(Shared& all, std::uint64_t number, Network& from, Endpoint at)
+Peer::Peer(Shared& all, std::uint64_t number, Network& from, PeerAddress at)
     : shared(all),
       id(number),
       network(from),
-      endpoint(std::move(at)),
+      peer_address(std::move(at)),
       slots(Budget::unlimited),
       held(all.settings.limits.held_bytes, &from.held),
       // Behind a proxy are many networks, each of which has bounds of its own.
-      unread(endpoint.is_trusted ? Budget::unlimited : all.settings.limits.unread_bytes, endpoint.is_trusted ? nullptr : &from.unread),
+      unread(peer_address.is_trusted ? Budget::unlimited : all.settings.limits.unread_bytes, peer_address.is_trusted ? nullptr : &from.unread),
       account(from.account_of(number)),
       requests(all.settings.limits.connection_requests, &all.requests),
       due(&all.due),
       used_at(now()),
       idle_since(used_at) {
     shared.peers.insert(this);
-    if (endpoint.is_extra) ++network.extra;
-    else ++network.connections[endpoint.is_http], ++shared.connections[endpoint.is_http];
+    if (peer_address.is_extra) ++network.extra;
+    else ++network.connections[peer_address.is_http], ++shared.connections[peer_address.is_http];
     ++shared.begun.connections;
     ++account.users;
 }
@@ -33,18 +33,18 @@ Peer::~Peer() {
     forget_all();
     --account.users;
     shared.peers.erase(this);
-    if (endpoint.is_extra) --network.extra;
-    else --network.connections[endpoint.is_http], --shared.connections[endpoint.is_http];
+    if (peer_address.is_extra) --network.extra;
+    else --network.connections[peer_address.is_http], --shared.connections[peer_address.is_http];
 }
 
 void Peer::list() {
     if (!std::exchange(is_listed, true)) shared.to_send.push_back(id);
 }
 
-Call& Peer::begin(Streams& streams, std::int32_t stream) {
+Call& Peer::begin(StreamControl& streams, std::int32_t stream) {
     ++shared.begun.calls;
     auto& call = calls_[stream];
-    if (endpoint.is_http) call = std::make_unique<HttpCall>(*this, streams, stream);
+    if (peer_address.is_http) call = std::make_unique<HttpCall>(*this, streams, stream);
     else call = std::make_unique<GrpcCall>(*this, streams, stream);
     return *call;
 }
@@ -70,7 +70,7 @@ bool Peer::give_way(const Network& of) {
 }
 
 std::size_t Peer::unread_of(const Network& of) const {
-    if (!endpoint.is_trusted) return &network == &of ? unread.used() : 0;
+    if (!peer_address.is_trusted) return &network == &of ? unread.used() : 0;
     std::size_t bytes = 0;
     for (const auto& [stream, call] : calls_)
         if (&call->network() == &of) bytes += call->unread();

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "call.hpp"
-#include "endpoint.hpp"
+#include "peer_address.hpp"
 #include "header_field.hpp"
 #include "keys.hpp"
 #include "overhead.hpp"
@@ -21,31 +21,31 @@ namespace transport {
 constexpr std::size_t min_progress = 1 << 14;  // bytes that a caller has to read, or all, to get on
 constexpr double linger_s = 1;                   // that a peer has to close its side, once it was told
 
-/// What calls ask of the protocol that they came by.
-class Streams {
+/// Interface of a protocol's session to its calls.
+class StreamControl {
 public:
-    /// Begins a call's response. Its body, if it has one, is asked for by Call::read.
+    /// Starts a call's response. If it has a body, that is read with Call::read.
     virtual void respond(Call& call, HeaderFields headers, bool has_body) = 0;
 
     /// Ends a response after its body.
     virtual void end(const Call& call, HeaderFields trailers) = 0;
 
-    /// Has a call's body asked for again, which had no more to read.
+    /// Asks for a call's body again, which had no more to read before.
     virtual void resume(const Call& call) = 0;
 
-    /// Lets a call's caller send so many more bytes.
+    /// Lets a call's caller send this many more bytes.
     virtual void consume(const Call& call, std::size_t bytes) = 0;
 
-    /// Ends a call of which nothing more is sent.
+    /// Ends a call for which nothing more is sent.
     virtual void reset(const Call& call) = 0;
 
 protected:
-    ~Streams() = default;
+    ~StreamControl() = default;
 };
 
 class Peer {
 public:
-    Peer(Shared& shared, std::uint64_t id, Network& network, Endpoint endpoint = {}) REQUIRES(the_lock);
+    Peer(Shared& shared, std::uint64_t id, Network& network, PeerAddress peer_address = {}) REQUIRES(the_lock);
     ~Peer();
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
@@ -53,7 +53,7 @@ public:
     Shared& shared;
     const std::uint64_t id;
     Network& network;  // that it is in
-    const Endpoint endpoint;
+    const PeerAddress peer_address;
 
     Budget slots, held, unread;  // of what its network shares, its part; the latter with what is being made, and what its socket hasn't taken
     Account& account;            // of calls that come without a key
@@ -69,25 +69,25 @@ public:
     bool owes = false;       // of what was read of responses, some is of answers that are owed
     bool is_listed = false;  // among those of which something is to be sent
 
-    /// Returns for how long it may read nothing of what it is answered, and have no call.
-    double stall_s() const REQUIRES(the_lock) { return shared.stall_s(endpoint.is_http); }
+    /// Returns for how many seconds a peer may read nothing of its answers, or have no call.
+    double stall_s() const REQUIRES(the_lock) { return shared.stall_s(peer_address.is_http); }
     double idle_s() const {
-        return endpoint.is_http ? shared.settings.limits.http_idle_s : shared.settings.limits.idle_s;
+        return peer_address.is_http ? shared.settings.limits.http_idle_s : shared.settings.limits.idle_s;
     }
 
-    /// Has what is ready sent soon: it may be that another connection's caller made it so.
+    /// Schedules sending of what is ready, which another connection's thread may have made ready.
     void list() REQUIRES(the_lock);
 
     /// Notes what was decided about its connection.
-    void note(EventKind what) REQUIRES(the_lock) { shared.events.note(what, network.prefix, id, endpoint.listener); }
+    void note(EventKind what) REQUIRES(the_lock) { shared.events.note(what, network.prefix, id, peer_address.listener); }
 
     /// Says why its connection ends. What is said first stays; where nothing is, its caller left.
     void ends_for(EventKind why) REQUIRES(the_lock) {
         if (end == EventKind::left) end = why;
     }
 
-    /// Begins a call, which `streams` has brought.
-    Call& begin(Streams& streams, std::int32_t stream) REQUIRES(the_lock);
+    /// Begins a call that arrived by `streams`.
+    Call& begin(StreamControl& streams, std::int32_t stream) REQUIRES(the_lock);
     bool has(std::int32_t stream) const REQUIRES(the_lock) { return calls_.contains(stream); }
 
     /// Returns whether there is such a call, and it has not ended.
@@ -97,35 +97,35 @@ public:
     }
     bool is_idle() const REQUIRES(the_lock) { return calls_.empty(); }
 
-    /// Forgets a call whose stream is closed; all of them, whose connection is.
+    /// Forgets a call whose stream is closed, or all calls if the connection is.
     void forget(Call& call) REQUIRES(the_lock);
     void forget_all() REQUIRES(the_lock);
 
-    /// Refuses the latest call of a network that holds a slot and was not taken; false where there is none.
+    /// Refuses the latest call of a network that holds a slot and was not taken; returns false if there is none.
     bool give_way(const Network& of) REQUIRES(the_lock);
 
-    /// Returns how much of answers a network has left unread here.
+    /// Returns how many bytes of answers a network has left unread on this connection.
     std::size_t unread_of(const Network& of) const REQUIRES(the_lock);
 
     /// Ends calls of a network whose answers aren't read.
     void reset_unread(const Network& of) REQUIRES(the_lock);
 
-    /// Notes that of what is read or sent now so many bytes are of an account's.
+    /// Notes that `bytes` of the current read or write belong to an account.
     void touch(Account& of, std::size_t bytes) REQUIRES(the_lock) { touched_.emplace_back(&of, bytes); }
 
-    /// Shares the seconds in which so many bytes were read or sent, at about this price, among those that it was for.
+    /// Charges the seconds of a read or write to the accounts that it was for, at about this price a byte.
     void charge(double seconds, std::size_t bytes, Price& price) REQUIRES(the_lock);
 
-    /// Refuses the call of which the most is held.
+    /// Refuses the call that holds the most bytes.
     void shed() REQUIRES(the_lock);
 
-    /// Refuses all calls: another has their connection's place.
+    /// Refuses all calls, because another connection takes this one's place.
     void refuse_all() REQUIRES(the_lock);
 
-    /// Ends calls whose requests haven't come whole, and each stream that goes on once what was read of it is answered.
+    /// Ends calls with incomplete requests, and each stream after the messages that were read are answered.
     void drain() REQUIRES(the_lock);
 
-    /// Ends calls that have stood still for too long.
+    /// Ends calls that have made no progress for too long.
     void end_stalled_calls(double time) REQUIRES(the_lock);
 
 private:

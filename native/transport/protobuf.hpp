@@ -17,14 +17,14 @@ inline void append_varint(std::string& out, std::uint64_t number) {
     out.push_back(char(number));
 }
 
-/// Appends a field of a number; none where that is 0, as protobuf's own libraries do.
+/// Appends a number field, except for 0, like protobuf's own libraries.
 inline void append_number(std::string& out, unsigned field, std::uint64_t number) {
     if (number == 0) return;
     append_varint(out, field << 3);
     append_varint(out, number);
 }
 
-/// Takes a number of at most four bytes: longer ones are negative, or written by nobody.
+/// Takes a number of at most four bytes: longer ones are negative, or not written by any client.
 inline std::optional<std::size_t> take_number(std::string_view& from) {
     std::size_t number = 0;
     for (int shift = 0; shift < 28 && !from.empty(); shift += 7) {
@@ -36,7 +36,7 @@ inline std::optional<std::size_t> take_number(std::string_view& from) {
     return std::nullopt;
 }
 
-/// Takes a length, and returns what has that length behind it.
+/// Takes a length-delimited value, and returns its bytes.
 inline std::optional<std::string_view> take_bytes(std::string_view& from) {
     const auto size = take_number(from);
     if (!size || *size > from.size()) return std::nullopt;
@@ -45,7 +45,7 @@ inline std::optional<std::string_view> take_bytes(std::string_view& from) {
     return bytes;
 }
 
-/// Appends a field of bytes, text or another message.
+/// Appends a field of bytes, text or a message.
 inline void append_bytes(std::string& out, unsigned field, std::string_view bytes) {
     append_varint(out, field << 3 | 2);
     append_varint(out, bytes.size());

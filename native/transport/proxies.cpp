@@ -21,7 +21,7 @@ std::string_view without_spaces(std::string_view text) {
     return text;
 }
 
-/// Returns the bytes of an address as headers have it: perhaps in brackets, and with a port; nothing where it is none.
+/// Returns the bytes of an address in a header, perhaps with brackets and a port; empty if it is invalid.
 std::string parsed(std::string_view text) {
     if (text.size() > 1 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
     if (text.starts_with('[')) text = text.substr(1, text.find(']') == std::string_view::npos ? 0 : text.find(']') - 1);
@@ -33,7 +33,7 @@ std::string parsed(std::string_view text) {
     return {};
 }
 
-/// Returns what an element of Forwarded says of `for`.
+/// Returns the value of `for` in an element of Forwarded.
 std::string_view for_of(std::string_view element) {
     while (!element.empty()) {
         const std::size_t end = std::min(element.find(';'), element.size());
@@ -70,7 +70,7 @@ bool Proxies::holds(std::string_view address_bytes) const {
     return std::any_of(ranges_.begin(), ranges_.end(), [&](const AddressRange& range) { return range.holds(address_bytes); });
 }
 
-std::string Proxies::network_behind(std::string_view forwarded, std::string_view x_forwarded_for) const {
+std::string Proxies::network_through(std::string_view forwarded, std::string_view x_forwarded_for) const {
     const std::string one = last_of(forwarded, true), other = last_of(x_forwarded_for, false);
     if (!forwarded.empty() && !x_forwarded_for.empty() && one != other) return {};
     return network_of(forwarded.empty() ? other : one);

@@ -13,13 +13,13 @@
 
 namespace transport {
 
-/// A stream's message, which has a response whatever becomes of its sentences.
+/// Message of a stream, which gets a response whatever becomes of its sentences.
 struct InStream {
     std::uint64_t id;
     std::size_t method, model, sentences;
 };
 
-/// A run, and whom it is for.
+/// Model run, and the calls that it is for.
 struct Run {
     double began = 0;
     std::size_t model = 0;  // that computes; the thread's next may be for others of these, by another
@@ -29,7 +29,7 @@ struct Run {
     std::vector<Charge> charges;  // of small ones, given back with the run, where it is given up
 };
 
-/// A run that was given up.
+/// Run that was given up.
 struct Overdue {
     std::uint64_t thread;
     std::size_t model;  // that was in it
@@ -38,20 +38,21 @@ struct Overdue {
     std::vector<InStream> in_streams;                            // that it was for, or in part
 };
 
-/// Runs by threads, of which each is in one at most. Safe to use from several threads.
+/// Current runs by thread; a thread is in one at most. Safe to use from several threads.
 class Runs {
 public:
     void begin(std::uint64_t thread, Run run);
 
-    /// Returns the thread's run; nothing where it was given up.
+    /// Ends the thread's run and returns it; none if it was given up.
     std::optional<Run> end(std::uint64_t thread);
 
     std::size_t count();
 
-    /// Doesn't count `seconds` of the run that this thread is in, if it is: it couldn't go on meanwhile.
+    /// Excludes `seconds` from the time of this thread's run, if it has one, because the thread couldn't proceed.
     void forgive(std::uint64_t thread, double seconds);
 
-    /// Gives up the runs that have gone on for so long, and returns them. A long message is in one of them alone.
+    /// Gives up the runs that have taken longer than `seconds`, and returns them. A long message is only in one of
+    /// them.
     std::vector<Overdue> overdue(double seconds);
 
 private:

@@ -15,7 +15,8 @@ static_assert(std::endian::native == std::endian::little);  // as float16's byte
 
 constexpr float int8_most = 127;
 
-/// Adds the squares' second half to the first, number by number, until one is left: Python adds in this order, too.
+/// Returns the sum of squares. The second half is added to the first, element by element, until one is left: the same
+/// order as in Python.
 float squared_length(std::span<const float> row) {
     std::vector<float> sums(row.size());
     for (std::size_t index = 0; index < row.size(); ++index) sums[index] = row[index] * row[index];
@@ -29,7 +30,7 @@ float squared_length(std::span<const float> row) {
     return sums[0];
 }
 
-/// Returns the bytes that `count` more take, for whoever writes them.
+/// Extends a string by `count` bytes, and returns the place to write them.
 char* room_for(std::string& to, std::size_t count) {
     to.resize(to.size() + count);
     return to.data() + to.size() - count;

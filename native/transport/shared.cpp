@@ -45,7 +45,7 @@ void SlicedDepth::add(const Message& message) {
     tokens += is_read ? message.job->untaken_tokens() : message.size / token_bytes;
 }
 
-Shared::Shared(Settings told)
+Shared::Shared(TransportSettings told)
     : settings(std::move(told)),
       slots(settings.limits.max_concurrent_requests),
       requests(settings.limits.requests),
@@ -71,7 +71,7 @@ void Shared::park(Message& message) {
 }
 
 void Shared::unpark(Network& network) {
-    const auto has_read = [](const Budget& budget) { return budget.used() <= budget.most() / 2; };
+    const auto has_read = [](const Budget& budget) { return budget.used() <= budget.limit() / 2; };
     if (!has_read(network.unread)) return;
     for (auto next = network.parked.begin(); next != network.parked.end();) {
         Message& message = **next++;
@@ -132,11 +132,12 @@ bool Shared::make_way(const Call& newcomer, double time) {
     return newcomer.peer().slots.used() == 0 && give_way(greediest, 1);
 }
 
-/// Refuses a call of a network: the latest one of the connection by which it has the most, and more than `least`. False where all are taken.
-bool Shared::give_way(const Network& greediest, std::size_t least) {
+/// Refuses a call of a network: the latest one on the connection with which it has most, which must be more than
+/// `min_calls`. Returns false if all of its calls were taken.
+bool Shared::give_way(const Network& greediest, std::size_t min_calls) {
     std::vector<Peer*> found;
     for (Peer* peer : peers)
-        if (peer->slots.used() > least) found.push_back(peer);
+        if (peer->slots.used() > min_calls) found.push_back(peer);
     std::sort(found.begin(), found.end(),
               [](const Peer* one, const Peer* other) { return one->slots.used() > other->slots.used(); });
     return std::any_of(found.begin(), found.end(), [&](Peer* peer) REQUIRES(the_lock) { return peer->give_way(greediest); });

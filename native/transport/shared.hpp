@@ -35,8 +35,8 @@ namespace transport {
 class GrpcCall;
 class Peer;
 
-/// What the transport is told before it starts. It never changes.
-struct Settings {
+/// Configuration of a transport, fixed before it starts.
+struct TransportSettings {
     Limits limits;
     Statuses statuses;
     std::vector<Responses> responses = std::vector<Responses>(1);  // of HTTP's refusals, in the words of each API
@@ -56,7 +56,7 @@ struct Settings {
     const Response& response(Refusal refusal, std::size_t words) const { return responses[words][std::size_t(refusal)]; }
 };
 
-/// A call that the transport ended by itself, for Python to count.
+/// Call that the transport ended by itself, for Python to count.
 struct Ended {
     int method;  // -1 where it was none
     int code;
@@ -64,7 +64,7 @@ struct Ended {
     double seconds;
 };
 
-/// Calls that the transport ended by itself since Python last asked: so many, and of the others their number.
+/// Calls that the transport has ended by itself since Python last asked: up to a limit, and the number of further ones.
 class EndedCalls {
 public:
     void note(const Ended& call);
@@ -76,18 +76,18 @@ private:
     std::size_t uncounted_ = 0;
 };
 
-/// Messages that were handed over and are not answered yet, by their ids.
+/// Messages that were handed over and aren't answered yet, by their ids.
 class Outstanding {
 public:
     void add(Message& message) { messages_.emplace(message.id, &message); }
 
-    /// Returns a message, or null where its caller has left.
+    /// Returns a message, or null if its caller has left.
     Message* find(std::uint64_t id) const;
 
-    /// Removes and returns a message, or null where its caller has left.
+    /// Removes and returns a message, or null if its caller has left.
     Message* remove(std::uint64_t id);
 
-    /// Removes a message, if it is there, which Python is to be told: its caller has left.
+    /// Removes a message, if it is there, because its caller has left; Python will be told.
     void abandon(std::uint64_t id, bool is_of_application = false);
 
     bool has_news(bool of_application = false) const { return !gone_[of_application].empty(); }
@@ -102,7 +102,8 @@ private:
     std::array<std::vector<std::uint64_t>, 2> gone_;  // of workers, and of the application
 };
 
-/// What waits of long requests that are served in slices. Of those that aren't read yet it is what their bytes let expect.
+/// Waiting parts of long requests that are served in slices. For requests that aren't parsed yet it is estimated from
+/// their bytes.
 struct SlicedDepth {
     std::size_t requests = 0, sentences = 0, tokens = 0;
 
@@ -115,11 +116,11 @@ struct Counters {
 
 class Shared {
 public:
-    explicit Shared(Settings settings);
+    explicit Shared(TransportSettings settings);
 
-    const Settings settings;
+    const TransportSettings settings;
 
-    /// Returns with what a gRPC call ends that is refused so; by Refusal::none, one that was answered.
+    /// Returns the trailer of a gRPC call that is refused for this reason; for Refusal::none, of one that was answered.
     const std::shared_ptr<const Trailer>& trailer(Refusal refusal) const { return trailers_[std::size_t(refusal)]; }
 
     std::optional<Keys> keys GUARDED_BY(the_lock);  // none: callers need no key
@@ -158,50 +159,52 @@ public:
 
     Network& network(const std::string& address) REQUIRES(the_lock);
 
-    /// Returns the network of which `count` says the most; there is one.
+    /// Returns the network with the highest `count`; there must be a network.
     template <typename Count>
     Network& greediest(const Count& count) REQUIRES(the_lock) {
         const auto has_less = [&count](const auto& one, const auto& other) { return count(one.second) < count(other.second); };
         return std::max_element(networks.begin(), networks.end(), has_less)->second;
     }
 
-    /// Returns for how long a caller may read nothing of what it is answered.
+    /// Returns for how many seconds a caller may read nothing of its answers.
     double stall_s(bool is_http) const REQUIRES(the_lock);
 
-    /// Returns the date as HTTP writes it.
+    /// Returns the current date in HTTP's format.
     const std::string& date() REQUIRES(the_lock);
 
     SlicedDepth sliced() const REQUIRES(the_lock);
 
-    /// Notes whether these services serve, as far as health knows them, and tells those who watch them.
+    /// Sets the health of these services, as far as they are known, and tells those who watch them.
     void set_serving(bool serving, const std::vector<std::string>& services) REQUIRES(the_lock);
 
-    /// Ends a call so that `newcomer` may have its slot: one whose request has been on its way for too long, one of the network that
-    /// has clearly more slots, or one of the connection that has the most where the newcomer's has none. False where nobody gives way.
+    /// Ends a call so that `newcomer` can have its slot: one whose request has been arriving for too long, one of a
+    /// network with clearly more slots, or one of the connection with the most if the newcomer's has none. Returns
+    /// false if there is none.
     bool make_way(const Call& newcomer, double time) REQUIRES(the_lock);
 
-    /// Has a message wait apart until more of answers is read.
+    /// Lets a message wait until more of the answers is read.
     void park(Message& message) REQUIRES(the_lock);
 
-    /// Has messages wait in their lines again whose callers have read enough.
+    /// Puts messages in line again whose callers have read enough.
     void unpark(Network& network) REQUIRES(the_lock);
     void unpark_all() REQUIRES(the_lock);
 
-    /// Ends calls while more of requests is held than is allowed in all: of the network that holds the most, the
-    /// message that has stood still for the longest, or else the largest call of the connection that holds the most.
+    /// Ends calls while all requests together hold more bytes than allowed. In the network that holds the most, that is
+    /// the message that has made no progress for the longest time, or the largest call of the connection that holds the
+    /// most.
     void shed() REQUIRES(the_lock);
 
-    /// Ends calls at the end of `in` that others have made late.
+    /// Ends calls at the end of `in` that are late because of others.
     void end_late(const Line& in) REQUIRES(the_lock);
 
     /// Ends calls whose deadlines have passed.
     void end_expired(double time) REQUIRES(the_lock);
 
-    /// Ends calls whose message has begun, and of which nothing more has come for as long as a handshake may take.
+    /// Ends calls whose message has begun, but has made no progress for as long as a handshake may take.
     void end_stalled(double time) REQUIRES(the_lock);
 
 private:
-    bool give_way(const Network& greediest, std::size_t least) REQUIRES(the_lock);
+    bool give_way(const Network& greediest, std::size_t min_calls) REQUIRES(the_lock);
 
     std::array<std::shared_ptr<const Trailer>, std::size_t(Refusal::count)> trailers_;
     std::string date_ GUARDED_BY(the_lock);

@@ -128,11 +128,11 @@ void Sockets::accept_all(std::size_t index) {
             return have_spare();
         }
         Network& network = shared_.network(network_of(bytes_of(address)));
-        Endpoint endpoint = endpoint_of(index, address);
-        const bool is_full = is_last || shared_.connections[endpoint.is_http] >= shared_.settings.limits.max_connections;
-        if (is_full && !make_way(network, endpoint.is_http)) {
-            endpoint.is_extra = endpoint.is_http && !is_last && have_extra();
-            if (!endpoint.is_extra) {
+        PeerAddress peer_address = peer_address_of(index, address);
+        const bool is_full = is_last || shared_.connections[peer_address.is_http] >= shared_.settings.limits.max_connections;
+        if (is_full && !make_way(network, peer_address.is_http)) {
+            peer_address.is_extra = peer_address.is_http && !is_last && have_extra();
+            if (!peer_address.is_extra) {
                 shared_.events.note(is_last ? EventKind::no_descriptor : EventKind::turned_away, network.prefix, 0, index);
                 ::close(socket);
                 have_spare();
@@ -145,21 +145,21 @@ void Sockets::accept_all(std::size_t index) {
         const int on = 1;
         setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
         const std::uint64_t id = ++last_connection_;
-        const auto& tls = endpoint.is_encrypted ? tls_[endpoint.is_http] : nullptr;
+        const auto& tls = peer_address.is_encrypted ? tls_[peer_address.is_http] : nullptr;
         const auto& connection =
-            connections_.emplace(id, std::make_unique<Connection>(shared_, socket, id, network, tls, std::move(endpoint))).first->second;
+            connections_.emplace(id, std::make_unique<Connection>(shared_, socket, id, network, tls, std::move(peer_address))).first->second;
         connection->watched = EPOLLIN;
         watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
         connection->list();
-        connection->peer().note(connection->peer().endpoint.is_extra ? EventKind::accepted_extra : EventKind::accepted);
+        connection->peer().note(connection->peer().peer_address.is_extra ? EventKind::accepted_extra : EventKind::accepted);
         have_newcomer_rest(*connection);
         network.account.charge(std::min(now() - began, accepts_s));
     }
 }
 
-Endpoint Sockets::endpoint_of(std::size_t index, const sockaddr_storage& address) const {
+PeerAddress Sockets::peer_address_of(std::size_t index, const sockaddr_storage& address) const {
     const Listener& listener = listeners_[index];
-    Endpoint found{.listener = index,
+    PeerAddress found{.listener = index,
                    .is_http = listener.is_http,
                    .is_encrypted = listener.is_encrypted && tls_[listener.is_http],
                    .is_extra = false,
@@ -179,10 +179,10 @@ Endpoint Sockets::endpoint_of(std::size_t index, const sockaddr_storage& address
     return found;
 }
 
-/// Has a new connection of a network rest that rests already, or that opens more of them than it may in a time: where others are there.
-/// Not a trusted proxy's, by which a newcomer would wait for what others open: it is the proxy that bounds them.
+/// Pauses a new connection if its network is paused, or opens more connections than it may, while others are there. Not
+/// a trusted proxy's: its callers would wait for what others open, and the proxy limits them.
 void Sockets::have_newcomer_rest(Connection& connection) {
-    if (connection.peer().endpoint.is_trusted) return;
+    if (connection.peer().peer_address.is_trusted) return;
     Network& network = connection.network();
     const double time = now();
     network.opened_until = std::max(network.opened_until, time - opens_at_once * opens_s) + opens_s;
@@ -191,14 +191,16 @@ void Sockets::have_newcomer_rest(Connection& connection) {
     if (until > time) have_rest(connection, until, EventKind::rested_new);
 }
 
-/// Keeps a descriptor that can be given up, so that who comes where there are no more can be told so, or let in for another.
+/// Keeps a spare file descriptor, which is given up when there are no others, to accept a caller and refuse or admit
+/// it.
 void Sockets::have_spare() {
     if (spare_ < 0) spare_ = fcntl(wake_, F_DUPFD_CLOEXEC, 0);
 }
 
-/// Ends a connection so that one of `newcomer` may come to listeners of that kind: of the network that has the most, the one that has been of no use for the
-/// longest; one whose calls are not answered yet only where none is idle there, and where that network has clearly more. Nobody
-/// gives way to a network that has more, and within one only who has rested.
+/// Ends a connection so that one of `newcomer` can be accepted by listeners of that kind. In the network that has the
+/// most, it is the one that has been useless for the longest; one with unanswered calls only if that network has no
+/// idle one, and clearly more connections. No network gives way to one that has more, and within a network only a
+/// paused connection does.
 bool Sockets::make_way(const Network& newcomer, bool is_http) {
     const auto count_of = [is_http](const Network& network) { return network.connections[is_http]; };
     const Network* const greediest = &shared_.greediest(count_of);
@@ -208,8 +210,8 @@ bool Sockets::make_way(const Network& newcomer, bool is_http) {
     };
     Connection* leaver = nullptr;
     for (const auto& [id, connection] : connections_) {
-        const Endpoint& endpoint = connection->peer().endpoint;
-        if (endpoint.is_http != is_http || endpoint.is_extra) continue;
+        const PeerAddress& peer_address = connection->peer().peer_address;
+        if (peer_address.is_http != is_http || peer_address.is_extra) continue;
         const bool may_leave = !connection->is_busy() || (is_much_greedier && &connection->network() == greediest);
         if (may_leave && (!leaver || order(*connection) < order(*leaver))) leaver = connection.get();
     }
@@ -222,13 +224,13 @@ bool Sockets::make_way(const Network& newcomer, bool is_http) {
     return true;
 }
 
-/// Makes room for a connection beyond all that there may be, which is there for a probe: whoever holds all others keeps no
-/// probe out. Of too many of them the one that has rested for the longest ends; false where none of them has.
+/// Makes room for an extra connection above the limit, which is for a probe, so that nobody can keep probes out. If
+/// there are too many, the one that has been paused for the longest ends; returns false if none has been.
 bool Sockets::have_extra() {
     std::size_t count = 0;
     Connection* leaver = nullptr;
     for (const auto& [id, connection] : connections_) {
-        if (!connection->peer().endpoint.is_extra) continue;
+        if (!connection->peer().peer_address.is_extra) continue;
         ++count;
         if (!leaver || connection->peer().used_at < leaver->peer().used_at) leaver = connection.get();
     }
@@ -243,7 +245,7 @@ bool Sockets::has_hung_up(std::uint64_t id) const {
     return found != connections_.end() && found->second->has_hung_up();
 }
 
-/// Notes that a peer that isn't read now has closed their side.
+/// Notes that a peer whose socket isn't read now has closed their side.
 void Sockets::hang_up(std::uint64_t id) {
     const auto found = connections_.find(id);
     if (found == connections_.end()) return;
@@ -251,8 +253,9 @@ void Sockets::hang_up(std::uint64_t id) {
     watch_for(*found->second);
 }
 
-/// Reads those that are ready, for so long: first whose network has lately been read the least, and within it who has. So a network
-/// of a thousand connections that always have something to say is read no more than one that has a single one.
+/// Reads sockets that are ready, for a limited time: first those of the network that was read the least lately, and
+/// within it of the connection that was. So a network with a thousand busy connections is read no more than one with a
+/// single one.
 void Sockets::read(const std::vector<std::uint64_t>& ready) {
     if (ready.empty()) return;
     double time = now();
@@ -260,13 +263,13 @@ void Sockets::read(const std::vector<std::uint64_t>& ready) {
     std::vector<std::tuple<double, double, std::uint64_t>> turns;
     // Who has had more than those who wait is read once it is their turn.
     Message* const next = shared_.lines.small.first();
-    const double max_had = next ? next->account->network().had() + ahead_s : never;
+    const double max_start_tag = next ? next->account->network().start_tag() + ahead_s : never;
     for (const std::uint64_t id : ready) {
         const auto found = connections_.find(id);
         if (found == connections_.end()) continue;
         const Connection& connection = *found->second;
-        const double had = connection.network().account.had();
-        if (had <= max_had) turns.emplace_back(had, connection.reading.lately(time), id);
+        const double start_tag = connection.network().account.start_tag();
+        if (start_tag <= max_start_tag) turns.emplace_back(start_tag, connection.reading.lately(time), id);
     }
     std::sort(turns.begin(), turns.end());
     for (const auto& [networks, own, id] : turns) {
@@ -288,8 +291,8 @@ void Sockets::read(const std::vector<std::uint64_t>& ready) {
     }
 }
 
-/// Reads a connection no more for a while, so that refusals, and reading that nothing comes of, take a small part of the time,
-/// however soon the callers of a network ask again: what has come and was not read is worth no more than a call that is refused.
+/// Pauses a connection, so that refusals, and reading that leads to nothing, take a small part of the time, however
+/// soon the callers of a network ask again: bytes that weren't read cost less than a refused call.
 void Sockets::have_rest_for(Connection& connection, double seconds, EventKind why) {
     const double time = now();
     double& until = connection.network().rests_until;
@@ -297,7 +300,7 @@ void Sockets::have_rest_for(Connection& connection, double seconds, EventKind wh
     have_rest(connection, until, why);
 }
 
-/// Reads a connection no more until then.
+/// Stops reading a connection until then.
 void Sockets::have_rest(Connection& connection, double until, EventKind why) {
     connection.peer().note(why);
     rested_at_ = std::min(rested_at_, until);
@@ -325,7 +328,7 @@ void Sockets::end_rests(double time) {
     });
 }
 
-/// Has epoll watch a connection for what it waits for.
+/// Makes epoll watch a connection for what it waits for.
 void Sockets::watch_for(Connection& connection) {
     const bool may_read = connection.rests_until == 0, reads = may_read && connection.wants_to_read();
     const bool looks = may_read && !reads && !connection.has_hung_up();  // whether its peer closes their side
@@ -369,13 +372,14 @@ bool Sockets::shed_unread_for(const Network& modest, std::size_t bytes) {
     return &greediest != &modest && greediest.unread.used() > modest.unread.used() + bytes && shed_unread_of(greediest);
 }
 
-/// Closes the connection by which a network has left the most unread. Through a proxy it has calls of others: then its own calls end.
+/// Closes the connection on which a network has left the most unread. A proxy's connection carries calls of others,
+/// too: then only that network's calls end.
 bool Sockets::shed_unread_of(const Network& greediest) {
     Peer* of = nullptr;
     for (Peer* peer : shared_.peers)
         if (!of || peer->unread_of(greediest) > of->unread_of(greediest)) of = peer;
     if (!of || of->unread_of(greediest) == 0) return false;
-    if (of->endpoint.is_trusted) {
+    if (of->peer_address.is_trusted) {
         of->reset_unread(greediest);
     } else {
         of->ends_for(EventKind::shed);

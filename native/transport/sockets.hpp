@@ -17,7 +17,7 @@
 
 namespace transport {
 
-/// A bound socket that listens.
+/// Bound socket that listens.
 struct Listener {
     int socket;
     bool is_http = false;      // else gRPC's
@@ -29,57 +29,59 @@ class Sockets {
 public:
     using Certificates = std::array<std::shared_ptr<Tls>, 2>;  // of gRPC's listeners, and of HTTP's
 
-    /// Takes over `listeners`, of a transport that has this lock. Nothing is accepted before `listen`.
+    /// Takes over `listeners` for the transport with this lock. Nothing is accepted before `listen`.
     Sockets(Mutex& mutex, Shared& shared, std::vector<Listener> listeners);
     ~Sockets();
     Sockets(const Sockets&) = delete;
     Sockets& operator=(const Sockets&) = delete;
 
-    /// Accepts connections, from now on or again: there may be descriptors again where none were left.
+    /// Accepts connections, from now on or again: there may be file descriptors again after none were left.
     void listen() REQUIRES(the_lock);
 
-    /// Has new connections be encrypted by these.
+    /// Uses these certificates for new connections.
     void set_tls(Certificates tls) REQUIRES(the_lock) { tls_ = std::move(tls); }
 
-    /// Polls once, and handles what has come. The lock is free while it sleeps.
+    /// Polls once, and handles what has arrived. The lock is released while it sleeps.
     void poll(double timeout_s) REQUIRES(the_lock);
 
-    /// Has whoever sleeps in `poll` return.
+    /// Makes the thread that sleeps in `poll` return.
     void wake() REQUIRES(the_lock);
 
     /// Sends what has become ready.
     void send_listed() REQUIRES(the_lock);
 
-    /// Has whoever reads the least of the network that does go, while more of answers is unread than is allowed in all.
+    /// Ends calls while all unread answers together exceed the limit: those of the slowest reader in the network with
+    /// the most.
     void shed_unread() REQUIRES(the_lock);
 
-    /// Has a network's answers go that aren't read, so that so many bytes of a more modest one's may be made; false where there is none.
+    /// Drops unread answers of a network, so that `bytes` of a more modest one's can be made; returns false if there is
+    /// none.
     bool shed_unread_for(const Network& modest, std::size_t bytes) REQUIRES(the_lock);
 
-    /// Ends what is over by that time, and reads again who has rested.
+    /// Ends what is due by that time, and reads paused connections again.
     void tick(double time) REQUIRES(the_lock);
 
-    /// Returns whether all answers that are owed are with the sockets.
+    /// Returns whether all answers were passed to the sockets.
     bool are_flushed() const REQUIRES(the_lock);
 
-    /// Has calls that haven't come whole end, and streams once what was read of them is answered.
+    /// Ends calls with incomplete requests, and streams after the messages that were read are answered.
     void drain() REQUIRES(the_lock);
 
-    /// Listens no more, and has each connection end with its open calls.
+    /// Stops listening, and lets each connection end with its open calls.
     void go_away() REQUIRES(the_lock);
 
     /// Ends all connections at once.
     void close_all() REQUIRES(the_lock);
     bool are_closed() const REQUIRES(the_lock) { return connections_.empty(); }
 
-    /// Returns how often connections have rested so far.
+    /// Returns how often connections have been paused so far.
     std::uint64_t rests() const REQUIRES(the_lock) { return rests_; }
 
 private:
     void watch_listeners(bool watched) REQUIRES(the_lock);
     void close_listeners() REQUIRES(the_lock);
     void accept_all(std::size_t index) REQUIRES(the_lock);
-    Endpoint endpoint_of(std::size_t index, const sockaddr_storage& address) const REQUIRES(the_lock);
+    PeerAddress peer_address_of(std::size_t index, const sockaddr_storage& address) const REQUIRES(the_lock);
     void have_newcomer_rest(Connection& connection) REQUIRES(the_lock);
     void have_spare() REQUIRES(the_lock);
     bool make_way(const Network& newcomer, bool is_http) REQUIRES(the_lock);

@@ -37,7 +37,7 @@ TakenMessage taken_of(Message& message) REQUIRES(the_lock) {
 
 HttpRequest request_of(Message& message) REQUIRES(the_lock) {
     const HttpCall& call = static_cast<HttpCall&>(*message.call);
-    const Endpoint& from = call.endpoint();
+    const PeerAddress& from = call.peer_address();
     HttpRequest made{.id = message.id,
                      .listener = from.listener,
                      .method = call.is_of_method() ? std::optional(call.method()) : std::nullopt,
@@ -59,18 +59,18 @@ HttpRequest request_of(Message& message) REQUIRES(the_lock) {
     return made;
 }
 
-/// Returns whether a long message is to be read before it can be taken in slices.
-bool is_to_read(const Message& message, const TakeLimits& most) {
-    return message.is_long && most.path != 0 && !(message.job && message.job->is_whole());
+/// Returns whether a long message has to be parsed before it can be taken in slices.
+bool is_to_read(const Message& message, const TakeLimits& limits) {
+    return message.is_long && limits.path != 0 && !(message.job && message.job->is_whole());
 }
 
 }  // namespace
 
-bool Taker::has_some(const TakeLimits& most) {
+bool Taker::has_some(const TakeLimits& limits) {
     Lines& lines = shared_.lines;
-    const Allowed allowed = this->allowed(most, now());
-    return lines.unmetered.size() > 0 || (most.messages > 0 && lines.metered.first(allowed)) ||
-           (most.small > 0 && lines.small.first(allowed)) || shared_.outstanding.has_news();
+    const Allowed allowed = this->allowed(limits, now());
+    return lines.unmetered.size() > 0 || (limits.messages > 0 && lines.metered.first(allowed)) ||
+           (limits.small > 0 && lines.small.first(allowed)) || shared_.outstanding.has_news();
 }
 
 double Taker::costly_wait_s() const { return shared_.lines.has_costly() ? cheap_s : never; }
@@ -79,25 +79,25 @@ bool Taker::has_hasty_callers() const { return now() - cheap_at_ <= cheap_s; }
 
 void Taker::come_back() { costly_.erase(std::this_thread::get_id()); }
 
-Batch Taker::take(const TakeLimits& most) {
+Batch Taker::take(const TakeLimits& limits) {
     Batch batch;
     Lines& lines = shared_.lines;
-    take_from(lines.unmetered, max_unmetered, most, batch);
-    batch.work = take_small(most, batch);
+    take_from(lines.unmetered, max_unmetered, limits, batch);
+    batch.work = take_small(limits, batch);
     lines.small.moved(batch.work, now());
-    lines.metered.moved(take_from(lines.metered, most.messages, most, batch), now());
+    lines.metered.moved(take_from(lines.metered, limits.messages, limits, batch), now());
     batch.gone = shared_.outstanding.hand_over_gone();
     return batch;
 }
 
-/// Returns how much work was taken.
-double Taker::take_from(Line& line, std::size_t max_messages, const TakeLimits& most, Batch& batch) {
+/// Takes messages from `line`; returns the work that they hold, in seconds.
+double Taker::take_from(Line& line, std::size_t max_messages, const TakeLimits& limits, Batch& batch) {
     const double time = now();
     std::size_t bytes = 0;
     double work = 0;
     for (std::size_t count = 0; count < max_messages;) {
-        Message* const message = line.first(allowed(most, time));
-        if (!message || (bytes > 0 && bytes + message->size > most.bytes)) break;
+        Message* const message = line.first(allowed(limits, time));
+        if (!message || (bytes > 0 && bytes + message->size > limits.bytes)) break;
         if (message->call->deadline() <= time) {
             message->call->expire();
         } else if (!reserve(*message)) {
@@ -113,55 +113,56 @@ double Taker::take_from(Line& line, std::size_t max_messages, const TakeLimits& 
     return work;
 }
 
-/// Takes small requests whole, slices of long ones, and a long one that is to be read, all in fair order. Returns how much work was
-/// taken of what is computed.
-double Taker::take_small(const TakeLimits& most, Batch& batch) {
+/// Takes small requests whole, slices of long ones, and one long request to parse, all in fair order. Returns the work
+/// of what is computed, in seconds.
+double Taker::take_small(const TakeLimits& limits, Batch& batch) {
     Together together{.time = now()};
-    while (together.count < most.small) {
-        Allowed allowed = this->allowed(most, together.time);
+    while (together.count < limits.small) {
+        Allowed allowed = this->allowed(limits, together.time);
         allowed.begin = allowed.begin && !batch.unread;
         Message* const message = shared_.lines.small.first(allowed);
-        if (!message || (message->is_long && !most.takes_long)) break;
-        if (batch.unread && is_to_read(*message, most)) break;  // one is read at a time
-        if (set_aside(*message, most, together.time, batch)) continue;
-        if (!take_together(*message, most, together, batch)) break;
+        if (!message || (message->is_long && !limits.takes_long)) break;
+        if (batch.unread && is_to_read(*message, limits)) break;  // one is read at a time
+        if (set_aside(*message, limits, together.time, batch)) continue;
+        if (!take_together(*message, limits, together, batch)) break;
     }
     since_modest_ += together.count > 0;
     return together.work;
 }
 
-/// Does to a message whose turn it is what has to be done before it is computed: true where it stands in the line no more, or anew.
-bool Taker::set_aside(Message& message, const TakeLimits& most, double time, Batch& batch) {
+/// Handles a message that can't be computed in its turn; returns true if it has left the line, or is in a new place.
+bool Taker::set_aside(Message& message, const TakeLimits& limits, double time, Batch& batch) {
     Call& call = *message.call;
     const bool is_begun = message.job && message.job->is_whole();
     if (call.deadline() <= time) {
         call.expire();
-    } else if (message.job && message.job->path != most.path) {
+    } else if (message.job && message.job->path != limits.path) {
         call.start_over(message, *message.line);
     } else if (!is_begun && message.reserved == 0 && !reserve(message)) {
         shared_.park(message);
-    } else if (is_to_read(message, most)) {  // which comes after the others are answered
+    } else if (is_to_read(message, limits)) {  // which comes after the others are answered
         if (message.is_costly) costly_.emplace(std::this_thread::get_id(), time);
-        batch.unread = set_apart(message, most.path);
+        batch.unread = set_apart(message, limits.path);
     } else {
         return false;
     }
     return true;
 }
 
-/// Takes a message, or a slice of it, to be computed with those that were taken before; false where the batch ends by it, or before it.
-bool Taker::take_together(Message& message, const TakeLimits& most, Together& together, Batch& batch) {
-    const bool is_sliced = message.is_long && most.path != 0, is_costly = message.is_costly;
-    if (is_for_another(message, most, together.count, together.has_modest)) return false;
+/// Adds a message, or a slice of it, to those that are computed together; returns false if the batch ends with it or
+/// before it.
+bool Taker::take_together(Message& message, const TakeLimits& limits, Together& together, Batch& batch) {
+    const bool is_sliced = message.is_long && limits.path != 0, is_costly = message.is_costly;
+    if (is_for_another(message, limits, together.count, together.has_modest)) return false;
     const Line& line = *message.line;
     const Account& account = *message.account;
     if (is_sliced) {
-        together.work += take_slice(message, most.slices.beside(together.count, together.bytes), batch);
+        together.work += take_slice(message, limits.slices.together_with(together.count, together.bytes), batch);
         together.bytes += batch.slices.back().bytes;
         together.count += batch.slices.back().sentences();
     } else {
         const bool is_too_much =
-            together.bytes + message.size > most.small_bytes || together.work + message.work > most.soon_s;
+            together.bytes + message.size > limits.small_bytes || together.work + message.work > limits.soon_s;
         if (together.bytes > 0 && is_too_much) return false;
         ++together.count;
         together.bytes += message.size;
@@ -176,26 +177,27 @@ bool Taker::take_together(Message& message, const TakeLimits& most, Together& to
     return !is_costly;
 }
 
-/// Returns whether a batch of so many ends before a message. Who has all that it asked for in it isn't to wait for the company of one who
-/// has a thousand calls, or of a list that doesn't end with it; nor, who asks again soon, for the end of a large batch of theirs.
-bool Taker::is_for_another(const Message& message, const TakeLimits& most, std::size_t count, bool has_modest) const {
-    const bool is_sliced = message.is_long && most.path != 0;
+/// Returns whether a batch of `count` ends before this message. A caller whose whole request is in the batch must not
+/// wait for the rest of a list, or of a caller with a thousand calls; nor, if it asks again soon, for the end of their
+/// large batch.
+bool Taker::is_for_another(const Message& message, const TakeLimits& limits, std::size_t count, bool has_modest) const {
+    const bool is_sliced = message.is_long && limits.path != 0;
     const Line& line = *message.line;
-    const bool is_much = is_sliced ? message.job->untaken() > most.small - count
-                                   : line.messages(*message.account) > most.small || line.waiting(*message.account) > most.soon_s;
-    return is_much && (has_modest || (2 * count >= most.small && since_modest_ < lately));
+    const bool is_much = is_sliced ? message.job->untaken() > limits.small - count
+                                   : line.messages(*message.account) > limits.small || line.waiting(*message.account) > limits.soon_s;
+    return is_much && (has_modest || (2 * count >= limits.small && since_modest_ < lately));
 }
 
-/// Returns what one may take. Long requests aren't begun while the rows of those that were take too much; and what keeps a thread for
-/// long leaves one to others, while there are any.
-Allowed Taker::allowed(const TakeLimits& most, double time) const {
-    const bool may_begin = most.takes_long && (most.path == 0 || !shared_.making.is_full());
+/// Returns what a thread may take. No long request is started while the rows of started ones use too much memory; and
+/// while there are quick requests, one thread is kept free from those that take long.
+Allowed Taker::allowed(const TakeLimits& limits, double time) const {
+    const bool may_begin = limits.takes_long && (limits.path == 0 || !shared_.making.is_full());
     const auto costly = std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
-    return {may_begin, time - cheap_at_ > cheap_s || std::size_t(costly) + 1 < std::max<std::size_t>(most.runs, 2)};
+    return {may_begin, time - cheap_at_ > cheap_s || std::size_t(costly) + 1 < std::max<std::size_t>(limits.runs, 2)};
 }
 
-/// Counts what is expected of the answer to a message that waits among what its caller, its network and all others have not read: false
-/// where that would be too much. Of all together, whoever has clearly more unread gives way.
+/// Counts the expected answer to a waiting message as unread by its caller, its network and all; returns false if that
+/// would exceed a limit. If only the total is exceeded, a network with clearly more unread bytes gives way.
 bool Taker::reserve(Message& message) {
     Call& call = *message.call;
     const std::size_t bytes = message.expected;
@@ -214,7 +216,7 @@ void Taker::hand_over(Message& message, Batch& batch) {
     batch.messages.push_back(taken_of(message));
 }
 
-/// Has a long message stand apart while it, or some more of it, is read.
+/// Takes a long message out of turn while a part of it is parsed.
 std::shared_ptr<Job> Taker::set_apart(Message& message, std::uint64_t path) {
     message.line->set_apart(message);
     if (!message.job) {
@@ -225,7 +227,7 @@ std::shared_ptr<Job> Taker::set_apart(Message& message, std::uint64_t path) {
     return message.job;
 }
 
-/// Returns how much work was taken.
+/// Takes a slice of a message; returns its work, in seconds.
 double Taker::take_slice(Message& message, const SliceLimits& limits, Batch& batch) {
     const Slice& slice = batch.slices.emplace_back(Job::cut(message.job, limits));
     if (message.job->untaken() == 0) {
@@ -237,10 +239,10 @@ double Taker::take_slice(Message& message, const SliceLimits& limits, Batch& bat
     return slice.work;
 }
 
-HttpRequests Taker::take_requests(std::size_t most) {
+HttpRequests Taker::take_requests(std::size_t max_requests) {
     HttpRequests taken;
     const double time = now();
-    while (taken.requests.size() < most) {
+    while (taken.requests.size() < max_requests) {
         Message* const message = shared_.lines.application.first();
         if (!message) break;
         if (message->call->deadline() <= time) {

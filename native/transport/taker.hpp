@@ -27,7 +27,7 @@ struct Batch {
     bool is_woken = false;
 };
 
-/// A request of the application, or of a method that no fast path has answered.
+/// Request for the application, or for a method that no fast path has answered.
 struct HttpRequest {
     std::uint64_t id;
     std::size_t listener;  // its place
@@ -49,7 +49,7 @@ struct HttpRequests {
     std::vector<std::uint64_t> gone;
 };
 
-/// How much is taken at once. Of more bytes there is one message alone.
+/// Limits on what is taken at once. A message of more bytes is taken alone.
 struct TakeLimits {
     std::size_t messages, bytes;
     std::size_t small = 0, small_bytes = 0;  // of those in the line of the fast path, where there is one
@@ -64,22 +64,22 @@ class Taker {
 public:
     Taker(Shared& shared, Sockets& sockets) : shared_(shared), sockets_(sockets) {}
 
-    /// Notes that the thread that calls is done with what it took before.
+    /// Notes that the calling thread is done with what it took before.
     void come_back() REQUIRES(the_lock);
 
-    /// Returns whether there is something for one who takes no more than `most`.
-    bool has_some(const TakeLimits& most) REQUIRES(the_lock);
+    /// Returns whether there is something to take within these limits.
+    bool has_some(const TakeLimits& limits) REQUIRES(the_lock);
 
-    /// Returns after how long there may be something that may not be taken now since it is costly.
+    /// Returns the seconds after which something may be taken that is too costly now.
     double costly_wait_s() const REQUIRES(the_lock);
 
-    /// Takes messages of unmetered calls, which a full server answers too, then the others: each in fair order.
-    Batch take(const TakeLimits& most) REQUIRES(the_lock);
+    /// Takes messages of unmetered calls, which even a full server answers, then the others; each kind in fair order.
+    Batch take(const TakeLimits& limits) REQUIRES(the_lock);
 
-    /// Takes requests of the application, in fair order.
-    HttpRequests take_requests(std::size_t most) REQUIRES(the_lock);
+    /// Takes requests for the application, in fair order.
+    HttpRequests take_requests(std::size_t max_requests) REQUIRES(the_lock);
 
-    /// Returns whether somebody has lately asked for what is answered soon.
+    /// Returns whether a caller has recently asked for something that is answered quickly.
     bool has_hasty_callers() const REQUIRES(the_lock);
 
 private:
@@ -89,12 +89,12 @@ private:
         double work = 0;
         bool has_modest = false;  // somebody who has all that they asked for in it
     };
-    double take_from(Line& line, std::size_t max_messages, const TakeLimits& most, Batch& batch) REQUIRES(the_lock);
-    double take_small(const TakeLimits& most, Batch& batch) REQUIRES(the_lock);
-    bool set_aside(Message& message, const TakeLimits& most, double time, Batch& batch) REQUIRES(the_lock);
-    bool take_together(Message& message, const TakeLimits& most, Together& together, Batch& batch) REQUIRES(the_lock);
-    bool is_for_another(const Message& message, const TakeLimits& most, std::size_t count, bool has_modest) const REQUIRES(the_lock);
-    Allowed allowed(const TakeLimits& most, double time) const REQUIRES(the_lock);
+    double take_from(Line& line, std::size_t max_messages, const TakeLimits& limits, Batch& batch) REQUIRES(the_lock);
+    double take_small(const TakeLimits& limits, Batch& batch) REQUIRES(the_lock);
+    bool set_aside(Message& message, const TakeLimits& limits, double time, Batch& batch) REQUIRES(the_lock);
+    bool take_together(Message& message, const TakeLimits& limits, Together& together, Batch& batch) REQUIRES(the_lock);
+    bool is_for_another(const Message& message, const TakeLimits& limits, std::size_t count, bool has_modest) const REQUIRES(the_lock);
+    Allowed allowed(const TakeLimits& limits, double time) const REQUIRES(the_lock);
     bool reserve(Message& message) REQUIRES(the_lock);
     void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
     std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);

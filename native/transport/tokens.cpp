@@ -6,18 +6,18 @@
 namespace transport {
 
 bool Tokens::append(const shared::Tokenizer& tokenizer, std::string_view sentence, Truncation truncation,
-                    std::size_t most) {
+                    std::size_t max_tokens) {
     const std::size_t before = ids_.size();
-    const std::size_t max_read = truncation == Truncation::end ? std::numeric_limits<std::size_t>::max() : most;
+    const std::size_t max_read = truncation == Truncation::end ? std::numeric_limits<std::size_t>::max() : max_tokens;
     const bool is_read = tokenizer.encode(tokenizer.of, sentence, max_read, ids_);
     const std::size_t found = ids_.size() - before;
-    const bool is_truncated = found > most;
+    const bool is_truncated = found > max_tokens;
     if (!is_read || found == 0 || (is_truncated && truncation == Truncation::error)) {
         ids_.resize(before);
         return false;
     }
-    if (is_truncated && truncation == Truncation::end) ids_.erase(ids_.begin() + long(before), ids_.end() - long(most));
-    ids_.resize(before + std::min(found, most));
+    if (is_truncated && truncation == Truncation::end) ids_.erase(ids_.begin() + long(before), ids_.end() - long(max_tokens));
+    ids_.resize(before + std::min(found, max_tokens));
     offsets_.push_back(std::int64_t(ids_.size()));
     readings_.push_back({ids_.size() - before, is_truncated});
     return true;

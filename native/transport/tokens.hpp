@@ -11,17 +11,17 @@
 
 namespace transport {
 
-/// Token ids of sentences, one behind the other.
+/// Token ids of several sentences, concatenated.
 class Tokens {
 public:
-    /// Reads a sentence, of which the model reads `most` tokens. False, and nothing is added, where that is for Python:
-    /// it isn't plain, holds no token, or more than it may.
-    bool append(const shared::Tokenizer& tokenizer, std::string_view sentence, Truncation truncation, std::size_t most);
+    /// Tokenises a sentence, of which the model reads `max_tokens` tokens. Returns false, and adds nothing, if it is to
+    /// be left to Python: it isn't plain, has no token, or has more than it may.
+    bool append(const shared::Tokenizer& tokenizer, std::string_view sentence, Truncation truncation, std::size_t max_tokens);
 
-    /// Adds others' sentences from `from` to before `to`.
+    /// Adds the sentences `from` to before `to` of `others`.
     void append(const Tokens& others, std::size_t from, std::size_t to);
 
-    /// Forgets all but the first `sentences`.
+    /// Removes all except the first `sentences`.
     void cut(std::size_t sentences);
 
     std::size_t sentences() const { return readings_.size(); }
@@ -29,7 +29,7 @@ public:
     const std::vector<Reading>& readings() const { return readings_; }
     const std::int32_t* ids() const { return reinterpret_cast<const std::int32_t*>(ids_.data()); }
 
-    /// Places of the sentences' first ids, and of the end: one more than there are sentences.
+    /// Returns the indices of the sentences' first ids, and of the end: one more than there are sentences.
     const std::int64_t* offsets() const { return offsets_.data(); }
 
 private:

@@ -5,7 +5,7 @@
 
 namespace transport {
 
-/// Returns whether a traceparent says that its caller keeps no trace of the call. What is none says nothing.
+/// Returns whether a traceparent says that its caller records no trace of the call. An invalid one doesn't.
 inline bool is_unsampled(std::string_view traceparent) {
     constexpr std::string_view shape = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx",
                                digits = "0123456789abcdef";

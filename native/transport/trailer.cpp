@@ -11,7 +11,7 @@ namespace {
 // becomes up to three on the wire.
 constexpr std::size_t max_message = 8 << 10, max_details = 32 << 10;
 
-/// Returns as many whole characters of UTF-8 as fit.
+/// Returns as many whole UTF-8 characters as fit into `max_size` bytes.
 std::string_view cut(std::string_view text, std::size_t most) {
     if (text.size() <= most) return text;
     while (most > 0 && (text[most] & 0xc0) == 0x80) --most;

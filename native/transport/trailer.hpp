@@ -9,14 +9,15 @@
 
 namespace transport {
 
-/// A status as gRPC writes it (PROTOCOL-HTTP2.md). Owns its text, which calls that end alike share: an overload ends most by one status.
+/// gRPC status in trailers (PROTOCOL-HTTP2.md). It owns its text, which calls that end alike share: an overload ends
+/// most calls with one status.
 class Trailer {
 public:
     static constexpr std::size_t max_fields = 3;
 
     explicit Trailer(const Status& status);
 
-    /// Writes the fields to `to`, and returns how many. They last as long as this does.
+    /// Writes the fields to `to`, and returns their number. They are valid as long as this object.
     std::size_t fields(HeaderField* to) const;
 
     int code() const { return code_; }

@@ -22,7 +22,7 @@ constexpr double ticks_s = 0.025;       // between two looks at what is over by 
 constexpr double max_sleep_s = 3600;
 constexpr double hands_over_s = 0.00015;  // work of so long is worth another thread's look at the sockets
 
-/// Marks, while it exists, that a thread polls the sockets. An exception ends it, too.
+/// Marks, while it exists, that a thread polls the sockets; an exception ends it too.
 struct Polling {
     bool& is_polling;
     ~Polling() { is_polling = false; }
@@ -30,7 +30,7 @@ struct Polling {
 
 }  // namespace
 
-Transport::Transport(Settings settings, std::vector<Listener> listeners)
+Transport::Transport(TransportSettings settings, std::vector<Listener> listeners)
     : shared_(std::move(settings)), sockets_(mutex_, shared_, std::move(listeners)), taker_(shared_, sockets_) {
     requests_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (requests_ < 0) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
@@ -55,7 +55,7 @@ void Transport::set_certificates(const std::string& certificate, const std::stri
     sockets_.set_tls({std::move(grpc), std::move(http)});
 }
 
-/// Puts requests of `method` that its codec may read in a line of their own (Lines::set_small).
+/// Queues requests of `method` that its codec can read in a separate line (Lines::set_small).
 void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
                           std::size_t max_sentences, std::size_t row_bytes) {
     const Lock lock(mutex_);
@@ -78,19 +78,19 @@ void Transport::set_serving(bool serving, const std::optional<std::vector<std::s
     settle();
 }
 
-std::optional<Batch> Transport::take_messages(const TakeLimits& most, double wait_s, double begins_at) {
-    std::optional<Batch> taken = take_batch(most, now() + wait_s, begins_at);
+std::optional<Batch> Transport::take_messages(const TakeLimits& limits, double wait_s, double begins_at) {
+    std::optional<Batch> taken = take_batch(limits, now() + wait_s, begins_at);
     if (taken) inflate(*taken);
     return taken;
 }
 
-std::optional<Batch> Transport::take_batch(const TakeLimits& most, double end, double begins_at) {
+std::optional<Batch> Transport::take_batch(const TakeLimits& limits, double end, double begins_at) {
     const Lock lock(mutex_);
     taker_.come_back();
     shared_.lines.set_queue(begins_at);
     if (!is_polling_ && !has_stopped_) poll(0);  // what came meanwhile makes a larger batch
-    const bool is_sated = most.messages == 0;
-    while (!has_stopped_ && !taker_.has_some(most)) {
+    const bool is_sated = limits.messages == 0;
+    while (!has_stopped_ && !taker_.has_some(limits)) {
         // What is costly, and may not be taken now, may be soon.
         const double left = std::min(end - now(), taker_.costly_wait_s());
         if (left <= 0 || woken_ > 0) break;
@@ -106,7 +106,7 @@ std::optional<Batch> Transport::take_batch(const TakeLimits& most, double end, d
         }
     }
     if (has_stopped_) return std::nullopt;
-    Batch taken = taker_.take(most);
+    Batch taken = taker_.take(limits);
     taken.is_woken = woken_ > 0;
     if (woken_ > 0 && --woken_ > 0) wake();  // both may have woken this one
     sockets_.send_listed();
@@ -116,7 +116,7 @@ std::optional<Batch> Transport::take_batch(const TakeLimits& most, double end, d
     return taken;
 }
 
-/// Polls the sockets once, and handles what has come. The lock is free while it sleeps.
+/// Polls the sockets once, and handles what has arrived. The lock is released while it sleeps.
 void Transport::poll(double timeout_s) {
     is_polling_ = true;
     const Polling polling{is_polling_};
@@ -127,7 +127,7 @@ void Transport::poll(double timeout_s) {
     wake_own(0);  // it may be that nobody looks from now on
 }
 
-/// Inflates what came compressed: once its turn has come, and while others may use the transport.
+/// Inflates compressed messages whose turn it is, without holding the lock.
 void Transport::inflate(Batch& batch) {
     for (TakenMessage& taken : batch.messages) {
         if (!taken.is_compressed || taken.is_http) continue;  // the application inflates by itself
@@ -151,20 +151,20 @@ void Transport::inflate(Batch& batch) {
     std::erase_if(batch.messages, [](const TakenMessage& taken) { return taken.is_lost; });
 }
 
-/// Wakes a thread that waits in take_messages; all of them, where they don't all take the same messages.
+/// Wakes a thread that waits in take_messages; all of them, if they don't all take the same messages.
 void Transport::wake() {
     if (idle_) wake_idle();
     if (idle_ == sated_ && is_polling_) sockets_.wake();
 }
 
-/// Wakes one that waits while another polls; all of them where any of them takes unmetered messages alone, since the one that is
-/// woken may be that one.
+/// Wakes a thread that waits while another polls; all of them if one takes unmetered messages only, since that might be
+/// the one that is woken.
 void Transport::wake_idle() {
     if (sated_ > 0) changed_.notify_all();
     else changed_.notify_one();
 }
 
-/// Makes one take_messages return early: one that waits now, or else the next one.
+/// Makes one take_messages return early: one that waits now, or otherwise the next one.
 void Transport::wake_one() {
     const Lock lock(mutex_);
     ++woken_;
@@ -249,7 +249,7 @@ void Transport::deny(const std::vector<Denied>& calls) {
     settle();
 }
 
-/// Sends what has become ready. Sending makes room in streams, and what waited for it may be taken.
+/// Sends what has become ready. Sending makes room in streams, whose waiting messages may then be taken.
 void Transport::settle() {
     sockets_.send_listed();
     sockets_.shed_unread();
@@ -269,12 +269,12 @@ void Transport::pass_on(Batch& batch) {
     settle();
 }
 
-std::optional<HttpRequests> Transport::take_requests(std::size_t most) {
+std::optional<HttpRequests> Transport::take_requests(std::size_t max_requests) {
     const Lock lock(mutex_);
     std::uint64_t ignored = 0;
     if (has_stopped_) return std::nullopt;  // and it stays readable
     if (std::exchange(is_application_told_, false)) [[maybe_unused]] const ssize_t got = ::read(requests_, &ignored, sizeof ignored);
-    HttpRequests taken = taker_.take_requests(most);
+    HttpRequests taken = taker_.take_requests(max_requests);
     settle();
     return taken;
 }
@@ -289,7 +289,7 @@ bool Transport::respond(std::uint64_t id, Response response) {
     return true;
 }
 
-/// Has the application come for what there is for it, once for all that comes before it does.
+/// Wakes the application for its requests, once for all that arrive before it comes.
 void Transport::wake_application() {
     const bool has_some = shared_.lines.application.size() > 0 || shared_.outstanding.has_news(true) || has_stopped_;
     if (!has_some || std::exchange(is_application_told_, true)) return;
@@ -343,7 +343,7 @@ double Transport::quiet_s() {
     return now() - shared_.began;
 }
 
-/// Polls the sockets while no other thread does, and ends what is too old. Runs in the transport's own thread.
+/// Polls the sockets while no other thread does, and ends what has timed out. Runs in the transport's own thread.
 void Transport::look_after() {
     const Lock lock(mutex_);
     std::uint64_t polls = 0;  // when it last looked around
@@ -367,7 +367,7 @@ void Transport::look_after() {
     }
 }
 
-/// Wakes the transport's own thread, where it would sleep past `by`.
+/// Wakes the transport's own thread if it would sleep past `by`.
 void Transport::wake_own(double by) {
     if (rests_until_ <= by) return;
     rests_until_ = 0;
@@ -384,7 +384,7 @@ void Transport::tick(double time) {
     shared_.turns.rest();
     std::erase_if(shared_.networks, [&](auto& entry) REQUIRES(the_lock) {
         Network& network = entry.second;
-        if (!network.forget_callers() || network.open() > 0 || network.account.had() > shared_.turns.time()) return false;
+        if (!network.forget_callers() || network.open() > 0 || network.account.start_tag() > shared_.turns.time()) return false;
         if (network.rests_until > time) shared_.due.by(network.rests_until);
         else shared_.parking.erase(&network);
         return network.rests_until <= time;
@@ -418,7 +418,7 @@ void Transport::stop(double grace_s) {
     if (own.joinable()) own.join();
 }
 
-/// Ends all connections, by that time at the latest, and returns the transport's own thread, which ends.
+/// Ends all connections, by that time at the latest, and returns the transport's own thread, which is ending.
 std::thread Transport::end_all(double end) {
     const Lock lock(mutex_);
     if (has_stopped_) return {};

@@ -19,14 +19,15 @@
 
 namespace transport {
 
-/// A taken message of a unary call for which its key has no share.
+/// Message of a unary call that was taken, and whose key's quota is exceeded.
 struct Denied {
     TakenMessage message;
     Denial denial;
 };
 
-/// There is no thread that reads: who comes to take looks at the sockets, who answers writes to them, and a thread of the transport's
-/// own looks while all others are busy. So no core is taken from those that compute, and what comes meanwhile gathers.
+/// gRPC and HTTP server without a dedicated reading thread: threads that come to take messages poll the sockets,
+/// threads that answer write to them, and a thread of the transport's own polls while all others are busy. So no core
+/// is taken from the threads that compute, and messages that arrive meanwhile form larger batches.
 class Transport {
 public:
     using Failures = std::vector<std::pair<std::uint64_t, Status>>;
@@ -39,43 +40,44 @@ public:
     using Answers = std::vector<Answer>;
 
     /// Takes over `listeners`. Nothing is accepted before `start`.
-    Transport(Settings settings, std::vector<Listener> listeners);
+    Transport(TransportSettings settings, std::vector<Listener> listeners);
     ~Transport();
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
 
     void start();
-    std::optional<Batch> take_messages(const TakeLimits& most, double wait_s, double begins_at);
+    std::optional<Batch> take_messages(const TakeLimits& limits, double wait_s, double begins_at);
     void wake_one();
 
-    /// Returns whether somebody has lately asked for what is answered soon, by a fast path: then a thread is left to them.
+    /// Returns whether a caller has recently asked for something that a fast path answers quickly; a thread is then
+    /// kept free.
     bool has_hasty_callers();
     void hand_over_polling();
     std::vector<bool> answer(Answers answers);  // whether each is still wanted
     void fail(const Failures& failures);
     void deny(const std::vector<Denied>& calls);  // refuses and counts them: Python knows nothing of them
 
-    /// Has a job stand in its line again, of which more was read in so many seconds: once it is whole, it takes `bytes`, and its response
-    /// as many as `response_bytes`.
+    /// Puts a job in its line again after another part of it was parsed, in `took_s` seconds. If it `is_whole`, it
+    /// holds `bytes`, and its response needs `response_bytes`.
     void put_back(Job& job, bool is_whole, std::size_t bytes, std::size_t response_bytes, double took_s);
 
-    /// Leaves a long message to Python, in the line for that, unless somebody else has said what becomes of it.
+    /// Queues a long message for Python, unless it has been answered or dropped meanwhile.
     void leave_to_python(Job& job);
     std::vector<Ended> ended();
     std::vector<Event> events(bool are_new);
 
     // Of HTTP's requests.
 
-    /// Leaves the messages of HTTP's calls in `batch` to the application.
+    /// Leaves the messages of HTTP calls in `batch` to the application.
     void pass_on(Batch& batch);
 
-    /// Takes requests that have come, without waiting; none once the transport has stopped.
-    std::optional<HttpRequests> take_requests(std::size_t most);
+    /// Takes requests that have arrived, without waiting; none once the transport has stopped.
+    std::optional<HttpRequests> take_requests(std::size_t max_requests);
 
-    /// Returns an eventfd that can be read while there are some, or news of those that were taken.
+    /// Returns an eventfd that is readable while there are requests, or news of those that were taken.
     int requests_descriptor() const { return requests_; }
 
-    /// Answers a request; false where its caller had left.
+    /// Answers a request; returns false if its caller had left.
     bool respond(std::uint64_t id, Response response);
     void set_serving(bool serving, const std::optional<std::vector<std::string>>& services = {});
     void drain();
@@ -89,10 +91,10 @@ public:
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
     Figures figures();
     SlicedDepth sliced();
-    const Settings& settings() const { return shared_.settings; }
+    const TransportSettings& settings() const { return shared_.settings; }
 
 private:
-    std::optional<Batch> take_batch(const TakeLimits& most, double end, double begins_at);
+    std::optional<Batch> take_batch(const TakeLimits& limits, double end, double begins_at);
     void inflate(Batch& batch);
     void poll(double timeout_s) REQUIRES(the_lock);
     void settle() REQUIRES(the_lock);

@@ -11,7 +11,8 @@
 
 namespace transport {
 
-/// Messages by whose turn it is: that of the network that has had the least, in it of the caller who has, and of theirs the oldest one's.
+/// Fair queue of messages: next is the network that has used the least, in it the caller that has, and of that its
+/// oldest message.
 class Turns {
 public:
     void add(Message& message);
@@ -19,13 +20,13 @@ public:
     /// Removes a message, if it is here.
     void remove(Message& message);
 
-    /// Has the caller of a message stand where they are now that they were charged for something.
+    /// Moves the caller of a message to its new position after it was charged.
     void stand_anew(const Message& message);
 
     /// Returns the message whose turn it is, or null.
     Message* first();
 
-    /// Returns the newest message of who has had the most, or null.
+    /// Returns the newest message of the caller that has used the most, or null.
     Message* last() const;
 
     std::size_t size() const { return size_; }
@@ -40,13 +41,13 @@ public:
 private:
     struct Caller {
         const Account& account;
-        double had() const { return account.had(); }
+        double start_tag() const { return account.start_tag(); }
         std::vector<Message*> messages{};  // the oldest first
         Order<Caller>::Key key{};
     };
     struct FromNetwork {
         const Account& account;
-        double had() const { return account.had(); }
+        double start_tag() const { return account.start_tag(); }
         std::unordered_map<const Account*, Caller> callers{};
         Order<Caller> order{};
         Order<FromNetwork>::Key key{};

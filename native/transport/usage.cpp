@@ -16,7 +16,7 @@ constexpr double retry_s = 0.1;      // after which to ask again, where nobody k
 constexpr double rounding_s = 1e-3;  // so that the share is there for who comes then
 constexpr std::int64_t long_chars = 4096;
 
-/// Puts a number in the place of `name`, as Python writes it: with six digits, or whole.
+/// Replaces `name` by a number, formatted like Python's: with six digits, or as an integer.
 void fill_in(std::string& text, std::string_view name, const char* format, double number) {
     const std::size_t index = text.find(name);
     if (index == std::string::npos) return;
@@ -25,7 +25,7 @@ void fill_in(std::string& text, std::string_view name, const char* format, doubl
     text.replace(index, name.size(), digits, std::size_t(size));
 }
 
-/// What a google.rpc.Status begins with.
+/// Serialises code and message, the first fields of a google.rpc.Status.
 std::string beginning(const Status& status) {
     std::string bytes;
     append_number(bytes, 1, std::uint64_t(status.code));
@@ -33,16 +33,16 @@ std::string beginning(const Status& status) {
     return bytes;
 }
 
-/// Returns what a sentence in UTF-8 counts for besides itself: one for each 4,096 characters.
+/// Returns what a long UTF-8 sentence counts beyond one: one for every 4,096 characters.
 std::int64_t extra_of(std::string_view sentence) {
     if (sentence.size() < std::size_t(long_chars)) return 0;
     return std::count_if(sentence.begin(), sentence.end(), [](char byte) { return (byte & 0xc0) != 0x80; }) / long_chars;
 }
 
-/// As google.protobuf.Duration has them.
+/// Converts seconds to nanoseconds, as in google.protobuf.Duration.
 std::uint64_t nanoseconds(double seconds) { return std::uint64_t(seconds * 1e9); }
 
-/// google.rpc.RetryInfo, as a detail.
+/// Serialises google.rpc.RetryInfo as a detail of a status.
 std::string retry_info(double after_s) {
     std::string delay, info, any;
     append_number(delay, 1, nanoseconds(after_s) / 1'000'000'000);
@@ -58,7 +58,7 @@ std::string retry_info(double after_s) {
 Usage::Usage(std::optional<double> sentences_per_s, std::optional<std::int64_t> concurrent_sentences, double now)
     : has_limits_(sentences_per_s || concurrent_sentences),
       rate_(sentences_per_s),
-      most_(concurrent_sentences),
+      max_concurrent_(concurrent_sentences),
       saved_(sentences_per_s.value_or(0) * burst_s),
       counted_at_(now) {}
 
@@ -66,7 +66,7 @@ void Usage::set_limits(std::optional<double> sentences_per_s, std::optional<std:
     has_limits_ = sentences_per_s || concurrent_sentences;
     const std::lock_guard lock(mutex_);
     rate_ = sentences_per_s;
-    most_ = concurrent_sentences;
+    max_concurrent_ = concurrent_sentences;
 }
 
 std::optional<Denial> Usage::take(std::int64_t sentences, std::int64_t extra, double now) {
@@ -102,10 +102,10 @@ std::int64_t Usage::in_progress() {
 }
 
 std::optional<Denial> Usage::excess_at_once(std::int64_t sentences) const {
-    if (!most_) return std::nullopt;
-    if (sentences > *most_) return Denial{Excess::too_many, double(*most_), in_progress_, 0};
-    if (in_progress_ + sentences > *most_)
-        return Denial{Excess::over_concurrency, double(*most_), in_progress_, retry_s};
+    if (!max_concurrent_) return std::nullopt;
+    if (sentences > *max_concurrent_) return Denial{Excess::too_many, double(*max_concurrent_), in_progress_, 0};
+    if (in_progress_ + sentences > *max_concurrent_)
+        return Denial{Excess::over_concurrency, double(*max_concurrent_), in_progress_, retry_s};
     return std::nullopt;
 }
 

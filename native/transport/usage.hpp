@@ -15,10 +15,10 @@
 
 namespace transport {
 
-/// Why a share is denied.
+/// Reason for which a quota is exceeded.
 enum class Excess { too_many, over_concurrency, over_rate };
 
-/// That a share is denied.
+/// Refusal because a quota is exceeded.
 struct Denial {
     Excess reason;
     double limit;              // of the key, which would be exceeded
@@ -26,29 +26,30 @@ struct Denial {
     double after_s;            // after which it makes sense to ask again; 0 where it never does
 };
 
-/// The count of one key's sentences, by whatever door they come, and its limits. Every method may be called by any
-/// thread, and is over at once: it takes a lock of its own and nothing inside it. Whoever asks says what time it is, as
-/// `now()` does, so that tests need not wait.
+/// Count of one key's sentences over all protocols, and its limits. Every method may be called by any thread, and
+/// returns at once: it takes only a lock of its own. The caller passes the time (`now()`), so that tests needn't wait.
 class Usage {
 public:
     Usage(std::optional<double> sentences_per_s, std::optional<std::int64_t> concurrent_sentences, double now);
 
-    /// Replaces the limits. What is in progress, saved or owed stays.
+    /// Replaces the limits. Sentences in progress, and what is saved or owed, stay as they are.
     void set_limits(std::optional<double> sentences_per_s, std::optional<std::int64_t> concurrent_sentences);
 
-    /// Returns whether any share can be denied now. Takes no lock.
+    /// Returns whether there is any limit now. Takes no lock.
     bool has_limits() const { return has_limits_.load(std::memory_order_relaxed); }
 
-    /// Begins so many sentences, of which long ones count `extra` times more in a second's share; else says why not.
+    /// Starts `sentences` sentences; `extra` is what long ones add to the count of sentences a second. Returns none, or
+    /// the reason for a refusal.
     std::optional<Denial> take(std::int64_t sentences, std::int64_t extra, double now);
 
-    /// Says whether the key has had more than its share of a second, or will have, once `ahead` sentences have theirs.
+    /// Returns the refusal that would apply after `ahead` more sentences have been counted; none if there would be
+    /// none.
     std::optional<Denial> check(std::int64_t ahead, double now);
 
-    /// Takes so many of the share for a request that was none. However many come, the debt is no larger than one.
+    /// Charges a failed request as this many sentences. The debt never exceeds that of one such request.
     void pay(std::int64_t sentences);
 
-    /// Ends so many: they are done, or, `unserved`, don't count.
+    /// Ends sentences: they are done, or `unserved`, which means that they don't count.
     void give_back(std::int64_t sentences, std::int64_t extra, bool unserved);
 
     std::int64_t in_progress();
@@ -60,12 +61,13 @@ private:
     std::atomic<bool> has_limits_;
     std::mutex mutex_;  // of all that follows
     std::optional<double> rate_;
-    std::optional<std::int64_t> most_;
+    std::optional<std::int64_t> max_concurrent_;
     std::int64_t in_progress_ = 0;
     double saved_, counted_at_;  // sentences that may come at once; when that was reckoned
 };
 
-/// What was taken of a key's share for one call. It is given back when this goes, at the latest.
+/// Sentences that are counted for one call against its key's quota. They are given back by the destructor at the
+/// latest.
 class Charge {
 public:
     Charge() = default;
@@ -79,13 +81,13 @@ public:
     }
     ~Charge() { end(); }
 
-    /// Takes the share of these sentences, in UTF-8, where anything counts it; else says why there is none.
+    /// Counts these UTF-8 sentences against the quota, if there is one; returns the reason if that is refused.
     std::optional<Denial> take(const std::shared_ptr<Usage>& of, const std::vector<std::string_view>& sentences);
 
-    /// Gives it back: the sentences are done, or nobody wants them any more.
+    /// Gives them back: the sentences are done, or nobody wants them any more.
     void end() { give_back(false); }
 
-    /// Gives it back as if it had never been taken: somebody else takes it for the same call.
+    /// Gives them back as if they had never been counted, because another part counts them for the same call.
     void undo() { give_back(true); }
 
 private:
@@ -97,18 +99,18 @@ private:
     std::int64_t sentences_ = 0, extra_ = 0;
 };
 
-/// Returns why a call is refused to which a share is denied; none where that can't be had at any time, which is no
-/// refusal for want of room.
+/// Returns the reason for refusing a call because of `denial`; Refusal::none if no wait would help, which isn't a
+/// matter of load.
 Refusal refusal_of(const Denial& denial);
 
-/// Fills in what differs from one denial to the next: {limit}, {in_progress}, {retry_after_s}, which is rounded up, and
+/// Fills in what differs from one refusal to the next: {limit}, {in_progress}, {retry_after_s} (rounded up), and
 /// {retry_after_ms}.
 std::string filled_in(std::string text, const Denial& denial);
 
-/// Fills in the message of the status of such a refusal, here and in its details, to which it adds google.rpc.RetryInfo.
+/// Fills in the message of such a status, here and in its details, to which it adds google.rpc.RetryInfo.
 Status filled_in(const Status& prepared, const Denial& denial);
 
-/// Fills in the headers and the body of the response of such a refusal.
+/// Fills in the headers and the body of such a response.
 Response filled_in(const Response& prepared, const Denial& denial);
 
 }  // namespace transport

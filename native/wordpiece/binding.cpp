@@ -45,18 +45,18 @@ void construct(WordPiece* self, std::unordered_map<std::string, std::uint32_t> v
     new (self) WordPiece(definition);
 }
 
-bool encode_utf8(const WordPiece& self, std::string_view text, std::size_t most, Ids& ids) {
-    if (is_ascii(text)) return self.encode(reinterpret_cast<const Py_UCS1*>(text.data()), text.size(), most, ids);
+bool encode_utf8(const WordPiece& self, std::string_view text, std::size_t max_tokens, Ids& ids) {
+    if (is_ascii(text)) return self.encode(reinterpret_cast<const Py_UCS1*>(text.data()), text.size(), max_tokens, ids);
     std::u32string points;
-    return decode(text, points) && self.encode(reinterpret_cast<const Py_UCS4*>(points.data()), points.size(), most, ids);
+    return decode(text, points) && self.encode(reinterpret_cast<const Py_UCS4*>(points.data()), points.size(), max_tokens, ids);
 }
 
-bool encode_text(const WordPiece& self, PyObject* text, std::size_t most, Ids& ids) {
+bool encode_text(const WordPiece& self, PyObject* text, std::size_t max_tokens, Ids& ids) {
     if (PyUnicode_GetLength(text) > max_text) return false;
     Py_ssize_t size = 0;
     const char* const bytes = PyUnicode_AsUTF8AndSize(text, &size);  // of an ASCII text its own; others keep theirs
     if (!bytes) PyErr_Clear();  // half a surrogate pair
-    return bytes && encode_utf8(self, {bytes, std::size_t(size)}, most, ids);
+    return bytes && encode_utf8(self, {bytes, std::size_t(size)}, max_tokens, ids);
 }
 
 nb::object list_of(const std::uint32_t* ids, std::size_t count) {
@@ -70,25 +70,25 @@ nb::object list_of(const std::uint32_t* ids, std::size_t count) {
     return list;
 }
 
-nb::list encode(const WordPiece& self, const nb::sequence& texts, std::size_t most, bool keep_end) {
+nb::list encode(const WordPiece& self, const nb::sequence& texts, std::size_t max_tokens, bool keep_end) {
     nb::list found;
     Ids ids;
     for (const nb::handle text : texts) {
         if (!PyUnicode_Check(text.ptr())) throw nb::type_error("a text is no str");
         ids.clear();
-        if (!encode_text(self, text.ptr(), keep_end ? SIZE_MAX : most, ids)) {
+        if (!encode_text(self, text.ptr(), keep_end ? SIZE_MAX : max_tokens, ids)) {
             found.append(nb::none());
             continue;
         }
-        const std::size_t kept = std::min(ids.size(), most);
-        found.append(nb::make_tuple(list_of(keep_end ? ids.data() + ids.size() - kept : ids.data(), kept), ids.size() > most));
+        const std::size_t kept = std::min(ids.size(), max_tokens);
+        found.append(nb::make_tuple(list_of(keep_end ? ids.data() + ids.size() - kept : ids.data(), kept), ids.size() > max_tokens));
     }
     return found;
 }
 
-bool encode_borrowed(const void* of, std::string_view text, std::size_t most, Ids& ids) {
+bool encode_borrowed(const void* of, std::string_view text, std::size_t max_tokens, Ids& ids) {
     try {
-        return encode_utf8(*static_cast<const WordPiece*>(of), text, most, ids);
+        return encode_utf8(*static_cast<const WordPiece*>(of), text, max_tokens, ids);
     } catch (const std::bad_alloc&) {
         return false;  // each module may have a runtime of its own, so nothing is thrown from one into another
     }
@@ -104,7 +104,7 @@ NB_MODULE(_wordpiece, module) {
     nb::class_<WordPiece>(module, "WordPiece")
         .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "characters"_a, "added"_a, "prefix"_a, "unknown"_a, "max_chars"_a)
         .def("share", &share)
-        .def("encode", &encode, "texts"_a, "most"_a, nb::kw_only(), "keep_end"_a = false);
+        .def("encode", &encode, "texts"_a, "max_tokens"_a, nb::kw_only(), "keep_end"_a = false);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ Trie::Match Trie::longest(Node root, std::string_view text) const {
     return found;
 }
 
-/// Returns where `key` is, or would be.
+/// Returns the slot of `key` in the hash table, or where it would be.
 std::size_t Trie::place(std::uint32_t key) const {
     std::size_t at = key * 0x9E3779B1u >> (32 - std::countr_zero(edges_.size()));
     while (edges_[at].key && edges_[at].key != key) at = (at + 1) & (edges_.size() - 1);

@@ -8,7 +8,8 @@
 
 namespace wordpiece {
 
-/// Strings of bytes with their ids. All edges are in one hash table by node and byte, so that a step is one look at memory.
+/// Trie of byte strings with their ids. All edges are in one hash table by node and byte, so that a step is one memory
+/// access.
 class Trie {
 public:
     using Node = std::uint32_t;
@@ -20,13 +21,13 @@ public:
 
     Trie() : edges_(1 << 10), ids_(1) {}
 
-    /// Adds a root, below which entries are apart from those of other roots.
+    /// Adds a root, whose entries are separate from those of other roots.
     Node root();
 
-    /// Adds an entry, in place of one that is the same. Empty ones are left out, since no word is empty.
+    /// Adds an entry, or replaces an equal one. Empty ones are left out, since no word is empty.
     void add(Node root, std::string_view entry, std::uint32_t id);
 
-    /// Returns the longest entry that `text` begins with.
+    /// Returns the longest entry that is a prefix of `text`.
     Match longest(Node root, std::string_view text) const;
 
 private:

@@ -3,7 +3,7 @@
 namespace wordpiece {
 namespace {
 
-/// Returns how many bytes follow the first of a character; -1 where none begins so.
+/// Returns how many bytes follow the first byte of a character; -1 if it is no first byte.
 int following(unsigned char first) {
     if (first < 0x80) return 0;
     if (first < 0xc2) return -1;

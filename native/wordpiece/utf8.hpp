@@ -12,8 +12,8 @@ inline bool is_ascii(std::string_view text) {
     return true;
 }
 
-/// Appends the code points of a text; false where it isn't UTF-8 as RFC 3629 has it: too long for what it says, half of a
-/// surrogate pair, or past U+10FFFF.
+/// Appends the code points of a text; returns false if it isn't valid UTF-8 (RFC 3629): overlong, a surrogate, or past
+/// U+10FFFF.
 bool decode(std::string_view text, std::u32string& points);
 
 }  // namespace wordpiece

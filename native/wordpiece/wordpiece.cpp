@@ -42,7 +42,7 @@ void WordPiece::write(char32_t character, std::string_view written) {
 }
 
 template <typename Unit>
-bool WordPiece::encode(const Unit* text, std::size_t size, std::size_t most, Ids& ids) const {
+bool WordPiece::encode(const Unit* text, std::size_t size, std::size_t max_tokens, Ids& ids) const {
     std::string word;
     const std::size_t before = ids.size();
     for (std::size_t at = 0; at < size; ++at) {
@@ -56,7 +56,7 @@ bool WordPiece::encode(const Unit* text, std::size_t size, std::size_t most, Ids
             }
             spell(word, ids);
             word.clear();
-            if (ids.size() - before > most) return true;
+            if (ids.size() - before > max_tokens) return true;
         }
     }
     spell(word, ids);
@@ -66,7 +66,7 @@ bool WordPiece::encode(const Unit* text, std::size_t size, std::size_t most, Ids
 template bool WordPiece::encode(const std::uint8_t*, std::size_t, std::size_t, Ids&) const;
 template bool WordPiece::encode(const std::uint32_t*, std::size_t, std::size_t, Ids&) const;
 
-/// Returns whether an added token is where `text` begins.
+/// Returns whether `text` starts with an added token.
 template <typename Unit>
 bool WordPiece::is_added(const Unit* text, std::size_t size) const {
     return std::ranges::any_of(added_, [&](const std::u32string& token) {
@@ -74,8 +74,8 @@ bool WordPiece::is_added(const Unit* text, std::size_t size) const {
     });
 }
 
-/// Appends the longest entry that the word begins with, then the longest that goes on with it, to its end: all of them or, where
-/// one is missing, the unknown word.
+/// Appends the longest entry that is a prefix of the word, then the longest that continues it, up to its end; or the
+/// unknown word if one is missing.
 void WordPiece::spell(std::string_view word, Ids& ids) const {
     const std::size_t before = ids.size();
     const bool too_long = word.size() > max_chars_ && characters_in(word) > max_chars_;

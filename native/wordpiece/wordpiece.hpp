@@ -14,7 +14,7 @@ namespace wordpiece {
 
 using Ids = std::vector<std::uint32_t>;
 
-/// What a tokenizer is made of. Texts in it are UTF-8, but for what is looked for in a text as it came.
+/// Definition of a tokenizer. Its texts are UTF-8, except those that are searched for in the original text.
 struct Definition {
     std::unordered_map<std::string, std::uint32_t> vocabulary;
     std::unordered_map<char32_t, std::string> characters;  // what becomes of each, where a space ends a word
@@ -24,16 +24,16 @@ struct Definition {
     std::size_t max_chars;                                 // of a word; a longer one is unknown
 };
 
-/// A tokenizer that knows no Unicode: it is told what becomes of each character, and declines a text with any other one, or with
-/// an added token. Safe to use from several threads at once.
+/// WordPiece tokenizer without knowledge of Unicode: a table says what becomes of each character, and a text with any
+/// other character, or with an added token, is declined. Safe to use from several threads at once.
 class WordPiece {
 public:
     explicit WordPiece(const Definition& definition);
 
-    /// Appends the ids of a text, given as code points: all of them or, where they are more than `most`, more than `most` of the
-    /// first. Returns whether it could; otherwise `ids` means nothing.
+    /// Appends the ids of a text, given as code points: all of them, or if there are more than `max_tokens`, more than
+    /// `max_tokens` of the first. Returns false if it can't; then `ids` is undefined.
     template <typename Unit>
-    bool encode(const Unit* text, std::size_t size, std::size_t most, Ids& ids) const;
+    bool encode(const Unit* text, std::size_t size, std::size_t max_tokens, Ids& ids) const;
 
 private:
     struct Character {

@@ -1,4 +1,4 @@
-"""bothends: sentence embeddings from a bidirectional LSTM, the final forward state joined with the final backward one.
+"""Sentence embeddings from a bidirectional LSTM: its final forward state joined with its final backward state.
 
 >>> import bothends
 >>> bothends.Client("127.0.0.1:50051").encode(["there will be dragons"]).shape  # doctest: +SKIP

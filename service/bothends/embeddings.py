@@ -1,4 +1,4 @@
-"""Embeddings of one request's sentences, on either side of the wire or without one, and parts of them."""
+"""Embeddings of one request's sentences, as the client, the server and the in-process encoder share them."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 
 class TruncationWarning(UserWarning):
-    """Some sentences were longer than the model reads; only their first tokens count."""
+    """Warns that some sentences were longer than the model reads, so that only their first tokens count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """Embedding of one sentence. Its fields are as those of `Embeddings`."""
+    """Embedding of one sentence. Its fields mean the same as those of `Embeddings`."""
 
     row: NDArray[Any]
     """[dimension]"""
@@ -27,7 +27,7 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """The embeddings of one request's sentences, in order."""
+    """Embeddings of one request's sentences, in order."""
 
     rows: NDArray[Any]
     """[sentences, dimension]: final forward state, then final backward state. float32, unless another encoding was
@@ -43,7 +43,9 @@ class Embeddings:
     """Scales of int8 rows: float32 [sentences]."""
 
     def each(self) -> Iterator[Embedding]:
-        """Yield one sentence's after the other, each with numbers of its own: to keep one keeps no others."""
+        """Yield one sentence's embedding after the other, each a copy: keeping one doesn't keep the others in
+        memory.
+        """
         for index, row in enumerate(self.rows):
             scale = None if self.scales is None else self.scales[index]
             yield Embedding(row.copy(), self.token_counts[index], self.truncated[index], self.model_version, scale)
@@ -54,7 +56,7 @@ Write: TypeAlias = Callable[[Embeddings], bytes]
 
 
 def joined(parts: Sequence[Embeddings]) -> Embeddings:
-    """Join one or more, of one model and in one encoding, behind each other."""
+    """Concatenate one or more `parts` of one model and in one encoding."""
     scales = [part.scales for part in parts if part.scales is not None]
     return Embeddings(
         np.concatenate([part.rows for part in parts]),
@@ -66,10 +68,10 @@ def joined(parts: Sequence[Embeddings]) -> Embeddings:
 
 
 def nested(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """The first `size`/2 numbers of each half of `rows`, joined: float32 [sentences, size].
+    """Return the first `size`/2 components of each half of `rows`, joined: float32 [sentences, size].
 
-    An embedding by itself where the model's `nested_dimensions` name `size`. Raises ValueError unless it is even, and
-    from 2 to what the rows have.
+    The result is a valid embedding if the model's `nested_dimensions` contain `size`. Raises ValueError unless it is
+    even, and between 2 and the rows' size.
     """
     width = rows.shape[1] // 2
     if size % 2 or not 2 <= size <= 2 * width:
@@ -78,10 +80,11 @@ def nested(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 def similarity(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
-    """Cosines of each of `first`, [rows, dimension] or one row, with each of `second`: float32 [rows, rows].
+    """Return the cosines of each of `first`, [rows, dimension] or one row, with each of `second`: float32 [rows, rows].
 
-    Rows may hold numbers of any type but sign bits, for which ValueError is raised, and need not have length 1. A row
-    of zeros has cosine 0 with every other. The name is sentence-transformers', whose `similarity` returns tensors.
+    Rows may hold numbers of any type except sign bits, for which ValueError is raised, and needn't have length 1. A row
+    of zeros has cosine 0 with every other. The name is that of sentence-transformers, whose `similarity` returns
+    tensors.
     """
     if first.dtype == np.uint8 or second.dtype == np.uint8:
         raise ValueError("rows of sign bits have no cosine; count the bits that differ")
@@ -93,7 +96,7 @@ def similarity(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]
 
 
 def rows_or_warning(found: Embeddings) -> NDArray[Any]:
-    """Return the rows of `found`; warns the caller's caller where a sentence was cut."""
+    """Return the rows of `found`; issues TruncationWarning for the calling code's caller if a sentence was cut."""
     if cut := sum(found.truncated):
         warnings.warn(
             f"{cut} of {len(found.rows)} sentences are longer than the model reads and were cut; embed() says which",

@@ -1,7 +1,7 @@
-"""`Encoder`, which embeds sentences in this process: what `Client` does, without a server.
+"""Encoder that embeds sentences in this process: what `Client` does, without a server.
 
-It shares the server's embedder, options and encodings, so that both give the same numbers. However many sentences come,
-a bounded number of them is in memory.
+It shares the server's embedder, options and encodings, so that both give the same numbers. Any number of sentences may
+be given; a bounded number of them is in memory.
 """
 
 import os
@@ -35,9 +35,9 @@ _Begun: TypeAlias = tuple[AcceptedRequest, Rows]
 
 
 class Encoder:
-    """A model in this process, safe to share between threads. Close it, or use it in `with`, to stop its threads.
+    """Model in this process, safe to share between threads. Close it, or use it in `with`, to stop its threads.
 
-    A process that was forked later has none of these threads, and needs an encoder of its own.
+    A process that is forked later has none of these threads, and needs an encoder of its own.
     """
 
     def __init__(self, embedder: Embedder) -> None:
@@ -62,7 +62,7 @@ class Encoder:
         self.max_tokens = config.max_tokens
         """Largest number of tokens that the model reads of a sentence."""
         self.languages = config.languages
-        """BCP 47 tags of what the model was trained to read; none where nobody said."""
+        """BCP 47 tags of the languages that the model was trained on; empty if unknown."""
 
     @classmethod
     def load(
@@ -74,11 +74,12 @@ class Encoder:
         precision: str = "float32",
         workers: int | None = None,
     ) -> Self:
-        """Load and self-test a model: of the folder `bundle`, or the packaged English one, which "english" names too.
+        """Load and self-test a model: from the folder `bundle`, or the packaged English one, which is also called
+        "english".
 
-        `device` is "auto", "cpu" or "cuda"; `engine` is "auto", "onnxruntime" or "native", and `precision`, of the
-        native one, "float32", "bf16" or "int8"; `workers` are model runs at once on a CPU, by default one a core.
-        Where "auto" falls back from the native engine to onnxruntime on a CPU, one line of the log says why, how much
+        `device` is "auto", "cpu" or "cuda"; `engine` is "auto", "onnxruntime" or "native"; `precision`, for the native
+        engine only, is "float32", "bf16" or "int8"; `workers` is the number of model runs at once on a CPU, by default
+        one a core. If "auto" falls back from the native engine to onnxruntime on a CPU, one log line says why, how much
         slower that is, and what to do. Raises SettingsError, BundleError or DeviceError.
         """
         asked = {"device": device, "engine": engine, "precision": precision}
@@ -91,12 +92,13 @@ class Encoder:
         return cls(Embedder.load(Bundle.open(found), settings=settings))
 
     def encode(self, sentences: Sequence[str] | str, **asked: Unpack[EncodeOptions]) -> NDArray[Any]:
-        """Embeddings of `sentences`, float32 [sentences, dimension], in order; of one string, float32 [dimension].
+        """Return the embeddings of `sentences`, float32 [sentences, dimension], in order; for one string, float32
+        [dimension].
 
-        `asked` is what EncodeOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`, and words of
-        sentence-transformers' for them. The same rows as `Client.encode` has from a server of this model. Warns with
-        TruncationWarning where a sentence was cut. No sentences have no rows, [0, dimension]. Raises SentenceError (its
-        `index` counts in `sentences`), RequestError or EngineError.
+        `asked` are the options that EncodeOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`, and the
+        equivalent names in sentence-transformers. The rows equal those of `Client.encode` from a server of this model.
+        Warns with TruncationWarning if a sentence was cut. No sentences give [0, dimension]. Raises SentenceError (its
+        `index` is that in `sentences`), RequestError or EngineError.
         """
         options = ours(asked)
         if isinstance(sentences, str):
@@ -112,25 +114,28 @@ class Encoder:
     """`bothends.embeddings.similarity`, by sentence-transformers' name."""
 
     def get_sentence_embedding_dimension(self) -> int:
-        """Return `dimension`, by sentence-transformers' name."""
+        """Return `dimension`. The name is that of sentence-transformers."""
         return self.dimension
 
     def embed(self, sentences: Sequence[str], **asked: Unpack[EmbedOptions]) -> Embeddings:
-        """Embed as `encode` does; returns each sentence's count of tokens, the cut ones and the model's version too.
+        """Embed like `encode`; also return each sentence's number of tokens, whether it was cut, and the model's
+        version.
 
-        Raises RequestError where there are no sentences.
+        Raises RequestError if there are no sentences.
         """
         return self.embed_readable(sentences, refuse, **asked)
 
     def embed_readable(self, sentences: Sequence[str], on_error: OnError, **asked: Unpack[EmbedOptions]) -> Embeddings:
-        """Embeddings of those sentences that can be embedded: `on_error` is called with the error of each other one."""
+        """Return the embeddings of those sentences that can be embedded; `on_error` is called with the error of each
+        other one.
+        """
         self._check_process()
         texts = _texts(sentences)
         options = parse_options(**asked)
         begun: deque[_Begun] = deque()
         found: list[Embeddings] = []
         try:
-            for start, stop in chunks([len(text) for text in texts], most=WINDOW, max_size=WINDOW_CHARS):
+            for start, stop in chunks([len(text) for text in texts], max_count=WINDOW, max_size=WINDOW_CHARS):
                 if len(begun) == _IN_FLIGHT:
                     found.append(self._finish(begun.popleft()))
                 begun.append(self._begin(texts[start:stop], start, options, on_error))
@@ -144,15 +149,16 @@ class Encoder:
         return replace(whole, rows=numbers, scales=scales)
 
     def tokenize(self, sentences: Sequence[str]) -> list[Pieces]:
-        """Tokens that the model reads of each sentence, with their texts and places; a longer one is cut at its end.
+        """Return the tokens that the model reads of each sentence, with texts and positions; a longer sentence is cut
+        at its end.
 
-        Raises as `embed` does.
+        Raises like `embed`.
         """
         self._check_process()
         return self._embedder.tokenise(_texts(sentences), Options("start"))[1]
 
     def close(self, *, timeout_s: float = 30) -> None:
-        """Stop. Calls in progress get `timeout_s` to finish, then raise DrainingError."""
+        """Stop. Calls in progress have `timeout_s` seconds to finish, then raise DrainingError."""
         if os.getpid() == self._process:  # a fork has nothing to stop
             self._embedder.close(timeout_s=timeout_s)
 
@@ -175,7 +181,7 @@ class Encoder:
             )
 
     def _begin(self, texts: list[str], start: int, options: Options, on_error: OnError) -> _Begun:
-        """Tokenise and queue `texts`, which stand at `start` in the caller's list."""
+        """Tokenise and queue `texts`, whose first one has the index `start` in the caller's list."""
 
         def pass_on(error: SentenceError) -> None:
             on_error(error.at(start + error.index))

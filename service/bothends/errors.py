@@ -27,41 +27,41 @@
 import math
 from typing import ClassVar, Literal, Self
 
-Refusal = Literal["full", "quota", "deadline", "draining", "unfit", "invalid", "unauthenticated"]
+RefusalKind = Literal["full", "quota", "deadline", "draining", "unfit", "invalid", "unauthenticated"]
 """Why a request was turned away: no room, no share left, no time, no longer, not now, its own mistake, or no key."""
 
 
 class BothendsError(Exception):
-    """Base of every error that bothends raises on purpose; its text is one line for a person."""
+    """Base of every error that bothends raises on purpose; its text is one line for people."""
 
-    refusal: ClassVar[Refusal | None] = None
-    """Reason by which it counts where it turns a request away; None where something failed."""
+    refusal: ClassVar[RefusalKind | None] = None
+    """Kind under which a refusal is counted; None for an error that is a failure, not a refusal."""
 
 
 class SettingsError(BothendsError):
-    """A setting is unknown or its value is out of range."""
+    """Setting that is unknown or out of range."""
 
 
 class StartupError(BothendsError):
-    """The server can't start on this machine as it was asked to, say because a port is taken."""
+    """Server that can't start on this machine with these settings, for example because a port is in use."""
 
 
 class DeviceError(StartupError):
-    """The device asked for is unknown or can't be used here."""
+    """Device that is unknown or can't be used here."""
 
 
 class FileError(BothendsError):
-    """A file of sentences or vectors can't be read or written, or isn't what it should be."""
+    """File of sentences or vectors that can't be read or written, or isn't what it should be."""
 
 
 class BundleError(BothendsError):
-    """A model folder is incomplete, changed since its export, or no bothends bundle."""
+    """Model folder that is incomplete, changed since its export, or no bothends bundle."""
 
 
 class SelfTestError(BundleError):
-    """The model's golden sentences no longer give PyTorch's embeddings on this device.
+    """Model whose golden sentences no longer give PyTorch's embeddings on this device.
 
-    `difference` is the largest that was seen; NaN where there was none to see.
+    `difference` is the largest that was seen; NaN if none was measured.
     """
 
     def __init__(self, message: str, *, difference: float = math.nan) -> None:
@@ -70,9 +70,10 @@ class SelfTestError(BundleError):
 
 
 class RequestError(BothendsError):
-    """A request can't be answered as it stands. `field` names the part of it that is wrong.
+    """Request that can't be answered as it is. `field` names the part of it that is wrong.
 
-    `costs` is how many sentences of a key's share it takes all the same, for it was no small thing to refuse.
+    `costs` is the number of sentences that are charged to the key's quota all the same, because refusing the request
+    took work.
     """
 
     refusal = "invalid"
@@ -85,7 +86,7 @@ class RequestError(BothendsError):
 
 
 class SentenceError(RequestError):
-    """One sentence can't be embedded. `index` counts from 0 in the caller's own list."""
+    """Sentence that can't be embedded. `index` counts from 0 in the caller's own list."""
 
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(f"sentences[{index}] {reason}", field=f"sentences[{index}]")
@@ -93,31 +94,31 @@ class SentenceError(RequestError):
         self.reason = reason
 
     def at(self, index: int) -> Self:
-        """Return the same error, of a sentence that stands at `index`."""
+        """Return the same error for a sentence at `index`."""
         return type(self)(index, self.reason)
 
 
 class LongSentenceError(SentenceError):
-    """A sentence has more tokens than the model reads, and its caller wants none cut."""
+    """Sentence with more tokens than the model reads, whose caller doesn't want it cut."""
 
 
 class UnknownModelError(RequestError):
-    """The request names a model that isn't served here."""
+    """Request for a model that isn't served here."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, field="model")
 
 
 class UnauthenticatedError(BothendsError):
-    """No API key came with the call, or none that the server knows."""
+    """Call without an API key, or with one that the server doesn't know."""
 
     refusal = "unauthenticated"
 
 
 class OverloadedError(BothendsError):
-    """The queue is full. Nothing was accepted; `retry_after_s` says when to try again (seconds)."""
+    """Refusal because the queue is full. Nothing was accepted; `retry_after_s` says when to try again (seconds)."""
 
-    refusal: ClassVar[Refusal | None] = "full"
+    refusal: ClassVar[RefusalKind | None] = "full"
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
@@ -125,31 +126,37 @@ class OverloadedError(BothendsError):
 
 
 class QuotaError(OverloadedError):
-    """The caller's key has had its share. Nothing was accepted; `retry_after_s` says when it has more (seconds)."""
+    """Refusal because the caller's key is over its quota.
+
+    Nothing was accepted; `retry_after_s` says when the quota allows more (seconds).
+    """
 
     refusal = "quota"
 
 
 class NotServingError(BothendsError):
-    """The server's model isn't fit to answer now; nothing was accepted, and another server may answer."""
+    """Refusal because the server's model isn't healthy. Nothing was accepted; another server may answer."""
 
-    refusal: ClassVar[Refusal | None] = "unfit"
+    refusal: ClassVar[RefusalKind | None] = "unfit"
 
 
 class DrainingError(NotServingError):
-    """The server is stopping; another server, or this one restarted, may answer."""
+    """Refusal because the server is stopping. Another server, or this one after its restart, may answer."""
 
     refusal = "draining"
 
 
 class DeadlineError(BothendsError):
-    """The deadline passed before the answer was ready."""
+    """Deadline that passed before the answer was ready."""
 
     refusal = "deadline"
 
 
 class EngineError(BothendsError):
-    """The model run failed through no fault of the caller's. It `hung` where a part of it could take as long again."""
+    """Model run that failed through no fault of the caller.
+
+    `hung` is True if trying a part of it could take as long again.
+    """
 
     def __init__(self, message: str, *, hung: bool = False) -> None:
         super().__init__(message)
@@ -157,8 +164,11 @@ class EngineError(BothendsError):
 
 
 class ConnectionFailedError(BothendsError):
-    """No server answered at the address. Raised by the client."""
+    """Address at which no server answered. Raised by the client."""
 
 
 class ModelChangedError(BothendsError):
-    """Parts of one call were answered by different models, whose vectors can't be compared. Raised by the client."""
+    """Call whose parts were answered by different models, so that their vectors can't be compared.
+
+    Raised by the client.
+    """

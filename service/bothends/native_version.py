@@ -1,4 +1,4 @@
-"""Tells whether bothends-native is of the version of bothends: what they say to each other is no promise of either."""
+"""Checks that bothends-native has the same version as bothends, since their interface isn't stable."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -6,7 +6,9 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 
 @cache
 def misfit() -> str | None:
-    """Say which bothends-native is installed, and where, if it is of another version; None where it fits, or is not."""
+    """Return which bothends-native is installed, and where, if it has another version; None if it fits or isn't
+    installed.
+    """
     try:
         ours, native = version("bothends"), distribution("bothends-native")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The options that callers may ask for beside their sentences, and the functions that shape rows accordingly."""
+"""Options that callers may set beside their sentences, and the functions that apply them to rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -23,7 +23,7 @@ _NORMALIZED: dict[Encoding, float] = {"float32": 1e-4, "float16": 1e-3, "int8": 
 
 
 class EmbedOptions(TypedDict, total=False):
-    """Options as keyword arguments of clients."""
+    """Options of the clients' methods, as keyword arguments."""
 
     truncation: Truncation
     """"start" (the default) and "end" keep that part of a sentence longer than the model reads; "error" refuses it."""
@@ -36,7 +36,9 @@ class EmbedOptions(TypedDict, total=False):
 
 
 class EncodeOptions(EmbedOptions, total=False):
-    """Options of `encode`: EmbedOptions, and sentence-transformers' words for them, for programs written for it."""
+    """Options of `encode`: EmbedOptions, and the equivalent names in sentence-transformers for programs written for
+    it.
+    """
 
     normalize_embeddings: bool
     """Another word for `normalize`."""
@@ -83,7 +85,7 @@ _ELSEWHERE = {
 
 
 def ours(given: Mapping[str, Any]) -> EmbedOptions:
-    """Return EncodeOptions in our words alone. Raises TypeError for a word that is neither's, or asks for tensors."""
+    """Translate EncodeOptions to EmbedOptions. Raises TypeError for an unknown name, or a request for tensors."""
     found: dict[str, Any] = {}
     for name, value in given.items():
         if name in _ONLY:
@@ -153,7 +155,9 @@ class Options:
     )
 
     def shaped(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Shape `rows`, float32 [sentences, dimension], as asked for; returns the very same where nothing was."""
+        """Return `rows`, float32 [sentences, dimension], cut and normalised as requested; the same object if nothing
+        was.
+        """
         if self.dimensions is not None and self.dimensions != rows.shape[1]:
             rows = nested(rows, self.dimensions)
         if self.normalize:
@@ -205,9 +209,9 @@ def parse_options(**asked: Unpack[EmbedOptions]) -> Options:
 
 
 def encoded(rows: NDArray[np.float32], encoding: Encoding) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
-    """Encode `rows`, float32 [sentences, dimension]; returns them and the scales of int8, float32 [sentences].
+    """Encode `rows`, float32 [sentences, dimension]; returns them, and for int8 the scales, float32 [sentences].
 
-    The number that a bit or an int8 stands for: see `Embeddings.rows`.
+    `Embeddings.rows` explains which number a bit or an int8 stands for.
     """
     if encoding == "int8":
         scales = np.abs(rows).max(axis=1, keepdims=True, initial=0) / _INT8_MAX
@@ -218,7 +222,7 @@ def encoded(rows: NDArray[np.float32], encoding: Encoding) -> tuple[NDArray[Any]
 
 
 def no_rows(dimension: int, nested_dimensions: Sequence[int], **asked: Unpack[EmbedOptions]) -> NDArray[Any]:
-    """Return the rows of no sentence, [0, numbers], for a model of this `dimension`, in the encoding asked for.
+    """Return an empty array [0, size] in the requested encoding, for a model of this `dimension`.
 
     Raises RequestError for a size that the model doesn't offer.
     """

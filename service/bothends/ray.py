@@ -1,6 +1,6 @@
-"""The application for Ray Serve, whose replicas are embedders: `serve run bothends.ray:app`.
+"""Application for Ray Serve, whose replicas are embedders: `serve run bothends.ray:app`.
 
-Ray starts, scales, replaces and finds replicas; server/ray/ has the code of one.
+Ray starts, scales, replaces and finds replicas; server/ray/ has the code of a replica.
 """
 
 import logging
@@ -29,7 +29,7 @@ from .validation import first_problem
 _log = logging.getLogger(__name__)
 _SERVICES = "bothends.server.ray.call.add_services"
 _HEALTH_S = 2.0
-"""Seconds between Ray's checks of a replica: one that died is replaced after so many, and a start."""
+"""Seconds between Ray's checks of a replica; a dead one is replaced after this time plus a start."""
 _CONNECT_S = 5.0
 _OPEN = (
     "Ray's gRPC proxies listen on every interface, whatever BOTHENDS_HOST says, and ask for no API key: whoever "
@@ -41,7 +41,10 @@ _NOT_RAYS = ("tls_cert", "tls_key", "tls_client_ca")
 
 
 class Arguments(BaseModel):
-    """Arguments of Ray, as in `serve run bothends.ray:app cpus=2`. The service's own settings are BOTHENDS_*."""
+    """Arguments given through Ray, as in `serve run bothends.ray:app cpus=2`.
+
+    The service's own settings are BOTHENDS_*.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,7 +56,10 @@ class Arguments(BaseModel):
 
 
 def app(arguments: dict[str, Any]) -> Any:
-    """Make the application, for Ray to deploy. Connects, and starts Serve with our gRPC services, where none runs."""
+    """Make the application that Ray deploys.
+
+    Connects to Ray, and starts Serve with this project's gRPC services if needed.
+    """
     try:
         asked, settings = _asked(arguments), _settings()
         if settings.api_keys is None:
@@ -134,7 +140,7 @@ def _logging(settings: Settings) -> dict[str, bool]:
 
 
 def _must_listen(address: str | None) -> None:
-    """Raise StartupError where nothing listens: Ray itself would try for half a minute, and more."""
+    """Raise StartupError if nothing listens, since Ray itself would try for half a minute or more."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if not (colon and port.isdecimal()):
         return  # none: it is this machine's cluster, or a new one

@@ -1,6 +1,6 @@
 """`SentenceVectorizer`, a transformer for scikit-learn's pipelines and grid searches, over `bothends.Encoder`.
 
-Encoders are loaded once a process and shared, so that a copy of a transformer costs nothing.
+Encoders are loaded once a process and shared, so that copying a transformer costs nothing.
 """
 
 import os
@@ -27,8 +27,8 @@ _ENCODERS = 4
 class SentenceVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Transformer of sentences to their embeddings, float32 [sentences, dimensions]. Learns nothing; may be pickled.
 
-    `bundle`, `device`, `engine`, `precision` and `workers` are those of `Encoder.load`; `truncation`, `normalize` and
-    `dimensions` those of `Encoder.encode`, and a grid search may vary them. Rows have length 1 unless `normalize` is
+    `bundle`, `device`, `engine`, `precision` and `workers` are as in `Encoder.load`; `truncation`, `normalize` and
+    `dimensions` as in `Encoder.encode`, and a grid search may vary them. Rows have length 1 unless `normalize` is
     False.
     """
 
@@ -60,7 +60,7 @@ class SentenceVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return self
 
     def transform(self, X: Iterable[str]) -> NDArray[np.float32]:  # noqa: N803
-        """Embed sentences, one column of them. Warns and raises as `Encoder.encode` does."""
+        """Embed one column of sentences. Warns and raises like `Encoder.encode`."""
         if getattr(X, "ndim", 1) != 1:
             raise ValueError(
                 'pass one column of sentences: ColumnTransformer([("text", SentenceVectorizer(), "text")])'
@@ -72,7 +72,7 @@ class SentenceVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     @property
     def _n_features_out(self) -> int:
-        """Return the number of features, where scikit-learn's naming of them looks for it."""
+        """Number of features, under the name where scikit-learn looks for it."""
         return self.dimensions or self._encoder().dimension
 
     def _encoder(self) -> Encoder:

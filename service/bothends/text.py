@@ -2,7 +2,7 @@
 
 
 def is_blank(text: str) -> bool:
-    """Return True if `text` is no sentence to any tokenizer: it is empty, or holds spaces alone.
+    """Return True if `text` is empty or consists of spaces, so that no tokenizer finds a token in it.
 
     Spaces are Python's: Unicode's White_Space, and the four separators U+001C to U+001F.
     """
@@ -10,9 +10,9 @@ def is_blank(text: str) -> bool:
 
 
 def unicode_problem(text: str) -> str | None:
-    """Return why `text` isn't valid Unicode, to follow its name in a sentence; None where it is.
+    """Return why `text` isn't valid Unicode, to follow its name in an error; None if it is valid.
 
-    Half a surrogate pair, which JSON's escapes can spell, has no UTF-8.
+    A lone surrogate, which JSON's escapes can express, has no UTF-8.
     """
     if text.isascii():
         return None
@@ -24,7 +24,9 @@ def unicode_problem(text: str) -> str | None:
 
 
 def printable(untrusted: object) -> str:
-    """Return the text of `untrusted` for one line of a log or a terminal: no control characters, and not long."""
+    """Return the text of `untrusted` for one line of a log or a terminal, without control characters and of bounded
+    length.
+    """
     text = f"{untrusted!s:.300}"
     if text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""Renders pydantic's ValidationErrors as one line for a person: which key, what is wrong, what was found."""
+"""Renders pydantic's ValidationErrors as one line for people: which key, what is wrong, what was found."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from .text import printable
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem that pydantic has found."""
+    """Problem that pydantic has found."""
 
     path: tuple[str, ...]
     """Keys that lead to the wrong value, outermost first; empty for the whole."""
@@ -25,7 +25,7 @@ class Problem:
 
     @property
     def lower_message(self) -> str:
-        """The message as the second half of a line, after a colon."""
+        """Return the message in lower case, to follow a colon."""
         return f"{self.message[:1].lower()}{self.message[1:]}"
 
 
@@ -45,5 +45,5 @@ def one_line(error: ValidationError) -> str:
 
 
 def grow_within(sizes: Iterable[int], whole: int) -> bool:
-    """Return whether each size is larger than the one before it, and the last smaller than `whole`."""
+    """Return True if each size is larger than the one before it, and the last smaller than `whole`."""
     return all(size < larger for size, larger in pairwise((*sizes, whole)))

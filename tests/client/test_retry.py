@@ -16,7 +16,7 @@ from bothends import (
     QuotaError,
     Retry,
 )
-from bothends.client.retry import Budget
+from bothends.client.retry import RetryBudget
 
 LOST = ConnectionFailedError("gone")
 
@@ -60,7 +60,7 @@ def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> Non
 @given(outcomes=st.lists(st.booleans(), max_size=400), burst=st.integers(0, 20))
 def test_retries_are_a_share_of_what_succeeds(outcomes: list[bool], burst: int) -> None:
     """Whatever happens in whatever order: the burst, and a tenth of the successes, are the most."""
-    budget = Budget(Retry(burst=burst, share=0.1))
+    budget = RetryBudget(Retry(burst=burst, share=0.1))
     retries = 0
     for number, success in enumerate(outcomes):
         if success:
@@ -72,7 +72,7 @@ def test_retries_are_a_share_of_what_succeeds(outcomes: list[bool], burst: int) 
 
 def test_threads_spend_each_token_once() -> None:
     """However they meet: as many say yes as there were tokens."""
-    budget = Budget(Retry(burst=1000))
+    budget = RetryBudget(Retry(burst=1000))
     together = threading.Barrier(8)
 
     def spend(_: int) -> int:

@@ -46,7 +46,7 @@ def test_what_goes_wrong_is_raised(model: LoadedModel) -> None:
 def test_an_engine_that_is_called_takes_more_together(model: LoadedModel) -> None:
     """Two batches' worth at least, of which those of like length run together; no fewer than others take."""
     for few, together in ((2, 8), (16, 16)):
-        lent = lend(model, BUDGETS, few=few, short_bytes=100, max_runs=3)
+        lent = lend(model, BUDGETS, max_together=few, short_bytes=100, max_runs=3)
         assert lent is not None
         assert (lent.encoder, lent.called is not None) == (None, True)
         assert (lent.max_together, lent.max_bytes_together, lent.max_runs) == (together, 128, 3)
@@ -55,6 +55,6 @@ def test_an_engine_that_is_called_takes_more_together(model: LoadedModel) -> Non
 @pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 def test_an_engine_that_lends_itself_is_not_called(toy_bundle: Bundle) -> None:
     model = LoadedModel.load(toy_bundle, EmbedderSettings(device="cpu", engine="native"))
-    lent = lend(model, BUDGETS, few=16, short_bytes=4096, max_runs=2)
+    lent = lend(model, BUDGETS, max_together=16, short_bytes=4096, max_runs=2)
     assert lent is not None
     assert (lent.encoder is not None, lent.called, lent.max_together) == (True, None, 16)

@@ -11,9 +11,9 @@ from bothends.errors import BundleError
 from bothends.model.folder import UntrustedFolder
 
 
-def read(folder: Path, name: str = "file", *, most: int = 10) -> bytes:
+def read(folder: Path, name: str = "file", *, max_bytes: int = 10) -> bytes:
     with UntrustedFolder(folder) as opened:
-        return opened.read(name, most=most)
+        return opened.read(name, max_bytes=max_bytes)
 
 
 def test_a_file_is_read_whole_up_to_its_limit(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_file_is_read_whole_up_to_its_limit(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"0123456789")
     assert read(tmp_path) == b"0123456789"
     with pytest.raises(BundleError, match="file has 10 bytes; 9 are the most"):
-        read(tmp_path, most=9)
+        read(tmp_path, max_bytes=9)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists a process's open files here")
@@ -30,7 +30,7 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"0123456789")
     read(tmp_path)
     with pytest.raises(BundleError, match="9 are the most"):
-        read(tmp_path, most=9)
+        read(tmp_path, max_bytes=9)
     left = []
     for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # which another thread has closed
@@ -102,5 +102,5 @@ def test_a_link_to_a_folder_that_is_switched_midway_changes_nothing(tmp_path: Pa
     with UntrustedFolder(current) as opened:
         (tmp_path / "next").symlink_to("2")
         (tmp_path / "next").replace(current)
-        assert opened.read("file", most=10) == b"1"
+        assert opened.read("file", max_bytes=10) == b"1"
     assert read(current) == b"2"

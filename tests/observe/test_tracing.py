@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider, sampling
 
 from bothends.kserve.v2 import inference_pb2
 from bothends.observe import tracing
-from bothends.observe.tracing import Metadata, Method
+from bothends.observe.tracing import Metadata, MethodName
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support import infer
 from tests.support.serving import Running, finish, start
@@ -66,7 +66,7 @@ def test_a_header_that_names_no_trace_costs_nobody_anything(
 ) -> None:
     """Whatever bytes come, those of who was served in the same batch among them."""
     caplog.set_level(logging.ERROR, "opentelemetry.trace")  # as a server has it: what is logged has those bytes
-    span = tracing.request(Method.rpc("a.Service", "Embed"), metadata)
+    span = tracing.request(MethodName.rpc("a.Service", "Embed"), metadata)
     assert tracing.trace_id(span) in (None, TRACE)
     span.end()
 

@@ -10,7 +10,7 @@ import pytest
 from bothends.errors import QuotaError
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
-from bothends.server.quota import Account
+from bothends.server.quota import KeyAccount
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support import streams
@@ -53,7 +53,7 @@ def test_a_share_is_counted_without_python(
     """Where the native transport serves, a key with a share is as quick as any other: its calls never come here."""
     if guarded.transport != "native":
         pytest.skip("grpcio's calls are Python's")
-    monkeypatch.setattr(Account, "take_share", None)
+    monkeypatch.setattr(KeyAccount, "take_share", None)
     for name in ("wide", "free"):
         assert len(embed(channel, "a", "man", key=keys[name]).embeddings) == 2
 

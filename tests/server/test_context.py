@@ -19,7 +19,7 @@ from bothends.errors import (
 )
 from bothends.observe.tracing import NO_SPAN
 from bothends.server.context import CallContext
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from bothends.v1 import embedding_pb2
 from tests.support.calls import CallHarness, HandHeldCall, context_of, only_code
 from tests.support.until import TIMEOUT_S
@@ -84,7 +84,7 @@ def test_a_caller_that_leaves_takes_the_work_along(
 )
 def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, costs: bool) -> None:
     """The sentences aren't in progress any more, whichever error it was."""
-    account = Account("a", Quota(sentences_per_s=1), clock=lambda: 0.0)
+    account = KeyAccount("a", Quota(sentences_per_s=1), clock=lambda: 0.0)
     context = CallContext(HandHeldCall(), lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
     context.charge(10)
     context.fail(error)
@@ -97,7 +97,7 @@ def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, 
 
 
 def test_a_caller_that_has_left_is_not_charged() -> None:
-    account = Account("a", Quota())
+    account = KeyAccount("a", Quota())
     call = HandHeldCall()
     context = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
     call.leave()

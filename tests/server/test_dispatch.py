@@ -23,7 +23,7 @@ from bothends.server.backlog import Backlog
 from bothends.server.context import CallContext
 from bothends.server.dispatch import Dispatcher, protobuf
 from bothends.server.keys import Keys
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from bothends.v1 import embedding_pb2
 from tests.support.calls import CallHarness, HandHeldCall, only_code
 
@@ -163,7 +163,7 @@ def test_an_open_method_answers_at_once(content: bytes | None, answer: bytes) ->
 
 def test_far_too_many_sentences_are_refused_unread_and_paid_for() -> None:
     """No object is made of a request that holds twice as many as it may, or more; its key pays for a whole one."""
-    account = Account("flooding", Quota(sentences_per_s=10), clock=lambda: 0.0)
+    account = KeyAccount("flooding", Quota(sentences_per_s=10), clock=lambda: 0.0)
     parse = protobuf(embedding_pb2.EmbedRequest, max_sentences=100)
     call = HandHeldCall()
     context = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]

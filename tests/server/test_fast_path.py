@@ -46,7 +46,7 @@ class HangingPath:
             "counts": [3],
             "waited_s": [0.1],
             "seconds": {0: [0.5]},
-            "left": [],
+            "unanswered": [],
         }
         self.untold.append(SimpleNamespace(**served, messages={1: 2}, tokenise_s=0.1, engine_s=0.2, serialise_s=0.1))
         return SimpleNamespace(messages=[], over=[], is_given_up=False)

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bothends.observe.metrics import Metrics
-from bothends.observe.tracing import Method
+from bothends.observe.tracing import MethodName
 from bothends.server import pending_bodies
 from bothends.server.backlog import Backlog
 from bothends.server.concurrency_limit import ConcurrencyLimit
@@ -58,7 +58,7 @@ class Door:
             max_wait_s=settings.caller_timeout_s,
         )
         self.handle = self.dispatcher.handler(
-            Method.http("POST", "/v1/embeddings"), bytes, lambda _, context: context.send(b"{}")
+            MethodName.http("POST", "/v1/embeddings"), bytes, lambda _, context: context.send(b"{}")
         )
         self._limits = BodyLimits.of(settings)
 
@@ -140,7 +140,7 @@ def test_callers_whose_key_has_had_its_share(front: Front, tmp_path: Path, reaso
     keys.identify(f"Bearer {key}").take_share(12)
     door = Door(keys=keys)
     door.handle = door.dispatcher.handler(
-        Method.http("POST", "/v1/embeddings"), bytes, lambda _, context: context.charge(1)
+        MethodName.http("POST", "/v1/embeddings"), bytes, lambda _, context: context.charge(1)
     )
     found = door.says(**JSON, authorization=f"Bearer {key}")
     numbers = {"limit": limits.split()[-1], "in_progress": "12"}

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from bothends.cli.main import main
 from bothends.errors import StartupError, UnauthenticatedError
 from bothends.server.keys import Keys, find, new
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from tests.support.doors import AT_ONCE_S, put
 
 SECRET = "bothends_SECRETsecretSECRETsecretSECRETsecretSECRETx"  # noqa: S105  nobody's
@@ -120,7 +120,7 @@ def test_a_new_key_is_let_in_by_its_lines(tmp_path: Path) -> None:
 @pytest.mark.timing
 def test_finding_takes_as_long_for_any_key_and_for_none() -> None:
     """First, last, unknown, unknown but for its last byte: medians of interleaved rounds differ by little."""
-    known = [(bytes(31) + bytes([number]), Account(str(number), Quota())) for number in range(200)]
+    known = [(bytes(31) + bytes([number]), KeyAccount(str(number), Quota())) for number in range(200)]
     asked = {
         "first": known[0][0],
         "last": known[-1][0],

@@ -11,7 +11,7 @@ from bothends.embeddings import Embeddings
 from bothends.model.bundle import Bundle
 from bothends.observe.tracing import NO_SPAN
 from bothends.server.context import CallContext
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from bothends.server.responder import Query, Responder
 from bothends.settings import Settings
 from tests.support.calls import HandHeldCall, context_of, only_code
@@ -69,7 +69,7 @@ def test_the_earlier_of_two_deadlines_counts(embedder: Embedder, of_query: float
 
 def test_a_list_over_the_servers_limit_is_not_charged(toy_bundle: Bundle) -> None:
     """Nobody is served it, so it is refused as such, also where the key's share is gone; its cost is paid once."""
-    account, codes = Account("any", Quota(sentences_per_s=0.001)), list[int]()
+    account, codes = KeyAccount("any", Quota(sentences_per_s=0.001)), list[int]()
     with Embedder.load(toy_bundle, settings=Settings(workers=1, max_sentences=3)) as embedder:
         for _ in range(3):
             call = HandHeldCall()

@@ -23,7 +23,7 @@ from bothends.model.bundle import Bundle
 from bothends.observe.metrics import CODES
 from bothends.server.context import CallContext
 from bothends.server.fronts import FRONTS
-from bothends.server.grpc.calls.source import GrpcCall
+from bothends.server.grpc.calls.source import GrpcInbound
 from bothends.server.grpc.contract import Reason
 from bothends.server.model_service import ModelService
 from bothends.server.server import Server
@@ -164,4 +164,4 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:
         with pytest.raises(BothendsError):
             client.encode([""])
 
-    assert left_in_circles(ask, GrpcCall, CallContext, Request) == []
+    assert left_in_circles(ask, GrpcInbound, CallContext, Request) == []

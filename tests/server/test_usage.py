@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bothends.errors import BothendsError, OverloadedError
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from bothends.server.usage import Excess
 
 native = pytest.importorskip(
@@ -49,7 +49,7 @@ class Followed:
     def __init__(self, limits: Quota, *, in_cpp: bool) -> None:
         self.clock = Clock()
         made = {"create_usage": native.Usage} if in_cpp else {}
-        self.account = Account("any", limits, clock=self.clock, **made)
+        self.account = KeyAccount("any", limits, clock=self.clock, **made)
         self.begun: list[tuple[int, int]] = []
 
     def follow(self, steps: Sequence[Step]) -> list[object]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from google.rpc import status_pb2
 
 from bothends.observe.metrics import Metrics
-from bothends.observe.tracing import NO_SPAN, Method
+from bothends.observe.tracing import NO_SPAN, MethodName
 from bothends.server.backlog import Backlog
 from bothends.server.caller import Caller
 from bothends.server.concurrency_limit import ConcurrencyLimit
@@ -71,7 +71,9 @@ class CallHarness:
         self.concurrency = ConcurrencyLimit(limit=limit)
         self.wait_s = 0.0
         dispatcher = Dispatcher(self.metrics, self.concurrency, lambda: self.wait_s, backlog=Backlog())
-        self.handle = dispatcher.handler(Method.rpc(SERVICE, "Embed"), protobuf(embedding_pb2.EmbedRequest), behaviour)
+        self.handle = dispatcher.handler(
+            MethodName.rpc(SERVICE, "Embed"), protobuf(embedding_pb2.EmbedRequest), behaviour
+        )
 
     def call(self, content: bytes | None = b"", deadline: float | None = None) -> HandHeldCall:
         call = HandHeldCall(content, deadline=deadline)

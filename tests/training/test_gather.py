@@ -84,9 +84,9 @@ def test_documents_are_prose_and_none_twice() -> None:
     """Lists of links and repeated passages are left out; titles that are whole paragraphs too."""
     text = "The bird that sang in the tree by the river is the one that you can hear from the house on the hill. " * 1
     text += "It is small and it has a red breast, and in the winter it comes to the window for the crumbs."
-    found = list(documents("toy", [("Birds", [text]), ("Again", [text]), ("x " * 30, [text[4:]])], most=9))
+    found = list(documents("toy", [("Birds", [text]), ("Again", [text]), ("x " * 30, [text[4:]])], max_documents=9))
     assert [(document.title, document.passage) for document in found] == [("Birds", text), ("", text[4:])]
-    assert len(list(documents("toy", [("Birds", [text]), ("x", [text[4:]])], most=1))) == 1
+    assert len(list(documents("toy", [("Birds", [text]), ("x", [text[4:]])], max_documents=1))) == 1
     assert not is_prose("Download Install Configure Upgrade Remove Search Settings Profile Account Help Contact " * 2)
 
 

@@ -1,1 +1,3 @@
-"""Trains an encoder by distillation: from sentences and teachers' vectors to a checkpoint for bothends_export."""
+"""Trains an encoder by distillation: from sentences and teachers' vectors to a checkpoint that bothends_export
+reads.
+"""

@@ -1,8 +1,9 @@
-"""Adds altered copies to sentences, each of which a bag of words takes for the same sentence or nearly so.
+"""Adds altered copies to sentences, which a bag of words could hardly tell from the originals.
 
-Teachers label a copy as a sentence of its own, and batches keep a group together, so that the student learns what one
-word more, another word or another order changes. Which sentences are altered, and how, follows from each sentence and
-the corpus's first ones: a longer corpus repeats a shorter one's copies, whatever the recipe's seed.
+Teachers embed a copy as a sentence of its own, and batches keep a group together, so that the student learns what one
+more word, another word or another order changes. Which sentences are altered, and how, depends only on each sentence
+and on the first ones of the corpus: a longer corpus gives a shorter one's sentences the same copies, whatever the
+recipe's seed.
 """
 
 import random
@@ -23,7 +24,7 @@ _ARTICLE = re.compile(r"\b(?:a|an|some|the)\b", re.IGNORECASE)
 
 
 def misspelt(sentence: str, plan: Corpus) -> str | None:
-    """A misspelt copy, of about `plan.misspelt` of the sentences, where a word allows it; else None."""
+    """Return a misspelt copy, for about `plan.misspelt` of the sentences, if a word allows it; otherwise None."""
     chance = random.Random("misspelt " + sentence)  # noqa: S311
     if chance.random() >= plan.misspelt:
         return None
@@ -36,12 +37,14 @@ READ = 200_000
 
 
 def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iterator[list[str]]:
-    """Each sentence in its order, then its copies, none of them alike: about `plan.scrambled` of the sentences have
-    one in another order, about `plan.varied` two with other words, and about `plan.composed`, where a sentence allows
-    it, up to two with other roles, numbers or kinds of things, and about `plan.swapped` two with another figure, name
-    or sense. About `plan.scenes` are followed by another group, a family of made sentences.
+    """Yield each sentence in order, followed by its copies, all different.
 
-    Words of the first `read` sentences may replace another's.
+    About `plan.scrambled` of the sentences get a copy in another order, about `plan.varied` two with other words, about
+    `plan.composed` (if the sentence allows it) up to two with other roles, numbers or kinds of things, and about
+    `plan.swapped` two with another figure, name or sense. About `plan.scenes` are followed by a separate group: a
+    family of made-up sentences.
+
+    Replacement words are taken from the first `read` sentences.
     """
     words = _between(sentences[:read]) if plan.varied else {}
     for sentence in sentences:
@@ -66,9 +69,9 @@ def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iter
 
 
 def scramble(sentence: str, chance: random.Random) -> str:
-    """The sentence with two words, or two neighbouring chunks of words, in each other's place; its end mark stays.
+    """Return the sentence with two words, or two neighbouring chunks of words, swapped; its end mark stays in place.
 
-    It may come back as it was: of one word, or with a word swapped for its like.
+    The result may equal the sentence, if that has one word or the swapped words are equal.
     """
     body = _END.sub("", sentence)
     words = body.split()
@@ -84,7 +87,9 @@ def scramble(sentence: str, chance: random.Random) -> str:
 
 
 def replace_word(sentence: str, between: dict[str, list[str]], chance: random.Random) -> str:
-    """The sentence with one word replaced by another that was read between the same neighbours, if any was."""
+    """Return the sentence with one word replaced by another that was read between the same two words, if there is
+    one.
+    """
     words = sentence.split()
     contexts = list(_contexts(words))
     places = [index for index, context in enumerate(contexts) if context in between]
@@ -97,7 +102,9 @@ def replace_word(sentence: str, between: dict[str, list[str]], chance: random.Ra
 
 
 def negate(sentence: str, chance: random.Random) -> str:
-    """The sentence without its "not"; or with one behind an auxiliary verb; or with "no" for an article, if it can."""
+    """Return the sentence without its "not"; or with one after an auxiliary verb; or with "no" for an article; if
+    possible.
+    """
     if _NOT.search(sentence):
         return _NOT.sub("", sentence, count=1)
     for pattern, text in ((_AUXILIARY, r"\g<0> not"), (_ARTICLE, "no")):
@@ -108,7 +115,7 @@ def negate(sentence: str, chance: random.Random) -> str:
 
 
 def delete_span(sentence: str, chance: random.Random) -> str:
-    """The sentence without a run of up to a third of its words; one of fewer than three words stays whole."""
+    """Return the sentence without a run of up to a third of its words. One of fewer than three words stays whole."""
     words = sentence.split()
     if len(words) < 3:
         return sentence
@@ -118,7 +125,7 @@ def delete_span(sentence: str, chance: random.Random) -> str:
 
 
 def _between(sentences: Sequence[str]) -> dict[str, list[str]]:
-    """The words, in lower case and by order of reading, that stand between each two neighbours; two words at least."""
+    """Return the words, in lower case and in order of reading, between each two neighbours; at least two words."""
     found: dict[str, dict[str, None]] = {}
     for sentence in sentences:
         words = sentence.lower().split()

@@ -1,4 +1,4 @@
-"""An endless, seeded order of batches, made from the lengths and kinds of sentences."""
+"""Makes an endless, seeded sequence of batches from the lengths and kinds of sentences."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -16,13 +16,13 @@ Numbers = NDArray[np.int64]
 def batches(
     lengths: Numbers, groups: Numbers, kinds: Numbers, neighbourhoods: Numbers | None, plan: Batches, *, seed: int
 ) -> Iterator[Numbers]:
-    """Endless batches of sentence numbers, int64 [plan.size], of one kind each. The same seed gives the same batches.
+    """Yield batches of sentence numbers without end, int64 [plan.size], each of one kind. The seed determines them.
 
-    Each epoch is shuffled anew, and `plan.share` of its sentences go into batches of one neighbourhood too. Sentences
-    are sorted by length inside buckets of `plan.bucket` batches, and the batches shuffled again. A group (neighbours
-    with one number in `groups`, which goes up) stays together as one of its first member's length and neighbourhood,
-    unless the end of a batch parts it. An epoch uses no sentence twice, and of each kind (in each neighbourhood) all
-    but a rest of less than a batch. Raises RecipeError where none fills a batch.
+    Each epoch is shuffled anew, and `plan.share` of its sentences go into batches from one neighbourhood. Sentences are
+    sorted by length inside buckets of `plan.bucket` batches, and the batches shuffled again. A group (neighbouring
+    sentences with one number in `groups`, which is ascending) stays together, with the length and neighbourhood of its
+    first sentence, unless the end of a batch splits it. An epoch uses no sentence twice, and of each kind (in each
+    neighbourhood) all except a remainder of less than a batch. Raises RecipeError if no kind fills a batch.
     """
     size = min(plan.size, len(lengths))
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)
@@ -44,7 +44,7 @@ def batches(
 
 
 def interleaved(common: Iterator[Numbers], others: Iterator[Numbers], share: float) -> Iterator[Numbers]:
-    """Batches of both, evenly spread: of any first n, round down(n · share) are `others`."""
+    """Yield batches of both, evenly mixed: of any first n, floor(n · share) are from `others`."""
     for number in count(1):
         yield next(others if int(number * share) > int((number - 1) * share) else common)
 

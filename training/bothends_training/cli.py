@@ -1,6 +1,6 @@
-"""The commands of this package: `bothends train` takes a recipe, and prints bars; `bothends evaluate` is beside it.
+"""Commands of this package: `bothends train` follows a recipe and shows bars; `bothends evaluate` is in another module.
 
-Imports of torch and its like stand inside the functions: `bothends --help` lists these commands without them.
+Heavy imports such as torch are inside the functions, so that `bothends --help` can list these commands without them.
 """
 
 from pathlib import Path

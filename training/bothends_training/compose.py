@@ -1,10 +1,9 @@
-"""Rewrites a sentence so that nearly the same words say something else, or other words the same.
+"""Rewrites a sentence so that nearly the same words say something else, or other words say the same.
 
-It changes who does what to whom, what is how, how many there are, or whether it is so at all.
+It changes who does what to whom, what has which property, how many there are, or whether it is true at all.
 
-Noun phrases are found by a determiner and the words up to the next function word or verb; what isn't found isn't
-altered. Each function takes a sentence and a source of chance, and gives the sentence back as it was where it finds
-nothing to alter.
+A noun phrase is found by a determiner and the words up to the next function word or verb; other phrases aren't altered.
+Each function takes a sentence and a random generator, and returns the sentence unchanged if it finds nothing to alter.
 """
 
 import itertools
@@ -34,7 +33,7 @@ _IS_DOING = re.compile(r"^(is|are|was|were)( not)? (\w+ing)$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A noun phrase: words `start` to `stop` (exclusive) of a list of a sentence's words and the gaps between them."""
+    """Noun phrase: words `start` to `stop` (exclusive) in a list of a sentence's words and the gaps between them."""
 
     start: int
     stop: int
@@ -42,11 +41,11 @@ class Phrase:
 
     @property
     def modifiers(self) -> tuple[str, ...]:
-        """Words between determiner and noun."""
+        """Words between the determiner and the noun."""
         return self.words[1:-1]
 
     def modified(self, modifiers: tuple[str, ...]) -> str:
-        """The phrase with other modifiers, its article in agreement."""
+        """Return the phrase with other modifiers, and its article in agreement."""
         determiner, noun = self.words[0], self.words[-1]
         rest = (*modifiers, noun)
         if determiner.lower() in {"a", "an"} and modifiers != self.modifiers:
@@ -55,12 +54,12 @@ class Phrase:
 
 
 def pieces(sentence: str) -> list[str]:
-    """Words and the gaps between them; joined they are the sentence."""
+    """Split a sentence into words and the gaps between them; joined, they give the sentence."""
     return _PIECE.findall(sentence)
 
 
 def phrases(found: list[str]) -> list[Phrase]:
-    """The noun phrases among the pieces of a sentence, in order."""
+    """Return the noun phrases among the pieces of a sentence, in order."""
     result: list[Phrase] = []
     for start, piece in enumerate(found):
         if piece.lower() not in DETERMINERS or (result and start < result[-1].stop):
@@ -74,7 +73,7 @@ def phrases(found: list[str]) -> list[Phrase]:
 
 
 def _continues(found: list[str], stop: int) -> bool:
-    """Return whether a phrase that ends before piece `stop` goes on with a space and a word."""
+    """Return True if a phrase that ends before piece `stop` continues with a space and a word."""
     if stop + 1 >= len(found) or found[stop] != " ":
         return False
     word = found[stop + 1].lower()
@@ -90,7 +89,7 @@ def _is_determiner(found: list[str], place: int) -> bool:
 
 
 def swap_roles(sentence: str, chance: random.Random) -> str:
-    """Two noun phrases in each other's place: "A dog follows the man" to "The man follows a dog"."""
+    """Swap two noun phrases: "A dog follows the man" becomes "The man follows a dog"."""
     found = pieces(sentence)
     nouns = phrases(found)
     if len(nouns) < 2:
@@ -100,7 +99,7 @@ def swap_roles(sentence: str, chance: random.Random) -> str:
 
 
 def move_modifiers(sentence: str, chance: random.Random) -> str:
-    """Two noun phrases' modifiers in each other's place: "A young man with a dog" to "A man with a young dog"."""
+    """Swap the modifiers of two noun phrases: "A young man with a dog" becomes "A man with a young dog"."""
     found = pieces(sentence)
     nouns = phrases(found)
     pairs = [
@@ -116,7 +115,9 @@ def move_modifiers(sentence: str, chance: random.Random) -> str:
 
 
 def make_passive(sentence: str, _: random.Random) -> str:
-    """Passive voice: "A man is slicing an onion" to "An onion is being sliced by a man"."""
+    """Turn a sentence into the passive voice: "A man is slicing an onion" becomes "An onion is being sliced by a
+    man".
+    """
     found = pieces(sentence)
     nouns = phrases(found)
     for agent, patient in itertools.pairwise(nouns):
@@ -144,7 +145,7 @@ def _agreeing(auxiliary: str, plural: bool) -> str:
 
 
 def deny_existence(sentence: str, _: random.Random) -> str:
-    """Absence of who does it: "A man is singing" to "There is no man singing"."""
+    """Deny that anybody does it: "A man is singing" becomes "There is no man singing"."""
     found = pieces(sentence)
     nouns = phrases(found)
     if not nouns or nouns[0].start or len(found) < nouns[0].stop + 4 or found[nouns[0].stop] != " ":
@@ -156,7 +157,7 @@ def deny_existence(sentence: str, _: random.Random) -> str:
 
 
 def change_number(sentence: str, chance: random.Random) -> str:
-    """Another number for one that is there, two at least: "Three dogs" to "Five dogs"."""
+    """Replace a number by another, at least two: "Three dogs" becomes "Five dogs"."""
     found = pieces(sentence)
     places = [index for index, piece in enumerate(found) if piece.lower() in COUNTS or _is_count(piece)]
     if not places:
@@ -175,7 +176,10 @@ def _is_count(piece: str) -> bool:
 
 
 def change_kind(sentence: str, chance: random.Random) -> str:
-    """A more general word for one, or another of its kind: "A dog" to "An animal" or "A cat"; plurals too."""
+    """Replace a noun by a more general one, or another of its kind: "A dog" becomes "An animal" or "A cat".
+
+    Plurals too.
+    """
     found = pieces(sentence)
     places = [index for index, piece in enumerate(found) if _singular(piece.lower()) in KIND_OF]
     if not places:
@@ -226,6 +230,6 @@ ALTERATIONS: tuple[Callable[[str, random.Random], str], ...] = (
 
 
 def compose(sentence: str, chance: random.Random, *, copies: int) -> list[str]:
-    """Altered sentences, `copies` at most, each by another of ALTERATIONS."""
+    """Return up to `copies` altered sentences, each made by another of ALTERATIONS."""
     tried = (alter(sentence, chance) for alter in chance.sample(ALTERATIONS, len(ALTERATIONS)))
     return [copy for copy in tried if copy != sentence][:copies]

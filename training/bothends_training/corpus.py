@@ -29,10 +29,10 @@ def read_sentences(
     shares: Mapping[str, float] = MappingProxyType({}),
     skip: Callable[[str], bool] = lambda _: False,
 ) -> list[str]:
-    """The first `count` sentences of `path`, of each source in `shares` only that share, none to `skip` counted.
+    """Return the first `count` sentences of `path`, without counting those that `skip` rejects.
 
-    The sentence itself decides whether it belongs to its source's share, and a larger share holds a smaller one's.
-    Raises RecipeError at fewer than two.
+    Of a source that `shares` names, only that share of sentences is used. The sentence's own hash decides, so that a
+    larger share includes a smaller one. Raises RecipeError for fewer than two sentences.
     """
     found = (text for source, text in read_lines(path) if place(text) < shares.get(source, 1))
     sentences = list(islice((text for text in found if not skip(text)), count))
@@ -42,9 +42,9 @@ def read_sentences(
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Each sentence of the file behind its source, which is empty where the line names none.
+    """Yield (source, sentence) for each line of the file; the source is empty if the line names none.
 
-    Raises RecipeError where it can't be read.
+    Raises RecipeError if the file can't be read.
     """
     try:
         with _open(path) as lines:
@@ -69,12 +69,12 @@ def _open(path: Path) -> TextIO:
 
 
 def place(sentence: str) -> float:
-    """A number in [0, 1) that follows from the sentence, as good as drawn by chance."""
+    """Return a number in [0, 1) that is computed from the sentence, and distributed as if at random."""
     return int.from_bytes(hashlib.blake2b(sentence.encode(), digest_size=6).digest()) / 2**48
 
 
 def fingerprint(sentences: Sequence[str]) -> str:
-    """SHA-256 over the sentences in order; names what was computed from them."""
+    """Return the SHA-256 of the sentences in order, as a name for what is computed from them."""
     digest = hashlib.sha256()
     for sentence in sentences:
         digest.update(sentence.encode())
@@ -84,13 +84,13 @@ def fingerprint(sentences: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TokenisedCorpus:
-    """Every sentence's token ids in one array: those of `sentences[i]` are `ids[offsets[i] : offsets[i + 1]]`."""
+    """Token ids of every sentence in one array: those of `sentences[i]` are `ids[offsets[i] : offsets[i + 1]]`."""
 
     sentences: list[str]
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     groups: NDArray[np.int64]
-    """The number of the group that each sentence belongs to, int64 [sentences]; a group's stand side by side."""
+    """Number of the group of each sentence, int64 [sentences]; the sentences of a group are adjacent."""
     labels: list[str]
     """The text whose vectors each sentence is taught: its own, but of a misspelt one."""
     documents: int
@@ -98,16 +98,16 @@ class TokenisedCorpus:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each sentence, int64 [sentences]."""
+        """Number of tokens of each sentence, int64 [sentences]."""
         return np.diff(self.offsets)
 
     @property
     def is_document(self) -> NDArray[np.bool_]:
-        """Whether each text belongs to a document, bool [sentences]."""
+        """True for each text that belongs to a document, bool [sentences]."""
         return np.arange(len(self.sentences)) >= self.documents
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The ids of sentences `rows`, one sentence after the other, int64 [tokens], and their lengths int64 [rows]."""
+        """Return the concatenated ids of sentences `rows`, int64 [tokens], and their lengths, int64 [rows]."""
         lengths = self.offsets[rows + 1] - self.offsets[rows]  # not of the whole corpus at every step
         first = np.cumsum(lengths) - lengths
         places = np.arange(lengths.sum()) + np.repeat(self.offsets[rows] - first, lengths)
@@ -122,10 +122,11 @@ def tokenise(
     labels: Mapping[str, str] = MappingProxyType({}),
     chunk: int = CHUNK,
 ) -> TokenisedCorpus:
-    """Token ids by the tokenizer that will serve, cut to its limit, of groups of sentences and of those of documents.
-    Sentences without a token are left out. `labels` holds the text that stands for a sentence before teachers.
+    """Tokenise groups of sentences, and of documents' texts, with the tokenizer that will serve; ids are cut to its
+    limit.
 
-    Raises RecipeError where fewer than two are left.
+    Sentences without a token are left out. `labels` maps a sentence to the text that teachers see in its place. Raises
+    RecipeError if fewer than two sentences remain.
     """
     kept: list[str] = []
     parts: list[NDArray[np.int32]] = []

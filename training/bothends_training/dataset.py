@@ -1,4 +1,4 @@
-"""Gathers what training steps read by a recipe: tokenised sentences, the teachers' vectors of them, and dev pairs."""
+"""Collects what training steps read for a recipe: tokenised sentences, the teachers' vectors of them, and dev pairs."""
 
 import json
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from .vectors import Source, Vectors, cached_vectors
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Sentences, vectors, pairs and trials: all that the training steps read."""
+    """Sentences, teachers' vectors, scored pairs and trials: all that the training steps read."""
 
     tokenizer: Tokenizer
     tokenizer_definition: str
@@ -40,23 +40,26 @@ class Dataset:
     vectors: list[Vectors]
     """Vectors by each teacher, of all texts of the corpus or of some."""
     places: NDArray[np.int64]
-    """Where each teacher's vectors hold each text, int64 [teachers, texts]; -1 where it has none."""
+    """Row of each text in each teacher's vectors, int64 [teachers, texts]; -1 if there is none."""
     dev: list[Pairs]
     trials: list[Trial]
     """Collections to search in, and kinds of triples."""
 
     @property
     def coverage(self) -> NDArray[np.int64]:
-        """The teachers that have a vector of each text, a bit each, and one more for texts of documents: int64 [texts].
+        """Bit mask of the teachers that have a vector of each text, and one more bit for texts of documents: int64
+        [texts].
 
-        Texts of one batch have one number.
+        All texts of a batch have the same mask.
         """
         bits = 1 << np.arange(len(self.places) + 1)
         coverage: NDArray[np.int64] = bits @ np.stack([*(self.places >= 0), self.corpus.is_document])
         return coverage
 
     def neighbourhoods(self, count: int, *, seed: int) -> NDArray[np.int64] | None:
-        """Neighbourhood of each sentence, in the space of the first teacher that embeds all; None if `count` is 0."""
+        """Return the neighbourhood of each sentence, by the vectors of the first teacher that embeds all; None if
+        `count` is 0.
+        """
         if not count:
             return None
         (whole, *_) = [vectors for vectors, found in zip(self.vectors, self.places, strict=True) if found.min() >= 0]
@@ -64,9 +67,9 @@ class Dataset:
 
 
 def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Dataset:
-    """Read and tokenise the corpus and have every teacher embed it. Raises RecipeError, PairsError or TrialError.
+    """Read and tokenise the corpus, and have every teacher embed it. Raises RecipeError, PairsError or TrialError.
 
-    Anything that can be refused is refused before the teachers begin: they may take hours.
+    All checks that can fail come before the teachers start, since those may take hours.
     """
     tokenizer, definition = student_tokenizer(recipe, folder, cache)
     dev = [read_dev(folder / path, tokenizer) for path in recipe.dev]
@@ -96,7 +99,7 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Da
 
 
 def read_corpus(recipe: Recipe, folder: Path, held_out: Sequence[str], tokenizer: Tokenizer) -> TokenisedCorpus:
-    """Sentences with their copies, and documents, all tokenised."""
+    """Return the sentences with their copies, and the documents, all tokenised."""
     found = groups(recipe.corpus, folder, held_out)
     labels = {}
     for group in found:
@@ -109,7 +112,7 @@ def read_corpus(recipe: Recipe, folder: Path, held_out: Sequence[str], tokenizer
 
 
 def texts_for(spec: TeacherSpec, corpus: TokenisedCorpus) -> NDArray[np.int64]:
-    """The numbers of the texts that a teacher embeds: of the first sentences, and of the first documents."""
+    """Return the numbers of the texts that a teacher embeds: of the first sentences, and of the first documents."""
     count = corpus.documents if spec.sentences is None else min(spec.sentences, corpus.documents)
     numbers = corpus.groups[corpus.documents :]
     if spec.documents is not None:
@@ -118,7 +121,7 @@ def texts_for(spec: TeacherSpec, corpus: TokenisedCorpus) -> NDArray[np.int64]:
 
 
 def held_out_sentences(recipe: Recipe, folder: Path, tokenizer: Tokenizer) -> dict[str, list[str]]:
-    """The held-out sentences of each source that the student can read."""
+    """Return the held-out sentences of each source that the student can read."""
     if recipe.held_out is None:
         return {}
     chosen = choose(recipe.held_out, (folder / recipe.corpus.path).resolve())
@@ -129,7 +132,9 @@ def held_out_sentences(recipe: Recipe, folder: Path, tokenizer: Tokenizer) -> di
 
 
 def score(teachers: Sequence[Source], every: Sequence[Pairs], cache: Path, progress: Progress) -> None:
-    """Show how well each teacher, and all by their similarities added, rank the pairs that the student is scored on."""
+    """Show how well each teacher ranks the pairs on which the student is scored, and so for the sum of their
+    similarities.
+    """
     shown: dict[str, list[str]] = {}
     for pairs in every:
         first, second = (
@@ -144,8 +149,10 @@ def score(teachers: Sequence[Source], every: Sequence[Pairs], cache: Path, progr
 
 
 def groups(plan: Corpus, folder: Path, held_out: Sequence[str]) -> list[list[str]]:
-    """The sentences to learn from, each with its copies; none too long, none a near duplicate of those that choose a
-    model and teach none: a copy, or a made sentence, may be one where no sentence of the corpus is.
+    """Return the sentences to learn from, each with its copies.
+
+    Sentences that are too long are left out, and so are near duplicates of the sentences by which models are chosen,
+    which must not be learned; that includes copies and made-up sentences.
     """
     near = NearDuplicates(held_out, plan.near_match) if plan.near_match else None
 
@@ -159,14 +166,14 @@ def groups(plan: Corpus, folder: Path, held_out: Sequence[str]) -> list[list[str
 
 
 def student_tokenizer(recipe: Recipe, folder: Path, cache: Path) -> tuple[Tokenizer, str]:
-    """The tokenizer that the recipe's student reads by, and its tokenizer.json as text. Raises RecipeError."""
+    """Return the tokenizer of the recipe's student, and its tokenizer.json as text. Raises RecipeError."""
     source = recipe.student.tokenizer.locate(folder, cache)
     definition = bare_tokenizer(source)
     return Tokenizer(definition, max_tokens=recipe.student.max_tokens, source=source), definition
 
 
 def bare_tokenizer(file: Path) -> str:
-    """A tokenizer.json without the marks that a transformer wants around a sentence, and without its own cutting."""
+    """Return a tokenizer.json without the marks that a transformer needs around a sentence, and without truncation."""
     try:
         definition = json.loads(file.read_text(encoding="utf-8"))
         definition.update(post_processor=None, truncation=None, padding=None)
@@ -176,7 +183,7 @@ def bare_tokenizer(file: Path) -> str:
 
 
 def read_dev(path: Path, tokenizer: Tokenizer) -> Pairs:
-    """A dev file's pairs, each sentence of which the student can read. Raises PairsError or RecipeError."""
+    """Return the pairs of a dev file whose sentences the student can read. Raises PairsError or RecipeError."""
     pairs = read_pairs(path.resolve())
     for sentences in (pairs.first, pairs.second):
         for number, tokens in enumerate(tokenizer.encode(sentences), start=1):

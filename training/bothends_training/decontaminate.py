@@ -1,7 +1,6 @@
-"""Finds sentences that nearly match those that must not be learned from.
+"""Finds sentences that nearly match others that must not be learned from.
 
-Two sentences match as far as their words do: the Jaccard index of their sets of words, in whatever order and case and
-with whatever marks between them.
+How far two sentences match is the Jaccard index of their sets of words, regardless of order, case and punctuation.
 """
 
 import math
@@ -13,16 +12,17 @@ _WORD = re.compile(r"\w+")
 
 
 def words(sentence: str) -> frozenset[str]:
-    """The sentence's words, lower case, each once."""
+    """Return the set of the sentence's words, in lower case."""
     return frozenset(_WORD.findall(sentence.lower()))
 
 
 class NearDuplicates:
-    """Near duplicates of held-out sentences: those that share at least `threshold`, in (0, 1], of the words of both.
+    """Index of held-out sentences that finds near duplicates: the Jaccard index of the words is at least `threshold`,
+    in (0, 1].
 
-    A near duplicate shares at least ceil(threshold · n) of a held-out sentence's n words, so it can't lack all of any
-    n − ceil(threshold · n) + 1 of them: only that many, the rarest, are looked up (prefix filtering: Chaudhuri, Ganti
-    and Kaushik, "A Primitive Operator for Similarity Joins in Data Cleaning", ICDE 2006).
+    A near duplicate shares at least ceil(threshold · n) of a held-out sentence's n words, so it can't lack all of any n
+    − ceil(threshold · n) + 1 of them. Only that many, the rarest, are looked up (prefix filtering: Chaudhuri, Ganti and
+    Kaushik, "A Primitive Operator for Similarity Joins in Data Cleaning", ICDE 2006).
     """
 
     def __init__(self, held_out: Iterable[str], threshold: float) -> None:
@@ -36,7 +36,7 @@ class NearDuplicates:
                 self._by_word.setdefault(word, []).append(found)
 
     def match(self, sentence: str) -> bool:
-        """Return whether the sentence is a near duplicate of any held-out one."""
+        """Return True if the sentence is a near duplicate of any held-out one."""
         own = words(sentence)
         least = self._threshold * len(own)
         return any(  # a set of so few or so many words can't share enough, and is passed by without a look at them

@@ -1,4 +1,4 @@
-"""Chooses the device that a student learns on, how exactly it multiplies, and brings arrays to it without a wait."""
+"""Chooses the device on which a student learns and the precision of its products, and sends arrays without waiting."""
 
 from typing import Literal
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def choose(precision: Literal["float32", "bfloat16"]) -> torch.device:
-    """A GPU where torch has one, else the CPU.
+    """Return a GPU if torch has one, and the CPU otherwise.
 
-    On a GPU `bfloat16` means that float32 numbers are multiplied as TF32, which has its range and three more bits: the
-    LSTM by cuDNN too, which autocast would have compute in float16.
+    On a GPU, `bfloat16` means that float32 numbers are multiplied as TF32, which has the same range and three more
+    bits. This includes cuDNN's LSTM, which autocast would compute in float16.
     """
     if not torch.cuda.is_available():
         return torch.device("cpu")
@@ -22,7 +22,7 @@ def choose(precision: Literal["float32", "bfloat16"]) -> torch.device:
 
 
 def send(array: NDArray[np.generic], device: torch.device) -> Tensor:
-    """The array as a tensor on `device`; the work that the device has before it isn't waited for."""
+    """Return the array as a tensor on `device`, without waiting for the device's earlier work."""
     tensor = torch.from_numpy(array)
     # From memory that the system may move, a copy ends all that goes on first.
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor

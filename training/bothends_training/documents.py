@@ -1,6 +1,6 @@
-"""Reads documents, and makes of each a group of texts that one batch holds: passage, title, and some of its sentences.
+"""Reads documents, and makes a group of texts from each for one batch: passage, title, and some of its sentences.
 
-What a passage's title or sentence means beside those of others is for the teachers to say.
+The teachers alone say what a passage's title or sentence means in relation to others.
 """
 
 import random
@@ -15,10 +15,10 @@ from .recipe import Documents
 
 
 def read_documents(plan: Documents, folder: Path, near: NearDuplicates | None) -> list[list[str]]:
-    """The texts of each document, none empty and none twice, without those that nearly match what is held out; a
-    passage one of whose sentences does is passed by.
+    """Return the texts of each document, none of them empty or repeated.
 
-    Raises RecipeError where the file can't be read, or holds too few documents.
+    A text that nearly matches a held-out one is left out, and a passage if one of its sentences does. Raises
+    RecipeError if the file can't be read, or holds too few documents.
     """
     path = (folder / plan.path).resolve()
     found: list[list[str]] = []
@@ -38,7 +38,7 @@ def read_documents(plan: Documents, folder: Path, near: NearDuplicates | None) -
 
 
 def own_sentences(passage: str, count: int) -> Sequence[str]:
-    """Up to `count` of the passage's sentences, by chance that follows from it; none of a passage of one sentence."""
+    """Return up to `count` of the passage's sentences, chosen by a hash of it; none for a passage of one sentence."""
     found = [sentence for sentence in sentences(passage) if len(sentence.split()) > 2]
     if len(found) < 2:
         return []

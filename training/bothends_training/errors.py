@@ -1,7 +1,7 @@
-"""The error of a recipe that can't be followed, which any part of a training run raises."""
+"""Error for a recipe that can't be followed, which any part of a training run may raise."""
 
 from bothends.errors import BothendsError
 
 
 class RecipeError(BothendsError):
-    """A recipe can't be followed: a key is wrong, or a file or package that it names isn't there."""
+    """Recipe that can't be followed: a key is wrong, or a file or package that it names doesn't exist."""

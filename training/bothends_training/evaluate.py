@@ -24,12 +24,12 @@ _Float = TypeVar("_Float", np.float32, np.float64)
 
 
 class PairsError(BothendsError):
-    """A file of scored pairs can't be read."""
+    """File of scored pairs that can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Sentence pairs with a person's score of each; `name` is the file's stem."""
+    """Sentence pairs, each with a score given by people; `name` is the file's stem."""
 
     name: str
     scores: list[float]
@@ -52,7 +52,8 @@ class Score:
 def evaluate(
     bundle: Bundle, every: Sequence[Pairs], precisions: Sequence[Precision], sizes: Sequence[int]
 ) -> Iterator[Score]:
-    """Scores of each of `every` at each of `precisions`, in embeddings cut to each of `sizes`, nested ones.
+    """Yield the scores of each of `every` at each of `precisions`, for embeddings cut to each of `sizes` (nested
+    dimensions).
 
     Raises DeviceError for a precision that no engine here offers.
     """
@@ -69,7 +70,8 @@ def evaluate(
 def try_out(
     bundle: Bundle, trials: Sequence[Trial], precisions: Sequence[Precision], sizes: Sequence[int]
 ) -> Iterator[tuple[Trial, Precision, list[float]]]:
-    """Scores of each of `trials` at each of `precisions`, in embeddings cut to each of `sizes`, nested ones.
+    """Yield the scores of each of `trials` at each of `precisions`, for embeddings cut to each of `sizes` (nested
+    dimensions).
 
     Raises DeviceError for a precision that no engine here offers.
     """
@@ -113,8 +115,9 @@ def read_pairs(path: Path) -> Pairs:
 
 
 def read_held_out(path: Path) -> list[Pairs]:
-    """Read lines of `kind⇥cosine⇥sentence⇥sentence` of an .xz file: the pairs of each kind, named by it. Raises
-    PairsError.
+    """Read lines of `kind⇥cosine⇥sentence⇥sentence` of an .xz file; the pairs of each kind are a set of that name.
+
+    Raises PairsError.
     """
     kinds: dict[str, Pairs] = {}
     try:
@@ -144,7 +147,9 @@ def _number(text: str, where: str) -> float:
 
 
 def spearman(scores: Sequence[float], first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Spearman's rank correlation × 100 between people's scores and pairs' cosines, of float32 [pairs, dimension]."""
+    """Return Spearman's rank correlation × 100 of people's scores with pairs' cosines; both arrays are [pairs,
+    dimension].
+    """
     return float(spearmanr(scores, (_unit(first) * _unit(second)).sum(axis=1)).statistic) * 100
 
 

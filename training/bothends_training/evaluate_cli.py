@@ -1,6 +1,6 @@
-"""`bothends evaluate`: it takes a bundle, and prints tables or JSON of its scores.
+"""`bothends evaluate`: scores a bundle, and prints tables or JSON.
 
-Imports of scipy and its like stand inside the functions: `bothends --help` lists the command without them.
+Heavy imports such as scipy are inside the functions, so that `bothends --help` can list the command without them.
 """
 
 import json
@@ -34,16 +34,16 @@ def _list_sets(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
 
 
 def _places(names: tuple[str, ...], folder: Path, *, fetches: bool) -> list[Path]:
-    """Return where the sets of these names lie, and fetch those that aren't there where that is wished."""
+    """Return the paths of the named sets, downloading missing ones if requested."""
     from .fetch import fetch, missing
 
     wanted = SETS.values() if "all" in names else [SETS[name] for name in dict.fromkeys(names)]
     for each in wanted:
         if fetches:
             fetch(each, folder)
-        elif not each.place(folder).exists():
+        elif not each.path_in(folder).exists():
             raise missing(each, folder)
-    return [each.place(folder) for each in wanted]
+    return [each.path_in(folder) for each in wanted]
 
 
 @click.command(short_help="Score a bundle on sentence pairs, in search and on triples.")

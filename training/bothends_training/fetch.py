@@ -1,6 +1,6 @@
-"""Brings public test sets from where they are given away into a folder, each whole or not at all.
+"""Downloads public test sets from their publishers into a folder, each completely or not at all.
 
-It asks the web only where it is told to, and for nothing else than the sets that are named.
+It accesses the web only on request, and only for the sets that are named.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _MAX_BYTES = 64 << 20
 
 
 class FetchError(BothendsError):
-    """A public set can't be had, or isn't the one that was measured."""
+    """Public set that can't be downloaded, or differs from the one that was measured."""
 
 
 class _UnreachableError(FetchError):
@@ -29,17 +29,20 @@ class _UnreachableError(FetchError):
 
 
 def missing(wanted: PublicSet, folder: Path) -> FetchError:
-    """Say that a set isn't there, where it comes from, and what brings it."""
+    """Return the error for a missing set: where it comes from, and how to get it."""
     checked = "its SHA-256" if wanted.sha256 else "how many lines it makes"
     return FetchError(
-        f"{wanted.name} ({wanted.size}) isn't at {wanted.place(folder)}. It comes from {wanted.urls[0]} and is checked "
-        f"by {checked}; --fetch fetches it"
+        f"{wanted.name} ({wanted.size}) isn't at {wanted.path_in(folder)}. It comes from {wanted.urls[0]} and is "
+        f"checked by {checked}; --fetch fetches it"
     )
 
 
 def fetch(wanted: PublicSet, folder: Path) -> Path:
-    """Fetch a set into `folder`, unless it is there; return its place. Raises FetchError, and then leaves nothing."""
-    index = wanted.place(folder)
+    """Download a set into `folder`, unless it is there, and return its path.
+
+    Raises FetchError, and then leaves nothing.
+    """
+    index = wanted.path_in(folder)
     if index.exists():
         return index
     files = _checked(wanted, _download(wanted))
@@ -74,7 +77,7 @@ def _checked(wanted: PublicSet, original: bytes) -> Files:
 
 
 def _download(wanted: PublicSet) -> bytes:
-    """The original's bytes, all of them, from the first address that answers."""
+    """Return the complete original, from the first address that answers."""
     failures = []
     for url in wanted.urls:
         try:

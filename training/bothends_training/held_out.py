@@ -1,6 +1,6 @@
-"""Takes pairs of sentences, near and far, out of each source of a corpus, for a teacher to score and nobody to learn.
+"""Takes pairs of sentences, near and far, from each source of a corpus; a teacher scores them, and they aren't learned.
 
-People's scores are of a few kinds of text; a teacher's cosines can be had of any.
+People's scores exist for a few kinds of text only; a teacher's cosines can be computed for any.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 def choose(plan: HeldOut, corpus: Path) -> dict[str, list[str]]:
-    """The sentences of each source in the file `corpus` that are held out. What they say decides, not where they stand.
+    """Return the held-out sentences of each source in the file `corpus`, chosen by a hash of the sentence.
 
-    Raises RecipeError where a source has fewer than the plan asks for.
+    Raises RecipeError if a source has fewer than the plan asks for.
     """
     found: dict[str, dict[str, None]] = {source: {} for source in plan.sources}
     for source, sentence in read_lines(corpus):
@@ -40,9 +40,9 @@ def choose(plan: HeldOut, corpus: Path) -> dict[str, list[str]]:
 
 
 def judged(chosen: dict[str, list[str]], judge: Source, cache: Path) -> list[Pairs]:
-    """Each source's sentences in pairs, and pairs of sentences and their copies, scored by the judge's cosines.
+    """Return each source's sentences as pairs, and pairs of sentences with their copies, scored by the judge's cosines.
 
-    They are left in `cache` too, as files that `bothends evaluate` reads.
+    They are also written to `cache`, as files that `bothends evaluate` reads.
     """
     everything = [sentence for sentences in chosen.values() for sentence in sentences]
     copies = [(text, copy) for text in everything for copy in compose(text, random.Random(text), copies=1)]  # noqa: S311
@@ -57,10 +57,11 @@ def judged(chosen: dict[str, list[str]], judge: Source, cache: Path) -> list[Pai
 
 
 def near_and_far(sentences: list[str], judge: Source, cache: Path) -> list[tuple[str, str]]:
-    """Pairs of these sentences, about as many as they are, each pair once, from nearest neighbours to strangers.
+    """Return about as many different pairs of these sentences as there are sentences, from nearest neighbours to
+    unrelated.
 
-    A sentence's neighbours are few and its strangers many, so that the rank of the other one, by the judge's cosines,
-    is spread evenly by its logarithm.
+    A sentence has few neighbours and many unrelated sentences, so the other one's rank by the judge's cosines is chosen
+    evenly on a logarithmic scale.
     """
     vectors = cached_vectors(judge, sentences, cache)[:]
     cosines = vectors @ vectors.T

@@ -1,4 +1,4 @@
-"""Reads the tables of a recipe, laid over those of the recipe that it names as its base."""
+"""Reads the tables of a recipe, merged with those of the recipe that it names as its base."""
 
 import tomllib
 from pathlib import Path
@@ -11,9 +11,9 @@ _NAME = "name"
 
 
 def tables(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """All that the recipe at `path` says, and what its `base`, a file beside it, says of the rest.
+    """Return all tables of the recipe at `path`, completed by those of its `base`, a file in the same folder.
 
-    Raises RecipeError where a file can't be read, or recipes have each other for a base.
+    Raises RecipeError if a file can't be read, or recipes form a cycle.
     """
     try:
         own = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ def tables(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def laid_over(own: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
-    """`own` with what only `base` has. Tables are joined key by key, and so are those of a list that have one name."""
+    """Return `own` with what only `base` has. Tables are merged key by key, and tables in lists by their names."""
     return base | {key: _joined(value, base.get(key)) for key, value in own.items()}
 
 

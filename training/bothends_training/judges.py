@@ -1,6 +1,6 @@
-"""Finds all that a bundle is judged by where nothing is named: files of the repository, and sets that lie in a folder.
+"""Finds the default test data for scoring a bundle: files of the repository, and sets in a folder.
 
-Sets that nobody may give away are looked for and, where they aren't there, named.
+Sets that can't be redistributed are looked for, and named if they are missing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ COLLECTIONS = ("cacm", "cisi")
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """All that a bundle is scored on, by what a score means."""
+    """Test data on which a bundle is scored, grouped by kind of score."""
 
     pairs: Sequence[Pairs] = ()
     """Pairs with people's scores."""
@@ -32,8 +32,9 @@ class Judges:
 
 
 def find(folder: Path) -> Judges:
-    """All of PAIRS and COLLECTIONS that lie in `folder`, and the repository's own files. Raises PairsError or
-    TrialError where one can't be read.
+    """Return all of PAIRS and COLLECTIONS that are in `folder`, and the repository's own files.
+
+    Raises PairsError or TrialError if one can't be read.
     """
     pairs = {name: folder / f"{name}.tsv" for name in PAIRS}
     collections = {name: folder / name for name in COLLECTIONS}
@@ -48,7 +49,7 @@ def find(folder: Path) -> Judges:
 
 
 def read(files: Iterable[Path], folders: Iterable[Path], triples: Iterable[Path]) -> Judges:
-    """What is named. Raises PairsError or TrialError where one can't be read."""
+    """Return the named test data. Raises PairsError or TrialError if a file can't be read."""
     return Judges(
         [read_pairs(file) for file in files],
         [read_collection(folder) for folder in folders],

@@ -2,7 +2,7 @@
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The text's words, apart."""
+    """Split the text into words."""
     return tuple(text.split())
 
 
@@ -88,12 +88,12 @@ KIND_OF = {word: kind for kind, members in KINDS.items() for word in members}
 
 
 def participle(ing: str) -> str:
-    """The past participle of the verb whose -ing form is given, in lower case: "playing" to "played"."""
+    """Return the past participle of a verb from its -ing form, in lower case: "playing" to "played"."""
     return PARTICIPLES.get(ing, ing.removesuffix("ing") + "ed")
 
 
 def plural(noun: str) -> str:
-    """The noun for more than one: "dog" to "dogs", "man" to "men"."""
+    """Return the plural of a noun: "dog" to "dogs", "man" to "men"."""
     return PLURALS.get(noun, noun + ("es" if noun.endswith(("x", "s", "sh", "ch")) else "s"))
 
 
@@ -103,7 +103,7 @@ def article(word: str) -> str:
 
 
 def is_plural(determiner: str, noun: str) -> bool:
-    """Return whether a noun phrase is plural, as far as its determiner and its noun's ending tell."""
+    """Return True if a noun phrase is plural, as far as its determiner and its noun's ending show."""
     if determiner in {"a", "an", "one", "each", "every", "another", "this", "that"}:
         return False
     return determiner in COUNTS or noun in SINGULARS or (noun.endswith("s") and not noun.endswith("ss"))

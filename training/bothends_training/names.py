@@ -1,4 +1,4 @@
-"""Small tables of names, times and opposites: what may stand in each other's place and makes another statement."""
+"""Small tables of names, times and opposites: words that can replace each other and change what a sentence states."""
 
 from .lexicon import words
 

@@ -15,9 +15,9 @@ _ROUNDS = 20
 def neighbourhoods(
     vectors: Vectors, count: int, *, seed: int, sample_size: int = SAMPLE, chunk: int = CHUNK
 ) -> NDArray[np.int64]:
-    """The number, below `count`, of the centre that each vector has the highest cosine to, int64 [vectors].
+    """Return the number, below `count`, of the centre with the highest cosine to each vector, int64 [vectors].
 
-    The centres are those of `sample_size` vectors, and begin at the first of them (Dhillon and Modha, "Concept
+    The centres are computed from `sample_size` vectors, starting at the first of them (Dhillon and Modha, "Concept
     Decompositions for Large Sparse Text Data Using Clustering", Machine Learning 2001). The same seed gives the same
     neighbourhoods.
     """

@@ -1,4 +1,7 @@
-"""Computes the loss of a batch from the student's and the teachers' vectors. Its parameters exist in training only."""
+"""Computes the loss of a batch from the student's and the teachers' vectors.
+
+Its parameters are used in training only.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,11 +14,11 @@ from .recipe import Loss
 
 
 class Objective(nn.Module):
-    """The recipe's losses on the very vector that is served, and on what is nested in it.
+    """Losses of a recipe on the vector that is served, and on the nested shorter vectors in it.
 
-    Every loss looks at the teachers that have vectors of the batch, each by itself through a linear map of its own, or
-    all at once through their similarities, averaged. Dimensions nested in the served one are held to the same
-    imitation, relation and family by maps of their own.
+    Every loss uses the teachers that have vectors of the batch, either each by itself through its own linear map, or
+    all together through the average of their similarities. Nested vectors get the same imitation, relation and family
+    losses, through their own maps.
     """
 
     def __init__(
@@ -40,10 +43,10 @@ class Objective(nn.Module):
         self.nested = nn.ModuleList(Head(size, teachers, plan) for size in plan.nested)
 
     def forward(self, embedding: Tensor, targets: Sequence[Tensor | None], groups: Tensor) -> Tensor:
-        """The mean loss, a scalar, for a batch's embeddings [batch, dimension], each teacher's vectors [batch, its
-        dimension] or None, and the number of each sentence's group, int64 [batch].
+        """Return the mean loss, a scalar, for a batch.
 
-        At least one teacher has vectors.
+        `embedding` is [batch, dimension]; `targets` are each teacher's vectors [batch, its dimension] or None, at least
+        one not None; `groups` is the number of each sentence's group, int64 [batch].
         """
         embedding = embedding.float()
         expected = self._expected(targets, (groups.unsqueeze(1) == groups).triu(1))
@@ -67,25 +70,27 @@ class Objective(nn.Module):
 
 
 def averaged(targets: Sequence[Tensor | None], weights: Sequence[float]) -> Tensor:
-    """The cosines of all pairs, [batch, batch], by the teachers that have vectors of the batch, averaged by weight."""
+    """Return the cosines of all pairs, [batch, batch]: the weighted average over teachers that have vectors of the
+    batch.
+    """
     present = [(weight, found) for weight, found in zip(weights, targets, strict=True) if found is not None and weight]
     total = sum(weight for weight, _ in present)
     return torch.stack([weight / total * similarities(found) for weight, found in present]).sum(0)
 
 
 class Relations(NamedTuple):
-    """Relations of a batch's sentences to each other."""
+    """Relations between the sentences of a batch, as the teachers give them."""
 
     cosines: Tensor
     """The teachers' cosines, averaged by their weights, [batch, batch]."""
     log_rows: Tensor
-    """The `log_rows` of them, [batch, batch - 1]."""
+    """Log-probabilities of the cosines by `log_rows`, [batch, batch - 1]."""
     kin: Tensor
     """Pairs of one group, bool [batch, batch]; each pair once."""
 
 
 class Head(nn.Module):
-    """Imitation, relation and family of one kind of vector, with a linear map into each teacher's space."""
+    """Imitation, relation and family losses of one kind of vector, with a linear map into each teacher's space."""
 
     def __init__(self, dimension: int, teachers: Sequence[int], plan: Loss) -> None:
         super().__init__()
@@ -93,11 +98,11 @@ class Head(nn.Module):
         self.to_teachers = nn.ModuleList(nn.Linear(dimension, width) for width in teachers)
 
     def forward(self, vectors: Tensor, targets: Sequence[Tensor | None], expected: Relations) -> Tensor:
-        """Imitation, 1 − cosine(map(vector), teacher); relation, KL(teachers' ‖ student's rows of similarities); and
-        family, the squared error of cosines inside groups.
+        """Return three losses: imitation, relation and family.
 
-        The second is relational distillation (Park et al., "Relational Knowledge Distillation", CVPR 2019) over
-        softmax rows, the diagonal left out.
+        Imitation is 1 − cosine(map(vector), teacher); relation is KL(teachers' ‖ student's rows of similarities);
+        family is the squared error of the cosines inside groups. Relation is relational distillation (Park et al.,
+        "Relational Knowledge Distillation", CVPR 2019) over softmax rows without the diagonal.
         """
         apart = [
             1 - functional.cosine_similarity(to_teacher(vectors), found).mean()
@@ -115,19 +120,19 @@ class Head(nn.Module):
 
 
 def nested(embedding: Tensor, size: int) -> Tensor:
-    """The first `size`/2 numbers of each half of `embedding` [batch, dimension]: [batch, size]."""
+    """Return the first `size`/2 components of each half of `embedding` [batch, dimension]: [batch, size]."""
     ahead, back = embedding.chunk(2, dim=1)
     return torch.cat((ahead[:, : size // 2], back[:, : size // 2]), dim=1)
 
 
 def similarities(vectors: Tensor) -> Tensor:
-    """Cosines of all pairs, [batch, batch]."""
+    """Return the cosines of all pairs, [batch, batch]."""
     unit = functional.normalize(vectors, dim=1)
     return unit @ unit.T
 
 
 def log_rows(cosines: Tensor, temperature: float) -> Tensor:
-    """Log-probabilities of every other sentence by similarity, [batch, batch - 1]."""
+    """Return the log-probabilities of every other sentence by similarity, [batch, batch - 1]."""
     size, logits = len(cosines), cosines / temperature
     # Without the first number, every (size + 1)-th is a sentence's cosine to itself: no mask, whose count a GPU would
     # have to tell first, and whose gradient is added up number by number.

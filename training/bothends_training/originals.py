@@ -1,7 +1,7 @@
-"""Reads test sets as their owners give them away, and makes lines of `evaluate`'s own files of them.
+"""Reads test sets in their publishers' formats, and converts them to `evaluate`'s own files.
 
-Each function takes the bytes of one original. What isn't as expected raises ValueError, KeyError or an archive's own
-error; whoever calls says which set that was.
+Each function takes the bytes of one original. Unexpected content raises ValueError, KeyError or an archive's own error;
+the caller adds which set it was.
 """
 
 import csv
@@ -22,21 +22,23 @@ _FIELD = re.compile(r"\.([A-Z])\s*")
 
 
 def stsb_table(original: bytes) -> Files:
-    """Pairs of a table of sentence, sentence, score, separated by commas."""
+    """Return the pairs of a comma-separated table of sentence, sentence, score."""
     rows = csv.reader(io.StringIO(original.decode(), newline=""))
     return {"": [_pair(score, first, second) for first, second, score in rows]}
 
 
 def sick_text(original: bytes) -> Files:
-    """Pairs of SemEval 2014's file: below a heading number, sentence, sentence, relatedness, entailment, by tabs."""
+    """Return the pairs of SemEval 2014's file: a heading, then number, sentence, sentence, relatedness, entailment, by
+    tabs.
+    """
     rows = (line.split("\t") for line in original.decode().splitlines()[1:])
     return {"": [_pair(row[3], row[1], row[2]) for row in rows if len(row) > 1]}
 
 
 def semeval_archive(original: bytes) -> Files:
-    """Pairs of a year's zip: of each source a file of sentences and one of scores, line by line.
+    """Return the pairs of a year's zip: for each source a file of sentences and one of scores, line by line.
 
-    Lines without a score weren't judged, and sources without sentences aren't given away; both are left out.
+    Lines without a score weren't judged, and some sources' sentences aren't published; both are left out.
     """
     texts: dict[str, list[str]] = {}
     scores: dict[str, list[str]] = {}
@@ -55,9 +57,10 @@ def semeval_archive(original: bytes) -> Files:
 
 
 def smart_archive(original: bytes, *, names: Sequence[str]) -> Files:
-    """A collection of a tar in SMART's format: `names` are its files of documents, questions, and who answers whom.
+    """Return a collection from a tar in SMART's format: `names` are its files of documents, questions and relevant
+    pairs.
 
-    A document is its title and its abstract; questions that nothing answers are left out.
+    A document is its title and its abstract; questions without a relevant document are left out.
     """
     documents, queries, answers = (_member(original, name) for name in names)
     relevant = [line.split()[:2] for line in answers.splitlines() if line.strip()]
@@ -83,7 +86,9 @@ def _member(original: bytes, name: str) -> str:
 
 
 def _bounded(file: IO[bytes]) -> bytes:
-    """Read a file of an archive, which may be far larger than the archive; ValueError where it is."""
+    """Read a file of an archive; raises ValueError if it is far larger than expected, which a small archive can
+    hide.
+    """
     content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise ValueError(f"a file of it has more than {_MAX_BYTES:,} bytes")

@@ -1,6 +1,6 @@
-"""Public test sets by which `bothends evaluate` scores a bundle: where each comes from, and how its original is read.
+"""Public test sets with which `bothends evaluate` scores a bundle: where each comes from, and how its original is read.
 
-Nobody is taught by them and no recipe is chosen by them. They aren't part of this repository; `fetch` brings them.
+No model learns from them, and no recipe is chosen by them. They aren't part of this repository; `fetch` downloads them.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from .originals import Files, semeval_archive, sick_text, smart_archive, stsb_ta
 
 @dataclass(frozen=True, slots=True)
 class PublicSet:
-    """A set as its owners, or a public copy, give it away."""
+    """Test set as its publishers, or a public copy, provide it."""
 
     name: str
     kind: Literal["pairs", "collection"]
@@ -27,13 +27,13 @@ class PublicSet:
     sha256: str | None = None
     """Hash of the original, where others have published it; else the counts alone tell whether it is the right one."""
 
-    def place(self, folder: Path) -> Path:
-        """Where it lies in `folder`: a file of pairs, or a folder of a collection."""
+    def path_in(self, folder: Path) -> Path:
+        """Return its path in `folder`: a file of pairs, or a folder of a collection."""
         return folder / (f"{self.name}.tsv" if self.kind == "pairs" else self.name)
 
     @property
     def size(self) -> str:
-        """Its size in words: pairs, or documents and questions."""
+        """Size for people: its number of pairs, or of documents and questions."""
         if self.kind == "pairs":
             return f"{self.counts['']:,} pairs"
         return f"{self.counts['documents.tsv']:,} documents, {self.counts['queries.tsv']} questions"

@@ -1,9 +1,9 @@
-"""Computes both final states of an LSTM over sentences of different lengths, without computing much padding.
+"""Computes both final states of an LSTM over sentences of different lengths, with little padding.
 
-On a CPU a packed batch runs one small product a time step and has no bfloat16 kernel. So a batch is cut in time: over
-the first steps an LSTM reads all sentences as one whole tensor, over the next ones those that are longer, from the
-states that it left them, and so on. Cuts are made where they save more padding than they cost. The other direction
-reads each sentence from its own end. On a GPU cuDNN packs well, and computes both directions at once.
+On a CPU, a packed batch needs one small product for each time step, and there is no bfloat16 kernel. So a batch is cut
+in time: over the first steps an LSTM reads all sentences as one tensor, over the next ones only the longer sentences,
+from the states that it left them, and so on. Cuts are made where they save more padding than they cost. The other
+direction reads each sentence from its own end. On a GPU, cuDNN handles packed batches well, in both directions at once.
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from .device import send
 Numbers = NDArray[np.int64]
 _DIRECTIONS = ("", "_reverse")
 STEP_COST, CALL_COST = 3, 190
-"""What a time step, and a call with all of its gradient, cost beside their rows, in steps of one row: by fits to 1 to
-256 rows and 1 to 30 steps of 256 units in bfloat16, on one core of an AMD EPYC with AVX-512."""
+"""Costs of a time step, and of a call with its gradient, in addition to its rows, in steps of one row: fitted to 1
+to 256 rows and 1 to 30 steps of 256 units in bfloat16, on one core of an AMD EPYC with AVX-512."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Time steps that some sentences are read over, as one tensor [steps, rows, width]."""
+    """Range of time steps over which some of the sentences are read, as one tensor [steps, rows, width]."""
 
     steps: int
     rows: int
-    """Sentences that are longer than where it begins; they are the last ones of those that the cut before it read."""
+    """Number of sentences that are longer than its start; they are the last ones of those in the cut before it."""
     ahead: Numbers
     """The token that each place of it reads, int64 [steps · rows]; behind a sentence's end its last one again."""
     back: Numbers
@@ -38,7 +38,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a batch is read: tokens [tokens] of all sentences, one after the other, and places in the cuts' outputs."""
+    """Layout of a batch: tokens [tokens] of all sentences, concatenated, and positions in the outputs of the cuts."""
 
     cuts: list[Cut]
     last: Numbers
@@ -48,7 +48,7 @@ class Layout:
 
     @classmethod
     def of(cls, lengths: Numbers) -> "Layout":
-        """The layout for sentences of these lengths, int64 [batch], each at least 1."""
+        """Return the layout for sentences of these lengths, int64 [batch], each at least 1."""
         order = np.argsort(lengths, kind="stable")
         sizes, starts = lengths[order], (np.cumsum(lengths) - lengths)[order]
         cuts: list[Cut] = []
@@ -75,7 +75,9 @@ class Layout:
 
 
 def cuts_of(sizes: Numbers) -> list[tuple[int, int]]:
-    """Where to cut the time of a batch, as beginnings and ends, for the least cost; `sizes` are lengths, going up."""
+    """Return where to cut the time of a batch at the least cost, as (start, stop); `sizes` are lengths, in ascending
+    order.
+    """
     ends = np.concatenate(([0], np.unique(sizes)))
     active = len(sizes) - np.searchsorted(sizes, ends, side="right")  # sentences that go on after each
     least, before = np.zeros(len(ends)), np.zeros(len(ends), dtype=np.int64)
@@ -92,9 +94,9 @@ def cuts_of(sizes: Numbers) -> list[tuple[int, int]]:
 
 
 class RaggedLSTM:
-    """The directions of a bidirectional `nn.LSTM`, each as a one-way LSTM over the very same parameters.
+    """Both directions of a bidirectional `nn.LSTM`, each as a one-way LSTM over the same parameters.
 
-    Make it once the LSTM is on its device: what moves parameters later may give the LSTM new ones.
+    Make it after the LSTM is on its device, since moving it may replace its parameters.
     """
 
     def __init__(self, lstm: nn.RNNBase) -> None:
@@ -118,9 +120,9 @@ class RaggedLSTM:
 
 
 class PackedLSTM:
-    """A bidirectional `nn.LSTM` over packed batches, by cuDNN's kernels where it is on a GPU.
+    """Bidirectional `nn.LSTM` over packed batches, with cuDNN's kernels on a GPU.
 
-    It computes in float32, under autocast too: that would cast to float16, whose smallest gradients are zeros.
+    It computes in float32 even under autocast, which would use float16, in which small gradients become zero.
     """
 
     def __init__(self, lstm: nn.RNNBase) -> None:

@@ -1,4 +1,4 @@
-"""Reads a recipe (TOML) into a frozen object that holds everything that decides what a training run makes.
+"""Reads a recipe (TOML) into a frozen object that holds everything that decides the result of a training run.
 
 Paths in a recipe are relative to the recipe's own folder, or to an installed package.
 """
@@ -19,7 +19,7 @@ from .resource import Part, Resource
 
 
 class Corpus(Part):
-    """Sentences to learn from: a text file, .xz or .gz too, of lines `source⇥sentence` or just the sentence."""
+    """Sentences to learn from: a text file, or one in .xz or .gz, of lines `source⇥sentence` or just the sentence."""
 
     path: str
     sentences: int = Field(gt=0, description="how many, from the top")
@@ -50,7 +50,9 @@ class Corpus(Part):
 
 
 class Documents(Part):
-    """Passages to learn from beside the sentences: a text file, .xz or .gz too, of lines `source⇥title⇥passage`."""
+    """Passages to learn from besides the sentences: a text file, or one in .xz or .gz, of lines
+    `source⇥title⇥passage`.
+    """
 
     path: str
     count: int = Field(gt=0, description="how many, from the top")
@@ -58,8 +60,8 @@ class Documents(Part):
 
 
 class HeldOut(Part):
-    """Sentences of the corpus that nothing is taught, and their near duplicates neither; the first teacher scores pairs
-    of them.
+    """Sentences of the corpus that aren't learned, nor their near duplicates; the first teacher scores pairs of
+    them.
     """
 
     sources: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -67,7 +69,7 @@ class HeldOut(Part):
 
 
 class Teacher(Part):
-    """A model whose sentence vectors are imitated."""
+    """Model whose sentence vectors the student imitates."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     kind: Literal["transformers", "onnx"]
@@ -86,7 +88,7 @@ class Teacher(Part):
 
 
 class Student(Part):
-    """The encoder to train."""
+    """Encoder to train."""
 
     embedding_size: int = Field(gt=0)
     hidden_size: int = Field(gt=0)
@@ -98,7 +100,7 @@ class Student(Part):
 
 
 class Start(Resource):
-    """An encoder that a student begins with."""
+    """Encoder from whose weights a student starts."""
 
     recipe: str | None = Field(
         None, description="the recipe, beside this one, that makes the checkpoint at `path`, where it isn't done yet"
@@ -107,7 +109,7 @@ class Start(Resource):
 
 
 class Batches(Part):
-    """Rules by which sentences make a batch. The same teachers cover all sentences of one."""
+    """How sentences form a batch. All sentences of a batch have vectors by the same teachers."""
 
     size: int = Field(256, ge=2)
     bucket: int = Field(50, ge=1, description="batches that are sorted by length together")
@@ -121,7 +123,7 @@ class Batches(Part):
 
 
 class Loss(Part):
-    """Weights of the losses that the student is held to; see objective.py."""
+    """Weights of the losses that train the student; see objective.py."""
 
     imitation_weight: float = Field(1.0, ge=0, description="of 1 − cosine to each teacher through a linear map")
     relation_weight: float = Field(
@@ -159,8 +161,9 @@ class Optimisation(Part):
     save_every: int = Field(500, gt=0)
 
     def learning_rate_at(self, step: int) -> float:
-        """Linear warm-up to `learning_rate`, then a cosine down to `final_learning_rate`; the whole rate while only
-        maps learn.
+        """Return the learning rate: linear warm-up to `learning_rate`, then a cosine down to `final_learning_rate`.
+
+        While only the maps learn, it is `learning_rate`.
         """
         if step < self.maps_first:
             return self.learning_rate
@@ -178,7 +181,7 @@ def _several(value: object) -> object:
 
 
 class Recipe(Part):
-    """A whole training run. Two runs of one recipe on one machine make the same weights."""
+    """Complete description of a training run. Two runs of one recipe on one machine give the same weights."""
 
     # As a checkpoint's config.json wants them: refused here, not at the first save.
     name: str = Field(pattern=NAME)

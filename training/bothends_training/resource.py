@@ -1,4 +1,4 @@
-"""Finds a recipe's files: beside the recipe, in an installed package, or in a zip that comes in parts."""
+"""Finds a recipe's files: in the recipe's folder, in an installed package, or in a zip that comes in parts."""
 
 import hashlib
 import importlib.metadata
@@ -15,30 +15,32 @@ from .errors import RecipeError
 
 
 class Part(BaseModel):
-    """A part of a recipe: it can't be changed, and has no other keys than its own."""
+    """Part of a recipe; it is immutable and rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Resource(Part):
-    """A file or folder: `path` alone is relative to the recipe; with `package`, to where that distribution installs;
-    with `parts`, to the root of the zip that they make when joined.
+    """File or folder that a recipe names.
+
+    `path` alone is relative to the recipe; with `package`, to where that distribution is installed; with `parts`, to
+    the root of the zip that these files form when joined.
     """
 
     path: str
     package: str | None = None
     parts: tuple["Resource", ...] = Field((), description="one zip's parts in order, as several packages carry them")
 
-    def place(self, folder: Path, cache: Path) -> Path:
-        """The absolute path, whether anything is there or not; joined parts are unpacked in `cache`.
+    def path_in(self, folder: Path, cache: Path) -> Path:
+        """Return the absolute path, whether or not anything is there; joined parts are unpacked in `cache`.
 
-        Raises RecipeError where the package isn't installed, or the parts make no zip.
+        Raises RecipeError if the package isn't installed, or the parts form no zip.
         """
         return (self._base(folder, cache) / self.path).resolve()
 
     def locate(self, folder: Path, cache: Path) -> Path:
-        """The same path. Raises RecipeError where nothing is there, too."""
-        found = self.place(folder, cache)
+        """Return the same path. Raises RecipeError also if nothing is there."""
+        found = self.path_in(folder, cache)
         if not found.exists():
             raise RecipeError(f"{found} is missing; the recipe names it")
         return found

@@ -1,9 +1,9 @@
-"""Makes up families of sentences: an everyday scene, and sentences that differ from it by one thing.
+"""Makes up families of sentences: an everyday scene, and sentences that differ from it in one thing.
 
-Captions say who does what to whom, where, how many they are and what they look like, and no other text in a corpus does
-so as often. A family is a scene in plain words, the same in others (passive, a relative clause, the simple present, a
-more general noun) and scenes like it (other roles, another number, another verb, nobody at all). What any of them means
-is for the teachers to say.
+Captions say who does what to whom, where, how many they are and what they look like, more often than other texts in a
+corpus. A family has a scene in plain words, the same scene in other words (passive, a relative clause, the simple
+present, a more general noun), and similar scenes (other roles, another number, another verb, nobody at all). The
+teachers say what each of them means.
 """
 
 import random
@@ -64,7 +64,7 @@ PLACES = words(
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """One that acts or is acted on: a word, its kind in LOOKS, a look or none, and how many ("" for one)."""
+    """Noun that acts or is acted on: a word, its kind in LOOKS, an adjective or none, and how many ("" for one)."""
 
     word: str
     kind: str
@@ -78,18 +78,18 @@ class Noun:
 
     @property
     def head(self) -> str:
-        """The noun, in the plural where it is more than one."""
+        """The noun itself, in the plural if there are several."""
         return plural(self.word) if self.count else self.word
 
     @property
     def auxiliary(self) -> str:
-        """The form of "be" that agrees with it."""
+        """Form of "be" that agrees with the noun."""
         return "are" if self.count else "is"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Someone doing something, to something or to nothing, somewhere or wherever."""
+    """Scene in which someone does something, perhaps to something, perhaps somewhere."""
 
     agent: Noun
     verb: str
@@ -103,12 +103,12 @@ class Scene:
         return self.verb.partition(":")[2]
 
     def rest(self) -> str:
-        """Words behind the verb, with a space before each part."""
+        """Words after the verb, with a space before each part."""
         return (f" {self.patient.text()}" if self.patient else "") + (f" {self.place}" if self.place else "")
 
 
 def family(chance: random.Random, *, size: int = 5) -> list[str]:
-    """A scene's sentence and up to `size` - 1 others, none of them alike."""
+    """Return a scene's sentence and up to `size` - 1 others, all different."""
     scene = any_scene(chance)
     made = [plain(scene), *(render(scene, chance) for render in chance.sample(SAME, 2))]
     made += [change(scene, chance) for change in chance.sample(OTHER, len(OTHER))]
@@ -116,7 +116,7 @@ def family(chance: random.Random, *, size: int = 5) -> list[str]:
 
 
 def any_scene(chance: random.Random) -> Scene:
-    """A scene by chance: most have something acted on, half a place, a third a look or more than one agent."""
+    """Return a random scene: most have a patient, half a place, a third an adjective or more than one agent."""
     agent = any_noun(chance, chance.choice(["person", "person", "person", "animal"]))
     index = chance.choice(PLACES).replace("-", " ") if chance.random() < 0.5 else ""
     if chance.random() < 0.25:
@@ -133,7 +133,7 @@ _BY_ANIMALS = {"follow", "watch", "push", "kiss", "chase", "lead", "catch", "dro
 
 
 def any_noun(chance: random.Random, kind: str) -> Noun:
-    """A noun of a kind in VERBS, by chance with a look and a number."""
+    """Return a random noun of a kind in VERBS, sometimes with an adjective and a number."""
     nouns = {"person": PEOPLE, "animal": ANIMALS}.get(kind) or THINGS[kind]
     looks = kind if kind in LOOKS else "thing"
     look = chance.choice(LOOKS[looks]) if chance.random() < 0.4 else ""
@@ -142,12 +142,12 @@ def any_noun(chance: random.Random, kind: str) -> Noun:
 
 
 def plain(scene: Scene) -> str:
-    """The scene in the progressive: "a man is riding a horse in a field"."""
+    """Return the scene in the progressive: "a man is riding a horse in a field"."""
     return f"{scene.agent.text()} {scene.agent.auxiliary} {scene.ing}{scene.rest()}"
 
 
 def passive(scene: Scene, _: random.Random) -> str:
-    """Patient first, where there is one: "a horse is being ridden by a man"."""
+    """Return the scene in the passive, if it has a patient: "a horse is being ridden by a man"."""
     if scene.patient is None:
         return plain(scene)
     done = f"{scene.patient.text()} {scene.patient.auxiliary} being {participle(scene.ing)} by {scene.agent.text()}"
@@ -155,7 +155,7 @@ def passive(scene: Scene, _: random.Random) -> str:
 
 
 def present(scene: Scene, _: random.Random) -> str:
-    """The simple present: "a man rides a horse"."""
+    """Return the scene in the simple present: "a man rides a horse"."""
     base = scene.verb.partition(":")[0]
     if not scene.agent.count:
         ending = "es" if base.endswith(("s", "x", "ch", "sh")) else "s"
@@ -164,7 +164,7 @@ def present(scene: Scene, _: random.Random) -> str:
 
 
 def related(scene: Scene, _: random.Random) -> str:
-    """The look in a clause of its own: "a man who is young is riding a horse"."""
+    """Return the scene with the adjective in a relative clause: "a man who is young is riding a horse"."""
     agent = replace(scene.agent, look="")
     if not scene.agent.look:
         return plain(replace(scene, agent=replace(agent, look="")))
@@ -173,19 +173,19 @@ def related(scene: Scene, _: random.Random) -> str:
 
 
 def definite(scene: Scene, _: random.Random) -> str:
-    """The agent as one that is known: "the man is riding a horse"."""
+    """Return the scene with a definite agent: "the man is riding a horse"."""
     return f"{scene.agent.text(definite=True)} {scene.agent.auxiliary} {scene.ing}{scene.rest()}"
 
 
 def general(scene: Scene, _: random.Random) -> str:
-    """More general nouns: "a person is riding an animal"."""
+    """Return the scene with more general nouns: "a person is riding an animal"."""
     patient = scene.patient and replace(scene.patient, word=KIND_OF.get(scene.patient.word, scene.patient.word))
     agent = replace(scene.agent, word=KIND_OF.get(scene.agent.word, scene.agent.word))
     return plain(replace(scene, agent=agent, patient=patient))
 
 
 def denied(scene: Scene, chance: random.Random) -> str:
-    """Denial of the act, or of the agent: "there is no man riding a horse"."""
+    """Return a denial of the act or of the agent: "there is no man riding a horse"."""
     if chance.random() < 0.5:
         return f"{scene.agent.text()} {scene.agent.auxiliary} not {scene.ing}{scene.rest()}"
     nobody = replace(scene.agent, count="")
@@ -193,12 +193,12 @@ def denied(scene: Scene, chance: random.Random) -> str:
 
 
 def reversed_roles(scene: Scene, _: random.Random) -> str:
-    """Exchange of who acts and who is acted on: "a horse is riding a man"."""
+    """Return the scene with agent and patient swapped: "a horse is riding a man"."""
     return plain(replace(scene, agent=scene.patient, patient=scene.agent) if scene.patient else scene)
 
 
 def other_looks(scene: Scene, chance: random.Random) -> str:
-    """Looks in each other's place, or another one: "a man is riding a young horse"."""
+    """Return the scene with adjectives swapped or replaced: "a man is riding a young horse"."""
     if scene.patient and scene.agent.look != scene.patient.look:
         agent, patient = replace(scene.agent, look=scene.patient.look), replace(scene.patient, look=scene.agent.look)
         return plain(replace(scene, agent=agent, patient=patient))
@@ -207,29 +207,29 @@ def other_looks(scene: Scene, chance: random.Random) -> str:
 
 
 def other_number(scene: Scene, chance: random.Random) -> str:
-    """More of them, or one: "four men are riding a horse"."""
+    """Return the scene with another number of agents: "four men are riding a horse"."""
     count = chance.choice([count for count in ("", *COUNTS[:4]) if count != scene.agent.count])
     return plain(replace(scene, agent=replace(scene.agent, count=count)))
 
 
 def other_agent(scene: Scene, chance: random.Random) -> str:
-    """Someone else: "a girl is riding a horse"."""
+    """Return the scene with another agent: "a girl is riding a horse"."""
     return plain(replace(scene, agent=replace(any_noun(chance, scene.agent.kind), look=scene.agent.look)))
 
 
 def other_verb(scene: Scene, chance: random.Random) -> str:
-    """Another act: "a man is washing a horse"."""
+    """Return the scene with another verb: "a man is washing a horse"."""
     verbs = VERBS[scene.patient.kind] if scene.patient else DOINGS
     return plain(replace(scene, verb=chance.choice([verb for verb in verbs if verb != scene.verb])))
 
 
 def other_patient(scene: Scene, chance: random.Random) -> str:
-    """Done to something else: "a man is riding a bicycle"."""
+    """Return the scene with another patient: "a man is riding a bicycle"."""
     return plain(replace(scene, patient=scene.patient and any_noun(chance, scene.patient.kind)))
 
 
 def other_place(scene: Scene, chance: random.Random) -> str:
-    """Somewhere else, or wherever."""
+    """Return the scene at another place, or without one."""
     return plain(replace(scene, place=chance.choice(["", *PLACES]).replace("-", " ")))
 
 

@@ -1,4 +1,4 @@
-"""Scores a bundle by all judges, at each precision and size, and shows that as tables or as JSON."""
+"""Scores a bundle on all test data, at each precision and size, and shows the scores as tables or as JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ TRIPLES = "Triples: % nearer to the same in other words than to what says someth
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One set at one precision; `scores` has one for each size."""
+    """Scores on one set at one precision; `scores` has one for each size."""
 
     measure: str
     name: str
@@ -48,7 +48,7 @@ class Scoreboard:
     skipped: Sequence[str]
 
     def renderables(self) -> Iterator[RenderableType]:
-        """Yield a table of each measure, as wide as the others, then a line for each lesser precision."""
+        """Yield a table for each measure, all of the same width, then a line for each lower precision."""
         longest = max((len(row.name) for row in self.rows), default=0)
         for measure in dict.fromkeys(row.measure for row in self.rows):
             yield Text(measure, style="bold")
@@ -67,7 +67,7 @@ class Scoreboard:
             yield f"{precision}: 1 − cosine to float32's embeddings {mean:.1e} in the mean, {most:.1e} at most"
 
     def as_json(self) -> dict[str, Any]:
-        """Return what the tables show."""
+        """Return what the tables show as JSON values."""
         return {
             "model": self.model,
             "scores": [
@@ -97,10 +97,10 @@ def score(
     is_hybrid: bool = False,
     pieces: int | None = None,
 ) -> Scoreboard:
-    """Scores by all of `judges`, at each of `precisions` and of the sizes that the bundle offers; collections once more
-    by words too, where `is_hybrid`, and with `pieces` of so many words beside documents.
+    """Return the scores on all of `judges`, at each of `precisions` and of the sizes that the bundle offers.
 
-    Raises DeviceError for a precision that no engine here offers.
+    With `is_hybrid`, collections are also searched by words; with `pieces`, also with the documents cut into pieces of
+    that many words. Raises DeviceError for a precision that no engine here offers.
     """
     sizes = (bundle.config.dimension, *reversed(bundle.config.nested_dimensions))
     own = {id(each) for each in judges.held_out}
@@ -142,7 +142,7 @@ def _off(
 
 
 def _means(rows: Sequence[Row], held_out: Sequence[Pairs], precisions: Sequence[Precision]) -> Iterator[Row]:
-    """Yield the mean over kinds of text, of which copies are none, at each precision."""
+    """Yield the mean over kinds of text, without those of copies, at each precision."""
     kinds = [each.name for each in held_out if each.name != COPIES]
     for precision in precisions if len(kinds) > 1 else ():
         found = [row for row in rows if row.measure == TEACHER and row.precision == precision and row.name in kinds]

@@ -1,4 +1,4 @@
-"""Follows a recipe through all of its stages: first the recipes whose checkpoints it begins with, then its own."""
+"""Follows a recipe through all of its stages: first the recipes whose checkpoints it starts from, then its own."""
 
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from .train import train
 
 
 def train_stages(path: Path, out: Path, cache: Path, progress: Progress) -> list[dict[str, float]]:
-    """Follow the recipe at `path`, into `out`, after those that it begins with, each into the place that it names.
+    """Follow the recipe at `path` into `out`, after those that it starts from, each into the folder that it names.
 
-    Whatever is done already is left as it is, and what was stopped goes on. Returns the history of the last stage, as
-    `train` does. Raises RecipeError where a stage can't begin, or recipes begin with each other.
+    Finished stages are kept, and a stopped one is continued. Returns the history of the last stage, like `train`.
+    Raises RecipeError if a stage can't start, or recipes form a cycle.
     """
     for stage, index in unfinished(path, cache).items():
         progress.console.print(f"{stage.stem}, into {index}", highlight=False)
@@ -26,17 +26,17 @@ def train_stages(path: Path, out: Path, cache: Path, progress: Progress) -> list
 
 
 def unfinished(path: Path, cache: Path, above: tuple[Path, ...] = ()) -> dict[Path, Path]:
-    """The recipes to follow before the one at `path`, in order, and where each leaves its checkpoint.
+    """Return the recipes to follow before the one at `path`, in order, and the folders of their checkpoints.
 
-    Raises RecipeError where recipes begin with each other, and where a start isn't there that no recipe makes: before
-    hours go into other stages.
+    Raises RecipeError if recipes form a cycle, or if a start is missing that no recipe makes; that is before hours go
+    into other stages.
     """
     path = path.resolve()
     if path in above:
         raise RecipeError(f"{path} begins with what it makes itself")
     found: dict[Path, Path] = {}
     for start in recipes.read(path).start:
-        index = start.place(path.parent, cache)
+        index = start.path_in(path.parent, cache)
         if start.recipe is None:
             start.locate(path.parent, cache)
         elif not is_done(stage := (path.parent / start.recipe).resolve(), index):
@@ -45,24 +45,24 @@ def unfinished(path: Path, cache: Path, above: tuple[Path, ...] = ()) -> dict[Pa
     return found
 
 
-def is_done(stage: Path, place: Path) -> bool:
-    """Return whether an encoder lies at `place` that needn't be made: a bundle, or what the recipe `stage` ends with.
+def is_done(stage: Path, folder: Path) -> bool:
+    """Return True if `folder` holds a finished encoder: a bundle, or the final checkpoint of the recipe `stage`.
 
-    Raises RecipeError where the checkpoint is another recipe's.
+    Raises RecipeError if the checkpoint is another recipe's.
     """
-    if not (place / checkpoint.CONFIG).exists():
+    if not (folder / checkpoint.CONFIG).exists():
         return False
-    story = _story(place)
+    story = _story(folder)
     if story is None:
         return True
     plan = recipes.read(stage)
     if Recipe.model_validate(story["recipe"]) != plan:
-        raise RecipeError(f"{place} holds a run of another recipe than {stage} is now; remove that folder")
+        raise RecipeError(f"{folder} holds a run of another recipe than {stage} is now; remove that folder")
     return bool(story["step"] == plan.optimisation.steps)
 
 
-def _story(place: Path) -> dict[str, Any] | None:
-    """What training tells of a checkpoint; None of a bundle, and of what was trained elsewhere."""
-    if not (place / checkpoint.WEIGHTS).exists():
+def _story(folder: Path) -> dict[str, Any] | None:
+    """Return what a checkpoint says about its training; None for a bundle, or if it was trained elsewhere."""
+    if not (folder / checkpoint.WEIGHTS).exists():
         return None
-    return checkpoint.load(place).config.training or None
+    return checkpoint.load(folder).config.training or None

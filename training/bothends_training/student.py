@@ -23,10 +23,10 @@ from .vectors import cached_vectors
 
 
 class MovingAverage:
-    """An exponential moving average of an encoder's weights, short at first so that early weights are soon forgotten.
+    """Exponential moving average of an encoder's weights, short at first so that early weights are soon forgotten.
 
-    After n updates the decay is (1 + n)/(10 + n), until that reaches `decay`; the first is a copy. Unlike torch's
-    AveragedModel it counts on the host, which so needn't wait for a GPU.
+    After n updates the decay is (1 + n)/(10 + n), until that reaches `decay`; the first update copies. Unlike torch's
+    AveragedModel it counts on the host, so that it needn't wait for a GPU.
     """
 
     def __init__(self, encoder: Encoder, decay: float) -> None:
@@ -35,7 +35,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, encoder: Encoder) -> None:
-        """Move to the weights of `encoder`."""
+        """Move the average towards the weights of `encoder`."""
         share = 1 - min(self._decay, (1 + self._updates) / (10 + self._updates)) if self._updates else 1
         for kept, new in zip(self.encoder.parameters(), encoder.parameters(), strict=True):
             kept.lerp_(new, share)
@@ -65,7 +65,7 @@ class Run:
     start_share: float
     """Share of `start` in what is scored and exported."""
     start: dict[str, Tensor] | None = None
-    """The weights that it began with, where a share of them stays."""
+    """Weights from which it started, if a share of them is kept."""
     step: int = 0
     seconds: float = 0.0
     losses: list[Tensor] = field(default_factory=list)
@@ -74,10 +74,11 @@ class Run:
 
     @property
     def trained(self) -> Encoder:
-        """The encoder to score and to export: the average, or what the last step left, with its share of the start.
+        """Return the encoder to score and to export: the average, or the last step's, mixed with its share of the
+        start.
 
-        A mean with what it began with forgets less of that (Wortsman et al., "Robust fine-tuning of zero-shot models",
-        CVPR 2022).
+        The mean with the starting weights forgets less of them (Wortsman et al., "Robust fine-tuning of zero-shot
+        models", CVPR 2022).
         """
         learned = self.average.encoder if self.average and self.step else self.encoder
         if self.start is None:
@@ -88,7 +89,7 @@ class Run:
         return mixed
 
     def state(self) -> dict[str, Any]:
-        """Return the state that a run needs to go on as if never interrupted."""
+        """Return the state from which a run continues as if never interrupted."""
         return {
             "encoder": self.encoder.state_dict(),
             "average": self.average.state() if self.average else None,
@@ -119,7 +120,9 @@ class Run:
 
 
 def begin(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset, device: torch.device) -> Run:
-    """A student at step 0: with the weights of others, or its token embeddings taken from the teachers."""
+    """Return a student at step 0: with the weights of other encoders, or its token embeddings taken from the
+    teachers.
+    """
     run = new_student(recipe, dataset, device)
     if recipe.start:
         paths = [start.locate(folder, cache) for start in recipe.start]
@@ -135,7 +138,7 @@ def begin(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset, device: t
 
 
 def initial_token_embeddings(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset) -> NDArray[np.float32]:
-    """Initial token embeddings, float32 [tokens, embedding], from the teachers' vectors of each token alone."""
+    """Return initial token embeddings, float32 [tokens, embedding], from the teachers' vectors of single tokens."""
     counts = np.bincount(dataset.corpus.ids, minlength=dataset.tokenizer.vocabulary_size)
     tokens = dataset.tokenizer.vocabulary()
     teachers = [open_teacher(spec, folder, cache) for spec in recipe.teachers]
@@ -149,7 +152,7 @@ def initial_token_embeddings(recipe: Recipe, folder: Path, cache: Path, dataset:
 
 
 def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
-    """A student with random weights, which `begin` or a saved state replaces."""
+    """Return a student with random weights, which `begin` or a saved state replaces."""
     torch.manual_seed(recipe.seed)
     student = recipe.student
     config = EncoderConfig(

@@ -1,8 +1,6 @@
-"""Changes what a sentence states by one word: a figure, a name, a word for its opposite, a "not"; or only how a word is
-spelt.
+"""Changes what a sentence states by one word: a figure, a name, an opposite, a "not"; or only a word's spelling.
 
-Each function takes a sentence and a source of chance, and gives the sentence back as it was where it finds nothing to
-change.
+Each function takes a sentence and a random generator, and returns the sentence unchanged if it finds nothing to change.
 """
 
 import random
@@ -25,7 +23,7 @@ _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 def change_figure(sentence: str, chance: random.Random) -> str:
-    """Another figure of the same form for one that is there: "in 1969" to "in 1978", "3.5 km" to "7.1 km"."""
+    """Replace a figure by another of the same form: "in 1969" becomes "in 1978", "3.5 km" becomes "7.1 km"."""
     found = list(_FIGURE.finditer(sentence))
     if not found:
         return sentence
@@ -44,12 +42,12 @@ def _year(year: str, chance: random.Random) -> str:
 
 
 def _digits(figure: str, chance: random.Random) -> str:
-    """As many digits, the first of which is no zero."""
+    """Return a random number with as many digits, the first of which isn't zero."""
     return "".join(str(chance.randint(index == 0, 9)) if d.isdigit() else d for index, d in enumerate(figure))
 
 
 def change_name(sentence: str, chance: random.Random) -> str:
-    """Another name of its kind for one that is there: "Tom flew to Paris" to "Tom flew to Cairo"."""
+    """Replace a name by another of its kind: "Tom flew to Paris" becomes "Tom flew to Cairo"."""
     found = pieces(sentence)
     places = [index for index, piece in enumerate(found) if piece in NAME_KINDS]
     if not places:
@@ -60,7 +58,7 @@ def change_name(sentence: str, chance: random.Random) -> str:
 
 
 def oppose(sentence: str, chance: random.Random) -> str:
-    """A word's opposite in its place: "prices rose" to "prices fell"."""
+    """Replace a word by its opposite: "prices rose" becomes "prices fell"."""
     found = pieces(sentence)
     places = [index for index, piece in enumerate(found) if piece.lower() in OPPOSITES]
     if not places:
@@ -72,7 +70,7 @@ def oppose(sentence: str, chance: random.Random) -> str:
 
 
 def negate(sentence: str, chance: random.Random) -> str:
-    """The sentence without its "not", or with one behind its first auxiliary verb, if it has any of both."""
+    """Remove the sentence's "not", or add one after its first auxiliary verb, if it has either."""
     if _NOT.search(sentence):
         return _STEM.sub(lambda stem: _STEMS[stem.group()], _NOT.sub("", sentence, count=1), count=1)
     if found := _BE.search(sentence):
@@ -83,7 +81,7 @@ def negate(sentence: str, chance: random.Random) -> str:
 
 
 def misspell(sentence: str, chance: random.Random) -> str:
-    """One word of four letters or more with a letter dropped, doubled, swapped with the next, or of the next key."""
+    """Misspell one word of four letters or more: a letter is dropped, doubled, swapped with the next, or mistyped."""
     found = list(_WORD.finditer(sentence))
     if not found:
         return sentence
@@ -112,7 +110,7 @@ SWAPS: tuple[Callable[[str, random.Random], str], ...] = (change_figure, change_
 
 
 def swap(sentence: str, chance: random.Random, *, copies: int) -> list[str]:
-    """Altered sentences, `copies` at most, each by another of SWAPS; figures and names before the others."""
+    """Return up to `copies` altered sentences, each made by another of SWAPS; figures and names come first."""
     order = sorted(SWAPS, key=lambda alter: (alter not in {change_figure, change_name}, chance.random()))
     tried = (alter(sentence, chance) for alter in order)
     return [copy for copy in tried if copy != sentence][:copies]

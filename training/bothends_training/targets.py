@@ -1,4 +1,4 @@
-"""Gives steps the teachers' vectors of a batch, out of files or out of a device's own memory."""
+"""Provides the teachers' vectors of a batch, from files or from a device's memory."""
 
 import numpy as np
 import torch
@@ -13,10 +13,10 @@ _ROWS = 1 << 16
 
 
 class Targets:
-    """Teachers' vectors of a corpus, as steps ask for them.
+    """Teachers' vectors of a corpus, looked up by training steps.
 
-    A CPU reads them out of the mapped files. Another device has all of them in its memory from the start, as the files
-    have them, in float16.
+    A CPU reads them from the mapped files. Another device holds all of them in its memory from the start, in the files'
+    float16.
     """
 
     def __init__(self, dataset: Dataset, device: torch.device, *, are_resident: bool | None = None) -> None:
@@ -28,7 +28,7 @@ class Targets:
             self._tables = [resident(vectors.kept, vectors.rows, device) for vectors in dataset.vectors]
 
     def of(self, texts: NDArray[np.int64]) -> list[Tensor | None]:
-        """Each teacher's unit vectors of these texts, float32 [texts, its dimension]; None where it lacks some."""
+        """Return each teacher's unit vectors of these texts, float32 [texts, its dimension]; None if it lacks some."""
         return [
             self._read(number, found[texts]) if found[texts].min() >= 0 else None
             for number, found in enumerate(self._places)
@@ -41,7 +41,7 @@ class Targets:
 
 
 def resident(kept: NDArray[np.float16], rows: NDArray[np.int64], device: torch.device) -> Tensor:
-    """Some rows of a mapped file in a device's memory, float16 [rows, dimension]."""
+    """Copy some rows of a mapped file to a device's memory, float16 [rows, dimension]."""
     table = torch.empty(len(rows), kept.shape[1], dtype=torch.float16, device=device)
     for start in range(0, len(rows), _ROWS):
         part = rows[start : start + _ROWS]

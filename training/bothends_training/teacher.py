@@ -1,7 +1,7 @@
-"""Computes a teacher's unit vectors of sentences, and of single tokens for the table that a student begins with.
+"""Computes a teacher's unit vectors of sentences, and of single tokens for a student's initial table.
 
-A teacher's weights come from an installed package; nothing is fetched. Where they aren't here, vectors that a cache
-holds may stand in for them.
+A teacher's weights come from an installed package; nothing is downloaded. If they aren't installed, vectors in a cache
+may be used instead.
 """
 
 import hashlib
@@ -29,10 +29,11 @@ class _Forward(Protocol):
 
 
 class Teacher:
-    """One teacher, loaded. `identity` names what it computes: hashes of its files, and how they are used."""
+    """Loaded teacher. `identity` names what it computes: hashes of its files, and how they are used."""
 
     def __init__(self, spec: recipe.Teacher, folder: Path, cache: Path) -> None:
-        """Load the teacher that `spec` names, its paths relative to `folder`. Raises RecipeError where it can't.
+        """Load the teacher that `spec` names, with paths relative to `folder`. Raises RecipeError if it can't be
+        loaded.
 
         A zip in parts is unpacked in `cache`.
         """
@@ -57,7 +58,7 @@ class Teacher:
         self.identity = _use(spec) + ":".join(digests)
 
     def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors, float32 [sentences, dimension]; run in batches of like length."""
+        """Return unit vectors, float32 [sentences, dimension]. Sentences are run in batches of similar length."""
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(sentences))]
         order = sorted(range(len(encoded)), key=lambda index: len(encoded[index]))
         rows: list[NDArray[np.float32]] = []
@@ -80,10 +81,9 @@ class Teacher:
 
 
 def open_teacher(spec: recipe.Teacher, folder: Path, cache: Path) -> Source:
-    """The teacher that `spec` names; where its files aren't here but `cache` holds vectors by one of that name that is
-    used alike, those stand for it.
+    """Return the teacher that `spec` names. If its files aren't installed, the cached vectors of an equal one are used.
 
-    Raises RecipeError where neither is to be had, and as `Teacher` does.
+    Raises RecipeError if there is neither, and like `Teacher`.
     """
     try:
         spec.model.locate(folder, cache)
@@ -151,11 +151,11 @@ def _onnx(model: Path, output: str | None) -> _Forward:
 def token_embeddings(
     vectors: NDArray[np.float32], frequencies: NDArray[np.float64], *, size: int, norm: float, frequency_scale: float
 ) -> NDArray[np.float32]:
-    """Initial token embeddings, float32 [tokens, size], from a teacher's vectors of each token alone.
+    """Return initial token embeddings, float32 [tokens, size], from a teacher's vectors of single tokens.
 
-    Centred, first `size` principal directions, scaled to `norm` on average, then the weight a/(a+p) for a
-    token of relative frequency p (smooth inverse frequency: Arora, Liang and Ma, "A Simple but Tough-to-Beat Baseline
-    for Sentence Embeddings", ICLR 2017).
+    They are centred, projected to the first `size` principal directions, scaled to `norm` on average, and weighted with
+    a/(a+p) for a token of relative frequency p (smooth inverse frequency: Arora, Liang and Ma, "A Simple but
+    Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017).
     """
     if size > vectors.shape[1]:
         raise RecipeError(f"embedding_size {size} exceeds the {vectors.shape[1]} numbers of the teachers' vectors")

@@ -1,4 +1,4 @@
-"""Trains a student by a recipe, by distillation: the whole run, which goes on after a kill at any moment.
+"""Trains a student by distillation according to a recipe. The run can be resumed after a kill at any moment.
 
     read sentences → tokenise → teachers' vectors (cached) → student → steps → checkpoint
 
@@ -49,10 +49,10 @@ class Job:
 
 
 def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progress) -> list[dict[str, float]]:
-    """Follow `recipe` (its paths relative to `folder`) and leave a checkpoint in `out`.
+    """Follow `recipe` (its paths relative to `folder`) and write a checkpoint to `out`.
 
-    Goes on where an earlier run of the same recipe stopped. Returns the history: one entry an evaluation, with the
-    step, the mean loss since the last and each dev file's Spearman × 100. Raises RecipeError where it can't begin.
+    An earlier run of the same recipe is continued. Returns the history: one entry for each evaluation, with the step,
+    the mean loss since the previous one and each dev file's Spearman × 100. Raises RecipeError if the run can't start.
     """
     device = choose(recipe.optimisation.precision)
     state = saved_state(recipe, out, device)
@@ -69,10 +69,10 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
 
 
 def prepare_run(recipe: Recipe, folder: Path, cache: Path, progress: Progress, *, only: Sequence[str] = ()) -> int:
-    """Leave in `cache` what `train` needs before its first step; returns the number of sentences, copies counted.
+    """Fill `cache` with what `train` needs before its first step; returns the number of sentences, including copies.
 
-    Of the teachers named in `only`, if any are, nothing but their vectors of the corpus and of scored sentences.
-    Raises RecipeError where the recipe has none of that name.
+    If `only` names teachers, just their vectors of the corpus and of scored sentences are computed. Raises RecipeError
+    if the recipe has no teacher of that name.
     """
     if only:
         named = [teacher for teacher in recipe.teachers if teacher.name in only]
@@ -88,7 +88,7 @@ def prepare_run(recipe: Recipe, folder: Path, cache: Path, progress: Progress, *
 
 
 def saved_state(recipe: Recipe, out: Path, device: torch.device) -> dict[str, Any] | None:
-    """The state that an earlier run left in `out`, if any. Raises RecipeError if it was another recipe's."""
+    """Return the state that an earlier run left in `out`, or None. Raises RecipeError if it was another recipe's."""
     if not (out / STATE).exists():
         return None
     state: dict[str, Any] = torch.load(out / STATE, map_location=device, weights_only=True)
@@ -98,12 +98,12 @@ def saved_state(recipe: Recipe, out: Path, device: torch.device) -> dict[str, An
 
 
 def digest(recipe: Recipe) -> str:
-    """SHA-256 of all that a recipe says."""
+    """Return the SHA-256 of a recipe's whole content."""
     return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
 
 
 def steps(job: Job, run: Run) -> None:
-    """Take the steps, one batch each; evaluate and save every so often, and once more at the end."""
+    """Take the steps, one batch each; evaluate and save at intervals, and at the end."""
     plan = job.recipe.optimisation
     bar = job.progress.add_task("student learns", total=plan.steps, completed=run.step)
     started = time.perf_counter() - run.seconds
@@ -123,7 +123,7 @@ def steps(job: Job, run: Run) -> None:
 
 
 def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
-    """The batches of a whole run, from its first step."""
+    """Return the batches of a whole run, from its first step."""
     plan, seed = recipe.batches, recipe.seed
     found = dataset.neighbourhoods(plan.neighbourhoods, seed=seed)
     first, texts = dataset.corpus.documents, len(dataset.corpus.sentences)
@@ -141,7 +141,7 @@ def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
 
 
 def evaluate(job: Job, run: Run) -> None:
-    """Score the dev pairs and trials, add a line to the history and show it."""
+    """Score the dev pairs and trials, add an entry to the history and show it."""
     scores = {}
     trained = run.trained  # made anew at each look
     for pairs in job.dataset.dev:
@@ -157,9 +157,9 @@ def evaluate(job: Job, run: Run) -> None:
 
 
 def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
-    """One step of gradient descent on the sentences `rows`; returns the loss, a scalar on the student's device.
+    """Take one step of gradient descent on the sentences `rows`; returns the loss, a scalar on the student's device.
 
-    Nothing here waits for a GPU: the host is a batch ahead of it.
+    Nothing here waits for a GPU: the host prepares the next batch meanwhile.
     """
     plan, device = job.recipe.optimisation, job.device
     corpus = job.dataset.corpus
@@ -183,7 +183,7 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
 
 
 def read(job: Job, run: Run, rows: NDArray[np.int64]) -> Tensor:
-    """The student's embeddings of a batch, [batch, dimension]."""
+    """Return the student's embeddings of a batch, [batch, dimension]."""
     ids, lengths = job.dataset.corpus.batch(rows)
     vectors = run.encoder.embedding(send(ids, job.device))
     return run.lstm(functional.dropout(vectors, job.recipe.optimisation.token_dropout), lengths)
@@ -191,7 +191,9 @@ def read(job: Job, run: Run, rows: NDArray[np.int64]) -> Tensor:
 
 @torch.inference_mode()
 def embed(encoder: Encoder, tokenizer: Tokenizer, sentences: Sequence[str]) -> NDArray[np.float32]:
-    """The encoder's embeddings of sentences in batches of 64 of like length, float32 [sentences, dimension]."""
+    """Return the encoder's embeddings of sentences, float32 [sentences, dimension], run in batches of 64 of similar
+    length.
+    """
     encoder.eval()
     device = encoder.embedding.weight.device
     rows = []

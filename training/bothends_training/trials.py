@@ -1,4 +1,4 @@
-"""Trials of an encoder beside scored pairs: search in a collection, and triples that differ in one word."""
+"""Tests of an encoder other than scored pairs: search in a collection, and triples that differ in one word."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ _FIRST = 10
 
 
 class TrialError(BothendsError):
-    """A file of a collection or of triples can't be read."""
+    """File of a collection or of triples that can't be read."""
 
 
 class Trial(Protocol):
-    """Texts whose embeddings have a score, from 0 to 100."""
+    """Test that scores the embeddings of some texts from 0 to 100."""
 
     @property
     def name(self) -> str:
@@ -35,7 +35,7 @@ class Trial(Protocol):
         """Number of questions or triples."""
 
     def score(self, vectors: NDArray[np.float32]) -> float:
-        """Score of the embeddings of `texts`, float32 [texts, dimension]."""
+        """Return the score of the embeddings of `texts`, float32 [texts, dimension]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +59,22 @@ class Collection:
         return len(self.queries)
 
     def cosines(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Cosines of each question to each document, float32 [questions, documents], of the embeddings of `texts`."""
+        """Return the cosines of each question with each document, float32 [questions, documents], for embeddings of
+        `texts`.
+        """
         unit = _unit(vectors)
         found: NDArray[np.float32] = unit[len(self.documents) :] @ unit[: len(self.documents)].T
         return found
 
     def score(self, vectors: NDArray[np.float32]) -> float:
-        """Mean nDCG@10 × 100 of ranking by cosine."""
+        """Return the mean nDCG@10 × 100 of ranking by cosine."""
         return self.gain(self.cosines(vectors))
 
     def gain(self, scores: NDArray[np.float32]) -> float:
-        """Mean nDCG@10 × 100 of ranking by `scores`, float32 [questions, documents], each relevant document a gain of
-        1 (Järvelin and Kekäläinen, "Cumulated Gain-Based Evaluation of IR Techniques", ACM TOIS 2002).
+        """Return the mean nDCG@10 × 100 of ranking by `scores`, float32 [questions, documents].
+
+        Each relevant document has a gain of 1 (Järvelin and Kekäläinen, "Cumulated Gain-Based Evaluation of IR
+        Techniques", ACM TOIS 2002).
         """
         ranked = np.argsort(-scores, axis=1, kind="stable")[:, :_FIRST]
         discounts = 1 / np.log2(np.arange(2, _FIRST + 2))
@@ -83,7 +87,9 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class ByWords:
-    """Search in a collection by the words of its questions, as `bothends search --hybrid` does; or by them alone."""
+    """Search in a collection by the words of its questions, alone or together with cosines as in `bothends search
+    --hybrid`.
+    """
 
     collection: Collection
     words: NDArray[np.float32]
@@ -93,7 +99,7 @@ class ByWords:
 
     @property
     def name(self) -> str:
-        """The collection's, and what ranks its documents."""
+        """Name of the collection, and of the way in which documents are ranked."""
         return f"{self.collection.name}, {'with BM25' if self.is_hybrid else 'BM25 alone'}"
 
     @property
@@ -107,7 +113,7 @@ class ByWords:
         return self.collection.count
 
     def score(self, vectors: NDArray[np.float32]) -> float:
-        """Mean nDCG@10 × 100 of ranking by words, and by the cosines of `vectors` too."""
+        """Return the mean nDCG@10 × 100 of ranking by words, or by words and the cosines of `vectors`."""
         if not self.is_hybrid:
             return self.collection.gain(self.words)
         both = [standardised(each) for each in (*self.collection.cosines(vectors), *self.words)]
@@ -115,7 +121,10 @@ class ByWords:
 
 
 def by_words(collection: Collection) -> list[ByWords]:
-    """Search in `collection` by words alone and by both. Raises ModuleNotFoundError without bm25s."""
+    """Return trials that search in `collection` by words alone and by both.
+
+    Raises ModuleNotFoundError without bm25s.
+    """
     index = WordIndex(collection.documents)
     words = np.stack([index.scores(query) for query in collection.queries])
     return [ByWords(collection, words, is_hybrid) for is_hybrid in (False, True)]
@@ -123,7 +132,7 @@ def by_words(collection: Collection) -> list[ByWords]:
 
 @dataclass(frozen=True, slots=True)
 class InPieces:
-    """Search in a collection whose documents stand in it whole and in pieces: the best of them counts."""
+    """Search in a collection in which each document is there as a whole and in pieces: the best of them counts."""
 
     collection: Collection
     words: int
@@ -134,7 +143,7 @@ class InPieces:
 
     @property
     def name(self) -> str:
-        """The collection's, and how long pieces are."""
+        """Name of the collection, and the length of the pieces."""
         return f"{self.collection.name}, and pieces of {self.words}"
 
     @property
@@ -148,7 +157,7 @@ class InPieces:
         return self.collection.count
 
     def score(self, vectors: NDArray[np.float32]) -> float:
-        """Mean nDCG@10 × 100 of ranking by the greatest cosine of a document or of one of its pieces."""
+        """Return the mean nDCG@10 × 100 of ranking by the greatest cosine of a document or of one of its pieces."""
         whole = len(self.collection.texts)
         cosines = self.collection.cosines(vectors[:whole])
         questions = _unit(vectors[len(self.collection.documents) : whole])
@@ -159,8 +168,8 @@ class InPieces:
 
 
 def in_pieces(collection: Collection, words: int) -> InPieces:
-    """Search in `collection`, the documents of which have pieces of at most `words` words beside them, as long as each
-    other; one that isn't longer has none.
+    """Return a trial that searches in `collection`, with longer documents also cut into equal pieces of up to `words`
+    words.
     """
     pieces: list[str] = []
     owners: list[int] = []
@@ -175,7 +184,7 @@ def in_pieces(collection: Collection, words: int) -> InPieces:
 
 @dataclass(frozen=True, slots=True)
 class Triples:
-    """Sentences, the same in other words, and one that says something else in nearly the same words; of one kind."""
+    """Triples of one kind: a sentence, the same in other words, and a different statement in nearly the same words."""
 
     name: str
     anchors: list[str]
@@ -184,7 +193,7 @@ class Triples:
 
     @property
     def texts(self) -> list[str]:
-        """Sentences, then the same in other words, then what says something else."""
+        """Sentences, then their paraphrases, then the different statements."""
         return [*self.anchors, *self.same, *self.others]
 
     @property
@@ -193,7 +202,7 @@ class Triples:
         return len(self.anchors)
 
     def score(self, vectors: NDArray[np.float32]) -> float:
-        """Percentage of sentences that are nearer to the same in other words than to what says something else."""
+        """Return the percentage of sentences that are nearer to their paraphrase than to the different statement."""
         anchors, same, others = np.split(_unit(vectors), 3)
         return 100 * float(((anchors * same).sum(axis=1) > (anchors * others).sum(axis=1)).mean())
 
@@ -215,7 +224,7 @@ def read_collection(folder: Path) -> Collection:
 
 
 def read_triples(file: Path) -> list[Triples]:
-    """Read lines of `kind⇥sentence⇥same⇥other`: the triples of each kind, named by it. Raises TrialError."""
+    """Read lines of `kind⇥sentence⇥same⇥other`; the triples of each kind are a set of that name. Raises TrialError."""
     kinds: dict[str, Triples] = {}
     for kind, anchor, same, other in _rows(file, 4):
         found = kinds.setdefault(kind, Triples(kind, [], [], []))

@@ -1,8 +1,8 @@
-"""Keeps teachers' vectors on disk sentence by sentence: what any corpus has asked for is never computed again.
+"""Caches teachers' vectors on disk by sentence, so that a vector that any corpus has needed is never computed again.
 
-A folder a teacher, named by what it computes; in it `vectors.f16`, a row a sentence, `sentences.u64`, the hash of each
-row's sentence, and `teacher.json`, which says whose they are. The first two only ever grow, and a row counts once both
-hold it whole: a kill at any moment costs at most the chunk that it falls in.
+Each teacher has a folder, named by what it computes, with `vectors.f16`, one row a sentence; `sentences.u64`, the hash
+of each row's sentence; and `teacher.json`, which describes the teacher. The first two are only appended to, and a row
+counts once both hold it completely, so that a kill costs at most the current chunk.
 """
 
 import fcntl
@@ -32,34 +32,34 @@ Hashes = NDArray[np.uint64]
 
 
 class Source(Protocol):
-    """A source of vectors, such as a teacher."""
+    """Source of sentence vectors, such as a teacher."""
 
     @property
     def name(self) -> str:
-        """Of its folder in the cache."""
+        """Name of the source, and of its folder in the cache."""
 
     @property
     def identity(self) -> str:
-        """What it computes."""
+        """Identity of what it computes: equal identities give equal vectors."""
 
     @property
     def dimension(self) -> int:
-        """Numbers a vector."""
+        """Size of a vector."""
 
     def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors, float32 [sentences, dimension]."""
+        """Return unit vectors, float32 [sentences, dimension]."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptTeacher:
-    """A teacher whose own files aren't here: it has the vectors that a cache holds, and no other."""
+    """Teacher whose own files aren't installed: it has the vectors in a cache, and no others."""
 
     name: str
     identity: str
     dimension: int
 
     def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
-        """Nothing: raises RecipeError, which names one of the sentences."""
+        """Raise RecipeError, which names one of the sentences, since nothing can be computed."""
         raise RecipeError(
             f"the teacher {self.name} isn't here, and the cache lacks its vectors of {len(sentences)} texts or more, "
             f"of which one is {sentences[0]!r}"
@@ -68,7 +68,7 @@ class KeptTeacher:
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """The vectors of a list of sentences, mapped from disk."""
+    """Vectors of a list of sentences, mapped from disk."""
 
     kept: NDArray[np.float16]
     """All vectors that the teacher was ever asked for, [rows, dimension]."""
@@ -84,16 +84,16 @@ class Vectors:
 
     @property
     def dimension(self) -> int:
-        """Numbers a vector."""
+        """Size of a vector."""
         return int(self.kept.shape[1])
 
 
 def cached_vectors(
     teacher: Source, sentences: Sequence[str], cache: Path, advance: Advance = lambda _: None, *, chunk: int = CHUNK
 ) -> Vectors:
-    """The teacher's vectors of `sentences`; those that `cache` doesn't hold are computed first, chunk by chunk.
+    """Return the teacher's vectors of `sentences`; those that `cache` lacks are computed first, chunk by chunk.
 
-    Another process that fills the same teacher's folder is waited for.
+    If another process is filling the same teacher's folder, it is waited for.
     """
     hashes = np.array([_hash(sentence) for sentence in sentences], dtype=_HASH)
     folder = cache / f"{teacher.name}-{hashlib.sha256(teacher.identity.encode()).hexdigest()[:16]}"
@@ -119,7 +119,7 @@ def cached_vectors(
 
 
 def kept_teachers(name: str, cache: Path) -> list[KeptTeacher]:
-    """The teachers of that name whose vectors `cache` holds."""
+    """Return the teachers of that name whose vectors are in `cache`."""
     found = (json.loads(file.read_text(encoding="utf-8")) for file in sorted(cache.glob(f"*/{_TEACHER}")))
     return [KeptTeacher(**told) for told in found if told["name"] == name]
 

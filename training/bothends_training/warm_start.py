@@ -1,4 +1,4 @@
-"""Reads the weights that a student begins with, from checkpoints or exported bundles."""
+"""Reads a student's initial weights from checkpoints or exported bundles."""
 
 import json
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from .errors import RecipeError
 
 
 def mean_weights(paths: Sequence[Path], shares: Sequence[float], student: Encoder, tokenizer: str) -> dict[str, Tensor]:
-    """The mean of the weights of the encoders in these folders, each as `load` reads it and `grow` makes it fit, and
-    counted as often as its share of all shares says.
+    """Return the weighted mean of the weights of the encoders in these folders, each as read by `load` and fitted by
+    `grow`.
 
-    Encoders that were taught from one start on average to a better one (Wortsman et al., "Model soups", ICML 2022);
-    the mean of strangers is nobody.
+    The weights are in proportion to `shares`. The average of encoders that were trained from the same start is often
+    better than each (Wortsman et al., "Model soups", ICML 2022); that of unrelated ones is useless.
     """
     states = [grow(load(path, student.config, tokenizer), student) for path in paths]
     parts = torch.tensor(shares) / sum(shares)
@@ -30,11 +30,11 @@ def mean_weights(paths: Sequence[Path], shares: Sequence[float], student: Encode
 
 
 def load(path: Path, config: EncoderConfig, tokenizer: str) -> Encoder:
-    """The encoder in the folder `path`, whichever kind it is of.
+    """Return the encoder in the folder `path`, a checkpoint or a bundle.
 
-    Raises RecipeError if its sizes aren't `config`, but for a smaller hidden_size of one layer, or its tokenizer isn't
-    `tokenizer`, the text of a tokenizer.json: its weights would mean something else. Raises CheckpointError or
-    BundleError where the folder is broken.
+    Raises RecipeError if its sizes differ from `config`, except for a smaller hidden_size of one layer, or if its
+    tokenizer isn't `tokenizer`, the text of a tokenizer.json, since its weights would mean something else. Raises
+    CheckpointError or BundleError if the folder is broken.
     """
     if (path / bundle.MODEL).exists():
         opened = Bundle.open(path)
@@ -52,10 +52,11 @@ def load(path: Path, config: EncoderConfig, tokenizer: str) -> Encoder:
 
 
 def grow(encoder: Encoder, student: Encoder) -> dict[str, Tensor]:
-    """The weights of `student` with the encoder's in place of those of its first units; they don't hear the others.
+    """Return the weights of `student` with its first units replaced by the encoder's; these get no input from the
+    others.
 
-    So the first units of each direction give what the encoder's gave (after Chen, Goodfellow and Shlens, "Net2Net",
-    ICLR 2016), and the others begin as the student's own.
+    So the first units of each direction compute what the encoder computed (after Chen, Goodfellow and Shlens,
+    "Net2Net", ICLR 2016), and the others start with the student's own weights.
     """
     before, after = encoder.config.hidden_size, student.config.hidden_size
     weights = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}

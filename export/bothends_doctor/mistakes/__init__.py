@@ -1,1 +1,1 @@
-"""The ways of reading a cell's states, right or mistaken, and the tests that tell which of them a file uses."""
+"""Ways of reading a cell's states (here called readings), correct or mistaken, and tests for which one a file uses."""

@@ -23,38 +23,40 @@ _MAX_SENTENCES = 64
 
 @dataclass(frozen=True, slots=True)
 class Harness:
-    """A model with a layout in which it runs."""
+    """Model with a layout in which it runs."""
 
     model: Model
     layout: Layout
     random: np.random.Generator
     pad: int | None = None
-    """The id that the model itself takes for padding; None where it takes none."""
+    """Id that the model itself treats as padding; None if there is none."""
     bounds: Bounds = field(default_factory=Bounds)
 
     def tokens(self, size: int, time: int) -> Tokens:
-        """Random sentences without padding."""
+        """Return random sentences without padding."""
         return tokens(self.model, self.random, size, time, without=self.pad)
 
     def batch(self, size: int, time: int, lengths: NDArray[np.int64] | None = None) -> Batch:
-        """Random sentences of these lengths (by default of ragged ones), padded with other random tokens or the pad."""
+        """Return random sentences of these lengths (by default different ones), padded with random tokens or the pad
+        token.
+        """
         ends = ragged(size, time) if lengths is None else lengths
         return self.repad(Batch(self.tokens(size, time), ends))
 
     def repad(self, batch: Batch) -> Batch:
-        """The same sentences with other padding."""
+        """Return the same sentences with other padding."""
         if self.pad is not None:
             return batch.padded_by(np.full_like(batch.tokens, self.pad))
         return batch.padded_by(self.tokens(len(batch), batch.time))
 
     @property
     def size(self) -> int:
-        """Sentences in the batch to look at first."""
+        """Number of sentences in the first batch to try."""
         return self.layout.batch if self.layout.batch and self.layout.batch > 1 else SENTENCES
 
     @property
     def time(self) -> int:
-        """Steps of the batch to look at first."""
+        """Number of time steps in the first batch to try."""
         return self.layout.time or TIME
 
     @property
@@ -63,7 +65,10 @@ class Harness:
         return self.layout.batch == 1 and self.layout.time is None
 
     def run(self, batch: Batch) -> list[Activation]:
-        """Compute all rows, in batches of the one size that the model takes. Raises RunFailedError."""
+        """Return the file's rows for all sentences, run in batches of the one size that the model supports.
+
+        Raises RunFailedError.
+        """
         if self.layout.time and batch.time != self.layout.time:
             raise RunFailedError(f"it takes {self.layout.time} steps only")
         size = self.layout.batch or len(batch)
@@ -81,9 +86,10 @@ class Harness:
         ]
 
     def vectors(self, batch: Batch) -> Array:
-        """Vectors that the recurrent layers read of these tokens, [batch, time, features]; any number of rows.
+        """Return the vectors that the recurrent layers read for these tokens, [batch, time, features]. Any batch size
+        works.
 
-        Raises DoctorError where one of their numbers is none: PyTorch and ONNX Runtime differ in what becomes of it.
+        Raises DoctorError for a NaN, which PyTorch and ONNX Runtime treat differently.
         """
         size = self.layout.batch or len(batch)
         if self.pad is not None:  # what has none is of full length, so that nothing sorts it
@@ -99,7 +105,7 @@ class Harness:
 
 
 def tokens(model: Model, random: np.random.Generator, size: int, time: int, *, without: int | None = None) -> Tokens:
-    """Random ids or vectors, [size, time] or [size, time, features]."""
+    """Return random ids or vectors, [size, time] or [size, time, features]."""
     if model.vocabulary is None:
         return random.standard_normal((size, time, model.features), dtype=np.float32)
     ids = random.integers(0, model.vocabulary, size=(size, time))
@@ -107,7 +113,9 @@ def tokens(model: Model, random: np.random.Generator, size: int, time: int, *, w
 
 
 def ragged(size: int, time: int) -> NDArray[np.int64]:
-    """Lengths from 1 to `time`, which is always among them: PyTorch cuts a padded batch to its longest sentence."""
+    """Return lengths from 1 to `time`; `time` is always among them, since PyTorch cuts a padded batch to its longest
+    sentence.
+    """
     scaled = [max(1, round(length * time / TIME)) for length in _LENGTHS]
     lengths = np.array(list(itertools.islice(itertools.cycle(scaled), size)))
     lengths[min(1, size - 1)] = time
@@ -115,7 +123,7 @@ def ragged(size: int, time: int) -> NDArray[np.int64]:
 
 
 def find_layout(model: Model, random: np.random.Generator) -> Harness:
-    """Find a layout and sizes in which the model runs. Raises DoctorError with the last reason why it doesn't."""
+    """Find a layout and sizes with which the model runs. Raises DoctorError with the last reason why it doesn't."""
     reasons = []
     for layout, size, time in _trials(model):
         ends = ragged(size, time)
@@ -166,7 +174,7 @@ def _likely_axes(model: Model) -> Sequence[int]:
 
 
 def _fit(harness: Harness) -> Harness:
-    """Find the id, if any, by which the model knows padding from tokens where it gets no lengths."""
+    """Find the id, if any, by which a model without lengths recognises padding."""
     model = harness.model
     told = {port.role for port in model.about.inputs} & {"lengths", "mask"}
     if told or model.vocabulary is None or harness.layout.time:

@@ -1,4 +1,4 @@
-"""Finds the reading of the states that gives the very rows that a file computed for a batch."""
+"""Finds the reading of the states that gives exactly the rows that a file computed for a batch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,30 +20,30 @@ _IDENTITY = Head("none", lambda rows: rows)
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Largest differences, of values up to 1, for what is the same."""
+    """Largest differences, for values up to 1, at which two results count as the same."""
 
     noise: float = 0.0
     """Difference of float32 from float64, for such weights."""
 
     def right(self, rows: Array) -> float:
-        """Largest difference of rows that are right."""
+        """Return the largest difference for correct rows."""
         return self._scaled(_RIGHT_WITHIN, rows)
 
     def mistaken(self, rows: Array) -> float:
-        """Largest difference of rows that a known mistake gives."""
+        """Return the largest difference for rows that a known mistake gives."""
         return self._scaled(_MISTAKEN_WITHIN, rows)
 
     def _scaled(self, bound: float, rows: Array) -> float:
         return self.with_noise(bound) * max(1.0, float(np.abs(rows).max()))
 
     def with_noise(self, bound: float) -> float:
-        """The bound, or what noise makes of it."""
+        """Return the bound, or a larger one if numerical noise requires it."""
         return max(bound, OF_NOISE * self.noise)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A reading that gives what the file computed."""
+    """Reading that gives what the file computed."""
 
     reading: Reading
     packed: bool
@@ -55,13 +55,13 @@ class Match:
 
     @property
     def is_right(self) -> bool:
-        """True if nothing is wrong with it."""
+        """True if it is correct in every respect."""
         return self.packed and self.reading.meant is None
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """The states of one batch, once as they should be and once as the file runs its cells."""
+    """States of one batch, once computed correctly and once in the way in which the file runs its cells."""
 
     right: Context
     as_run: Context | None
@@ -72,7 +72,10 @@ class Computed:
 
     @classmethod
     def of(cls, inspection: Inspection, vectors: Array, lengths: NDArray[np.int64]) -> "Computed":
-        """Compute by the file's own weights. Where it can't be seen which layers are packed, all is tried."""
+        """Compute the states from the file's own weights.
+
+        If it isn't visible which layers use packed sequences, all combinations are tried.
+        """
         stack, packed = inspection.stack, inspection.packed
         every = [True] * len(stack.layers)
 
@@ -89,7 +92,7 @@ class Computed:
         return cls(right, as_run, context(run(stack, turned, steps, packed=every)))
 
     def readings(self) -> Iterator[tuple[Reading, bool]]:
-        """Every reading, of packed states or not."""
+        """Yield every reading, of packed states and of unpacked ones."""
         known = (*RIGHT, *MISTAKES, *constant_steps(self.right.states.output.shape[1]))
         yield from ((reading, True) for reading in known)
         if self.as_run is not None:
@@ -98,7 +101,7 @@ class Computed:
             yield from ((reading, False) for reading in OF_SWAPPED)
 
     def rows(self, reading: Reading, *, packed: bool) -> Array | None:
-        """Rows that a reading gives of this batch; None where that makes no sense."""
+        """Return the rows that a reading gives for this batch; None if it isn't applicable."""
         as_told = self.right if packed else self.as_run
         context = self.swapped if reading in OF_SWAPPED else as_told
         return None if context is None else reading.compute(context)
@@ -109,8 +112,9 @@ Observation = tuple[Sequence[Activation], Computed]
 
 
 def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bounds) -> Match | None:
-    """The reading that the last place that has any agrees with in every batch; of several, the right one, then the
-    nearest.
+    """Return the reading that agrees with the file in every batch, at the last observed tensor that any reading fits.
+
+    If several fit, it is the correct one, or else the nearest.
     """
     first, *others = observations
     for index in reversed(first[0]):
@@ -122,13 +126,13 @@ def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bo
     return None
 
 
-def _preference(found: Match, place: Activation, bounds: Bounds) -> tuple[bool, bool, bool, float]:
-    misread = bool(place.sources) and found.reading.source not in place.sources
-    far = found.difference > bounds.right(place.rows)
+def _preference(found: Match, activation: Activation, bounds: Bounds) -> tuple[bool, bool, bool, float]:
+    misread = bool(activation.sources) and found.reading.source not in activation.sources
+    far = found.difference > bounds.right(activation.rows)
     return (far or not found.is_right, far, misread, found.difference)
 
 
-def _fitting(place: Activation, computed: Computed, heads: Sequence[Head], bounds: Bounds) -> Iterator[Match]:
+def _fitting(activation: Activation, computed: Computed, heads: Sequence[Head], bounds: Bounds) -> Iterator[Match]:
     for reading, packed in computed.readings():
         rows = computed.rows(reading, packed=packed)
         if rows is None:
@@ -136,9 +140,9 @@ def _fitting(place: Activation, computed: Computed, heads: Sequence[Head], bound
         for head in heads:
             if head.width not in (None, rows.shape[1]):
                 continue
-            difference = _difference(head.apply(rows), place.rows)
-            if difference <= bounds.mistaken(place.rows):
-                yield Match(reading, packed, place, head, difference)
+            difference = _difference(head.apply(rows), activation.rows)
+            if difference <= bounds.mistaken(activation.rows):
+                yield Match(reading, packed, activation, head, difference)
 
 
 def _still(found: Match, seen: Sequence[Activation], computed: Computed, bounds: Bounds) -> Match | None:

@@ -1,4 +1,4 @@
-"""Tests of a model that runs. Each returns rows of the report's table, and the mistakes that it shows."""
+"""Tests of a running model. Each returns rows of the report's table, and the mistakes that it found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ LONGEST = max(_TIMES)
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """Answer to one question."""
+    """Answer to one question about the model."""
 
     facts: tuple[Fact, ...]
     mistakes: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ def reading(found: Match | None, harness: Harness, directions: int) -> ProbeResu
 
 
 def padding(leak: Leak, harness: Harness, found: Match | None) -> ProbeResult:
-    """Check whether what stands behind a sentence's end changes its row."""
+    """Check whether the content after a sentence's end changes its row."""
     if harness.pad is not None:
         return _result("padding", "right", f"token {harness.pad} is taken for padding and doesn't leak; use no other")
     worst = max(leak.padding, leak.alone or 0.0)
@@ -71,7 +71,7 @@ def padding(leak: Leak, harness: Harness, found: Match | None) -> ProbeResult:
 
 
 def leak(harness: Harness, batch: Batch, found: Match | None, stack: Stack) -> Leak:
-    """Measure each sentence with other padding, and alone."""
+    """Measure how each sentence's row changes with other padding, and alone."""
     base = _place(harness.run(batch), found)
     other = _place(harness.run(harness.repad(batch)), found)
     changed = np.abs(base - other)
@@ -98,11 +98,11 @@ def _place(seen: Sequence[Activation], found: Match | None) -> Array:
 
 
 Tried = dict[int, str]
-"""Sizes, each with what went wrong there; empty text where nothing did."""
+"""Sizes, each with what went wrong there; an empty text if nothing did."""
 
 
 def sizes(harness: Harness, inspection: Inspection, found: Match | None, time: int) -> tuple[Tried, Tried]:
-    """Try batches and times other than the first, of `time`: whether it runs, and computes what it did."""
+    """Try batches of other sizes, and times other than `time`: whether the model runs, and gives the same rows."""
     batches = {} if harness.layout.batch else {size: _tried(harness, inspection, found, size, time) for size in _SIZES}
     times = (
         {} if harness.layout.time else {time: _tried(harness, inspection, found, harness.size, time) for time in _TIMES}
@@ -136,7 +136,7 @@ def _computed_rows(found: Match, computed: Computed) -> Array | None:
 
 
 def frozen(tried: tuple[Tried, Tried], harness: Harness, found: Match | None) -> list[ProbeResult]:
-    """Check whether batch and time are free."""
+    """Check whether batch size and time are free, not frozen."""
     batches, times = tried
     step_is_frozen = found is not None and found.reading.key == "constant_step"
     return [
@@ -158,7 +158,7 @@ def _axis(name: str, only: int | None, tried: Tried, key: str, is_read: bool) ->
 
 
 def axes(model: Model, inspection: Inspection, harness: Harness, found: Match | None) -> ProbeResult:
-    """Check whether the cells run along the tokens."""
+    """Check whether the cells run along the tokens' axis."""
     mixed = inspection.swaps_axes or (found is not None and found.reading.key == "batch_time_mixed")
     ports = {port.role: port for port in model.about.inputs}
     declared = ports["tokens"].shape or ()
@@ -175,7 +175,7 @@ def axes(model: Model, inspection: Inspection, harness: Harness, found: Match | 
 
 
 def repeatable(harness: Harness, batch: Batch) -> ProbeResult:
-    """Run the same batch twice, and with other sentences beside each."""
+    """Run the same batch twice, and with other sentences in it."""
     first, again = (harness.run(batch)[-1].rows for _ in range(2))
     if not np.array_equal(first, again):
         return _result("repeated", "wrong", "gives other numbers each time", "not_repeatable")
@@ -188,7 +188,7 @@ def repeatable(harness: Harness, batch: Batch) -> ProbeResult:
 
 
 def initial(inspection: Inspection) -> ProbeResult:
-    """Describe what the cells start from."""
+    """Describe the cells' initial states."""
     every = [direction for layer in inspection.stack.layers for direction in layer]
     if inspection.initial_differs:
         return _result("initial states", "wrong", "stored, another for each row of a batch", "initial_by_row")
@@ -208,7 +208,7 @@ _GATES: dict[str, tuple[Verdict, str, tuple[str, ...]]] = {
 
 
 def weights(model: Model, stack: Stack, state_dict: Reference | None) -> ProbeResult:
-    """Check whether the weights are those of the state dict, gate by gate."""
+    """Check whether the weights equal those of the state dict, gate by gate."""
     if state_dict is not None:
         verdict, says, mistakes = _GATES[reference.gates(stack, state_dict.stack)]
         if not mistakes and not reference.holds_table(state_dict, model):
@@ -220,7 +220,7 @@ def weights(model: Model, stack: Stack, state_dict: Reference | None) -> ProbeRe
 
 
 def reset(model: Model, stack: Stack, state_dict: Reference | None) -> ProbeResult:
-    """Check whether a GRU in ONNX is PyTorch's."""
+    """Check whether a GRU in ONNX is of PyTorch's variant."""
     if stack.cell != "gru" or model.about.opset is None:
         return ProbeResult(())
     if stack.linear_before_reset:

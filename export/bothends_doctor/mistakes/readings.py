@@ -1,7 +1,7 @@
-"""Every reading of an LSTM's or GRU's states that doctor can name, right or mistaken, as a function.
+"""Every reading of an LSTM's or GRU's states that doctor can name, correct or mistaken, as a function.
 
-A reading takes `States` and lengths and gives the rows that a model which makes this mistake would give. B is the
-batch, T the time of the padded batch, D the directions, L the layers.
+A reading takes `States` and lengths and returns the rows that a model with this mistake would give. B is the batch
+size, T the time of the padded batch, D the number of directions, L that of layers.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Lengths = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The states of one batch, and the sizes that readings need."""
+    """States of one batch, and the sizes that readings need."""
 
     states: States
     lengths: Lengths
@@ -32,32 +32,32 @@ class Context:
 
     @property
     def counts(self) -> NDArray[np.bool_]:
-        """Mask of the steps that are of the sentence, [B, T, 1]."""
+        """Mask of the steps that belong to the sentence, [B, T, 1]."""
         steps = np.arange(self.states.output.shape[1])
         return np.asarray(steps[None, :, None] < self.lengths[:, None, None])
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """Numbers of the rows, 0 to B - 1."""
+        """Row numbers, 0 to B - 1."""
         return np.arange(len(self.lengths))
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to make an embedding of the states."""
+    """Way to make an embedding from the states."""
 
     key: str
     what: str
     """States that the model reads, as code or in a few words."""
     compute: Callable[[Context], Array | None]
-    """Rows float32 [B, k]; None where it makes no sense for such a stack."""
+    """Function that returns rows float32 [B, k]; None if the reading isn't applicable to such a stack."""
     meant: str | None = None
-    """Key of the right reading in place of it; None where it is right itself."""
+    """Key of the correct reading that was meant; None if this one is correct."""
     source: str = "Y"
     """Output of a cell that it reads: Y, Y_h or Y_c."""
 
     def of(self, directions: int) -> str:
-        """Describe the reading in words that fit a stack of so many directions."""
+        """Describe the reading for a stack of this many directions."""
         return _FORWARD_ONLY.get(self.what, self.what) if directions == 1 else self.what
 
 
@@ -65,7 +65,7 @@ _FORWARD_ONLY = {"both ends, cat(h_n[-2], h_n[-1])": "the final state, h_n[-1]"}
 
 
 def joined(states: Array) -> Array:
-    """[n, B, state] to [B, n·state]."""
+    """Reshape [n, B, state] to [B, n·state]."""
     return np.ascontiguousarray(states.transpose(1, 0, 2)).reshape(states.shape[1], -1)
 
 
@@ -158,8 +158,8 @@ def _viewed(count: int | None, context: Context) -> Array | None:
     return np.ascontiguousarray(states).reshape(states.shape[1], -1)
 
 
-def _only(place: int, context: Context) -> Array | None:
-    return context.top[place] if context.directions == 2 else None
+def _only(direction: int, context: Context) -> Array | None:
+    return context.top[direction] if context.directions == 2 else None
 
 
 def _cells(context: Context) -> Array | None:
@@ -204,12 +204,12 @@ MISTAKES = (
 
 
 def right(key: str) -> Reading:
-    """The right reading of that key."""
+    """Return the correct reading with this key."""
     return next(reading for reading in RIGHT if reading.key == key)
 
 
 def constant_steps(time: int) -> Iterator[Reading]:
-    """Readings of output[:, k] for every k but the first and the last."""
+    """Yield readings of output[:, k] for every k except the first and the last."""
     for index in range(1, time - 1):
         yield Reading("constant_step", f"output[:, {index}]", partial(_step, index), "final_states")
 

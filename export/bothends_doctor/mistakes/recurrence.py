@@ -1,7 +1,7 @@
-"""Computes every state of an LSTM or GRU from its weights and a batch of vectors, by PyTorch.
+"""Computes every state of an LSTM or GRU from its weights and a batch of vectors, with PyTorch.
 
-PyTorch computes what its own layers can; only a GRU that resets before its linear (ONNX's `linear_before_reset` = 0),
-which PyTorch hasn't got, is stepped through here.
+PyTorch's own layers are used wherever possible. Only a GRU that resets before its linear layer (ONNX's
+`linear_before_reset` = 0), which PyTorch lacks, is computed step by step here.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,14 +20,14 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """One direction of one layer, gates in PyTorch's order (i, f, g, o or r, z, n), float32."""
+    """Weights of one direction of a layer, with gates in PyTorch's order (i, f, g, o or r, z, n), float32."""
 
     weight_ih: Array
     """[gates·hidden, input]"""
     weight_hh: Array
     """[gates·hidden, state]"""
     bias_ih: Array
-    """[gates·hidden]; zeros where there is none, as bias_hh."""
+    """Input biases [gates·hidden]; zeros if there are none. `bias_hh` likewise."""
     bias_hh: Array
     weight_hr: Array | None = None
     """[state, hidden], PyTorch's projection."""
@@ -38,7 +38,7 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Layers, each of one direction or of two, forward first."""
+    """Weights of stacked layers, each with one direction or two, the forward one first."""
 
     cell: Cell
     layers: tuple[tuple[Direction, ...], ...]
@@ -52,7 +52,7 @@ class Stack:
 
     @property
     def input_size(self) -> int:
-        """Count of numbers in the vectors that it reads."""
+        """Size of the vectors that the stack reads."""
         return int(self.layers[0][0].weight_ih.shape[1])
 
     @property
@@ -62,11 +62,11 @@ class Stack:
 
     @property
     def state_size(self) -> int:
-        """Size of one direction's output; less than `hidden_size` where there is a projection."""
+        """Size of one direction's output; less than `hidden_size` if there is a projection."""
         return int(self.layers[0][0].weight_hh.shape[1])
 
     def as_pytorch(self) -> "Stack":
-        """The same weights in the cell that PyTorch has."""
+        """Return the same weights in PyTorch's variant of the cell, whose GRU resets after its linear layer."""
         return replace(self, linear_before_reset=True)
 
 
@@ -91,9 +91,9 @@ def run(
     packed: Sequence[bool],
     dtype: torch.dtype = torch.float32,
 ) -> States:
-    """All states for `vectors` [batch, time, input], computed in `dtype` and returned in float32.
+    """Return all states for `vectors` [batch, time, input], computed in `dtype` and returned in float32.
 
-    Where `packed` is false of a layer, that layer reads on to the end of `time`, as if there were no `lengths`.
+    A layer whose `packed` is False reads on to the end of `time`, as if there were no `lengths`.
     """
     below, h_n, c_n = _tensor(vectors, dtype), [], []
     for layer, is_packed in zip(stack.layers, packed, strict=True):
@@ -111,7 +111,10 @@ def run(
 
 
 def noise(stack: Stack, vectors: Array, lengths: NDArray[np.int64]) -> float:
-    """Difference of float32 from float64: about that of two right libraries. Large recurrent weights blow it up."""
+    """Return the difference of float32 and float64 results, which is about that of two correct libraries.
+
+    Large recurrent weights amplify it.
+    """
     every = [True] * len(stack.layers)
     single, double = (run(stack, vectors, lengths, packed=every, dtype=d) for d in (torch.float32, torch.float64))
     return float(np.abs(single.output - double.output).max())

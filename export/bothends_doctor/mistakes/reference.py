@@ -1,6 +1,6 @@
-"""Reads the state dict that a file should hold, and says how the file's own weights differ from it.
+"""Reads the state dict that a file should hold, and compares the file's own weights with it.
 
-Opens safetensors, and torch.save's files with `weights_only=True`: no code in them runs.
+Opens safetensors, and torch.save's files with `weights_only=True`, so that no code in them runs.
 """
 
 import re
@@ -31,7 +31,7 @@ _SAME_WITHIN = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The weights that a file is held to."""
+    """Weights with which a file is compared."""
 
     path: Path
     stack: Stack
@@ -40,7 +40,10 @@ class Reference:
 
 
 def load(path: Path, like: Stack) -> Reference:
-    """The recurrent weights of a state dict that have the shapes of `like`. Raises DoctorError, naming the tensor."""
+    """Return the recurrent weights of a state dict that have the shapes of `like`.
+
+    Raises DoctorError, naming the tensor.
+    """
     tensors = _tensors(path)
     groups: dict[str, dict[str, Array]] = {}
     others: dict[str, Array] = {}
@@ -79,7 +82,7 @@ def _check_fit(made: Stack, like: Stack, prefix: str) -> None:
 
 
 def stack_of(group: Mapping[str, Array], cell: Cell | None, prefix: str) -> Stack:
-    """A stack of tensors named as nn.LSTM and nn.GRU name them. `cell` of None is found by the sizes."""
+    """Return a stack of the tensors named as in nn.LSTM and nn.GRU. If `cell` is None, it follows from the sizes."""
     try:
         hidden_rows, state = group["weight_ih_l0"].shape[0], group["weight_hh_l0"].shape[1]
     except KeyError as error:
@@ -159,7 +162,9 @@ def _tensors(path: Path) -> dict[str, Array]:
 
 
 def holds_table(reference: Reference, model: Model) -> bool:
-    """Return whether the model's table is the state dict's, perhaps in float16, as far as both can be seen."""
+    """Return True if the model's embedding table is the state dict's, perhaps in float16, or if either can't be
+    seen.
+    """
     if model.vocabulary is None or (rows := model.look_up(np.arange(model.vocabulary))) is None:
         return True
     same_size = [
@@ -169,7 +174,9 @@ def holds_table(reference: Reference, model: Model) -> bool:
 
 
 def gates(stack: Stack, reference: Stack) -> str:
-    """Name how `stack` differs from `reference`: same, torch, order (of gates), bias, initial, directions or other."""
+    """Return how `stack` differs from `reference`: same, torch, order (of gates), bias, initial, directions or
+    other.
+    """
     if _all_same(stack, reference, tuple(range(GATES[stack.cell]))):
         return "same" if _same_initial(stack, reference) else "initial"
     if _all_same(stack, reference, ONNX_TO_TORCH[stack.cell]):

@@ -1,1 +1,1 @@
-"""Opens encoders' files, and shows what they are made of and what they compute on the way."""
+"""Opens encoders' files, and shows what they consist of and what they compute on the way."""

@@ -1,4 +1,4 @@
-"""Guesses a module's head from its other parameters, where no graph shows what stands behind the pooling."""
+"""Guesses a module's head from its other parameters, if no graph shows what follows the pooling."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,7 +15,7 @@ _MAX_LINEARS = 6
 
 
 def guesses(others: Mapping[str, Array]) -> tuple[Head, ...]:
-    """Guesses: no head, unit length, and each linear or two of them, with what usually follows."""
+    """Return guesses: no head, unit length, and each linear layer or two of them, with their usual activations."""
     after: dict[str, Callable[[Array], Array]] = {
         "": lambda rows: rows,
         " and tanh": np.tanh,

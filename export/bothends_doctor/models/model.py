@@ -1,4 +1,4 @@
-"""The interface of an opened encoder, whatever its format: run a batch, and show what was computed on the way."""
+"""Interface of an opened encoder of any format: runs a batch, and shows what was computed on the way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ Tokens = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output as the file declares it."""
+    """Input or output as the file declares it."""
 
     name: str
     dtype: str
     shape: tuple[int | str | None, ...] | None
-    """Sizes or names of the axes, None for an unknown one; None where nothing is declared at all."""
+    """Sizes or names of the axes, None for an unknown one; None if the file declares no shape."""
     role: str = ""
     """Role of an input: tokens, lengths, mask or state."""
 
@@ -31,7 +31,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Facts that the file says of itself."""
+    """Information that the file gives about itself."""
 
     path: str
     format: str
@@ -43,7 +43,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Sentences, padded to one time. Batch first, whatever the file wants."""
+    """Sentences, padded to one length. The batch axis is first, whatever the file's own order is."""
 
     tokens: Tokens
     lengths: NDArray[np.int64]
@@ -53,7 +53,7 @@ class Batch:
 
     @property
     def time(self) -> int:
-        """Steps, padding included."""
+        """Number of steps, including padding."""
         return int(self.tokens.shape[1])
 
     def rows(self, chosen: Any) -> "Batch":
@@ -66,7 +66,7 @@ class Batch:
         return Batch(self.tokens[row : row + 1, :length], self.lengths[row : row + 1])
 
     def padded_by(self, other: Tokens) -> "Batch":
-        """The same sentences; the padding is taken from `other`, of the same shape or one id."""
+        """Return the same sentences with the padding taken from `other`, which has the same shape or is one id."""
         outside = np.arange(self.time)[None, :] >= self.lengths[:, None]
         outside = outside.reshape(outside.shape + (1,) * (self.tokens.ndim - 2))
         return replace(self, tokens=np.where(outside, other, self.tokens).astype(self.tokens.dtype))
@@ -74,18 +74,18 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """Rows that the file computed at one place through which all that it reads of the states goes."""
+    """Rows that the file computed at one tensor through which all its use of the states passes."""
 
     where: str
     rows: Array
     """[batch, k]"""
     sources: frozenset[str] = frozenset()
-    """Outputs of the cells that it is made of: Y, Y_h, Y_c; empty where that can't be seen."""
+    """Outputs of the cells that it is made of: Y, Y_h, Y_c; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A function between pooling and output."""
+    """Function between pooling and output."""
 
     what: str
     apply: Callable[[Array], Array]
@@ -96,7 +96,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Axes and fixed sizes of the tokens that the file takes."""
+    """Order of axes and fixed sizes of the tokens that the file takes."""
 
     batch_axis: int
     batch: int | None
@@ -106,12 +106,12 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Weights and habits that the file turns out to have once it ran."""
+    """Weights of the file, and how it uses them, as a run has shown."""
 
     stack: Stack
     """Recurrent layers as the file computes them, its own mistakes included."""
     packed: tuple[bool, ...] | None
-    """True for each layer that stops at a sentence's end; None where that can't be seen."""
+    """True for each layer that stops at a sentence's end; None if unknown."""
     swaps_axes: bool = False
     """True if the cells take the batch for the time."""
     initial_differs: bool = False
@@ -119,39 +119,41 @@ class Inspection:
 
 
 class Model(Protocol):
-    """An opened encoder."""
+    """Opened encoder file, of any format, that is examined."""
 
     about: ModelInfo
     output: Port
     """The output that is examined."""
     shapes: Stack
-    """Recurrent layers, of which only the sizes are to be relied on before it ran."""
+    """Recurrent layers, of which only the sizes are reliable before the model has run."""
     vocabulary: int | None
-    """Number of ids; None where it reads vectors."""
+    """Number of ids; None if the model reads vectors."""
     features: int
-    """Size of a vector, where it reads vectors."""
+    """Size of a vector, if the model reads vectors."""
     heads: tuple[Head, ...]
-    """Guesses at what stands behind the pooling, where that can't be seen."""
+    """Guesses at what follows the pooling, if that can't be seen."""
 
     @property
     def declared(self) -> tuple[int | None, int | None]:
-        """The sizes of the two first axes of its tokens, where they are fixed."""
+        """Sizes of the first two axes of its tokens, where they are fixed."""
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """Constants in it that may be a frozen size."""
+        """Integer constants in the file, any of which may be a batch size or time that an export has frozen."""
 
     def alternative(self) -> "Model | None":
-        """The same file under another guess of what it reads, for when it can't be run under this one."""
+        """Same file with another guess of what it reads, for when it can't be run with this one; None if there is
+        none.
+        """
 
     def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
-        """Compute a batch; the output is the last of what is returned. Raises RunFailedError."""
+        """Run a batch; the output is the last of the returned activations. Raises RunFailedError."""
 
     def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:
-        """Find the weights and their use by a run of `batch`. Raises DoctorError where PyTorch has no such cells."""
+        """Find the weights and their use by running `batch`. Raises DoctorError if PyTorch has no such cells."""
 
     def look_up(self, ids: Tokens) -> Array | None:
-        """Rows of its embedding table; None where there is none to be seen."""
+        """Return rows of the embedding table; None if no table is visible."""
 
     def vectors(self, batch: Batch, *, batch_axis: int) -> Array:
-        """Vectors that the recurrent layers read, float32 [batch, time, features]."""
+        """Return the vectors that the recurrent layers read, float32 [batch, time, features]."""

@@ -1,4 +1,4 @@
-"""An opened ONNX encoder, which shows every tensor between its recurrent layers and its output."""
+"""Opened ONNX encoder, which shows every tensor between its recurrent layers and its output."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ _GUESSED_VOCABULARY = 8
 
 
 class OnnxModel:
-    """An ONNX encoder. Raises DoctorError where it has no LSTM or GRU that PyTorch has too."""
+    """ONNX encoder. Raises DoctorError if it has no LSTM or GRU of a kind that PyTorch has."""
 
     heads: tuple[Head, ...] = ()
 
@@ -63,7 +63,7 @@ class OnnxModel:
         self.features = self._features()
 
     def alternative(self) -> None:
-        """No other guess: the graph says what it reads."""
+        """None: there is no other guess, since the graph says what it reads."""
 
     def _features(self) -> int:
         shape = self.tokens.shape or ()
@@ -94,7 +94,7 @@ class OnnxModel:
         return min(made, key=likely)
 
     def _cuts_before(self, output: Port) -> list[tuple[str, frozenset[str]]]:
-        """Tensors through each of which everything passes that the output has of the states, in order."""
+        """Return the tensors through which all of the output's use of the states passes, in order."""
         spine = self.graph.reached(self._cells) & self.graph.needed(output.name)
         ordered = [name for node in self.graph.nodes for name in node.output if name in spine]
         return [
@@ -134,7 +134,7 @@ class OnnxModel:
         return tuple(sorted(set(self.graph.integers())))
 
     def feeds(self, batch: Batch, *, batch_axis: int) -> dict[str, NDArray[Any]]:
-        """Inputs as the graph wants them."""
+        """Return the inputs in the graph's own order and types."""
         turned = batch.tokens if batch_axis == 0 else batch.tokens.swapaxes(0, 1)
         feeds = {self.tokens.name: turned.astype(self.tokens.dtype)}
         if port := self.inputs.get("lengths"):
@@ -149,7 +149,10 @@ class OnnxModel:
         return feeds
 
     def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
-        """Compute each cut's value that has a row a sentence; the output is the last. Raises RunFailedError."""
+        """Run a batch and return the value of each tensor that has a row for each sentence; the output is the last.
+
+        Raises RunFailedError.
+        """
         names = [name for name, _ in self._cuts]
         values = self.graph.values(names, self.feeds(batch, batch_axis=batch_axis))
         rows = [_rows(value, len(batch), batch.time) for value in values[:-1]]
@@ -171,7 +174,7 @@ class OnnxModel:
         return rows
 
     def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:
-        """Find weights, initial states, and what each node gets of the lengths."""
+        """Find weights, initial states, and which nodes use the lengths."""
         every = [node for layer in self.layers for node in layer]
         names = [
             name
@@ -203,18 +206,21 @@ class OnnxModel:
         return np.asarray(value, dtype=np.float32)
 
     def vectors(self, batch: Batch, *, batch_axis: int) -> Array:
-        """Vectors that the first layer reads. All lengths are given as full, so that nothing sorts them."""
+        """Return the vectors that the first layer reads.
+
+        All lengths are set to the full time, so that nothing sorts the batch.
+        """
         read = self._read(replace(batch, lengths=np.full(len(batch), batch.time)), batch_axis)
         return read if self._swaps_axes(batch, batch_axis) else np.ascontiguousarray(read.swapaxes(0, 1))
 
     def raw_shape(self, name: str, harness: Harness) -> tuple[int, ...]:
-        """The shape that a tensor has in the graph, for the batch that is looked at first."""
+        """Return the shape of a tensor in the graph for the first batch that was tried."""
         batch = harness.batch(harness.size, harness.time).rows(slice(harness.layout.batch))
         (value,) = self.graph.values([name], self.feeds(batch, batch_axis=harness.layout.batch_axis))
         return value.shape
 
     def look_up(self, ids: Tokens) -> Array | None:
-        """Rows of the table that was found; None where there is none."""
+        """Return rows of the embedding table; None if none was found."""
         if self.table is None:
             return None
         (values,) = onnx_layers.constants(self.graph, [self.table])

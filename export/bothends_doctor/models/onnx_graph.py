@@ -1,4 +1,4 @@
-"""An ONNX file in memory, and the value of any of its tensors for given inputs."""
+"""ONNX file in memory, and the value of any of its tensors for given inputs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ _MAX_FROZEN = 4096
 
 
 def load(path: Path) -> onnx.ModelProto:
-    """The model, with its external data if that lies in its own folder. Raises DoctorError."""
+    """Load the model, with external data only from its own folder. Raises DoctorError."""
     try:
         model = onnx.load(str(path), format="protobuf", load_external_data=False)
     except DecodeError:
@@ -76,7 +76,7 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 
 
 def ports(values: Iterable[onnx.ValueInfoProto]) -> tuple[Port, ...]:
-    """Inputs or outputs as declared."""
+    """Return the inputs or outputs of a graph as its file declares them."""
     return tuple(_port(value) for value in values)
 
 
@@ -95,7 +95,7 @@ def _port(value: onnx.ValueInfoProto) -> Port:
 
 
 class Graph:
-    """A model's graph: which node makes a tensor, which nodes need it, and the tensors' values."""
+    """Graph of a model: which node makes a tensor, which nodes need it, and the tensors' values."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
@@ -115,7 +115,7 @@ class Graph:
         return max((entry.version for entry in self.model.opset_import if not entry.domain), default=1)
 
     def reached(self, start: Iterable[str], *, without: str | None = None) -> set[str]:
-        """Tensors whose value depends on those of `start`; `without` is taken as unrelated."""
+        """Return the tensors that depend on those of `start`; paths through `without` are ignored."""
         found = {name for name in start if name != without}
         for node in self.nodes:  # in topological order, as ONNX demands
             if node.op_type not in BY_VALUE_FREE and found.intersection(_reads(node)):
@@ -123,7 +123,7 @@ class Graph:
         return found
 
     def needed(self, end: str) -> set[str]:
-        """Tensors that the value of `end` depends on, itself too."""
+        """Return the tensors that `end` depends on, including itself."""
         found = {end}
         for node in reversed(self.nodes):
             if found.intersection(node.output) and node.op_type not in BY_VALUE_FREE:
@@ -131,7 +131,7 @@ class Graph:
         return found
 
     def integers(self) -> Iterator[int]:
-        """Small whole numbers among its constants: what a frozen size would be."""
+        """Yield the small integers among its constants, any of which might be a frozen size."""
         for tensor in self.constants.values():
             if tensor.data_type in (onnx.TensorProto.INT64, onnx.TensorProto.INT32) and np.prod(tensor.dims) < 64:
                 yield from (size for size in tensor.dims if size > 1)  # say of lengths that are stored
@@ -143,7 +143,7 @@ class Graph:
                 yield from [int(number)] if 0 < number < _MAX_FROZEN and number.is_integer() else []
 
     def values(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """The values of these tensors. Raises RunFailedError."""
+        """Return the values of these tensors. Raises RunFailedError."""
         key = self.taps if set(names) <= set(self.taps) else tuple(names)
         try:
             if key not in self._sessions:
@@ -164,7 +164,7 @@ def _reads(node: onnx.NodeProto) -> list[str]:
 
 
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """A copy that returns these tensors of its graph."""
+    """Return a copy of the model that has these tensors as outputs."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     declared = {value.name: value for value in model.graph.output}

@@ -29,27 +29,27 @@ _HIDDEN_IN = {
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One LSTM or GRU node."""
+    """LSTM or GRU node."""
 
     proto: onnx.NodeProto
     cell: Cell
     directions: tuple[str, ...]
     """Directions: forward, reverse, or both."""
 
-    def input(self, place: Literal["X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c"]) -> str | None:
-        """Name of an input; None where there is none."""
+    def input(self, name: Literal["X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c"]) -> str | None:
+        """Return the name of the tensor at an input of the node; None if it has none."""
         names = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c")
-        index = names.index(place)
+        index = names.index(name)
         return (self.proto.input[index] or None) if index < len(self.proto.input) else None
 
     @property
     def outputs(self) -> dict[str, str]:
-        """Tensors by what they are: Y, Y_h, Y_c."""
+        """Output tensors by their names in ONNX: Y, Y_h, Y_c."""
         return {name: kind for kind, name in zip(("Y", "Y_h", "Y_c"), self.proto.output, strict=False) if name}
 
     @property
     def linear_before_reset(self) -> bool:
-        """True if the reset gate is applied after the linear; always of an LSTM."""
+        """True if the reset gate is applied after the linear layer; always true for an LSTM."""
         return self.cell == "lstm" or bool(_attributes(self.proto).get("linear_before_reset", 0))
 
 
@@ -58,7 +58,7 @@ def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
 
 
 def layers(graph: Graph) -> list[list[Node]]:
-    """The layers from the bottom up, of one node or of two of opposite directions. Raises DoctorError."""
+    """Return the layers from the bottom up, each one node, or two of opposite directions. Raises DoctorError."""
     found: list[list[Node]] = []
     for node in _nodes(graph):
         below = found[-1] if found else []
@@ -108,7 +108,7 @@ def _unusual(node: onnx.NodeProto, attributes: dict[str, Any], directions: int) 
 
 
 def weights(graph: Graph, found: Sequence[Sequence[Node]]) -> list[list[Direction]]:
-    """The weights of each layer's directions, in PyTorch's order of gates. Raises DoctorError."""
+    """Return the weights of each layer's directions, with gates in PyTorch's order. Raises DoctorError."""
     names = [
         name
         for layer in found
@@ -121,7 +121,7 @@ def weights(graph: Graph, found: Sequence[Sequence[Node]]) -> list[list[Directio
 
 
 def constants(graph: Graph, names: Sequence[str]) -> list[NDArray[Any]]:
-    """The values of tensors that depend on no input, computed where they aren't stored. Raises DoctorError."""
+    """Return the values of tensors that depend on no input, computing those that aren't stored. Raises DoctorError."""
     needed = {inner for name in names for inner in graph.needed(name)}
     if fed := [value.name for value in graph.inputs if value.name in needed]:
         raise DoctorError(f"its recurrent weights depend on the input {printable(fed[0])}")
@@ -149,7 +149,7 @@ def _directions(node: Node, values: dict[str, NDArray[Any]]) -> Iterator[Directi
 
 
 def with_initial(directions: Sequence[Direction], initial: Sequence[tuple[Any, Any]]) -> tuple[list[Direction], bool]:
-    """Directions with the first row of their initial states, and whether the rows differ."""
+    """Return the directions with the first row of their initial states, and True if the rows differ."""
     h_0, c_0 = (
         [
             row

@@ -1,4 +1,4 @@
-"""Finds what each input of an encoder is for: by shape and type first, by name where that leaves a choice."""
+"""Finds the role of each input of an encoder: by shape and type, and by name if that isn't enough."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,10 @@ from .model import Port
 
 
 def assign(ports: Sequence[Port]) -> tuple[Port, ...]:
-    """The ports with their roles: one of tokens, and at most one of lengths and of mask. Raises DoctorError."""
+    """Return the ports with their roles: one for tokens, and at most one each for lengths and mask.
+
+    Raises DoctorError.
+    """
     roles: dict[str, str] = {}
     tokens = _tokens(ports)
     roles[tokens.name] = "tokens"

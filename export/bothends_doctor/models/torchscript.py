@@ -1,4 +1,4 @@
-"""An opened TorchScript encoder: its parameters are known by name, its code is run and not read.
+"""Opened TorchScript encoder: its parameters are identified by name; its code is run, not read.
 
 `torch.jit.load` unpickles nothing that could run Python; the module's own code runs in TorchScript's interpreter.
 """
@@ -25,7 +25,7 @@ _MAX_FROZEN = 4096
 
 
 class TorchScriptModel:
-    """A TorchScript encoder. Raises DoctorError where it has no LSTM or GRU, or unknown arguments."""
+    """TorchScript encoder. Raises DoctorError if it has no LSTM or GRU, or unknown arguments."""
 
     def __init__(self, path: Path, *, output: str | None = None, reads_ids: bool = True) -> None:
         self._path, self._asked = path, output
@@ -51,14 +51,14 @@ class TorchScriptModel:
         self.about = ModelInfo(str(path), "TorchScript", "PyTorch", None, self._arguments, (self.output,))
 
     def alternative(self) -> "TorchScriptModel | None":
-        """The same file taken to read vectors: its table may be unused."""
+        """Same file, assumed to read vectors: its embedding table may be unused."""
         if self.table is None:
             return None
         return TorchScriptModel(self._path, output=self._asked, reads_ids=False)
 
     @property
     def declared(self) -> tuple[int | None, int | None]:
-        """TorchScript declares no sizes."""
+        """None for both: TorchScript declares no sizes."""
         return None, None
 
     @property
@@ -92,7 +92,9 @@ class TorchScriptModel:
 
     @torch.inference_mode()
     def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
-        """Compute the output. Sentences are sorted by length first, and back, where the module asks for that."""
+        """Compute the output. If the module requires it, sentences are sorted by length first, and the result is sorted
+        back.
+        """
         try:
             return [self._seen(self._call(batch, batch_axis), batch)]
         except RunFailedError as error:
@@ -125,15 +127,15 @@ class TorchScriptModel:
         return of_size and (directions == 2 or rows.shape[0] != time)
 
     def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:  # noqa: ARG002  a Model's arguments
-        """Find the parameters; what the code does with them can't be seen."""
+        """Find the parameters; what the code does with them isn't visible."""
         return Inspection(self.stack, None)
 
     def look_up(self, ids: Tokens) -> Array | None:
-        """Rows of the table; None where it reads vectors."""
+        """Return rows of the embedding table; None if the model reads vectors."""
         return None if self.table is None else np.asarray(self.table[ids])
 
     def vectors(self, batch: Batch, *, batch_axis: int) -> Array:  # noqa: ARG002  a Model's arguments
-        """Vectors of the ids, by the table."""
+        """Return the vectors of the batch's ids from the embedding table, float32 [batch, time, features]."""
         return batch.tokens if self.table is None else self.table[batch.tokens]
 
 

@@ -1,1 +1,1 @@
-"""Repairs an examined ONNX encoder, and saves it once it is proved right."""
+"""Repairs an examined ONNX encoder, and saves it after proving it correct."""

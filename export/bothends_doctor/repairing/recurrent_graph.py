@@ -1,7 +1,7 @@
-"""Writes a stack of cells as ONNX nodes that take vectors and lengths and give the right embedding.
+"""Writes a stack of cells as ONNX nodes that take vectors and lengths and compute the correct embedding.
 
-Every tensor that it makes is named doctor_…, and runs from opset 11 on. Its pooling is not `bothends.model.graph`'s,
-which asks for opset 17 and avoids nodes that run on CPUs only.
+All its tensors are named doctor_…, and work from opset 11 on. Its pooling differs from `bothends.model.graph`'s, which
+needs opset 17 and avoids nodes that run on CPUs only.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _AXES_ARE_INPUTS = {"ReduceSum": 13, "ReduceMax": 18, "Unsqueeze": 13}
 
 
 class RecurrentGraph:
-    """A graph of recurrent layers and pooling that grows node by node."""
+    """Graph of recurrent layers and pooling that is built node by node."""
 
     def __init__(self, opset: int) -> None:
         self.opset = opset
@@ -36,7 +36,7 @@ class RecurrentGraph:
 
     @property
     def initialisers(self) -> list[onnx.TensorProto]:
-        """Numbers that the nodes read."""
+        """Constant tensors that the nodes read."""
         return [numpy_helper.from_array(array, name) for name, array in self._graph.constants.items()]
 
     def add(self, kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) -> str:
@@ -44,11 +44,11 @@ class RecurrentGraph:
         return self._graph.add(kind, inputs, *outputs, **attributes)
 
     def constant(self, name: str, values: Any, dtype: Any = np.int64) -> str:
-        """Keep numbers under a name, once. Returns the name, which is prefixed."""
+        """Add a constant under a name, unless it exists. Returns the name, with its prefix."""
         return self._graph.constant(f"doctor_{name}", np.asarray(values, dtype=dtype))
 
     def over(self, kind: str, tensor: str, axis: int, output: str, **attributes: Any) -> str:
-        """Add a node that works along an axis, which is an input or an attribute, as the opset has it."""
+        """Add a node that works along an axis, given as an input or an attribute according to the opset."""
         if self.opset >= _AXES_ARE_INPUTS[kind]:
             return self.add(kind, [tensor, self.constant(f"axis_{axis}", [axis])], output, **attributes)
         return self.add(kind, [tensor], output, axes=[axis], **attributes)
@@ -100,7 +100,7 @@ class RecurrentGraph:
         )
 
     def pool(self, key: str, output: str, finals: Sequence[str], lengths: str, result: str) -> None:
-        """Add one of POOLINGS, which gives the tensor `result` [batch, k]."""
+        """Add one of POOLINGS, which computes the tensor `result` [batch, k]."""
         if key in ("final_states", "all_layers"):
             last = finals[-1]
             if key == "all_layers" and len(finals) > 1:

@@ -1,6 +1,6 @@
 """Repairs an examined ONNX encoder: rewrites it, proves the result, and only then saves it.
 
-The proof is another examination, and PyTorch.
+The result is proved by examining it again, and by comparison with PyTorch.
 """
 
 import os
@@ -44,10 +44,10 @@ _NOT_IN_THE_FILE = {
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """A repair that was done: what was written, and how far it is from PyTorch."""
+    """Report about a finished repair: what was written, and how far it is from PyTorch."""
 
     path: str | None
-    """Path of the repaired model; None where nothing was wrong, and nothing written."""
+    """Path of the repaired model; None if nothing was wrong, so that nothing was written."""
     difference: float
     """Largest absolute difference, of lengths from 1 to LONGEST alone and in ragged batches."""
     sentences: int
@@ -73,19 +73,19 @@ class Repaired:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as JSON has it."""
+        """Return the report as JSON values."""
         return asdict(self)
 
 
 def check_out(out: Path) -> None:
-    """Raise DoctorError where nothing may be written to `out`."""
+    """Raise DoctorError if `out` can't be written or exists already."""
     must_be_new(out, DoctorError, kind="name")
     if not out.parent.is_dir():
         raise DoctorError(f"{out} can't be written: there is no folder {out.parent}")
 
 
 def repair(examined: Examination, state_dict: Reference | None, out: Path, *, seed: int = 0) -> Repaired:
-    """Write the repaired model to the new file `out`. Raises DoctorError, having written nothing, where it can't."""
+    """Write the repaired model to the new file `out`. Raises DoctorError if it can't, and then writes nothing."""
     model = examined.model
     if not isinstance(model, OnnxModel):
         raise DoctorError("TorchScript can't be repaired; change the Python code as is said and export it again")
@@ -114,7 +114,7 @@ def repair(examined: Examination, state_dict: Reference | None, out: Path, *, se
 
 
 def not_in_the_file(keys: Set[str]) -> str | None:
-    """Reason why the right weights aren't in a file with these mistakes; None where they are."""
+    """Return why a file with these mistakes lacks the correct weights; None if it has them."""
     for key, reason in _NOT_IN_THE_FILE.items():
         explained = key == "rows_mix" and keys & {"viewed_h_n", "rows_left_sorted"}
         if key in keys and not explained:

@@ -1,7 +1,7 @@
-"""Rewrites the recurrent part of an examined ONNX encoder and keeps the rest. The result is not proved yet.
+"""Rewrites the recurrent part of an examined ONNX encoder and keeps the rest. The result isn't proved yet.
 
-What stands before the first recurrent layer and what stands behind the pooling is copied node by node; the cells and
-the pooling are written from the weights, as `bothends export` would.
+What comes before the first recurrent layer and after the pooling is copied node by node; the cells and the pooling are
+written from the weights, as `bothends export` would write them.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from .recurrent_graph import RecurrentGraph
 
 
 def rewrite(examined: Examination, model: OnnxModel) -> tuple[onnx.ModelProto, tuple[str, ...]]:
-    """The repaired model, not proved yet, and its new inputs."""
+    """Return the repaired model, not proved yet, and its new inputs."""
     graph, found = model.graph, examined.found
     if found is None:
         raise ValueError("the embedding's place isn't known")
@@ -94,7 +94,7 @@ def _front(made: RecurrentGraph, model: OnnxModel, examined: Examination) -> tup
 
 
 def between(graph: Graph, starts: set[str], end: str) -> list[onnx.NodeProto]:
-    """The nodes that `end` needs, looking no further back than `starts`."""
+    """Return the nodes that `end` needs, following inputs back to `starts` only."""
     needed, chosen = {end} - starts, []
     for node in reversed(graph.nodes):
         if needed.intersection(node.output):
@@ -123,7 +123,9 @@ def _pool(
 
 
 def head_of(before: Examination, *, output: str | None = None) -> Callable[[Array], Array]:
-    """The old file's own nodes behind the pooling, as a function of rows; up to the tensor `output`, if it is named."""
+    """Return the old file's own nodes after the pooling as a function of rows, ending at the tensor `output` if
+    given.
+    """
     model, found = before.model, before.found
     if found is None or not isinstance(model, OnnxModel) or found.seen.where == model.output.name:
         return lambda rows: rows

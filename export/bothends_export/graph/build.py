@@ -1,4 +1,4 @@
-"""Builds an encoder's ONNX model from its weights, as `bothends.model.graph` describes it, and reads them back."""
+"""Builds an encoder's ONNX model from its weights, as described by `bothends.model.graph`, and reads them back."""
 
 from typing import Any
 
@@ -17,9 +17,10 @@ _IR_VERSION = 8
 
 
 def build(weights: Weights, config: EncoderConfig) -> onnx.ModelProto:
-    """The graph of an encoder. The embedding table keeps its dtype, float32 or float16; all else is float32.
+    """Return the ONNX model of an encoder. The embedding table keeps its dtype, float32 or float16; all else is
+    float32.
 
-    Raises onnx.checker.ValidationError where it doesn't fit together.
+    Raises onnx.checker.ValidationError if it is inconsistent.
     """
     graph = encoder_graph(config, half_table=weights[TABLE].dtype == "float16")
     model = helper.make_model(
@@ -35,9 +36,9 @@ def build(weights: Weights, config: EncoderConfig) -> onnx.ModelProto:
 
 
 def weights_of(model: onnx.ModelProto, config: EncoderConfig) -> dict[str, Array]:
-    """The weights that `build` was given, lifted from its graph. Raises ValueError if it is no such graph.
+    """Return the weights that `build` was given, read back from its graph. Raises ValueError if it is no such graph.
 
-    The weight_hh of a projected LSTM comes back to float32's precision; all else as it was.
+    The weight_hh of a projected LSTM is restored to float32 precision; all else exactly.
     """
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     try:
@@ -57,7 +58,7 @@ def weights_of(model: onnx.ModelProto, config: EncoderConfig) -> dict[str, Array
 
 
 def node_protos(graph: Graph) -> list[onnx.NodeProto]:
-    """Nodes of a graph as ONNX has them."""
+    """Return the nodes of a graph as ONNX protos."""
     return [
         helper.make_node(node.operator, node.inputs, node.outputs, node.name or None, **dict[str, Any](node.attributes))
         for node in graph.nodes

@@ -1,8 +1,8 @@
-"""Converts a layer's tensors from PyTorch's layout to ONNX's, and back: order of gates, directions stacked.
+"""Converts a layer's tensors from PyTorch's layout to ONNX's, and back: order of gates, stacked directions.
 
-A projected LSTM (PyTorch's proj_size) has no operator in ONNX. Its cell reads the state only by way of weight_hh, so
-with h = weight_hr · u, where u is the state before it is projected, weight_hh · h = (weight_hh · weight_hr) · u: a
-plain LSTM over u, whose states are projected once they leave it.
+ONNX has no operator for a projected LSTM (PyTorch's proj_size). Its cell reads the state only through weight_hh, so
+with h = weight_hr · u, where u is the state before the projection, weight_hh · h = (weight_hh · weight_hr) · u: a plain
+LSTM over u, whose states are projected afterwards.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ ONNX_TO_TORCH: dict[Cell, tuple[int, ...]] = {"lstm": (0, 2, 3, 1), "gru": (1, 0
 
 
 def reorder(array: Array, order: Sequence[int], hidden_size: int) -> Array:
-    """The gates' blocks of `hidden_size` rows of `array`, in another order."""
+    """Return `array` with its gates' blocks of `hidden_size` rows in another order."""
     return np.concatenate([array[gate * hidden_size : (gate + 1) * hidden_size] for gate in order])
 
 
 def named_as_in_graph(weights: Weights, config: EncoderConfig) -> dict[str, Array]:
-    """All weights by the names that they have in the graph."""
+    """Return all weights by their names in the graph."""
     found = {TABLE: weights[TABLE]}
     for name in linear_names(config):
         found[f"{name}.weight.T"] = np.ascontiguousarray(weights[f"{name}.weight"].T)
@@ -41,19 +41,19 @@ def named_as_in_graph(weights: Weights, config: EncoderConfig) -> dict[str, Arra
 
 
 def linear_names(config: EncoderConfig) -> list[str]:
-    """Names of the encoder's linear layers."""
+    """Return the names of the encoder's linear layers."""
     return ["input_projection"] * bool(config.input_projection) + ["head.linear"] * bool(config.head)
 
 
 def norm_names(config: EncoderConfig) -> list[str]:
-    """Names of the weights of the head's layer norm; none where it has no such norm."""
+    """Return the names of the weights of the head's layer norm; an empty list if it has none."""
     return ["head.norm.weight", "head.norm.bias"] if config.head and config.head.then == "layer_norm" else []
 
 
 def cell_tensors(directions: Sequence[Weights], cell: Cell, hidden_size: int) -> dict[str, Array]:
-    """W, R and, where there are biases, B of a layer, as ONNX's LSTM and GRU take them.
+    """Return W, R and, if there are biases, B of a layer, as ONNX's LSTM and GRU take them.
 
-    Each direction has `weight_ih`, `weight_hh` and perhaps `bias_ih` and `bias_hh` with gates in PyTorch's order.
+    Each direction has `weight_ih`, `weight_hh` and perhaps `bias_ih` and `bias_hh`, with gates in PyTorch's order.
     """
 
     def stacked(kind: str) -> Array:
@@ -66,10 +66,10 @@ def cell_tensors(directions: Sequence[Weights], cell: Cell, hidden_size: int) ->
 
 
 def to_onnx(weights: Weights, config: EncoderConfig, layer: int) -> dict[str, Array]:
-    """A layer's tensors, float32: W [directions, gates·hidden, input], R [directions, gates·hidden, hidden].
+    """Return a layer's tensors, float32: W [directions, gates·hidden, input], R [directions, gates·hidden, hidden].
 
-    With biases, B [directions, 2·gates·hidden]; with a projection, P [directions·hidden, directions·state], block by
-    block; with learned states, h_0 and for an LSTM c_0, [directions, 1, hidden].
+    With biases, also B [directions, 2·gates·hidden]; with a projection, P [directions·hidden, directions·state], block
+    by block; with learned states, h_0 and for an LSTM c_0, [directions, 1, hidden].
     """
     kinds = ["weight_ih", "weight_hh", *["bias_ih", "bias_hh"] * config.bias]
     directions = [{kind: weights[f"{config.cell}.{kind}_{end}"] for kind in kinds} for end in _ends(config, layer)]
@@ -93,7 +93,7 @@ def to_onnx(weights: Weights, config: EncoderConfig, layer: int) -> dict[str, Ar
 
 
 def to_torch(found: Weights, config: EncoderConfig, layer: int) -> dict[str, Array]:
-    """The inverse of `to_onnx`, without the initial states: PyTorch's names and tensors of a layer."""
+    """Invert `to_onnx`, without the initial states: returns a layer's tensors by PyTorch's names."""
     order = ONNX_TO_TORCH[config.cell]
     weights: dict[str, Array] = {}
     for index, end in enumerate(_ends(config, layer)):
@@ -109,7 +109,7 @@ def to_torch(found: Weights, config: EncoderConfig, layer: int) -> dict[str, Arr
 
 
 def initial_to_torch(layers: Sequence[Weights], config: EncoderConfig) -> dict[str, Array]:
-    """The inverse of `to_onnx` for learned initial states: `h_0` and, of an LSTM, `c_0` of all layers."""
+    """Invert `to_onnx` for learned initial states: returns `h_0` and, for an LSTM, `c_0` of all layers."""
     h_0 = [found["h_0"][:, 0] for found in layers]
     if config.projection_size:
         h_0 = [
@@ -147,6 +147,6 @@ def _blocks(projections: Sequence[Array]) -> Array:
     return found
 
 
-def _block(blocks: Array, config: EncoderConfig, place: int) -> Array:
+def _block(blocks: Array, config: EncoderConfig, index: int) -> Array:
     hidden, state = config.hidden_size, config.state_size
-    return blocks[place * hidden :][:hidden, place * state :][:, :state].T
+    return blocks[index * hidden :][:hidden, index * state :][:, :state].T

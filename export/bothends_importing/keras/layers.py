@@ -1,4 +1,4 @@
-"""Lists the layers that a sentence passes in a Keras model, from its config, whatever way the model was built."""
+"""Lists the layers that a sentence passes in a Keras model, from its config, however the model was built."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _NO_EFFECT = (
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer of a model."""
+    """Layer of a Keras model."""
 
     kind: str
     """Class of the layer: "Dense"."""
@@ -36,12 +36,15 @@ class Layer:
 
     @property
     def shown(self) -> str:
-        """Class and name for messages: Dense "dense_7"."""
+        """Class and name for messages, such as Dense "dense_7"."""
         return f'{printable(self.kind)} "{printable(self.name)}"'
 
 
 def chain(model: Any, file: Path) -> list[Layer]:
-    """The layers from input to output, without those of no effect. Raises SourceError for what is no chain."""
+    """Return the layers from input to output, without those that have no effect.
+
+    Raises SourceError if it isn't a chain.
+    """
     try:
         kind = model["class_name"]
         if kind not in ("Sequential", "Functional", "Model"):
@@ -76,7 +79,7 @@ def _is_mask(nodes: list[Any], named: dict[str, Layer]) -> bool:
 
 
 def _path(nodes: dict[str, Any], outputs: Any, masks: set[str], *, file: Path) -> list[str]:
-    """Names from the input to the one output. A layer may get `masks` beside what it reads."""
+    """Return the names of the layers from the input to the only output. A layer may also get `masks`."""
     ends = _tensors(outputs)
     path: list[str] = []
     while ends:

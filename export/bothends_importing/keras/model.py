@@ -1,6 +1,6 @@
-"""Imports a Keras model of Embedding, LSTM or GRU (both ways or one), pooling and Dense.
+"""Imports a Keras model of Embedding, LSTM or GRU (bidirectional or not), pooling and Dense.
 
-What Keras computes and PyTorch's modules don't is refused, by the layer's name.
+What PyTorch's modules can't compute is refused, by the layer's name.
 """
 
 import json
@@ -26,10 +26,10 @@ _THEN: dict[str, Literal["none", "tanh", "relu"]] = {"linear": "none", "tanh": "
 
 
 def map_model(source: WeightsFile, *, config: Path | None = None, head: bool = True) -> MappedEncoder:
-    """Map an opened file of Keras's. `config` is a model's JSON (`model.to_json()`), for a file of weights only.
+    """Map an opened Keras file. `config` is a model's JSON (`model.to_json()`), needed for a file of weights only.
 
-    Without `head`, what comes after pooling is left out. Raises SourceError that names the layer that can't be mapped,
-    or the tensor that is missing, of a wrong shape, or of no layer.
+    Without `head`, what follows the pooling is left out. Raises SourceError that names a layer that can't be mapped, or
+    a tensor that is missing, has a wrong shape, or belongs to no layer.
     """
     layers = chain(_config(source, config), source.file)
     model = _Model(source)

@@ -1,7 +1,7 @@
 """Converts the weights of Keras's LSTM, GRU and Bidirectional layers to those of PyTorch's cells.
 
-Keras keeps a kernel as [inputs, gates·units]. An LSTM's gates stand there as i, f, c, o, PyTorch's i, f, g, o; a GRU's
-as z, r, h, where PyTorch has r, z, n (keras/src/layers/rnn/lstm.py and gru.py).
+Keras keeps a kernel as [inputs, gates·units]. The gates of an LSTM are ordered i, f, c, o, which is PyTorch's i, f, g,
+o; those of a GRU are ordered z, r, h, where PyTorch has r, z, n (keras/src/layers/rnn/lstm.py and gru.py).
 """
 
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ _AS_PYTORCH = {
     "return_state": False,
     "time_major": False,
 }
-"""Settings that a layer must have where it has them at all."""
+"""Settings that a layer must have if it has them at all."""
 
 Named = list[tuple[str, Tensor]]
 
 
 class Stored:
-    """A file's tensors by layer."""
+    """Tensors of a file, by layer."""
 
     def __init__(self, source: WeightsFile) -> None:
         self._source = source
@@ -52,7 +52,10 @@ class Stored:
         self._numbered = any(name.startswith(_NUMBERED) for name in source.tensors)
 
     def of(self, layer: Layer, shapes: list[tuple[int, ...]]) -> Named:
-        """A layer's tensors with their names, in Keras's order. Raises SourceError unless they have these shapes."""
+        """Return a layer's tensors with their names, in Keras's order.
+
+        Raises SourceError unless they have these shapes.
+        """
         key = _GROUPS[layer.kind] + (f"_{layer.count}" if layer.count else "") if self._numbered else layer.name
         names = [name for name in self._layers.get(key, []) if name in self._source.tensors]
         found = [tuple(self._source.tensors[name].shape) for name in names]
@@ -66,14 +69,14 @@ class Stored:
         return [(name, self._source.tensors[name]) for name in names]
 
     def check_all_used(self) -> None:
-        """Raises SourceError for tensors of no layer that was read."""
+        """Raise SourceError for tensors that belong to no layer that was read."""
         if left := [name for name in self._source.tensors if name not in self._used]:
             raise SourceError(f"{self._source.file}: no layer of the model's config has the weights {join_names(left)}")
 
 
 @dataclass(frozen=True, slots=True)
 class KerasRecurrentLayer:
-    """One layer of cells, one or both ways."""
+    """Recurrent layer of a Keras model, with one direction or two."""
 
     kind: Literal["lstm", "gru"]
     units: int
@@ -82,18 +85,18 @@ class KerasRecurrentLayer:
     returns_sequences: bool
 
     def like(self, other: "KerasRecurrentLayer") -> bool:
-        """Return whether both can be layers of one nn.LSTM or nn.GRU."""
+        """Return True if both can be layers of one nn.LSTM or nn.GRU."""
         mine, theirs = ((cells.kind, cells.units, cells.bias, cells.directions) for cells in (self, other))
         return mine == theirs
 
     def shapes(self, inputs: int) -> list[tuple[int, ...]]:
-        """Shapes of Keras's weights, the forward cell's before the backward one's."""
+        """Return the shapes of Keras's weights, the forward cell's before the backward cell's."""
         rows = self.units * (4 if self.kind == "lstm" else 3)
         bias = [(rows,) if self.kind == "lstm" else (2, rows)] if self.bias else []
         return [(inputs, rows), (self.units, rows), *bias] * self.directions
 
     def to_torch(self, named: Named, layer: int) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """PyTorch's weights of these, as layer number `layer`, and the file's name of each."""
+        """Return PyTorch's weights for `named`, as layer number `layer`, and the file's name of each."""
         weights: dict[str, Tensor] = {}
         origins: dict[str, str] = {}
         each = len(named) // self.directions
@@ -118,12 +121,12 @@ class KerasRecurrentLayer:
 
 
 def is_recurrent(layer: Layer) -> bool:
-    """Return whether `recurrent_layer` reads such a layer."""
+    """Return True if `recurrent_layer` supports this layer."""
     return layer.kind in (*_CELLS, "Bidirectional")
 
 
 def recurrent_layer(layer: Layer, file: Path) -> KerasRecurrentLayer:
-    """Cells that a layer's config describes. Raises SourceError for what PyTorch's cells don't do."""
+    """Return the recurrent layer that a config describes. Raises SourceError for what PyTorch's cells can't do."""
     if layer.kind != "Bidirectional":
         return _one_way(layer, layer.kind, layer.config, backward=False, file=file)
     if layer.config["merge_mode"] != "concat":
@@ -155,7 +158,7 @@ def _refused(layer: Layer, key: str, found: object, needed: object, file: Path) 
 
 
 def sizes(cells: list[KerasRecurrentLayer]) -> dict[str, Any]:
-    """Fields of an EncoderConfig that stacked layers say."""
+    """Return the fields of an EncoderConfig that follow from stacked layers."""
     first = cells[0]
     return {
         "cell": first.kind,

@@ -1,1 +1,1 @@
-"""Imports custom modules; a TOML says what the names and shapes of their tensors don't."""
+"""Imports custom modules; a TOML file describes what the names and shapes of their tensors don't show."""

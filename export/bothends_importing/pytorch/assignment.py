@@ -1,6 +1,6 @@
-"""Assigns a file's tensors to the parts of an encoder: the one that the TOML names, else the only one that fits.
+"""Assigns a file's tensors to the parts of an encoder: the one that the TOML file names, or the only one that fits.
 
-It goes by names and sizes alone.
+It uses names and sizes alone.
 """
 
 import re
@@ -22,7 +22,7 @@ _INITIAL = {
 
 
 def table_of(candidates: Candidates, names: Names, input_size: int) -> str:
-    """The embedding's name: as wide as the cells' input, or as what a linear turns into that."""
+    """Return the embedding's name; it is as wide as the cells' input, or as the input of a linear layer before them."""
     if names.embedding is not None:
         candidates.tensor(names.embedding, "embedding", (2,))
         return names.embedding
@@ -48,7 +48,7 @@ def table_of(candidates: Candidates, names: Names, input_size: int) -> str:
 def projection_of(
     candidates: Candidates, names: Names, table: Tensor, *, input_size: int, pooled_size: int
 ) -> Linear | None:
-    """The linear between table and cells. None where the cells read the table's rows."""
+    """Return the linear layer between table and cells; None if the cells read the table's rows."""
     shape = (input_size, table.shape[1])
     if names.input_projection is not None:
         linear = candidates.module(names.input_projection, "input_projection", dimensions=2)
@@ -73,7 +73,7 @@ def projection_of(
 
 
 def head_of(candidates: Candidates, config: StateDictConfig, pooled_size: int) -> Linear | None:
-    """The linear after pooling. None where there is none."""
+    """Return the linear layer after the pooling; None if there is none."""
     if config.names.head is not None:
         head = candidates.module(config.names.head, "head", dimensions=2)
         if head.weight.shape[1] != pooled_size:
@@ -100,7 +100,7 @@ def head_of(candidates: Candidates, config: StateDictConfig, pooled_size: int) -
 
 
 def norm_of(candidates: Candidates, config: StateDictConfig, size: int) -> Linear | None:
-    """The layer norm after a head that gives `size` numbers. None where there is none, or none with weights."""
+    """Return the layer norm after a head of this output size; None if there is none, or none with weights."""
     then, named = config.encoder.head_then, config.names.head_norm
     if then not in (None, "layer_norm"):
         if named is not None:
@@ -119,7 +119,7 @@ def norm_of(candidates: Candidates, config: StateDictConfig, size: int) -> Linea
 
 
 def initial_state_of(candidates: Candidates, names: Names, part: str, shape: tuple[int, int]) -> str | None:
-    """The name of the learned `h_0` or `c_0`, [layers·directions, (1,) size]. None where there is none."""
+    """Return the name of the learned `h_0` or `c_0`, [layers·directions, (1,) size]; None if there is none."""
     shapes = [shape, (shape[0], 1, shape[1])]
     named: str | None = getattr(names, part)
     if named is not None:

@@ -1,6 +1,6 @@
-"""Lists the tensors of a state dict that fit a part of an encoder, and refuses where that leaves a choice.
+"""Lists the tensors of a state dict that fit a part of an encoder, and refuses if that is ambiguous.
 
-Where two fit one part, the refusal lists both and the TOML's line that decides.
+If two fit one part, the error lists both and the line in the TOML file that decides.
 """
 
 import re
@@ -20,7 +20,7 @@ _LIKE_A_TABLE = re.compile("emb|lookup|glove|word_vec", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """An `nn.Linear`, or a layer norm, whose weight is 1-D: the name of the module and its tensors."""
+    """Tensors of an `nn.Linear`, or of a layer norm, whose weight is 1-D, and the name of the module."""
 
     name: str
     weight: Tensor
@@ -28,7 +28,7 @@ class Linear:
 
     @property
     def shown(self) -> str:
-        """Name and shape for messages: fc [3, 8]."""
+        """Name and shape for messages, such as fc [3, 8]."""
         return f"{printable(self.name)} {list(self.weight.shape)}"
 
     def tensors(self) -> dict[str, Tensor]:
@@ -40,18 +40,20 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The tensors of a file that no part uses yet."""
+    """Tensors of a file that aren't assigned to a part yet."""
 
     file: Path
     tensors: dict[str, Tensor]
 
     def without(self, names: Iterable[str]) -> "Candidates":
-        """Candidates that are left when `names` are used."""
+        """Return the candidates that remain when `names` are used."""
         used = set(names)
         return Candidates(self.file, {name: tensor for name, tensor in self.tensors.items() if name not in used})
 
     def cells(self, named: str | None) -> str:
-        """The prefix of an `nn.LSTM`'s or `nn.GRU`'s tensors: "encoder.rnn.", or "" where they have none."""
+        """Return the prefix of an `nn.LSTM`'s or `nn.GRU`'s tensors, such as "encoder.rnn.", or "" if they have
+        none.
+        """
         if named is not None:
             return f"{named}." if named else ""
         found = [name.removesuffix(_FIRST) for name in self.tensors if re.fullmatch(rf"(.*\.)?{_FIRST}", name)]
@@ -62,7 +64,7 @@ class Candidates:
         return found[0]
 
     def tensor(self, name: str, key: str, dimensions: Sequence[int]) -> Tensor:
-        """The tensor that the TOML names under `key`."""
+        """Return the tensor that the TOML file names under `key`."""
         if name not in self.tensors:
             raise self.refused(f"has no tensor {printable(name)}, which names.{key} says; it holds {self.listed()}")
         if self.tensors[name].dim() not in dimensions:
@@ -71,7 +73,9 @@ class Candidates:
         return self.tensors[name]
 
     def tables(self, width: int) -> list[str]:
-        """Tensors [*, width] that may be an embedding: of no linear with a bias. Those named like one win."""
+        """Return tensors [*, width] that may be an embedding and aren't a linear layer with a bias; likely names
+        win.
+        """
         fit = [
             name
             for name, tensor in self.tensors.items()
@@ -84,14 +88,16 @@ class Candidates:
         return called or distinct
 
     def modules(self, dimensions: int) -> list[Linear]:
-        """Modules with a `weight` of so many dimensions, and perhaps a `bias`: linears have 2, layer norms 1."""
+        """Return modules whose `weight` has this many dimensions, perhaps with a `bias`: 2 for linear layers, 1 for
+        layer norms.
+        """
         names = [name for name, tensor in self.tensors.items() if tensor.dim() == dimensions and tensor.numel()]
         found = [re.fullmatch(r"(?:(.*)\.)?weight", name) for name in names]
         modules = [self._module(match[1] or "") for match in found if match]
         return [module for module in modules if module.bias is None or module.bias.shape == module.weight.shape[:1]]
 
     def module(self, name: str, key: str, *, dimensions: int) -> Linear:
-        """The module that the TOML names under `key`."""
+        """Return the module that the TOML file names under `key`."""
         for module in self.modules(dimensions):
             if module.name == name:
                 return module
@@ -111,11 +117,11 @@ class Candidates:
         return join_names([f"{name} {list(tensor.shape)}" for name, tensor in self.tensors.items()]) or "nothing else"
 
     def refused(self, problem: str) -> SourceError:
-        """The error of this file."""
+        """Return the error that this file has `problem`."""
         return SourceError(f"{self.file} {problem}")
 
     def several(self, what: str, key: str, names: Sequence[str]) -> SourceError:
-        """The error of more than one candidate."""
+        """Return the error that several candidates fit."""
         lines = " or ".join(f'{key} = "{printable(name)}"' for name in names[:4])
         more = f" (and {len(names) - 4} more)" if len(names) > 4 else ""
         return self.refused(

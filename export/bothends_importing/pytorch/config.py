@@ -1,4 +1,4 @@
-"""Reads the TOML beside weights, which says what its tensors are where that can't be guessed, and checks each key.
+"""Reads the TOML file that describes weights whose names and shapes don't say everything, and checks each key.
 
     max_tokens = 128
     ignore = ["classifier.*"]        # tensors that don't belong to the encoder
@@ -15,7 +15,7 @@
     [tokenizer]
     vocabulary = "vocab.txt"
 
-Every key may be left out.
+Every key is optional.
 """
 
 import tomllib
@@ -37,7 +37,7 @@ class _Section(BaseModel):
 
 
 class Names(_Section):
-    """Names of the encoder's parts in the state dict; a part of None is guessed."""
+    """Names of the encoder's parts in the state dict; parts that are None are guessed."""
 
     embedding: str | None = Field(None, description="the table, a tensor [vocabulary, embedding]")
     cells: str | None = Field(None, description='the nn.LSTM or nn.GRU, a module; "" where it is the whole file')
@@ -49,7 +49,7 @@ class Names(_Section):
 
 
 class EncoderOptions(_Section):
-    """Facts of the encoder that tensors don't show."""
+    """Facts about the encoder that tensors don't show."""
 
     pooling: Pooling | None = None
     head_then: Literal["none", "tanh", "relu", "layer_norm"] | None = None
@@ -58,7 +58,7 @@ class EncoderOptions(_Section):
 
 
 class TokenizerOptions(_Section):
-    """Steps from text to the rows of the table. Files are named relative to the TOML."""
+    """Steps from text to the rows of the table. File names are relative to the TOML file."""
 
     file: str | None = Field(None, description="a tokenizer.json, or a SentencePiece model")
     vocabulary: str | None = Field(None, description="a text file of one token a line, in the order of the rows")
@@ -74,7 +74,7 @@ class TokenizerOptions(_Section):
 
 
 class StateDictConfig(_Section):
-    """All that a TOML may say."""
+    """Content of the TOML file that describes a state dict."""
 
     name: str | None = Field(None, pattern=NAME, description="of the model")
     max_tokens: int | None = Field(None, ge=1, description="longer sentences are cut to this many tokens")
@@ -90,12 +90,12 @@ class StateDictConfig(_Section):
 
 
 def is_json(file: Path | None) -> bool:
-    """Return whether `--encoder` is the JSON of a Keras model's layers, and no TOML."""
+    """Return True if `--encoder` is the JSON of a Keras model's layers, not TOML."""
     return file is not None and file.suffix == ".json"
 
 
 def read(file: Path) -> StateDictConfig:
-    """Read a TOML. Raises SourceError: it is missing, no TOML, or a key in it is unknown or of a wrong value."""
+    """Read a TOML file. Raises SourceError if it is missing or malformed, or has an unknown key or a wrong value."""
     try:
         found = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

@@ -27,13 +27,13 @@ _HOW = (
 
 
 def custom_module(source: WeightsFile, options: ImportOptions, config: StateDictConfig) -> ImportedEncoder:
-    """Import a module of PyTorch's or Keras's. Raises SourceError that says what is missing or can't be mapped."""
+    """Import a module of PyTorch or Keras. Raises SourceError that says what is missing or can't be mapped."""
     found = _of_keras(source, options, config) if source.kind == "keras" else _of_pytorch(source, options, config)
     return with_tokenizer(found, options, config)
 
 
 def with_tokenizer(found: MappedEncoder, options: ImportOptions, config: StateDictConfig) -> ImportedEncoder:
-    """Put a mapped encoder and the tokenizer that was asked for together. Raises SourceError where none was."""
+    """Combine a mapped encoder with the tokenizer that the user named. Raises SourceError if none was named."""
     rows = found.encoder.vocabulary_size
     tokenising = _tokenising(options, config.tokenizer, rows)
     _must_leave_out(found.masked_rows, tokenising, config.tokenizer.padding)
@@ -104,7 +104,7 @@ def _tokenising(options: ImportOptions, tokenizer: TokenizerOptions, rows: int) 
 
 
 def _words(path: Path, padding: str | None, *, rows: int, unused: Collection[int]) -> dict[str, int]:
-    """The row of each word in a vocabulary file, but for `padding`, which no text can have."""
+    """Return the row of each word in a vocabulary file, except for `padding`, which no text can contain."""
     words = read_json(path) if path.suffix == ".json" else read_lines(path, unused=unused)
     must_name_each_row(words, path, rows=rows, unused=unused)
     if padding is None:

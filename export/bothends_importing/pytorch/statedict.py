@@ -1,8 +1,8 @@
-"""Builds an encoder from the state dict of a custom module and what a TOML says of it.
+"""Builds an encoder from the state dict of a custom module and a TOML file that describes it.
 
     table → (linear) → nn.LSTM or nn.GRU → pooling → (linear → none, tanh, relu or layer norm)
 
-What the TOML leaves out is guessed where one guess only fits, and every tensor must have its place.
+What the TOML file leaves out is guessed if only one guess fits, and every tensor must belong to a part.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from .config import EncoderOptions, StateDictConfig
 
 @dataclass(frozen=True, slots=True)
 class MappedEncoder:
-    """An encoder, its weights, and where each was in the file."""
+    """Encoder, its weights, and the name of each in the file."""
 
     encoder: EncoderConfig
     weights: dict[str, Tensor]
@@ -40,17 +40,17 @@ class MappedEncoder:
 
 
 def map_state_dict(source: WeightsFile, config: StateDictConfig) -> MappedEncoder:
-    """Map an opened file. `source` was opened with the config's `ignore`.
+    """Map an opened file. `source` must have been opened with the config's `ignore`.
 
-    Raises SourceError that names the tensor: a part is missing, two fit, a shape is wrong, or nothing uses a tensor.
+    Raises SourceError that names the tensor if a part is missing, two fit, a shape is wrong, or a tensor is unused.
     """
     mapping = _Mapping(Candidates(source.file, dict(source.tensors)))
     found = _take_cells(mapping, config)
     table = _take_table(mapping, config, found.input_size, source.extras)
     fields = {**found.sizes(), "vocabulary_size": len(table), "embedding_size": table.shape[1]}
-    encoder = _described(mapping.left, {**fields, "pooling": config.encoder.pooling or "final_states"})
+    encoder = _described(mapping.remaining, {**fields, "pooling": config.encoder.pooling or "final_states"})
     projection = projection_of(
-        mapping.left, config.names, table, input_size=found.input_size, pooled_size=encoder.pooled_size
+        mapping.remaining, config.names, table, input_size=found.input_size, pooled_size=encoder.pooled_size
     )
     if projection:
         mapping.linear("input_projection", projection)
@@ -71,28 +71,28 @@ def map_state_dict(source: WeightsFile, config: StateDictConfig) -> MappedEncode
 class _Mapping:
     """Moves tensors out of `left` into `weights`, by our names."""
 
-    def __init__(self, left: Candidates) -> None:
-        self.left = left
+    def __init__(self, remaining: Candidates) -> None:
+        self.remaining = remaining
         self.weights: dict[str, Tensor] = {}
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
 
     def take_tensor(self, ours: str, theirs: str) -> Tensor:
-        tensor = self.weights[ours] = self.left.tensors[theirs]
+        tensor = self.weights[ours] = self.remaining.tensors[theirs]
         self.origins[ours] = theirs
-        self.left = self.left.without([theirs])
+        self.remaining = self.remaining.without([theirs])
         return tensor
 
     def linear(self, part: str, linear: Linear) -> None:
-        """Weight and bias, which is zeros where there is none."""
+        """Assign weight and bias to `part`; a missing bias becomes zeros."""
         self.weights[f"{part}.bias"] = torch.zeros(len(linear.weight))
         for name in linear.tensors():
             self.take_tensor(f"{part}.{name.rpartition('.')[2]}", name)
 
     def check_all_used(self, encoder: EncoderConfig) -> None:
-        """Raises SourceError for tensors without a place. Another name of a tensor that has one needs none."""
+        """Raise SourceError for unused tensors, except further names of a tensor that is used."""
         used = {(tensor.data_ptr(), tensor.shape) for tensor in self.weights.values()}
-        left = self.left.without(n for n, t in self.left.tensors.items() if (t.data_ptr(), t.shape) in used)
+        left = self.remaining.without(n for n, t in self.remaining.tensors.items() if (t.data_ptr(), t.shape) in used)
         if not left.tensors:
             return
         patterns = dict.fromkeys(f"{name.rpartition('.')[0]}.*" if "." in name else name for name in left.tensors)
@@ -104,19 +104,19 @@ class _Mapping:
 
 
 def _take_cells(mapping: _Mapping, config: StateDictConfig) -> RecurrentLayers:
-    prefix = mapping.left.cells(config.names.cells)
-    tensors = mapping.left.tensors
+    prefix = mapping.remaining.cells(config.names.cells)
+    tensors = mapping.remaining.tensors
     own = {n: t for n, t in tensors.items() if n.startswith(prefix) and CELL_TENSOR.fullmatch(n.removeprefix(prefix))}
-    found = recurrent_layers(own or tensors, prefix, file=mapping.left.file)
+    found = recurrent_layers(own or tensors, prefix, file=mapping.remaining.file)
     for ours, theirs in found.origins.items():
         mapping.take_tensor(ours, theirs)
     return found
 
 
 def _take_table(mapping: _Mapping, config: StateDictConfig, input_size: int, extras: dict[str, Any]) -> Tensor:
-    name = table_of(mapping.left, config.names, input_size)
+    name = table_of(mapping.remaining, config.names, input_size)
     if extras.get(f"{name.removesuffix('weight')}max_norm") is not None:  # TorchScript says so
-        raise mapping.left.refused(f"renormalises {printable(name)} in use (max_norm), which can't be mapped")
+        raise mapping.remaining.refused(f"renormalises {printable(name)} in use (max_norm), which can't be mapped")
     return mapping.take_tensor("embedding.weight", name)
 
 
@@ -128,7 +128,7 @@ def _described(parts: Candidates, fields: dict[str, Any]) -> EncoderConfig:
 
 
 def _take_head(mapping: _Mapping, config: StateDictConfig, pooled_size: int, extras: dict[str, Any]) -> Head | None:
-    head = head_of(mapping.left, config, pooled_size)
+    head = head_of(mapping.remaining, config, pooled_size)
     if head is None:
         return None
     mapping.linear("head.linear", head)
@@ -138,7 +138,7 @@ def _take_head(mapping: _Mapping, config: StateDictConfig, pooled_size: int, ext
             f"{name} was taken as the head, whose {size} numbers are the embedding; "
             f'ignore = ["{name}.*"] embeds before it.'
         )
-    norm = norm_of(mapping.left, config, size)
+    norm = norm_of(mapping.remaining, config, size)
     if norm or options.head_then == "layer_norm":
         mapping.weights |= {"head.norm.weight": torch.ones(size), "head.norm.bias": torch.zeros(size)}
         for theirs in norm.tensors() if norm else ():
@@ -164,7 +164,7 @@ def _take_initial_states(mapping: _Mapping, config: StateDictConfig, encoder: En
     shapes = {"h_0": (stacked, encoder.state_size)}
     if encoder.cell == "lstm":
         shapes["c_0"] = (stacked, encoder.hidden_size)
-    found = {part: initial_state_of(mapping.left, config.names, part, shape) for part, shape in shapes.items()}
+    found = {part: initial_state_of(mapping.remaining, config.names, part, shape) for part, shape in shapes.items()}
     if not any(found.values()):
         return False
     for part, theirs in found.items():

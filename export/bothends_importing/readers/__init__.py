@@ -1,1 +1,1 @@
-"""Reads tensors and plain data out of files of weights. Nothing in a file is ever run."""
+"""Reads tensors and plain data from files of weights. Nothing in a file is ever run."""

@@ -1,6 +1,6 @@
 """Reads the parts of an AllenNLP model: packed (`model.tar.gz`), in a folder, or its weights alone.
 
-Nothing is unpacked but the parts that are read.
+Only the parts that are read are unpacked.
 """
 
 import gzip
@@ -29,7 +29,7 @@ _BLOCK_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The parts of a model."""
+    """Parts of an AllenNLP model."""
 
     source: Path
     weights: WeightsFile
@@ -40,7 +40,7 @@ class Archive:
 
 
 def is_archive(source: Path) -> bool:
-    """Return whether `source` is a packed model or a folder of one."""
+    """Return True if `source` is a packed model or a folder of one."""
     if source.is_dir():
         return (source / _CONFIG).is_file()
     try:
@@ -52,7 +52,10 @@ def is_archive(source: Path) -> bool:
 
 @contextmanager
 def unpacked(source: Path, vocabulary: Path | None) -> Iterator[Archive]:
-    """The parts of the model at `source`; `vocabulary`, a folder, goes before its own. Raises SourceError."""
+    """Yield the parts of the model at `source`; the folder `vocabulary` takes precedence over its own.
+
+    Raises SourceError.
+    """
     if vocabulary is not None and not vocabulary.is_dir():
         raise SourceError(f"{vocabulary} is no folder; a vocabulary of AllenNLP's is one, with a tokens.txt in it")
     if source.is_dir():
@@ -72,7 +75,7 @@ class _Bounded(io.RawIOBase):
         self._stream, self._source, self._given = stream, source, 0
 
     def read(self, size: int = -1, /) -> bytes:
-        """Read so many bytes. Raises SourceError."""
+        """Read at most `size` bytes, or the rest. Raises SourceError if the part is larger than it may be."""
         check_expansion(self._given + max(0, size), self._source)
         content = self._stream.read(size)
         self._given += len(content)

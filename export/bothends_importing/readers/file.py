@@ -1,6 +1,6 @@
-"""Reads a file of weights, of whatever format, without running anything that stands in it.
+"""Reads a file of weights in any supported format, without running anything in it.
 
-What a file is shows in its first bytes; its name says nothing.
+The format follows from its first bytes; its name doesn't matter.
 """
 
 import zipfile
@@ -31,7 +31,7 @@ _OTHERS = (
 
 
 def is_onnx(file: Path) -> bool:
-    """Return whether a file begins as ONNX's do: with the number of its format's version."""
+    """Return True if a file starts like an ONNX file, with the format's version."""
     try:
         with file.open("rb") as opened:
             head = opened.read(9)
@@ -41,10 +41,10 @@ def is_onnx(file: Path) -> bool:
 
 
 def open_weights(file: Path, *, ignore: Sequence[str] = ()) -> WeightsFile:
-    """Read `file`, of the kind that its content shows; tensors whose names match a pattern in `ignore` are left out.
+    """Read `file` according to its content; tensors whose names match a pattern in `ignore` are left out.
 
-    Every tensor comes as finite, contiguous float32 on the CPU. Raises SourceError, one line that names the file: it is
-    missing, damaged, of no kind read here, wants code to run, or a tensor in it is none of an encoder's weights.
+    Every tensor is returned as finite, contiguous float32 on the CPU. Raises SourceError, one line that names the file,
+    if it is missing, damaged, of an unsupported kind, needs code to run, or has a tensor that can't be a weight.
     """
     kind = _kind(file)
     tensors, extras = _read(file, kind)

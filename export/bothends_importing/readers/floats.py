@@ -1,4 +1,4 @@
-"""Converts a file's tensors to finite, contiguous float32; those that can't be that are refused by name."""
+"""Converts a file's tensors to finite, contiguous float32; those that can't be converted are refused by name."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _ALWAYS_FINE_BYTES = 2**26
 
 
 def check_expansion(expanded_bytes: int, file: Path) -> None:
-    """Refuse what would fill the memory: a few bytes that say they are a great many."""
+    """Raise SourceError if tensors would fill the memory: a few bytes of a file can declare a huge tensor."""
     stored = file.stat().st_size
     if expanded_bytes > max(_MAX_TIMES_ITS_FILE * stored, _ALWAYS_FINE_BYTES):
         raise SourceError(
@@ -25,10 +25,10 @@ def check_expansion(expanded_bytes: int, file: Path) -> None:
 
 
 def to_float32(tensors: dict[str, Tensor], file: Path) -> tuple[dict[str, Tensor], list[str]]:
-    """Every tensor in float32, and what to say of that. Two names of one tensor stay so.
+    """Convert every tensor to float32; returns them and notes for the user. Two names of one tensor still share it.
 
-    Raises SourceError that names the tensor: no floating point, another kind of it than the first one, NaN or infinite,
-    sparse, quantised, or without numbers.
+    Raises SourceError that names the tensor if it isn't floating-point, is of another type than the first one, has NaN
+    or infinite numbers, is sparse or quantised, or is empty.
     """
     _check_kinds(tensors, file)
     views = {_view(tensor): tensor for tensor in tensors.values()}

@@ -1,7 +1,7 @@
-"""Reads Keras's files: .keras, .weights.h5, and whole models or weights in its older .h5.
+"""Reads Keras's files: .keras, .weights.h5, and whole models or weights in the older .h5.
 
-Nothing in them is code that could run here: a config is JSON, and what it names is only looked up. The HDF5 inside is
-read in Python (pyfive): the C library that others use crashes on damaged files.
+Nothing in them can run here: a config is JSON, and what it names is only looked up. The HDF5 inside is read in Python
+(pyfive), since the usual C library crashes on damaged files.
 """
 
 import importlib
@@ -41,7 +41,7 @@ _NOWHERE = 2**64 - 1
 
 
 def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The weights by their paths in the file; CONFIG and LAYERS are the extras. Raises SourceError."""
+    """Return the weights by their paths in the file, and as extra data CONFIG and LAYERS. Raises SourceError."""
     try:
         pyfive = importlib.import_module("pyfive")
     except ImportError as error:
@@ -64,7 +64,7 @@ def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _parts(file: Path) -> tuple[bytes, bytes | None]:
-    """The HDF5 file of the weights, and the config that stands beside it in a .keras archive."""
+    """Return the HDF5 file of the weights, and the config beside it in a .keras archive."""
     if not zipfile.is_zipfile(file):
         return file.read_bytes(), None
     with zipfile.ZipFile(file) as archive:

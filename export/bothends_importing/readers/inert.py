@@ -1,7 +1,7 @@
 """Reads the pickles of a TorchScript archive into records and tensors, without calling anything that they name.
 
-Python's unpickler can call only what `find_class` gives it. Here that is: inert records for the archive's own classes,
-and a few helpers that build lists, dicts and tensors.
+Python's unpickler can call only what `find_class` returns. Here that returns inert records for the archive's own
+classes, and a few helpers that build lists, dicts and tensors.
 """
 
 import io
@@ -33,11 +33,11 @@ _LISTS = ("build_intlist", "build_doublelist", "build_boollist", "build_tensorli
 
 
 class RefusedError(Exception):
-    """A pickle wants what can't be given; the text says what that is."""
+    """Error because a pickle names something that isn't allowed; the text says what."""
 
 
 class Record:
-    """An object of one of the archive's classes: the class's name, and its state as it stands in the pickle."""
+    """Object of one of the archive's classes: the class's name, and its state from the pickle."""
 
     __slots__ = ("state",)
     class_name = ""
@@ -65,7 +65,9 @@ class _Helper:
 
 
 class InertUnpickler(pickle.Unpickler):
-    """Reads one pickle of `archive`, whose entries stand under the folder `root`; tensors' numbers are under data/."""
+    """Unpickler of one pickle in `archive`, whose entries are below the folder `root`; the tensors' data is under
+    data/.
+    """
 
     def __init__(self, pickled: IO[bytes], archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(pickled)
@@ -74,7 +76,7 @@ class InertUnpickler(pickle.Unpickler):
         self._storages: dict[str, Tensor] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Give what stands in for a class or function. Raises RefusedError where nothing can."""
+        """Return the replacement for a class or function. Raises RefusedError if there is none."""
         full = f"{module}.{name}"
         if full.startswith("__torch__.") and not full.startswith("__torch__.torch.classes."):
             return type("Record", (Record,), {"__slots__": (), "class_name": full})
@@ -93,7 +95,7 @@ class InertUnpickler(pickle.Unpickler):
         raise RefusedError(full)
 
     def persistent_load(self, pid: Any) -> Tensor:
-        """The numbers of a storage, 1-D. `pid` is ("storage", its type, its key, a device, how many)."""
+        """Return the numbers of a storage, 1-D. `pid` is ("storage", its type, its key, a device, its size)."""
         kind, dtype, key, _, count = pid
         if kind != "storage" or not isinstance(dtype, torch.dtype):
             raise ValueError(f"a storage of an unknown kind: {kind!s:.40}")
@@ -127,7 +129,7 @@ def _check_sizes(pickled: bytes) -> None:
 
 
 def load(archive: zipfile.ZipFile, root: str) -> Record:
-    """The root module's record in a TorchScript archive. Raises RefusedError for what would have to be called.
+    """Return the root module's record in a TorchScript archive. Raises RefusedError for what would have to be called.
 
     A damaged pickle raises whatever the wrong byte leads to.
     """

@@ -1,7 +1,7 @@
-"""Reads a file of `torch.save`: a zip archive, or pickles of before PyTorch 1.6.
+"""Reads a file of `torch.save`: a zip archive, or the pickles used before PyTorch 1.6.
 
-torch's own weights-only reader builds tensors and plain data and calls nothing else; what it refuses is refused here,
-with the name of the class or function that the file wants.
+torch's own weights-only reader builds tensors and plain data and calls nothing else. What it refuses is refused here,
+with the name of the class or function that the file needs.
 """
 
 import pickletools
@@ -31,7 +31,7 @@ _MAX_DICTS = 1_000_000
 
 
 def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state dict in `file` and the plain data around it. Raises SourceError; nothing in the file runs."""
+    """Return the state dict in `file` and the plain data around it. Raises SourceError; nothing in the file runs."""
     try:
         with warnings.catch_warnings(action="ignore"):  # of pickle protocols and storages: nothing a reader can act on
             whole = torch.load(file, map_location="cpu", weights_only=True)
@@ -41,7 +41,7 @@ def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def check_legacy(file: Path) -> None:
-    """Refuse a pickle that torch.save didn't write, naming what it wants to call."""
+    """Raise SourceError for a pickle that torch.save didn't write, naming what it would call."""
     with file.open("rb") as pickled:
         if pickled.read(len(_LEGACY)) == _LEGACY:
             return
@@ -50,10 +50,10 @@ def check_legacy(file: Path) -> None:
 
 
 def parted(whole: Any, file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """A loaded object's state dict, and the rest as plain data.
+    """Split a loaded object into its state dict, and the rest as plain data.
 
-    The state dict is the object itself, or what stands under a usual name (`state_dict`, `model`, …) or is the only one
-    in it; where there is none, all tensors in nested dicts, under dotted names.
+    The state dict is the object itself, or the entry with a usual name (`state_dict`, `model`, …), or the only state
+    dict in it. If there is none, it is all tensors in nested dicts, under dotted names.
     """
     if not isinstance(whole, dict):
         raise SourceError(f"{file} holds a {type(whole).__name__}, not a state dict; {_WAY_OUT}")
@@ -85,7 +85,7 @@ def _items(mapping: dict[Any, Any]) -> Any:
 
 
 def _dotted(whole: dict[Any, Any], file: Path) -> Iterator[tuple[str, Tensor]]:
-    """Tensors in nested dicts, in the order in which they stand there."""
+    """Return the tensors in nested dicts, in their order."""
     waiting: list[tuple[str, Any]] = [("", whole)]
     seen = 0
     while waiting:
@@ -101,16 +101,19 @@ def _dotted(whole: dict[Any, Any], file: Path) -> Iterator[tuple[str, Tensor]]:
 
 
 def plain(value: dict[Any, Any]) -> dict[str, Any]:
-    """Keep what in a dict is numbers, strings, None, or lists and dicts of them; the rest is left out."""
+    """Return the numbers, strings, Nones, and lists and dicts of them in a dict, without anything else."""
     kept = _Plain().of(value)
     return {str(key): item for key, item in kept.items()}
 
 
 class _Plain:
-    """Copies plain data. What stands in several places is copied once, so a small file can't grow without end."""
+    """Copier of plain data.
+
+    An object that occurs in several places is copied once, so that a small file can't grow endlessly.
+    """
 
     _NOTHING = object()
-    """Stands for what is left out."""
+    """Mark for what is left out."""
 
     def __init__(self) -> None:
         self._copies: dict[int, Any] = {}

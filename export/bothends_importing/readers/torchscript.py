@@ -1,7 +1,7 @@
 """Reads the state dict and the plain attributes of a TorchScript archive, without running its code.
 
-The code in an archive is read as text, for what it says of each class: which attributes are parameters and buffers, and
-the constants, as `batch_first` is one.
+The code in an archive is read as text, to learn which attributes of a class are parameters and buffers, and its
+constants, such as `batch_first`.
 """
 
 import ast
@@ -24,10 +24,10 @@ _WAY_OUT = "load it where you trust it, and save its state_dict() with torch.sav
 
 
 def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors that `torch.jit.load(file).state_dict()` has, in its names; and plain attributes, by dotted name.
+    """Return the tensors of `torch.jit.load(file).state_dict()`, by its names, and plain attributes by dotted name.
 
-    Floating tensors that are plain attributes are among the tensors. A module's class stands beside its attributes as
-    `<name>.__class__`: "LSTM". Raises SourceError.
+    Floating-point tensors that are plain attributes are included in the tensors. The class of a module is returned with
+    its attributes as `<name>.__class__`, for example "LSTM". Raises SourceError.
     """
     try:
         with zipfile.ZipFile(file) as archive:

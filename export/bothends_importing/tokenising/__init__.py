@@ -1,1 +1,1 @@
-"""Writes a tokenizer.json that gives the same tokens as a source's tokeniser, or says why none can."""
+"""Writes a tokenizer.json that gives the same tokens as another tokeniser, or says why none can."""

@@ -1,9 +1,9 @@
 """Converts the normalisation table of a SentencePiece model to normalisers of a tokenizer.json.
 
-SentencePiece replaces the longest sequence of characters that the table knows. The library reads the same table, but
-looks up whole grapheme clusters of less than six bytes by their shortest start, and else single characters. So text is
-first cut where SentencePiece's sequences end, by a pattern made of the table's own; then each character is looked up
-alone, and Unicode's composition (NFC) inside a sequence gives what the table says.
+SentencePiece replaces the longest sequence of characters in the table. The tokenizers library reads the same table, but
+looks up whole grapheme clusters of less than six bytes by their shortest prefix, and otherwise single characters. So
+text is first cut where SentencePiece's sequences end, by a pattern made from the table; then each character is looked
+up alone, and Unicode's composition (NFC) inside a sequence gives what the table says.
 """
 
 import base64
@@ -33,9 +33,9 @@ Tree = dict[str, Any]  # character → tree; "" marks the end of a sequence
 
 @lru_cache(maxsize=4)  # SentencePiece's own tables take a second to read, and most models have one of these four
 def mapping(charsmap: bytes, *, name: str) -> tuple[Step, ...]:
-    """The normalisers of a `precompiled_charsmap`, which the model says is called `name`; none of an empty one.
+    """Return the normalisers for a `precompiled_charsmap`, which the model calls `name`; none for an empty one.
 
-    Raises TokenisingError for a table whose sequences aren't Unicode's compositions, as a model's own may be.
+    Raises TokenisingError for a table whose sequences aren't Unicode's compositions, which a custom table may have.
     """
     if not charsmap:
         return ()

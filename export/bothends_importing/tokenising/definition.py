@@ -1,6 +1,7 @@
-"""The parts of a tokenizer.json, and the result of an import: its text, and the rows that its ids stand for.
+"""Parts of a tokenizer.json, and the result of an import: its text, and the table row of each id.
 
-Patterns are Oniguruma's, which the tokenizers library uses; classes that Python's `re` reads otherwise are spelled out.
+Patterns are in Oniguruma's syntax, which the tokenizers library uses; classes that Python's `re` reads differently are
+spelled out.
 """
 
 import json
@@ -14,21 +15,21 @@ from bothends.errors import BothendsError
 from bothends.text import printable
 
 Step = dict[str, Any]
-"""One normaliser or pre-tokeniser, as it stands in a tokenizer.json."""
+"""One normaliser or pre-tokeniser, as it is written in a tokenizer.json."""
 
 SPACE = r"[\s\x1C-\x1F]"
 """Class of what Python's `str.split`, `str.strip` and `re`'s `\\s` take as white space."""
 WORD = r"[\p{L}\p{N}_]"
-"""Class of what Python's `re` takes as `\\w`: combining marks are none of it."""
+r"""Character class equal to `\w` of Python's `re`, which excludes combining marks."""
 
 
 class TokenisingError(BothendsError):
-    """A source tokeniser is broken, doesn't fit the table, or can't be had in a tokenizer.json."""
+    """Tokeniser that is broken, doesn't fit the table, or can't be expressed as a tokenizer.json."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokenising:
-    """Result of mapping a source tokeniser."""
+    """Result of converting a tokeniser."""
 
     definition: str
     """The text of a tokenizer.json. Its ids are below the number of `rows`."""
@@ -39,38 +40,41 @@ class Tokenising:
 
 
 def replace(pattern: str, content: str) -> Step:
-    """Every match of a pattern becomes `content`; a match of nothing inserts it."""
+    """Return the step that replaces every match of a pattern by `content`; an empty match inserts it."""
     return {"type": "Replace", "pattern": {"Regex": pattern}, "content": content}
 
 
 def literal(text: str, content: str) -> Step:
-    """Every `text`, taken from the left, becomes `content`."""
+    """Return the step that replaces every `text`, from the left, by `content`."""
     return {"type": "Replace", "pattern": {"String": text}, "content": content}
 
 
 def lowered() -> list[Step]:
-    """Python's `str.lower`. The library's own knows one lower sigma; Greek has another at the end of a word."""
+    """Return steps equal to Python's `str.lower`.
+
+    The library's own lacks the Greek sigma's form at the end of a word.
+    """
     final = r"(?!\p{Case_Ignorable})\p{Cased}\p{Case_Ignorable}*+\KΣ(?!\p{Case_Ignorable}*+\p{Cased})"
     return [replace(final, "ς"), {"type": "Lowercase"}]
 
 
 def split_out(pattern: str) -> Step:
-    """A pre-tokeniser whose pieces are what stands between the matches."""
+    """Return a pre-tokeniser whose pieces are the text between matches."""
     return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": False}
 
 
 def split_into(pattern: str) -> Step:
-    """A pre-tokeniser whose pieces are the matches."""
+    """Return a pre-tokeniser whose pieces are the matches."""
     return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": True}
 
 
 def sequence(kind: str, steps: Sequence[Step]) -> Step | None:
-    """Steps one after the other; `kind` is "normalizers" or "pretokenizers"."""
+    """Return a sequence of steps; `kind` is "normalizers" or "pretokenizers". None for no steps."""
     return {"type": "Sequence", kind: list(steps)} if steps else None
 
 
 def template(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]) -> Step | None:
-    """Tokens (text, id) set around each sentence."""
+    """Return the step that puts tokens (text, id) before and after each sentence."""
     if not before and not after:
         return None
     around = {text: {"id": text, "ids": [index], "tokens": [text]} for text, index in (*before, *after)}
@@ -92,7 +96,7 @@ def assemble(
     before: Sequence[tuple[str, int]] = (),
     after: Sequence[tuple[str, int]] = (),
 ) -> str:
-    """The text of a tokenizer.json. Raises TokenisingError if the library can't load it."""
+    """Return the text of a tokenizer.json. Raises TokenisingError if the library can't load it."""
     definition = json.dumps(
         {
             "version": "1.0",
@@ -112,7 +116,7 @@ def assemble(
 
 
 def must_load(definition: str) -> tokenizers.Tokenizer:
-    """The tokenizer that the text defines. Raises TokenisingError if it defines none that works."""
+    """Return the tokenizer that the text defines. Raises TokenisingError if the library can't load or run it."""
     try:
         tokenizer = tokenizers.Tokenizer.from_str(definition)
         tokenizer.encode("a")
@@ -124,7 +128,7 @@ def must_load(definition: str) -> tokenizers.Tokenizer:
 
 
 def must_be_text(word: str, where: str) -> str:
-    """The word itself. Raises TokenisingError, naming `where` it stands, if it holds half a surrogate pair."""
+    """Return the word. Raises TokenisingError, naming `where` it was found, if it has a lone surrogate."""
     try:
         word.encode()
     except UnicodeEncodeError as error:

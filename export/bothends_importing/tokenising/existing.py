@@ -1,6 +1,6 @@
-"""Takes over a tokenizer.json as it is, once it loads and each row of the table is one of its tokens'.
+"""Uses a tokenizer.json as it is, after checking that it loads and that each row of the table belongs to a token.
 
-Changes nothing in it.
+It changes nothing in the file.
 """
 
 from collections.abc import Collection
@@ -18,10 +18,10 @@ _PROBES = ("", "a", "A b, c.\n")
 
 
 def read_tokenizer(path: Path, *, rows: int, unused: Collection[int] = ()) -> Tokenising:
-    """The file as it stands, id i being row i of a table of `rows`, of which `unused` have no token.
+    """Read a tokenizer.json in which id i is row i of a table with `rows` rows; those in `unused` have no token.
 
-    Raises TokenisingError, naming the file and a token or a row, if it can't be used, has ids that the table lacks, as
-    where special tokens were added after training, or lacks tokens of rows.
+    Raises TokenisingError, naming the file and a token or a row, if it can't be used, has ids that the table lacks (for
+    example of special tokens that were added after training), or lacks tokens of rows.
     """
     definition = text_of(path)
     try:

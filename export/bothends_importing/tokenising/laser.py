@@ -1,6 +1,6 @@
 """Converts LASER's tokenisers: LASER 2's preprocessing and SentencePiece model, LASER 1's fastBPE codes.
 
-LASER looks pieces up in the checkpoint's own dictionary, in which four rows are always the same.
+LASER looks pieces up in the checkpoint's own dictionary, whose first four rows are always the same.
 """
 
 from collections.abc import Collection, Mapping
@@ -37,17 +37,18 @@ VOCABULARY = (
     "LASER 1 takes subwords that its fastBPE vocabulary (fvocab) lacks apart again; here they are unknown, as every"
     " subword is that the checkpoint's dictionary lacks."
 )
-"""Note of what differs from fastBPE where it is given a vocabulary."""
+"""Note on the difference from a fastBPE that is given a vocabulary."""
 
 
 def tokenise_laser2(
     model: Path, dictionary: Mapping[str, int], *, rows: int, unused: Collection[int] = ()
 ) -> Tokenising:
-    """LASER 2: characters that don't print become spaces, Moses' punctuation, lower case, pieces, `</s>`.
+    """Convert LASER 2's tokeniser: unprintable characters become spaces; Moses' punctuation; lower case; pieces;
+    `</s>`.
 
-    `dictionary` is the checkpoint's: piece to row of a table of `rows`, `unused` without one. Pieces that it lacks
-    share `<unk>`'s row. As `LaserTokenizer` of laser_encoders does it, for English, which LASER takes for every
-    language. Raises TokenisingError, naming the model or the piece.
+    `dictionary` is the checkpoint's, from piece to row of a table with `rows` rows; those in `unused` have no piece.
+    Pieces that it lacks share the row of `<unk>`. It follows `LaserTokenizer` of laser_encoders for English, which
+    LASER uses for every language. Raises TokenisingError, naming the model or the piece.
     """
     known = _known(dictionary, rows, unused)
     proto = read_model(model)
@@ -67,7 +68,9 @@ def tokenise_laser2(
 
 
 def preprocessing() -> list[Step]:
-    """LASER 2's steps before SentencePiece: sacremoses' MosesPunctNormalizer with its Perl parity, then lower case."""
+    """Return LASER 2's steps before SentencePiece: sacremoses' MosesPunctNormalizer with its Perl parity, then lower
+    case.
+    """
     return [
         replace(r"\p{C}", " "),
         *_brackets(),
@@ -141,10 +144,10 @@ def _french_quotes_and_hard_spaces() -> list[Step]:
 def tokenise_laser1(
     codes: Path, dictionary: Mapping[str, int], *, rows: int, unused: Collection[int] = ()
 ) -> Tokenising:
-    """LASER 1 of text that is tokenised already: words cut at white space, fastBPE's merges, `</s>`.
+    """Convert LASER 1's tokeniser for pre-tokenised text: words cut at white space, fastBPE's merges, `</s>`.
 
     `codes` has a line `left right count` for each merge; `dictionary` is the checkpoint's, in which `ab@@` is a subword
-    that goes on. Raises TokenisingError, naming file and line.
+    that continues. Raises TokenisingError, naming file and line.
     """
     known = _known(dictionary, rows, unused)
     merges = _merges(codes)

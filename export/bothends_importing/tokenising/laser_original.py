@@ -1,6 +1,6 @@
-"""LASER 2's own path from text to rows, by sacremoses and SentencePiece: imports are checked against it.
+"""LASER 2's own path from text to rows, with sacremoses and SentencePiece, against which imports are checked.
 
-As `LaserTokenizer` and `SentenceEncoder` of laser_encoders 0.0.2 have it.
+It follows `LaserTokenizer` and `SentenceEncoder` of laser_encoders 0.0.2.
 """
 
 import importlib
@@ -27,9 +27,9 @@ _PROBES = (
 
 
 def must_agree(made: Tokenising, proto: Any, known: Mapping[str, int]) -> None:
-    """Raise TokenisingError if a text gets other rows than LASER gives it; `known` is its dictionary.
+    """Raise TokenisingError if a text gets other rows than LASER gives it; `known` is LASER's dictionary.
 
-    The same rows in another order are two ways of a unigram model's to cut a run, whose scores tie.
+    The same rows in another order are allowed: a unigram model can split a run in two ways with equal scores.
     """
     try:
         moses = importlib.import_module("sacremoses").MosesPunctNormalizer("en", perl_parity=True)

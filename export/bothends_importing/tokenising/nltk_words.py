@@ -1,14 +1,15 @@
 r"""NLTK's `NLTKWordTokenizer` (its Treebank rules) as normalisers of a tokenizer.json that put spaces between words.
 
-NLTK's `word_tokenize` cuts a text into sentences first, by Punkt's statistics, and its rules then see each sentence
-alone; here they see the whole text. For a text of one sentence that is the same; Punkt's tables of abbreviations and of
-words that start sentences can't be had here. Measured with a Punkt trained on 80,000 lines of real text: of 20,000
-other lines 6.6 % get other words (1 word in 100), all of them among the 1,958 lines that hold several sentences.
+NLTK's `word_tokenize` first splits a text into sentences, by Punkt's statistics, and applies its rules to each
+sentence; here they see the whole text. For a text of one sentence that is the same. Punkt's tables of abbreviations and
+of words that start sentences can't be expressed here. Measured with a Punkt trained on 80,000 lines of real text: of
+20,000 other lines, 6.6 % get other words (1 word in 100), all of them among the 1,958 lines that hold several
+sentences.
 
-Rules as in NLTK 3.10's `nltk/tokenize/destructive.py`; here a rule that there rewrites `\1 \2` inserts the space where
-nothing stands, by what is behind and ahead. Where NLTK's patterns eat the characters that they look at, and so miss
-every other one, these do too. Older releases of NLTK compile the same rules with `re`, whose `\w` knows no
-combining marks: they differ in a quote before or after one.
+The rules are those of NLTK 3.10's `nltk/tokenize/destructive.py`. Where a rule there rewrites `\1 \2`, the one here
+inserts a space at an empty match, by looking behind and ahead. Where NLTK's patterns consume the characters that they
+look at, and so miss every other one, these do too. Older releases of NLTK compile the same rules with `re`, whose `\w`
+knows no combining marks: they differ in a quote before or after one.
 """
 
 from .definition import SPACE, WORD, Step, literal, replace
@@ -25,7 +26,7 @@ _S, _I = "[sSſ]", "[iIİı]"  # what `(?i)` makes of s and i
 
 
 def _spaced(characters: str) -> Step:
-    """A space before and after each of the characters, a class of them."""
+    """Return the step that puts a space before and after each character of a class."""
     return replace(f"(?={characters})|(?<={characters})", " ")
 
 
@@ -41,7 +42,9 @@ def _starting_quotes() -> list[Step]:
 
 
 def _colons_and_commas() -> list[Step]:
-    r"""`([:,])([^\d])` eats two characters, so in a run of them it matters whether the last is an odd one."""
+    r"""Return the step for `([:,])([^\d])`, which consumes two characters: in a run of them, an odd last one
+    matters.
+    """
     return [
         replace(r"(?<![:,])(?:[:,]{2})*+[:,]\K(?=[^\d:,])", " "),
         replace(r"(?<![:,])(?:[:,]{2})*?[:,]\K(?=[:,](?:\d|\z))", " "),
@@ -95,12 +98,12 @@ def _contractions() -> list[Step]:
 
 
 def steps() -> list[Step]:
-    """Normalisers after which a split on white space gives the words of `NLTKWordTokenizer().tokenize`."""
+    """Return normalisers after which splitting at white space gives the words of `NLTKWordTokenizer().tokenize`."""
     return [*_starting_quotes(), *_punctuation(), *_ending_quotes(), *_contractions()]
 
 
 def moses_steps() -> list[Step]:
-    """The steps of NLTK, then InferSent 2's change: `" ".join(words).replace(" n't ", "n 't ").split()`."""
+    """Return NLTK's steps, then InferSent 2's change: `" ".join(words).replace(" n't ", "n 't ").split()`."""
     return [
         *steps(),
         replace(f"{SPACE}+", " "),

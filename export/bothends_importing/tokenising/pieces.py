@@ -1,7 +1,7 @@
 """Converts a SentencePiece model's pieces to the model of a tokenizer.json: unigram, BPE or characters.
 
-The library finds any entry in text, SentencePiece no control symbols, unknown symbol or byte pieces: these get names
-that no text has, since spaces have become `▁` before.
+The tokenizers library finds any entry in a text, while SentencePiece finds no control symbols, unknown symbol or byte
+pieces. So these get names that can't occur, since spaces have become `▁` before.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The model of a tokenizer.json, and the piece of the source that each id stands for."""
+    """Model of a tokenizer.json, and the original piece for each id."""
 
     model: dict[str, Any]
     sources: list[int]
@@ -30,7 +30,7 @@ class Entries:
 
 
 def entries(proto: Any) -> Entries:
-    """The entries of a ModelProto. Raises TokenisingError for what can't be had in a tokenizer.json."""
+    """Convert a ModelProto to entries. Raises TokenisingError for what a tokenizer.json can't express."""
     pieces, kind = proto.pieces, proto.trainer_spec.model_type
     _must_be_sound(pieces, byte_fallback=proto.trainer_spec.byte_fallback)
     if kind == WORD:

@@ -1,7 +1,7 @@
-"""Checks that each row of a table has one word of the vocabulary, but for rows that are said to have none.
+"""Checks that each row of a table has one word of the vocabulary, except for rows that are declared unused.
 
-A vocabulary that is one word short gives every later word its neighbour's row, which no comparison that starts from ids
-can see.
+A vocabulary that lacks one word gives every later word its neighbour's row, which no comparison that starts from ids
+can detect.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,8 @@ _MAX_SHOWN = 6
 
 
 def unused_rows(said: Sequence[int | str], *, rows: int) -> frozenset[int]:
-    """Rows of a table of `rows` that `said` names, as numbers or as ranges like "30-35", both ends included.
+    """Return the rows that the user names in `said`, as numbers or ranges like "30-35" (inclusive), of a table of
+    `rows`.
 
     Raises TokenisingError for what is neither, or isn't in the table.
     """
@@ -40,7 +41,7 @@ def unused_rows(said: Sequence[int | str], *, rows: int) -> frozenset[int]:
 
 
 def rows_in_use(unused: Collection[int]) -> Iterator[int]:
-    """Rows that have words, going up without end."""
+    """Yield the rows that have words, in ascending order without end."""
     return (row for row in count() if row not in unused)
 
 
@@ -84,7 +85,7 @@ def _must_differ(words: Mapping[str, int], source: object) -> None:
 
 
 def listed(rows: Iterable[int]) -> str:
-    """Rows as text: "row 7", or "rows 0, 3 and 30-35"."""
+    """Return rows as text: "row 7", or "rows 0, 3 and 30-35"."""
     ranges: list[list[int]] = []
     for row in rows:
         if ranges and row == ranges[-1][1] + 1:

@@ -1,6 +1,6 @@
-"""Converts a SentencePiece .model to a tokenizer.json, and checks that it gives the library's ids.
+"""Converts a SentencePiece .model to a tokenizer.json, and checks that both give the same ids.
 
-Which row a piece has is for the caller to say, where it isn't the piece's own id.
+The caller says which row a piece has, if it isn't the piece's own id.
 """
 
 import importlib
@@ -17,7 +17,7 @@ from .pieces import CONTROL, NORMAL, UNIGRAM, USER_DEFINED, Entries, entries
 from .rows import OF_PIECES, must_name_each_row
 
 _SPACE = "▁"
-"""Character that stands for a space in pieces: U+2581."""
+"""Character U+2581, which replaces a space in pieces."""
 
 TIES = (
     "Where two ways to cut a run such as '!!!!' have the same score, SentencePiece's choice hangs on the rounding of"
@@ -48,7 +48,10 @@ _MAX_PROBES = 3000
 
 
 def read_model(path: Path) -> Any:
-    """The ModelProto in a file. Raises TokenisingError, naming the file, if it is none or the package is missing."""
+    """Read the ModelProto in a file.
+
+    Raises TokenisingError, naming the file, if it isn't one or the package is missing.
+    """
     try:
         module = importlib.import_module("sentencepiece.sentencepiece_model_pb2")
     except ImportError as error:
@@ -68,10 +71,11 @@ def read_model(path: Path) -> Any:
 def tokenise_sentencepiece(
     path: Path, *, rows: int, unused: Collection[int] = (), bos: bool = False, eos: bool = False
 ) -> Tokenising:
-    """The tokenizer.json of a SentencePiece model whose piece i has row i in a table of `rows`, `unused` without one.
+    """Return the tokenizer.json of a SentencePiece model whose piece i has row i in a table of `rows` rows.
 
-    `bos` and `eos` set the model's symbols around each text, as the library's `add_bos` and `add_eos` do. Raises
-    TokenisingError, naming the file, for a model that can't be had or doesn't fit.
+    Rows in `unused` have no piece. `bos` and `eos` put the model's symbols around each text, like the library's
+    `add_bos` and `add_eos`. Raises TokenisingError, naming the file, for a model that can't be converted or doesn't
+    fit.
     """
     proto = read_model(path)
     found = tokenise_pieces(proto, range(len(proto.pieces)), source=path, bos=bos, eos=eos)
@@ -89,9 +93,9 @@ def tokenise_pieces(
     bos: bool = False,
     eos: bool = False,
 ) -> Tokenising:
-    """The tokenizer.json of a SentencePiece model whose piece i has row `rows_of[i]`.
+    """Return the tokenizer.json of a SentencePiece model whose piece i has row `rows_of[i]`.
 
-    Text passes the steps in `first` before the model's own.
+    The steps in `first` are applied to the text before the model's own.
     """
     try:
         found = entries(proto)

@@ -1,6 +1,6 @@
 """Reads the row of each word from a vocabulary: one word a line, words with counts, JSON, or AllenNLP's folder.
 
-What two programs would read differently (a word twice, an empty line, a byte order mark) is refused by file and line.
+Ambiguous files (a repeated word, an empty line, a byte order mark) are refused, naming file and line.
 """
 
 import json
@@ -26,9 +26,10 @@ _PADDING, _UNKNOWN, _NEWLINE = "@@PADDING@@", "@@UNKNOWN@@", "@@NEWLINE@@"
 
 
 def read_lines(path: Path, *, unused: Collection[int] = ()) -> dict[str, int]:
-    """The row of each word in a file of one word a line, or of `word count` or `word<TAB>count` in every line.
+    """Return the row of each word in a file with one word a line, or with `word count` or `word<TAB>count` in every
+    line.
 
-    Lines have the rows 0, 1, 2 … without those of `unused`. Raises TokenisingError, naming file and line.
+    Lines have the rows 0, 1, 2 …, skipping those in `unused`. Raises TokenisingError, naming file and line.
     """
     lines = _lines(path)
     _must_be_words(lines, path)
@@ -70,7 +71,10 @@ def _must_be_counts(numbers: list[int], path: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, int]:
-    """The row of each word in a JSON object of word to row. Raises TokenisingError, naming the file and the word."""
+    """Return the row of each word in a JSON object from word to row.
+
+    Raises TokenisingError, naming the file and the word.
+    """
     try:
         words = json.loads(text_of(path), object_pairs_hook=_pairs)
     except (ValueError, RecursionError) as error:
@@ -85,7 +89,7 @@ def read_json(path: Path) -> dict[str, int]:
 
 
 def read_allennlp(folder: Path, *, namespace: str = "tokens") -> dict[str, int]:
-    """The row of each word in a vocabulary folder of AllenNLP; its unknown words are `@@UNKNOWN@@`.
+    """Return the row of each word in a vocabulary folder of AllenNLP; its unknown words are `@@UNKNOWN@@`.
 
     A padded namespace counts from 1, since row 0 is padding. Raises TokenisingError, naming file and line; also for a
     namespace without padding, which AllenNLP uses for labels and not for words.
@@ -137,7 +141,7 @@ def _lines(path: Path, *, empty: bool = False) -> list[str]:
 
 
 def text_of(path: Path) -> str:
-    """The file's text, which is UTF-8. Raises TokenisingError, naming file and line."""
+    """Return the file's text, which must be UTF-8. Raises TokenisingError, naming file and line."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Rules that cut text into words, each named by the Python that it equals, and the check that a tokenizer.json does so.
+"""Rules that cut text into words, each named by the equivalent Python, and a check that a tokenizer.json follows them.
 
-NLTK's rules are held to NLTK itself, where it is installed.
+NLTK's rules are compared with NLTK itself if it is installed.
 """
 
 import importlib
@@ -54,7 +54,9 @@ _PROBES = (
 
 
 def must_agree(made: Tokenising, words: Mapping[str, int], rules: WordRules) -> None:
-    """Raise TokenisingError if hard texts, or the vocabulary's own words, get other rows than by the original."""
+    """Raise TokenisingError if difficult texts, or the vocabulary's own words, get other rows than the original
+    gives.
+    """
     original = _original(rules.split)
     if original is None:
         return
@@ -71,7 +73,7 @@ def must_agree(made: Tokenising, words: Mapping[str, int], rules: WordRules) -> 
 
 
 def _original(split: Split) -> _Cut | None:
-    """The Python that a split is named by; None for NLTK's where it isn't installed."""
+    """Return the Python function that a split is named after; None for NLTK's if it isn't installed."""
     if split in _PYTHON:
         return _PYTHON[split]
     try:

@@ -1,6 +1,6 @@
-"""Writes a tokenizer.json of a vocabulary of whole words and a rule that cuts text into them.
+"""Writes a tokenizer.json for a vocabulary of whole words and a rule that cuts text into them.
 
-Each way to split is named by the Python that it equals, and held to it.
+Each rule is named by the equivalent Python, and compared with it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ _SPLITS: dict[Split, tuple[list[Step], Step]] = {
 
 
 def tokenise_words(words: Mapping[str, int], rules: WordRules, *, rows: int) -> Tokenising:
-    """The tokenizer.json of a vocabulary: `words` gives each word's row in a table of `rows`.
+    """Return the tokenizer.json of a vocabulary: `words` gives each word's row in a table of `rows` rows.
 
-    A word of `before` or `after` that the vocabulary lacks is dropped, with a note, where unknown words are. Raises
-    TokenisingError if it is lacking and they aren't, if `unknown` is lacking, if a row isn't in the table, or if texts
-    get other rows than by the Python that the rules are named by.
+    A word of `before` or `after` that the vocabulary lacks is dropped, with a note, if unknown words are dropped too.
+    Raises TokenisingError if it is lacking and they aren't, if `unknown` is lacking, if a row isn't in the table, or if
+    texts get other rows than the equivalent Python gives.
     """
     must_fit(words, rows=rows)
     known = {word: row for word, row in sorted(words.items(), key=lambda item: item[1]) if word}
@@ -50,7 +50,7 @@ def tokenise_words(words: Mapping[str, int], rules: WordRules, *, rows: int) -> 
 
 
 def must_fit(words: Mapping[str, int], *, rows: int) -> None:
-    """Raise TokenisingError unless each word's row is in a table of `rows`, and there is a word."""
+    """Raise TokenisingError unless there is a word and each word's row is in a table of `rows` rows."""
     if not any(words):
         raise TokenisingError("the vocabulary is empty; it needs at least one word")
     word, row = max(words.items(), key=lambda item: item[1])

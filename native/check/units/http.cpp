@@ -7,8 +7,8 @@ using namespace units;
 
 namespace {
 
-Settings web_settings(const Limits& limits = {}) {
-    Settings made = settings(limits);
+TransportSettings web_settings(const Limits& limits = {}) {
+    TransportSettings made = settings(limits);
     made.methods.push_back({"/v1/e", false, true, true});
     made.methods.push_back({"/healthz", false, false, true});
     made.hosts = Hosts{{"known"}, false};
@@ -18,7 +18,7 @@ Settings web_settings(const Limits& limits = {}) {
     return made;
 }
 
-/// One HTTP connection's calls, by HTTP/2's notation.
+/// Calls of one HTTP connection, written in HTTP/2's notation.
 class Web : public Caller {
 public:
     explicit Web(Shared& shared, std::uint64_t id = 1) : Caller(shared, id, "a", {0, true, false, false, "127.0.0.1", 1}) {}

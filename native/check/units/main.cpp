@@ -28,8 +28,8 @@ void failed(const char* what, const char* file, int line) {
     has_failed = true;
 }
 
-Settings settings(const Limits& limits) {
-    Settings made;
+TransportSettings settings(const Limits& limits) {
+    TransportSettings made;
     made.limits = limits;
 #define TRANSPORT_SAID(name, words) made.statuses[std::size_t(Refusal::name)] = {8, #name, "d"};
     TRANSPORT_REFUSALS(TRANSPORT_SAID)
@@ -41,8 +41,8 @@ Settings settings(const Limits& limits) {
     return made;
 }
 
-Caller::Caller(Shared& shared, std::uint64_t id, const std::string& network, Endpoint endpoint)
-    : peer(shared, id, shared.network(network), std::move(endpoint)) {}
+Caller::Caller(Shared& shared, std::uint64_t id, const std::string& network, PeerAddress peer_address)
+    : peer(shared, id, shared.network(network), std::move(peer_address)) {}
 
 Call& Caller::call(std::string_view path, std::string_view bytes, bool ends, const std::vector<Header>& headers) {
     Call& call = peer.begin(*this, next_ += 2);

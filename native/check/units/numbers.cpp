@@ -18,7 +18,7 @@ std::string list_of(const std::vector<float>& numbers) {
     return json;
 }
 
-/// Returns the float32 of an exponent, as its bits have it, that are at its ends, and some from between; of both signs.
+/// Returns float32 numbers of an exponent (as encoded): the smallest and the largest, and some between; of both signs.
 std::vector<float> numbers_of(std::uint32_t exponent) {
     constexpr std::uint32_t fractions = 1u << 23, some = 300;
     std::vector<float> numbers;

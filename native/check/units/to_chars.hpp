@@ -13,7 +13,8 @@ namespace units {
 
 constexpr std::size_t max_by_to_chars = 24;  // characters of a number
 
-/// Writes a number that has an exponent, or more digits before its point than a float32 tells apart; returns its end.
+/// Writes a number that has an exponent, or more digits before its point than a float32 can distinguish; returns its
+/// end.
 inline char* write_far_by_to_chars(char* to, float number) {
     constexpr int min_exponent = -6, max_exponent = 12;  // of numbers that are written without one
     std::array<char, max_by_to_chars> written;

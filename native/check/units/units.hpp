@@ -16,12 +16,12 @@ namespace units {
 
 using namespace transport;
 
-/// Has a test run by `main`.
+/// Registers a test, which `main` runs.
 struct Registered {
     Registered(const char* name, void (*test)());
 };
 
-/// Notes where a check failed.
+/// Records where a check failed.
 void failed(const char* what, const char* file, int line);
 
 #define TEST(name)                                       \
@@ -33,11 +33,11 @@ void failed(const char* what, const char* file, int line);
         if (!(condition)) units::failed(#condition, __FILE__, __LINE__); \
     } while (false)
 
-/// Settings of a server of three methods: /t/Unary, /t/Row, and /t/Probe, which takes no slot. A refusal's message is
-/// its name.
-Settings settings(const Limits& limits = {});
+/// Returns settings of a server with three methods: /t/Unary, /t/Row, and /t/Probe, which takes no slot. Each refusal's
+/// message is its name.
+TransportSettings settings(const Limits& limits = {});
 
-/// Limits, of which one is other than usual.
+/// Returns the usual limits with one changed.
 template <class Value, class Given>
 Limits with(Value Limits::* name, Given value) {
     Limits limits;
@@ -49,31 +49,31 @@ inline std::string framed(std::string_view content) {
     return prefix_of(content.size()).append(content);
 }
 
-/// One connection's calls, in HTTP/2's place: it notes what each is answered.
-class Caller : public Streams {
+/// Calls of one connection, without a real protocol: it records the answers to each.
+class Caller : public StreamControl {
 public:
     using Header = std::pair<std::string_view, std::string_view>;
 
-    explicit Caller(Shared& shared, std::uint64_t id, const std::string& network = "a", Endpoint endpoint = {});
+    explicit Caller(Shared& shared, std::uint64_t id, const std::string& network = "a", PeerAddress peer_address = {});
     ~Caller() { peer.forget_all(); }
 
-    /// Begins a call of which `bytes` come, and if it `ends` nothing more.
+    /// Begins a call for which `bytes` arrive, and nothing more if it `ends`.
     Call& call(std::string_view path, std::string_view bytes, bool ends = true,
                const std::vector<Header>& headers = {});
     Call& echo(std::string_view content) { return call("/t/Unary", framed(content)); }
 
-    /// Reads what a call is answered, and returns its body so far.
+    /// Reads the answer to a call; returns the body so far.
     std::string read(Call& call);
 
-    /// Returns a field of what came before or after a call's body, or nothing.
+    /// Returns a header or trailer of a call's answer; empty if it has none.
     std::string field(Call& call, const std::string& name) { return fields_[call.stream()][name]; }
 
-    /// Returns the message of a call's status.
+    /// Returns the message of a call's gRPC status.
     std::string said(Call& call) { return field(call, "grpc-message"); }
     bool is_reset(const Call& call) const { return resets_.contains(call.stream()); }
     std::size_t consumed(const Call& call) { return consumed_[call.stream()]; }
 
-    /// Ends a call as HTTP/2 does once all of it is sent, or its caller has left.
+    /// Ends a call as HTTP/2 does when everything is sent or its caller has left.
     void close(Call& call) { peer.forget(call); }
 
     Peer peer;
@@ -96,10 +96,10 @@ private:
     std::set<std::int32_t> with_body_, resets_;
 };
 
-/// Takes so many messages off a line, as whoever computes does, and returns them.
+/// Takes `count` messages off a line, as a computing thread does, and returns them.
 std::vector<Message*> take_messages(Shared& shared, Line& line, std::size_t count);
 
-/// Answers all that was taken.
+/// Answers all messages that were taken.
 void answer(Shared& shared, const std::vector<Message*>& taken, std::string_view content);
 
 }  // namespace units

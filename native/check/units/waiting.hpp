@@ -10,10 +10,11 @@
 
 namespace units {
 
-/// Returns what a message of so many bytes is estimated to take before any was measured: only ratios matter then.
+/// Returns the estimated cost of a message of this size before any was measured; only ratios matter then.
 inline double work_of(std::size_t size) { return double(size + 64) * 1e-6; }
 
-/// Messages of callers by number, each of so many bytes; all callers are of one network, where no other is named.
+/// Waiting messages by the numbers of their callers, each with a size in bytes. All callers share one network by
+/// default.
 class Waiting {
 public:
     Message& put(Line& line, std::uint64_t caller, std::size_t size, double patience_s = never, bool is_long = false,
@@ -37,7 +38,7 @@ public:
 
     std::uint64_t caller_of(const Message& message) { return callers_[message.account]; }
 
-    /// Takes so many messages, and returns whose they were.
+    /// Takes `count` messages; returns their callers' numbers.
     std::string take_messages(Line& line, std::size_t count) {
         std::string found;
         while (found.size() < count && line.first()) found += char('0' + callers_[line.take_message()->account]);
@@ -54,12 +55,12 @@ private:
     std::list<Message> messages_;
 };
 
-/// Has a line in which something waits be known for so much work in so many seconds.
+/// Makes a line, in which something waits, measure `work` in `seconds`.
 inline void pace(Line& line, double& time, double work, double seconds) {
     for (int count = 0; count < 60; ++count, time += seconds) line.moved(work, time);
 }
 
-/// Has a line move by one message in so many seconds.
+/// Makes a line advance by one message in `seconds`.
 inline void move(Line& line, double& time, double seconds) {
     line.moved(line.take_message()->work, time);
     time += seconds;

@@ -1,8 +1,9 @@
-"""The queue of sentences in front of the engines, and the worker threads that batch them and give callers their rows.
+"""Queue of sentences in front of the engines, with the worker threads that batch them and give callers their rows.
 
-The unit of work is a sentence: a request of 500 is as 500 requests of one. Nothing waits while a worker is free, but
-for a moment where a model's steps cost so much that company is worth it. On a CPU, a thread that reads and answers
-takes the core of one that computes: those that run batches do that too (docs/decisions/0006). One lock guards all.
+The unit of work is a sentence: a request of 500 sentences is handled like 500 requests of one. Nothing waits while a
+worker is free, except for a moment where a model's steps cost so much that a larger batch is worth the wait. On a CPU,
+a thread that reads requests and writes answers would take a core away from computing, so the threads that run batches
+do that too (docs/decisions/0006). One lock guards all state.
 """
 
 import logging
@@ -36,7 +37,9 @@ _RELAY_S = 0.00025
 
 
 class Batcher(AbstractContextManager["Batcher"]):
-    """A bounded queue of sentences in front of engines, emptied by worker threads that batch by length."""
+    """Bounded queue of sentences in front of the engines, emptied by worker threads that batch sentences of similar
+    length.
+    """
 
     def __init__(
         self,
@@ -48,8 +51,9 @@ class Batcher(AbstractContextManager["Batcher"]):
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Run at most `workers` batches at once; one that takes longer than `engine_timeout_s` is given up.
-        `budgets` bound what waits, and are the largest of any model's. With a `spare_core` an engine is a GPU.
+        """Run at most `workers` batches at once, and give up one that takes longer than `engine_timeout_s`.
+
+        `budgets` limit what waits, and are the largest of all models'. With `spare_core`, the engine is a GPU.
         """
         self._runner = Runner(at_once=workers, clock=clock)
         self._waiting = Scheduler(budgets, self._runner.seconds_for)
@@ -69,13 +73,13 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     @property
     def queued(self) -> Depth:
-        """Requests, sentences and tokens that wait now."""
+        """Number of requests, sentences and tokens that wait now."""
         with self._changed:
             return self._waiting.depth
 
     @property
     def wait_s(self) -> float:
-        """Estimated wait, in seconds, of a sentence of the usual length that came now."""
+        """Estimated wait, in seconds, of a sentence of usual length that arrives now."""
         with self._changed:
             return self._waiting.wait_s
 
@@ -85,7 +89,7 @@ class Batcher(AbstractContextManager["Batcher"]):
             return max(0, self._waiting.wanted)
 
     def pull_from(self, source: WorkSource) -> None:
-        """Submit what comes to `source`, until nothing more will."""
+        """Submit whatever arrives at `source`, until it ends."""
         with self._changed:
             self._pollers.begin_with(source)
             self._changed.notify(self.workers)
@@ -102,10 +106,10 @@ class Batcher(AbstractContextManager["Batcher"]):
     ) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
 
-        `terms` are those of the engine's model. `deadline` is a time of the batcher's clock; requests of one `caller`
-        share its turns, of all models. Cancelling the future frees the places of what still waits. Raises
-        OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future raises DeadlineError,
-        EngineError, or NotServingError.
+        `terms` belong to the engine's model. `deadline` is a time of the batcher's clock. Requests of one `caller`
+        share one part of the time, over all models. Cancelling the future frees the queue space of the sentences that
+        still wait. Raises OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future
+        raises DeadlineError, EngineError, or NotServingError.
         """
         request = Request(len(sentences), engine, terms, deadline, self._forget, span, caller=caller)
         if not sentences:
@@ -119,17 +123,21 @@ class Batcher(AbstractContextManager["Batcher"]):
                 self._wake(len(sentences))
         return request
 
-    def refuse_if_full(self, fewest_tokens: int) -> None:
-        """Raise what `submit` would for want of room, even if a request has no more than so many tokens."""
+    def refuse_if_full(self, min_tokens: int) -> None:
+        """Raise OverloadedError if even a request of `min_tokens` tokens would find no room in the queue."""
         with self._changed:
-            self._waiting.refuse_if_full(fewest_tokens)
+            self._waiting.refuse_if_full(min_tokens)
 
     def ran(self, record: BatchRecord, terms: Terms) -> None:
-        """Take note of a batch that ran elsewhere, by the model of these `terms`."""
+        """Record a batch that ran elsewhere, with the model of these `terms`, so that estimates and metrics include
+        it.
+        """
         self._runner.ran(record, terms)
 
     def in_each_thread(self, act: Callable[[], None], *, timeout_s: float) -> bool:
-        """Have each thread that runs batches call `act` once, between two of them; returns whether all have in time."""
+        """Make each thread that runs batches call `act` once, between two batches; returns True if all did within
+        `timeout_s`.
+        """
         task = PerThreadTask(act, self.threads.idents)
         with self._changed:
             self._task = task
@@ -138,7 +146,9 @@ class Batcher(AbstractContextManager["Batcher"]):
         return task.wait(timeout_s)
 
     def close(self, *, timeout_s: float) -> bool:
-        """Finish what waits, and stop, once a source has ended; returns False where some fails with DrainingError."""
+        """Finish what waits, and stop, after the source has ended; returns False if some requests failed with
+        DrainingError.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -153,8 +163,10 @@ class Batcher(AbstractContextManager["Batcher"]):
         return not left
 
     def abandon_overdue(self) -> None:
-        """Give up each run that has gone on for `engine_timeout_s`: its callers get an EngineError, and nobody waits
-        for its thread any more. The watchdog's thread calls this by itself, several times in that time.
+        """Give up each run that has taken longer than `engine_timeout_s`: its callers get an EngineError, and its
+        thread is replaced.
+
+        The watchdog's thread calls this several times in that period.
         """
         self._watchdog.check()
 
@@ -204,7 +216,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         return False
 
     def _process(self, batch: list[Sentence]) -> bool | None:
-        """Run a batch and deliver its rows. Returns None where it was given up meanwhile, and this thread with it."""
+        """Run a batch and deliver its rows. Returns None if the run was given up meanwhile, and this thread with it."""
         run = self._watchdog.begin(batch)
         try:
             self._relay_before(batch)
@@ -249,7 +261,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         self._replace(Stuck(run.thread, request.engine, request.terms))
 
     def _wake(self, threads: int) -> None:
-        """Wake threads that sleep, for what waits now."""
+        """Wake sleeping threads for the sentences that wait now."""
         if not self._pollers.wake(threads):
             self._changed.notify(threads)
 
@@ -263,7 +275,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         self._has_lookout = False
 
     def _pull(self, source: WorkSource, wait_s: float) -> bool | None:
-        """Let the source submit what has come, or comes soon. Returns None where the source gave this thread up."""
+        """Let the source submit what has arrived, or arrives soon. Returns None if the source gave this thread up."""
         goes_on: bool | None = True  # an unforeseen error isn't the source's end
         try:
             goes_on = source.pull(self._wanted, wait_s)

@@ -1,4 +1,4 @@
-"""Bounds of what may run at once and of what may wait, and what is agreed for the sentences of each model."""
+"""Bounds on what may run and wait at once, and the terms on which each model's sentences are batched."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from ..engines.contract import Engine, Fault, Observe
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Bounds of what may run at once and of what may wait."""
+    """Bounds on what may run at once and on what may wait."""
 
     max_batch_rows: int
     max_batch_tokens: int
@@ -22,7 +22,7 @@ class Budgets:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How the sentences of one model are batched, and who is told what of it. Several models share one queue."""
+    """How the sentences of one model are batched, and who gets reports about them. Several models share one queue."""
 
     budgets: Budgets
     observe: Observe

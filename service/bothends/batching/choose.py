@@ -1,8 +1,9 @@
 """Chooses which of the waiting sentences run together, from their lengths alone.
 
-A run of an engine that pads costs about longest · (overhead + rows): each step of the recurrence costs as much as
-`overhead` rows besides its rows, and padding is paid in full. So the best company is of like length, and none is better
-than far. Without padding it costs longest · overhead + tokens, and any company helps.
+With an engine that pads, a run costs about longest · (overhead + rows): each step of the recurrence costs as much as
+`overhead` additional rows, and padding is paid for in full. So sentences of similar length run best together, and a
+sentence is better left out than padded far. Without padding a run costs longest · overhead + tokens, so that any
+further sentence makes it cheaper.
 """
 
 from collections.abc import Sequence
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 def choose(
     lengths: Sequence[int], *, max_rows: int, max_tokens: int, overhead_rows: float, pads: bool = True
 ) -> list[int]:
-    """Choose the batch of the first sentence: those nearest in length, as long as each makes a token cheaper.
+    """Choose the batch of the first sentence: the sentences nearest to it in length, while each makes a token cheaper.
 
-    Returns places in `lengths`: at most `max_rows` of them, and at most `max_tokens` tokens, padding included where the
-    engine `pads`, unless the first alone is over it. No place left out is nearer to the first in length, on its side,
-    than one in the batch. (Looking at all runs of lengths finds batches no cheaper over time, at 20 times the cost.)
+    Returns indices into `lengths`: at most `max_rows` of them, and at most `max_tokens` tokens (including padding if
+    the engine `pads`), unless the first sentence alone has more. No sentence that is left out is nearer in length to
+    the first, on its side, than one in the batch. (Looking at all runs of lengths finds batches no cheaper over time,
+    at 20 times the cost.)
     """
 
     def cost(rows: int, longest: int, tokens: int) -> float:
@@ -51,13 +53,13 @@ def choose(
 def split(
     lengths: NDArray[np.int64], *, max_rows: int, max_tokens: int, overhead_rows: float
 ) -> list[NDArray[np.int64]]:
-    """Split sentences that are all to run now, of these lengths, into batches of an engine that pads.
+    """Split sentences that are all to run now, of these lengths, into batches for an engine that pads.
 
-    They are cut, longest first, where that saves the most padding for what the steps of one more run cost, and again
-    until it saves nothing.
+    A batch is cut in two, longest sentences first, where this saves more padding than the steps of one more run cost,
+    and again until it saves nothing.
 
-    Returns the places in `lengths` of each batch, longest first; those of a single batch are in the order given. None
-    is over `max_rows` or `max_tokens`, padding included, unless one sentence alone is.
+    Returns the indices into `lengths` of each batch, longest first; a single batch keeps the given order. No batch
+    exceeds `max_rows` or `max_tokens`, including padding, unless a sentence alone does.
     """
     order = np.argsort(-lengths, kind="stable")
     found, left = [], [order]

@@ -1,14 +1,14 @@
-"""A queue of sentences in which neither a large request nor many requests hold back other callers.
+"""Fair queue of sentences, in which neither a large request nor many requests hold back other callers.
 
-Start-time fair queueing (Goyal et al., SIGCOMM 1996) with requests as flows, and tokens as work, times what a token
-costs in its model: a sentence is tagged with the virtual time at its request's arrival plus the work of that request
-before it. The virtual time is the farthest end served so far: a newcomer stands near the front, what waits comes nearer
-with each one served, and requests of one sentence are served as they came. (Tags of ends would serve short ones first,
-and give long ones the last percent of latency.)
+It is start-time fair queueing (Goyal et al., SIGCOMM 1996) with requests as flows. Work is counted in tokens times the
+cost of a token in its model. A sentence is tagged with the virtual time at its request's arrival, plus the work of that
+request before it. The virtual time is the farthest end served so far: a new request stands near the front, waiting ones
+come nearer with each sentence served, and requests of one sentence are served in order of arrival. (Tags of ends would
+serve short sentences first, and raise the latency of the slowest percent.)
 
-A caller's requests share one caller's part: where n of them wait, the work of a new one counts n times, and it begins
-no sooner than the caller's one before it and that one's first sentence. So do the callers of a network share its part:
-where n of them wait, each one's work counts n times, and a caller begins no sooner than the one who began before.
+A caller's requests share one caller's part: if n of them wait, the work of a new one counts n times, and it starts no
+earlier than the first sentence of the caller's previous one. In the same way, the callers of a network share its part:
+if n of them wait, the work of each counts n times, and a caller starts no earlier than the one that started before it.
 """
 
 from bisect import bisect_left, insort
@@ -23,21 +23,21 @@ _FEW = 16
 """Number of sentences up to which they are put in one by one; more are sorted in."""
 _DEAD_KEPT = 1024
 _IDLE_KEPT = 1024
-"""Number of callers that are remembered though nothing of theirs waits."""
+"""Number of callers that are remembered although nothing of theirs waits."""
 
 
 @dataclass(slots=True)
 class _Party:
-    """A caller, or a network, with requests that wait, or that has had more than others lately."""
+    """Caller or network that has waiting requests, or has recently had more than others."""
 
     next_start: float
-    """Virtual time before which no request of theirs begins."""
+    """Virtual time before which no request of the caller or network starts."""
     waiting: int = 0
-    """Number of a caller's requests that wait; of a network's callers of whom any does."""
+    """Number of a caller's waiting requests; for a network, of its callers with waiting requests."""
 
 
 class FairQueue:
-    """The sentences of requests that aren't cancelled, in fair order, and their number. Has no lock of its own."""
+    """Sentences of requests that aren't cancelled, in fair order, and their number. Not thread-safe."""
 
     def __init__(self) -> None:
         self._order: list[tuple[float, int, Sentence]] = []
@@ -46,7 +46,7 @@ class FairQueue:
         self._callers: dict[Hashable, _Party] = {}
         self._networks: dict[Hashable, _Party] = {}
         self.requests = 0
-        """Number of live requests of which a sentence waits."""
+        """Number of live requests with a waiting sentence."""
         self.sentences = 0
         """Number of sentences that wait and whose request is alive."""
         self.tokens = 0
@@ -59,7 +59,7 @@ class FairQueue:
 
     @property
     def held(self) -> int:
-        """Number of sentences in memory, those of requests that were cancelled included."""
+        """Number of sentences in memory, including those of cancelled requests."""
         return len(self._order)
 
     def put(self, request: Request, sentences: Sequence[Sentence]) -> None:
@@ -80,12 +80,12 @@ class FairQueue:
         self._count(request, len(sentences), sum(len(sentence.ids) for sentence in sentences))
 
     def weight(self, caller: Hashable) -> int:
-        """Return how often the work of a new request of this caller's counts."""
+        """Return the factor by which the work of a new request of this caller counts."""
         known = self._callers.get(caller)
         return (1 if known is None else known.waiting + 1) * self._callers_beside(caller)
 
     def window(self, size: int) -> list[Sentence]:
-        """The first `size` sentences in fair order, the fairest first; they stay in the queue."""
+        """Return the first `size` sentences in fair order; they stay in the queue."""
         if len(self._order) > self.sentences:  # the dead gave up their places when they died
             self._order[: 2 * size] = [entry for entry in self._order[: 2 * size] if not _is_dead(entry[2])]
             while self._order and _is_dead(self._order[0][2]):
@@ -113,7 +113,9 @@ class FairQueue:
                 break
 
     def forget(self, request: Request) -> None:
-        """Give back the places of a request that no caller waits for; its sentences are dropped as they are met."""
+        """Free the queue space of a request that no caller waits for; its sentences are dropped when they are
+        reached.
+        """
         self._count(request, -request.waiting_sentences, -request.waiting_tokens)
         if len(self._order) > 2 * self.sentences + _DEAD_KEPT:
             self._order = [entry for entry in self._order if not _is_dead(entry[2])]
@@ -124,12 +126,14 @@ class FairQueue:
         return bisect_left(self._order, (self._virtual_time, inf))
 
     def work_before(self, work: float) -> float:
-        """Estimated work that waits and is served before the last sentence of a new request of so much `work`."""
+        """Return the estimated waiting work that is served before the last sentence of a new request of this much
+        `work`.
+        """
         index = bisect_left(self._order, (self._virtual_time + work, inf))
         return self.work * index / len(self._order) if self._order else 0.0
 
     def drain(self) -> set[Request]:
-        """Empty the queue; returns the requests that still waited."""
+        """Empty the queue; returns the requests that were waiting."""
         left = {sentence.request for _, _, sentence in self._order if not sentence.request.done()}
         self._order.clear()
         return left
@@ -152,7 +156,7 @@ class FairQueue:
         return start, self.weight(request.caller)
 
     def _callers_beside(self, caller: Hashable) -> int:
-        """Return the number of the network's callers of whom any request waits, this one among them."""
+        """Return the number of the network's callers with waiting requests, including this one."""
         known, network = self._callers.get(caller), self._networks.get(network_of(caller))
         others = 0 if network is None else network.waiting - (known is not None and known.waiting > 0)
         return 1 + others
@@ -181,7 +185,7 @@ class FairQueue:
 
 
 def network_of(caller: Hashable) -> Hashable:
-    """Return the network of a caller who is known by it, as the server's are; else the caller is by itself."""
+    """Return the caller's network, if the caller has one as in the server; otherwise the caller itself."""
     return getattr(caller, "network", caller)
 
 

@@ -1,6 +1,6 @@
-"""Measures the time in which a model run couldn't go on: its process was stopped, or its thread had no processor.
+"""Measures the time in which a model run couldn't proceed: its process was stopped, or its thread had no processor.
 
-The watchdog doesn't count that time, so that such a run isn't taken for one that hangs.
+The watchdog doesn't count this time, so that a run on a busy machine isn't taken for one that hangs.
 """
 
 import threading
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def waited_for_processor(thread: int) -> float:
-    """Return the seconds that the thread of this ident has waited, ready, for a processor; 0 where nothing tells.
+    """Return the seconds that the thread with this identifier has been runnable without a processor; 0 if unknown.
 
     Linux counts them: https://docs.kernel.org/scheduler/sched-stats.html
     """
@@ -22,7 +22,10 @@ def waited_for_processor(thread: int) -> float:
 
 
 class LostTime:
-    """Measures how long threads couldn't run between two calls of `look`, which come every `look_s`. For one thread."""
+    """Meter of how long threads couldn't run between two calls of `look`, which come every `look_s` seconds.
+
+    Not thread-safe.
+    """
 
     def __init__(
         self,
@@ -38,14 +41,14 @@ class LostTime:
         self._now: dict[int, float] = {}
 
     def look(self) -> None:
-        """Begin the next interval. If it comes much too late, the whole process was stopped, as by SIGSTOP."""
+        """Start the next interval. If this call comes much too late, the whole process was stopped, as by SIGSTOP."""
         now = self._clock()
         self._between_s, self._looked = now - self._looked, now
         self._stopped_s = self._between_s - self._look_s if self._between_s > 2 * self._look_s else 0.0
         self._before, self._now = self._now, {}
 
     def of(self, thread: int) -> float:
-        """Return the seconds in which this thread couldn't run between the last two calls of `look`."""
+        """Return the seconds for which this thread couldn't run between the last two calls of `look`."""
         if thread not in self._now:
             self._now[thread] = waited_for_processor(thread)
         waited_s = self._now[thread] - self._before.get(thread, self._now[thread])

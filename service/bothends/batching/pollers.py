@@ -1,6 +1,6 @@
-"""Keeps account of the worker threads that pull from a source of work, and which of them sleep there.
+"""Tracks the worker threads that pull from a source of work, and which of them sleep there.
 
-The batcher decides whom to wake, and calls it under its own lock; the source does it.
+The batcher calls it under its own lock and decides which threads to wake; the source wakes them.
 """
 
 import threading
@@ -10,17 +10,18 @@ from contextlib import AbstractContextManager, nullcontext
 from .request import WorkSource
 
 LOOK_S = 0.005
-"""Longest time that the source is left alone while all workers run: a few times a usual batch. Then a spare thread
-looks at it, so that a long batch, or an engine that hangs, keeps no probe waiting and nobody's leaving unnoticed."""
+"""Longest time for which nobody looks at the source while all workers run: a few times a usual batch. Then a spare
+thread looks at it, so that during a long batch, or in an engine that hangs, probes are answered and callers' leaving
+is noticed."""
 
 
 class Pollers:
-    """A source, once there is one, and the threads that are in its `pull`."""
+    """Source of work, once there is one, and the threads that are inside its `pull`."""
 
     def __init__(self, workers: int, clock: Callable[[], float], *, spare_core: bool) -> None:
-        """Keep places for `workers` runs; a thread that pulls takes one, unless it has a `spare_core`.
+        """Keep slots for `workers` runs; a thread that pulls takes one, unless it has a `spare_core`.
 
-        Then one thread pulls, or one more than may run, where the source runs by itself what comes.
+        Then one thread pulls, or one more than may run if the source runs by itself what arrives.
         """
         self.source: WorkSource | None = None
         self.gathering: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -33,21 +34,21 @@ class Pollers:
         self._pulled_at = 0.0
 
     def begin_with(self, source: WorkSource) -> None:
-        """Pull from `source` from now on."""
+        """Use `source` from now on."""
         self.source = source
         self.gathering = source.gathering
 
     @property
     def slots(self) -> int:
-        """Number of runs that can't begin, since the threads for them are pulling."""
+        """Number of runs that can't start, because the threads for them are inside `pull`."""
         return 0 if self._spare_core else len(self._threads)
 
     def has_this_thread(self) -> bool:
-        """Return True if the calling thread is in the source's `pull`."""
+        """Return True if the calling thread is inside the source's `pull`."""
         return threading.get_ident() in self._threads
 
     def may_begin(self, running: int) -> bool:
-        """Return True if one more thread may pull, beside so many runs."""
+        """Return True if another thread may pull while `running` runs are in progress."""
         if self.source is None:
             return False
         if self._spare_core:
@@ -55,26 +56,28 @@ class Pollers:
         return running + len(self._threads) < self._workers
 
     def is_unattended(self) -> bool:
-        """Return True if nobody has pulled for LOOK_S; then the calling thread is to look at the source."""
+        """Return True if no thread has pulled for LOOK_S seconds, so that the calling thread should."""
         if self.source is None or self._threads or self._clock() - self._pulled_at < LOOK_S:
             return False
         self._pulled_at = self._clock()
         return True
 
     def begin(self, *, sleeps: bool) -> None:
-        """Take note that the calling thread goes to pull."""
+        """Record that the calling thread starts to pull."""
         self._threads[threading.get_ident()] = sleeps
         self.asleep += sleeps
 
     def end(self, thread: int, *, goes_on: bool) -> None:
-        """Take note that a thread is back, or given up, whichever comes first; and of the source's end."""
+        """Record that a thread has returned from `pull` or was given up, whichever comes first, and whether the source
+        has ended.
+        """
         self.asleep -= self._threads.pop(thread, False)
         self._pulled_at = self._clock()
         if not goes_on:
             self.source = None
 
     def wake(self, threads: int) -> bool:
-        """Wake threads that sleep in the source; returns False where none does."""
+        """Wake threads that sleep in the source; returns False if none does."""
         if self.source is None or not self.asleep:
             return False
         for _ in range(min(threads, self.asleep)):

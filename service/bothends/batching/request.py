@@ -1,4 +1,4 @@
-"""A request in the batcher's queue, which is the future that its caller holds, and the interface of a source of
+"""Request in the batcher's queue, which is the future that its caller holds, and the interface of a source of
 requests.
 """
 
@@ -18,9 +18,9 @@ from .budgets import Terms
 
 
 class Request(Future[NDArray[np.float32]]):
-    """A caller's sentences on their way: rows arrive one batch at a time, and the last one settles it.
+    """Sentences that one caller waits for. Rows arrive batch by batch, and the last batch settles the request.
 
-    It is the future that the caller holds; cancelling it removes from the queue what still waits.
+    It is the future that the caller holds; cancelling it removes its waiting sentences from the queue.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Request(Future[NDArray[np.float32]]):
         """Terms of that engine's model."""
         self.span = span
         self.caller = caller
-        """Caller whose requests share turns; None where each request has turns of its own."""
+        """Caller whose requests share turns; None if each request has its own turns."""
         self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)
         self._missing = sentences
         self.deadline = deadline
@@ -49,20 +49,23 @@ class Request(Future[NDArray[np.float32]]):
         self._forget = forget
 
     def cancel(self) -> bool:
-        """Cancel it as any future, and give back its places at once."""
+        """Cancel the request like any future, and free its queue space at once."""
         cancelled = super().cancel()
         if cancelled:
             self._forget(self)
         return cancelled
 
     def put(self, positions: Sequence[int], rows: NDArray[np.float32]) -> bool:
-        """Take the rows of the sentences at `positions`; returns True if they were the last. One thread at a time."""
+        """Store the rows of the sentences at `positions`; returns True if all rows are there.
+
+        Call from one thread at a time.
+        """
         self.rows[positions] = rows
         self._missing -= len(positions)
         return not self._missing
 
     def settle(self, outcome: NDArray[np.float32] | BothendsError) -> None:
-        """Answer the caller, unless the request was cancelled in this very moment."""
+        """Answer the caller. Does nothing if the request has just been cancelled."""
         try:
             if isinstance(outcome, BothendsError):
                 self.set_exception(outcome)
@@ -79,7 +82,7 @@ Forget = Callable[[Request], None]
 
 
 class Sentence(NamedTuple):
-    """A waiting sentence and its place in its request."""
+    """Waiting sentence and its position in its request."""
 
     ids: TokenIds
     request: Request
@@ -96,7 +99,7 @@ class Depth(NamedTuple):
 
 
 class Stuck(NamedTuple):
-    """A run that was given up: the thread that is in it, and its engine with the terms of its model."""
+    """Run that was given up: the thread that is in it, its engine, and the terms of its model."""
 
     thread: int
     engine: Engine
@@ -104,41 +107,49 @@ class Stuck(NamedTuple):
 
 
 class WorkSource(Protocol):
-    """Source of work that no caller's thread submits. The batcher's threads ask it, several at a time."""
+    """Source of work that isn't submitted by callers' threads.
+
+    The batcher's threads pull from it, several at a time.
+    """
 
     @property
     def runs_itself(self) -> bool:
-        """True if threads run the engine inside `pull`, for what needn't be submitted."""
+        """True if threads may run the model inside `pull`, for work that needn't be submitted."""
         ...
 
     @property
     def has_hasty_callers(self) -> bool:
-        """True if somebody has lately asked for what is answered soon inside `pull`: then a thread is left to them."""
+        """True if a caller has recently asked for work that is answered quickly inside `pull`; a thread is then kept
+        free for it.
+        """
         ...
 
     def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
-        """Submit what has come, up to about so many sentences; sleep up to `wait_s` until something has.
+        """Submit work that has arrived, up to about `sentences` sentences; sleep up to `wait_s` seconds until something
+        arrives.
 
-        Where it `may_run`, the thread has a core, and may do by itself what it needn't submit. Returns False once
-        nothing more will come, and None where the calling thread was given up.
+        If `may_run`, the calling thread has a core, and may run by itself work that needn't be submitted. Returns False
+        once no more work can come, and None if the calling thread was given up.
         """
         ...
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
-        """Give up runs that threads have been in for so long inside `pull`, and return them.
+        """Give up runs that threads have been in for more than `seconds` inside `pull`, and return them.
 
-        `lost_s` tells the seconds since the last time in which a thread couldn't go on: they don't count.
+        `lost_s` gives the seconds since its last call for which a thread couldn't run; they don't count.
         """
         ...
 
     def hand_over_polling(self) -> None:
-        """Have one that sleeps in `pull` look at what comes: the calling thread will be busy for a while."""
+        """Make a thread that sleeps in `pull` watch for arrivals, because the calling thread will be busy for a
+        while.
+        """
         ...
 
     def wake(self) -> None:
-        """Wake one that sleeps in `pull`, to return; who comes next, where none sleeps."""
+        """Make one thread that sleeps in `pull` return; if none sleeps, the next one to enter."""
         ...
 
     def gathering(self) -> AbstractContextManager[None]:
-        """Send what this thread answers inside `with` all at once."""
+        """Return a context manager that collects the answers of this thread, and sends them together when it ends."""
         ...

@@ -1,6 +1,6 @@
-"""Runs batches on their engines, and estimates by them how long others will take.
+"""Runs batches on their engines, and uses the time they take to estimate how long others will take.
 
-A cancelled request is left out, and a sentence that can't be run fails alone.
+Cancelled requests are left out, and a sentence that can't be run fails alone.
 """
 
 import logging
@@ -25,7 +25,7 @@ _WEIGHT = 0.1
 
 
 class RanBatch(NamedTuple):
-    """A batch that has run: its sentences and their rows, float32 [sentences, dimension]."""
+    """Batch that has run: its sentences and their rows, float32 [sentences, dimension]."""
 
     batch: list[Sentence]
     rows: NDArray[np.float32]
@@ -33,7 +33,7 @@ class RanBatch(NamedTuple):
     span: Span
 
     def pass_on(self) -> list[Request]:
-        """Give each request its rows; returns those that have all of theirs now. One thread at a time."""
+        """Give each request its rows; returns the requests that now have all rows. Call from one thread at a time."""
         first = self.batch[0].request
         if all(sentence.request is first for sentence in self.batch):
             return [first] if first.put([sentence.position for sentence in self.batch], self.rows) else []
@@ -46,19 +46,19 @@ class RanBatch(NamedTuple):
 
 
 class Throughput:
-    """A running estimate of work a second, in tokens of a model that costs 1."""
+    """Running estimate of work per second, in tokens of a model whose cost is 1."""
 
     def __init__(self) -> None:
         self._per_s = 0.0
 
     def record(self, work: float, seconds: float, *, at_once: int) -> None:
-        """Count `work` that took `seconds`, while as much went on in `at_once` places."""
+        """Record `work` that took `seconds` while `at_once` runs were in progress."""
         if seconds > 0:
             speed = work / seconds * at_once
             self._per_s += (speed - self._per_s) * (_WEIGHT if self._per_s else 1.0)
 
     def seconds_for(self, work: float) -> float:
-        """Estimated time that `work` will take, in seconds; 0 before anything was recorded."""
+        """Return the estimated seconds that `work` will take; 0 before anything was recorded."""
         return work / self._per_s if self._per_s else 0.0
 
 
@@ -73,11 +73,14 @@ class Runner:
         self._delivering = threading.Lock()
 
     def seconds_for(self, work: float) -> float:
-        """Estimated time that so much `work` will take, in seconds; 0 before anything has run."""
+        """Return the estimated seconds that `work` will take; 0 before anything has run."""
         return self._throughput.seconds_for(work)
 
     def run(self, batch: list[Sentence]) -> list[RanBatch]:
-        """Run what of `batch` is still waited for; requests whose deadline passed or that can't be run fail here."""
+        """Run the sentences of `batch` that are still wanted.
+
+        Requests whose deadline has passed, or that can't be run, fail here.
+        """
         now = self._clock()
         requests = {sentence.request for sentence in batch}
         for request in requests:
@@ -88,7 +91,7 @@ class Runner:
         return self._run(batch) if batch else []
 
     def ran(self, record: BatchRecord, terms: Terms) -> None:
-        """Take note of a batch that ran elsewhere."""
+        """Record a batch that ran elsewhere."""
         self._throughput.record(record.tokens * terms.cost, record.engine_s, at_once=self._at_once)
         self.report(record, terms, tracing.NO_SPAN)
 
@@ -103,7 +106,7 @@ class Runner:
             self.report(batch.record, batch.batch[0].request.terms, batch.span)
 
     def report(self, record: BatchRecord, terms: Terms, span: Span) -> None:
-        """Pass the record of a batch on to metrics and traces."""
+        """Report the record of a batch to metrics and traces."""
         tracing.ran(span, record)
         try:
             terms.observe(record)
@@ -142,7 +145,7 @@ class Runner:
 
 
 def fail(batch: list[Sentence], error: Exception) -> list[RanBatch]:
-    """Answer the callers of a batch that met an unexpected error, if they still wait. Returns an empty list."""
+    """Fail the callers of a batch that met an unexpected error, if they still wait. Returns an empty list."""
     _log.error("a batch of %d sentences met an unforeseen error: %s", len(batch), error_site(error))
     _settle(batch, EngineError("the batch couldn't be served"))
     return []

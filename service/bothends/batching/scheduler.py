@@ -1,6 +1,6 @@
-"""Decides which waiting sentences form the next batch, and which requests are refused for want of room or time.
+"""Decides which waiting sentences form the next batch, and which requests are refused for lack of room or time.
 
-The queue is bounded and fair, and sentences of like length run together. The batcher calls it under its own lock.
+The queue is bounded and fair, and sentences of similar length run together. The batcher calls it under its own lock.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ from .request import Depth, Request, Sentence
 
 _OVERTAKEN = 2.0
 """Work served before a request's last sentence, as a multiple of what waits before it. Under a steady load of lists,
-each that ends is followed by another, whose first sentences go before the last of those that wait: as much again. Only
-lists meet this bound; a sentence alone is refused sooner, and is overtaken by none."""
+each finished list is followed by another, whose first sentences come before the last ones of those that wait: as
+much again. Only lists meet this bound; a single sentence is refused sooner, and is never overtaken."""
 _OF_A_LIST = 4
 """Number of sentences of one list that are counted as company for others', however long the list is."""
 _WINDOW = 64
@@ -23,11 +23,12 @@ _WINDOW = 64
 
 
 class Scheduler:
-    """Sentences that wait, and the batches they are to run in."""
+    """Sentences that wait, and the choice of the batches that they run in."""
 
     def __init__(self, budgets: Budgets, seconds_for: Callable[[float], float]) -> None:
-        """Start empty. `seconds_for` estimates how long so much work will take. `budgets` bound what waits; each
-        model's own bound its batches.
+        """Start empty. `seconds_for` estimates the duration of an amount of work.
+
+        `budgets` limit what waits; each model's own limit its batches.
         """
         self._seconds_for = seconds_for
         self._max_queue_tokens = budgets.max_queue_tokens
@@ -39,12 +40,12 @@ class Scheduler:
 
     @property
     def depth(self) -> Depth:
-        """Requests, sentences and tokens that wait."""
+        """Number of requests, sentences and tokens that wait."""
         return Depth(self._queue.requests, self._queue.sentences, self._queue.tokens)
 
     @property
     def pause_s(self) -> float:
-        """Time for which it is worth waiting for company of what waits; 0 where nothing does, or enough."""
+        """Seconds that it is worth waiting for more sentences to join the batch; 0 if none waits, or if enough do."""
         if not (window := self._queue.window(1)):
             return 0.0
         budgets = window[0].request.terms.budgets
@@ -52,15 +53,15 @@ class Scheduler:
 
     @property
     def wait_s(self) -> float:
-        """Estimated wait of a sentence of the usual length that came now: a fair share of what waits."""
+        """Estimated wait, in seconds, of a sentence of usual length that arrives now: a fair share of what waits."""
         sentences, work = self._queue.sentences, self._queue.work
         return self._seconds_for(self._queue.work_before(work / sentences)) if sentences else 0.0
 
     @property
     def wanted(self) -> int:
-        """Number of sentences that would make batches better, if they came; not above 0 when enough go before them.
+        """Number of further sentences that would make the next batches better; 0 or less if enough wait.
 
-        Nor is it above 0 once a quarter of the queue is full: what would be refused for want of room can wait outside.
+        It is also 0 or less once a quarter of the queue is full, since further sentences can as well wait outside.
         """
         if 4 * self._queue.tokens >= self._max_queue_tokens:
             return self._window - self._queue.sentences
@@ -69,20 +70,20 @@ class Scheduler:
         return self._window - max(of_lists, self._queue.before_newcomer)
 
     def forget(self, request: Request) -> None:
-        """Give back the places of a request that no caller waits for."""
+        """Free the queue space of a request that no caller waits for."""
         self._queue.forget(request)
 
     def drain(self) -> set[Request]:
-        """Let nothing wait any more; returns the requests that did."""
+        """Empty the queue; returns the requests that were waiting."""
         return self._queue.drain()
 
     def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:
         """Queue a request.
 
-        Raises OverloadedError for want of room, or DeadlineError where its deadline would pass before all of it ran;
-        then nothing waits.
+        Raises OverloadedError for lack of room, or DeadlineError if its deadline would pass before all of it ran; then
+        nothing is queued.
 
-        Its sentences stand in order of their length, so that a list longer than the window has like company in it.
+        Its sentences are queued in order of length, so that in a long list, neighbours have similar lengths.
         """
         tokens = sum(map(len, sentences))
         self.refuse_if_full(tokens)
@@ -93,7 +94,7 @@ class Scheduler:
         self._queue.put(request, waiting)
 
     def refuse_if_full(self, tokens: int) -> None:
-        """Raise OverloadedError where there is no room for so many tokens."""
+        """Raise OverloadedError if there is no room for this many tokens."""
         waiting = self._queue.tokens
         # An empty queue takes any request, so that the bound can't refuse one for ever.
         if waiting and waiting + tokens > self._max_queue_tokens:
@@ -108,8 +109,8 @@ class Scheduler:
             raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
 
     def take_batch(self) -> list[Sentence]:
-        """Take the sentence whose turn it is and those of its model that are cheapest beside it; none if all were
-        cancelled.
+        """Take the sentence whose turn it is, and the sentences of its model that are cheapest to run with it; an empty
+        list if all were cancelled.
         """
         window = self._queue.window(self._window)
         if not window:

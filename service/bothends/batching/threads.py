@@ -1,4 +1,4 @@
-"""A set of threads that all do the same work: one that is lost is replaced, and an unexpected error ends none."""
+"""Group of threads that all run the same function. A lost thread is replaced, and an unexpected error ends none."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ _REST_S = 0.1
 
 
 class PerThreadTask:
-    """A function that each of some threads is to call once, between two batches."""
+    """Function that each of a group of threads is to call once, between two batches."""
 
     def __init__(self, act: Callable[[], None], threads: set[int]) -> None:
         self._act = act
@@ -23,12 +23,15 @@ class PerThreadTask:
 
     @property
     def is_for_this_thread(self) -> bool:
-        """True if the calling thread is one of them and hasn't called it yet."""
+        """True if the calling thread belongs to the group and hasn't called the function yet."""
         with self._lock:
             return threading.get_ident() in self._left
 
     def do(self) -> None:
-        """Call it, in one of the threads. What it raises is only logged, since later work will meet the same error."""
+        """Call the function in one of the threads.
+
+        What it raises is only logged, since later work will meet the same error.
+        """
         try:
             self._act()
         except Exception as error:
@@ -40,12 +43,12 @@ class PerThreadTask:
                     self._done.set()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until all threads have called it, at most so long; returns whether they have."""
+        """Wait up to `timeout_s` seconds until all threads have called it; returns True if they have."""
         return self._done.wait(timeout_s)
 
 
 class WorkerThreads:
-    """`size` daemon threads that each run `work` until it returns, and again where it raises."""
+    """Group of `size` daemon threads that each run `work` until it returns, and again if it raises."""
 
     def __init__(self, work: Callable[[], None], size: int, *, name: str) -> None:
         self._work = work
@@ -57,13 +60,13 @@ class WorkerThreads:
         self.fill()
 
     def replace(self, lost: int) -> None:
-        """Start another thread in place of the one with this identifier, and never wait for that one."""
+        """Start a thread in place of the one with identifier `lost`, which isn't waited for any more."""
         with self._lock:
             self._threads = {thread for thread in self._threads if thread.ident != lost}
         self.fill()
 
     def fill(self) -> None:
-        """Start those that are missing. Raises RuntimeError where the machine has no room for another thread."""
+        """Start threads that are missing. Raises RuntimeError if the machine has no room for another thread."""
         with self._lock:
             while len(self._threads) < self._size:
                 thread = threading.Thread(target=self._run, name=f"{self._name}-{self._started}", daemon=True)
@@ -73,12 +76,12 @@ class WorkerThreads:
 
     @property
     def idents(self) -> set[int]:
-        """Identifiers of the threads that haven't been lost."""
+        """Identifiers of all threads except lost ones."""
         with self._lock:
             return {thread.ident for thread in self._threads if thread.ident is not None}
 
     def join(self, timeout_s: float) -> bool:
-        """Wait until all have returned, at most so long; returns whether they have."""
+        """Wait up to `timeout_s` seconds until all threads have returned; returns True if they have."""
         end = time.monotonic() + timeout_s
         with self._lock:
             threads = list(self._threads)

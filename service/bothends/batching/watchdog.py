@@ -1,7 +1,7 @@
-"""Finds model runs that take too long, so that their callers are answered.
+"""Finds model runs that take too long, so that their callers get an answer.
 
-An engine that hangs can't be stopped, but no caller has to wait for it. The threads that run batches say when a run
-begins and ends. Time that a run lost, on a machine that is busy or was suspended, isn't counted.
+An engine that hangs can't be stopped, but no caller has to wait for it. The threads that run batches report when a run
+starts and ends. Time that a run lost, because the machine was busy or suspended, isn't counted.
 """
 
 import logging
@@ -19,7 +19,7 @@ _CHECKS = 8
 
 
 class Run:
-    """A model run that goes on, in the thread that began it."""
+    """Model run in progress, and the thread that started it."""
 
     __slots__ = ("batch", "deadline", "thread")
 
@@ -30,7 +30,9 @@ class Run:
 
 
 class Watchdog:
-    """Timer of model runs: calls `on_overdue` once for each that has run for `timeout_s`, in its own thread."""
+    """Timer of model runs: calls `on_overdue`, in its own thread, once for each run that has taken `timeout_s`
+    seconds.
+    """
 
     def __init__(
         self,
@@ -55,21 +57,21 @@ class Watchdog:
         threading.Thread(target=self._watch, name="bothends-watchdog", daemon=True).start()
 
     def begin(self, batch: list[Sentence]) -> Run:
-        """Watch a run that begins now."""
+        """Watch a run that starts now."""
         run = Run(batch, self._clock() + self._timeout_s)
         with self._lock:
             self._runs.add(run)
         return run
 
     def end(self, run: Run) -> bool:
-        """Stop watching a run, which has ended; returns False where it was given up before."""
+        """Stop watching a run that has ended; returns False if it was given up before."""
         with self._lock:
             watched = run in self._runs
             self._runs.discard(run)
         return watched
 
     def check(self) -> None:
-        """Give up the runs that have gone on for too long."""
+        """Give up the runs that have taken too long."""
         now = self._clock()
         with self._lock:
             self._lost.look()
@@ -88,7 +90,7 @@ class Watchdog:
                 _log.error("a check of model runs met an unforeseen error: %s", error_site(error))
 
     def close(self) -> set[Run]:
-        """Watch nothing more; returns the runs that still go on."""
+        """Stop watching; returns the runs that are still in progress."""
         self._closed.set()
         with self._lock:
             left, self._runs = self._runs, set()

@@ -1,5 +1,6 @@
-"""Embeds windows of sentences, by a model in this process or by servers; a sentence that can't be embedded gets a
-reason.
+"""Embeds windows of sentences with a model in this process or with servers.
+
+A sentence that can't be embedded gets a reason.
 """
 
 from collections.abc import Sequence
@@ -25,11 +26,11 @@ _REQUESTS = 8
 _FIRST_TIMEOUT_S = 10.0
 """Timeout of the first call: a caller that names a server that isn't there should know at once."""
 EmbedResult: TypeAlias = tuple[Embeddings | None, dict[int, str]]
-"""The embeddings of the good sentences, in order, and what is wrong with each other one, by its place."""
+"""Embeddings of the good sentences, in order, and for each other one, by its index, what is wrong."""
 
 
 class BulkEngine(Protocol):
-    """A model that embeds rows. Safe to use from several threads at once."""
+    """Model that embeds rows, here or on a server. Safe to use from several threads at once."""
 
     model: str
     """Name and version of the model."""
@@ -39,16 +40,16 @@ class BulkEngine(Protocol):
     nested_dimensions: tuple[int, ...]
 
     def embed(self, texts: Sequence[str]) -> EmbedResult:
-        """Embed all of `texts` that can be."""
+        """Embed all of `texts` that can be embedded, with a reason for each other."""
         ...
 
     def stop(self) -> None:
-        """Give up what is in progress; `embed` raises then."""
+        """Cancel what is in progress; `embed` then raises."""
         ...
 
 
 class LocalEngine:
-    """A model that is loaded in this process."""
+    """Model that is loaded in this process."""
 
     def __init__(self, encoder: "Encoder", options: EmbedOptions) -> None:
         self.model, self.precision = f"{encoder.name} {encoder.version}", encoder.precision
@@ -56,7 +57,7 @@ class LocalEngine:
         self._encoder, self._options = encoder, options
 
     def embed(self, texts: Sequence[str]) -> EmbedResult:
-        """Embed all of `texts` that can be."""
+        """Embed all of `texts` that can be embedded, with a reason for each other."""
         problems: dict[int, str] = {}
 
         def note(error: SentenceError) -> None:
@@ -70,7 +71,7 @@ class LocalEngine:
 
 
 class RemoteEngine:
-    """One server or several, behind a client."""
+    """Model on one server or several, called through a client."""
 
     def __init__(self, client: "Client", options: EmbedOptions) -> None:
         served = client.model(timeout_s=min(client.timeout_s, _FIRST_TIMEOUT_S))
@@ -81,10 +82,13 @@ class RemoteEngine:
         self._pool = ThreadPoolExecutor(_REQUESTS)
 
     def embed(self, texts: Sequence[str]) -> EmbedResult:
-        """Embed in several requests at once, each of sentences of like length. A bad one has its request sent again."""
+        """Embed by several parallel requests of sentences of similar length.
+
+        If a sentence is refused, the rest is sent again.
+        """
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]), reverse=True)
         sizes = [len(texts[place]) for place in order]
-        parts = [order[a:b] for a, b in chunks(sizes, most=_REQUEST_SENTENCES, max_size=_REQUEST_CHARS)]
+        parts = [order[a:b] for a, b in chunks(sizes, max_count=_REQUEST_SENTENCES, max_size=_REQUEST_CHARS)]
         problems: dict[int, str] = {}
         answered = [each for each in self._pool.map(lambda part: self._ask(texts, part, problems), parts) if each[0]]
         places = [place for part, _ in answered for place in part]

@@ -1,4 +1,4 @@
-"""Runs a job from beginning to end, and prints what a person reads about it."""
+"""Runs a job from start to end, and prints its outcome for people."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ _INTERRUPTED, _BROKEN_PIPE = 130, 141  # a shell's codes for SIGINT and SIGPIPE
 
 
 def execute(job: Job, load: Callable[[], BulkEngine]) -> int:
-    """Run `job` by the engine that `load` gives; return the exit code. Raises BothendsError for what is wrong."""
+    """Run `job` with the engine that `load` returns; returns the exit code. Raises BothendsError for what is wrong."""
     job.check()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with ExitStack() as files:
@@ -71,7 +71,7 @@ def _run(job: Job, reader: RowReader, engine: BulkEngine, sink: Sink) -> int:
 
 
 def write_error(job: Job, error: OSError) -> FileError:
-    """Return the error for an output whose disk is full, or gone."""
+    """Return the error for an output whose disk is full or gone."""
     kept = "" if job.output is None else "; what was there stays, and the same command goes on from it"
     return FileError(f"{job.output or 'standard output'} can't be written: {error.strerror}{kept}")
 

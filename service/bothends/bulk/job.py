@@ -1,6 +1,6 @@
-"""A job of `bothends embed`: its input, output and options, checked before a model is loaded or anything is written.
+"""Job of `bothends embed`: its input, output and options, checked before a model is loaded or anything is written.
 
-It opens the input and begins the output; execute.py runs it.
+It opens the input and the output; execute.py runs it.
 """
 
 import sys
@@ -31,7 +31,7 @@ _OWN_COLUMNS = ("row", "embedding", "token_count", "truncated", "scale")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Rows to embed, the options, and where the vectors go. Paths are None for standard input and output."""
+    """Rows to embed, the options, and where the vectors go. None as a path stands for standard input or output."""
 
     input: Path | None
     output: Path | None
@@ -43,13 +43,15 @@ class Job:
     options: EmbedOptions
 
     def check(self) -> None:
-        """Check the job. Raises SettingsError for what can't be had, FileError for an output that can't be written."""
+        """Check the job. Raises SettingsError for impossible options, and FileError for an output that can't be
+        written.
+        """
         self.check_options()
         if self.output is not None:
             _must_be_writable(self.output, self.input)
 
     def check_options(self) -> None:
-        """Check what doesn't depend on the disk. Raises SettingsError for what can't be had."""
+        """Check what doesn't depend on the disk. Raises SettingsError for impossible options."""
         if self.input_format == "txt" and (self.column is not None or self.keep):
             raise SettingsError("a text file has no columns: --column and --keep are for csv, jsonl and parquet")
         if self.input is None and self.input_format == "parquet":
@@ -65,7 +67,7 @@ class Job:
                 raise SettingsError(f"--keep {name}: the output has a column of that name already")
 
     def read(self, files: ExitStack) -> RowReader:
-        """Open the input; `files` close it."""
+        """Open the input; `files` closes it."""
         if self.input_format == "parquet" and self.input is not None:
             from .formats.parquet import read
 
@@ -78,7 +80,7 @@ class Job:
         return readers.table(source, self.column, self.keep, delimiter="\t" if self.input_format == "tsv" else ",")
 
     def sink(self, reader: RowReader, engine: BulkEngine, files: ExitStack) -> Sink:
-        """Begin the output, or go on with it; `files` close it."""
+        """Open the output, new or to be continued; `files` closes it."""
         writer = self._writer(shape_of(self.options, engine), reader, engine)
         if self.output is None:
             return StdoutSink(writer, sys.stdout.buffer, sys.stderr.buffer)
@@ -113,7 +115,7 @@ class Job:
 
 
 def shape_of(options: EmbedOptions, engine: BulkEngine) -> Shape:
-    """Return the shape of vectors by these options. Raises RequestError where the model of `engine` has none such."""
+    """Return the shape of vectors with these options. Raises RequestError if the model of `engine` can't give them."""
     dimension = options.get("dimensions") or engine.dimension
     sizes = (*engine.nested_dimensions, engine.dimension)
     if dimension not in sizes:
@@ -123,7 +125,7 @@ def shape_of(options: EmbedOptions, engine: BulkEngine) -> Shape:
 
 
 def format_of(path: Path | None, given: str | None, known: Mapping[str, str], *, piped: str, flag: str) -> str:
-    """Return `given`, or the format that the name of `path` ends in. Raises SettingsError where `known` has none."""
+    """Return `given`, or the format for the suffix of `path`. Raises SettingsError if `known` doesn't have it."""
     if given is not None:
         return given
     if path is None:

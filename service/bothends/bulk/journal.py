@@ -1,4 +1,4 @@
-"""The journal beside an output: how much of it is done for certain. It is replaced whole, so never half written."""
+"""Journal beside an output file: how much of the output is safely on disk. It is always replaced as a whole."""
 
 import errno
 import json
@@ -19,7 +19,7 @@ _FORMAT = 2
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """State of an output that is on the disk for certain."""
+    """State of an output that is safely on disk."""
 
     rows: int = 0
     """Number of the input's rows whose vectors or reasons are there."""
@@ -28,7 +28,7 @@ class Commit:
     output_bytes: int = 0
     bad_bytes: int = 0
     output_sha256: str = ""
-    """Hash of the output's bytes, and next of those about bad rows: what has changed since isn't gone on with."""
+    """Hash of the output's bytes; below, that of the file about bad rows. A changed file isn't continued."""
     bad_sha256: str = ""
     bad_rows: int = 0
     cut: int = 0
@@ -38,13 +38,13 @@ class Commit:
 
 
 class Journal:
-    """The journal of one output at `path`."""
+    """Journal of the output at `path`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> tuple[dict[str, Any], Commit] | None:
-        """Return the job that it is about, and how far that got; None where there is no journal. Raises FileError."""
+        """Return the job that it describes, and its progress; None if there is no journal. Raises FileError."""
         try:
             content = json.loads(self.path.read_bytes())
             if content["journal"] != _FORMAT:
@@ -56,7 +56,7 @@ class Journal:
             raise FileError(f"{self.path} can't be read as a journal ({type(error).__name__}); remove it") from None
 
     def write(self, job: Mapping[str, Any], commit: Commit) -> None:
-        """Replace it: after a crash at any moment it is the old one or the new one."""
+        """Replace the journal; after a crash at any moment, either the old or the new one is there."""
         content = json.dumps({"journal": _FORMAT, "job": job, "committed": asdict(commit)}, indent=1)
         new = self.path.with_name(self.path.name + ".new")
         with opened(new, "wb") as file:
@@ -67,14 +67,14 @@ class Journal:
         sync(self.path.parent)
 
     def remove(self) -> None:
-        """Remove it: there is nothing to go on with."""
+        """Remove the journal, since nothing is left to resume."""
         self.path.unlink(missing_ok=True)
         self.path.with_name(self.path.name + ".new").unlink(missing_ok=True)
         sync(self.path.parent)
 
 
 def opened(path: Path, mode: Literal["wb", "r+b"], *, buffering: int = -1) -> BinaryIO:
-    """Open `path`, made where it isn't there. Raises FileError where a symbolic link is: it may lead anywhere."""
+    """Open `path`, creating it if needed. Raises FileError for a symbolic link, which could lead anywhere."""
     flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if mode == "wb" else 0)
     try:
         descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o666)
@@ -86,11 +86,11 @@ def opened(path: Path, mode: Literal["wb", "r+b"], *, buffering: int = -1) -> Bi
 
 
 class OutputLockedError(FileError):
-    """Another run writes the same output."""
+    """Error because another run writes the same output."""
 
 
 def lock(file: BinaryIO, path: Path) -> None:
-    """Lock `file`, opened at `path`, against other runs until it is closed. Raises OutputLockedError."""
+    """Lock `file`, which was opened at `path`, against other runs until it is closed. Raises OutputLockedError."""
     if sys.platform != "win32":
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -101,7 +101,7 @@ def lock(file: BinaryIO, path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Make what was written to `path`, a file or the names in a folder, survive a crash of the machine."""
+    """Make what was written to `path`, a file or the entries of a folder, survive a crash of the machine."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Shows a run's progress to a person: a bar, the rate and the time left."""
+"""Shows the progress of a run: a bar, the rate and the remaining time."""
 
 import sys
 import threading
@@ -16,9 +16,9 @@ _EVERY_S = 0.5
 
 @contextmanager
 def bar(total: int | None, *, done_rows: int, is_shown: bool) -> Iterator[Callable[[Window], None]]:
-    """Show a bar on standard error, of `total` in the units of windows' positions; without one, rows are counted.
+    """Show a bar on standard error, up to `total` in units of windows' positions; without a total, rows are counted.
 
-    Yields a function to call with each window that is done. `done_rows` were done before, and aren't in the rate.
+    Yields a function to call with each finished window. `done_rows` were done earlier, and don't count in the rate.
     """
     if not is_shown:
         yield lambda _: None
@@ -48,9 +48,9 @@ def bar(total: int | None, *, done_rows: int, is_shown: bool) -> Iterator[Callab
 
 @contextmanager
 def files_bar(files: int, total_bytes: int, totals: Callable[[], tuple[int, int]]) -> Iterator[Callable[[], None]]:
-    """Show a bar on standard error, of the inputs' bytes, with files and rows; `totals` counts bytes and rows done.
+    """Show a bar on standard error for the inputs' bytes, with files and rows; `totals` returns bytes and rows done.
 
-    Yields a function to call for each file that is done. A thread of its own calls `totals` now and then.
+    Yields a function to call for each finished file. A separate thread calls `totals` now and then.
     """
     stopped, done_files, began = threading.Event(), 0, time.monotonic()
 

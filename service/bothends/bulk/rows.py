@@ -1,4 +1,4 @@
-"""Groups an input's rows into windows, each with a digest of all that was read up to its end."""
+"""Groups the rows of an input into windows, each with a digest of everything read up to its end."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ _FIRST = 64
 
 
 class Row(NamedTuple):
-    """One row of the input: a sentence, or why it has none."""
+    """Row of the input: a sentence, or the reason why it has none."""
 
     text: str
     problem: str | None = None
@@ -44,7 +44,7 @@ class Window:
 
 
 def row(text: object, kept: tuple[Any, ...] = ()) -> Row:
-    """Make a row whose sentence is `text`, or that holds the reason why it can't be one."""
+    """Make a row whose sentence is `text`, or that holds the reason why `text` isn't a sentence."""
     if not isinstance(text, str):
         return Row("", "is null, not a string" if text is None else f"is no string ({type(text).__name__})", kept)
     if len(text) > MAX_CHARS:
@@ -62,10 +62,10 @@ def _is_unicode(value: object) -> bool:
 
 
 def windows(rows: Iterable[Row | None], position: Callable[[], int], *, eager: bool) -> Iterator[Window | None]:
-    """Cut `rows` into windows by their count and by how much they hold: the same rows are always cut alike.
+    """Cut `rows` into windows by number and size; the same rows are always cut in the same way.
 
-    Where `eager` they aren't: a person waits for answers, so the first windows are small, and None in `rows` (nothing
-    more has come yet) ends one, and is passed on.
+    With `eager` that isn't so, because a person waits for answers: the first windows are small, and a None in `rows`,
+    which means that nothing more has arrived yet, ends a window and is passed on.
     """
     digest, first, gathered, chars = hashlib.sha256(), 0, list[Row](), 0
     most = _FIRST if eager else WINDOW

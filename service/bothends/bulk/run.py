@@ -1,4 +1,4 @@
-"""Embeds a job's windows, several at once, and writes them in order."""
+"""Embeds a job's windows, several in parallel, and writes them in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,17 +18,17 @@ with two, the model had nothing to do for a tenth of the time, while the next on
 
 
 class InputChangedError(SettingsError):
-    """Rows that an output has were read from another input than the one that is there now."""
+    """Error because the rows in an output were read from a different input than the present one."""
 
     def __init__(self, rows: int) -> None:
         super().__init__(f"the input has changed since its first {rows} rows were embedded; --overwrite begins anew")
 
 
 def run(reader: RowReader, engine: BulkEngine, sink: Sink, advance: Callable[[Window], None]) -> Commit:
-    """Embed the rows of `reader` that `sink` doesn't have yet. `advance` is called with each window that is done.
+    """Embed the rows of `reader` that `sink` doesn't have yet. `advance` is called with each finished window.
 
-    Raises InputChangedError where the input isn't the one that the sink's rows were read from. Rows that the sink has
-    when something is raised stay there.
+    Raises InputChangedError if the sink's rows were read from another input. If anything is raised, the rows written so
+    far stay in the sink.
     """
     every = windows(reader.rows, reader.position, eager=sink.is_interactive)
     left = _left(every, sink.committed, advance)

@@ -1,7 +1,7 @@
-"""Writes blocks to standard output, or to files in such a way that a killed run can be gone on with.
+"""Writes blocks to standard output, or to files in such a way that a killed run can be resumed.
 
-While it is written, OUTPUT stands in OUTPUT.partial, and OUTPUT.journal says how much of it is on the disk for certain.
-When a run goes on, what came after that is cut off: so no row is there twice, and none is lost.
+During a run, the content of OUTPUT is in OUTPUT.partial, and OUTPUT.journal says how much of it is safely on disk. When
+the run is resumed, everything after that is cut off, so that no row is there twice and none is lost.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _BUFFER = 1 << 20
 
 
 class Sink(Protocol):
-    """Destination of blocks, which come in order."""
+    """Destination of blocks, which arrive in order."""
 
     committed: Commit
     """State of what is there already."""
@@ -30,11 +30,11 @@ class Sink(Protocol):
     """True if a person waits for each answer."""
 
     def write(self, block: Block, digest: str) -> None:
-        """Write `block`. `digest` is of all rows up to its end."""
+        """Write `block`. `digest` covers all rows up to its end."""
         ...
 
     def kept_rows(self) -> int:
-        """Return the number of rows that are there for certain, also where writing was interrupted anywhere."""
+        """Return the number of rows that are safely written, even if writing was interrupted at any point."""
         ...
 
     def finish(self) -> None:
@@ -42,16 +42,16 @@ class Sink(Protocol):
         ...
 
     def discard(self) -> None:
-        """Leave nothing that another run would go on with."""
+        """Remove everything that another run could resume."""
         ...
 
     def close(self) -> None:
-        """Close what is open, finished or not."""
+        """Close all open files, finished or not."""
         ...
 
 
 class StdoutSink:
-    """Standard output, and standard error for bad rows; of blank ones it has their number, once there are no more."""
+    """Writer to standard output. Bad rows go to standard error, and the number of blank rows at the end."""
 
     is_interactive = True
 
@@ -61,7 +61,7 @@ class StdoutSink:
         self._blank = 0
 
     def write(self, block: Block, digest: str) -> None:
-        """Write `block`, and flush it. Raises BrokenPipeError where the reader is gone."""
+        """Write `block`, and flush it. Raises BrokenPipeError if the reader has closed the pipe."""
         told = {index: reason for index, reason in block.problems.items() if reason != BLANK}
         self._blank += len(block.problems) - len(told)
         _write(replace(block, problems=told), self._writer, self._output, self._errors)
@@ -74,29 +74,29 @@ class StdoutSink:
         return self.committed.rows
 
     def finish(self) -> None:
-        """Tell how many rows were blank; each block was flushed when it was written."""
+        """Report the number of blank rows; each block was flushed when it was written."""
         if self._blank:
             rows = "a blank row has" if self._blank == 1 else f"{self._blank:,} blank rows have"
             self._errors.write(f"{rows} no vector\n".encode())
             self._errors.flush()
 
     def discard(self) -> None:
-        """Do nothing: a stream can't be gone on with."""
+        """Do nothing: a stream can't be resumed."""
 
     def close(self) -> None:
         """Do nothing: both streams belong to the process."""
 
 
 class FileSink:
-    """An output file, the file about bad rows beside it, and the journal."""
+    """Output file, with the file about bad rows and the journal beside it."""
 
     is_interactive = False
 
     def __init__(self, output: Path, writer: Writer, job: Mapping[str, Any], *, overwrite: bool) -> None:
-        """Go on with what the same `job` has left, or begin.
+        """Continue what the same `job` has left, or start.
 
-        Raises SettingsError where a finished output is there, or another job's unfinished one, and they may not be
-        overwritten; FileError where files aren't what the journal says; OSError where they can't be written.
+        Raises SettingsError if there is a finished output, or another job's unfinished one, that may not be
+        overwritten; FileError if files aren't what the journal says; OSError if they can't be written.
         """
         self.output, self.bad = output, _beside(output, ".bad.jsonl")
         self._partial, self._bad_partial = _beside(output, ".partial"), _beside(self.bad, ".partial")
@@ -122,7 +122,7 @@ class FileSink:
             raise
 
     def _go_on(self, done: Commit, *, is_new: bool) -> None:
-        """Cut the files off after what is done. Raises FileError where they aren't what the journal says."""
+        """Cut the files to what is committed. Raises FileError if they aren't what the journal says."""
         if is_new:
             self._journal.remove()
         head = self._writer.head()
@@ -138,12 +138,12 @@ class FileSink:
         self._commit(_after(self.committed, block, digest))
 
     def kept_rows(self) -> int:
-        """Return the number of rows in the journal: an interrupt may have come on either side of its replacement."""
+        """Return the number of rows in the journal, which is right even after an interrupt during its replacement."""
         found = self._journal.read()
         return (self.committed if found is None else found[1]).rows
 
     def finish(self) -> None:
-        """Give the files their names. A step that was done before a kill is skipped."""
+        """Give the files their final names. A step that was done before a kill is skipped."""
         if not self.committed.is_whole:
             self._writer.seal(self._partial, self._sealed, self.committed.rows)
             sync(self._sealed)
@@ -160,17 +160,17 @@ class FileSink:
         self._journal.remove()
 
     def discard(self) -> None:
-        """Leave nothing to go on with: the next run of the job begins anew."""
+        """Remove the journal, so that the next run of the job starts anew."""
         self._journal.remove()
 
     def close(self) -> None:
-        """Close the files; where the disk is full, what wasn't committed is lost anyway."""
+        """Close the files. If the disk is full, what wasn't committed is lost anyway."""
         for file in self._open:
             with suppress(OSError):
                 file.close()
 
     def _unfinished(self, *, overwrite: bool) -> Commit | None:
-        """Return what is there of this job; None where it begins."""
+        """Return what is there of this job; None if it starts anew."""
         found = self._journal.read()
         if found is None:
             if self.output.exists() and not overwrite:
@@ -225,7 +225,7 @@ def _write(block: Block, writer: Writer, output: _Writable, bad: _Writable) -> N
 
 
 def _after(done: Commit, block: Block, digest: str) -> Commit:
-    """Return `done` with `block` added, but for the bytes."""
+    """Return `done` with `block` added, except for the bytes."""
     return replace(
         done,
         rows=block.first + len(block.rows),
@@ -249,9 +249,9 @@ class _Hashed:
 
 
 def _cut(file: BinaryIO, path: Path, size: int, sha256: str, *, head: int = 0) -> "hashlib._Hash":
-    """Cut `file` off after `size` bytes, and go on there. Raises FileError unless they are those that were written.
+    """Cut `file` to `size` bytes, to continue there. Raises FileError unless they are the bytes that were written.
 
-    Returns the hash of those bytes, to be gone on with too; without the head's, which sealing writes anew.
+    Returns the hash object of those bytes, to be continued too; the head is left out, since sealing rewrites it.
     """
     if (found := file.seek(0, os.SEEK_END)) < size:
         raise FileError(f"{path} has {found} bytes where its journal says {size}; --overwrite begins anew")

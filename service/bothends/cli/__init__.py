@@ -1,1 +1,1 @@
-"""The command line, `bothends`: it reads arguments, calls the other packages, and prints results or one clear error."""
+"""Command line, `bothends`: reads arguments, calls the other packages, and prints results or one clear error."""

@@ -1,4 +1,4 @@
-"""Flags for calling a server, and the client made from them. A key is never a flag, since `ps` shows those."""
+"""Flags for calling a server, and the client made from them. A key is never a flag, since `ps` shows flags."""
 
 import os
 import warnings
@@ -64,14 +64,14 @@ timeout_option = option(
 
 
 def asks_server(ctx: click.Context) -> bool:
-    """Return True if a flag of the connection was given, or BOTHENDS_SERVER says which server is asked."""
+    """Return True if a flag of the connection was given, or BOTHENDS_SERVER names a server."""
     return bool(given(ctx) & set(CONNECTION)) or ctx.params["server"] is not None
 
 
 def identity(
     *, tls: bool, ca: Path | None, cert: Path | None, key: Path | None, server_name: str | None
 ) -> "TLS | None":
-    """Return what `--tls` and its companions say; None for no TLS."""
+    """Return the TLS settings of `--tls` and the related flags; None for no TLS."""
     from ..client.channel import TLS
 
     return TLS(ca, cert, key, server_name) if tls or ca or cert or key or server_name else None
@@ -86,7 +86,7 @@ def connect(
     retry: Mapping[str, Any] = _RETRY,
     **tls: Any,
 ) -> "Client":
-    """Make a client from the flags, with a `Retry` of these arguments. Its warnings are printed, a line each."""
+    """Make a client from the flags, with a `Retry` of these arguments. Its warnings are printed, one a line."""
     from ..client.retry import Retry
     from ..client.sync import Client
 

@@ -1,4 +1,4 @@
-"""`bothends deduplicate`: the rows of a file that say again what an earlier row has said."""
+"""`bothends deduplicate`: finds the rows of a file that repeat what an earlier row has said."""
 
 import json
 import sys

@@ -1,4 +1,7 @@
-"""`bothends embed`: prints the vectors of a few sentences, or embeds a file. Formats are imported only for files."""
+"""`bothends embed`: prints the vectors of a few sentences, or embeds a file.
+
+File formats are imported only for files.
+"""
 
 import json
 import uuid
@@ -86,7 +89,7 @@ def _check(
 
 
 def _check_few(flags: set[str], options: EmbedOptions, *, as_json: bool) -> None:
-    """Check that none of the `flags` given is for files. Raises SettingsError."""
+    """Raise SettingsError if one of the given `flags` applies to files only."""
     for name in ("output", "column", "keep", "overwrite", "input_format", "output_format"):
         if name in flags:
             raise SettingsError(f"--{name.replace('_', '-')} is for files; name one with --input")

@@ -1,4 +1,4 @@
-"""Flags of `bothends embed`: of sentences and files, of vectors, of models. Other commands share some of them."""
+"""Flags of `bothends embed`: for sentences and files, vectors, and models. Other commands share some of them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from .grouped import FunctionT, option, options
 
 _SENTENCES, _FILE, _VECTORS, _HERE = "Sentences", "A file", "Vectors", "In this process"
 MODEL = ("device", "engine", "precision", "workers")
-"""Parameters of a model in this process, beside `bundle`."""
+"""Parameters of a model in this process, in addition to `bundle`."""
 
 sentence_options = options(
     option(_SENTENCES, "--json", "as_json", is_flag=True, help="Print whole vectors, one JSON object each."),

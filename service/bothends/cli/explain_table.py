@@ -14,7 +14,9 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def table(explanation: Explanation) -> Iterator[str]:
-    """Yield each direction's way to its end, token by token; then the embedding, and what is mistaken for it."""
+    """Yield the table's lines: each direction's states token by token, then the embedding and common mistakes for
+    it.
+    """
     tokens = [_short(printable(text)) for text in explanation.pieces.texts]
     yield click.style(f"{'':{_TOKEN}}  {'forward →':<22}  {'← backward':<22}  output[t]", bold=True)
     yield f"{'token':{_TOKEN}}  {'to its end':<15}{'read':>5}    {'to its end':<15}{'read':>5}    to the embedding"

@@ -1,4 +1,4 @@
-"""Tells a file that was meant from a sentence: `bothends embed reviews.csv` names one where it stands for words."""
+"""Recognises a file name that was given as a sentence, as in `bothends embed reviews.csv`."""
 
 import sys
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from ..text import printable
 
 
 def file_meant(sentences: Sequence[str]) -> str | None:
-    """Return the file whose name is the only one of `sentences`, if a person at a terminal says that it is meant.
+    """Return the file whose name is the only one of `sentences`, if the user at the terminal confirms it.
 
-    None where no sentence looks like a file. One that looks so and isn't there is told in a warning. Raises
-    SettingsError where a file may be meant and nobody can be asked.
+    None if no sentence looks like a file name. A warning tells of one that does and doesn't exist. Raises SettingsError
+    if a file may be meant and there is no terminal to ask at.
     """
     for sentence in sentences:
         if not _looks_like_a_file(sentence):

@@ -1,4 +1,4 @@
-"""Commands whose help shows options in groups, rare ones only where all are asked for."""
+"""Commands whose help shows options in groups, and rare options only on request."""
 
 import re
 from collections.abc import Callable
@@ -13,13 +13,13 @@ SHOWS_ALL = "bothends.shows_all_options"
 _OTHERS = "Help"
 """Heading of options that name none, which come last."""
 _NAMES_WIDTH = 27
-"""Width of the help's first column. What is longer has a line of its own."""
+"""Width of the help's first column. Longer names have a line of their own."""
 _UNBROKEN = {ord(" "): 0xA0, ord("-"): 0x2011}
 """Unicode's characters for those at which the help's lines aren't to be broken."""
 
 
 class GroupedOption(click.Option):
-    """An option that the help shows under the heading `group`; a rare one only where all are asked for."""
+    """Option that the help shows under the heading `group`; a rare one only if all are requested."""
 
     def __init__(self, *args: Any, group: str, is_rare: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -32,7 +32,7 @@ def option(group: str, *names: str, **about: Any) -> Callable[[FunctionT], Funct
 
 
 def options(*each: Callable[[Any], Any]) -> Callable[[FunctionT], FunctionT]:
-    """Add several options, or lists of them, to a command: its help shows them in this order."""
+    """Add several options, or lists of them, to a command; its help shows them in this order."""
 
     def add(command: FunctionT) -> FunctionT:
         for one in reversed(each):
@@ -43,15 +43,15 @@ def options(*each: Callable[[Any], Any]) -> Callable[[FunctionT], FunctionT]:
 
 
 def given(ctx: click.Context) -> set[str]:
-    """Return the parameters that stand on the command line."""
+    """Return the names of the parameters that were given on the command line."""
     return {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
 
 
 class GroupedCommand(click.Command):
-    """A command whose help has a heading for each group of options, in the order in which they were declared."""
+    """Command whose help has a heading for each group of options, in the order of their declaration."""
 
     def get_help(self, ctx: click.Context) -> str:
-        """Return the help, with the spaces and hyphens again that lines weren't to be broken at."""
+        """Return the help, with the spaces and hyphens restored at which lines may not be broken."""
         return super().get_help(ctx).translate({kept: broken for broken, kept in _UNBROKEN.items()})
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

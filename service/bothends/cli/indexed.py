@@ -1,4 +1,4 @@
-"""What `bothends search` and `bothends deduplicate` share: flags, the model, and a file's vectors, kept or for once."""
+"""What `bothends search` and `bothends deduplicate` share: flags, the model, and a file's vectors."""
 
 import shutil
 import sys
@@ -43,19 +43,19 @@ index_options = options(
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """A file, the vectors of its rows, and the model that they are of."""
+    """File, the vectors of its rows, and the model that made them."""
 
     file: SentenceFile
     vectors: NDArray[np.float32]
     """[rows, dimension], of length 1; NaN for a row that has none."""
     engine: BulkEngine
     folder: Path
-    """Where they are kept, perhaps until this is closed."""
+    """Folder of the vectors, perhaps a temporary one that is deleted at the end."""
     unreadable: int
     """Number of rows that have none though they aren't blank."""
 
     def name(self, row: int) -> str:
-        """Return what a person finds the row by: lines of a text count from 1, rows of a table from 0."""
+        """Return how people refer to the row: lines of a text file count from 1, rows of a table from 0."""
         return f"line {row + 1}" if self.file.format == "txt" else f"row {row}"
 
 
@@ -63,7 +63,7 @@ class Indexed:
 def opened(
     ctx: click.Context, path: Path, *, keep: tuple[str, ...], folder: Path | None, **flags: Any
 ) -> Iterator[Indexed]:
-    """Load the model, or connect to a server, and embed the file at `path`, or read its vectors from its index."""
+    """Load the model or connect to a server, and embed the file at `path`, or read its vectors from its index."""
     is_local = "bundle" in given(ctx) or not asks_server(ctx)
     check_place(given(ctx), is_local=is_local)
     kind = format_of(path, flags["input_format"], INPUTS, piped="txt", flag="--input-format")
@@ -85,7 +85,7 @@ def opened(
 
 
 def shortened(text: str, *, indent: int) -> str:
-    """Return `text` as one line for a person, cut where a terminal would break it; `indent` columns stand before it."""
+    """Return `text` as one line that fits the terminal after `indent` columns, cut if necessary."""
     shown = printable(text)
     room = max(_MIN_ROOM, shutil.get_terminal_size().columns - indent)
     return f"{shown[: room - 1]}…" if sys.stdout.isatty() and len(shown) > room else shown

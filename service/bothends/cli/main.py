@@ -1,8 +1,8 @@
-"""The commands of `bothends`. An error that was foreseen is printed as one line.
+"""Commands of `bothends`. An expected error is printed as one line.
 
-`explain`, `info`, `health` and `key` stand here, the other commands of the service in files of their names; `import`,
-`export`, `verify`, `doctor`, `train` and `evaluate` come from packages that the service doesn't import, by the entry
-points "bothends.commands".
+`explain`, `info`, `health` and `key` are defined here, the other commands of the service in modules of their names.
+`import`, `export`, `verify`, `doctor`, `train` and `evaluate` come from packages that the service doesn't import,
+through the entry points "bothends.commands".
 """
 
 import json
@@ -29,12 +29,12 @@ _WITH_TORCH = ("import", "export", "verify", "doctor", "train", "evaluate")
 
 
 class Commands(click.Group):
-    """The built-in commands and those of other packages; a bothends error becomes one line and an exit code."""
+    """Built-in commands and those of other packages; a bothends error becomes one line and an exit code."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Return a context without colours where NO_COLOR is set."""
+        """Return a context, without colours if NO_COLOR is set."""
         extra.setdefault("color", False if os.environ.get("NO_COLOR") else None)
         return super().make_context(info_name, args, parent, **extra)
 
@@ -43,7 +43,7 @@ class Commands(click.Group):
         return [*sorted([*super().list_commands(ctx), *_IN_FILES]), *sorted(_plugins())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a built-in command, or one that another package registered."""
+        """Return a built-in command, or one that another package has registered."""
         if cmd_name in _IN_FILES:
             command: click.Command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
             return command
@@ -58,7 +58,7 @@ class Commands(click.Group):
         return loaded
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Exit code 2 where the settings are wrong, 1 for any other error."""
+        """Run the command. The exit code is 2 for wrong settings, and 1 for any other error."""
         try:
             return super().invoke(ctx)
         except BothendsError as error:
@@ -90,7 +90,7 @@ def _is_installed(module: str) -> bool:
 
 
 def _unloadable(name: str, error: ModuleNotFoundError) -> click.Command:
-    """Make a command that stands in the help, and says what to install for the one that can't be loaded here."""
+    """Make a command that appears in the help, and says what to install because the real one can't be loaded here."""
     problem = _missing(name, error)
 
     def fail(**_: Any) -> None:
@@ -102,7 +102,7 @@ def _unloadable(name: str, error: ModuleNotFoundError) -> click.Command:
 
 
 def _extra(command: str | None, module: str | None) -> str:
-    """Return the extras that bring the `module` that `command` lacks, and an engine where there is none."""
+    """Return the extras that install the `module` that `command` lacks, and an engine if there is none."""
     if command in _OF_FILES and module in ("orjson", "pyarrow"):
         return "bulk"
     if command == "embed" and module in ("fsspec", "ray"):
@@ -115,7 +115,7 @@ def _extra(command: str | None, module: str | None) -> str:
 
 
 def _with_engine(extra: str) -> str:
-    """Name `cpu` beside `extra` unless an onnxruntime is here: another one would overwrite it."""
+    """Add `cpu` to `extra` unless an onnxruntime is installed, since another one would overwrite it."""
     is_here = any(next(iter(distributions(name=name)), None) for name in ("onnxruntime", "onnxruntime-gpu"))
     return extra if is_here else f"cpu,{extra}"
 

@@ -1,4 +1,6 @@
-"""Where a command's model runs: in this process, loaded by its flags, or in a server that they name."""
+"""Chooses where a command's model runs: in this process, loaded according to its flags, or on a server that they
+name.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,9 @@ _PERSISTENCE = {"attempts": 1000, "longest_wait_s": 5.0, "burst": 100_000}
 
 
 def check_place(given: set[str], *, is_local: bool) -> None:
-    """Check that no flag `given` is for the place that isn't meant. Raises SettingsError."""
+    """Raise SettingsError if a `given` flag applies only to a local model (`is_local` False) or only to a server
+    (True).
+    """
     of_connection, of_model = given & set(CONNECTION), given & set(MODEL)
     if "bundle" in given and of_connection:
         raise SettingsError(f"--bundle embeds in this process, {_flag(min(of_connection))} elsewhere; give one of them")
@@ -27,14 +31,16 @@ def check_place(given: set[str], *, is_local: bool) -> None:
 
 
 def load_encoder(*, bundle: Path | None, **flags: Any) -> "Encoder":
-    """Load the model that the flags say, of which only those of MODEL are looked at."""
+    """Load the model according to the flags; only those of MODEL are used."""
     from ..encoder import Encoder
 
     return Encoder.load(bundle, **{name: flags[name] for name in MODEL if flags[name] is not None})
 
 
 def load_engine(connection: dict[str, Any] | None, options: EmbedOptions, **flags: Any) -> BulkEngine:
-    """Make what embeds a file: servers, as the flags of the `connection` say; without them, a model in this process."""
+    """Make the engine that embeds a file: servers, according to the flags of `connection`; if None, a model in this
+    process.
+    """
     if connection is None:
         return LocalEngine(load_encoder(**flags), options)
     timeout_s = flags["timeout"] or _FILE_TIMEOUT_S

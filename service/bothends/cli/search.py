@@ -89,7 +89,7 @@ def search(
 
 
 def _batches(queries: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the queries that are to be answered together, of which a person at a terminal types one."""
+    """Yield the queries that are answered together; at a terminal, one at a time."""
     if queries and queries != ("-",):
         yield list(queries)
     elif sys.stdin.isatty():
@@ -137,7 +137,7 @@ def _as_json(query: str, found: list[tuple[int, float]], picked: dict[int, Row],
 
 
 def _table(index: Indexed, query: str, found: list[tuple[int, float]], picked: dict[int, Row]) -> list[str]:
-    """Return a line for the query, and one for each row with its score, its place and its text, cut to the terminal."""
+    """Return a line for the query, and one for each row with its score, row number and text, cut to the terminal."""
     places = [index.name(number) for number, _ in found]
     width = max(map(len, places), default=0)
     lines = [click.style(shortened(query, indent=0), bold=True)]

@@ -1,4 +1,4 @@
-"""`bothends serve`: its options, which are the settings, its help, and a server from its start to its stop."""
+"""`bothends serve`: its options, which are the settings, its help, and the server from start to stop."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 _GPU_LOST = 75
 """Exit code of a server whose GPU doesn't come back in its process: sysexits' EX_TEMPFAIL, try again."""
 _VALUES_WIDTH = 44
-"""Width of a setting and its value, where they are shown."""
+"""Column width for a setting and its value."""
 _METAVARS = {
     **dict.fromkeys(("ca", "cert", "key", "keys"), "FILE"),
     **dict.fromkeys(("alias", "hosts"), "NAMES"),
@@ -37,10 +37,10 @@ _METAVARS = {
 
 
 class ServeCommand(GroupedCommand):
-    """A command whose options are the settings. Their names, defaults and help stand in settings/."""
+    """Command whose options are the settings. Their names, defaults and help are defined in settings/."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return one option for each setting that people may choose, by groups, then those of the command itself."""
+        """Return one option for each setting that users may choose, by groups, then those of the command itself."""
         from ..settings import GROUPS, Settings
 
         fields, options = Settings.model_fields, Settings.options()
@@ -120,7 +120,7 @@ def serve(config: str | None, show_settings: bool, **flags: str | bool | tuple[s
 
 
 def _serve(settings: "Settings") -> None:
-    """Run a server from its start to its stop, and end the process where its GPU is lost."""
+    """Run a server from start to stop, and end the process if its GPU is lost."""
     from ..observe import tracing
     from ..observe.logs import configure
     from ..server.server import Server
@@ -178,7 +178,7 @@ def _shown(settings: "Settings", given: Mapping[str, tuple[object, str]]) -> Ite
 
 
 def _greet(banner: str) -> None:
-    """Print the banner. A full disk or a closed pipe where it goes is no reason not to serve."""
+    """Print the banner. A full disk or a closed pipe at the output doesn't prevent serving."""
     try:
         click.echo(banner)
     except OSError as error:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def started(server: "Server") -> Iterator[None]:
-    """Start `server`, which obeys signals from before that to the end of `with`.
+    """Start `server`, and handle signals from before the start to the end of the `with` block.
 
     Without handlers SIGHUP and SIGUSR1 would end the process, and SIGTERM be dropped where it is a container's first.
     While it starts, a signal to stop raises SystemExit: nothing was accepted, and what was made is undone.

@@ -1,4 +1,4 @@
-"""`bothends tokenize`: prints what the model reads of each sentence, token by token, without running a model or a
+"""`bothends tokenize`: prints how the model reads each sentence, token by token, without running a model or a
 server.
 """
 

@@ -1,7 +1,8 @@
-"""Says of which sentences a model can read too little for their cosines to mean anything, as the page at / says it too.
+"""Names the sentences of which a model can read too little for their cosines to mean anything; the web page does so
+too.
 
-Of such a sentence half of the tokens or more are unknown to the model, or half of the letters or more are of scripts
-that none of its languages is written in.
+In such a sentence, half of the tokens or more are unknown to the model, or half of the letters or more belong to
+scripts in which none of its languages is written.
 """
 
 import unicodedata
@@ -32,9 +33,9 @@ _NAMES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it"
 
 
 def unread(sentences: Sequence[str], read: "Sequence[Pieces]", languages: Sequence[str]) -> str:
-    """Return one line about the sentences, by their numbers from 0, that the model can't read; none gives "".
+    """Return one line that lists the sentences, by index, that the model can't read; "" if there are none.
 
-    `read` are their tokens, `languages` the BCP 47 tags of what the model was trained to read.
+    `read` are their tokens, `languages` the BCP 47 tags of the model's training languages.
     """
     scripts = _scripts(languages)
     blind = [
@@ -52,7 +53,7 @@ def unread(sentences: Sequence[str], read: "Sequence[Pieces]", languages: Sequen
 
 
 def _scripts(languages: Sequence[str]) -> set[str]:
-    """Return the scripts of all of `languages`; none where nobody said what they are, or one isn't known here."""
+    """Return the scripts of all of `languages`; an empty set if they aren't given, or one is unknown."""
     wanted = {tag.partition("-")[0] for tag in languages}
     used = {script: set(tags.split()) for script, tags in _SCRIPTS.items()}
     if not wanted <= set().union(*used.values()):
@@ -61,7 +62,7 @@ def _scripts(languages: Sequence[str]) -> set[str]:
 
 
 def _foreign(sentence: str, scripts: set[str]) -> float:
-    """Return the share of the letters that are of none of `scripts`; 0 where there are no letters, or no scripts."""
+    """Return the share of letters that belong to none of `scripts`; 0 if there are no letters or no scripts."""
     letters = [character for character in sentence if character.isalpha()] if scripts else []
     strangers = [letter for letter in letters if unicodedata.name(letter, "").partition(" ")[0] not in scripts]
     return len(strangers) / max(1, len(letters))

@@ -1,4 +1,4 @@
-"""`AsyncClient`, the client for programs on asyncio: each call is awaited until its NumPy rows have come.
+"""Client for programs on asyncio: each call is awaited until its NumPy rows have arrived.
 
 It only sends and waits; planning, retries and decoding are in core.py. Needs grpcio, protobuf and numpy only.
 """
@@ -74,7 +74,7 @@ class AsyncClient:
     async def embed(
         self, sentences: Sequence[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
     ) -> Embeddings:
-        """Embed `sentences` as `Client.embed` does."""
+        """Embed `sentences`; see `Client.embed`."""
         return await self._core.embed(sentences, timeout_s, **options)
 
     def encode_stream(
@@ -84,7 +84,7 @@ class AsyncClient:
         timeout_s: float | None = None,
         **options: Unpack[EmbedOptions],
     ) -> AsyncIterator[NDArray[Any] | SentenceError]:
-        """Yield rows as `Client.encode_stream` does. Close it where not all is taken, as `contextlib.aclosing` does."""
+        """Yield rows like `Client.encode_stream`. Close it if you stop early, for example by `contextlib.aclosing`."""
         return rows_of(ResumingStream(self._core, sentences, timeout_s, **options).results())
 
     def embed_stream(
@@ -94,11 +94,11 @@ class AsyncClient:
         timeout_s: float | None = None,
         **options: Unpack[EmbedOptions],
     ) -> AsyncIterator[Embedding | SentenceError]:
-        """Yield embeddings as `Client.embed_stream` does."""
+        """Yield embeddings like `Client.embed_stream`."""
         return ResumingStream(self._core, sentences, timeout_s, **options).results()
 
     async def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
-        """Ask for the model as `Client.model` does."""
+        """Ask the server about its model; see `Client.model`."""
         return await self._core.model(timeout_s)
 
     async def close(self) -> None:
@@ -114,7 +114,7 @@ class AsyncClient:
 
 
 class AsyncTransport:
-    """A transport whose awaits suspend the task."""
+    """Transport whose waits suspend the task."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -132,11 +132,11 @@ class AsyncTransport:
         return await self.answer_or_closed(call)
 
     def open_stream(self, method: Method, *, timeout_s: float) -> "_StreamCall":
-        """Begin a call of many messages."""
+        """Start a call of many messages."""
         return _StreamCall(self, self._open(), method, timeout=timeout_s, metadata=self._endpoint.metadata)
 
     async def answer_or_closed(self, answer: Awaitable[T]) -> T:
-        """Wait for `answer`. Raises AioRpcError where this client is closed meanwhile."""
+        """Wait for `answer`. Raises AioRpcError if this client is closed in the meantime."""
         try:
             return await answer
         except asyncio.CancelledError:
@@ -175,16 +175,16 @@ class _StreamCall:
         self._call = begin(self._requests(), **options)
 
     def send(self, request: Message | None) -> None:
-        """Send `request` when the server reads it; None where nothing more will be sent."""
+        """Send `request` when the server is ready to read it; None ends the requests."""
         self._outgoing.put_nowait(request)
 
     async def receive(self) -> Any | None:
-        """Wait for the next answer; None after the last."""
+        """Wait for the next answer; None after the last one."""
         answer = await self._transport.answer_or_closed(self._call.read())
         return None if answer is grpc.aio.EOF else answer
 
     def cancel(self) -> None:
-        """Cancel the call, and end gRPC's task, which outlives a call that ended by itself."""
+        """Cancel the call, and end gRPC's task, which would outlive a call that has ended."""
         self._call.cancel()
         self._outgoing.put_nowait(None)
 

@@ -1,9 +1,9 @@
-"""Chooses the server that a call is sent to: one that isn't being avoided, with the fewest open calls.
+"""Chooses the server for each call: the one with the fewest open calls that isn't backing off.
 
-Among equals servers take turns. A slow server keeps its calls, and so gets few; one that refused or failed isn't asked
-for a while. gRPC's own policies do neither: its round_robin gives a slow server as many calls as a quick one, and its
-outlier detection ejects servers for their callers' mistakes, and in an overload those that the others would need.
-Threads and asyncio share this code, as they share core.py.
+Equal servers take turns. A slow server keeps its calls open, and so gets few; a server that refused or failed isn't
+used for a while. gRPC's own policies do neither: round_robin gives a slow server as many calls as a fast one, and
+outlier detection ejects servers for their callers' mistakes, and under overload those that are needed. Threads and
+asyncio share this code, like core.py.
 """
 
 import math
@@ -28,7 +28,7 @@ _BACKOFF_ERRORS = (OverloadedError, NotServingError, ConnectionFailedError, Dead
 
 @dataclass(slots=True, eq=False)
 class Backend(Generic[CallT]):
-    """One server, and how it fared in the calls that were sent to it."""
+    """Server, with its open calls and how its calls have fared."""
 
     transport: Transport[CallT]
     calls: int = 0
@@ -39,7 +39,7 @@ class Backend(Generic[CallT]):
     """Time, by the balancer's clock, before which another server is preferred."""
 
     def back_off(self, error: BothendsError, now: float) -> None:
-        """Begin or prolong the backoff: it lasts as long as `error` asks (RetryInfo), and doubles with each failure."""
+        """Start or prolong the backoff: it lasts as long as `error` asks (RetryInfo), and doubles with each failure."""
         if now >= self.backoff_until:
             self.failures += 1
         backoff_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(self.failures - 1, _MAX_DOUBLINGS))
@@ -48,13 +48,13 @@ class Backend(Generic[CallT]):
         self.backoff_until = max(self.backoff_until, now + backoff_s)
 
     def backoff_s(self, now: float) -> float:
-        """Return the seconds of backoff that are left."""
+        """Return the remaining seconds of backoff."""
         return max(0.0, self.backoff_until - now)
 
 
 @dataclass(slots=True, eq=False)
 class BackendCall(Generic[CallT]):
-    """A call in progress and its server. It is released once, however often it ends."""
+    """Call in progress and its server. It is counted off once, however often it ends."""
 
     balancer: "Balancer[CallT]"
     server: Backend[CallT]
@@ -62,23 +62,23 @@ class BackendCall(Generic[CallT]):
     is_over: bool = field(default=False, init=False)
 
     def cancel(self) -> None:
-        """Cancel the call at its server: its answer isn't wanted any more."""
+        """Cancel the call at its server, because its answer is no longer wanted."""
         self.call.cancel()
         self.balancer.release(self)
 
 
 @dataclass(slots=True, eq=False)
 class BackendStream(BackendCall[CallT]):
-    """A call of many messages and its server. It goes on until it is cancelled."""
+    """Call of many messages and its server. It goes on until it is cancelled."""
 
     call: StreamCall
 
     def send(self, request: Message | None) -> None:
-        """Send `request` as `StreamCall.send` does."""
+        """Send `request`; see `StreamCall.send`."""
         self.call.send(request)
 
     async def receive(self) -> Any | None:
-        """Receive a message as `StreamCall.receive` does, and record what it says of the server."""
+        """Receive a message (see `StreamCall.receive`), and record success or failure for the server."""
         try:
             answer = await self.call.receive()
         except grpc.RpcError as raised:
@@ -89,7 +89,7 @@ class BackendStream(BackendCall[CallT]):
 
 
 class Balancer(Generic[CallT]):
-    """A transport over those of several servers, or of one. Safe between threads."""
+    """Transport that distributes calls over the transports of one or several servers. Thread-safe."""
 
     def __init__(self, transports: Sequence[Transport[CallT]], *, clock: Callable[[], float]) -> None:
         """Take a transport for each server. `clock` counts in the seconds that the transports sleep in."""
@@ -99,13 +99,13 @@ class Balancer(Generic[CallT]):
         self._lock = threading.Lock()
 
     def ready_in_s(self) -> float:
-        """Return the seconds until the backoff of some server ends; 0 where one has none."""
+        """Return the seconds until the first backoff ends; 0 if a server has none."""
         now = self._clock()
         with self._lock:
             return min(server.backoff_s(now) for server in self._servers)
 
     def start(self, method: Method, request: Message, *, timeout_s: float) -> BackendCall[CallT]:
-        """Send `request` to the best server, without waiting for the answer."""
+        """Send `request` to the best server without waiting for the answer."""
         server = self._pick()
         return BackendCall(self, server, server.transport.start(method, request, timeout_s=timeout_s))
 
@@ -124,16 +124,16 @@ class Balancer(Generic[CallT]):
             self.release(call)
 
     def open_stream(self, method: Method, *, timeout_s: float) -> BackendStream[CallT]:
-        """Begin a call of many messages at the best server."""
+        """Start a call of many messages at the best server."""
         server = self._pick()
         return BackendStream(self, server, server.transport.open_stream(method, timeout_s=timeout_s))
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep as the transports do."""
+        """Sleep like the transports do."""
         await self._servers[0].transport.sleep(seconds)
 
     def record(self, call: BackendCall[CallT], raised: grpc.RpcError | None) -> None:
-        """Count an answer for the server of `call`, or what the call `raised` against it."""
+        """Record for the server of `call` an answer, or the error that the call `raised`."""
         error = None if raised is None else from_grpc(raised, "a server", 0)
         now = self._clock()
         with self._lock:
@@ -143,7 +143,7 @@ class Balancer(Generic[CallT]):
                 call.server.failures = 0
 
     def release(self, call: BackendCall[CallT]) -> None:
-        """Count `call` as over; more than once makes no difference."""
+        """Count `call` as ended. Calling it again makes no difference."""
         with self._lock:
             call.server.calls -= not call.is_over
             call.is_over = True

@@ -40,12 +40,12 @@ _OTHER_SCHEMES = ("http", "https", "grpc", "grpcs")
 
 
 class InsecureKeyWarning(UserWarning):
-    """An API key travels unencrypted to another machine; anyone who can listen on the way can use it."""
+    """Warns that an API key is sent unencrypted to another machine, so that anyone who can listen can use it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TLS:
-    """Certificates by which a server is known, and by which it knows the client. Files are PEM."""
+    """Certificates that prove the server to the client, and the client to the server. Files are PEM."""
 
     ca: str | PathLike[str] | None = None
     """File of the authorities to trust; None for those that gRPC brings."""
@@ -54,10 +54,10 @@ class TLS:
     key: str | PathLike[str] | None = None
     """File of the private key of `cert`."""
     server_name: str | None = None
-    """Name to find in the server's certificate, where it isn't the host of the address."""
+    """Name to check in the server's certificate, if it differs from the host of the address."""
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Read the files into gRPC's credentials. Raises SettingsError that names the file at fault."""
+        """Read the files into gRPC credentials. Raises SettingsError that names the file at fault."""
         from pathlib import Path  # with what it brings, it would slow down each `import bothends`
 
         if (self.cert is None) != (self.key is None):
@@ -76,7 +76,7 @@ class TLS:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One server, or several that serve the same, and how to reach them."""
+    """Address of one server, or of several equivalent ones, and how to connect to them."""
 
     name: str
     """The addresses as a person wrote them."""
@@ -96,7 +96,7 @@ class Endpoint:
         api_key: str | None = None,
         watch_health: bool | None = None,
     ) -> "Endpoint":
-        """Check everything before anything is sent. Raises SettingsError; warns with InsecureKeyWarning."""
+        """Check all arguments before anything is sent. Raises SettingsError; warns with InsecureKeyWarning."""
         addresses = [part.strip() for part in target.split(",")] if isinstance(target, str) else list(target)
         if not addresses or not all(addresses):
             raise SettingsError(f"no server is named by {target!r}; an address is host:port")
@@ -117,7 +117,9 @@ class Endpoint:
         )
 
     def each(self) -> list["Endpoint"]:
-        """Return each of several servers by itself, for a balancer to choose from; gRPC chooses among a name's own."""
+        """Return one endpoint for each server, for a balancer to choose from. gRPC itself balances over one name's
+        addresses.
+        """
         scheme, _, addresses = self.target.partition(":")
         several = addresses.split(",")
         return [replace(self, target=f"{scheme}:{address}") for address in several] if len(several) > 1 else [self]
@@ -129,18 +131,18 @@ class Endpoint:
         return grpc.secure_channel(self.target, self.credentials, self.options)
 
     def aio_channel(self) -> grpc.aio.Channel:
-        """Open a channel for the event loop that runs now."""
+        """Open a channel for the running event loop."""
         if self.credentials is None:
             return grpc.aio.insecure_channel(self.target, self.options)
         return grpc.aio.secure_channel(self.target, self.credentials, self.options)
 
 
 def _channel_options(addresses: Sequence[str], identity: TLS | None, watch_health: bool) -> Iterator[tuple[str, Any]]:
-    """Yield gRPC's options for these servers: they take turns, where health is watched those only that say SERVING.
+    """Yield gRPC's options for these servers: they take turns, and if health is watched, only those that say SERVING.
 
-    Turns are for the servers of one name; of several addresses each has a channel of its own (balancer.py). One address
-    needs none: then gRPC connects for a call only, so that a server that closes each connection is come back to as
-    retry.py says, where round_robin would connect again at once, without end.
+    This is for the servers behind one name; of several addresses each has its own channel (balancer.py). For one
+    address there are no turns: then gRPC connects only for a call, and retry.py decides when to return to a server that
+    closes each connection, while round_robin would reconnect at once, without end.
     """
     is_name = any(_ip(address) is None or _host(address) == "localhost" for address in addresses)
     policy = "round_robin" if watch_health or is_name else "pick_first"

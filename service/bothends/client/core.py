@@ -1,7 +1,7 @@
-"""What a client does to embed sentences: split them into requests, send, try again, refuse mixed models, decode.
+"""What a client does to embed sentences: splits them into requests, sends, retries, refuses mixed models, decodes.
 
-Written once for threads and for asyncio: how a request is sent, and whether waiting blocks or suspends, is decided by
-the transport that it is given.
+The code serves threads and asyncio: the transport that it is given decides how a request is sent, and whether waiting
+blocks or suspends.
 """
 
 import random
@@ -24,7 +24,7 @@ from ..wire.messages import SERVICE, Response, decode, request_fields
 from .balancer import BackendCall, Balancer
 from .errors import from_grpc
 from .limits import ChunkLimits, encoded_size
-from .retry import Budget, Retry, fits
+from .retry import Retry, RetryBudget, fits
 from .transport import CallT, Method, StreamCall, Transport
 
 _IN_FLIGHT = 2  # one is computed while the next one waits; more would only fill the server's queue
@@ -38,7 +38,7 @@ _GET_MODEL = Method(f"/{SERVICE}/GetModel", embedding_pb2.GetModelResponse.FromS
 
 
 class ClientCore(Generic[CallT]):
-    """State of a client between its calls, the model's limits and the budget for retries, and the calls themselves."""
+    """Calls of a client, and its state between calls: the server's limits and the budget for retries."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class ClientCore(Generic[CallT]):
         self._servers = Balancer(transports, clock=clock)
         self.name = name
         self._retry = retry
-        self._budget = Budget(retry)
+        self._budget = RetryBudget(retry)
         self._timeout_s = timeout_s
         self._model = model
         self._clock = clock
@@ -68,7 +68,7 @@ class ClientCore(Generic[CallT]):
     async def embed(
         self, sentences: Sequence[str], timeout_s: float | None, **options: Unpack[EmbedOptions]
     ) -> Embeddings:
-        """Embed all of `sentences` by one model."""
+        """Embed all `sentences` with one version of the model."""
         if isinstance(sentences, str):
             raise TypeError("pass a list of sentences, not one string")
         deadline, asked = self.deadline(timeout_s), parse_options(**options)
@@ -78,7 +78,7 @@ class ClientCore(Generic[CallT]):
         limits = await self.limits(deadline)
         while True:
             try:
-                parts = list(chunks(sizes, most=limits.chunk_sentences, max_size=limits.chunk_bytes))
+                parts = list(chunks(sizes, max_count=limits.chunk_sentences, max_size=limits.chunk_bytes))
                 return await self._embed(sentences, parts, asked, deadline)
             except SentenceError:
                 raise
@@ -93,7 +93,7 @@ class ClientCore(Generic[CallT]):
         return request_fields(asked) | named
 
     async def model(self, timeout_s: float | None) -> embedding_pb2.Model:
-        """Ask what the model is that is asked for, and its limits. Raises UnknownModelError where there is none."""
+        """Ask the server about the chosen model and its limits. Raises UnknownModelError if there is no such model."""
         request = embedding_pb2.GetModelRequest(model=self._model)
         (response,) = await self._responses(_GET_MODEL, [(0, request)], self.deadline(timeout_s))
         model: embedding_pb2.Model = response.model
@@ -104,7 +104,7 @@ class ClientCore(Generic[CallT]):
         return model
 
     async def no_rows(self, timeout_s: float | None, **options: Unpack[EmbedOptions]) -> NDArray[Any]:
-        """Ask for the model, and return the rows that no sentences have of it."""
+        """Ask the server about its model, and return the empty array that has its dimension."""
         model = await self.model(timeout_s)
         return no_rows(model.dimension, tuple(model.nested_dimensions), **options)
 
@@ -134,7 +134,7 @@ class ClientCore(Generic[CallT]):
     def decoded(self, decode: Callable[[Encoding, int | None], Embeddings], version: str, asked: Options) -> Embeddings:
         """Call `decode` with the encoding and the numbers that an answer of this version must have.
 
-        Where nobody has said how many numbers its whole embeddings have, its first answer does. Raises BothendsError.
+        The first answer fixes that number if nothing else has. Raises BothendsError.
         """
         width = self._width  # read once: another thread's answer may bring another version
         known = width[1] if width is not None and width[0] == version else None
@@ -158,11 +158,11 @@ class ClientCore(Generic[CallT]):
         return self.decoded(partial(decode, ordered), ordered[0].model_version, asked)
 
     async def limits(self, deadline: float) -> ChunkLimits:
-        """Return the limits that are known, or fetch them."""
+        """Return the server's limits, which are fetched at the first call."""
         return self._limits or await self.fetch_limits(deadline)
 
     async def fetch_limits(self, deadline: float) -> ChunkLimits:
-        """Ask what the server takes."""
+        """Ask the server for its limits."""
         model = await self.model(deadline - self._clock())
         if model.dimension > 0:
             self._width = (model.version, model.dimension)
@@ -170,7 +170,7 @@ class ClientCore(Generic[CallT]):
         return self._limits
 
     async def wait_before_retry(self, error: BothendsError, *, failures: int, deadline: float) -> None:
-        """Wait after the `failures`th failure in a row. Raises `error` where another try wouldn't help or can't be."""
+        """Wait after the `failures`th failure in a row. Raises `error` if another try is no use or not possible."""
         ready_in_s = self._servers.ready_in_s()
         wait_s = self._retry.wait_s(error, failures=failures, dice=self._dice, ready_in_s=ready_in_s)
         if wait_s is None or not fits(wait_s, deadline - self._clock()) or not self._budget.spend():
@@ -180,22 +180,19 @@ class ClientCore(Generic[CallT]):
             raise error
 
     def record_success(self) -> None:
-        """Credit an answered request to the budget for retries."""
+        """Credit a successful request to the budget for retries."""
         self._budget.earn()
 
     def open_stream(self, method: Method, deadline: float) -> StreamCall:
-        """Begin a call of many messages."""
+        """Start a call of many messages."""
         return self._servers.open_stream(method, timeout_s=self._remaining_s(deadline))
 
     def deadline(self, timeout_s: float | None) -> float:
-        """Return the time, by this client's clock, at which so many seconds are over; by default, a call's."""
+        """Return the time by this client's clock in `timeout_s` seconds; None stands for the client's default."""
         return self._clock() + (self._timeout_s if timeout_s is None else timeout_s)
 
     async def _responses(self, method: Method, requests: Iterable[tuple[int, Message]], deadline: float) -> list[Any]:
-        """Return the response to each request, in order.
-
-        Beside each request stands where its sentences begin in the caller's list.
-        """
+        """Return the response to each request, in order, with the index of its first sentence in the caller's list."""
         waiting: deque[tuple[int, Message, BackendCall[CallT]]] = deque()
         responses: list[Any] = []
         try:

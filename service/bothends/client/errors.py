@@ -1,4 +1,4 @@
-"""Turns the errors that gRPC raises in a client into bothends' own. Whether to try again is decided in retry.py."""
+"""Turns the errors that gRPC raises in a client into bothends' own. retry.py decides whether to try again."""
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -37,14 +37,14 @@ _HINTS = {
 
 
 def with_hint(details: str) -> str:
-    """Return gRPC's `details`, with what to do where there is no gRPC at that port, or no connection came to be."""
+    """Return gRPC's `details` with a hint if nothing speaks gRPC at that port, or no connection could be made."""
     hints = [hint for word, hint in _HINTS.items() if word in details and _NO_CONNECTION in details]
     hints += [_FOR_HTTP] if _NO_METHOD in details else []
     return f"{details}; {hints[0]}" if hints else details
 
 
 def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
-    """Return the bothends error for `raised`. A sentence's index counts on from `offset`."""
+    """Return the bothends error for `raised`. `offset` is added to the index of a sentence."""
     status = _rich_status(raised)
     if status is None:  # raised by gRPC itself, not by a bothends server
         status = status_pb2.Status(code=raised.code().value[0], message=raised.details() or "")
@@ -59,7 +59,7 @@ def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
 
 
 def _of_grpc_itself(code: grpc.StatusCode, details: str, name: str) -> BothendsError | None:
-    """Return the error for a status that gRPC's own code made; None where its code says enough."""
+    """Return the error for a status that gRPC's own code made; None if its code says enough."""
     if "CLIENT: Received message larger than max" in details:
         return BothendsError(f"{name} answered with more than a client takes: {printable(details)}")
     if "larger than max" in details:  # gRPC says RESOURCE_EXHAUSTED, but trying again won't help

@@ -1,6 +1,6 @@
 """Asks a server whether it serves, by grpc.health.v1: for containers, orchestrators and scripts.
 
-Any gRPC server that answers health checks will do.
+It works with any gRPC server that answers health checks.
 """
 
 from dataclasses import replace
@@ -17,11 +17,11 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
 def check(target: str, *, timeout_s: float, tls: TLS | None = None, model: str | None = None) -> None:
-    """Return where the server at `target` (host:port) says SERVING within `timeout_s`. Health needs no key.
+    """Return if the server at `target` (host:port) says SERVING within `timeout_s` seconds. No key is needed.
 
-    Of all that it serves, or of one `model`.
+    It asks about the whole server, or about one `model`.
 
-    Raises ConnectionFailedError where none answers, BothendsError where it says anything else.
+    Raises ConnectionFailedError if nothing answers, and BothendsError for any other status.
     """
     endpoint = Endpoint.of(target, tls=tls or False)
     # A proxy for the outside, which container engines like to inject, knows no way back to this very container.

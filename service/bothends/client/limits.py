@@ -1,4 +1,4 @@
-"""Bounds on what a client puts into one request: those that the server names, or its own where they are lower."""
+"""Bounds on what a client puts into one request: the server's limits, or the client's own if those are lower."""
 
 from typing import NamedTuple, Self
 
@@ -9,11 +9,11 @@ from ..v1 import embedding_pb2
 _CHUNK_SENTENCES = 128
 _CHUNK_BYTES = 1 << 20
 _OVERHEAD_BYTES = 64
-"""Most bytes of a request beside its one sentence."""
+"""Upper bound on the bytes of a request other than its one sentence."""
 
 
 class ChunkLimits(NamedTuple):
-    """Sizes that a server takes, or that are sensible where those are less."""
+    """Limits for one request: the server's, or sensible ones where those are lower."""
 
     chunk_sentences: int
     chunk_bytes: int
@@ -23,9 +23,10 @@ class ChunkLimits(NamedTuple):
 
     @classmethod
     def of(cls, model: embedding_pb2.Model, server: str) -> Self:
-        """Take what `model` says. Raises BothendsError, which names `server`, where no request could hold a sentence.
+        """Read the limits from `model`. Raises BothendsError, which names `server`, if no request could hold any
+        sentence.
 
-        Each sentence would else be sent in a request of its own, in vain.
+        Without that check, each sentence would be sent in a request of its own, in vain.
         """
         largest = model.max_message_bytes
         if model.max_sentences < 1 or largest <= _OVERHEAD_BYTES:
@@ -39,7 +40,10 @@ class ChunkLimits(NamedTuple):
 
 
 def encoded_size(index: int, sentence: str) -> int:
-    """Return the bytes of `sentence` on the wire. Raises TypeError where it is none, SentenceError where no Unicode."""
+    """Return the size of `sentence` on the wire in bytes.
+
+    Raises TypeError if it isn't a string, and SentenceError if it isn't valid Unicode.
+    """
     if not isinstance(sentence, str):
         raise TypeError(f"sentences[{index}] is of type {type(sentence).__name__}, not a string")
     if (problem := unicode_problem(sentence)) is not None:

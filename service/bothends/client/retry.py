@@ -1,7 +1,7 @@
-"""Decides whether a failed call may be made again, and after how long; core.py and stream.py then make it.
+"""Decides whether a failed call is retried, and after how long; core.py and stream.py then retry it.
 
-gRPC's own retries are the model (https://github.com/grpc/proposal/blob/master/A6-client-retries.md). They can't be used
-themselves, since they ignore RetryInfo.
+It follows gRPC's own retries (https://github.com/grpc/proposal/blob/master/A6-client-retries.md), which can't be used
+because they ignore RetryInfo.
 """
 
 import math
@@ -19,10 +19,11 @@ _MILLI = 1000
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Policy of retries: calls are made again after a busy or stopping server, never after the caller's own mistake.
+    """Retry policy: calls are retried when a server is busy, stopping or lost, and never after the caller's own
+    mistake.
 
-    A lost connection is retried too. All is within the call's deadline: a wait that would (nearly) pass it isn't begun.
-    `Retry(attempts=1)` never tries again.
+    All tries happen within the call's deadline: a wait that would (nearly) exceed it isn't started. `Retry(attempts=1)`
+    never retries.
     """
 
     attempts: int = 15
@@ -46,10 +47,10 @@ class Retry:
     def wait_s(
         self, error: BothendsError, *, failures: int, dice: Callable[[], float], ready_in_s: float = math.inf
     ) -> float | None:
-        """Return the seconds to wait after the `failures`th `error` in a row; None where another try wouldn't help.
+        """Return the seconds to wait after the `failures`th `error` in a row; None if another try is no use.
 
-        `dice` gives numbers from 0 to 1, so that callers that failed together don't come back together. In `ready_in_s`
-        seconds another server may be asked: RetryInfo of a full server binds that server alone.
+        `dice` returns numbers from 0 to 1, so that callers that failed together don't come back together. After
+        `ready_in_s` seconds another server may be asked: RetryInfo of a full server applies to that server only.
         """
         if failures >= self.attempts:
             return None
@@ -66,15 +67,16 @@ DEFAULT_RETRY = Retry()
 
 
 def fits(wait_s: float, left_s: float) -> bool:
-    """Return True if what is left is enough to wait, and then to try for as long as was waited, up to 0.05 s.
+    """Return True if `left_s` is enough for the wait, and then a try for as long as the wait, or 0.05 s if that is
+    less.
 
-    A shorter try would end by its deadline, and hide why the one before it failed.
+    A shorter try would only run into the deadline, and hide why the earlier one failed.
     """
     return wait_s + min(wait_s, _SHORT_TRY_S) < left_s
 
 
-class Budget:
-    """Tokens of a client: a retry costs one, a success earns a share of one. Safe between threads."""
+class RetryBudget:
+    """Budget of tokens for a client's retries: a retry costs one, a success earns a fraction of one. Thread-safe."""
 
     def __init__(self, retry: Retry) -> None:
         self._most = self._tokens = retry.burst * _MILLI
@@ -82,12 +84,12 @@ class Budget:
         self._lock = threading.Lock()
 
     def earn(self) -> None:
-        """Earn the share of a token that a success brings."""
+        """Earn the fraction of a token that a success brings."""
         with self._lock:
             self._tokens = min(self._most, self._tokens + self._share)
 
     def spend(self) -> bool:
-        """Take a retry's token. Returns whether there was one."""
+        """Spend a token on a retry; returns False if there is none."""
         with self._lock:
             enough = self._tokens >= _MILLI
             if enough:

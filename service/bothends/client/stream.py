@@ -1,6 +1,6 @@
-"""Embeds any number of sentences in order through EmbedStream calls; where one breaks, the next one goes on from there.
+"""Embeds any number of sentences in order by EmbedStream calls; if one breaks, the next call continues from there.
 
-Written once for threads and for asyncio, as core.py is. Only messages without an answer are kept in memory, and few.
+The code serves threads and asyncio, like core.py. Only unanswered messages are kept in memory, and there are few.
 """
 
 import math
@@ -43,7 +43,10 @@ class _Chunk:
     size: int = 0
 
     def has_room(self, size: int, limits: ChunkLimits) -> bool:
-        """Return whether a sentence of `size` bytes fits. One larger than any message should be is alone in its own."""
+        """Return True if a sentence of `size` bytes fits.
+
+        A sentence that is larger than a message gets a message of its own.
+        """
         return not self.sentences or (not self.is_full(limits) and self.size + size <= limits.chunk_bytes)
 
     def is_full(self, limits: ChunkLimits) -> bool:
@@ -53,9 +56,10 @@ class _Chunk:
         return [sentence for index, sentence in enumerate(self.sentences) if index not in self.unsendable]
 
     def results(self, items: Iterator[Embedding | BothendsError]) -> Iterator[Result]:
-        """Yield the result of each sentence, from `items` or, where it wasn't sent, from what kept it here.
+        """Yield the result of each sentence: from `items`, or for a sentence that wasn't sent, the error that prevented
+        it.
 
-        Raises RequestError for what is wrong with the whole message.
+        Raises RequestError if the whole message is invalid.
         """
         for index in range(len(self.sentences)):
             found = self.unsendable.get(index) or next(items)
@@ -63,7 +67,7 @@ class _Chunk:
 
 
 class ResumingStream:
-    """A stream of any length, which holds what was sent of it and isn't answered yet."""
+    """Stream of any length, which keeps the messages that were sent and aren't answered yet."""
 
     def __init__(
         self,
@@ -88,7 +92,7 @@ class ResumingStream:
         self._failures = 0  # in a row
 
     async def results(self) -> AsyncGenerator[Result, None]:
-        """Yield one result for each sentence, in order. Raises the error that ends the stream for good."""
+        """Yield one result for each sentence, in order. Raises the error that finally ends the stream."""
         self._limits = await self._core.limits(self._deadline)
         try:
             async for sentence in _iterate(self._sentences):
@@ -168,7 +172,7 @@ class ResumingStream:
         return results
 
     async def _receive(self, start: int) -> Any:
-        """Return the next response, from a new stream where none is open."""
+        """Return the next response, from a new stream if none is open."""
         is_new = self._stream is None
         if self._stream is None:
             self._stream = self._core.open_stream(_EMBED_STREAM, self._deadline)
@@ -186,7 +190,7 @@ class ResumingStream:
         return response
 
     def _parse(self, response: Any, expected: int) -> Iterator[Embedding | BothendsError]:
-        """Yield the embeddings and errors that `response` holds. Raises BothendsError where it makes no sense."""
+        """Yield the embeddings and errors in `response`. Raises BothendsError if it makes no sense."""
         if len(response.items) != expected:
             raise BothendsError(f"the server answered {len(response.items)} items for {expected} sentences")
         good = [item.embedding for item in response.items if item.HasField("embedding")]
@@ -234,12 +238,12 @@ async def _iterate(sentences: Iterable[str] | AsyncIterable[str]) -> AsyncGenera
             yield sentence
 
 
-def _sentence_error(error: BothendsError, place: int) -> SentenceError:
+def _sentence_error(error: BothendsError, index: int) -> SentenceError:
     """Return an item's error with the sentence's place among the caller's."""
     if isinstance(error, SentenceError):
-        return error.at(place)
+        return error.at(index)
     if isinstance(error, RequestError):
         raise error
-    placed = SentenceError(place, f"can't be embedded: {error}")
+    placed = SentenceError(index, f"can't be embedded: {error}")
     placed.__cause__ = error
     return placed

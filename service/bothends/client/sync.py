@@ -1,4 +1,4 @@
-"""`Client`, the client for threads: each call blocks until its NumPy rows have come.
+"""Client for threads: each call blocks until its NumPy rows have arrived.
 
 It only sends and waits; planning, retries and decoding are in core.py. Needs grpcio, protobuf and numpy only.
 """
@@ -26,7 +26,7 @@ from .transport import Method, iterate_blocking, run_blocking
 
 
 class Client:
-    """A connection to one server or several, safe to share between threads. Close it, or use it in `with`."""
+    """Connection to one server or several, safe to share between threads. Close it, or use it in `with`."""
 
     def __init__(
         self,
@@ -56,15 +56,15 @@ class Client:
     def encode(
         self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **options: Unpack[EncodeOptions]
     ) -> NDArray[Any]:
-        """Return the embeddings of `sentences`, float32 [sentences, dimension], in order; of one string [dimension].
+        """Return the embeddings of `sentences`, float32 [sentences, dimension], in order; for one string [dimension].
 
-        `options` are those that EncodeOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`, and
-        sentence-transformers' words for them. Any number of sentences: they are sent in several requests where one
-        won't do, and all are one model's. No sentences have no rows, [0, dimension], for which the server is asked its
-        model. Warns with TruncationWarning where a sentence was cut. Raises SentenceError
-        (its `index` counts in `sentences`), RequestError or UnauthenticatedError, which are the caller's;
-        OverloadedError, QuotaError, NotServingError, DrainingError or ConnectionFailedError once no retry was left;
-        DeadlineError, EngineError or ModelChangedError.
+        `options` are those that EncodeOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`, and the
+        equivalent names in sentence-transformers. Any number of sentences may be given: they are sent in as many
+        requests as needed, and all are embedded with one version of the model. No sentences give [0, dimension], for
+        which the server is asked about its model. Warns with TruncationWarning if a sentence was cut. Raises
+        SentenceError (its `index` is that in `sentences`), RequestError or UnauthenticatedError, which are the caller's
+        mistakes; OverloadedError, QuotaError, NotServingError, DrainingError or ConnectionFailedError after the last
+        retry; DeadlineError, EngineError or ModelChangedError.
         """
         if isinstance(sentences, str):
             row: NDArray[Any] = rows_or_warning(self.embed([sentences], timeout_s=timeout_s, **ours(options)))[0]
@@ -79,35 +79,39 @@ class Client:
     """`bothends.embeddings.similarity`, by sentence-transformers' name."""
 
     def get_sentence_embedding_dimension(self) -> int:
-        """Return the model's dimension, for which the server is asked, by sentence-transformers' name."""
+        """Return the model's dimension, asking the server. The name is that of sentence-transformers."""
         return self.model().dimension
 
     def embed(
         self, sentences: Sequence[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
     ) -> Embeddings:
-        """Embed as `encode` does; return also the tokens read of each sentence, which were cut, and the model."""
+        """Embed like `encode`; also return each sentence's number of tokens, whether it was cut, and the model."""
         return run_blocking(self._core.embed(sentences, timeout_s, **options))
 
     def encode_stream(
         self, sentences: Iterable[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
     ) -> Iterator[NDArray[Any] | SentenceError]:
-        """Yield for each of any number of `sentences`, in order, its row, or the SentenceError that kept it from one.
+        """Yield for each of any number of `sentences`, in order, its row, or the SentenceError that explains why it has
+        none.
 
-        They are read a few hundred ahead of what is taken, and neither they nor the rows are kept. Where a server is
-        busy, stops or is lost, the stream goes on at the first sentence without an answer, as `retry` says: nothing is
-        lost, and nothing comes twice. `timeout_s` bounds all of it; None, unlike elsewhere, doesn't. All rows are one
-        model's: where another takes over, ModelChangedError is raised. Else raises and warns as `encode` does.
+        Sentences are read a few hundred ahead of what is taken, and neither they nor the rows are kept. If a server is
+        busy, stops or is lost, the stream continues at the first unanswered sentence, according to `retry`: nothing is
+        lost, and nothing comes twice. `timeout_s` bounds the whole stream; None, unlike elsewhere, means no bound. All
+        rows come from one model version; ModelChangedError is raised if another takes over. Otherwise raises and warns
+        like `encode`.
         """
         return iterate_blocking(rows_of(ResumingStream(self._core, sentences, timeout_s, **options).results()))
 
     def embed_stream(
         self, sentences: Iterable[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
     ) -> Iterator[Embedding | SentenceError]:
-        """Yield as `encode_stream` does, with the tokens read, whether it was cut, and the model, which may change."""
+        """Yield like `encode_stream`, but with each sentence's number of tokens, whether it was cut, and the model,
+        which may change.
+        """
         return iterate_blocking(ResumingStream(self._core, sentences, timeout_s, **options).results())
 
     def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
-        """Ask what the model that is asked for is, and its limits. Raises UnknownModelError where there is none."""
+        """Ask the server about the chosen model and its limits. Raises UnknownModelError if there is no such model."""
         return run_blocking(self._core.model(timeout_s))
 
     def close(self) -> None:
@@ -123,7 +127,10 @@ class Client:
 
 
 async def rows_of(results: AsyncGenerator[Result, None]) -> AsyncGenerator[NDArray[Any] | SentenceError, None]:
-    """Yield the row of each result that has one. Warns of the first that was cut; raises ModelChangedError."""
+    """Yield the row of each result that has one.
+
+    Warns about the first sentence that was cut; raises ModelChangedError.
+    """
     version, has_warned = None, False
     async with aclosing(results):
         async for result in results:
@@ -144,7 +151,7 @@ async def rows_of(results: AsyncGenerator[Result, None]) -> AsyncGenerator[NDArr
 
 
 class BlockingTransport:
-    """A transport whose awaits block the thread."""
+    """Transport whose waits block the thread."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.channel = endpoint.channel()
@@ -161,7 +168,7 @@ class BlockingTransport:
         return call.result()
 
     def open_stream(self, method: Method, *, timeout_s: float) -> "_StreamCall":
-        """Begin a call of many messages."""
+        """Start a call of many messages."""
         return _StreamCall(self.channel, method, timeout=timeout_s, metadata=self._metadata)
 
     async def sleep(self, seconds: float) -> None:
@@ -178,11 +185,11 @@ class _StreamCall:
         self._call = begin(iter(self._outgoing.get, None), **options)
 
     def send(self, request: Message | None) -> None:
-        """Send `request` when the server reads it; None where nothing more will be sent."""
+        """Send `request` when the server is ready to read it; None ends the requests."""
         self._outgoing.put(request)
 
     async def receive(self) -> Any | None:
-        """Wait for the next answer; None after the last."""
+        """Wait for the next answer; None after the last one."""
         return next(self._call, None)
 
     def cancel(self) -> None:

@@ -1,7 +1,6 @@
-"""The interface by which the client's core sends requests and waits. Clients for threads and for asyncio each implement
-it.
+"""Interface by which the client's core sends requests and waits. The clients for threads and for asyncio implement it.
 
-In the implementation for threads nothing that is awaited ever suspends, so one core serves both.
+In the implementation for threads, no await ever suspends, so that one core serves both.
 """
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
@@ -13,27 +12,27 @@ from google.protobuf.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method's path, and the parser of its responses."""
+    """gRPC method: its path, and the parser of its responses."""
 
     path: str
     parse: Callable[[bytes], Any]
 
 
 class Cancellable(Protocol):
-    """A call in progress."""
+    """Call in progress."""
 
     def cancel(self) -> Any:
-        """Cancel the call at the server: its answer isn't wanted any more."""
+        """Cancel the call at the server, because its answer is no longer wanted."""
 
 
 class StreamCall(Cancellable, Protocol):
-    """A call of many messages in progress."""
+    """Call of many messages in progress."""
 
     def send(self, request: Message | None) -> None:
-        """Send `request` when the server reads it, without waiting; None where nothing more will be sent."""
+        """Send `request` when the server is ready to read it, without waiting; None ends the requests."""
 
     async def receive(self) -> Any | None:
-        """Wait for the next answer; None after the last. Raises grpc.RpcError."""
+        """Wait for the next answer; None after the last one. Raises grpc.RpcError."""
 
 
 CallT = TypeVar("CallT", bound=Cancellable)
@@ -41,7 +40,7 @@ T = TypeVar("T")
 
 
 class Transport(Protocol[CallT]):
-    """Calls to one server, blocking or on asyncio."""
+    """Sender of calls to one server, blocking or on asyncio."""
 
     def start(self, method: Method, request: Message, *, timeout_s: float) -> CallT:
         """Send `request` without waiting for the answer."""
@@ -50,14 +49,14 @@ class Transport(Protocol[CallT]):
         """Wait for the answer to `call`. Raises grpc.RpcError."""
 
     def open_stream(self, method: Method, *, timeout_s: float) -> StreamCall:
-        """Begin a call of many messages."""
+        """Start a call of many messages."""
 
     async def sleep(self, seconds: float) -> None:
         """Sleep."""
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine over a transport that blocks, so that no await in it ever suspends; return its result."""
+    """Run a coroutine over a blocking transport, in which no await ever suspends; return its result."""
     try:
         coroutine.send(None)
     except StopIteration as finished:
@@ -67,7 +66,7 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def iterate_blocking(results: AsyncGenerator[T, None]) -> Iterator[T]:
-    """Yield what an asynchronous generator over a transport that blocks yields; it is closed with this one."""
+    """Yield what an asynchronous generator over a blocking transport yields. Closing this one closes that one."""
     try:
         while True:
             try:

@@ -1,1 +1,1 @@
-"""Embeds sentences in one process, by a model that is tested again and again and replaced by newer ones."""
+"""Embeds sentences in one process, with a model that is tested regularly and can be replaced by a newer version."""

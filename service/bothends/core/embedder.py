@@ -42,7 +42,10 @@ class _Served(NamedTuple):
 
 
 class Embedder:
-    """A model ready to embed, which another may take over from. Close it, or use it in `with`, to stop its threads."""
+    """Model that is ready to embed, and that another may replace.
+
+    Close it, or use it in `with`, to stop its threads.
+    """
 
     def __init__(
         self,
@@ -53,9 +56,9 @@ class Embedder:
         name: str | None = None,
         queue: Batcher | None = None,
     ) -> None:
-        """Embed with `model`, by the threads of the `queue` that it shares with others, or by threads of its own.
+        """Embed with `model`, in the threads of the `queue` that it shares with others, or in threads of its own.
 
-        `name` is the one by which callers ask for it; the bundle's own unless said.
+        `name` is the one by which callers ask for it; by default the bundle's own.
         """
         self.name = name or model.config.name
         self.metrics = metrics.of(self.name)
@@ -74,7 +77,10 @@ class Embedder:
         return cls(LoadedModel.load(bundle, settings), settings=settings, metrics=metrics or Metrics())
 
     def serve(self, model: LoadedModel) -> None:
-        """Embed all that comes from now on with `model`, on the same device. What waits is its predecessor's still."""
+        """Embed everything that arrives from now on with `model`, on the same device.
+
+        Waiting requests keep the previous model.
+        """
         if model.device == "cuda":
             self._queue.in_each_thread(model.warm_up, timeout_s=self._engine_timeout_s)
         self._served = _Served(model, InputReader(model.tokenizer, model.config, self.limits))
@@ -85,26 +91,29 @@ class Embedder:
 
     @property
     def workers(self) -> int:
-        """Number of model runs at once, of all models that share the queue."""
+        """Number of model runs at once, over all models that share the queue."""
         return self._queue.workers
 
     def prove(self) -> SelfTest:
-        """Self-test the model as callers use it, through the queue. Raises SelfTestError, or what refuses it."""
+        """Self-test the model through the queue, as callers use it.
+
+        Raises SelfTestError, or what the queue refuses with.
+        """
         model = self.model
         return model.prove(lambda ids: self._queue.submit(ids, engine=model, terms=self.terms).result())
 
     def on_fault(self, then: Callable[[Fault, Engine], None]) -> None:
-        """Set the callback that is called soon after an engine has done something wrong; it must return soon."""
+        """Set the callback for engine faults. It is called soon after one, and must return quickly."""
         self._on_fault = then
 
     @property
     def model(self) -> LoadedModel:
-        """Model that embeds what comes now."""
+        """Model that embeds new requests."""
         return self._served.model
 
     @property
     def wait_s(self) -> float:
-        """Estimated wait, in seconds, of a sentence that came now."""
+        """Estimated wait, in seconds, of a sentence that arrives now."""
         return self._queue.wait_s
 
     def embed(
@@ -112,8 +121,8 @@ class Embedder:
     ) -> Embeddings:
         """Embed `sentences`, waiting at most `timeout_s`.
 
-        Raises RequestError (SentenceError where one sentence is to blame), OverloadedError, DrainingError,
-        DeadlineError or EngineError.
+        Raises RequestError (SentenceError if one sentence is to blame), OverloadedError, DrainingError, DeadlineError
+        or EngineError.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         accepted, rows = self.begin(sentences, options, deadline=deadline)
@@ -130,16 +139,16 @@ class Embedder:
         is_over: Callable[[], bool] = lambda: False,
         caller: Hashable = None,
     ) -> tuple[AcceptedRequest, Rows]:
-        """Begin `embed`, for callers that wait in another way: check, tokenise and queue `sentences`.
+        """Start `embed` without waiting for it: check, tokenise and queue `sentences`.
 
         `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
-        frees the queue's places at once. Where `on_error` doesn't raise the error that it is called with, the other
-        sentences are embedded. `is_over` is asked now and then, whether nobody waits any more; the
-        requests of one `caller` share one caller's turns.
+        frees the queue's space at once. If `on_error` doesn't raise the error that it is called with, the other
+        sentences are embedded. `is_over` is called now and then, and returns True once nobody waits any more. The
+        requests of one `caller` share one part of the time.
         """
         model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
-        self._queue.refuse_if_full(reader.fewest_tokens(sentences))  # before more is spent on them
+        self._queue.refuse_if_full(reader.min_tokens(sentences))  # before more is spent on them
         with native_code, self.metrics.phase("tokenise"):
             tokens = reader.read(
                 sentences, options, check_deadline=partial(_check_deadline, deadline, is_over), on_error=on_error
@@ -156,7 +165,7 @@ class Embedder:
         deadline: float | None = None,
         is_over: Callable[[], bool] = lambda: False,
     ) -> tuple[str, list[Pieces]]:
-        """Return the model's version, and what it reads of each sentence. Raises as `begin` does."""
+        """Return the model's version and the tokens of each sentence. Raises like `begin`."""
         model, reader = self._trusted()
         reader.check(len(sentences), options)
         with native_code:
@@ -164,33 +173,33 @@ class Embedder:
         return model.config.version, read
 
     def decode(self, ids: Sequence[TokenIds], *, skip_special_tokens: bool) -> list[str]:
-        """Return the texts that token ids stand for. Raises RequestError, EngineError or NotServingError."""
+        """Return the text of each list of token ids. Raises RequestError, EngineError or NotServingError."""
         with native_code:
             return self._trusted().reader.decode(ids, skip_special_tokens=skip_special_tokens)
 
     def finish(self, accepted: AcceptedRequest, rows: NDArray[np.float32]) -> Embeddings:
-        """Finish `embed`: `rows` are what the future holds."""
+        """Finish `embed`: `rows` are the result of the future that `begin` returned."""
         self.metrics.embedded(accepted.token_counts, sum(accepted.truncated))
         return Embeddings(
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
         )
 
     def lend(self, model: LoadedModel) -> Lent | None:
-        """Lend `model` to native code that serves small requests by itself; None where it can't."""
-        return lend(model, self.terms.budgets, few=FEW, short_bytes=SHORT_BYTES, max_runs=self._queue.workers)
+        """Lend `model` to native code that serves small requests by itself; None if that isn't possible."""
+        return lend(model, self.terms.budgets, max_together=FEW, short_bytes=SHORT_BYTES, max_runs=self._queue.workers)
 
     def ran(self, record: BatchRecord) -> None:
-        """Take note of a batch that the model ran for calls that never came here."""
+        """Record a batch that native code ran with the model."""
         self._queue.ran(record, self.terms)
 
     def pull_from(self, source: WorkSource) -> None:
-        """Submit what comes to `source`, by the threads that run the model."""
+        """Submit what arrives at `source`, in the threads that run the model."""
         self._queue.pull_from(source)
 
     def close(self, *, timeout_s: float = 30, others: Sequence["Embedder"] = ()) -> bool:
-        """Finish what was accepted and stop; returns whether all of it was finished in time.
+        """Finish accepted requests and stop; returns True if all were finished within `timeout_s`.
 
-        `others` are those that share its queue, and are closed with it.
+        `others` are embedders that share its queue, and are closed with it.
         """
         finished = self._queue.close(timeout_s=timeout_s)
         for embedder in (self, *others):

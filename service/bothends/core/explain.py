@@ -1,11 +1,11 @@
-"""Explains an embedding: the states of both directions, token by token, and the two ends that make it.
+"""Explains an embedding: the states of both directions, token by token, and the two final states that form it.
 
 The states are the served model's own. A forward pass that has read tokens 0 to t is the whole pass over a sentence that
 ends there, so the forward state after token t is the forward half of the embedding of `tokens[:t + 1]`; the backward
 state at token t is the backward half of the embedding of `tokens[t:]`. In a model of one layer these are exactly
-PyTorch's `output` (tests/core/test_explain.py proves it to 1e-5). In a deeper one they aren't: there a state of the
-upper layer has seen the whole sentence by way of the layer below. Such models are refused, and those whose embedding is
-something else than the two final states.
+PyTorch's `output` (tests/core/test_explain.py proves it to 1e-5). In a deeper model they aren't: there a state of the
+upper layer has seen the whole sentence through the layer below. So deeper models are refused, and models whose
+embedding isn't the two final states.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Closeness:
-    """Cosines to the embedding: of the whole, and of each half to its half."""
+    """Cosines to the embedding: of the whole vector, and of each half to its half."""
 
     whole: float
     forward: float
@@ -40,7 +40,7 @@ _CLOSENESS = tuple(field.name for field in fields(Closeness))
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """States of each direction at each of a sentence's n tokens, and what can be made of those."""
+    """States of each direction at each of a sentence's n tokens, and what can be computed from them."""
 
     pieces: Pieces
     model_version: str
@@ -51,17 +51,17 @@ class Explanation:
 
     @property
     def output(self) -> Vector:
-        """PyTorch's `output`: float32 [n, 2·hidden]."""
+        """States like PyTorch's `output`: float32 [n, 2·hidden]."""
         return np.concatenate((self.forward, self.backward), axis=1)
 
     @property
     def embedding(self) -> Vector:
-        """The two ends, float32 [2·hidden]: `cat(h_n[-2], h_n[-1])`."""
+        """Embedding made of the two final states, float32 [2·hidden]: `cat(h_n[-2], h_n[-1])`."""
         return np.concatenate((self.forward[-1], self.backward[0]))
 
     @property
     def candidates(self) -> dict[str, Vector]:
-        """The embedding, and vectors that are mistaken for it, each float32 [2·hidden]."""
+        """Embedding, and vectors that are often mistaken for it, by name; each float32 [2·hidden]."""
         output = self.output
         return {
             "embedding": self.embedding,
@@ -72,7 +72,7 @@ class Explanation:
         }
 
     def closeness(self, vector: Vector) -> Closeness:
-        """Cosines of `vector`, float32 [2·hidden], to the embedding."""
+        """Return the cosines of `vector`, float32 [2·hidden], to the embedding."""
         return Closeness(*(float(cosine) for cosine in self._cosines(vector[np.newaxis])[:, 0]))
 
     def _cosines(self, vectors: Vector) -> NDArray[np.float64]:
@@ -81,7 +81,10 @@ class Explanation:
         return np.stack((_cosines(vectors, self.embedding), *(_cosines(half, right) for half, right in pairs)))
 
     def as_json(self, *, numbers: int | None = None) -> dict[str, Any]:
-        """All of it as JSON has it, with `numbers` of each state's numbers, evenly chosen; None for all."""
+        """Return all of it as JSON values.
+
+        `numbers` limits each state to this many evenly chosen components; None keeps all.
+        """
         hidden, count, candidates = self.forward.shape[1], len(self.pieces.texts), self.candidates
         chosen = np.linspace(0, hidden - 1, min(numbers or hidden, hidden)).round().astype(int)
         vectors = np.concatenate(
@@ -108,7 +111,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A sentence cut into tokens, before its states are known."""
+    """Sentence cut into tokens, before its states are known."""
 
     pieces: Pieces
     model_version: str
@@ -122,7 +125,7 @@ class Parts:
         deadline: float | None = None,
         is_over: Callable[[], bool] = lambda: False,
     ) -> Self:
-        """Tokenise `sentence`. Raises what `embedder.tokenise` does, and RequestError where it can't be explained."""
+        """Tokenise `sentence`. Raises what `embedder.tokenise` raises, and RequestError if it can't be explained."""
         config = embedder.model.config
         if config.layers > 1:
             raise RequestError(
@@ -148,12 +151,15 @@ class Parts:
 
     @property
     def sequences(self) -> list[TokenIds]:
-        """Token ids to embed: every beginning of the sentence, of which the last is all of it, then every end."""
+        """Return the token ids to embed: every prefix of the sentence, the last being all of it, then every suffix."""
         ids = self.pieces.ids
         return [*(ids[: step + 1] for step in range(len(ids))), *(ids[step:] for step in range(1, len(ids)))]
 
     def explained(self, found: Embeddings) -> Explanation:
-        """Explain by `found`, the embeddings of `sequences`. Raises NotServingError where another model made them."""
+        """Return the explanation from `found`, the embeddings of `sequences`.
+
+        Raises NotServingError if another model made them.
+        """
         if found.model_version != self.model_version:
             raise NotServingError("a newer model took over in the middle; try again")
         count = len(self.pieces.ids)
@@ -162,7 +168,7 @@ class Parts:
 
 
 def explain(sentence: str, embedder: Embedder, *, timeout_s: float | None = None) -> Explanation:
-    """Explain where the embedding of `sentence` comes from. Raises as `embedder.embed` and `Parts.of` do."""
+    """Explain where the embedding of `sentence` comes from. Raises like `embedder.embed` and `Parts.of`."""
     parts = Parts.of(sentence, embedder)
     return parts.explained(embedder.embed(parts.sequences, timeout_s=timeout_s))
 

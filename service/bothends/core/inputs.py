@@ -23,12 +23,12 @@ SHORT_BYTES = 4096
 
 
 def no_sentences() -> RequestError:
-    """Return the error of a request that holds nothing to embed."""
+    """Return the error for a request without anything to embed."""
     return RequestError("there are no sentences; send at least one")
 
 
 def refuse(error: SentenceError) -> None:
-    """Raise `error`, so that a sentence that can't be read fails its whole request."""
+    """Raise `error`, so that one unreadable sentence fails its whole request."""
     try:
         raise error
     finally:
@@ -36,13 +36,13 @@ def refuse(error: SentenceError) -> None:
 
 
 def is_text(sentences: Sentences) -> TypeGuard[Sequence[str]]:
-    """Return whether `sentences` are texts."""
+    """Return True if `sentences` are texts, False if they are token ids."""
     return isinstance(sentences[0], str)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Bounds of one request."""
+    """Bounds on one request."""
 
     sentences: int
     sentence_chars: int
@@ -50,7 +50,7 @@ class RequestLimits:
 
 
 class InputReader:
-    """Reads requests for one model: checks them by its limits, and tokenises them."""
+    """Reader of requests for one model: checks them against its limits, and tokenises them."""
 
     def __init__(self, tokenizer: Tokenizer, config: BundleConfig, limits: RequestLimits) -> None:
         self._tokenizer = tokenizer
@@ -58,7 +58,7 @@ class InputReader:
         self._limits = limits
 
     def check(self, count: int, options: Options) -> None:
-        """Raise RequestError where `count` sentences, or these options, can't be had."""
+        """Raise RequestError if there are too many sentences, or the model doesn't support these options."""
         if not count:
             raise no_sentences()
         if count > self._limits.sentences:
@@ -73,8 +73,10 @@ class InputReader:
                 field="dimensions",
             )
 
-    def fewest_tokens(self, sentences: Sentences) -> int:
-        """Tokens that `sentences` have at least, if all can be read: of text one a sentence, of ids what is kept."""
+    def min_tokens(self, sentences: Sentences) -> int:
+        """Return the smallest number of tokens that `sentences` can have: one for each text, or the ids that are
+        kept.
+        """
         if is_text(sentences):
             return len(sentences)
         return sum(min(len(ids), self._config.max_tokens) for ids in sentences)
@@ -82,7 +84,10 @@ class InputReader:
     def read(
         self, sentences: Sentences, options: Options, *, check_deadline: Callable[[], None], on_error: OnError = refuse
     ) -> list[Tokens]:
-        """Tokens of each sentence that can be read, in order. `check_deadline` is called now and then; it may raise."""
+        """Return the tokens of each readable sentence, in order.
+
+        `check_deadline` is called now and then; it may raise.
+        """
         if not is_text(sentences):
             ids = cast("Sequence[TokenIds]", sentences)
             return self._checked(self._cut(ids, options, on_error), options, on_error)
@@ -92,14 +97,16 @@ class InputReader:
         return self._checked(zip(texts, read, strict=True), options, on_error)
 
     def pieces(self, sentences: Sequence[str], options: Options, *, check_deadline: Callable[[], None]) -> list[Pieces]:
-        """Tokens as `read` gives them, with each one's text and place; a sentence that can't be read fails all."""
+        """Return tokens like `read`, with each one's text and position; an unreadable sentence fails the whole
+        request.
+        """
         texts = self._texts(sentences, refuse)
         keep_end = options.truncation == "end"
         read = self._tokenizer.pieces(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)
         return self._checked(zip(texts, read, strict=True), options, refuse)
 
     def decode(self, ids: Sequence[TokenIds], *, skip_special_tokens: bool) -> list[str]:
-        """Texts that lists of token ids stand for; an id past the table fails all."""
+        """Return the text of each list of token ids; an id outside the table fails the whole request."""
         self.check(len(ids), DEFAULT_OPTIONS)
         if (total := sum(map(len, ids))) > self._limits.tokens:
             raise RequestError(f"{total} tokens are more than this server's limit of {self._limits.tokens} a request")

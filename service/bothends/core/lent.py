@@ -1,6 +1,7 @@
-"""Lends a model to native code, which reads requests and writes answers by itself: an encoder of its own, or Python's.
+"""Lends a model to native code, which then reads requests and writes answers by itself: C++ calls a native encoder, or
+one in Python.
 
-Knows nothing of requests, and nothing of who asks.
+It knows nothing of requests or callers.
 """
 
 import time
@@ -23,7 +24,8 @@ _SPLITS = 2
 
 
 class CalledModel:
-    """A model's runs as native code calls them: all sentences at once, which are run in batches that suit the engine.
+    """Encoder that native code calls for models without a native one. It splits the sentences into batches for the
+    engine.
 
     Safe to call from several threads at once.
     """
@@ -60,7 +62,10 @@ class CalledModel:
         return True
 
     def records(self) -> list[BatchRecord]:
-        """Return what was run since the last time. How long sentences waited is for whoever had them wait to tell."""
+        """Return records of what was run since the last call.
+
+        They hold no waiting times, which only the callers know.
+        """
         return [self._records.popleft() for _ in range(len(self._records))]
 
     def _note(self, lengths: NDArray[np.int64], engine_s: float) -> None:
@@ -70,7 +75,7 @@ class CalledModel:
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """What native code needs to serve small requests by a model."""
+    """What native code needs to serve small requests with a model."""
 
     tokenizer: object
     encoder: object | None
@@ -83,15 +88,16 @@ class Lent:
     """Number of runs at once."""
 
 
-def lend(model: LoadedModel, budgets: Budgets, *, few: int, short_bytes: int, max_runs: int) -> Lent | None:
-    """Lend `model`, which takes up to `few` small requests of `short_bytes` together, or more where it computes more of
-    them faster. None where native code can't tokenise for it.
+def lend(model: LoadedModel, budgets: Budgets, *, max_together: int, short_bytes: int, max_runs: int) -> Lent | None:
+    """Lend `model` to native code; None if native code can't tokenise for it.
+
+    It takes up to `max_together` small requests of `short_bytes` bytes together, or more if that computes them faster.
     """
     if (tokenizer := model.tokenizer.share()) is None:
         return None
     if (encoder := model.share()) is not None:
-        return Lent(tokenizer, encoder, None, few, short_bytes, max_runs)
+        return Lent(tokenizer, encoder, None, max_together, short_bytes, max_runs)
     called = CalledModel(model, budgets)
-    together = max(few, _SPLITS * budgets.max_batch_rows)
+    together = max(max_together, _SPLITS * budgets.max_batch_rows)
     max_bytes = max(short_bytes, _SPLITS * budgets.max_batch_tokens)  # a token has a byte at least
     return Lent(tokenizer, None, called, together, max_bytes, max_runs)

@@ -1,4 +1,4 @@
-"""A model that is ready to serve: its tokenizer, and its engine on a device, warmed up and self-tested."""
+"""Model that is ready to serve: its tokenizer, and its engine on a device, warmed up and self-tested."""
 
 import logging
 import shlex
@@ -32,7 +32,7 @@ class LoadedModel:
     def __init__(
         self, bundle: Bundle, tokenizer: Tokenizer, engine: LoadedEngine, *, fallback: Fallback | None = None
     ) -> None:
-        """Prove `bundle` on this engine, which a `fallback` led to. Raises SelfTestError where it isn't as PyTorch."""
+        """Prove `bundle` on this engine, which a `fallback` led to. Raises SelfTestError if it differs from PyTorch."""
         self.config = bundle.config
         self.card = bundle.card
         self.path = bundle.path.resolve()  # a link may lead elsewhere by the time that it is loaded anew
@@ -57,9 +57,9 @@ class LoadedModel:
 
     @classmethod
     def load(cls, bundle: Bundle, settings: EmbedderSettings) -> Self:
-        """Place `bundle` on the best engine that `settings` allow and that proves itself.
+        """Load `bundle` on the best engine that `settings` allow and that passes the self-test.
 
-        Raises BundleError, SelfTestError among them, or DeviceError.
+        Raises BundleError (such as SelfTestError) or DeviceError.
         """
         with native_code:
             return cls._load(bundle, settings)
@@ -92,43 +92,43 @@ class LoadedModel:
         raise failure
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        """Embed `sentences`, as any engine. Raises NotServingError if the model was withdrawn, even meanwhile."""
+        """Embed `sentences` like any engine. Raises NotServingError if the model is withdrawn, even during the run."""
         with self._running():
             return self._engine.run(sentences)
 
     def run_flat(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Embed sentences as arrays, as `run` does. They aren't kept."""
+        """Embed sentences given as arrays, like `run`. The arrays aren't kept."""
         with self._running():
             return self._engine.run_flat(token_ids, offsets)
 
     def prove(self, run: Callable[[Sequence[TokenIds]], NDArray[np.float32]]) -> SelfTest:
-        """Run the golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
+        """Run the golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` raises."""
         return self_test(self._bundle, self.tokenizer, run, tolerance=self._engine.tolerance)
 
     def share(self) -> object | None:
-        """Return what native code borrows to compute by itself, while this model lives; None where it can't."""
+        """Return a capsule with which native code computes by itself while this model lives; None if it can't."""
         return self._engine.share()
 
     def warm_up(self) -> None:
-        """Make ready the thread that calls it, so that no request waits for what a first run needs there."""
+        """Prepare the calling thread, so that no request waits for what a first run needs there."""
         self._engine.warm_up()
 
     def withdraw(self, why: str) -> None:
-        """Answer no request any more, not even those whose batch is running; `why` is what callers are told."""
+        """Answer no more requests, not even those whose batch is running; callers get `why` as the reason."""
         self.why_withdrawn = why
         self.is_withdrawn = True
         self.stop()
 
     def stop(self) -> None:
-        """End the runs that go on, as soon as the engine can."""
+        """End the runs in progress, as soon as the engine can."""
         self._engine.stop()
 
     def matches(self, config: BundleConfig) -> bool:
-        """Return whether it was made of what the bundle with this config holds."""
+        """Return True if it was made from a bundle with this config."""
         return self.config == config
 
     def another(self, config: BundleConfig) -> str | None:
-        """Describe the model with this config, where its name or dimension is another than this one's; else None."""
+        """Describe the model with this config if its name or dimension differs from this one's; otherwise None."""
         mine, others = (f"{of.name} of {of.dimension} numbers" for of in (self.config, config))
         return None if mine == others else f"{others} where {mine} is served"
 

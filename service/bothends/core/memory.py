@@ -1,4 +1,4 @@
-"""Memory of this process, in bytes, as Linux tells it; 0 where nothing tells."""
+"""Memory of this process, in bytes, as Linux reports it; 0 elsewhere."""
 
 import os
 from pathlib import Path
@@ -8,12 +8,12 @@ _ADDRESS_SPACE, _RESIDENT = 0, 1
 
 
 def address_space() -> int:
-    """Return the bytes of addresses that it has, used or not."""
+    """Return the size of the process's address space in bytes, used or not."""
     return _bytes(_ADDRESS_SPACE)
 
 
 def resident() -> int:
-    """Return the bytes of memory that it has now."""
+    """Return the process's resident memory in bytes."""
     return _bytes(_RESIDENT)
 
 

@@ -1,7 +1,7 @@
 """Counts the threads that compute or tokenise in native code, so that the interpreter waits for them when it exits.
 
-A daemon thread that comes back from native code once the interpreter has ended is ended there by force, and C++ and
-Rust answer that by aborting the whole process. So nobody enters any more at exit, and those inside are waited for.
+A daemon thread that returns from native code after the interpreter has ended is killed there, and C++ and Rust then
+abort the whole process. So at exit no thread may enter native code any more, and those inside are waited for.
 """
 
 import atexit
@@ -15,13 +15,15 @@ _ENDS_S = 5.0
 
 
 class NativeCode:
-    """A context that counts the threads inside it, and that can be shut."""
+    """Context manager that counts the threads inside it, and that can be shut."""
 
     def __init__(self) -> None:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Forget who is inside: a forked process has none of those threads, and a lock of theirs is never free."""
+        """Forget the threads inside: a forked process has none of them, and a lock that they held would never be
+        free.
+        """
         self._changed = threading.Condition()
         self._inside = 0
         self._is_shut = False
@@ -43,7 +45,9 @@ class NativeCode:
                 self._changed.notify_all()
 
     def shut(self, *, timeout_s: float) -> bool:
-        """Let no thread enter any more, and wait at most so long for those inside; returns whether all have left."""
+        """Let no thread enter any more, and wait up to `timeout_s` seconds for those inside; returns True if all have
+        left.
+        """
         with self._changed:
             self._is_shut = True
             return self._changed.wait_for(lambda: not self._inside, timeout_s)

@@ -1,6 +1,6 @@
-"""Has a bundle proved by a process of its own, so that no bundle can cost this process its memory or its time.
+"""Proves a bundle in a separate process, so that no bundle can cost this process its memory or its time.
 
-What the other process does stands in proving.py.
+proving.py is the program that this process runs.
 """
 
 import hashlib
@@ -27,37 +27,37 @@ _ENDS_S = 5.0
 
 
 def digest(config: BundleConfig) -> str:
-    """Return what stands for a bundle's whole content: its config holds the hash of each other file."""
+    """Return a digest of a bundle's whole content: its config holds the hash of each other file."""
     return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
 
 
 class Proof(Protocol):
-    """A bundle that is being proved. Close it to end that."""
+    """Proof of a bundle that is in progress. Close it to end that."""
 
     def has_ended(self, wait_s: float) -> bool:
-        """Wait for the end so long at most; returns whether it has come."""
+        """Wait up to `wait_s` seconds for the end; returns True if it has ended."""
         ...
 
     def result(self) -> str:
-        """Return the digest of what was proved, once that has ended. Raises BundleError, SelfTestError among them."""
+        """Return the digest of the proved bundle, after it has ended. Raises BundleError, such as SelfTestError."""
         ...
 
     def close(self) -> None:
-        """End it, if it goes on."""
+        """End the proof if it is still in progress."""
         ...
 
 
 Prove: TypeAlias = Callable[[Path], Proof]
-"""Function that begins to prove the bundle in a folder. Raises BundleError where its hashes don't hold."""
+"""Function that starts to prove the bundle in a folder. Raises BundleError if its hashes are wrong."""
 _proved: set[tuple[str, str]] = set()
 """Digests of what was proved in this process's life, each with the settings: no second proof is needed."""
 
 
 def prove(path: Path, settings: EmbedderSettings, *, niceness: int = NICE) -> Proof:
-    """Begin to prove the bundle at `path`, unless it was proved before, here or with the package.
+    """Start to prove the bundle at `path`, unless it was proved before, by this process or with the package.
 
-    `niceness` has other processes go first, those whose callers wait.
-    Raises BundleError where there is none, or where its files don't have the hashes that it says.
+    `niceness` gives other processes priority, whose callers wait. Raises BundleError if there is no bundle, or its
+    files don't have the hashes in its config.
     """
     config = read_config(path)
     if (digest(config), _written(settings)) in _proved or _is_packaged(config):
@@ -90,10 +90,10 @@ class _Known:
 
 
 class Process:
-    """A process that proves one bundle."""
+    """Process that proves one bundle."""
 
     def __init__(self, path: Path, settings: EmbedderSettings, niceness: int) -> None:
-        """Begin. Raises BundleError where there is no bundle at `path`."""
+        """Start the process. Raises BundleError if there is no bundle at `path`."""
         self._path = path
         bundle_bytes = size(path)
         self._max_bytes, self._max_s = (1 << 30) + 6 * bundle_bytes, 60 + 60 * (bundle_bytes >> 30)
@@ -117,12 +117,12 @@ class Process:
         self._reader.start()
 
     def has_ended(self, wait_s: float) -> bool:
-        """Wait for the end so long at most; returns whether it has come."""
+        """Wait up to `wait_s` seconds for the end; returns True if it has ended."""
         self._reader.join(wait_s)
         return not self._reader.is_alive()
 
     def result(self) -> str:
-        """Return the digest of what was proved, once that has ended. Raises BundleError, SelfTestError among them."""
+        """Return the digest of the proved bundle, after it has ended. Raises BundleError, such as SelfTestError."""
         self._reader.join()
         status = self._process.wait()
         if status == 0:
@@ -136,7 +136,7 @@ class Process:
         )
 
     def close(self) -> None:
-        """End it, if it goes on."""
+        """End the process if it is still running."""
         self._process.kill()
         self._reader.join(_ENDS_S)
         self._process.wait()

@@ -1,7 +1,7 @@
-"""The program that proof.py starts to prove a bundle: it reads what to do on standard input and prints its verdict.
+"""Program that proof.py starts to prove a bundle: it reads its task from standard input and prints its verdict.
 
-Before it reads a byte of the bundle it bounds its own memory and takes the lowest priority, so that the server beside
-it goes on undisturbed and the kernel kills this process first.
+Before it reads a byte of the bundle, it limits its own memory and takes the lowest priority, so that the server is
+undisturbed and the kernel kills this process first.
 """
 
 import json
@@ -21,12 +21,15 @@ from .loaded import LoadedModel
 from .proof import digest
 
 _TOKENIZER_S, _TOKENIZER_S_PER_MIB = 2.0, 0.5
-"""Seconds of a processor that a tokenizer may take to be made, and to read the golden sentences: a server would stand
-still for as long. One of 15 MB took 0.9, and 3.5 on a busy machine."""
+"""Processor seconds that a tokenizer may take to load and to read the golden sentences, since a server would stand
+still that long. One of 15 MB took 0.9, and 3.5 on a busy machine."""
 
 
 def bound(max_bytes: int, max_s: int, niceness: int) -> None:
-    """Bound this process's memory and time from now on. On Windows and macOS some bounds aren't kept."""
+    """Limit this process's memory (bytes) and time (seconds), and lower its priority.
+
+    Windows and macOS lack some limits.
+    """
     with suppress(OSError):
         os.nice(niceness)
     with suppress(OSError):  # where memory is short, the kernel ends this one, and not the server
@@ -47,7 +50,10 @@ def bound(max_bytes: int, max_s: int, niceness: int) -> None:
 
 
 def verdict(path: Path, settings: EmbedderSettings) -> dict[str, Any]:
-    """Prove the bundle at `path` on a CPU, as a server would load it. An error of the machine's is no verdict."""
+    """Prove the bundle at `path` on a CPU, as a server would load it.
+
+    Errors of the machine give no verdict: they are raised.
+    """
     try:
         bundle = Bundle.open(path)
         _check_tokenizer(bundle)
@@ -64,7 +70,7 @@ def verdict(path: Path, settings: EmbedderSettings) -> dict[str, Any]:
 
 
 def _check_tokenizer(bundle: Bundle) -> None:
-    """Raise BundleError where the tokenizer takes longer than a server may stand still."""
+    """Raise BundleError if the tokenizer takes longer than a server may stand still."""
     began, source = time.process_time(), bundle.path / "tokenizer.json"
     Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=source).encode(bundle.golden.sentences)
     took_s, max_s = time.process_time() - began, _TOKENIZER_S + _TOKENIZER_S_PER_MIB * (len(bundle.tokenizer) >> 20)
@@ -73,7 +79,7 @@ def _check_tokenizer(bundle: Bundle) -> None:
 
 
 def main() -> None:
-    """Answer what is asked, once."""
+    """Read one task, and print its verdict."""
     asked = json.load(sys.stdin)
     bound(asked["max_bytes"], asked["max_s"], asked["niceness"])
     settings = EmbedderSettings.model_validate(asked["settings"]).model_copy(update={"device": "cpu", "workers": 1})

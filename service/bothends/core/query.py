@@ -1,4 +1,4 @@
-"""A request for embeddings as every protocol's front parses it, and what is known of one before it is computed."""
+"""Request for embeddings as parsed by any front, and what is known about it before it is computed."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -20,7 +20,7 @@ Rows: TypeAlias = Future[NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRequest:
-    """What is known of a request once its sentences are tokenised."""
+    """What is known about a request once its sentences are tokenised."""
 
     model_version: str
     token_counts: list[int]
@@ -29,18 +29,18 @@ class AcceptedRequest:
 
     @classmethod
     def of(cls, tokens: Sequence[Tokens], options: Options, model_version: str) -> Self:
-        """Make one of the tokens of each sentence."""
+        """Make one from the tokens of each sentence."""
         counts = [len(sentence.ids) for sentence in tokens]
         return cls(model_version, counts, [sentence.truncated for sentence in tokens], options)
 
 
 @dataclass(slots=True)
 class Query:
-    """Sentences to embed, as every front parses them."""
+    """Sentences to embed and their options, as parsed by any front."""
 
     sentences: Sentences
     options: Options = DEFAULT_OPTIONS
     deadline: float | None = None
-    """Time of `time.monotonic` after which nobody waits for the answer; None for never."""
+    """Time (by `time.monotonic`) after which nobody waits for the answer; None if never."""
     span: Span = NO_SPAN
     """Span that is linked to each batch that serves it."""

@@ -1,4 +1,4 @@
-"""The queue of sentences that all models of a process share, and how those of each model are batched in it."""
+"""Queue of sentences that all models of a process share, and the terms on which each model's sentences are batched."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,7 +18,7 @@ _WORK_OF_1 = 2 << 20
 
 
 def queue_of(models: Sequence[LoadedModel], settings: BatchingSettings, metrics: Metrics) -> Batcher:
-    """Make the queue in front of `models`, with the threads that run them all, and have `metrics` report it."""
+    """Make the queue in front of `models` and the threads that run them; `metrics` reports on it."""
     all_budgets = [_budgets(model, settings) for model in models]
     at_once = [batching(model.config, model.device).at_once or settings.workers for model in models]
     on_gpu = any(model.device == "cuda" for model in models)
@@ -42,7 +42,7 @@ def terms_of(
     metrics: ModelMetrics,
     on_fault: Callable[[Fault, Engine], None],
 ) -> Terms:
-    """Make the terms of `model` and of its successors."""
+    """Make the batching terms for `model` and later versions of it."""
     return Terms(_budgets(model, settings), metrics.batch_ran, on_fault, _cost(model.config))
 
 

@@ -1,6 +1,6 @@
-"""Counts failed attempts to load a model anew on a GPU, until only a new process can help.
+"""Counts failed attempts to reload a model on a GPU, until only a new process can help.
 
-Some errors of a GPU last as long as the process that met them, and a run or a load that hangs can't be broken off.
+Some GPU errors last as long as the process that met them, and a run or a load that hangs can't be interrupted.
 """
 
 import time
@@ -14,7 +14,7 @@ _TRIES = 3
 
 
 class RestartPolicy:
-    """Counts and times attempts; calls `give_up`, with a reason, after too many failures or one that hangs."""
+    """Counter and timer of attempts; calls `give_up`, with a reason, after too many failures or one that hangs."""
 
     def __init__(self, give_up: Callable[[str], None], *, max_load_s: float) -> None:
         self._give_up = give_up
@@ -23,9 +23,9 @@ class RestartPolicy:
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Count and time what is done inside `with`. It gives up, from another thread, where that hangs.
+        """Return a context manager that counts and times an attempt. If the attempt hangs, another thread gives up.
 
-        Time in which it couldn't go on, as on a machine that was suspended, isn't counted.
+        Time in which the process couldn't run, for example on a suspended machine, isn't counted.
         """
         watchdog = Watchdog(
             self._max_load_s, lambda _: self._give_up("loading the model anew hangs"), clock=time.monotonic

@@ -1,4 +1,4 @@
-"""Says when a task that is done at an interval is due next."""
+"""Computes when a recurring task is due next."""
 
 import time
 from collections.abc import Callable
@@ -19,14 +19,14 @@ class Schedule:
         return self._due - self._clock()
 
     def restart(self) -> None:
-        """Count the interval from now: the task has begun."""
+        """Count the interval from now, because the task has started."""
         self._begun = self._clock()
         self._due = self._begun + self._interval_s
 
     def postpone(self, min_s: float) -> None:
-        """Make it due no sooner than `min_s` from now."""
+        """Make the task due no sooner than `min_s` seconds from now."""
         self._due = max(self._due, self._clock() + min_s)
 
     def hasten(self, min_interval_s: float) -> None:
-        """Make it due as soon as `min_interval_s` have passed since it last began."""
+        """Make the task due as soon as `min_interval_s` seconds have passed since it last started."""
         self._due = min(self._due, self._begun + min_interval_s)

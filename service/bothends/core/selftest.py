@@ -1,4 +1,4 @@
-"""Checks with a bundle's golden sentences that a model, as it runs here, still agrees with PyTorch."""
+"""Checks with a bundle's golden sentences that a model, as it runs here, agrees with PyTorch."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from ..model.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """A self-test that passed."""
+    """Result of a self-test that passed."""
 
     sentences: int
     max_difference: float
@@ -31,10 +31,10 @@ def self_test(
     *,
     tolerance: float,
 ) -> SelfTest:
-    """Run the golden sentences through `run`, alone and all at once.
+    """Run the golden sentences through `run`, each alone and all at once.
 
-    Raises SelfTestError where tokens differ, or a number of a vector by more than `tolerance`. Where `run` is a
-    server's queue, it may have no room for them: OverloadedError and NotServingError pass through.
+    Raises SelfTestError if tokens differ, or a number of a vector differs by more than `tolerance`. If `run` is a
+    server's queue, its OverloadedError and NotServingError pass through.
     """
     golden = bundle.golden
     try:

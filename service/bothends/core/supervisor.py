@@ -1,7 +1,7 @@
-"""Loads the models that the settings ask for, and looks after each: tests it again and again, loads it anew if it
-fails, and lets newer ones take over.
+"""Loads the models that the settings name, and supervises each: tests it regularly, reloads it if it fails, and lets
+newer versions take over.
 
-A model is looked after in one thread of its own, one thing at a time.
+Each model is supervised in its own thread, one task at a time.
 """
 
 import logging
@@ -45,7 +45,7 @@ _CLOSE = _Event("close")
 
 
 class Supervisor:
-    """Supervisor of the model that `embedder` serves, which came from the folder `root`."""
+    """Supervisor of the model that `embedder` serves, which was loaded from the folder `root`."""
 
     def __init__(
         self,
@@ -65,17 +65,16 @@ class Supervisor:
         rest_ratio: float = 20.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Test every `selftest_s`, look for a newer model every `reload_s`; 0 is never.
+        """Test the model every `selftest_s` seconds, and look for a newer one every `reload_s` seconds; 0 is never.
 
-        `prove` begins to prove a newer bundle in a process of its own, so that one that isn't fit costs callers
-        nothing; `load` then loads it into this one, and proves it here. `seen` is the folder's fingerprint of
-        before what is served was read: what came meanwhile is newer. `on_fitness` is called with False as soon
-        as the model isn't to be trusted, and with True when one is again. `on_reload` is called at each
-        `reload`, for what else is read from files. `on_lost` is called once a new process alone can help: on a GPU,
-        after a run that hangs, three loads that fail, or one that takes longer than `max_load_s`. At
-        least `min_interval_s` pass between self-tests after faults, and between attempts to load a model anew. A
-        self-test is due no sooner than `rest_ratio` times as long as the engine took for it at load: that of a wide
-        encoder takes seconds, which callers would miss.
+        `prove` starts to prove a newer bundle in a separate process, so that a broken one costs callers nothing; `load`
+        then loads it into this process, and tests it here. `seen` is the folder's fingerprint from before the served
+        model was read, so that a later change counts as newer. `on_fitness` is called with False when the model can't
+        be trusted any more, and with True when one can again. `on_reload` is called at each `reload`, for other files.
+        `on_lost` is called when only a new process can help: on a GPU, after a run that hangs, three failed loads, or
+        one that takes longer than `max_load_s`. At least `min_interval_s` seconds pass between self-tests after faults,
+        and between attempts to reload a model. A self-test is due no sooner than `rest_ratio` times as long as the
+        engine took for it at load, since that of a wide encoder takes seconds that callers would miss.
         """
         self._embedder = embedder
         self._about = {"model": embedder.name}
@@ -95,26 +94,29 @@ class Supervisor:
         self._thread = threading.Thread(target=self._run, name="bothends-supervisor", daemon=True)
 
     def start(self) -> None:
-        """Begin; nothing is looked at before."""
+        """Start to supervise."""
         self._embedder.on_fault(lambda fault, engine: self._events.put(_Event(fault, engine)))
         self._thread.start()
 
     def reload(self) -> None:
-        """Look for a newer model now; safe from a signal handler."""
+        """Look for a newer model now. Safe in a signal handler."""
         self._events.put(_Event("reload"))
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Start no further task."""
         self._events.put(_CLOSE)
 
     def join(self, timeout_s: float) -> bool:
-        """Wait until what was begun has ended, once closed; says whether it has. A process that ends before aborts."""
+        """Wait until the current task has ended, after `close`; returns True if it has.
+
+        A process that exits earlier aborts.
+        """
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def run_due(self) -> None:
-        """Look for a newer model and test the served one, each if it is due. One thread at a time."""
+        """Look for a newer model and test the served one, each if it is due. Call from one thread at a time."""
         if self._look.due_in_s <= 0:
             self._look.restart()
             self._look_for_newer()
@@ -250,7 +252,7 @@ class Supervisor:
 
 
 class Supervised(NamedTuple):
-    """A model's embedder, its supervisor, which is to be started, and the bytes of memory that loading it took."""
+    """Model's embedder, its supervisor, which isn't started yet, and the bytes of memory that loading it took."""
 
     embedder: Embedder
     supervisor: Supervisor
@@ -258,7 +260,7 @@ class Supervised(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A model that was loaded, and what its supervisor has to know of where it came from."""
+    """Model that was loaded, and what its supervisor has to know about its origin."""
 
     name: str | None
     settings: ModelSettings
@@ -278,11 +280,11 @@ def load_supervised(
     on_reload: Callable[[], None] = lambda: None,
     on_lost: Callable[[], None] = lambda: None,
 ) -> list[Supervised]:
-    """Load the models that `settings` name, in order, which share one queue, and make their supervisors.
+    """Load the models that `settings` name, in order, with one shared queue, and make their supervisors.
 
-    `on_fitness` is called with a model's name; `on_reload` and `on_lost` once for all. Unless a model is the packaged
-    one, a process of its own proves it first. Raises BundleError or DeviceError, which names the model where there are
-    several.
+    `on_fitness` is called with a model's name and health; `on_reload` and `on_lost` once for all models. A separate
+    process proves each model first, except the packaged one. Raises BundleError or DeviceError, which names the model
+    if there are several.
     """
     found = [_load(one) for one in settings.models]
     queue = queue_of([one.model for one in found], settings, metrics)

@@ -1,4 +1,4 @@
-"""Finds the bundle that is to take over from the served one, checks it, and has it proved by a process of its own."""
+"""Finds the bundle that is to replace the served one, checks it, and has it proved by a separate process."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -15,11 +15,11 @@ _LOOK_S = 0.05
 
 
 def newer(root: Path, served: LoadedModel, prove: Prove, *, meanwhile: Callable[[], None]) -> Bundle | None:
-    """Open the bundle that is to be served of the folder `root`; None where that is served, and trusted.
+    """Open the bundle in the folder `root` that is to be served; None if it is served already, and healthy.
 
-    Nothing of it is in this process's memory before its hashes hold, and none but the hashes before `prove` has proved
-    it. `meanwhile` is called again and again while that goes on; what it raises ends that. Raises BundleError, also
-    where it is the served version with other content, or has another name or dimension.
+    Nothing but its hashes enters this process's memory before the hashes are checked and `prove` has succeeded.
+    `meanwhile` is called repeatedly while that is in progress; what it raises ends it. Raises BundleError, also if it
+    is the served version with other content, or has another name or dimension.
     """
     path = newest(root).resolve()
     if (others := served.another(read_config(path))) is not None:
@@ -37,7 +37,7 @@ def newer(root: Path, served: LoadedModel, prove: Prove, *, meanwhile: Callable[
 
 
 def opened(path: Path, proved: str) -> Bundle:
-    """Open the bundle at `path`. Raises BundleError, also where it isn't what was `proved`."""
+    """Open the bundle at `path`. Raises BundleError, also if its digest isn't `proved`."""
     bundle = Bundle.open(path)
     if digest(bundle.config) != proved:
         raise BundleError(f"{path} has changed while it was proved")
@@ -45,16 +45,16 @@ def opened(path: Path, proved: str) -> Bundle:
 
 
 def opened_again(served: LoadedModel) -> Bundle:
-    """Open what `served` was made of. Raises BundleError, also where that is another by now."""
+    """Open the bundle from which `served` was made. Raises BundleError, also if it has changed."""
     if not _is_served(served.path, served):
         raise BundleError(f"{served.path} holds another version than the served one")
     return opened(served.path, digest(served.config))
 
 
 def _is_served(path: Path, served: LoadedModel) -> bool:
-    """Return whether the bundle at `path`, whose hashes hold, is what is served; nothing of it is held in memory.
+    """Return True if the bundle at `path`, whose hashes are right, is the served one, without loading it.
 
-    Raises BundleError, also where it is the served version with other content.
+    Raises BundleError, also if it is the served version with other content.
     """
     config = check(path)
     if served.config.version == config.version and not served.matches(config):

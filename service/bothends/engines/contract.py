@@ -1,4 +1,4 @@
-"""The interface between the scheduler and an engine. Each side depends on this module, and not on the other."""
+"""Interface between the scheduler and an engine. Each of them depends on this module, and not on the other."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,14 @@ TokenIds = Sequence[int]
 
 
 def precision_of(provider: str) -> str:
-    """The precision of a provider: "int8" of "native/avx512/int8", float32 of onnxruntime's."""
+    """Return the precision of a provider: "int8" for "native/avx512/int8", and "float32" for onnxruntime's."""
     return provider.rpartition("/")[2] if "/" in provider else "float32"
 
 
 def engine_of(provider: str) -> str:
-    """The engine of a provider, as settings name it: "native/avx512" of "native/avx512/float32", else onnxruntime."""
+    """Return the engine of a provider, as settings name it: "native/avx512" for "native/avx512/float32", else
+    "onnxruntime".
+    """
     return provider.rpartition("/")[0] if "/" in provider else "onnxruntime"
 
 
@@ -41,7 +43,7 @@ Fault = Literal["raised", "hung"]
 
 
 class Engine(Protocol):
-    """Computer of embeddings. Safe to call from several threads at once."""
+    """Engine that computes embeddings. Safe to call from several threads at once."""
 
     @property
     def dimension(self) -> int:
@@ -50,11 +52,11 @@ class Engine(Protocol):
 
     @property
     def pads(self) -> bool:
-        """True if a batch costs as if each of its sentences were as long as the longest."""
+        """True if a batch costs as if all its sentences were as long as the longest."""
         ...
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        """Rows, float32 [sentences, dimension], in the order given. No sentences give no rows.
+        """Return rows, float32 [sentences, dimension], in the order given. No sentences give no rows.
 
         A row depends on its own sentence alone. Raises whatever went wrong; then no row of the batch is valid.
         """

@@ -1,6 +1,6 @@
-"""What onnxruntime needs on a GPU besides the model: options, copies to and from the device, and runs to warm it up.
+"""What onnxruntime needs for a GPU: provider options, copies to and from the device, and warm-up runs.
 
-Written from onnxruntime's source, proved on a stand-in and not yet on a card: see docs/operate/gpu.md.
+It is written from onnxruntime's source and tested on a stand-in, not yet on a card: see docs/operate/gpu.md.
 """
 
 import io
@@ -39,17 +39,17 @@ _SHARE = 0.45
 
 
 def is_installed() -> bool:
-    """Return whether the installed onnxruntime is one for CUDA; it isn't loaded for this."""
+    """Return True if the installed onnxruntime is a build for CUDA; it isn't loaded for this."""
     found = find_spec("onnxruntime")
     folders = (found and found.submodule_search_locations) or []
     return any(any(Path(folder, "capi").glob("*onnxruntime_providers_cuda*")) for folder in folders)
 
 
 def provider_options(max_gpu_bytes: int | None = None) -> dict[str, str]:
-    """Options of the provider, by which a model takes at most `max_gpu_bytes`, or a share of what is free.
+    """Return the provider's options, which limit a model to `max_gpu_bytes`, or to a share of the free memory.
 
-    Past it a batch fails and is run again in halves, where without it a neighbour on the same GPU would fail. Raises
-    DeviceError where the GPU can't say what is free.
+    A batch that exceeds the limit fails and is run again in halves; without a limit, another process on the same GPU
+    would fail. Raises DeviceError if the GPU can't report its free memory.
     """
     import onnxruntime
 
@@ -58,7 +58,7 @@ def provider_options(max_gpu_bytes: int | None = None) -> dict[str, str]:
 
 
 def prepare() -> None:
-    """Load CUDA's libraries. Raises DeviceError that says which of them, what driver or which device is missing."""
+    """Load CUDA's libraries. Raises DeviceError that says which library, driver or device is missing."""
     import onnxruntime
 
     cuda_driver.count_as_nvml_does()
@@ -72,7 +72,7 @@ def prepare() -> None:
 
 
 def configure(options: "onnxruntime.SessionOptions") -> None:
-    """Set the session options that hold on a GPU only."""
+    """Set the session options that apply to a GPU only."""
     # A GPU that can't run a node must fail at start, not serve it from the CPU.
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     # A pattern is kept for each shape of input for ever, and nearly every batch has another one.
@@ -84,9 +84,10 @@ def run_bound(
     feeds: Mapping[str, NDArray[Any]],
     outputs: Mapping[str, Sequence[int]],
 ) -> list[NDArray[np.float32]]:
-    """Run on `feeds` and return the `outputs`, float32 of the shapes given, each copied once: to where it is returned.
+    """Run on `feeds` and return the `outputs`, float32 of the given shapes. Each is copied once, into the returned
+    array.
 
-    Each call has a binding of its own, so threads may run at once.
+    Each call has its own binding, so threads may run at the same time.
     """
     binding = session.io_binding()
     for name, array in feeds.items():
@@ -100,10 +101,10 @@ def run_bound(
 
 
 def warm_up(engine: Engine, *, max_rows: int, max_tokens: int, longest: int, at_once: int = 1) -> None:
-    """Run what the largest batches will be, so that no request pays for kernels to load or memory to be had.
+    """Run the largest batches that will occur, so that no request waits for kernels to load or memory to be allocated.
 
-    `longest` is the most tokens of one sentence; so many batches are to run `at_once`. Raises DeviceError where one
-    doesn't run.
+    `longest` is the largest number of tokens of a sentence; `at_once` batches run in parallel. Raises DeviceError if
+    one fails.
     """
     gate = threading.Barrier(at_once)
 
@@ -124,10 +125,11 @@ def warm_up(engine: Engine, *, max_rows: int, max_tokens: int, longest: int, at_
 
 
 def shapes_to_warm(*, max_rows: int, max_tokens: int, longest: int) -> Iterator[tuple[int, int]]:
-    """Rows and tokens a row, the most rows first, then half as many and so on, each as long as the budget lets it.
+    """Yield (rows, tokens per row): the largest number of rows first, then half as many and so on, each as long as
+    allowed.
 
-    The first has at least the rows and the tokens of any batch within budget, so the memory that it takes is enough for
-    all that come later: an arena filled from small to large would end as the sum of them all.
+    The first has at least the rows and the tokens of any batch within budget, so that its memory is enough for all that
+    come later: an arena that is filled from small to large would end as the sum of them all.
     """
     rows = min(max_rows, max_tokens)
     while rows > 1:

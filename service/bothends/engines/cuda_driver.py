@@ -1,7 +1,7 @@
 """Checks the machine's NVIDIA driver and CUDA libraries, and says in one line what is wrong with them.
 
-onnxruntime says it last, in a thousand characters, or not at all. This asks by ctypes, since a driver that is missing
-or too old can't be asked in another way.
+onnxruntime reports it late, in a thousand characters, or not at all. This module uses ctypes, since a missing or old
+driver can't be queried in another way.
 """
 
 import ctypes
@@ -24,22 +24,24 @@ _FAILURES = re.compile(
     r"Available memory of \d+ is smaller than requested bytes of \d+|"
     r"Failed to allocate memory for requested buffer of size \d+"
 )
-"""Words of onnxruntime's for what a GPU couldn't do; what stands around them are places in its source."""
+"""Pattern of onnxruntime's words for a GPU failure, without the locations in its source around them."""
 
 
 def failure(error: Exception) -> str:
-    """The part of onnxruntime's `error` that says what failed, for one line; it holds nothing that a caller sent."""
+    """Return the part of onnxruntime's `error` that says what failed, in one line, without anything that a caller
+    sent.
+    """
     found = _FAILURES.search(str(error))
     return printable(found[0].strip() if found else str(error).partition("\n")[0] or type(error).__name__)
 
 
 def count_as_nvml_does() -> None:
-    """Have CUDA number GPUs in the order of the bus, as NVML does; by itself it begins with the fastest."""
+    """Make CUDA number GPUs in bus order, as NVML does; by default it starts with the fastest."""
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 
 
 def check_driver(built_for: str) -> None:
-    """Raise DeviceError unless there are a driver for CUDA `built_for` ("13.0") and a device."""
+    """Raise DeviceError unless there are a driver for CUDA `built_for` (for example "13.0") and a device."""
     major = int(built_for.partition(".")[0])
     needed = f"driver {_DRIVERS.get(major, 'for it')} or newer is needed"
     try:
@@ -61,7 +63,7 @@ def check_driver(built_for: str) -> None:
 
 
 def check_provider(folder: Path) -> None:
-    """Load onnxruntime's CUDA provider from its `folder`. Raises DeviceError that names a library which it misses."""
+    """Load onnxruntime's CUDA provider from its `folder`. Raises DeviceError that names a missing library."""
     if sys.platform != "linux":
         return
     shared, provider = (str(folder / f"libonnxruntime_providers_{name}.so") for name in ("shared", "cuda"))
@@ -73,7 +75,7 @@ def check_provider(folder: Path) -> None:
 
 
 def free_bytes(built_for: str) -> int:
-    """Bytes that are free on the GPU that this process computes on. Raises DeviceError where CUDA can't tell."""
+    """Return the free bytes on the GPU that this process uses. Raises DeviceError if CUDA can't tell."""
     try:
         runtime = ctypes.CDLL(f"libcudart.so.{built_for.partition('.')[0]}")
     except OSError as error:
@@ -86,7 +88,7 @@ def free_bytes(built_for: str) -> int:
 
 
 def memory_used() -> float:
-    """Bytes in use, by any process, on the GPU that this one sees first; NaN where NVML can't tell."""
+    """Return the bytes in use, by all processes, on the first GPU that this process sees; NaN if NVML can't tell."""
     try:
         import pynvml  # bothends[gpu] alone brings it
     except ImportError:

@@ -1,4 +1,4 @@
-"""Says why onnxruntime computes a model in the native engine's place, and what that costs."""
+"""Explains why onnxruntime computes a model instead of the native engine, and what that costs."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from .native_parts import Speeds
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """The native engine, which `--engine auto` would have taken, doesn't serve a model."""
+    """Reason why the native engine, the first choice of `--engine auto`, doesn't serve a model."""
 
     why: str
     remedy: str
-    """What has it served by the native engine after all."""
+    """Command or setting with which the native engine would serve it."""
 
     def slow(self) -> str:
-        """Say why, and how much slower onnxruntime computes."""
+        """Explain why, and how much slower onnxruntime computes."""
         return f"{self.why}; onnxruntime computes {Speeds.of_record().computed()}"

@@ -1,6 +1,6 @@
-"""The engine that computes with bothends-native on a CPU. It needs no padding.
+"""Engine that computes with bothends-native on a CPU. It needs no padding.
 
-Weights come from the bundle's model.onnx, as onnxruntime's do; token ids come from whoever tokenises.
+Weights are read from the bundle's model.onnx, like those of onnxruntime.
 """
 
 import logging
@@ -41,14 +41,14 @@ _CACHES_BYTES = 32 << 20
 
 
 def is_built() -> bool:
-    """Return whether bothends-native is installed, and of this version: another is as good as none."""
+    """Return True if bothends-native is installed in this version; another version doesn't count."""
     return find_spec("bothends_native") is not None and misfit() is None
 
 
 def warn_if_slow(precision: Precision, level: Level, recurrent_bytes: int) -> None:
-    """Log one line where this processor computes no faster in `precision` than in float32, as measured now, in 0.1 s.
+    """Log one line if this processor computes no faster in `precision` than in float32, by a measurement of 0.1 s.
 
-    `recurrent_bytes` are those of one direction's weights in float32.
+    `recurrent_bytes` is the size of one direction's recurrent weights in float32.
     """
     if precision == "float32" or recurrent_bytes > _CACHES_BYTES:
         return
@@ -66,7 +66,7 @@ def warn_if_slow(precision: Precision, level: Level, recurrent_bytes: int) -> No
 
 
 def obstacle(config: BundleConfig) -> Fallback | None:
-    """What keeps the native engine from this model, whatever its weights; None where nothing does."""
+    """Return why the native engine can't compute a model of this config; None if it can."""
     if not is_built():
         return Fallback(misfit() or "the native engine isn't installed", remedy("engine"))
     if (lacks := _lacks(config)) is not None:
@@ -91,15 +91,15 @@ def _lacks(config: EncoderConfig) -> str | None:
 
 
 class NativeEngine:
-    """A bundle's LSTMs in bothends-native. Each run uses the thread that calls it; call it from as many as you like."""
+    """LSTMs of a bundle in bothends-native. A run uses the thread that calls it; any number of threads may call."""
 
     device = "cpu"
     pads = False
 
     def __init__(self, bundle: Bundle, *, precision: Precision = "float32", level: Level = "auto") -> None:
-        """Pack the bundle's weights for `level`'s instructions; "auto" is the best that the processor has.
+        """Pack the bundle's weights for the instructions of `level`; "auto" is the best that the processor has.
 
-        Raises DeviceError where that can't be had here, BundleError where the model isn't what config.json says.
+        Raises DeviceError if the level isn't available here, and BundleError if the model isn't what config.json says.
         """
         if (found := obstacle(bundle.config)) is not None:
             raise DeviceError(f"{found.why}: {found.remedy}")
@@ -126,27 +126,27 @@ class NativeEngine:
         warn_if_slow(precision, level, bundle.config.recurrent_bytes)
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        """Embeddings float32 [sentences, dimension]. A sentence's bits depend on itself alone.
+        """Return embeddings float32 [sentences, dimension]. A sentence's bits depend on that sentence alone.
 
-        Raises ValueError for a sentence without tokens or with an id outside the table, and NotServingError where
-        `stop` ended it.
+        Raises ValueError for a sentence without tokens or with an id outside the table, and NotServingError if `stop`
+        ended the run.
         """
         return self.run_flat(*flat(sentences))
 
     def run_flat(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Embeddings of sentences as arrays, as `run` computes them."""
+        """Return the embeddings of sentences given as arrays, as `run` computes them."""
         try:
             return self._encoder.run(token_ids, offsets)
         except self._stopped as error:
             raise NotServingError("the model run was stopped") from error
 
     def warm_up(self) -> None:
-        """Do nothing: a thread needs nothing of its own."""
+        """Do nothing: threads need no preparation."""
 
     def share(self) -> object:
-        """Return what native code borrows to compute by itself. A run then fails where this `run` would raise."""
+        """Return a capsule with which native code computes by itself. Such a run fails where `run` would raise."""
         return self._encoder.share()
 
     def stop(self) -> None:
-        """End the runs that go on, each at its next step."""
+        """End the runs in progress, each at its next step."""
         self._encoder.stop()

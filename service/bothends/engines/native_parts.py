@@ -1,6 +1,7 @@
-"""Tells what an installation without bothends-native's parts costs, in figures of the benchmark, and how to get them.
+"""Explains what an installation without parts of bothends-native costs, in figures of the benchmark, and how to get
+them.
 
-speeds.json beside this file holds the figures; `make bench ARGS="--bars --docs"` writes it.
+The figures are in speeds.json beside this file, which `make bench ARGS="--bars --docs"` writes.
 """
 
 import json
@@ -23,14 +24,14 @@ Part = Literal["engine", "transport"]
 _LIBRARIES = "libnghttp2-dev libllhttp-dev libyyjson-dev libssl-dev zlib1g-dev"
 """Debian's packages with the headers that the transport is built with."""
 _PACKAGES: dict[Part, str] = {"engine": f"g++ python3-dev {_LIBRARIES}", "transport": _LIBRARIES}
-"""Debian's packages that a clone lacks where that part is missing. Without the engine there is no transport either."""
+"""Debian packages that a clone needs for the missing part. Without the engine there is no transport either."""
 _WORTH_A_FRACTION = 2.5
 """Ratio from which on a fraction with 1 above says it shortly: 1/3 and less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """Sentences a second, as the benchmark measured them."""
+    """Sentences a second, as measured by the benchmark."""
 
     machine: str
     """Day, processor and number of cores of the measurement."""
@@ -50,11 +51,11 @@ class Speeds:
     @classmethod
     @cache
     def of_record(cls) -> Self:
-        """Read what the benchmark wrote."""
+        """Read the benchmark's record."""
         return cls(**json.loads((files(__package__) / "speeds.json").read_bytes()))
 
     def served(self, missing: Part) -> str:
-        """Say what a server without that part answers, beside one with both: "1/8 of the sentences …"."""
+        """Compare a server without that part with a complete one: "1/8 of the sentences …"."""
         here = self.grpcio if missing == "transport" else self.onnxruntime
         return (
             f"{_share(here, self.native)} of the sentences that the native parts do "
@@ -62,7 +63,7 @@ class Speeds:
         )
 
     def computed(self) -> str:
-        """Say what onnxruntime computes in this process, beside the native engine."""
+        """Compare onnxruntime in this process with the native engine."""
         return (
             f"{_share(self.onnxruntime_alone, self.native_alone)} of the sentences that the native engine does "
             f"(with the packaged model {self.onnxruntime_alone:,.0f} a second in place of {self.native_alone:,.0f})"
@@ -70,9 +71,9 @@ class Speeds:
 
 
 def remedy(missing: Part) -> str:
-    """Command that brings the missing part, as fits how bothends was installed: in a clone, from one, from an index.
+    """Return the command that installs the missing part, according to how bothends was installed (clone or index).
 
-    Where bothends-native is of another version, its headers and its compiler, or its wheel, were to be had before.
+    If bothends-native is there in another version, the command leaves out what must have been there to install it.
     """
     if misfit() is not None:
         return _renewal()
@@ -91,7 +92,7 @@ def remedy(missing: Part) -> str:
 
 
 def _renewal() -> str:
-    """Command that brings bothends-native in the version of bothends, where it is there in another."""
+    """Return the command that installs bothends-native in the version of bothends, if another version is installed."""
     if _is_clone(Path(__file__).resolve().parents[3]):
         return "make native"
     folder = _installed_from()
@@ -119,7 +120,9 @@ def _is_clone(folder: Path) -> bool:
 
 
 def _installed_from() -> Path | None:
-    """Return the clone that pip installed bothends from, as the metadata tell (PEP 610); None where it was none."""
+    """Return the clone from which pip installed bothends, according to the metadata (PEP 610); None if there is
+    none.
+    """
     try:
         url = json.loads(distribution("bothends").read_text("direct_url.json") or "{}").get("url", "")
     except PackageNotFoundError:

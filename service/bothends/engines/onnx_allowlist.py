@@ -1,9 +1,9 @@
-"""Refuses every ONNX model but those that `bothends export` could have written, before onnxruntime reads it.
+"""Refuses every ONNX model except those that `bothends export` could have written, before onnxruntime reads it.
 
-Files to read weights from, functions, graphs within nodes and other domains' operators are refused, also where the
-file's hash is right: whoever can write a model can write hashes. What the graph computes is left to the golden
-sentences. Of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) only the few fields that an exported
-model has are declared here, so that the `onnx` package isn't needed.
+External weight files, functions, subgraphs and operators of other domains are refused even if the file's hash is right:
+whoever can write a model can write hashes. What the graph computes is checked by the golden sentences. Only the few
+fields of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) that an exported model uses are declared
+here, so that the `onnx` package isn't needed.
 """
 
 from collections.abc import Iterator, MutableSequence, Sequence
@@ -43,8 +43,8 @@ _ONNX = {
     "TensorShapeProto": "1 dim DimensionProto*",
     "DimensionProto": "1 dim_value int64, 2 dim_param bytes",
 }
-"""The fields of ONNX's messages that an exported model has: number, name, type, * where there may be several. Text is
-read as bytes: ONNX's parser takes any."""
+"""Fields of ONNX's messages that an exported model has: number, name, type, * if repeated. Text is read as bytes,
+since ONNX's parser accepts any."""
 _NAMES = {
     ("ModelProto", 14): "metadata_props",
     ("ModelProto", 20): "training_info",
@@ -82,9 +82,9 @@ _Model = _model_class()
 
 
 def parse_allowed(model: bytes, source: Path) -> Any:
-    """Parse the ONNX ModelProto in `model`, with the fields above.
+    """Parse the ONNX ModelProto in `model`, with the fields that this module declares.
 
-    Raises BundleError, naming `source` and what is wrong, unless it is as `bothends export` writes it.
+    Raises BundleError, naming `source` and what is wrong, if `bothends export` couldn't have written it.
     """
     try:
         read = _Model.FromString(model)

@@ -1,7 +1,7 @@
-"""Parses a bundle's model.onnx for any engine: the graph that is allowed, of numbers that are all finite.
+"""Parses a bundle's model.onnx for any engine: the graph must be an allowed one, and all numbers finite.
 
-A NaN in a rare word's row passes the golden sentences, which don't have that word, and not every engine passes it on:
-onnxruntime's LSTM makes finite numbers of it.
+A NaN in the table row of a rare word passes the golden sentences, which lack that word, and not every engine lets it
+through to the result: onnxruntime's LSTM turns it into finite numbers.
 """
 
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ _EXPONENTS: dict[int, np.unsignedinteger[Any]] = {4: np.uint32(0x7F80_0000), 2: 
 NumPy's isfinite takes ten times as long for float16.
 """
 _AT_ONCE = 1 << 18
-"""Numbers that are looked at at once: what is made of them fits a cache, and takes a mebibyte."""
+"""Numbers that are checked at once: temporary arrays of this size fit a cache, and take a mebibyte."""
 
 
 def sound_graph(bundle: Bundle) -> Any:
     """Parse the bundle's model, and return its GraphProto with the fields that onnx_allowlist.py declares.
 
-    Raises BundleError unless it is as `bothends export` writes it and all its floating-point numbers are finite. One
-    that isn't is named by its tensor and its place there; in the embedding table by its row, and the row's token.
+    Raises BundleError if `bothends export` couldn't have written it, or if a floating-point number isn't finite. The
+    error names the number by tensor and index, or in the embedding table by row and token.
     """
     file = bundle.path / MODEL
     graph = parse_allowed(bundle.model, file).graph
@@ -55,14 +55,16 @@ def _is_constant(tensor: Any, constants: Mapping[str, NDArray[Any]]) -> bool:
 
 
 def _numbers(tensor: Any) -> NDArray[Any]:
-    """Numbers of a tensor, flat: whole ones, where its bytes end within one, which every engine refuses."""
+    """Return the numbers of a tensor, flat, without an incomplete last one, for which every engine refuses the
+    tensor.
+    """
     content: bytes = tensor.raw_data
     dtype = FLOATS[tensor.data_type]
     return np.frombuffer(content, dtype, len(content) // dtype.itemsize)
 
 
 def _first_not_finite(numbers: NDArray[Any]) -> int | None:
-    """Return the place of the first NaN or infinity; None where there is none."""
+    """Return the index of the first NaN or infinity; None if there is none."""
     bits, exponent = numbers.view(f"<u{numbers.itemsize}"), _EXPONENTS[numbers.itemsize]
     for start in range(0, len(bits), _AT_ONCE):
         exponents = bits[start : start + _AT_ONCE] & exponent
@@ -71,12 +73,12 @@ def _first_not_finite(numbers: NDArray[Any]) -> int | None:
     return None
 
 
-def _described(place: int, tensor: Any, count: int, bundle: Bundle) -> str:
-    """Describe for a person the number at `place` of a tensor of `count` numbers."""
+def _described(index: int, tensor: Any, count: int, bundle: Bundle) -> str:
+    """Describe for a person the number at `index` of a tensor of `count` numbers."""
     name = tensor.name.decode()
     if name != TABLE or not tensor.dims or not 0 < tensor.dims[0] <= count:
-        return f"{name}, number {place}"
-    row = place // (count // tensor.dims[0])
+        return f"{name}, number {index}"
+    row = index // (count // tensor.dims[0])
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / TOKENIZER)
     token = tokenizer.token(row)
     return f"{name}, row {row}, " + ("which is no token's" if token is None else f"of the token {printable(token)!r}")

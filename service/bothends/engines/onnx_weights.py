@@ -1,7 +1,7 @@
-"""Reads the weights out of a bundle's model.onnx, for an engine that isn't onnxruntime.
+"""Reads the weights out of a bundle's model.onnx, for engines other than onnxruntime.
 
 The graph must be, node by node, the one that `bothends export` writes for a table and a stack of plain LSTMs, so that
-computing from the weights gives what the file says. Names of what passes between nodes may differ.
+computing from the weights gives what the graph says. Only the names of intermediate tensors may differ.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,10 @@ _ATTRIBUTES = {1: "f", 2: "i", 3: "s", 7: "ints"}
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights of a stack of LSTMs: the table, and each layer's arrays as ONNX's LSTM has them. All are read-only."""
+    """Weights of a stack of LSTMs: the embedding table, and each layer's arrays in the layout of ONNX's LSTM.
+
+    Read-only.
+    """
 
     table: NDArray[np.float32] | NDArray[np.float16]
     """Embedding table, [vocabulary, embedding]."""
@@ -32,9 +35,9 @@ class Weights:
 
 
 def read(bundle: Bundle) -> Weights:
-    """The weights of a bundle whose encoder is a table and plain bidirectional LSTMs, read by their final states.
+    """Read the weights of a bundle whose encoder is a table and plain bidirectional LSTMs with final-state pooling.
 
-    Raises BundleError where model.onnx computes anything else, or isn't sound (`sound_graph`).
+    Raises BundleError if model.onnx computes anything else, or fails `sound_graph`.
     """
     file, config = bundle.path / MODEL, bundle.config
     graph = sound_graph(bundle)
@@ -97,7 +100,7 @@ def _node(node: Any) -> Node:
 
 
 def _value(attribute: Any) -> Any:
-    """An attribute's value; None where it is of a type that no exported graph has."""
+    """Return an attribute's value; None for a type that no exported graph has."""
     field = _ATTRIBUTES.get(attribute.type)
     if field == "s":
         return attribute.s.decode()

@@ -1,4 +1,4 @@
-"""The engine that computes with onnxruntime: loads the model, places it on a device, pads batches and runs them.
+"""Engine that computes with onnxruntime: loads the model, places it on a device, pads batches and runs them.
 
 What a GPU needs besides is in cuda.py.
 """
@@ -27,14 +27,14 @@ _Signature = dict[str, tuple[str, list[int | None]]]
 
 
 class OnnxRuntimeEngine:
-    """A bundle's model on one device. Each run uses the thread that calls it; call it from as many as you like."""
+    """Bundle's model on one device. A run uses the thread that calls it; any number of threads may call."""
 
     pads = True
 
     def __init__(self, bundle: Bundle, *, device: str = "cpu", max_gpu_bytes: int | None = None) -> None:
         """Place `bundle` on `device`, "cpu" or "cuda", where it takes at most `max_gpu_bytes`.
 
-        Raises DeviceError if the device asked for can't be had, BundleError if the model isn't what config.json says.
+        Raises DeviceError if the device isn't available, and BundleError if the model isn't what config.json says.
         """
         if device not in _PROVIDERS:
             raise DeviceError(f"unknown device {device!r}; choose {' or '.join(_PROVIDERS)}")
@@ -52,14 +52,14 @@ class OnnxRuntimeEngine:
         return self._config.dimension
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        """Embeddings float32 [sentences, dimension]. Raises ValueError for a sentence without tokens.
+        """Return embeddings float32 [sentences, dimension]. Raises ValueError for a sentence without tokens.
 
-        On a GPU raises EngineError, which says what failed there.
+        On a GPU it raises EngineError, which says what failed there.
         """
         return self.run_flat(*flat(sentences))
 
     def run_flat(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Embeddings of sentences as arrays, as `run` computes them."""
+        """Return the embeddings of sentences given as arrays, as `run` computes them."""
         if len(offsets) == 1:  # onnxruntime aborts the whole process on a batch of zero rows
             return np.empty((0, self.dimension), dtype=np.float32)
         (rows,) = self._outputs(["embedding"], *pad(token_ids, offsets))
@@ -71,15 +71,15 @@ class OnnxRuntimeEngine:
             self.run([[0]])
 
     def share(self) -> None:
-        """Lend nothing: onnxruntime is called from Python, by `run_flat`."""
+        """Return None: native code calls onnxruntime through Python, by `run_flat`."""
 
     def stop(self) -> None:
-        """Do nothing: onnxruntime can end a run between two nodes, and nearly all of a run is one node."""
+        """Do nothing: onnxruntime can stop a run only between two nodes, and nearly all of a run is one node."""
 
     def states(
         self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """`embedding` [batch, dimension] and `h_n` [layers·directions, batch, state] of a batch, padded already."""
+        """Return `embedding` [batch, dimension] and `h_n` [layers·directions, batch, state] of a padded batch."""
         embedding, h_n = self._outputs(["embedding", "h_n"], token_ids, lengths)
         return embedding, h_n
 
@@ -114,7 +114,7 @@ class OnnxRuntimeEngine:
 
 
 def options_for(device: str) -> onnxruntime.SessionOptions:
-    """Session options for `device`."""
+    """Return the session options for `device`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # two runs of one thread beat one run of two that spin
     options.inter_op_num_threads = 1
@@ -125,7 +125,7 @@ def options_for(device: str) -> onnxruntime.SessionOptions:
 
 
 def provider_for(device: str, max_gpu_bytes: int | None = None) -> tuple[str, dict[str, str]]:
-    """onnxruntime's name for what runs on `device`, and its options. Raises DeviceError for a GPU that is lost."""
+    """Return onnxruntime's provider for `device`, and its options. Raises DeviceError for a GPU that is lost."""
     return _PROVIDERS[device], cuda.provider_options(max_gpu_bytes) if device == "cuda" else {}
 
 

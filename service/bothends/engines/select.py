@@ -1,6 +1,6 @@
-"""Lists the engines that may serve a bundle by its settings, best first, judged by what is installed.
+"""Lists the engines that may serve a bundle under its settings, best first, by what is installed.
 
-Whoever loads a model self-tests them in this order and takes the first that passes.
+The caller self-tests them in this order and takes the first that passes.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _EXPORT = "export it anew with `bothends export` of this version"
 
 
 class LoadedEngine(Engine, Protocol):
-    """An engine that holds a bundle's weights on a device."""
+    """Engine that holds a bundle's weights on a device."""
 
     @property
     def device(self) -> str:
@@ -29,46 +29,48 @@ class LoadedEngine(Engine, Protocol):
 
     @property
     def provider(self) -> str:
-        """Name of the part that does the arithmetic, for a person and for metrics."""
+        """Name of the implementation that does the arithmetic, for people and for metrics."""
         ...
 
     @property
     def tolerance(self) -> float:
-        """Largest difference that any of its numbers may have from PyTorch's."""
+        """Largest allowed difference of any number of an embedding from PyTorch's."""
         ...
 
     def warm_up(self) -> None:
-        """Make ready the thread that calls it: on a GPU each makes handles of its own at its first run."""
+        """Prepare the calling thread: on a GPU each thread makes its own handles at its first run."""
         ...
 
     def run_flat(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Rows as `run` gives them, of token ids after each other: sentence s has those from offsets[s] to
-        offsets[s + 1], and there are one more offsets than sentences. The arrays aren't kept.
+        """Return rows like `run`, for concatenated token ids: those of sentence s are from offsets[s] to offsets[s +
+        1].
+
+        `offsets` has one element more than there are sentences. The arrays aren't kept.
         """
         ...
 
     def share(self) -> object | None:
-        """Return what native code borrows to compute by itself; None where it is to call `run_flat`."""
+        """Return a capsule with which native code computes by itself; None if it has to call `run_flat`."""
         ...
 
     def stop(self) -> None:
-        """End the runs that go on, as soon as it can: they raise NotServingError. Later ones aren't touched."""
+        """End the runs in progress, as soon as it can: they raise NotServingError. Later runs aren't affected."""
         ...
 
 
 class Candidate(NamedTuple):
-    """An engine that may serve a bundle."""
+    """Engine that may serve a bundle, not placed on a device yet."""
 
     engine: LoadedEngine
     fallback: Fallback | None = None
-    """Why the native engine, which would have come first, couldn't be placed; None where it was, or wasn't wanted."""
+    """Reason why the native engine, the first choice, couldn't be used; None if it was used, or not wanted."""
 
 
 def candidates(bundle: Bundle, settings: EngineSettings) -> Iterator[Candidate]:
-    """The engines that `settings` allow, one placed when the one before isn't good enough.
+    """Yield the engines that `settings` allow; each is placed on its device only if the one before isn't good enough.
 
-    Whichever it is, it holds no number that isn't finite: each reads the model by `sound_graph`.
-    Raises DeviceError if what was asked for can't be had, BundleError if the model isn't what config.json says.
+    All read the model by `sound_graph`, so that none holds a number that isn't finite. Raises DeviceError if the
+    requested device or engine isn't available, and BundleError if the model isn't what config.json says.
     """
     device = choose_device(settings)
     if settings.needs_native:
@@ -86,7 +88,7 @@ def candidates(bundle: Bundle, settings: EngineSettings) -> Iterator[Candidate]:
 
 
 def choose_device(settings: EngineSettings) -> str:
-    """The device that will be used: the one asked for, or what "auto" stands for here."""
+    """Return the device to use: the requested one, or what "auto" means here."""
     if settings.device != "auto":
         return settings.device
     return "cuda" if cuda.is_installed() and not settings.needs_native else "cpu"

@@ -2,7 +2,7 @@
 
 token ids → table → (input projection) → LSTM or GRU, stacked → pooling → (head) → embedding
 
-Checkpoints and bundles both hold this description. Weights are elsewhere.
+Checkpoints and bundles both hold this description; weights are kept elsewhere.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ MEANING: dict[Pooling, str] = {
 
 
 class Head(BaseModel):
-    """A linear layer after pooling, and what follows it."""
+    """Linear layer after the pooling, and its activation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,7 +50,7 @@ class Head(BaseModel):
 
 
 class EncoderConfig(BaseModel):
-    """The sizes of an encoder; with the weights they are all that PyTorch needs to rebuild it."""
+    """Architecture of an encoder; together with the weights it is all that PyTorch needs to rebuild it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,27 +84,27 @@ class EncoderConfig(BaseModel):
 
     @property
     def directions(self) -> int:
-        """Number of directions: 2 where a second cell reads from the end."""
+        """Number of directions: 2 if a second cell reads from the end."""
         return 2 if self.bidirectional else 1
 
     @property
     def input_size(self) -> int:
-        """Numbers that the first layer reads of a token."""
+        """Size of the first layer's input for each token."""
         return self.input_projection or self.embedding_size
 
     @property
     def recurrent_bytes(self) -> int:
-        """Size of one direction's recurrent weights in one layer, float32, which every step reads whole."""
+        """Bytes of one direction's recurrent weights in one layer, in float32; every step reads all of them."""
         return 4 * GATES[self.cell] * self.hidden_size**2
 
     @property
     def state_size(self) -> int:
-        """Numbers of one direction's state."""
+        """Size of one direction's state."""
         return self.projection_size or self.hidden_size
 
     @property
     def pooled_size(self) -> int:
-        """Numbers that pooling gives."""
+        """Size of the pooling's output."""
         return self.directions * self.state_size * (2 if self.pooling == "first_and_last_output" else 1)
 
     @property
@@ -114,11 +114,11 @@ class EncoderConfig(BaseModel):
 
     @property
     def has_halves(self) -> bool:
-        """True if an embedding is a forward half, then a backward half."""
+        """True if an embedding is a forward half followed by a backward half."""
         return self.bidirectional and self.head is None and self.pooling != "first_and_last_output"
 
     def check_nested_dimensions(self, sizes: Sequence[int]) -> None:
-        """Raise ValueError unless `sizes` can be nested dimensions: of each half, its first k/2 numbers."""
+        """Raise ValueError if `sizes` can't be nested dimensions, which are the first k/2 numbers of each half."""
         if sizes and not self.has_halves:
             raise ValueError("nested_dimensions: an embedding without a forward and a backward half has none")
         if not grow_within(sizes, self.dimension):

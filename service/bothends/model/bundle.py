@@ -39,7 +39,7 @@ _MIB = 1 << 20
 _MAX_BYTES = {MODEL: _INT32, TOKENIZER: 64 * _MIB, GOLDEN: 64 * _MIB, CARD: _MIB, CONFIG: _MIB}
 """Largest size of a file, checked before it is read. protobuf has no larger messages than the model's limit."""
 _LARGE_BYTES = 64 * _MIB
-"""Size from which a file is hashed before it is read: until then, whoever wrote it decides what a reader holds."""
+"""Size from which a file is hashed before it is read, so that its author can't decide how much memory a reader uses."""
 T = TypeVar("T")
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -85,11 +85,11 @@ class BundleConfig(EncoderConfig):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Numbers that an embedding can have, going up: the nested sizes, and all."""
+        """Sizes that an embedding can have, in ascending order: the nested sizes, and the full dimension."""
         return (*self.nested_dimensions, self.dimension)
 
     def pooling_note(self) -> str | None:
-        """Note for a person on a pooling that isn't the final states; None for the final states."""
+        """Note for people about a pooling other than the final states; None for the final states."""
         if self.pooling == "final_states":
             return None
         cosine = self.cosine_to_final_states
@@ -97,14 +97,14 @@ class BundleConfig(EncoderConfig):
         return f"pooling is {self.pooling}, {MEANING[self.pooling]}{far}"
 
     def proof(self) -> str:
-        """One line for a person: how near to PyTorch the bundle was found, and why no nearer."""
+        """One line for people: how near to PyTorch the bundle was found, and why no nearer."""
         if self.noise is None:
             return f"equal to PyTorch within {self.tolerance:.0e}"
         why = f"with these weights PyTorch's own float32 is {self.noise:.1e} off its float64 in long sentences"
         return f"equal to PyTorch within {self.tolerance:.1e}: {why}"
 
     def summary(self) -> str:
-        """One line for a person."""
+        """One line for people that describes the model."""
         return (
             f"{self.name} {self.version} · {self.dimension} numbers a sentence · {self.described()} · "
             f"up to {self.max_tokens} tokens"
@@ -113,7 +113,7 @@ class BundleConfig(EncoderConfig):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle whose hashes held when it was read."""
+    """Bundle whose hashes were right when it was read."""
 
     path: Path
     config: BundleConfig
@@ -137,30 +137,31 @@ class Bundle:
 
 
 def read_config(path: Path) -> BundleConfig:
-    """Read the config of the bundle at `path`, whose other files aren't looked at. Raises BundleError."""
+    """Read only the config of the bundle at `path`. Raises BundleError."""
     with UntrustedFolder(path) as folder:
         return _read_config(folder, path)
 
 
 def check(path: Path) -> BundleConfig:
-    """Read the config of the bundle at `path`, and check all hashes without holding a file. Raises BundleError."""
+    """Read the config of the bundle at `path`, and check all hashes without loading whole files. Raises BundleError."""
     with UntrustedFolder(path) as folder:
         config = _read_config(folder, path)
         for name in HASHED:
-            _check_hash(folder.sha256(name, most=_MAX_BYTES[name]), path / name, config.sha256.get(name))
+            _check_hash(folder.sha256(name, max_bytes=_MAX_BYTES[name]), path / name, config.sha256.get(name))
     return config
 
 
 def size(path: Path) -> int:
-    """Return the bytes of all files of the bundle at `path`. Raises BundleError."""
+    """Return the total size of the files of the bundle at `path`, in bytes. Raises BundleError."""
     with UntrustedFolder(path) as folder:
-        return sum(folder.size(name, most=_MAX_BYTES[name]) for name in (CONFIG, *HASHED))
+        return sum(folder.size(name, max_bytes=_MAX_BYTES[name]) for name in (CONFIG, *HASHED))
 
 
 def default_path() -> Path:
-    """The bundle that is packaged: here in a clone, from PyPI by a distribution of its own.
+    """Return the path of the packaged bundle: in a clone it is part of the sources, from PyPI a distribution of its
+    own.
 
-    Raises BundleError where that isn't installed.
+    Raises BundleError if it isn't installed.
     """
     path = Path(str(files("bothends") / "models" / PACKAGED))
     if not path.exists():
@@ -171,9 +172,9 @@ def default_path() -> Path:
 def write(
     path: Path, *, config: Mapping[str, Any], model: bytes, tokenizer: str, golden: Golden, card: str
 ) -> BundleConfig:
-    """Write a bundle to the new folder `path`: all of it or nothing. `config` is BundleConfig's fields but sha256.
+    """Write a bundle to the new folder `path`: all of it or nothing. `config` has BundleConfig's fields except sha256.
 
-    Raises BundleError if something is at `path` already, or it can't be written.
+    Raises BundleError if `path` exists already, or can't be written.
     """
     if path.exists():
         raise BundleError(f"{path} exists already; remove it or choose another folder")
@@ -214,7 +215,7 @@ def _read_config(folder: UntrustedFolder, path: Path) -> BundleConfig:
     if not (path / CONFIG).exists():
         raise BundleError(f"there is no bundle at {path}: {CONFIG} is missing; bothends export makes bundles")
     try:
-        content = folder.read(CONFIG, most=_MAX_BYTES[CONFIG])
+        content = folder.read(CONFIG, max_bytes=_MAX_BYTES[CONFIG])
         config = BundleConfig.model_validate_json(content)
         json.loads(content, object_pairs_hook=_each_once)
     except ValidationError as error:
@@ -225,7 +226,7 @@ def _read_config(folder: UntrustedFolder, path: Path) -> BundleConfig:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; where a key stands twice, readers differ in which one counts."""
+    """Return a JSON object. A repeated key is an error, since readers differ in which one counts."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key stands twice in one object")
@@ -234,10 +235,10 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_hashed(folder: UntrustedFolder, file: Path, expected: str | None) -> bytes:
     """Read a file whose hash holds. A large one is hashed before it is held in memory, too."""
-    most = _MAX_BYTES[file.name]
-    if folder.size(file.name, most=most) > _LARGE_BYTES:
-        _check_hash(folder.sha256(file.name, most=most), file, expected)
-    content = folder.read(file.name, most=most)
+    max_bytes = _MAX_BYTES[file.name]
+    if folder.size(file.name, max_bytes=max_bytes) > _LARGE_BYTES:
+        _check_hash(folder.sha256(file.name, max_bytes=max_bytes), file, expected)
+    content = folder.read(file.name, max_bytes=max_bytes)
     _check_hash(hashlib.sha256(content).hexdigest(), file, expected)
     return content
 

@@ -1,4 +1,4 @@
-"""Reads the files of a folder that nobody has checked yet, and hashes them: regular files only, of bounded size."""
+"""Reads and hashes the files of an untrusted folder: only regular files of bounded size."""
 
 import errno
 import hashlib
@@ -15,14 +15,14 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags by which a link is an error, and a FIFO without a writer doesn't keep the opener waiting."""
 _PIECE_BYTES = 1 << 20
 _MISSING = "no such folder, and none is fetched by name"
-"""Reason for whoever expects that a name of Hugging Face's will do, too."""
+"""Reason for users who expect that a name on Hugging Face works too."""
 
 
 class UntrustedFolder:
-    """An open folder. It stays the same one where its name, or a link to it, comes to mean another meanwhile."""
+    """Open folder. It stays the same folder even if its name, or a link to it, comes to mean another."""
 
     def __init__(self, path: Path) -> None:
-        """Open the folder at `path`. Raises BundleError where there is none."""
+        """Open the folder at `path`. Raises BundleError if it doesn't exist."""
         self._path = path
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
@@ -30,24 +30,27 @@ class UntrustedFolder:
             reason = _MISSING if isinstance(error, FileNotFoundError) else getattr(error, "strerror", error)
             raise BundleError(f"there is no bundle at {path!s:.200}: {reason}") from error
 
-    def read(self, name: str, *, most: int) -> bytes:
-        """The content of the file `name`. Raises BundleError unless it is a regular file of at most `most` bytes."""
-        return self._opened(name, most, lambda file, size: file.read(size))  # no more, should it grow meanwhile
+    def read(self, name: str, *, max_bytes: int) -> bytes:
+        """Return the content of the file `name`.
 
-    def sha256(self, name: str, *, most: int) -> str:
-        """Return the hash of the file `name`, a piece of which is in memory at a time. Raises as `read` does."""
-        return self._opened(name, most, _sha256)
+        Raises BundleError unless it is a regular file of at most `max_bytes` bytes.
+        """
+        return self._opened(name, max_bytes, lambda file, size: file.read(size))  # no more, should it grow meanwhile
 
-    def size(self, name: str, *, most: int) -> int:
-        """Return the bytes of the file `name`. Raises as `read` does."""
-        return self._opened(name, most, lambda _, size: size)
+    def sha256(self, name: str, *, max_bytes: int) -> str:
+        """Return the hash of the file `name`, reading it in pieces. Raises like `read`."""
+        return self._opened(name, max_bytes, _sha256)
 
-    def _opened(self, name: str, most: int, use: Callable[[BinaryIO, int], T]) -> T:
+    def size(self, name: str, *, max_bytes: int) -> int:
+        """Return the size of the file `name` in bytes. Raises like `read`."""
+        return self._opened(name, max_bytes, lambda _, size: size)
+
+    def _opened(self, name: str, max_bytes: int, use: Callable[[BinaryIO, int], T]) -> T:
         file = self._path / name
         try:
             descriptor = os.open(name, _FLAGS, dir_fd=self._descriptor)
             try:
-                size = _size(descriptor, file, most)
+                size = _size(descriptor, file, max_bytes)
                 with os.fdopen(descriptor, "rb", closefd=False) as opened:
                     return use(opened, size)
             finally:
@@ -65,12 +68,12 @@ class UntrustedFolder:
         os.close(self._descriptor)
 
 
-def _size(descriptor: int, file: Path, most: int) -> int:
+def _size(descriptor: int, file: Path, max_bytes: int) -> int:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         raise BundleError(f"{file} is no regular file")
-    if found.st_size > most:
-        raise BundleError(f"{file} has {found.st_size} bytes; {most} are the most that it may have")
+    if found.st_size > max_bytes:
+        raise BundleError(f"{file} has {found.st_size} bytes; {max_bytes} are the most that it may have")
     return found.st_size
 
 

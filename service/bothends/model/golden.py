@@ -1,4 +1,4 @@
-"""Golden sentences, chosen to break things, with the embeddings that PyTorch computed; and their file, golden.npz."""
+"""Golden sentences, chosen as hard cases, with the embeddings that PyTorch computed; and their file, golden.npz."""
 
 import io
 import json
@@ -27,7 +27,7 @@ class _GoldenText(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """Sentences with the token ids and embeddings that training's side computed for them."""
+    """Sentences with the token ids and embeddings that PyTorch computed for them."""
 
     sentences: list[str]
     token_ids: list[list[int]]
@@ -35,7 +35,7 @@ class Golden:
     """float32 [sentences, dimension], each computed by PyTorch alone."""
 
     def to_bytes(self) -> bytes:
-        """The content of golden.npz. Text is JSON inside it: NumPy's own strings drop trailing NULs."""
+        """Return the content of golden.npz. Texts are stored as JSON, since NumPy's own strings drop trailing NULs."""
         text = json.dumps({"sentences": self.sentences, "token_ids": self.token_ids})
         buffer = io.BytesIO()
         np.savez_compressed(buffer, text=np.frombuffer(text.encode(), dtype=np.uint8), embeddings=self.embeddings)
@@ -43,7 +43,7 @@ class Golden:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Golden":
-        """Read golden.npz. Raises ValueError where it isn't one."""
+        """Read golden.npz. Raises ValueError if it isn't one."""
         try:
             _check_unpacked_size(_MAX_UNPACKED_BYTES, content)
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
@@ -60,9 +60,9 @@ class Golden:
         return cls(text.sentences, text.token_ids, embeddings)
 
 
-def _check_unpacked_size(most: int, archive: bytes) -> None:
-    """Raise ValueError if `archive` unpacks to more than `most` bytes, which its directory bounds as it is read."""
+def _check_unpacked_size(max_bytes: int, archive: bytes) -> None:
+    """Raise ValueError if `archive` unpacks to more than `max_bytes` by the sizes in its directory."""
     with zipfile.ZipFile(io.BytesIO(archive)) as members:
         size = sum(member.file_size for member in members.infolist())
-    if size > most:
-        raise ValueError(f"it unpacks to {size} bytes; {most} are the most that it may hold")
+    if size > max_bytes:
+        raise ValueError(f"it unpacks to {size} bytes; {max_bytes} are the most that it may hold")

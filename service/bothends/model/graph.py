@@ -1,6 +1,6 @@
-"""The ONNX graph that computes an encoder, as plain data: every node, its names and attributes, without the weights.
+"""ONNX graph of an encoder as plain data: every node, its names and attributes, without the weights.
 
-`bothends export` writes this graph, the allowlist allows nothing else, and the native engine finds weights by it.
+`bothends export` writes this graph, the allowlist allows no other, and the native engine finds the weights by it.
 
 token_ids [batch, time] → Transpose → Gather → (Cast) → (linear) → LSTM or GRU (sequence_lens = lengths) …
 h_n = Concat(Y_h of each layer)
@@ -31,7 +31,7 @@ Attribute = int | float | str | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node; an empty name stands for an input or output that isn't there."""
+    """Node of the graph; an empty name stands for an absent input or output."""
 
     operator: str
     inputs: tuple[str, ...]
@@ -43,7 +43,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A graph that grows from its inputs to its outputs."""
+    """Graph that is built from its inputs to its outputs."""
 
     nodes: list[Node] = field(default_factory=list)
     """Nodes in the order in which they run."""
@@ -56,19 +56,19 @@ class Graph:
         return outputs[-1]
 
     def once(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        """Add a node that several may ask for, unless it is there. Returns the name of its output."""
+        """Add a node that several others share, unless it exists. Returns the name of its output."""
         if not any(output in node.outputs for node in self.nodes):
             self.add(operator, inputs, output, **attributes)
         return output
 
     def constant(self, name: str, values: NDArray[Any] | Sequence[int]) -> str:
-        """Keep numbers under a name, once; integers become int64. Returns the name."""
+        """Add a constant under `name`, unless it exists; integers become int64. Returns the name."""
         self.constants.setdefault(name, values if isinstance(values, np.ndarray) else np.array(values, dtype=np.int64))
         return name
 
 
 def encoder_graph(config: EncoderConfig, *, half_table: bool = False) -> Graph:
-    """The graph of an encoder; `half_table` says that the embedding table is kept in float16."""
+    """Return the graph of an encoder; `half_table` means that the embedding table is kept in float16."""
     graph = Graph()
     below = _vectors(graph, config, half_table=half_table)
     finals = []
@@ -92,13 +92,13 @@ def encoder_graph(config: EncoderConfig, *, half_table: bool = False) -> Graph:
 
 
 def layer_tensors(config: EncoderConfig) -> list[str]:
-    """Names of the tensors that each layer has; in the graph the number of the layer follows each: W0, R0, B0."""
+    """Return the names of each layer's tensors; in the graph, the layer's number follows: W0, R0, B0."""
     found = ["W", "R", *["B"] * config.bias, *["P"] * bool(config.projection_size)]
     return found + ["h_0", *["c_0"] * (config.cell == "lstm")] * config.learned_initial_states
 
 
 def operators() -> dict[str, frozenset[str]]:
-    """Every operator that the graph of any encoder holds, and the attributes that it is given."""
+    """Return every operator that the graph of any encoder uses, with the attributes that it is given."""
     found: dict[str, set[str]] = {}
     heads = [None, *(Head(size=1, then=then) for then in get_args(Head.model_fields["then"].annotation))]
     for cell, pooling, head in product(get_args(Cell), get_args(Pooling), heads):
@@ -130,7 +130,7 @@ def _vectors(graph: Graph, config: EncoderConfig, *, half_table: bool) -> str:
 
 
 def _linear(graph: Graph, name: str, below: str, output: str) -> str:
-    """A linear layer, whose matrix stands transposed in the graph."""
+    """Add a linear layer, whose matrix is transposed in the graph."""
     unbiased = graph.add("MatMul", [below, f"{name}.weight.T"], f"{output}_unbiased")
     return graph.add("Add", [unbiased, f"{name}.bias"], output)
 
@@ -160,7 +160,7 @@ def _for_each(graph: Graph, state: str) -> str:
 
 
 def _steps(graph: Graph, config: EncoderConfig, layer: int) -> str:
-    """Every step's state, float32 [time, batch, directions·state], the input of what stands above."""
+    """Return every step's state, float32 [time, batch, directions·state], which the next layer reads."""
     by_batch = graph.add("Transpose", [f"Y{layer}"], f"Y{layer}_by_batch", perm=(0, 2, 1, 3))
     joined = "unprojected" if config.projection_size else "states"
     steps = graph.add("Reshape", [by_batch, graph.constant("join_last_two", [0, 0, -1])], f"{joined}{layer}")

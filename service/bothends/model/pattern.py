@@ -1,8 +1,8 @@
 """Parses a tokenizer's regular expression, and refuses one that could take exponential time. Nothing is matched.
 
-A matcher that backtracks takes exponential time where a repetition has more than one way of reading a text, as in
-`(q+q+)+z`: so what is repeated without end must be a fixed sequence of single characters. Only the part of Oniguruma's
-syntax that tokenizers use is read; references, calls and conditions are refused.
+A backtracking matcher takes exponential time where a repetition can read a text in more than one way, as in `(q+q+)+z`.
+So what is repeated without bound must be a fixed sequence of single characters. Only the part of Oniguruma's syntax
+that tokenizers use is supported; references, calls and conditions are refused.
 """
 
 import re
@@ -25,21 +25,21 @@ _GROUP = re.compile(r"\((?:\?(?:i?:|>|<?[=!]))?(?!\?|\*)")
 
 
 class PatternError(ValueError):
-    """A pattern isn't allowed; its text, which follows the pattern, says why."""
+    """Error for a pattern that isn't allowed. Its text says why, and is meant to follow the pattern."""
 
 
 class Power(NamedTuple):
-    """Bound: `factor` times the text's length to the power of `degree`."""
+    """Bound on a cost: `factor` times the text's length to the power of `degree`."""
 
     factor: int
     degree: int = 0
 
     def plus(self, other: "Power") -> "Power":
-        """Return a bound of the sum."""
+        """Return a bound on the sum."""
         return Power(min(self.factor + other.factor, _CAP), max(self.degree, other.degree))
 
     def times(self, other: "Power") -> "Power":
-        """Return a bound of the product."""
+        """Return a bound on the product."""
         return Power(min(self.factor * other.factor, _CAP), self.degree + other.degree)
 
 
@@ -48,21 +48,21 @@ ONE = Power(1)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Cost of a part of a pattern, at most."""
+    """Upper bounds on the cost of a part of a pattern."""
 
     effort: Power
-    """Attempts to match it from one place, until it matches or has failed in every way."""
+    """Upper bound on the attempts to match it from one position, until it matches or has failed in every way."""
     ways: Power = ONE
-    """Ways in which it may match from one place: each is tried where what follows fails."""
+    """Upper bound on the ways in which it may match from one position; each is tried if what follows fails."""
     fixed: tuple[str, ...] | None = None
-    """Patterns of its characters, in order, where it is a sequence of single characters and nothing else."""
+    """Patterns of its characters, in order, if it is a sequence of single characters and nothing else."""
     certain: bool = False
-    """True where it matches every text, if only the empty one before it."""
+    """True if it matches at every position of every text, be it only the empty string."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A pattern that was read."""
+    """Pattern that was parsed."""
 
     effort: Power
     characters: frozenset[str]
@@ -72,26 +72,26 @@ class Pattern:
 
 
 def read(pattern: str) -> Pattern:
-    """Read `pattern`. Raises PatternError where it has parts that aren't allowed, or nested repetitions without end."""
+    """Parse `pattern`. Raises PatternError if it has parts that aren't allowed, or nested unbounded repetitions."""
     reader = _Reader(pattern)
     whole = reader.alternatives()
-    if reader.place < len(pattern):
+    if reader.index < len(pattern):
         raise PatternError("closes a group that isn't open")
     return Pattern(whole.effort, frozenset(reader.characters), tuple(dict.fromkeys(reader.runs)))
 
 
 class _Reader:
-    """Reader of one pattern, at a place in it."""
+    """Recursive-descent parser of one pattern."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
-        self.place = 0
+        self.index = 0
         self._ignores_case = False
         self.characters: set[str] = set()
         self.runs: list[tuple[str, ...]] = []
 
     def alternatives(self) -> Part:
-        """Take what stands here, up to the end or to a parenthesis that closes."""
+        """Parse alternatives, up to the end of the pattern or the closing parenthesis."""
         found = self._sequence()
         while self._take_text("|"):
             other = self._sequence()
@@ -104,13 +104,13 @@ class _Reader:
 
     def _sequence(self) -> Part:
         items: list[Part] = []
-        while self.place < len(self._pattern) and self._pattern[self.place] not in "|)":
+        while self.index < len(self._pattern) and self._pattern[self.index] not in "|)":
             rest = self._take_text("(?i)")  # what follows is one group, its alternatives too
             items.append(self._group(ignores_case=True) if rest else self._repeated(self._item()))
         return _joined(items)
 
     def _item(self) -> Part:
-        if self._pattern[self.place] == "[":
+        if self._pattern[self.index] == "[":
             return self._character(self._class())
         if found := self._matched(_GROUP):
             runs = len(self.runs)
@@ -129,7 +129,7 @@ class _Reader:
         raise self._unexpected()
 
     def _unexpected(self) -> PatternError:
-        return PatternError(f"has {self._pattern[self.place : self.place + 3]!r}, which isn't allowed there")
+        return PatternError(f"has {self._pattern[self.index : self.index + 3]!r}, which isn't allowed there")
 
     def _group(self, *, ignores_case: bool) -> Part:
         outside = self._ignores_case
@@ -147,76 +147,77 @@ class _Reader:
 
     def _class(self) -> str:
         """Take a class of characters, and those within it."""
-        start = self.place
-        self.place += 2 if self._pattern.startswith("[^", start) else 1
-        if self._pattern[self.place : self.place + 1] == "]":
+        start = self.index
+        self.index += 2 if self._pattern.startswith("[^", start) else 1
+        if self._pattern[self.index : self.index + 1] == "]":
             raise PatternError("has a class of no characters")
         while not self._take_text("]"):
-            if self.place >= len(self._pattern):
+            if self.index >= len(self._pattern):
                 raise PatternError("has a class that isn't closed")
             if self._matched(_POSIX):
                 continue
-            if self._pattern.startswith("[:", self.place):
+            if self._pattern.startswith("[:", self.index):
                 raise PatternError("has a class that isn't known")
-            if self._pattern[self.place] == "[":
+            if self._pattern[self.index] == "[":
                 self._class()
-            elif self._pattern[self.place] != "\\":
-                self.place += 1
+            elif self._pattern[self.index] != "\\":
+                self.index += 1
             elif not self._matched(_CHARACTER):
                 raise self._unexpected()
-        return self._pattern[start : self.place]
+        return self._pattern[start : self.index]
 
     def _repeated(self, part: Part) -> Part:
-        """Take the repetitions that follow `part`, each of which repeats what the one before it made."""
-        while self.place < len(self._pattern):
-            sign = self._pattern[self.place]
+        """Parse the repetitions after `part`, each of which repeats the result of the one before it."""
+        while self.index < len(self._pattern):
+            sign = self._pattern[self.index]
             if sign in "*+?":
-                self.place += 1
-                least, most = int(sign == "+"), 1 if sign == "?" else None
+                self.index += 1
+                min_times, max_times = int(sign == "+"), 1 if sign == "?" else None
                 keeps = self._take_text("+")
                 lazy = not keeps and self._take_text("?")
             elif found := self._matched(_INTERVAL):
-                least, most = _interval(found)
+                min_times, max_times = _interval(found)
                 keeps, lazy = False, self._take_text("?")  # a plus after it is a repetition of its own
             else:
                 break
-            if lazy and least == most:
-                least = 0  # as Oniguruma reads `{3}?`
-            part = self._times(part, least, most, keeps=keeps)
+            if lazy and min_times == max_times:
+                min_times = 0  # as Oniguruma reads `{3}?`
+            part = self._times(part, min_times, max_times, keeps=keeps)
         return part
 
-    def _times(self, part: Part, least: int, most: int | None, *, keeps: bool) -> Part:
-        """Return `part` repeated `least` to `most` times; what `keeps` gives nothing back."""
-        endless = most is None or most - least >= _MANY
+    def _times(self, part: Part, min_times: int, max_times: int | None, *, keeps: bool) -> Part:
+        """Return `part` repeated `min_times` to `max_times` times; what `keeps` gives nothing back."""
+        endless = max_times is None or max_times - min_times >= _MANY
         if part.fixed is not None:
-            if least == most and least * len(part.fixed) <= _MANY:
-                return replace(part, effort=part.effort.times(Power(least)), fixed=part.fixed * least)
+            if min_times == max_times and min_times * len(part.fixed) <= _MANY:
+                return replace(part, effort=part.effort.times(Power(min_times)), fixed=part.fixed * min_times)
             if endless and part.fixed:
                 self.runs.append(part.fixed)
-            ways = Power(1, 1) if most is None or endless else Power(most - least + 1)
-        elif most is None or most >= _MANY:
+            ways = Power(1, 1) if max_times is None or endless else Power(max_times - min_times + 1)
+        elif max_times is None or max_times >= _MANY:
             raise PatternError("repeats without end a group that holds repetitions, alternatives or conditions itself")
         else:
             ways = Power(0)
-            for times in range(least, most + 1):
+            for times in range(min_times, max_times + 1):
                 ways = ways.plus(_to_the(part.ways, times))
-            part = replace(part, effort=part.effort.times(_to_the(part.ways, max(0, most - 1))).times(Power(most)))
-        effort = part.effort.times(Power(max(1, least)))
-        return Part(effort, ONE if keeps else ways, certain=least == 0 or part.certain)
+            attempts = part.effort.times(_to_the(part.ways, max(0, max_times - 1))).times(Power(max_times))
+            part = replace(part, effort=attempts)
+        effort = part.effort.times(Power(max(1, min_times)))
+        return Part(effort, ONE if keeps else ways, certain=min_times == 0 or part.certain)
 
     def _take_text(self, text: str) -> bool:
-        found = self._pattern.startswith(text, self.place)
-        self.place += len(text) if found else 0
+        found = self._pattern.startswith(text, self.index)
+        self.index += len(text) if found else 0
         return found
 
     def _matched(self, kind: re.Pattern[str]) -> str:
-        found = kind.match(self._pattern, self.place)
-        self.place = found.end() if found else self.place
+        found = kind.match(self._pattern, self.index)
+        self.index = found.end() if found else self.index
         return found[0] if found else ""
 
 
 def _joined(items: list[Part]) -> Part:
-    """Return the sequence of `items`. Past the last that can fail nothing is tried again, from one place."""
+    """Return the sequence of `items`. Nothing is tried again after the last one that can fail."""
     last = max((index for index, item in enumerate(items) if not item.certain), default=-1)
     effort, ways = Power(0), ONE
     fixed: tuple[str, ...] | None = ()
@@ -228,10 +229,10 @@ def _joined(items: list[Part]) -> Part:
 
 
 def _interval(text: str) -> tuple[int, int | None]:
-    least, comma, most = text[1:-1].partition(",")
+    min_times, comma, max_times = text[1:-1].partition(",")
     if not comma:
-        return int(least), int(least)
-    bounds = int(least or 0), int(most) if most else None
+        return int(min_times), int(min_times)
+    bounds = int(min_times or 0), int(max_times) if max_times else None
     return (bounds[1], bounds[0]) if bounds[1] is not None and bounds[1] < bounds[0] else bounds
 
 

@@ -1,7 +1,7 @@
 """Refuses a tokenizer's regular expression whose time grows faster than the length of a text.
 
-pattern.py rules out exponential growth by how the expression is written. For growth with the square, texts made against
-the expression are timed here.
+pattern.py rules out exponential growth by how the expression is written. This module finds quadratic growth, by timing
+texts that are made to be slow for the expression.
 """
 
 import random
@@ -35,7 +35,7 @@ _SURROGATES = range(0xD800, 0xE000)
 
 @lru_cache(maxsize=256)
 def check_pattern(pattern: str) -> None:
-    """Raise PatternError, whose text follows the pattern, where a short text may cost it much time."""
+    """Raise PatternError if a short text may take much time; its text is meant to follow the pattern."""
     parsed = read(pattern)
     if parsed.effort.degree > _MAX_ATTEMPTS.degree or parsed.effort.factor > _MAX_ATTEMPTS.factor:
         raise PatternError("has too many ways of reading one text")
@@ -64,9 +64,10 @@ def _seconds(split: pre_tokenizers.PreTokenizer, text: str) -> float:
 
 
 def _hostile_texts(parsed: Pattern, pattern: str) -> Iterator[tuple[str, str]]:
-    """Yield what to repeat, of what the pattern repeats without end, and a character of each kind to break it off by.
+    """Yield texts to repeat, made from what the pattern repeats without bound, with a character of each kind to end
+    them.
 
-    All kinds stand at the end too: what a pattern can't do without is looked for first.
+    Each kind also stands at the end, since characters that a pattern needs are searched for first.
     """
     if not parsed.runs:
         return

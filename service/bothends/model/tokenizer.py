@@ -1,6 +1,6 @@
-"""Turns text into token ids by the bundle's tokenizer.json. Training uses it too, so that both see the same tokens.
+"""Turns text into token ids with the bundle's tokenizer.json. Training uses it too, so that both see the same tokens.
 
-Unicode normalisation and unknown words are the tokenizer file's business.
+Unicode normalisation and unknown words are defined by the tokenizer file.
 """
 
 import json
@@ -25,7 +25,7 @@ _DECODERS = {"NoneType", "WordPiece", "ByteLevel", "Metaspace", "BPEDecoder"}
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One sentence's token ids, cut to the model's limit."""
+    """Token ids of one sentence, cut to the model's limit."""
 
     ids: list[int]
     truncated: bool
@@ -33,16 +33,16 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Pieces(Tokens):
-    """Tokens, with each one's text in the vocabulary and where it stands in the sentence, in characters."""
+    """Tokens of a sentence, with each one's text in the vocabulary and its position in the sentence, in characters."""
 
     texts: list[str]
     places: list[tuple[int, int]]
     unknown: list[bool]
-    """True for each that is the one token that stands for every text that the vocabulary lacks."""
+    """True for each token that is the one for all text that the vocabulary lacks."""
 
 
 class Tokenizer:
-    """A Hugging Face tokenizer that cuts to `max_tokens` and says so, and never pads."""
+    """Hugging Face tokenizer that cuts to `max_tokens` and reports when it does, and never pads."""
 
     def __init__(self, definition: str, *, max_tokens: int, source: Path) -> None:
         """Build it from the text of a tokenizer.json. Raises BundleError, naming `source`, if it is none."""
@@ -69,42 +69,43 @@ class Tokenizer:
 
     @cached_property
     def unknown_id(self) -> int | None:
-        """Id of the token that stands for every text that the vocabulary lacks; None where there is none."""
+        """Id of the token that stands for all text that the vocabulary lacks; None if there is none."""
         model = json.loads(self._tokenizer.to_str())["model"]  # only Unigram's class doesn't tell
         text = model.get("unk_token")
         return model.get("unk_id") if text is None else self._tokenizer.token_to_id(text)
 
     def check_vocabulary(self, rows: int) -> None:
-        """Raise BundleError unless an embedding table of `rows` has one for every id."""
+        """Raise BundleError unless an embedding table of `rows` rows has one for every id."""
         if self.vocabulary_size > rows:
             raise BundleError(
                 f"{self._source}: the tokenizer has ids up to {self.vocabulary_size - 1}, the model a table of {rows}"
             )
 
     def vocabulary(self) -> list[str]:
-        """Every token's text by id, without the marks of a continued word; empty where an id is unused."""
+        """Return every token's text by id, without the marks of a continued word; empty for an unused id."""
         texts = [self._tokenizer.id_to_token(index) or "" for index in range(self.vocabulary_size)]
         return [text.removeprefix("##") for text in texts]
 
     def token(self, index: int) -> str | None:
-        """Return the text of the token with this id, as the vocabulary has it; None where no token has it."""
+        """Return the text of the token with this id, as the vocabulary has it; None if no token has it."""
         text: str | None = self._tokenizer.id_to_token(index)
         return text
 
     def share(self) -> object | None:
-        """Return what native code borrows to encode texts by itself; None where the library is needed."""
+        """Return a capsule with which native code encodes texts by itself; None if it can't."""
         return None if self._native is None else self._native.share()
 
     def encode(
         self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None
     ) -> list[Tokens]:
-        """Token ids of each sentence, in order; empty where nothing in it is a token. Long input leaves the GIL free.
+        """Return the token ids of each sentence, in order; empty if a sentence has no tokens. Long input releases the
+        GIL.
 
-        Long input is encoded in pieces, so that memory follows the piece and not the whole; `check_deadline` is called
-        before each and may raise to give up. Raises EngineError where the tokenizer itself breaks.
+        Long input is encoded in pieces, so that memory depends on the piece and not on the whole. `check_deadline` is
+        called before each piece and may raise to give up. Raises EngineError if the tokenizer itself fails.
         """
         found: list[Tokens] = []
-        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), max_size=_PIECE_CHARS):
+        for start, stop in chunks([len(text) for text in sentences], max_count=len(sentences), max_size=_PIECE_CHARS):
             check_deadline()
             found += self._tokens(sentences[start:stop], keep_end)
         return found
@@ -112,9 +113,9 @@ class Tokenizer:
     def pieces(
         self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None
     ) -> list[Pieces]:
-        """Tokens as `encode` gives them, with texts and places; takes longer."""
+        """Return tokens like `encode`, with texts and positions; this takes longer."""
         found: list[Pieces] = []
-        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), max_size=_PIECE_CHARS):
+        for start, stop in chunks([len(text) for text in sentences], max_count=len(sentences), max_size=_PIECE_CHARS):
             check_deadline()
             for encoding in self._guarded(self._tokenizer.encode_batch, list(sentences[start:stop])):
                 kept, cut = self._kept(len(encoding), keep_end), len(encoding) > self._max_tokens
@@ -126,8 +127,8 @@ class Tokenizer:
     def decode(self, ids: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
         """Return the text of each list of ids from 0 to `vocabulary_size`, as the tokenizer joins tokens.
 
-        It is about what they were made of: a WordPiece tokenizer has lost cases and some spaces. Raises RequestError
-        where the tokenizer's decoder isn't run here, and EngineError where the tokenizer itself breaks.
+        It only approximates the original text: a WordPiece tokenizer loses case and some spaces. Raises RequestError if
+        the tokenizer's decoder isn't supported, and EngineError if the tokenizer itself fails.
         """
         if (kind := type(self._tokenizer.decoder).__name__) not in _DECODERS:
             raise RequestError(f"this model's tokenizer has a decoder that isn't run here ({kind})", field="ids")
@@ -138,7 +139,7 @@ class Tokenizer:
             raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
 
     def _tokens(self, texts: Sequence[str], keep_end: bool) -> list[Tokens]:
-        """Tokens of `texts` natively, where that can be; the library reads those that are declined."""
+        """Tokenise `texts` natively if possible; the library reads those that are declined."""
         if self._native is None:
             return self._library_tokens(texts, keep_end)
         read = self._native.encode(texts, self._max_tokens, keep_end=keep_end)

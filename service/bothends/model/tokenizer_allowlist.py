@@ -1,7 +1,7 @@
 """Refuses a tokenizer.json that holds anything but the parts that exported bundles have, each within bounds.
 
-Its aim is parts that make much of little: text that grows at each step, and tokens set around each sentence. The
-vocabulary is left to the library, which reads it in time that follows its size.
+It guards against parts that make much out of little: text that grows at each step, and tokens added around each
+sentence. The vocabulary is left to the library, whose time to read it is proportional to its size.
 """
 
 import base64
@@ -54,7 +54,9 @@ _MAX_GROWTH = 16
 
 
 def check_parts(tokenizer: tokenizers.Tokenizer) -> None:
-    """Raise BundleError, whose text follows a name, unless `tokenizer` has allowed parts only, within their bounds."""
+    """Raise BundleError unless `tokenizer` has only allowed parts, within bounds; its text is meant to follow a file's
+    name.
+    """
     for reason in _reasons(tokenizer):
         raise BundleError(f"{reason}; a bundle's tokenizer holds only what `bothends export` lets in")
 
@@ -80,7 +82,7 @@ def _reasons(tokenizer: tokenizers.Tokenizer) -> Iterator[str]:
 
 
 def _parts(tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
-    """Parts as they stand in a tokenizer.json, of a tokenizer with no vocabulary: that may be large."""
+    """Return the parts of a tokenizer.json as it is written, without the vocabulary, which may be large."""
     bare = tokenizers.Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))  # noqa: S106  a token of text
     for name in _PARTS:
         if (part := getattr(tokenizer, name)) is not None:
@@ -90,7 +92,7 @@ def _parts(tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
 
 
 def _steps(part: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """Yield the steps of a part that are no sequences, and an empty sequence's own; one step where it is one."""
+    """Yield the steps of a part that aren't sequences; a part that is one step yields itself."""
     if part is None:
         return
     inner = next((part[key] for key in _INNER if key in part), None)
@@ -126,9 +128,10 @@ def _pattern(step: dict[str, Any]) -> str:
 
 
 def _longest_of_table(step: dict[str, Any]) -> int:
-    """Return the bytes of the longest text that a SentencePiece table writes: they stand behind a trie, ended by zeros.
+    """Return the size in bytes of the longest text in a SentencePiece table, which are stored after a trie and end in
+    zeros.
 
-    A table that is none is the library's to refuse.
+    A malformed table is left to the library to refuse.
     """
     table = base64.b64decode(step["precompiled_charsmap"])
     (trie,) = struct.unpack_from("<I", table) if len(table) >= 4 else (0,)

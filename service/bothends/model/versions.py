@@ -1,4 +1,4 @@
-"""Finds the bundle that is to be served in a folder: the folder itself, or the newest of the versions in it."""
+"""Finds the bundle to serve in a folder: the folder itself, or the newest of the versions in it."""
 
 import re
 from pathlib import Path
@@ -16,11 +16,11 @@ _VERSION = re.compile(r"v?\d")
 
 
 def newest(root: Path) -> Path:
-    """Return `root` where it is a bundle itself, else the folder in it whose name is the highest version.
+    """Return `root` if it is a bundle itself, otherwise the subfolder whose name is the highest version.
 
-    A version's name begins with a number, or with a v and a number, and numbers in it count as numbers: 2026.11.10 is
-    newer than 2026.11.9. Where there is neither, `root`. Raises BundleError where other models are there and no
-    version, since nobody said which.
+    A version's name starts with a number, or with a v and a number, and its numbers compare as numbers: 2026.11.10 is
+    newer than 2026.11.9. Without either, returns `root`. Raises BundleError if the folder has other models and no
+    version, since nothing says which one to serve.
     """
     try:
         if (root / CONFIG).is_file():
@@ -39,7 +39,10 @@ def newest(root: Path) -> Path:
 
 
 def fingerprint(root: Path) -> Fingerprint:
-    """Value that changes when another bundle is to be served, or its files were written to. Reads none of them."""
+    """Return a value that changes when another bundle is to be served, or its files are written to.
+
+    Reads no file contents.
+    """
     try:
         path = newest(root)
     except BundleError:

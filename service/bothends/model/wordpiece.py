@@ -1,6 +1,6 @@
-"""Makes a native tokenizer that gives the same ids as the library's, where there can be one.
+"""Makes a native tokenizer that gives the same ids as the Hugging Face library, where that is possible.
 
-All that it knows of Unicode is asked of the library when it is made, so that both agree in any version.
+Everything that it knows about Unicode is taken from the library when it is made, so that both agree in any version.
 """
 
 import unicodedata
@@ -22,7 +22,7 @@ _CHARACTERS = (*range(0x0530), *range(0x1E00, 0x2100))
 def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
     """Return a native tokenizer that gives `library`'s ids for each text that it doesn't decline.
 
-    None where bothends-native isn't built or is of another version, or where `library` isn't as BERT's tokenizers are.
+    None if bothends-native isn't installed in this version, or if `library` isn't a tokenizer like BERT's.
     """
     if misfit() is not None:
         return None
@@ -54,12 +54,12 @@ def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
 
 
 def _characters(library: tokenizers.Tokenizer) -> dict[str, str]:
-    """Return what becomes of each character that is looked at by itself, whatever stands beside it.
+    """Return what becomes of each character that is normalised alone, regardless of its neighbours.
 
-    BERT's normaliser and pre-tokeniser look at one character at a time, but for Unicode's canonical order: it may
-    exchange combining marks that follow each other. Those that aren't dropped are left out, and so are characters that
-    this Python's Unicode doesn't have, which may be such marks. So are spaces that become more than the end of a word:
-    a text of such alone is blank, and where there are none, a text without a token is all that native code has to know.
+    BERT's normaliser and pre-tokeniser process one character at a time, except for Unicode's canonical order, which may
+    swap combining marks. Marks that aren't dropped are left out, and so are characters that this Python's Unicode
+    lacks, which may be such marks; and spaces that become more than the end of a word. A text of spaces alone is blank,
+    and without spaces, native code only has to know whether a text has a token.
     """
     known = (chr(code) for code in _CHARACTERS if unicodedata.category(chr(code)) != "Cn")
     written = {character: _written(library, character) for character in known}

@@ -1,6 +1,7 @@
-"""Formats log records: words for a person on a terminal, JSON for machines. All modules log by the standard library.
+"""Formats log records: text for people on a terminal, JSON for machines. All modules use the standard library's
+logging.
 
-What is worth a field goes in `extra`. No record ever holds a caller's sentence or key.
+Structured values go in `extra`. No record ever holds a caller's sentence or key.
 """
 
 import logging
@@ -12,7 +13,7 @@ import structlog
 
 
 def configure(level: str, stream: TextIO) -> None:
-    """Send records of `level` and above to `stream`: for a person on a terminal, as JSON elsewhere."""
+    """Send records of `level` and above to `stream`: as text to a terminal, as JSON elsewhere."""
     renderer: structlog.typing.Processor
     if stream.isatty():
         renderer = structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))
@@ -52,7 +53,7 @@ class _Seldom(logging.Filter):
         self._beginning, self._every_s, self._next = beginning, every_s, 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether `record` is to be logged."""
+        """Return True if `record` is to be logged."""
         if not record.getMessage().startswith(self._beginning):
             return True
         record.exc_info = None

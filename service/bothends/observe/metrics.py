@@ -1,6 +1,6 @@
-"""Defines every metric of the server, and the methods by which other modules count; model_metrics.py has each model's.
+"""Defines the server's metrics, and the methods by which other modules count. model_metrics.py has those of each model.
 
-Names and buckets are public; all series are present at zero before the first request. Units are seconds, tokens and
+Names and buckets are public; all series exist with value zero before the first request. Units are seconds, tokens and
 rows; no label ever holds a caller's text.
 """
 
@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge, ProcessCollector
 
-from ..errors import Refusal
+from ..errors import RefusalKind
 from .model_metrics import SECONDS, ModelFamilies, ModelMetrics
 from .scrape import QueueCollector, Registry, TransportCollector
 from .tally import Histogram, Tally
@@ -20,7 +20,7 @@ from .tally import Histogram, Tally
 Path = Literal["native", "python"]
 """What a request took: C++ alone, or Python."""
 PATHS: tuple[Path, ...] = get_args(Path)
-REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
+REFUSALS: tuple[RefusalKind, ...] = get_args(RefusalKind)
 CODES = (
     "OK",
     "INVALID_ARGUMENT",
@@ -53,7 +53,7 @@ BUILD: dict[str, str] = {
 
 
 class Metrics:
-    """One server's metrics in a registry of their own."""
+    """Metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = Registry()
@@ -83,7 +83,7 @@ class Metrics:
         )
         self._queue_tokens_limit = self._gauge("bothends_queue_tokens_limit", "Tokens that may wait.")
         self._workers = self._gauge("bothends_engine_workers", "Model runs that may go on at once.")
-        self._beside: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
+        self._count_waiting: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
         self._model_families = ModelFamilies(self.registry)
         self._models: dict[str, ModelMetrics] = {}
         self._gauge("bothends_build_info", "What serves; always 1.", tuple(BUILD)).labels(**BUILD).set(1)
@@ -103,18 +103,18 @@ class Metrics:
         self._refusals = {reason: self._refused.labels(reason) for reason in REFUSALS}
 
     def register(self, method: str) -> None:
-        """Make the series of `method` present at zero; its calls can be counted from now on."""
+        """Create the series of `method` with value zero; its calls can be counted from now on."""
         self._seconds_of[method] = self._request_seconds.of(method)
         self._count_of |= {(method, code): self._requests.labels(method, code) for code in CODES}
         self._path_of |= {(method, path): self._path_requests.labels(method, path) for path in PATHS}
 
     def answered(
-        self, method: str, code: str, seconds: float, *, refusal: Refusal | None = None, trace_id: str | None = None
+        self, method: str, code: str, seconds: float, *, refusal: RefusalKind | None = None, trace_id: str | None = None
     ) -> None:
-        """Count a request that Python served, of a registered method: its gRPC status code, `seconds` after it came;
-        `refusal` if unserved.
+        """Count a request to a registered method that Python answered: its gRPC status code, and the `seconds` that it
+        took.
 
-        `trace_id` is that of a trace in which an operator may look it up.
+        `refusal` is the reason if it was refused. `trace_id` is that of a stored trace for an exemplar.
         """
         self._count_of[method, code].inc()
         self._path_of[method, "python"].inc()
@@ -123,9 +123,9 @@ class Metrics:
             self._refusals[refusal].inc()
 
     def answered_all(
-        self, method: str, code: str, seconds: Sequence[float], *, path: Path | None, refusal: Refusal | None = None
+        self, method: str, code: str, seconds: Sequence[float], *, path: Path | None, refusal: RefusalKind | None = None
     ) -> None:
-        """Count requests as `answered` does, all alike; `path` is None where the transport didn't let them in."""
+        """Count similar requests as `answered` does one; `path` is None if the transport refused them."""
         self._count_of[method, code].inc(len(seconds))
         if path is not None:
             self._path_of[method, path].inc(len(seconds))
@@ -133,34 +133,38 @@ class Metrics:
         if refusal is not None:
             self._refusals[refusal].inc(len(seconds))
 
-    def messages(self, method: str, path: Path, count: int, *, refusal: Refusal | None = None) -> None:
-        """Count a stream's messages, all alike. The stream itself is a request, `answered` when it ends."""
+    def messages(self, method: str, path: Path, count: int, *, refusal: RefusalKind | None = None) -> None:
+        """Count the messages of a stream, all alike. The stream itself is counted by `answered` when it ends."""
         self._path_of[method, path].inc(count)
         if refusal is not None:
             self._refusals[refusal].inc(count)
 
     def transport_refused(self, reason: str, calls: int = 1) -> None:
-        """Count calls that gRPC's transport refused by itself, by its own reason, which is finer than `answered`'s."""
+        """Count calls that the gRPC transport refused by itself; `reason` is more specific than the refusal in
+        `answered`.
+        """
         self._transport_refused.labels(reason).inc(calls)
 
     def before_scrapes(self, act: Callable[[], None]) -> None:
-        """Call `act` before each scrape: it counts what was left for later."""
+        """Call `act` before each scrape, to add counts that were collected elsewhere."""
         self.registry.acts.append(act)
 
     def watch_queue(self, queued: Callable[[], Mapping[str, int]], *, tokens_limit: int, workers: int) -> None:
-        """Report at each scrape what waits, by unit (requests, sentences, tokens), and what bounds it."""
-        self.registry.register(QueueCollector(queued, lambda: self._beside()))
+        """Report at each scrape how much waits, by unit (requests, sentences, tokens), and the limits."""
+        self.registry.register(QueueCollector(queued, lambda: self._count_waiting()))
         self._queue_tokens_limit.set(tokens_limit)
         self._workers.set(workers)
 
-    def waits_beside(self, beside: Callable[[], tuple[int, int, int]]) -> None:
-        """Count what `beside` says waits outside the queue: requests, sentences and tokens."""
-        self._beside = beside
+    def add_waiting(self, count_waiting: Callable[[], tuple[int, int, int]]) -> None:
+        """Add what `count_waiting` returns to the length of the queue: requests, sentences and tokens that wait
+        elsewhere.
+        """
+        self._count_waiting = count_waiting
 
     def watch_transport(
         self, figures: Callable[[], Mapping[str, float]], *, limits: Mapping[str, float], reasons: Iterable[str]
     ) -> None:
-        """Report at each scrape those of a transport's figures that it has, by name, and what bounds them.
+        """Report at each scrape a transport's measurements, by name, as far as it has them, and their limits.
 
         `reasons` are those for which it refuses calls.
         """
@@ -169,5 +173,5 @@ class Metrics:
             self._transport_refused.labels(reason)
 
     def watch_device_memory(self, used: Callable[[], float]) -> None:
-        """Report `used()`, bytes, at each scrape; NaN where they can't be told."""
+        """Report `used()`, in bytes, at each scrape; NaN if unknown."""
         self._gauge("bothends_device_memory_bytes", "In use on the GPU, by whomever.").set_function(used)

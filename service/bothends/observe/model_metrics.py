@@ -1,6 +1,6 @@
-"""Metrics of each model that a server has, by its name: what it computed, how it was batched, and how its tests went.
+"""Metrics of each served model, labelled by its name: what it computed, how it was batched, and how its tests went.
 
-A name is an operator's, never a caller's, so that there are as many series as models.
+Names are chosen by operators, never by callers, so that there are as many series as models.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ _MODEL = ("model",)
 
 
 class ModelFamilies:
-    """The metrics that have a series for each model, in a registry."""
+    """Metrics in a registry that have one series for each model."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def histogram(name: str, text: str, bounds: Sequence[float], labels: Sequence[str] = _MODEL) -> Histogram:
@@ -67,7 +67,7 @@ class ModelFamilies:
 
 
 class ModelMetrics:
-    """One model's series, present at zero from the start."""
+    """Series of one model, which exist with value zero from the start."""
 
     def __init__(self, families: ModelFamilies, model: str) -> None:
         """Count for the model that callers know by this name."""
@@ -87,15 +87,15 @@ class ModelMetrics:
         self._served: tuple[str, ...] | None = None
 
     def phase(self, phase: Phase) -> AbstractContextManager[None]:
-        """Time what is done inside `with`."""
+        """Return a context manager that measures the time of a phase."""
         return Timer(self._phases[phase])
 
     def took(self, phase: Phase, seconds: float) -> None:
-        """Record a phase that was timed elsewhere."""
+        """Record the time of a phase that was measured elsewhere."""
         self._phases[phase].observe(seconds)
 
     def embedded(self, token_counts: Iterable[int], truncated: int) -> None:
-        """Count a request's sentences, which were embedded."""
+        """Count the embedded sentences of a request."""
         self._sentence_tokens.observe_all(token_counts)
         if truncated:
             self._truncated.inc(truncated)
@@ -113,21 +113,21 @@ class ModelMetrics:
         self._batch_efficiency.observe(record.tokens / record.padded_tokens)
 
     def tested(self, *, success: bool, difference: float) -> None:
-        """Record a self-test that ended just now; `difference` is the largest that it saw."""
+        """Record a self-test that has just ended; `difference` is the largest that it saw."""
         self._selftest_success.set(success)
         self._selftest_time.set_to_current_time()
         self._selftest_difference.set(difference)
 
     def withdrawn(self) -> None:
-        """Count a model that was found unfit to answer."""
+        """Count a model that was found unhealthy and withdrawn."""
         self._withdrawals.inc()
 
     def reloaded(self, result: Reload) -> None:
-        """Count a newer model that was found, and is served now or isn't fit to be."""
+        """Count a newer model that was found, and whether it is served now or was rejected."""
         self._reloads[result].inc()
 
     def serving(self, *, name: str, version: str, device: str, provider: str) -> None:
-        """Set what is served from now on; `name` is the bundle's own."""
+        """Record what is served from now on; `name` is the bundle's own."""
         labels = (self._model, name, version, device, provider)
         self._info.labels(*labels).set(1)
         if self._served not in (None, labels):

@@ -1,4 +1,4 @@
-"""Collectors for Prometheus that ask the queue and the gRPC transport for their figures whenever somebody scrapes."""
+"""Prometheus collectors that read the queue's and the transport's measurements at each scrape."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -36,9 +36,9 @@ COUNTERS = {
 
 
 class Registry(CollectorRegistry):
-    """Series without the time stamps of their creation, which double a scrape and say nothing here.
+    """Registry whose series have no creation timestamps, which would double a scrape and say nothing here.
 
-    The library's own switch for them is the whole process's: it would take them from a host application's metrics too.
+    The library's own switch for them is global: it would also change the metrics of a host application.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Registry(CollectorRegistry):
         self.acts: list[Callable[[], None]] = []  # before a scrape
 
     def collect(self) -> Iterable[Metric]:
-        """Do what was left for later, then collect."""
+        """Call what was registered to run before scrapes, then collect."""
         for act in self.acts:
             act()
         for metric in super().collect():
@@ -55,24 +55,22 @@ class Registry(CollectorRegistry):
 
 
 class QueueCollector(Collector):
-    """Collector that asks for the queue's length only at a scrape."""
+    """Collector that reads the queue's length only at a scrape."""
 
-    def __init__(self, queued: Callable[[], Mapping[str, int]], beside: Callable[[], Iterable[int]]) -> None:
-        """Ask `queued`, and `beside` for what waits elsewhere, in the same units."""
+    def __init__(self, queued: Callable[[], Mapping[str, int]], count_waiting: Callable[[], Iterable[int]]) -> None:
+        """Ask `queued`, and `count_waiting` for what waits elsewhere, in the same units."""
         self._queued = queued
-        self._beside = beside
+        self._count_waiting = count_waiting
 
     def collect(self) -> Iterable[Metric]:
-        """Ask, and report a gauge of each unit."""
-        for (name, value), beside in zip(self._queued().items(), self._beside(), strict=True):
+        """Read the length, and yield a gauge for each unit."""
+        for (name, value), elsewhere in zip(self._queued().items(), self._count_waiting(), strict=True):
             text = f"{name.capitalize()} that wait for the engine."
-            yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value + beside)
+            yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value + elsewhere)
 
 
 class TransportCollector(Collector):
-    """Collector that asks a transport for its figures once a scrape, and reports those that it has, beside their
-    limits.
-    """
+    """Collector that reads a transport's measurements once a scrape, and reports them with their limits."""
 
     def __init__(
         self,
@@ -88,7 +86,7 @@ class TransportCollector(Collector):
         self._looking = Lock()
 
     def collect(self) -> Iterable[Metric]:
-        """Ask once, and report the figures that the transport has, and their limits."""
+        """Read the measurements once, and yield those that the transport has, and their limits."""
         figures = self._look()
         for name, value in figures.items():
             if name in GAUGES:

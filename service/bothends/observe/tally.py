@@ -1,7 +1,7 @@
-"""Histograms for Prometheus that count many values under one lock.
+"""Prometheus histograms that count many values under one lock.
 
-prometheus_client's own takes a microsecond for each value, and a call is observed in several places: beside an engine
-that takes 20 for a sentence, that shows.
+prometheus_client's own takes a microsecond for each value, and each call is observed in several places. Beside an
+engine that takes 20 microseconds for a sentence, that matters.
 """
 
 import threading
@@ -19,7 +19,7 @@ from prometheus_client.utils import floatToGoString
 
 
 class Tally:
-    """Count of values by bounds, upper and inclusive. Safe to use from several threads."""
+    """Counts of values in buckets with inclusive upper bounds. Safe to use from several threads."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = (*bounds, inf)
@@ -29,7 +29,7 @@ class Tally:
         self._lock = threading.Lock()
 
     def observe(self, value: float, trace_id: str | None = None) -> None:
-        """Count one value; `trace_id` is that of a trace in which an operator may look it up."""
+        """Count one value; `trace_id` is that of a stored trace for an exemplar."""
         index = bisect_left(self._bounds, value)
         with self._lock:
             self._counts[index] += 1
@@ -38,7 +38,7 @@ class Tally:
                 self._exemplars[index] = Exemplar({"trace_id": trace_id}, value, time.time())
 
     def observe_all(self, values: Iterable[float]) -> None:
-        """Count values."""
+        """Count several values under one lock."""
         bounds, counts = self._bounds, self._counts
         with self._lock:
             for value in values:
@@ -46,7 +46,7 @@ class Tally:
                 self._sum += value
 
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
-        """Add what was counted, as one series of `family`."""
+        """Add the counts to `family` as one series."""
         with self._lock:
             counts, exemplars, total = list(self._counts), list(self._exemplars), self._sum
         buckets: list[Any] = []
@@ -58,7 +58,7 @@ class Tally:
 
 
 class Histogram(Collector):
-    """A histogram in a registry."""
+    """Histogram in a registry."""
 
     def __init__(
         self,
@@ -77,15 +77,15 @@ class Histogram(Collector):
         registry.register(self)
 
     def of(self, *values: str) -> Tally:
-        """Return the series whose labels have these values, present from now on; without labels, the only one."""
+        """Return the series with these label values, which exists from then on; without labels, the only one."""
         return self._tallies.setdefault(values, Tally(self._bounds))
 
     def describe(self) -> list[HistogramMetricFamily]:
-        """Name the metric, so that no other can have its name."""
+        """Return the metric's name, so that no other can take it."""
         return [self._family()]
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Yield the metric as it stands."""
+        """Yield the metric's current values."""
         family = self._family()
         for values, tally in list(self._tallies.items()):
             tally.add_to(family, values)
@@ -96,7 +96,9 @@ class Histogram(Collector):
 
 
 class Timer(AbstractContextManager[None]):
-    """Timer at a tenth of the cost of the library's own, on the path of every request."""
+    """Context manager that times a block at a tenth of the cost of the library's own, since it runs in every
+    request.
+    """
 
     __slots__ = ("_started", "_tally")
 

@@ -1,6 +1,6 @@
-"""OpenTelemetry spans of requests, linked to spans of the batches that served them.
+"""OpenTelemetry spans of requests, linked to the spans of the batches that served them.
 
-Spans that aren't exported are the API's empty ones, and cost a microsecond or two. They hold numbers and names, never a
+Spans that aren't exported are the API's no-op ones, and cost a microsecond or two. They hold numbers and names, never a
 sentence.
 """
 
@@ -28,7 +28,7 @@ from ..errors import StartupError
 Metadata = Iterable[tuple[str, str | bytes]]
 NO_SPAN: Span = INVALID_SPAN
 HEADERS = frozenset(("traceparent", "tracestate"))
-"""Headers that W3C's Trace Context travels in. Baggage is for nobody here, and may hold anything."""
+"""Headers of W3C's Trace Context. Baggage is ignored, since nothing here uses it and it may hold anything."""
 _SERVERS_FAULT = frozenset(("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"))
 
 _ALONE = trace.set_span_in_context(INVALID_SPAN)
@@ -39,8 +39,8 @@ _propagator = TraceContextTextMapPropagator()
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """Name of one thing that callers ask for, and how spans of its calls are named (OpenTelemetry's conventions)."""
+class MethodName:
+    """Name of a method in metrics, and the names and attributes of its spans (OpenTelemetry's conventions)."""
 
     name: str
     """Name in metrics and logs."""
@@ -51,9 +51,9 @@ class Method:
 
     @classmethod
     def rpc(cls, service: str, method: str) -> Self:
-        """Name a gRPC method: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/.
+        """Return the name of a gRPC method: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/.
 
-        Metrics know it by its own name, unless its service isn't named as one: others have methods of that name then.
+        Metrics label it by `method` alone if the service's name ends in Service, and by service/method otherwise.
         """
         attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
         name = f"{service}/{method}"
@@ -61,9 +61,9 @@ class Method:
 
     @classmethod
     def http(cls, method: str, route: str) -> Self:
-        """Name an HTTP route: https://opentelemetry.io/docs/specs/semconv/http/http-spans/.
+        """Return the name of an HTTP route: https://opentelemetry.io/docs/specs/semconv/http/http-spans/.
 
-        `url.path` is left out of its spans: callers write into it what they like.
+        `url.path` is left out of its spans, since callers can write anything into it.
         """
         name = f"{method} {route}"
         attributes = {"http.request.method": method, "http.route": route}
@@ -71,12 +71,12 @@ class Method:
 
 
 def is_on() -> bool:
-    """Return True if spans may go anywhere: somebody has set a provider."""
+    """Return True if spans may be exported, because a tracer provider is set."""
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def keeps_what_callers_do_not() -> bool:
-    """Return True if spans are kept of calls, too, whose callers say that they keep none (OTEL_TRACES_SAMPLER)."""
+    """Return True if spans are also kept of calls whose callers don't sample theirs (OTEL_TRACES_SAMPLER)."""
     sampler = getattr(trace.get_tracer_provider(), "sampler", None)  # the SDK's, which needn't be installed
     if sampler is None:
         return is_on()
@@ -85,8 +85,8 @@ def keeps_what_callers_do_not() -> bool:
     return bool(sampler.should_sample(parent, 1, "").decision.is_recording())
 
 
-def request(method: Method, metadata: Metadata) -> Span:
-    """Start the span of a call that has just come, a child of its caller's if `metadata` names one."""
+def request(method: MethodName, metadata: Metadata) -> Span:
+    """Start the span of a call that has just arrived, as a child of its caller's span if `metadata` names one."""
     return _tracer.start_span(method.span_name, _parent(metadata), SpanKind.SERVER, method.attributes)
 
 
@@ -98,8 +98,8 @@ def _parent(metadata: Metadata) -> Context | None:
         return None
 
 
-def answered(span: Span, method: Method, code: str, status: int | None) -> None:
-    """End the span of a call that was answered with a gRPC status `code`, which its own protocol calls `status`."""
+def answered(span: Span, method: MethodName, code: str, status: int | None) -> None:
+    """End the span of a call with its gRPC status `code`, and the `status` of its own protocol."""
     if span.is_recording():
         if status is not None:
             span.set_attribute(method.status_attribute, status)
@@ -109,7 +109,7 @@ def answered(span: Span, method: Method, code: str, status: int | None) -> None:
 
 
 def batch() -> Span:
-    """Start the span of a model run. It stands alone: its requests come from many traces."""
+    """Start the span of a model run. It has no parent, since its requests belong to many traces."""
     if not is_on():
         return NO_SPAN
     return _tracer.start_span("batch", _ALONE)
@@ -137,15 +137,16 @@ def failed(span: Span) -> None:
 
 
 def trace_id(span: Span) -> str | None:
-    """Trace id for an exemplar; None where the span is kept nowhere."""
+    """Return the trace id for an exemplar; None if the span isn't stored anywhere."""
     context = span.get_span_context()
     return format_trace_id(context.trace_id) if context.trace_flags.sampled else None
 
 
 def export() -> Callable[[], None]:
-    """Send spans by OTLP as the OTEL_* variables say; returns what sends the last of them at the end.
+    """Export spans by OTLP as configured by the OTEL_* variables; returns the function that exports the last ones at
+    exit.
 
-    Raises StartupError where the packages for it aren't installed.
+    Raises StartupError if the necessary packages aren't installed.
     """
     try:
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter

@@ -1,6 +1,6 @@
-"""Search among rows of vectors by meaning and by words, and near-duplicates; rows may stay on disk, as `np.memmap`.
+"""Search among rows of vectors by meaning and by words, and near-duplicates. Rows may stay on disk, as `np.memmap`.
 
-Nothing here embeds, but for files.py and index.py: they embed files for `bothends search` and `bothends deduplicate`.
+Nothing here embeds, except files.py and index.py: they embed files for `bothends search` and `bothends deduplicate`.
 
 >>> import numpy as np
 >>> from bothends.search import nearest

@@ -1,4 +1,6 @@
-"""Finds rows by a graph of neighbours instead of looking at each: for millions of rows, of which few may be missed."""
+"""Finds rows by a graph of neighbours instead of looking at each: for millions of rows, if a few misses are
+acceptable.
+"""
 
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +15,7 @@ _NEIGHBOURS, _BUILD_DEPTH, _SEARCH_DEPTH = 32, 80, 128
 
 
 class NeighbourGraph:
-    """Rows in a graph of their neighbours, by faiss's HNSW, with the rows themselves; all of it is in memory.
+    """Graph of neighbouring rows, by faiss's HNSW, together with the rows themselves; all of it is in memory.
 
     Malkov and Yashunin, "Efficient and Robust Approximate Nearest Neighbor Search Using Hierarchical Navigable Small
     World Graphs", 2018.
@@ -25,7 +27,7 @@ class NeighbourGraph:
 
     @classmethod
     def build(cls, vectors: NDArray[np.float32]) -> Self:
-        """Make the graph of `vectors`, float32 [rows, dimension] of length 1. A row with NaN in it is left out.
+        """Build the graph of `vectors`, float32 [rows, dimension] of length 1. A row with NaN in it is left out.
 
         Raises ModuleNotFoundError without faiss.
         """
@@ -48,9 +50,9 @@ class NeighbourGraph:
         _faiss().write_index(self._graph, str(path))
 
     def nearest(self, queries: NDArray[np.float32], *, top: int) -> Hits:
-        """Find what `bothends.search.nearest` finds, but for some rows: `queries` are float32 [queries, dimension].
+        """Find approximately what `bothends.search.nearest` finds: `queries` are float32 [queries, dimension].
 
-        A query that found fewer than the others has the row -1 and the score -inf in their places.
+        If a query finds fewer than `top` rows, the remaining ones are row -1 with score -inf.
         """
         faiss, count = _faiss(), min(top, self._graph.ntotal)
         if not count or not len(queries):

@@ -14,16 +14,16 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Which row each row repeats."""
+    """Result of a search for duplicates: which row each row repeats."""
 
     leaders: NDArray[np.int64]
-    """[rows]: the number of the earlier row that each row repeats; its own number where it repeats none."""
+    """Number of the earlier row that each row repeats, [rows]; its own number if it repeats none."""
     scores: NDArray[np.float32]
-    """[rows]: the similarity to that row; NaN where it repeats none."""
+    """Similarity to that row, [rows]; NaN if it repeats none."""
 
     @property
     def unique(self) -> NDArray[np.int64]:
-        """Numbers of the rows that repeat none, in order."""
+        """Numbers of the rows that repeat no other, in order."""
         return np.flatnonzero(self.leaders == np.arange(len(self.leaders)))
 
     def groups(self) -> list[tuple[int, NDArray[np.int64]]]:
@@ -41,11 +41,11 @@ def near_duplicates(
 ) -> Duplicates:
     """Find the rows of `vectors`, float32 [rows, dimension] of length 1, that repeat an earlier row.
 
-    A row repeats the most similar of the earlier rows that repeat none, if their product, the cosine, reaches
-    `threshold`. Since a row that repeats another is repeated by none, no chain of small steps joins two rows that are
-    far apart. A row with NaN in it repeats none and is repeated by none. Time grows with the square of the rows; memory
-    doesn't. `advance` is called with the number of rows that were done, again and again. Raises ValueError unless the
-    threshold is above 0, and 1 at most.
+    Each row is compared with the earlier rows that repeat none. It repeats the most similar of those if their product,
+    the cosine, reaches `threshold`. Since only rows that repeat none can be repeated, no chain of small steps joins two
+    rows that are far apart. A row with NaN in it repeats none and is repeated by none. Time grows with the square of
+    the rows; memory doesn't. `advance` is called repeatedly with the number of rows done. Raises ValueError unless the
+    threshold is above 0, and at most 1.
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold is {threshold}; a cosine above 0, and 1 at most, is wanted")
@@ -72,9 +72,9 @@ def near_duplicates(
 def _follow(
     leaders: NDArray[np.int64], scores: NDArray[np.float32], candidates: NDArray[np.int64], found: NDArray[np.float32]
 ) -> None:
-    """Let rows follow the most similar of `candidates` where that is nearer than what they follow.
+    """Let rows repeat the most similar of `candidates` if that is nearer than what they repeat so far.
 
-    `leaders` and `scores` are those of the rows, [rows], and changed; `found` are similarities, [rows, candidates].
+    `leaders` and `scores` are those of the rows, [rows], and are changed; `found` are similarities, [rows, candidates].
     """
     nearest = found.argmax(axis=1)
     similarity = found[np.arange(len(found)), nearest]

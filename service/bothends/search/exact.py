@@ -1,4 +1,4 @@
-"""Finds the rows most similar to queries by looking at every row, a block of them at a time."""
+"""Finds the rows most similar to queries by looking at every row, one block at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ QUERIES_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Rows found for each query, best first. As many as were asked for, or as many as there are."""
+    """Rows found for each query, best first: as many as requested, or all if there are fewer."""
 
     rows: NDArray[np.int64]
     """Numbers of the rows, [queries, found]. Of equal ones the lower number is first."""
@@ -25,7 +25,7 @@ def nearest(vectors: NDArray[np.float32], queries: NDArray[np.float32], *, top: 
     """Find the `top` rows of `vectors`, float32 [rows, dimension], most similar to each of `queries`.
 
     `queries` are float32 [queries, dimension]. The score is the product, which for rows of length 1 is their cosine. A
-    row with NaN in it, which stands for a sentence without a vector, is never found. Raises ValueError where `top` is
+    row with NaN in it, which stands for a sentence without a vector, is never found. Raises ValueError if `top` is
     below 1.
     """
     if top < 1:
@@ -37,7 +37,7 @@ def nearest(vectors: NDArray[np.float32], queries: NDArray[np.float32], *, top: 
 
 
 def similarities(vectors: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the product of every row of `vectors` with one `query`, float32 [dimension]: float32 [rows].
+    """Return the product of every row of `vectors` with one `query`, float32 [dimension]: float32 [rows].
 
     It is NaN for a row with NaN in it.
     """
@@ -48,9 +48,9 @@ def similarities(vectors: NDArray[np.float32], query: NDArray[np.float32]) -> ND
 
 
 def best(scores: NDArray[np.float32], top: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the places of the `top` highest of `scores`, float32 [rows], best first, and those scores.
+    """Return the indices of the `top` highest of `scores`, float32 [rows], best first, and those scores.
 
-    NaN is none of them. Of equal scores the first place is first.
+    NaN is never among them. Of equal scores, the one with the lower index comes first.
     """
     places = np.flatnonzero(~np.isnan(scores))
     if len(places) > top:
@@ -61,7 +61,7 @@ def best(scores: NDArray[np.float32], top: int) -> tuple[NDArray[np.int64], NDAr
 
 
 def blocks(vectors: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield `vectors` in blocks of rows that take no more than BLOCK_BYTES, each with the number of its first row."""
+    """Yield `vectors` in blocks of rows that take at most BLOCK_BYTES, each with the number of its first row."""
     rows = max(1, BLOCK_BYTES // max(1, vectors.shape[1] * vectors.itemsize))
     for start in range(0, len(vectors), rows):
         yield start, np.asarray(vectors[start : start + rows])
@@ -72,7 +72,7 @@ def _starts(queries: NDArray[np.float32]) -> range:
 
 
 def _nearest(vectors: NDArray[np.float32], queries: NDArray[np.float32], top: int) -> Hits:
-    """Find the rows for so many queries as are compared with a block at once."""
+    """Find the rows for a group of queries that are compared with a block at once."""
     rows = [np.empty(0, np.int64)] * len(queries)
     scores = [np.empty(0, np.float32)] * len(queries)
     for start, block in blocks(vectors):

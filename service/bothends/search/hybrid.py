@@ -10,9 +10,9 @@ from .words import WordIndex
 
 
 def standardised(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return `scores`, float32 [rows], less their mean and divided by their standard deviation.
+    """Return `scores`, float32 [rows], minus their mean and divided by their standard deviation.
 
-    So scores of two kinds can be added. NaN stays NaN and counts for nothing; scores that are all equal become 0.
+    Scores of two kinds can then be added. NaN stays NaN and is ignored in the mean; scores that are all equal become 0.
     """
     usable = scores[~np.isnan(scores)]
     if not len(usable):
@@ -25,11 +25,11 @@ def standardised(scores: NDArray[np.float32]) -> NDArray[np.float32]:
 def hybrid(
     vectors: NDArray[np.float32], queries: NDArray[np.float32], words: WordIndex, texts: Sequence[str], *, top: int
 ) -> Hits:
-    """Find the `top` rows by the sum of two standardised scores, their similarity and BM25's.
+    """Find the `top` rows by the sum of two standardised scores: their similarity, and BM25 over their words.
 
-    `vectors` are float32 [rows, dimension] and `words` indexes the same rows' texts; `queries` are float32 [queries,
-    dimension], and `texts` the queries themselves. A row with NaN in it is never found. Both halves count the same: on
-    the collections that docs/examples.md names that beat either alone, and nothing was fitted to them.
+    `vectors` are float32 [rows, dimension], and `words` indexes the texts of the same rows; `queries` are float32
+    [queries, dimension], and `texts` the queries' texts. A row with NaN in it is never found. Both scores have the same
+    weight: on the collections that docs/examples.md names, that beats either alone, and nothing was fitted to them.
     """
     found = [
         best(standardised(similarities(vectors, query)) + standardised(words.scores(text)), top)

@@ -1,7 +1,8 @@
-"""Keeps the vectors of a file of sentences in a folder: they are computed once, while file and model stay as they are.
+"""Keeps the vectors of a file of sentences in a folder, so that they are computed once while file and model stay the
+same.
 
-The folder has `vectors.npy`, one row for each of the file's, and `index.json`, which says what they are of; for an
-approximate search `graph.faiss` too.
+The folder has `vectors.npy`, with one row for each of the file's, and `index.json`, which describes them; for an
+approximate search also `graph.faiss`.
 """
 
 import json
@@ -33,9 +34,9 @@ def indexed(
 ) -> NDArray[np.float32]:
     """Return the vectors of the rows of `file`, float32 [rows, dimension] of length 1, which stay on disk.
 
-    NaN stands for a row that has none. They are those in `folder` where that is the index of the file as it is, by the
-    model of `engine`; else they are computed, and kept there. `say` tells a person which. A run that was stopped goes
-    on. Raises FileError where the folder is another file's, or can't be written.
+    A row without a vector is NaN. They are read from `folder` if that is the index of the unchanged file by the model
+    of `engine`; otherwise they are computed, and kept there. `say` reports to the user which. A stopped run is
+    continued. Raises FileError if the folder belongs to another file, or can't be written.
     """
     about = {
         "file": str(file.path.absolute()), "sha256": file.sha256(), "format": file.format, "column": file.column,
@@ -58,9 +59,9 @@ def indexed(
 
 
 def neighbour_graph(folder: Path, vectors: NDArray[np.float32], *, say: Callable[[str], None]) -> NeighbourGraph:
-    """Return the graph of an index's `vectors`, which is made once, and kept in `folder`.
+    """Return the graph of an index's `vectors`, which is made once and kept in `folder`.
 
-    Raises ModuleNotFoundError without faiss, FileError where it can't be written.
+    Raises ModuleNotFoundError without faiss, and FileError if it can't be written.
     """
     path = folder / _GRAPH
     try:
@@ -75,7 +76,7 @@ def neighbour_graph(folder: Path, vectors: NDArray[np.float32], *, say: Callable
 
 
 def unreadable(folder: Path) -> int:
-    """Return how many rows of an index have no vector though they aren't blank."""
+    """Return how many rows of an index have no vector although they aren't blank."""
     try:
         lines = (folder / f"{VECTORS}.bad.jsonl").read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -84,7 +85,10 @@ def unreadable(folder: Path) -> int:
 
 
 def _about(folder: Path) -> dict[str, Any] | None:
-    """Return what the index in `folder` is of; None where there is none yet. Raises FileError for other contents."""
+    """Return the description of the index in `folder`; None if there is none yet.
+
+    Raises FileError for other contents.
+    """
     try:
         found = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A file of sentences that is read more than once: to embed it, to index its words, to show what was found."""
+"""File of sentences that is read more than once: to embed it, to index its words, to show what was found."""
 
 import hashlib
 from collections.abc import Collection, Iterator
@@ -14,7 +14,7 @@ from ..options import EmbedOptions
 
 @dataclass(frozen=True, slots=True)
 class SentenceFile:
-    """A file, its format, and which of its columns are read."""
+    """File of sentences, its format, and which of its columns are read."""
 
     path: Path
     format: str
@@ -22,20 +22,20 @@ class SentenceFile:
     column: str | None = None
     """Name of the column of sentences; None for the only one that could be it."""
     keep: tuple[str, ...] = ()
-    """Names of the columns to show beside what was found."""
+    """Names of the columns to show with the results."""
 
     def rows(self) -> Iterator[Row]:
-        """Yield each row. Raises FileError, or SettingsError where the columns aren't there."""
+        """Yield each row. Raises FileError, or SettingsError if a column doesn't exist."""
         with ExitStack() as files:
             reader = self._job(None, self.keep, {}).read(files)
             yield from (row for row in reader.rows if row is not None)
 
     def texts(self) -> list[str]:
-        """Return the sentence of each row; an empty one where it has none."""
+        """Return the sentence of each row; an empty string for a row without one."""
         return [row.text for row in self.rows()]
 
     def pick(self, wanted: Collection[int]) -> dict[int, Row]:
-        """Return the rows of these numbers, by number: the file is read, the others aren't kept."""
+        """Return the rows with these numbers, by number. The whole file is read, and the other rows aren't kept."""
         numbers = set(wanted)
         return {number: row for number, row in enumerate(self.rows()) if number in numbers}
 
@@ -48,7 +48,7 @@ class SentenceFile:
             raise FileError(f"{self.path} can't be read: {error.strerror}") from None
 
     def embedding_job(self, output: Path, options: EmbedOptions, *, overwrite: bool) -> Job:
-        """Return the job of embedding it into `output`, an array with a row for each of its rows."""
+        """Return the job that embeds it into `output`, an array with one row for each of the file's rows."""
         return self._job(output, (), options, overwrite=overwrite)
 
     def _job(self, output: Path | None, keep: tuple[str, ...], options: EmbedOptions, overwrite: bool = False) -> Job:

@@ -1,4 +1,4 @@
-"""Scores texts by the words that they share with a query: BM25, by bm25s, over English words without their endings."""
+"""Scores texts by the words that they share with a query: BM25, with bm25s, over stemmed English words."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 _LANGUAGE = "english"
 _K1, _B = 1.2, 0.75
-"""Lucene's constants, which nobody has tuned to any collection."""
+"""Lucene's constants, not tuned to any collection."""
 
 
 class WordIndex:
-    """BM25 over texts (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), as Lucene computes it.
+    """BM25 index over texts (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), computed like
+    Lucene's.
 
     All of it is in memory: some bytes for each word of each text.
     """
@@ -39,7 +40,9 @@ class WordIndex:
             self._index.index(words, show_progress=False)
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """Score every text for `query`, float32 [texts]: 0 where they share no word, more the more they share."""
+        """Return the score of every text for `query`, float32 [texts]: 0 if they share no word, and more the more they
+        share.
+        """
         (words,) = self._tokenize([query])
         if self._index is None or not words:
             return np.zeros(self._count, np.float32)

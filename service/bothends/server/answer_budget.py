@@ -1,4 +1,4 @@
-"""Counts the bytes and tokens of answers that are being made, and says whether more may be begun."""
+"""Bounds the bytes and tokens of answers that are being made, and says whether another answer may be started."""
 
 import math
 import threading
@@ -9,7 +9,7 @@ _MAX_BYTES = 128 << 20
 
 
 class Share(NamedTuple):
-    """Part of the room that one answer takes."""
+    """Share of the answer budget that one answer reserves: its bytes and its tokens."""
 
     bytes: int
     tokens: int = 0
@@ -17,10 +17,13 @@ class Share(NamedTuple):
 
 
 class AnswerBudget:
-    """Room for answers in the making."""
+    """Budget of bytes and tokens for all answers that are being made at one time."""
 
     def __init__(self, max_bytes: int = _MAX_BYTES, *, max_tokens: float = math.inf) -> None:
-        """Begin with all of it. One answer may be larger: it is begun where less than the most is taken."""
+        """Start with the whole budget.
+
+        An answer larger than the budget may start while less than the maximum is reserved.
+        """
         self._most = (max_bytes, max_tokens)
         self._lock = threading.Lock()
         self._then: Callable[[], None] = lambda: None
@@ -29,22 +32,22 @@ class AnswerBudget:
 
     @property
     def is_full(self) -> bool:
-        """True while no more answers are to be begun."""
+        """True while no further answer may be started."""
         max_bytes, max_tokens = self._most
         return self.taken_bytes >= max_bytes or self.taken_tokens >= max_tokens
 
     def on_freed(self, then: Callable[[], None]) -> None:
-        """Call `then`, which must return soon, whenever some of it was given back."""
+        """Call `then`, which must return quickly, each time a reserved share is given back."""
         self._then = then
 
     def reserve(self, share: Share) -> None:
-        """Count an answer that is begun."""
+        """Reserve `share` for an answer that starts now."""
         with self._lock:
             self.taken_bytes += share.bytes
             self.taken_tokens += share.tokens
 
     def give_back(self, share: Share) -> None:
-        """Count off an answer: its caller is being sent it, or has left."""
+        """Release the `share` of an answer that is being sent, or whose caller has left."""
         with self._lock:
             self.taken_bytes -= share.bytes
             self.taken_tokens -= share.tokens

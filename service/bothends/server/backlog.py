@@ -1,7 +1,7 @@
-"""Requests that wait to be read by one of two threads, in fair turns of their callers and within a bound of bytes.
+"""Backlog of requests that two threads parse in fair order of their callers, bounded by bytes.
 
-Long ones wait here, and those whose answers have to wait for room. They are kept as the bytes that came; no string is
-made of them before their turn.
+Long requests wait here, and so do requests whose answers need room in the answer budget. They are kept as the bytes
+that arrived; no string is made of them before their turn.
 """
 
 import threading
@@ -24,7 +24,7 @@ _MAX_BYTES = 64 << 20
 _TINY_BYTES = 256
 """Bytes of a request whose answer is too small to need room."""
 _RETRY_S = 0.5
-"""Seconds after which to ask again, where there is no room."""
+"""Seconds after which to try again if there is no room."""
 
 
 @dataclass(eq=False, slots=True)
@@ -39,19 +39,19 @@ class _Waiting:
     needs_room: bool
 
     def cancel(self) -> None:
-        """Remove it: its caller has left."""
+        """Remove this request, because its caller has left."""
         self.backlog.drop(self)
         if self.begun is not None:
             self.begun.cancel()
 
 
 class Backlog:
-    """The requests, and the threads that read them."""
+    """Backlog of requests, and the threads that parse them."""
 
     def __init__(
         self, *, pool: Executor | None = None, max_bytes: int = _MAX_BYTES, answer_budget: AnswerBudget | None = None
     ) -> None:
-        """Read in `pool`'s threads, which `close` shuts down, or in two of its own.
+        """Parse in the threads of `pool`, which `close` shuts down, or in two threads of its own.
 
         `answer_budget` is for answers to calls that need it.
         """
@@ -64,7 +64,7 @@ class Backlog:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes of the requests that wait."""
+        """Number of bytes of all waiting requests."""
         return self._turns.bytes
 
     def submit(
@@ -76,11 +76,13 @@ class Backlog:
         work_s: float | None = None,
         begun: Work | None = None,
     ) -> None:
-        """Call `act` for a request of so many bytes: now, or in its caller's turn, unless the caller leaves before.
+        """Call `act` for a request of `size` bytes: at once, or when its caller's turn comes. It isn't called if the
+        caller leaves first.
 
-        `work_s` is about what it takes, in seconds of a core; it is guessed by its bytes where nobody knows. A long
-        one has turns, and one that needs room where there is none. `begun` is work of the call's that ends with
-        it, too. Where too much waits, whoever has the most waiting is refused, be it this one.
+        `work_s` is the expected cost of the request in seconds of one core; None estimates it from `size`. A long
+        request always waits for its turn, and a short one waits only while the answer budget has no room. `begun` is
+        other work of the same call, which ends together with this. When too many bytes wait, the caller with the most
+        waiting bytes has a request refused, which may be this one.
         """
         needs_room = size > _TINY_BYTES and context.keeps_room
         if size <= SHORT_BYTES and not (needs_room and self.answer_budget.is_full):
@@ -107,12 +109,12 @@ class Backlog:
                 self._pool.submit(self._read_next)
 
     def drop(self, entry: _Waiting) -> None:
-        """Forget a request that isn't wanted any more."""
+        """Remove a request that is no longer wanted."""
         with self._lock:
             self._turns.remove(entry, entry.caller)
 
     def close(self) -> None:
-        """End the threads once they have read what waits."""
+        """Stop the threads after they have handled all waiting requests."""
         self._pool.shutdown(wait=False)
 
     def _read_next(self) -> None:

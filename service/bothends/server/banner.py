@@ -25,8 +25,9 @@ _SPEAKERS: dict[TransportName, tuple[str, str]] = {
 
 
 def slowness(settings: PortSettings, models: Sequence[LoadedModel], transport: TransportName) -> tuple[str, str] | None:
-    """Say why this server's transport answers far fewer sentences than it could here, and what to do; None where it
-    doesn't.
+    """Explain why the chosen transport answers far fewer sentences than this machine could, and what to do about it.
+
+    Returns a reason and a remedy, or None if the transport is the fast one.
     """
     if transport == "native":
         return None
@@ -50,7 +51,10 @@ def banner(
     health_port: int | None,
     apis: Sequence[str],
 ) -> str:
-    """Describe what is served, where, and what to try next. `apis` are paths over HTTP, where those are offered."""
+    """Describe what is served, on which ports, and what to try next.
+
+    `apis` are the paths of the HTTP APIs, if HTTP is on.
+    """
     host = bracketed(settings.host)
     options = f" --server {host}:{port}"
     options += " --ca FILE" if settings.tls_cert else ""
@@ -117,6 +121,6 @@ def _proof(embedder: Embedder) -> str:
 
 
 def _command() -> str:
-    """Return what starts this program from where it was started: after `make serve` it is on no path."""
+    """Return the command that starts this program again; after `make serve` it isn't on the PATH."""
     started = sys.argv[0]
     return started if Path(started).name == "bothends" and shutil.which("bothends") is None else "bothends"

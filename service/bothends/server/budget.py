@@ -1,7 +1,6 @@
-"""Bounds the bytes of HTTP requests that are on their way, and decides which request gives way where there are too
-many.
+"""Bounds the bytes of HTTP requests that are still arriving, and picks the request to drop when there are too many.
 
-It is used by one thread, the event loop's.
+Used by the event loop's thread only.
 """
 
 from collections import Counter
@@ -9,12 +8,12 @@ from collections.abc import Callable
 from typing import Self
 
 HTTP_BYTES = 64 << 20
-"""Most bytes of HTTP's bodies that haven't come whole. With gRPC's requests that weren't taken (the native transport's
-`held_total_bytes`), and what waits to be parsed (backlog.py), that is less than 256 MiB."""
+"""Upper bound on the bytes of incomplete HTTP bodies. Together with gRPC requests that weren't taken (the native
+transport's `held_total_bytes`) and with what waits to be parsed (backlog.py), it is less than 256 MiB."""
 
 
 class ByteBudget:
-    """Bound on the bytes of all requests that are on their way."""
+    """Bound on the bytes of all HTTP requests that are still arriving."""
 
     def __init__(self, max_bytes: int = HTTP_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -22,11 +21,16 @@ class ByteBudget:
         self.held_bytes = 0
 
     def arrival(self, network: bytes, shed: Callable[[], None]) -> "Arrival":
-        """Count a request of `network` while it comes, in `with`; `shed` is called if it is to give way."""
+        """Return a context manager that counts a request of `network` while it arrives; `shed` is called to drop the
+        request.
+        """
         return Arrival(self, network, shed)
 
     def add(self, arrival: "Arrival", size: int) -> None:
-        """Count bytes that have come, and have requests give way until all fit: the largest of who has the most."""
+        """Count `size` bytes that have arrived.
+
+        While the total is over the bound, drop the largest request of the network that holds the most bytes.
+        """
         arrival.bytes += size
         self.held_bytes += size
         self._arrivals.add(arrival)
@@ -34,7 +38,7 @@ class ByteBudget:
             self._shed_one()
 
     def remove(self, arrival: "Arrival") -> None:
-        """Count off a request."""
+        """Stop counting a request."""
         if arrival in self._arrivals:
             self._arrivals.remove(arrival)
             self.held_bytes -= arrival.bytes
@@ -50,7 +54,7 @@ class ByteBudget:
 
 
 class Arrival:
-    """One request while it comes."""
+    """HTTP request that is still arriving."""
 
     def __init__(self, budget: ByteBudget, network: bytes, shed: Callable[[], None]) -> None:
         self._budget = budget
@@ -58,10 +62,10 @@ class Arrival:
         self.shed = shed
         self.bytes = 0
         self.is_shed = False
-        """True once it gave way: what comes of it isn't wanted."""
+        """True once the request was dropped, so that its further bytes aren't wanted."""
 
     def add(self, size: int) -> None:
-        """Count bytes of it that have come; a request that gave way has none."""
+        """Count `size` bytes that have arrived. Does nothing for a request that was dropped."""
         if not self.is_shed:
             self._budget.add(self, size)
 

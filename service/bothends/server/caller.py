@@ -1,13 +1,15 @@
-"""Who has a turn: a caller, and the network that it is in."""
+"""Identity of a caller for fair queueing: the caller and its network."""
 
 from collections.abc import Hashable
 from typing import NamedTuple
 
 
 class Caller(NamedTuple):
-    """A caller as turns know it: networks share evenly, and the callers of one share what it has."""
+    """Caller as fair queueing sees it: networks share time evenly, and the callers of a network share that network's
+    part.
+    """
 
     network: Hashable
-    """What its address begins with, or whatever stands for that."""
+    """Prefix of the caller's address, or another hashable that identifies the network."""
     number: Hashable
     """Its key's account, or else its connection or address."""

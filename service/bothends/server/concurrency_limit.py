@@ -1,4 +1,4 @@
-"""A limit on requests in progress. Once closed it refuses new ones and waits for the rest."""
+"""Limit on the number of requests in progress. Once closed, it refuses new requests and waits for the others to end."""
 
 import threading
 import time
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from ..errors import DrainingError, OverloadedError
 
 MAX_WAIT = 0.25
-"""The share of a call's time that it may be expected to wait. A call that would wait longer is refused unread: to serve
-the late ones first makes all of them late, for as long as the overload lasts (metastable failure)."""
+"""Share of a call's time that it may be expected to wait. A call that would wait longer is refused unread: serving
+the late ones first would make all of them late for as long as the overload lasts (metastable failure)."""
 _QUIET_S = 0.5
 """Time without a caller after which a stopping server is left; longer than a balancer takes to notice, as the one in
 deploy/gateway asks every quarter of a second."""
@@ -16,7 +16,7 @@ _LAME_DUCK_S = 2.0
 
 
 class ConcurrencyLimit:
-    """Limit on the requests in progress: `enter` and `leave` it for each."""
+    """Limit on the number of requests in progress. Call `enter` when a request starts and `leave` when it ends."""
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
@@ -27,7 +27,9 @@ class ConcurrencyLimit:
         self._last_refusal = 0.0
 
     def enter(self) -> None:
-        """Begin a request. Raises OverloadedError if full, DrainingError if closed; then don't `leave`."""
+        """Start a request. Raises OverloadedError if the limit is reached and DrainingError if closed; then don't call
+        `leave`.
+        """
         with self._changed:
             if self._closed:
                 self._last_refusal = time.monotonic()
@@ -37,29 +39,30 @@ class ConcurrencyLimit:
             self.inside += 1
 
     def leave(self) -> None:
-        """Count a request off."""
+        """End a request that was started by `enter`."""
         with self._changed:
             self.inside -= 1
             if self._closed:
                 self._changed.notify_all()
 
     def close(self, *, timeout_s: float) -> bool:
-        """Refuse new requests, and wait until all have left; returns True if that was so within `timeout_s`."""
+        """Refuse new requests, and wait for those in progress; returns True if all ended within `timeout_s` seconds."""
         with self._changed:
             self._closed = True
             self._last_refusal = time.monotonic()
             return self._changed.wait_for(lambda: not self.inside, timeout_s)
 
     def quiet_s(self) -> float:
-        """Return the seconds since a closed gate last refused a request."""
+        """Return the seconds since the last request was refused after closing."""
         return time.monotonic() - self._last_refusal
 
 
 def linger(quiet_s: Callable[[], float], *, timeout_s: float) -> None:
-    """Wait a while, in which callers are refused, until they have been quiet, as `quiet_s` says.
+    """Keep refusing callers for a while, until `quiet_s` says that none has come lately, or `timeout_s` seconds have
+    passed.
 
-    A server's end resets a call that arrives in its moment, from which a caller learns neither that nothing was done
-    nor to go elsewhere (grpc/grpc#41785).
+    A call that arrives while the server closes its sockets is reset. Its caller then can't tell that nothing was done,
+    and doesn't try another server (grpc/grpc#41785).
     """
     end = time.monotonic() + min(timeout_s, _LAME_DUCK_S)
     while (missing_s := min(_QUIET_S - quiet_s(), end - time.monotonic())) > 0:

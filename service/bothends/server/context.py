@@ -1,4 +1,4 @@
-"""The state of one call. It is settled once, whether an answer, an error or the caller's leaving comes first."""
+"""State of one call, which is settled exactly once: by an answer, an error, or the caller's leaving."""
 
 import logging
 import math
@@ -10,38 +10,41 @@ from typing import Protocol
 from google.rpc import code_pb2, status_pb2
 from opentelemetry.trace import Span
 
-from ..errors import BothendsError, Refusal, RequestError
+from ..errors import BothendsError, RefusalKind, RequestError
 from ..observe.unforeseen import error_site
 from ..wire.status import to_status
 from .answer_budget import AnswerBudget, Share
 from .caller import Caller
 from .inbound import ChoosesStatus, HasHeaders, Inbound, KeepsRoom, code_of_leaving
-from .quota import Account
+from .quota import KeyAccount
 
 _log = logging.getLogger(__name__)
-_SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
+_SERVERS_REASONS: frozenset[RefusalKind] = frozenset(("full", "draining", "unfit"))
 """Refusals that are the server's doing, and take nothing of the caller's share."""
-Settled = Callable[[int, Refusal | None], None]
+Settled = Callable[[int, RefusalKind | None], None]
 """Function that is called once, with a call's gRPC status code, and with why it was refused if it was."""
 
 
 @dataclass(slots=True)
 class Asked:
-    """What a call asks for, as its line in the log tells it; None of what isn't read, or isn't for sentences."""
+    """What a call asks for, as its log line shows it.
+
+    A field is None if it wasn't read or doesn't apply to the method.
+    """
 
     model: str | None = None
     sentences: int | None = None
 
 
 class Work(Protocol):
-    """Work that is done for a caller."""
+    """Work that is done on behalf of a call."""
 
     def cancel(self) -> object:
-        """Stop the work if that is possible; its result isn't wanted any more."""
+        """Stop the work if possible, because its result is no longer wanted."""
 
 
 class _NoWork:
-    """Work of a call for which nothing was begun."""
+    """Placeholder for a call for which no work was started."""
 
     def cancel(self) -> None:
         """Do nothing."""
@@ -51,19 +54,19 @@ _NO_WORK = _NoWork()
 
 
 class CallContext:
-    """State of one call until it is settled. The first of answer, error and the caller's leaving counts."""
+    """State of one call until it is settled by the first of an answer, an error, or the caller's leaving."""
 
     def __init__(
         self,
         call: Inbound,
         settled: Settled,
         span: Span,
-        account: Account | None = None,
+        account: KeyAccount | None = None,
         asked: Asked | None = None,
     ) -> None:
         self._call = call
         self.asked = asked or Asked()
-        """What the call asks for, filled in by whoever has read it."""
+        """What the call asks for, filled in once the request is parsed."""
         self.account = account
         """Account of the call's key; None where callers need no key."""
         self._charged = self._extra = 0
@@ -76,43 +79,51 @@ class CallContext:
 
     @property
     def deadline(self) -> float | None:
-        """Time of `time.monotonic` at which the caller stops waiting; None for never. Past once it is settled."""
+        """Time (by `time.monotonic`) at which the caller stops waiting; None if never.
+
+        In the past once the call is settled.
+        """
         return self._call.deadline if self._settled is not None else -math.inf
 
     @property
     def arrived(self) -> float:
-        """Time of `time.monotonic` at which the call came; of a stream's message, itself."""
+        """Time (by `time.monotonic`) at which the call arrived.
+
+        For a message of a stream, when that message arrived.
+        """
         return self._call.arrived
 
     @property
     def caller(self) -> Caller:
-        """Whoever shares turns with this call: its key's account, or else its connection, in its network."""
+        """Caller for fair queueing: the account of its key, or without a key its connection, within its network."""
         network, number = self._call.caller
         return Caller(network, self.account or number)
 
     @property
-    def payer(self) -> Account | Caller:
-        """Whoever has shares and bounds with this call: its key's account, by whatever networks, or else its caller."""
+    def payer(self) -> KeyAccount | Caller:
+        """Identity that quotas and bounds apply to: the key's account, across networks, or without a key the caller."""
         return self.account or self._call.caller
 
     @property
     def keeps_room(self) -> bool:
-        """True where the answer takes room: its transport doesn't bound what isn't read by itself."""
+        """True if the answer counts against the answer budget, because the transport doesn't bound unread answers
+        itself.
+        """
         return isinstance(self._call, KeepsRoom)
 
     def keep(self, answer_budget: AnswerBudget, share: Share) -> None:
-        """Take room for the answer, where it takes any."""
+        """Reserve `share` of the answer budget for this call's answer, if its answers count against it."""
         if isinstance(self._call, KeepsRoom):
             self._call.keep(answer_budget, share)
 
     def is_over(self) -> bool:
-        """Return True once it is settled: nobody waits for what may still be done."""
+        """Return True once the call is settled, and nobody waits for its result."""
         return self._settled is None
 
     def charge(self, sentences: int, *, extra: int = 0) -> None:
-        """Take `sentences` of the caller's share until the call is settled; long ones count `extra` times more.
+        """Count `sentences` against the caller's quota until the call is settled; `extra` is added for long sentences.
 
-        Raises QuotaError or RequestError.
+        Raises QuotaError, or RequestError for a request that is larger than the quota ever allows.
         """
         if self.account is None:
             return
@@ -122,17 +133,17 @@ class CallContext:
                 self._charged, self._extra = sentences, extra
 
     def add_header(self, name: str, value: str) -> None:
-        """Add a header to the answer, if the call's protocol has such headers (HTTP)."""
+        """Add a header to the answer, if the call's protocol has per-answer headers (HTTP)."""
         if isinstance(self._call, HasHeaders):
             self._call.answer_headers[name] = value
 
     def send(self, content: bytes) -> None:
-        """Send the caller `content`, a serialised response, unless the call is settled already."""
+        """Send the caller `content`, a serialised response. Does nothing if the call is already settled."""
         if self._settle(code_pb2.OK) is not None:
             self._call.answer(content)
 
     def fail(self, error: BothendsError) -> None:
-        """Answer with the status of `error`, and cancel what is still done for the call."""
+        """End the call with the status of `error`, and cancel the work that is still done for it."""
         status = to_status(error)
         if (work := self._settle(status.code, error.refusal, status)) is not None:
             if self.account is not None and isinstance(error, RequestError) and error.costs:
@@ -141,7 +152,7 @@ class CallContext:
             work.cancel()
 
     def cancels(self, work: Work) -> None:
-        """Cancel `work` when the caller leaves or the call fails, or now if that has happened."""
+        """Cancel `work` when the caller leaves or the call fails; at once if either has already happened."""
         with self._lock:
             left = self._settled is None
             if not left:
@@ -150,11 +161,11 @@ class CallContext:
             work.cancel()
 
     def guarding(self) -> "_Guard":
-        """Return a context: whatever is raised inside `with` is sent to the caller as the call's error."""
+        """Return a context manager that sends any exception raised inside it to the caller, as the call's error."""
         return _Guard(self)
 
     def raised(self, error: Exception) -> None:
-        """Send the caller `error`; an unexpected one as an internal error without its text."""
+        """End the call with `error`. An unexpected exception is reported as an internal error without its text."""
         if isinstance(error, BothendsError):
             self.fail(error)
         else:  # a bug of ours: the caller learns of it without a word of its text
@@ -167,9 +178,9 @@ class CallContext:
             work.cancel()
 
     def _settle(
-        self, code: int, refused: Refusal | None = None, failed: status_pb2.Status | None = None
+        self, code: int, refused: RefusalKind | None = None, failed: status_pb2.Status | None = None
     ) -> Work | None:
-        """Settle the call; returns the work that was done for it until now, or None where it was settled before."""
+        """Settle the call; returns the work that was done for it until now, or None if it was already settled."""
         with self._lock:
             settled, self._settled = self._settled, None
             charged, self._charged = self._charged, 0

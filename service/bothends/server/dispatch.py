@@ -1,6 +1,7 @@
-"""Handles every call alike, whatever its protocol: identifies the caller, admits or refuses, parses, times and counts.
+"""Handles every call the same way, whatever its protocol: identifies the caller, admits or refuses, parses, times and
+counts.
 
-What a method does is brought by the fronts.
+The fronts (one package for each API) provide what each method does.
 """
 
 import logging
@@ -14,10 +15,10 @@ from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
 from ..core.inputs import SHORT_BYTES
-from ..errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError, UnauthenticatedError
+from ..errors import BothendsError, DeadlineError, OverloadedError, RefusalKind, RequestError, UnauthenticatedError
 from ..observe import tracing
 from ..observe.metrics import Metrics
-from ..observe.tracing import Method
+from ..observe.tracing import MethodName
 from ..observe.unforeseen import error_site
 from ..text import printable
 from ..wire.counting import holds_more_than
@@ -29,11 +30,11 @@ from .inbound import Inbound
 from .keys import Keys
 from .pending_bodies import PendingBodies
 from .price import Price
-from .quota import Account
+from .quota import KeyAccount
 
 _log = logging.getLogger(__name__)
 FAR = 2
-"""A request of more than so many times what it may hold is refused unread; one of less is told how much it holds."""
+"""A request of more than this multiple of its limit is refused unread; below that, the error says how much it holds."""
 REQUEST_ID = "x-request-id"
 """Header by which callers and proxies name a call: its line in the log repeats the name."""
 TRUNCATED_INPUTS = "x-truncated-inputs"
@@ -41,18 +42,18 @@ TRUNCATED_INPUTS = "x-truncated-inputs"
 RequestT = TypeVar("RequestT")
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]
-"""Function from bytes to a request. Raises RequestError where they are none."""
+"""Function from bytes to a request. Raises RequestError if they are malformed."""
 Behaviour = Callable[[RequestT, CallContext], None]
 """Function that does what a method is for: it settles the call, soon or late, or raises."""
 
 
 def logs_each_call() -> bool:
-    """Return True if each call has a line in the log: then it is handled by itself."""
+    """Return True if every call is logged; each call is then handled separately, so that each has its line."""
     return _log.isEnabledFor(logging.DEBUG)
 
 
 class Dispatcher:
-    """Handlers of calls: each identifies the caller, takes the call through the gate, parses, times and counts."""
+    """Maker of call handlers: each identifies the caller, applies the concurrency limit, parses, times and counts."""
 
     def __init__(
         self,
@@ -64,10 +65,10 @@ class Dispatcher:
         backlog: Backlog,
         max_wait_s: float = 10.0,
     ) -> None:
-        """`concurrency` and `wait_s` decide who is let in; `concurrency` is None where the transport has decided it
-        already.
+        """`concurrency` and `wait_s` decide which calls are admitted; `concurrency` is None if the transport has
+        decided already.
 
-        Long requests are read in `backlog`'s turns.
+        Long requests are parsed in the `backlog`.
         """
         self._backlog = backlog
         self._metrics = metrics
@@ -79,17 +80,17 @@ class Dispatcher:
 
     def handler(
         self,
-        method: Method,
+        method: MethodName,
         parse: Parse[RequestT],
         behaviour: Behaviour[RequestT],
         *,
         in_stream: bool = False,
         work: int = 1,
     ) -> Callable[[Inbound], None]:
-        """Make the handler of calls to `method`. `behaviour` settles its call soon or late, or raises.
+        """Make the handler of calls to `method`. `behaviour` settles its call, at once or later, or raises.
 
-        `in_stream` is for messages of a stream: it is counted as a whole, by what carries it. `work` says how many
-        bytes of a text that is embedded each of its requests' stands for: whether it waits for its turn is by those.
+        `in_stream` is for messages of a stream, since metrics count the stream as a whole. `work` is how many bytes of
+        text to embed one byte of a request stands for; a request that is long by that measure waits for its turn.
         """
         price = Price()  # of a byte of its requests, to read and begin them
         self._metrics.register(method.name)
@@ -121,7 +122,9 @@ class Dispatcher:
         return handle
 
     def open_handler(self, act: Callable[[bytes], bytes]) -> Callable[[Inbound], None]:
-        """Make the handler of calls that need no key, are counted nowhere, and are answered at once by `act`."""
+        """Make the handler of calls that need no key, aren't counted in metrics, and are answered at once with
+        `act(request)`.
+        """
 
         def begin(call: Inbound, content: bytes | None) -> None:
             try:
@@ -133,12 +136,12 @@ class Dispatcher:
 
         return lambda call: call.read(partial(begin, call))
 
-    def identify(self, call: Inbound) -> Account | None:
-        """Return the account of the call's key; None where callers need no key. Raises UnauthenticatedError."""
+    def identify(self, call: Inbound) -> KeyAccount | None:
+        """Return the account of the call's key, or None if the server needs no keys. Raises UnauthenticatedError."""
         return None if self._keys is None else self._keys.account_of(call.key)
 
-    def _enter(self, method: Method, call: Inbound, counter: Callable[..., None]) -> CallContext | None:
-        """Admit the call; returns None where it was refused."""
+    def _enter(self, method: MethodName, call: Inbound, counter: Callable[..., None]) -> CallContext | None:
+        """Admit the call; returns None if it was refused."""
         span = tracing.request(method, call.metadata)
         asked = Asked()
         count = partial(counter, method, call, span, asked)
@@ -151,7 +154,7 @@ class Dispatcher:
             return None
         return CallContext(call, partial(self._leave, count), span, account, asked)
 
-    def _admit(self, call: Inbound) -> Account | None:
+    def _admit(self, call: Inbound) -> KeyAccount | None:
         """Return the account of the call's key, once the call is inside. Raises what refuses it."""
         account = self.identify(call)
         if self._concurrency is not None:
@@ -173,7 +176,7 @@ class Dispatcher:
                 raise
             concurrency.enter()
 
-    def _leave(self, count: Settled, code: int, refused: Refusal | None) -> None:
+    def _leave(self, count: Settled, code: int, refused: RefusalKind | None) -> None:
         try:
             count(code, refused)
         except Exception as error:  # a bug of ours, for which no caller is to wait
@@ -183,13 +186,13 @@ class Dispatcher:
                 self._concurrency.leave()
 
     def _count_message(
-        self, method: Method, call: Inbound, span: Span, _: Asked, code: int, refused: Refusal | None
+        self, method: MethodName, call: Inbound, span: Span, _: Asked, code: int, refused: RefusalKind | None
     ) -> None:
         self._metrics.messages(method.name, "python", 1, refusal=refused)
         tracing.answered(span, method, code_pb2.Code.Name(code), call.wire_status(code))
 
     def _count(
-        self, method: Method, call: Inbound, span: Span, asked: Asked, code: int, refused: Refusal | None
+        self, method: MethodName, call: Inbound, span: Span, asked: Asked, code: int, refused: RefusalKind | None
     ) -> None:
         seconds, name = time.monotonic() - call.arrived, code_pb2.Code.Name(code)
         trace_id = tracing.trace_id(span)
@@ -201,7 +204,7 @@ class Dispatcher:
             _log.debug("request", extra=told | {"request_id": _request_id(call), "trace_id": trace_id})
 
     def _key_name(self, call: Inbound) -> str | None:
-        """Return the name of the call's key, for people; None where it has none that is known."""
+        """Return the name of the call's key, for people; None if it has no known key."""
         try:
             account = self.identify(call)
         except UnauthenticatedError:
@@ -210,12 +213,15 @@ class Dispatcher:
 
 
 def _request_id(call: Inbound) -> str | None:
-    """Return the name that the caller, or a proxy, gave the call, safe to print; None where it has none."""
+    """Return the id that the caller, or a proxy, gave the call, safe to print; None if it has none."""
     return next((printable(value) for name, value in call.metadata if name == REQUEST_ID), None)
 
 
 def protobuf(request_type: type[MessageT], *, max_sentences: int | None = None) -> Parse[MessageT]:
-    """Make a parser of messages of `request_type`; nothing is made of one that holds far more than `max_sentences`."""
+    """Make a parser of messages of `request_type`.
+
+    It refuses a message with far more than `max_sentences` sentences before it builds any object.
+    """
 
     def parse(content: bytes) -> MessageT:
         if max_sentences is not None and holds_more_than(content, FAR * max_sentences):

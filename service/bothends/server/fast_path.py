@@ -1,6 +1,6 @@
-"""Has the native transport answer plain requests without Python by the model that serves now, and counts what it did.
+"""Lets the native transport answer plain requests in C++ with the model that serves now, and reports them to metrics.
 
-Whatever isn't plain, or goes wrong, is left to Python.
+Requests that the C++ code doesn't handle, or fails on, are left to Python.
 """
 
 import threading
@@ -16,7 +16,7 @@ from ..core.inputs import FEW, SHORT_BYTES
 from ..core.lent import CalledModel
 from ..core.loaded import LoadedModel
 from ..engines.contract import BatchRecord
-from ..errors import EngineError, Refusal
+from ..errors import EngineError, RefusalKind
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..wire.status import to_status
@@ -25,16 +25,16 @@ from .grpc.plain_calls import CreateCodec, GivenUpError, ServedModel, WriteFaile
 from .grpc.refusals import prepared
 
 if TYPE_CHECKING:
-    from bothends_native.transport import FastPath, InStream, Served
+    from bothends_native.transport import FastPath, InStream, RunCounts
     from bothends_native.transport import Transport as NativeTransport
 
 
-_REFUSALS: dict[str, Refusal] = {"INVALID_ARGUMENT": "invalid"}
+_REFUSALS: dict[str, RefusalKind] = {"INVALID_ARGUMENT": "invalid"}
 """Reasons by which calls that C++ refuses are counted, by their codes."""
 
 
 class PathOf(NamedTuple):
-    """A native fast path, and the models that it serves, in its order."""
+    """Native fast path, with the models that it serves in the order in which it numbers them."""
 
     path: "FastPath"
     embedders: Sequence[Embedder]
@@ -44,7 +44,7 @@ class PathOf(NamedTuple):
 
 
 class FastMethod(NamedTuple):
-    """A method that fast paths answer."""
+    """Method that fast paths answer."""
 
     name: str
     """Its name in metrics."""
@@ -93,18 +93,22 @@ class FastPaths:
 
     @property
     def has_hasty_callers(self) -> bool:
-        """True if somebody has lately asked for what is answered soon."""
+        """True if a caller has recently asked for something that is answered quickly."""
         return self._newest is not None and self._transport.has_hasty_callers()
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool) -> Batch | None:
-        """Take messages of the transport, and serve plain requests meanwhile, as `PlainCalls` has it."""
+    def take_messages(
+        self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool
+    ) -> Batch | None:
+        """Take messages from the transport, and answer plain requests in C++ meanwhile; see
+        `PlainCalls.take_messages`.
+        """
         newest = self._current()
         if newest is None or not may_run:  # who has no core leaves long requests to those who have one
-            return self._transport.take_messages(most, wait_s, queue_s, max_bytes, takes_long=newest is None)
+            return self._transport.take_messages(max_messages, wait_s, queue_s, max_bytes, takes_long=newest is None)
         thread = threading.get_ident()
         self._taking[thread] = newest
         try:
-            taken = newest.path.take_messages(most, wait_s, queue_s, max_bytes, thread)
+            taken = newest.path.take_messages(max_messages, wait_s, queue_s, max_bytes, thread)
         finally:
             del self._taking[thread]
         if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's
@@ -114,7 +118,7 @@ class FastPaths:
         return taken
 
     def count(self) -> None:
-        """Count what was served since the last time."""
+        """Add to the metrics what was served since the last call of this."""
         if (newest := self._newest) is not None:
             self._count_all(newest)
 
@@ -127,7 +131,7 @@ class FastPaths:
                     embedder.ran(record)
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
-        """Answer the callers of runs that have gone on for so long, as `PlainCalls` has it."""
+        """Fail the callers of model runs that have taken longer than `seconds`; see `PlainCalls.give_up`."""
         error = EngineError("the model run took too long and was given up", hung=True)
         told = to_status(error)
         status = prepared(told)
@@ -157,7 +161,7 @@ class FastPaths:
             else:
                 self._transport.fail([message.id], [prepared(status)])
 
-    def _answered(self, place: int, code: str, seconds: Sequence[float], refusal: Refusal | None = None) -> None:
+    def _answered(self, place: int, code: str, seconds: Sequence[float], refusal: RefusalKind | None = None) -> None:
         self._metrics.answered_all(self._methods[place].name, code, seconds, path="native", refusal=refusal)
 
     def _current(self) -> PathOf | None:
@@ -220,9 +224,9 @@ class FastPaths:
         )
         return PathOf(path, embedders, models, [lent.called for lent in lents])
 
-    def _count(self, served: "Served", of: PathOf) -> None:
+    def _count(self, served: "RunCounts", of: PathOf) -> None:
         embedder = of.embedders[served.model]
-        for left in served.left:
+        for left in served.unanswered:
             code = code_pb2.Code.Name(left.code)
             self._answered(left.method, code, (left.seconds,), _REFUSALS.get(code))
         for index, seconds in served.seconds.items():

@@ -1,4 +1,4 @@
-"""The responses with which a transport refuses calls over HTTP by itself, in the words of a front."""
+"""HTTP responses with which a transport refuses calls by itself, in the error format of a front."""
 
 from google.rpc import status_pb2
 
@@ -25,10 +25,10 @@ _RETRY = {"Retry-After": "{retry_after_s}", "retry-after-ms": "{retry_after_ms}"
 def responses(
     settings: GrpcSettings, render_error: RenderError, status_of: StatusOf = status_of, *, unknown: str
 ) -> dict[Reason, Response]:
-    """Make the response of each reason, where Python would say the same of the same call.
+    """Make the response for each reason; Python would answer the same call with the same bytes.
 
-    HTTP has statuses of its own for what is wrong with a request's bytes. Where a share is denied, the transport fills
-    in the numbers. `unknown` is what callers of a path are told that there isn't.
+    HTTP has statuses of its own for malformed requests. For an exceeded quota, the transport fills in the numbers.
+    `unknown` is the error text for unknown paths.
     """
     unfit = {
         Reason.slow: late(settings.caller_timeout_s),

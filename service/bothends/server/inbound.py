@@ -1,4 +1,4 @@
-"""The interface of a call, whatever its protocol, to dispatch: it is read, then answered or failed."""
+"""Interface of a call of any protocol to dispatch.py: it is read, then answered or failed."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 
 
 class Inbound(Protocol):
-    """A call of any protocol, as dispatch.py takes it: read or not, then answered or failed, once, from any thread."""
+    """Call of any protocol. Dispatch may read its request, and then answers or fails it once, from any thread."""
 
     deadline: float | None
     """Time of `time.monotonic` at which the caller stops waiting; None for never."""
@@ -31,37 +31,39 @@ class Inbound(Protocol):
     arrived: float
     """Time of `time.monotonic` at which the call came."""
     caller: Caller
-    """Connection, or address, that it came from, and its network: whoever has no key has turns by it."""
+    """Connection, or address, that it came from, with its network; used for the turns of callers without a key."""
 
     @property
     def key(self) -> bytes | None:
-        """SHA-256 of the key that came with the call, as keys.py has it; None where none did."""
+        """SHA-256 of the key that came with the call, as `keys.digest` computes it; None if there was none."""
         ...
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
-        """Call `then` with the request's bytes; None where none came, or too many."""
+        """Call `then` with the request's bytes; with None if none arrived or they were too many."""
         ...
 
     def answer(self, content: bytes) -> None:
-        """Send the response's bytes."""
+        """Send the response."""
         ...
 
     def fail(self, status: status_pb2.Status) -> None:
-        """Send `status` and no response."""
+        """End the call with the error `status`."""
         ...
 
     def on_cancelled(self, then: Callable[[], None]) -> None:
-        """Call `then` once the caller of a read call has left, or its deadline has passed; at once if it has."""
+        """Call `then` when the caller leaves or its deadline passes, once the call is read; at once if that has
+        happened.
+        """
         ...
 
     def wire_status(self, code: int) -> int | None:
-        """Return the protocol's own number for a call that ends with this gRPC status code; None for a silent end."""
+        """Return the protocol's own status code for a call that ends with this gRPC code; None if nothing is sent."""
         ...
 
 
 @runtime_checkable
 class HasHeaders(Protocol):
-    """A call whose answer may have headers of a front's own, as HTTP's may."""
+    """Call whose answer may carry extra headers, as in HTTP."""
 
     answer_headers: dict[str, str]
     """Headers that the answer is sent with."""
@@ -69,25 +71,26 @@ class HasHeaders(Protocol):
 
 @runtime_checkable
 class ChoosesStatus(Protocol):
-    """A call whose protocol's own status depends on more than gRPC's code, as HTTP's may."""
+    """Call whose protocol chooses its status by more than the gRPC code, as in HTTP."""
 
     def ends_with(self, status: status_pb2.Status) -> None:
-        """Take note of the status that the call will fail with, before it is counted."""
+        """Record the status with which the call is going to fail, before metrics count it."""
 
 
 @runtime_checkable
 class KeepsRoom(Protocol):
-    """A call whose answer takes room from when it is begun until it is being sent."""
+    """Call whose answer counts against the answer budget, from its start until it is being sent."""
 
     def keep(self, answer_budget: AnswerBudget, share: Share) -> None:
-        """Take so much, and give it back in time; nothing where the caller has left."""
+        """Reserve `share`, and release it in time. Does nothing if the caller has left."""
         ...
 
 
 def code_of_leaving(deadline: float | None, arrived: float) -> int:
-    """Return the gRPC status code of a call whose caller leaves now, by times of `time.monotonic`.
+    """Return the gRPC status code of a call whose caller leaves now; times are by `time.monotonic`.
 
-    DEADLINE_EXCEEDED about when its time is over, since the caller knows that a little earlier; else CANCELLED.
+    It is DEADLINE_EXCEEDED shortly before the deadline and after it, since callers see their deadline a little earlier,
+    and CANCELLED otherwise.
     """
     now = time.monotonic()
     is_early = deadline is None or deadline - now > _ROUNDING * (now - arrived) + _TRANSIT_S

@@ -1,7 +1,7 @@
-"""Reads the file of API keys, and finds the account of the key that a call came with.
+"""Reads the file of API keys, and finds the account of a call's key.
 
-The file holds each key's SHA-256 only: to read it isn't enough to call. A plain hash is right here, where a password
-would need a slow one: `new` draws 256 random bits, and so many can't be tried out whatever a try costs.
+The file holds only the SHA-256 of each key, so that reading it doesn't let anybody call. A fast hash is enough here,
+unlike for passwords: `new` draws 256 random bits, which can't be guessed at any speed.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from ..errors import SettingsError, StartupError, UnauthenticatedError
 from ..settings import Settings
 from ..validation import first_problem
-from .quota import Account, Quota
+from .quota import KeyAccount, Quota
 from .reloading import ReloadingFile, read_bytes
 from .usage import CreateUsage, LocalUsage
 
 _NAME = r"^[A-Za-z0-9_-]{1,32}$"
-"""Pattern of a key's name: shorter than a key, so that a key put in its place is refused, and never shown."""
+"""Pattern of a key's name: shorter than a key, so that a key in its place is refused, and never shown."""
 _SCHEME = b"bearer"
 NO_KEY = "no API key came with the call; send it as `authorization: Bearer KEY`"
 UNKNOWN_KEY = "this API key isn't known here"
@@ -48,7 +48,7 @@ class _File(BaseModel):
 
 
 class Keys:
-    """The keys that a server knows, as their file says now."""
+    """API keys of a server, as its key file lists them now."""
 
     def __init__(self, path: Path, *, every_s: float = 5.0, create_usage: CreateUsage = LocalUsage) -> None:
         """Read `path`, and look for changes every so often. Raises StartupError that names line or entry.
@@ -57,23 +57,23 @@ class Keys:
         """
         self._path = path
         self._create_usage = create_usage
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, KeyAccount] = {}
         self._known = ReloadingFile([path], self._read, every_s=every_s)
         self.reload = self._known.reload
 
     @classmethod
     def load(cls, settings: Settings, *, create_usage: CreateUsage = LocalUsage) -> Self | None:
-        """Read the file that `settings` name; None where callers need no key. Raises StartupError."""
+        """Read the key file that `settings` name; None if callers need no key. Raises StartupError."""
         if settings.api_keys is None:
             return None
         return cls(settings.api_keys, every_s=settings.reload_s, create_usage=create_usage)
 
-    def identify(self, authorization: str | bytes | None) -> Account:
+    def identify(self, authorization: str | bytes | None) -> KeyAccount:
         """Return the account of the key in a header `authorization: Bearer KEY`. Raises UnauthenticatedError."""
         return self.account_of(digest(authorization))
 
-    def account_of(self, key: bytes | None) -> Account:
-        """Return the account of the key that has this SHA-256, as `digest` says. Raises UnauthenticatedError."""
+    def account_of(self, key: bytes | None) -> KeyAccount:
+        """Return the account of the key with this SHA-256 (see `digest`). Raises UnauthenticatedError."""
         if key is None:
             raise UnauthenticatedError(NO_KEY)
         account = find(key, self.known)
@@ -82,16 +82,16 @@ class Keys:
         return account
 
     @property
-    def known(self) -> list[tuple[bytes, Account]]:
-        """Each key's SHA-256 and its account; another list once the file has changed."""
+    def known(self) -> list[tuple[bytes, KeyAccount]]:
+        """SHA-256 and account of each key. It is a new list object whenever the file has changed."""
         return self._known.value
 
-    def _read(self) -> list[tuple[bytes, Account]]:
+    def _read(self) -> list[tuple[bytes, KeyAccount]]:
         """Read the file. A key that stays keeps its account, and what it has in progress."""
         entries = parse(read_bytes(self._path, "--api-keys"), self._path)
-        known: list[tuple[bytes, Account]] = []
+        known: list[tuple[bytes, KeyAccount]] = []
         for name, entry in entries.items():
-            account = self._accounts.get(name) or Account(name, entry.limits, create_usage=self._create_usage)
+            account = self._accounts.get(name) or KeyAccount(name, entry.limits, create_usage=self._create_usage)
             self._accounts[name] = account
             account.limits = entry.limits
             known.append((bytes.fromhex(entry.sha256), account))
@@ -99,9 +99,9 @@ class Keys:
 
 
 def digest(authorization: str | bytes | None) -> bytes | None:
-    """Return the SHA-256 of the key in a header `authorization: Bearer KEY`; no key's where it is something else.
+    """Return the SHA-256 of the key in a header `authorization: Bearer KEY`, or None without such a header.
 
-    None where no such header came.
+    A header in another form gets a digest that matches no key.
     """
     if authorization is None:
         return None
@@ -111,8 +111,8 @@ def digest(authorization: str | bytes | None) -> bytes | None:
     return hashlib.sha256(key.strip()).digest() if scheme.lower() == _SCHEME else b""
 
 
-def find(digest: bytes, known: list[tuple[bytes, Account]]) -> Account | None:
-    """The account whose key has this SHA-256; takes as long for any of them and for none."""
+def find(digest: bytes, known: list[tuple[bytes, KeyAccount]]) -> KeyAccount | None:
+    """Return the account whose key has this SHA-256, or None; the time that it takes doesn't depend on the result."""
     found = None
     for other, account in known:
         if hmac.compare_digest(digest, other):
@@ -121,7 +121,7 @@ def find(digest: bytes, known: list[tuple[bytes, Account]]) -> Account | None:
 
 
 def parse(content: bytes, path: Path) -> dict[str, _Entry]:
-    """Parse a file of keys: entries by name. Raises StartupError that names line or entry, and quotes nothing."""
+    """Parse a key file into entries by name. Raises StartupError that names the line or entry, and quotes nothing."""
     try:
         entries = _File.model_validate(tomllib.loads(content.decode())).keys
     except UnicodeDecodeError:
@@ -139,7 +139,7 @@ def parse(content: bytes, path: Path) -> dict[str, _Entry]:
 
 
 def new(name: str) -> tuple[str, str]:
-    """Draw a key; returns it, and the lines for a file of keys that let its holder in. Raises SettingsError."""
+    """Draw a new key; returns the key, and the lines for a key file that allow it. Raises SettingsError."""
     if not re.match(_NAME, name):
         raise SettingsError("a key's name is 1 to 32 letters, digits, - or _")
     key = f"bothends_{secrets.token_urlsafe(32)}"
@@ -147,7 +147,7 @@ def new(name: str) -> tuple[str, str]:
 
 
 def _first_mistake(error: ValidationError) -> str:
-    """Name the place of the first mistake and what is wrong, without what stands there."""
+    """Return the location of the first mistake and what is wrong, without quoting the value."""
     first = first_problem(error)
     if first.path[-1] == "[key]":
         return "a key's name is 1 to 32 letters, digits, - or _"

@@ -1,24 +1,24 @@
-"""Has the C library keep little of the memory that is freed, before anything large is allocated or a thread begins."""
+"""Limits how much freed memory the C library keeps. Call it before large allocations and before threads start."""
 
 import ctypes
 import os
 from contextlib import suppress
 
 _LARGE_BYTES = 1 << 20
-"""Size from which memory goes back to the system once it is freed. glibc's own grows to 32 MB with what is freed: what
-is read to load a model would then leave holes of megabytes, and answers to long lists gigabytes of them."""
+"""Size from which freed memory is returned to the system. glibc's own limit grows to 32 MB as memory is freed: then
+loading a model would leave holes of megabytes, and answers to long lists gigabytes of them."""
 _KEPT_BYTES = 16 << 20
 """Free memory at a heap's end that is kept, so that it needn't be asked for again and again."""
 _ARENAS = 1
-"""Heaps of the process. glibc's own are up to eight a core, each of which keeps what its threads have freed for them
-alone; a server's threads allocate too seldom to wait for each other."""
+"""Number of heaps of the process. glibc's default is up to eight a core, each of which keeps memory that its threads
+have freed; a server's threads allocate too rarely to wait for each other."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 def keep_little_memory() -> None:
-    """Tell the C library, where it is one that can be told (mallopt(3)), how little. The environment has its way.
+    """Set the limits by mallopt(3), where the C library has that. Environment variables take precedence.
 
-    To be called before threads begin, since a thread keeps the heap that it began with.
+    Call it before threads start, since a thread keeps the heap with which it started.
     """
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)

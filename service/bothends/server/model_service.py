@@ -1,6 +1,6 @@
-"""Embedders that have proved themselves and all that surrounds calls to them, as the settings ask.
+"""Models that have passed their self-test, and everything that surrounds calls to them, according to the settings.
 
-It has no port: server.py opens a server's own ports over it, ray/replica.py takes Ray's calls.
+It has no port: server.py opens a server's ports over it, and ray/replica.py hands it the calls of Ray Serve.
 """
 
 import gc
@@ -37,11 +37,11 @@ SUPERVISOR_ENDS_S = 10.0
 
 
 OnFitness = Callable[[str | None, bool], None]
-"""Called with the name of a model that is fit or isn't, or with None, where all of them are fit or aren't."""
+"""Callback that gets a model's name and whether it is healthy, or None for the name if it is about all models."""
 
 
 class Readiness:
-    """State of a service: its models are fit, or not; the service is stopping, or not."""
+    """Readiness of a service: whether its models are healthy, and whether it is stopping."""
 
     def __init__(self, on_fitness: OnFitness) -> None:
         """Begin as unfit. `on_fitness` is called with each later state of a model, then with that of all."""
@@ -53,20 +53,20 @@ class Readiness:
 
     @property
     def is_fit(self) -> bool:
-        """True while all models are to be trusted."""
+        """True while all models are healthy."""
         return self._has_begun and not self._unfit
 
     @property
     def is_ready(self) -> bool:
-        """True while new requests are to be sent here."""
+        """True while new requests should be sent here."""
         return self.is_fit and not self.is_stopping
 
     def is_ready_for(self, model: str) -> bool:
-        """Return True while new requests to this model, which is served, are to be sent here."""
+        """Return True while new requests to this served model should be sent here."""
         return self._has_begun and model not in self._unfit and not self.is_stopping
 
     def begin(self, models: Sequence[str]) -> None:
-        """Take note that all models, which are these, are to be trusted."""
+        """Mark `models`, which are all that are served, as healthy."""
         with self._telling:
             self._has_begun = True
             for model in models:
@@ -74,7 +74,7 @@ class Readiness:
             self._on_fitness(None, self.is_fit)
 
     def set_fit(self, model: str, fit: bool) -> None:
-        """Take note that a model is to be trusted, or isn't. Called by the threads of several supervisors."""
+        """Mark a model as healthy or not. May be called by the threads of several supervisors."""
         with self._telling:
             (self._unfit.discard if fit else self._unfit.add)(model)
             if self._has_begun:
@@ -83,9 +83,9 @@ class Readiness:
 
 
 class ModelService:
-    """Models with their embedders and supervisors, and one gate, one set of keys and a responder for each model.
+    """Models with their embedders and supervisors, a concurrency limit, the API keys, and a responder for each model.
 
-    They answer calls of every protocol. `load`, then `start`; at the end `begin_stop`, `drain` and `close`.
+    It answers calls of every protocol. Call `load`, then `start`; at the end `begin_stop`, `drain` and `close`.
     """
 
     def __init__(
@@ -120,10 +120,10 @@ class ModelService:
         on_reload: Callable[[], None] = lambda: None,
         on_lost: Callable[[], None] = lambda: None,
     ) -> Self:
-        """Load and prove the models that `settings` name. Nothing is served before `start`.
+        """Load the models that `settings` name and run their self-tests. Nothing is served before `start`.
 
-        `on_fitness` is called with each later state of each model and of all; `on_reload` at each `request_reload`,
-        after the keys have been read again; `on_lost` once a new process alone can help. Raises BundleError or
+        `on_fitness` is called when a model's health, or that of all, changes; `on_reload` at each `request_reload`,
+        after the keys have been read again; `on_lost` when only a new process can help. Raises BundleError or
         DeviceError.
         """
 
@@ -143,15 +143,17 @@ class ModelService:
 
     @property
     def embedder(self) -> Embedder:
-        """Embedder of callers who name no model."""
+        """Embedder of the default model, for callers who name none."""
         return self.responders.default.embedder
 
-    def dispatcher_behind(self) -> Dispatcher:
-        """Return a new dispatcher for a transport of gRPC's, which lets calls in by itself."""
+    def dispatcher_of_admitted(self) -> Dispatcher:
+        """Return a new dispatcher for a gRPC transport that admits calls itself."""
         return Dispatcher(self.metrics, None, lambda: 0.0, self.keys, backlog=self.backlog)
 
     def dispatcher(self) -> Dispatcher:
-        """Return a new dispatcher, for one thread's calls at a time; all of them share gate, keys and metrics."""
+        """Return a new dispatcher for the calls of one thread; all dispatchers share concurrency limit, keys and
+        metrics.
+        """
         return Dispatcher(
             self.metrics,
             self.concurrency,
@@ -162,23 +164,25 @@ class ModelService:
         )
 
     def is_ready(self) -> bool:
-        """Return True while new requests, to whichever model, are to be sent here."""
+        """Return True while new requests, to any model, should be sent here."""
         return self._readiness.is_ready
 
     def is_ready_for(self, model: str) -> bool:
-        """Return True while new requests to this model, which is served, are to be sent here."""
+        """Return True while new requests to this served model should be sent here."""
         return self._readiness.is_ready_for(model)
 
     def models_ready(self) -> dict[str, Callable[[], bool]]:
-        """Return for each model, by its name, what says whether new requests to it are to be sent here."""
+        """Return for each model's name a function that says whether new requests to it should be sent here."""
         return {name: partial(self.is_ready_for, name) for name in self.responders.names}
 
     def is_fit(self) -> bool:
-        """Return True while all models are to be trusted, also in a service that is stopping."""
+        """Return True while all models are healthy, even if the service is stopping."""
         return self._readiness.is_fit
 
     def start(self, let_calls_in: Callable[[], None] = lambda: None) -> None:
-        """Serve, once everything that calls need has been made: let calls in, be fit, look after the models."""
+        """Start to serve, after everything that calls need was made: admit calls, report readiness, supervise the
+        models.
+        """
         # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
         gc.collect()
         gc.freeze()
@@ -190,22 +194,24 @@ class ModelService:
             one.supervisor.start()
 
     def request_reload(self) -> None:
-        """Look for newer models, keys and certificates now; safe from a signal handler."""
+        """Look for newer models, keys and certificates now. Safe in a signal handler."""
         for one in self.supervised:
             one.supervisor.reload()
 
     def begin_stop(self) -> None:
-        """Stop being ready, and begin nothing new for any model; calls are still taken."""
+        """Stop being ready, and start no supervision task for any model; calls are still accepted."""
         for one in self.supervised:
             one.supervisor.close()
         self._readiness.is_stopping = True
 
     def drain(self, timeout_s: float) -> bool:
-        """Refuse new calls at the gate, and wait for those inside; returns True if all were answered in time."""
+        """Refuse new calls, and wait for those in progress; returns True if all were answered within `timeout_s`
+        seconds.
+        """
         return self.concurrency.close(timeout_s=timeout_s)
 
     def close(self, *, timeout_s: float = 30) -> bool:
-        """Stop every thread; returns True if all that the embedders had accepted was finished within `timeout_s`."""
+        """Stop all threads; returns True if all accepted work was finished within `timeout_s` seconds."""
         first, *others = [one.embedder for one in self.supervised]
         finished = first.close(timeout_s=timeout_s, others=others)
         for one in self.supervised:

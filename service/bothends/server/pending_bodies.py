@@ -1,4 +1,4 @@
-"""Callers that keep a place while their requests are still on their way, and which of them gives way to another."""
+"""Callers that hold a slot while their requests are still arriving, and the choice of one to evict."""
 
 import threading
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from ..errors import BothendsError
 
 
 class PendingCaller(Protocol):
-    """A caller whose request is waited for."""
+    """Caller whose request is still arriving."""
 
     def fail(self, error: BothendsError) -> None:
-        """End the call with `error`: its request took too long to come."""
+        """End the call with `error`, because its request took too long to arrive."""
 
 
 @dataclass(eq=False, slots=True)
 class Wait:
-    """A caller whose request is waited for. Its call cancels the wait, as work that is done for it."""
+    """Entry for a caller whose request is still arriving. The call cancels it when it ends, like other work."""
 
     among: "PendingBodies"
     caller: PendingCaller
@@ -26,12 +26,12 @@ class Wait:
     error: BothendsError
 
     def cancel(self) -> None:
-        """End the wait, since the call has ended."""
+        """Remove the entry, because the call has ended."""
         self.among.remove(self.caller)
 
 
 class PendingBodies:
-    """Callers whose requests are still on their way."""
+    """Callers whose requests are still arriving."""
 
     def __init__(self, max_wait_s: float) -> None:
         self.max_wait_s = max_wait_s
@@ -43,21 +43,22 @@ class PendingBodies:
         return len(self._waits)
 
     def add(self, caller: PendingCaller, error: BothendsError) -> Wait:
-        """Wait for the caller's request; if it gives way, it fails with `error`. Cancel the wait if the call ends."""
+        """Add a caller. If it is evicted, it fails with `error`. Cancel the returned entry if the call ends."""
         wait = Wait(self, caller, monotonic() + self.max_wait_s, error)
         with self._lock:
             self._waits[caller] = wait
         return wait
 
     def remove(self, caller: PendingCaller) -> bool:
-        """Wait for the caller no more; returns True if it was waited for until now."""
+        """Remove a caller; returns True if it was still waited for."""
         with self._lock:
             return self._waits.pop(caller, None) is not None
 
     def evict_one(self) -> bool:
-        """Turn away the caller that has taken longest, if that was too long; returns True if one was.
+        """Evict the caller whose request has been arriving for longest, if that is too long; returns True if one was
+        evicted.
 
-        Without that, callers that never send would keep all slots.
+        Without that, callers that never send could hold all slots.
         """
         with self._lock:
             caller = next(iter(self._waits), None)

@@ -1,4 +1,4 @@
-"""Binds the ports that the settings ask for: gRPC's with its transport, HTTP's, health's. Nothing is answered yet."""
+"""Binds the ports that the settings name: gRPC's with its transport, HTTP's, and health's. Nothing is answered yet."""
 
 import logging
 import socket
@@ -14,7 +14,10 @@ _log = logging.getLogger(__name__)
 
 
 class Ports:
-    """All ports, bound at once: a taken one is reported before anything is loaded. Until they are used, `close`."""
+    """All ports, bound together, so that a port in use is reported before anything is loaded.
+
+    Unused ones need `close`.
+    """
 
     def __init__(self, settings: PortSettings) -> None:
         """Bind. Raises StartupError, also for certificates; then nothing stays bound."""
@@ -29,7 +32,7 @@ class Ports:
             self.http = undo.enter_context(bound(settings.host, settings.http_port, "http_port"))
             """HTTP's socket, to be closed by the server on it."""
             self.health: socket.socket | None = None
-            """Socket of health alone, likewise; None where it isn't asked for."""
+            """Socket of health alone; None if it isn't configured."""
             if settings.health_port is not None:
                 self.health = undo.enter_context(bound(settings.host, settings.health_port, "health_port"))
             self.address: str = self.http.getsockname()[0]
@@ -49,13 +52,15 @@ class Ports:
             self.certificates.reload()
 
     def close(self) -> None:
-        """Give all ports back."""
+        """Close all ports."""
         self._sockets.close()
         self.grpc.close()
 
 
 def open_doors(settings: PortSettings, bound_to: str) -> Iterator[str]:
-    """List what is open, why it matters and what to do, where other than this machine's own programs reach the port."""
+    """List what is reachable without protection, why it matters and what to do, if other machines can reach the
+    port.
+    """
     if is_loopback(bound_to):
         return
     index = f"{settings.host} is reachable from outside"

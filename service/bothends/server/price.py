@@ -1,15 +1,16 @@
-"""What one unit of something takes, by a running mean: turns count seconds, and no machine's table says how many."""
+"""Cost of one unit of work, as a running mean of measurements on this machine: fair queueing counts in seconds."""
 
 _WEIGHT = 0.125
 """Weight of the latest figure. native/transport/account.hpp has the same, and the next."""
 _MAX_DEARER = 4
-"""Times the mean that a new figure counts at most: a process that was stopped meanwhile charges nobody for it."""
+"""Multiple of the mean that one measurement counts at most, so that a process that was stopped charges nobody for
+it."""
 BYTE_S = 1e-6
-"""Seconds that a byte counts where nobody knows what it takes: only ratios matter then."""
+"""Seconds that a byte counts before any measurement; only ratios matter then."""
 
 
 class Price:
-    """Seconds of a core that a unit takes. Any thread may note and ask."""
+    """Seconds of one core that a unit of work takes. Safe to use from several threads."""
 
     def __init__(self, first_s: float = BYTE_S) -> None:
         """Until something was noted, a unit takes `first_s`: only ratios matter then."""
@@ -17,7 +18,7 @@ class Price:
         self._is_noted = False
 
     def note(self, units: float, seconds: float) -> None:
-        """Take note of what so many units took."""
+        """Add a measurement: `units` took `seconds`."""
         if units > 0 and seconds > 0:
             latest = seconds / units
             if self._is_noted:
@@ -25,5 +26,5 @@ class Price:
             self._unit_s, self._is_noted = latest, True
 
     def of(self, units: float) -> float:
-        """Return the seconds that so many units take."""
+        """Return the seconds that this many units take."""
         return units * self._unit_s

@@ -1,4 +1,4 @@
-"""The account of one key, and its limits: sentences a second, and sentences at once."""
+"""Account of one key, and its quota: sentences a second, and sentences in progress."""
 
 import time
 from collections.abc import Callable, Sequence, Sized
@@ -16,25 +16,25 @@ OVER_CONCURRENCY = "{in_progress} sentences of this key are in progress, and {li
 
 
 def extra(sentences: Sequence[Sized]) -> int:
-    """Return what long ones among `sentences` count for besides themselves: one for each 4,096 characters."""
+    """Return what long `sentences` count beyond one each: one for every 4,096 characters."""
     return sum(len(sentence) // _LONG for sentence in sentences)
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Limits of one key; None is no limit."""
+    """Quota of one key; a limit of None is no limit."""
 
     sentences_per_s: float | None = None
     concurrent_sentences: int | None = None
 
     @property
     def is_set(self) -> bool:
-        """True where there is any limit."""
+        """True if there is any limit."""
         return self.sentences_per_s is not None or self.concurrent_sentences is not None
 
 
-class Account:
-    """Use of the server by one key. `name` is the key's, for people."""
+class KeyAccount:
+    """Usage of the server by one key. `name` is the key's, for people to read."""
 
     def __init__(
         self,
@@ -51,11 +51,11 @@ class Account:
         self.usage = create_usage(limits.sentences_per_s, limits.concurrent_sentences, clock())
         """Count of its sentences, by whatever door they come."""
         self.on_freed: Callable[[], None] = lambda: None
-        """Function that is called when sentences that were begun here have ended; it must return soon."""
+        """Function that is called when sentences that were started here have ended; it must return quickly."""
 
     @property
     def limits(self) -> Quota:
-        """Limits of the key. They may be replaced while sentences are in progress."""
+        """Quota of the key. It may be replaced while sentences are in progress."""
         return self._limits
 
     @limits.setter
@@ -65,35 +65,37 @@ class Account:
 
     @property
     def in_progress(self) -> int:
-        """Number of sentences begun and not done."""
+        """Number of sentences in progress."""
         return self.usage.in_progress
 
-    def most(self, sentences: int) -> int:
-        """Return `sentences`, or fewer where no request of this key may hold so many."""
+    def capped(self, sentences: int) -> int:
+        """Return `sentences`, or the key's quota if that allows fewer in one request."""
         return min(sentences, self.limits.concurrent_sentences or sentences)
 
     def take_share(self, sentences: int, *, extra: int = 0) -> None:
-        """Begin so many, of which long ones count `extra` times more in a second's share.
+        """Start `sentences` sentences; `extra` is what long ones add to the count of sentences a second.
 
-        Raises QuotaError, or RequestError where there never is room; then don't give them back.
+        Raises QuotaError, or RequestError if the quota never allows so many; then don't give them back.
         """
         if (denial := self.usage.take(sentences, extra, self._clock())) is not None:
             raise _error(denial, sentences)
 
     def check(self, *, ahead: int = 0) -> None:
-        """Raise QuotaError while the key has had more than its share: then nothing long of it need be read.
+        """Raise QuotaError while the key is over its quota, so that its long requests needn't be read.
 
-        `ahead` is the number of sentences that wait for the share and will have theirs before.
+        `ahead` is the number of waiting sentences that will be counted first.
         """
         if (denial := self.usage.check(ahead, self._clock())) is not None:
             raise _error(denial, ahead)
 
     def pay(self, sentences: int) -> None:
-        """Take so many of the share for a request that was none. However many come, the debt is no larger than one."""
+        """Charge a failed request as this many sentences. The debt never exceeds that of one such request."""
         self.usage.pay(sentences)
 
     def give_back(self, sentences: int, *, extra: int = 0, unserved: bool = False) -> None:
-        """End so many: they are done, or, `unserved`, were refused for no fault of the caller's, and don't count."""
+        """End `sentences` sentences: they are done, or `unserved`, which means refused by no fault of the caller and
+        not counted.
+        """
         self.usage.give_back(sentences, extra, unserved)
         self.on_freed()
 

@@ -1,7 +1,7 @@
-"""A value that is read from files, and read again once they change; a broken change is logged and not used.
+"""Value that is read from files, and read again when they change; a broken change is logged and ignored.
 
-It looks when it is asked, so that a file that isn't needed costs nothing; but a thread of its own looks, since a file
-may keep whoever reads it waiting for ever, as one on a server that is gone.
+Files are checked only when the value is asked for, so that unused files cost nothing. A separate thread checks them,
+since a file may block its reader for ever, for example one on an unreachable server.
 """
 
 import logging
@@ -33,7 +33,7 @@ _SETTLES_S, _MAX_LOOKS = 0.1, 50
 
 
 class ReloadingFile(Generic[T]):
-    """Value that `read` makes of files. `value` is the newest that could be read, from any thread."""
+    """Value that `read` makes from files. `value` is the latest that could be read; any thread may ask for it."""
 
     def __init__(self, paths: Sequence[Path], read: Callable[[], T], *, every_s: float) -> None:
         """Read for the first time. Raises StartupError where `read` does; later its text is logged instead."""
@@ -49,18 +49,21 @@ class ReloadingFile(Generic[T]):
 
     @property
     def value(self) -> T:
-        """Newest value. Has the files looked at once in `every_s` at most, never where that is 0."""
+        """Latest value. Starts a check of the files at most every `every_s` seconds; never if that is 0."""
         if time.monotonic() >= self._next_look and (reader := self._begin()) is not None:
             reader.join(_SOON_S)
         return self._value
 
     def reload(self) -> None:
-        """Look now, and wait a little for the end. Not for a signal handler: it takes a lock."""
+        """Check the files now, and wait a short while for the result.
+
+        Not safe in a signal handler, since it takes a lock.
+        """
         if (reader := self._begin()) is not None:
             reader.join(_SOON_S)
 
     def _at_first(self) -> tuple[list[_Signature], T]:
-        """Look and read. Raises StartupError, also where that takes too long."""
+        """Check and read the files. Raises StartupError, also if that takes too long."""
         found: list[tuple[list[_Signature], T]] = []
         failed: list[Exception] = []
 
@@ -80,7 +83,7 @@ class ReloadingFile(Generic[T]):
         return found[0]
 
     def _begin(self) -> threading.Thread | None:
-        """Have a thread look, unless one does still; nobody waits for who does this."""
+        """Start a check in a thread, unless one is still running; the caller doesn't wait."""
         if not self._lock.acquire(blocking=False):
             return None
         try:
@@ -125,7 +128,7 @@ class ReloadingFile(Generic[T]):
 
 
 def read_bytes(path: Path, setting: str) -> bytes:
-    """Read the file's content. Raises StartupError that names setting, file and reason; a pipe isn't waited for."""
+    """Return the file's content. Raises StartupError that names setting, file and reason; it never waits for a pipe."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb", closefd=True) as opened:
@@ -140,7 +143,9 @@ def read_bytes(path: Path, setting: str) -> bytes:
 
 
 def _signature(path: Path) -> _Signature:
-    """Return what changes whenever the file does, also when another is moved into its place; None for no file."""
+    """Return a value that changes whenever the file does, also when another is moved into its place; None for no
+    file.
+    """
     try:
         found = path.stat()
     except OSError:

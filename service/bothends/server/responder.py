@@ -1,6 +1,6 @@
-"""Answers a query: embeds its sentences, and sends what the query's front writes of the embeddings.
+"""Answers a query: embeds its sentences, and sends what the query's front writes from the embeddings.
 
-There is a responder for each model.
+Each model has its own responder.
 """
 
 from collections.abc import Iterator, Sequence, Sized
@@ -19,13 +19,13 @@ DEFAULT = "default"
 """Name by which a caller over HTTP asks for whichever model is for those who name none."""
 _SHOWN_CHARS = 64
 _SHOWN_NAMES = 8
-"""Names that an error lists: a caller who is wrong finds the right one, and no line is longer than a screen."""
+"""Number of names that an error lists: enough to find the right one, and no more than a screen's line holds."""
 _NUMBER_BYTES = 16
 """Bytes that each number takes while an answer is made: in its row, and as JSON."""
 
 
 class Responder:
-    """Answers to queries, from one embedder."""
+    """Answers queries from the embedder of one model."""
 
     def __init__(self, embedder: Embedder, *, answer_budget: AnswerBudget | None = None) -> None:
         """Answer from `embedder`; answers that take room have it in `answer_budget`."""
@@ -34,13 +34,14 @@ class Responder:
 
     @property
     def name(self) -> str:
-        """Name by which callers ask for its model."""
+        """Name by which callers ask for the model."""
         return self.embedder.name
 
     def embed(self, query: Query, context: CallContext, write: Write) -> None:
-        """Embed within the call's deadline, and send what `write` makes of it; a caller's leaving frees the queue.
+        """Embed a query within the call's deadline, and send `write(embeddings)`. If the caller leaves, its work is
+        cancelled.
 
-        Raises what `Embedder.begin` does, or what refuses the caller more of its share.
+        Raises what `Embedder.begin` raises, or QuotaError.
         """
         self.charge(query.sentences, context)
         self._complete(query, context)
@@ -58,12 +59,12 @@ class Responder:
         rows.add_done_callback(partial(self._finish, accepted, context, write))
 
     def max_sentences(self, context: CallContext) -> int:
-        """Return the number of sentences that one request of this caller may hold."""
+        """Return the largest number of sentences in one request of this caller."""
         most = self.embedder.limits.sentences
-        return most if context.account is None else context.account.most(most)
+        return most if context.account is None else context.account.capped(most)
 
     def charge(self, sentences: Sequence[Sized], context: CallContext) -> None:
-        """Take `sentences` of the caller's share, and note for the log how many are asked of which model."""
+        """Count `sentences` against the caller's quota, and note model and number for the log."""
         context.asked.model, context.asked.sentences = self.name, len(sentences)
         if context.account is not None and len(sentences) <= self.embedder.limits.sentences:  # else nobody is served
             context.charge(len(sentences), extra=extra(sentences))
@@ -89,7 +90,7 @@ class Responder:
 
 
 class Responders:
-    """The responders of a server's models, by the names by which callers ask for them."""
+    """Responders of a server's models, by the names by which callers ask for them."""
 
     def __init__(self, responders: Sequence[Responder]) -> None:
         """Take at least one; the first is for callers who name none."""
@@ -99,24 +100,24 @@ class Responders:
 
     @property
     def names(self) -> list[str]:
-        """Names of all models, that of the default first."""
+        """Names of all models, the default model's first."""
         return list(self._by_name)
 
     def __iter__(self) -> Iterator[Responder]:
         return iter(self._by_name.values())
 
     def find(self, name: str) -> Responder:
-        """Return the responder of the model of this name; an empty one asks for the default. Raises as `named`."""
+        """Return the responder of the model `name`; the default model's if empty. Raises like `named`."""
         return self.named(name) if name else self.default
 
     def named(self, name: str) -> Responder:
-        """Return the responder of the model of this name. Raises UnknownModelError that lists the names there are."""
+        """Return the responder of the model `name`. Raises UnknownModelError that lists the known names."""
         if (found := self._by_name.get(name)) is None:
             raise UnknownModelError(f"model {printable(name)[:_SHOWN_CHARS]!r} isn't served here; {self.listed()}")
         return found
 
     def listed(self) -> str:
-        """List the names for an error's text, at most so many that the text stays short."""
+        """Return the names as text for an error, cut to a bounded length."""
         names = self.names
         shown = [repr(name) for name in names[:_SHOWN_NAMES]]
         if len(names) == 1:
@@ -126,18 +127,18 @@ class Responders:
 
 
 class ModelNames:
-    """The names by which HTTP's callers ask for models: their own, and aliases of the default."""
+    """Names by which HTTP callers ask for models: the models' own names, and aliases of the default model."""
 
     def __init__(self, responders: Responders, aliases: Sequence[str]) -> None:
         self._responders = responders
         self._aliases = aliases
 
     def all(self) -> list[str]:
-        """List them, the default's own first."""
+        """Return all names, the default model's own name first."""
         return list(dict.fromkeys([*self._responders.names, *self._aliases]))
 
     def find(self, asked: str | None) -> Responder:
-        """Return the responder of the model that is asked for. Raises UnknownModelError where nobody has that name."""
+        """Return the responder of the model that is asked for. Raises UnknownModelError for an unknown name."""
         default = self._responders.default
         if asked in (None, DEFAULT) or asked in self._aliases:
             return default

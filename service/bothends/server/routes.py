@@ -1,4 +1,4 @@
-"""Lists every gRPC method, and every path that a transport of HTTP has to know, with what takes its calls."""
+"""Lists every gRPC method, and every path that an HTTP transport has to know, with its handler."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,20 +17,21 @@ from .inbound import Inbound
 
 
 def services(fronts: Sequence[Front]) -> list[str]:
-    """Return the names of gRPC's services, of which reflection tells."""
+    """Return the names of all gRPC services, for reflection."""
     return [name for front in fronts for name in front.services]
 
 
 def names_of_all(fronts: Sequence[Front]) -> list[str]:
-    """Return the names by which health is asked whether all models are fit. By a model's name it is asked for that
-    alone.
+    """Return the names for which a health check reports on all models together.
+
+    A model's own name reports on that model.
     """
     return ["", *services(fronts)]
 
 
 def rpc_routes(served: Served) -> list[Route]:
     """Make the routes of every gRPC method, and of reflection."""
-    rpc = RpcRoutes(served.service.dispatcher_behind())
+    rpc = RpcRoutes(served.service.dispatcher_of_admitted())
     reflect = reflecting(services(served.fronts))
     return [
         *(route for front in served.fronts for route in front.rpc_routes(served, rpc)),
@@ -39,19 +40,21 @@ def rpc_routes(served: Served) -> list[Route]:
 
 
 def http_routes(settings: PortSettings, fronts: Sequence[Front]) -> list[Route]:
-    """List what a transport that serves HTTP has to know by its path: calls that it lets in, probes and scrapes."""
+    """List the paths that an HTTP transport has to know: calls that it admits itself, probes, and metrics."""
     unmetered = PROBES if settings.metrics == "off" else (*PROBES, METRICS)
     routes = [Route(Method(path, is_metered=False, is_http=True), _never) for path in unmetered]
     for front in fronts if settings.offers_http_api else ():
         for path, create_codec in front.native.items():
-            name = tracing.Method.http("POST", path).name
+            name = tracing.MethodName.http("POST", path).name
             method = Method(path, is_http=True, front=front.name)
             routes.append(Route(method, _never, name, create_codec=partial(create_codec, settings)))
     return routes
 
 
 def http_words(settings: PortSettings, fronts: Sequence[Front]) -> dict[str, dict[Reason, Response]]:
-    """Map fronts' names to what a transport that serves HTTP refuses calls with by itself, in the words of each."""
+    """Return for each front's name the responses with which an HTTP transport refuses calls, in that front's error
+    format.
+    """
     unknown = no_such_path(fronts)
     return {
         front.name: responses(settings, front.render_error, front.status_of, unknown=unknown)

@@ -1,6 +1,6 @@
-"""The server's life: bind → load → prove → serve → drain → stop.
+"""Life of the server: bind → load → prove → serve → drain → stop.
 
-Ports are bound first, so that a taken one is reported at once; nothing is answered before the self-test has passed.
+Ports are bound first, so that a port in use is reported at once. Nothing is answered before the self-test has passed.
 """
 
 import logging
@@ -47,7 +47,7 @@ _SIGNALS_S = 1.0
 
 
 class Server:
-    """One server. `start`, then `wait` until a signal or `request_stop`, then `stop`."""
+    """Server. Call `start`, then `wait` until a signal or `request_stop`, then `stop`."""
 
     def __init__(self, settings: Settings, fronts: Sequence[Front] = FRONTS) -> None:
         """Serve what `settings` say to the callers of `fronts`."""
@@ -60,7 +60,10 @@ class Server:
         self._requests: SimpleQueue[Callable[[], None] | None] = SimpleQueue()  # None: to stop
 
     def start(self) -> None:
-        """Come up until requests are answered. Raises StartupError or BundleError; then nothing is left running."""
+        """Start, and return once requests are answered.
+
+        Raises StartupError or BundleError, after everything was stopped again.
+        """
         settings = self.settings
         with ExitStack() as undo:
             ports = Ports(settings)
@@ -139,7 +142,7 @@ class Server:
         )
 
     def request_reload(self) -> None:
-        """Look for a newer model, keys and certificates now; safe from a signal handler."""
+        """Look for a newer model, keys and certificates now. Safe in a signal handler."""
         self.service.request_reload()
 
     def wait(self) -> None:
@@ -151,7 +154,7 @@ class Server:
                 act()
 
     def request_stop(self) -> None:
-        """Ask the server to stop; safe from a signal handler: a SimpleQueue's `put` is, an Event's `set` isn't."""
+        """Ask the server to stop. Safe in a signal handler, because it uses a SimpleQueue and no Event."""
         self._requests.put(None)
 
     def request_events(self) -> None:
@@ -159,7 +162,9 @@ class Server:
         self._requests.put(lambda: self._events.write_all())
 
     def stop(self) -> bool:
-        """Say NOT_SERVING, finish what was accepted within `drain_s`, stop; returns whether all of it was answered."""
+        """Report NOT_SERVING, finish accepted requests within `drain_s`, and stop; returns True if all were
+        answered.
+        """
         self.service.begin_stop()
         _log.info("draining: what was accepted is finished first", extra={"at_max_s": self.settings.drain_s})
         end = time.monotonic() + self.settings.drain_s
@@ -229,7 +234,7 @@ class Server:
             for index, route in enumerate(routes)
             if route.create_codec is not None and route.counted_as is not None
         }
-        self.metrics.waits_beside(transport.sliced)
+        self.metrics.add_waiting(transport.sliced)
         embedders = [responder.embedder for responder in self.service.responders]
         return FastPaths(transport, methods, embedders, self.metrics, logs_each_call)
 
@@ -239,12 +244,12 @@ class Server:
         self._events.follow()
 
     def _reload(self, ports: Ports) -> None:
-        """Give the transport what has changed in files, now."""
+        """Pass changed files to the transport now."""
         ports.reload()
         self._renew()
 
     def _renewing(self, listener: Listener) -> Callable[[], None]:
-        """Make a function, to be called often, that gives the transport what has changed in files."""
+        """Return a function, to be called often, that passes changed files to the transport."""
         keys, transport = self.service.keys, self.grpc
         given: object = None
 

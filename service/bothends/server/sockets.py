@@ -1,4 +1,4 @@
-"""Binds a socket to an address, or says in one line why it can't be had; finds the network that an address is in."""
+"""Binds a socket to an address, or says in one line why it can't; finds the network of an address."""
 
 import ipaddress
 import resource
@@ -10,7 +10,7 @@ from ..settings import flag
 WAITING = 128
 """Connections that wait to be accepted."""
 _OTHERS = 64
-"""Files that a server has open beside its callers' sockets."""
+"""Number of files that a server has open in addition to its callers' sockets."""
 
 
 def bound(host: str, port: int, setting: str) -> socket.socket:
@@ -32,9 +32,9 @@ def bound(host: str, port: int, setting: str) -> socket.socket:
 
 
 def allow_sockets(count: int) -> int | None:
-    """Let this process have so many sockets open: systems begin with 1,024 files, and programs may ask for more.
+    """Raise this process's limit on open files so that it can have `count` sockets; systems often start with 1,024.
 
-    Returns how many files it may have open where that is too few, and None elsewhere.
+    Returns the limit if it is still too low, and None if it is enough.
     """
     wanted = count + _OTHERS
     most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -53,7 +53,7 @@ def port_of(listener: socket.socket) -> int:
 
 
 def bracketed(host: str) -> str:
-    """Write the host as it stands before a port: IPv6 in brackets."""
+    """Return the host as it is written before a port: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -66,7 +66,7 @@ def is_loopback(host: str) -> bool:
 
 
 def network(address: str) -> bytes:
-    """Return what one caller's addresses have in common: all of IPv4's, half of IPv6's; nothing where it is none."""
+    """Return the network of an address: a whole IPv4 address, half of an IPv6 address, or empty if it is no address."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 class Timer:
-    """A thread that runs each act when it is due. Acts must return soon; one that raises is logged."""
+    """Thread that runs each function when it is due. Functions must return quickly; one that raises is logged."""
 
     def __init__(self, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._due = sched.scheduler(clock)
@@ -21,18 +21,18 @@ class Timer:
         self._thread.start()
 
     def later(self, seconds: float, act: Callable[[], None]) -> sched.Event:
-        """Run `act` after so many seconds, unless closed or cancelled before."""
+        """Run `act` after `seconds`, unless the timer is closed or the returned event cancelled first."""
         due = self._due.enter(seconds, 0, _logged, (act,))
         self._changed.set()
         return due
 
     def cancel(self, due: sched.Event) -> None:
-        """Don't run what `later` returned this for, unless it has begun."""
+        """Cancel what `later` returned, unless it has started."""
         with suppress(ValueError):
             self._due.cancel(due)
 
     def close(self) -> None:
-        """Begin no further act, and wait for the thread's end."""
+        """Start no further function, and wait for the thread's end."""
         self._is_closed = True
         self._changed.set()
         self._thread.join()

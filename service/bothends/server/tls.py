@@ -1,4 +1,4 @@
-"""Reads the certificate files for gRPC and HTTP, and reads them again once they change."""
+"""Reads the certificate files for gRPC and HTTP, and reads them again when they change."""
 
 import logging
 import ssl
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Content of the files when they last fitted each other."""
+    """Contents of the certificate files when they last matched each other."""
 
     certificate: bytes
     key: bytes = field(repr=False)
@@ -25,7 +25,7 @@ class Identity:
 
 
 class Certificates:
-    """The server's certificate chain and key, and the CA that signs callers' certificates; PEM files."""
+    """Server's certificate chain and key, and the CA that signs callers' certificates, from PEM files."""
 
     def __init__(self, certificate: Path, key: Path, client_ca: Path | None, *, every_s: float = 5.0) -> None:
         """Read the files. Raises StartupError that names setting, file and reason."""
@@ -36,13 +36,13 @@ class Certificates:
 
     @property
     def newest(self) -> Identity:
-        """Newest content of the files."""
+        """Latest contents of the files."""
         return self._files.value
 
     def context(self) -> ssl.SSLContext:
-        """Make HTTP's context, which gives each new connection the newest certificate.
+        """Make HTTP's SSL context, which uses the latest certificate for each new connection.
 
-        It asks for no caller's certificate: probes have none.
+        It doesn't ask callers for certificates, since probes have none.
         """
         context = self._files.value.context
 

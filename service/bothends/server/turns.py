@@ -1,7 +1,8 @@
-"""A queue in which networks take turns, then their callers, then what came first, by seconds of a core.
+"""Fair queue: networks take turns, then the callers of a network, then a caller's items in order of arrival.
 
-Start-time fair queueing (Goyal et al., SIGCOMM 1996), as native/transport/turns.hpp has it: both are held to the order
-of native/check/units/turns.txt. It has no lock: its owner's is held.
+Turns are counted in seconds of one core. This is start-time fair queueing (Goyal et al., SIGCOMM 1996), the same as in
+native/transport/turns.hpp; native/check/units/turns.txt holds both to one order. Not thread-safe: the owner holds a
+lock.
 """
 
 from bisect import insort
@@ -17,46 +18,46 @@ ItemT = TypeVar("ItemT")
 
 
 _IDLE_KEPT = 1024
-"""Number of callers that are remembered though nothing of theirs waits."""
+"""Number of callers that are remembered although nothing of theirs waits."""
 _MAX_DEBT_S, _MAX_SAVED_S = 1.0, 5e-4
 """Most seconds by which somebody may be behind others, and before them: what it takes to come."""
 
 
 class TurnClock:
-    """Virtual time of those who take turns with each other: the least that any of those who wait has had."""
+    """Virtual time of a fair queue: the least time used by any account that has something waiting."""
 
     def __init__(self) -> None:
         self.time = self.latest = 0.0
         self.waiting: set[Account] = set()
 
     def advance(self) -> None:
-        """Go on to where the turn of whoever is next begins. Where nobody waits, nobody has had more than others."""
-        self.time = max(self.time, min(account.had for account in self.waiting) if self.waiting else self.latest)
+        """Move the virtual time forward to that of the next account. If nothing waits, all accounts become equal."""
+        self.time = max(self.time, min(account.start_tag for account in self.waiting) if self.waiting else self.latest)
 
 
 @dataclass(eq=False, slots=True)
 class Account:
-    """Seconds of a core that a network, or a caller, has had."""
+    """Seconds of one core that a network, or a caller, has used."""
 
     clock: TurnClock
     used: float = 0.0
 
     @property
-    def had(self) -> float:
-        """What counts of that: who wanted nothing for a while has saved no more than what it takes to come."""
+    def start_tag(self) -> float:
+        """Used seconds for the order of turns: an account that was idle has saved at most half a millisecond."""
         return max(self.used, self.clock.time - _MAX_SAVED_S)
 
     def charge(self, seconds: float) -> None:
-        """Count seconds that it takes, or took less than was counted before."""
+        """Add `seconds` of use; a negative number corrects an earlier estimate."""
         if self in self.clock.waiting:
             self.clock.advance()
-        self.used = min(self.had + seconds, self.clock.time + _MAX_DEBT_S)
+        self.used = min(self.start_tag + seconds, self.clock.time + _MAX_DEBT_S)
         self.clock.latest = max(self.clock.latest, self.used)
 
 
 @dataclass(eq=False, slots=True)
 class _Flow(Generic[ItemT]):
-    """What waits of one caller: the age, the seconds and the bytes of each, the oldest first."""
+    """Waiting items of one caller: the age, the item, the seconds and the bytes of each, oldest first."""
 
     account: Account
     waiting: list[tuple[int, ItemT, float, int]] = field(default_factory=list)
@@ -73,7 +74,7 @@ class _Network(Generic[ItemT]):
 
 
 class Turns(Generic[ItemT]):
-    """Items of some seconds and bytes each, by caller."""
+    """Fair queue of items, each with an expected cost in seconds and a size in bytes."""
 
     def __init__(self) -> None:
         self._clock = TurnClock()
@@ -92,7 +93,7 @@ class Turns(Generic[ItemT]):
         return sum(len(network.flows) for network in self._networks.values())
 
     def put(self, item: ItemT, caller: Caller, *, work_s: float, size: int = 0) -> None:
-        """Add an item of so many bytes, which takes so long, behind the caller's others."""
+        """Add an item that takes about `work_s` seconds and has `size` bytes, after the caller's other items."""
         network = self._networks.get(caller.network)
         if network is None:
             network = self._networks[caller.network] = _Network(Account(self._clock))
@@ -106,12 +107,14 @@ class Turns(Generic[ItemT]):
 
     @property
     def first(self) -> ItemT | None:
-        """The item whose turn it is; None where nothing waits."""
+        """Return the item whose turn it is; None if nothing waits."""
         found = self._first(lambda _: True)
         return found[1].waiting[0][1] if found else None
 
     def take_next(self, may_go: Callable[[ItemT], bool] = lambda _: True) -> ItemT | None:
-        """Remove and return the item whose turn it is, of callers whose next one may go; None where there is none."""
+        """Remove and return the next item, skipping callers whose first item `may_go` rejects; None if there is
+        none.
+        """
         found = self._first(may_go)
         if found is None:
             return None
@@ -124,14 +127,14 @@ class Turns(Generic[ItemT]):
         return item
 
     def charge(self, caller: Caller, seconds: float) -> None:
-        """Count what something took of the caller's beyond what was expected, or less than that."""
+        """Correct what `caller` has used by `seconds`, the difference between an item's real and expected cost."""
         network = self._networks.get(caller.network)
         flow = network.flows.get(caller.number) if network else None
         if network is not None and flow is not None:
             self._charge(network, flow, seconds)
 
     def remove(self, item: ItemT, caller: Caller) -> bool:
-        """Take an item out before its turn; returns False if it isn't here."""
+        """Remove an item before its turn; returns False if it isn't here."""
         network = self._networks.get(caller.network)
         flow = network.flows.get(caller.number) if network else None
         found = next((entry for entry in flow.waiting if entry[1] is item), None) if flow else None
@@ -143,7 +146,7 @@ class Turns(Generic[ItemT]):
         return True
 
     def shed(self) -> ItemT:
-        """Remove and return the latest item of the caller of whom the most bytes wait, of the network of which do."""
+        """Remove and return the newest item of the caller with the most waiting bytes, in the network with the most."""
         network = max(self._networks.values(), key=lambda one: sum(flow.bytes for flow in one.flows.values()))
         flow = max(network.flows.values(), key=attrgetter("bytes"))
         _, item, _, size = flow.waiting.pop()
@@ -153,7 +156,7 @@ class Turns(Generic[ItemT]):
 
     def _first(self, may_go: Callable[[ItemT], bool]) -> tuple[_Network[ItemT], _Flow[ItemT]] | None:
         waiting = (
-            (network.account.had, flow.account.had, flow.waiting[0][0], network, flow)
+            (network.account.start_tag, flow.account.start_tag, flow.waiting[0][0], network, flow)
             for network in self._networks.values()
             for flow in network.flows.values()
             if flow.waiting and may_go(flow.waiting[0][1])
@@ -172,7 +175,7 @@ class Turns(Generic[ItemT]):
         self._waiting += items
 
     def _leave(self, network: _Network[ItemT], flow: _Flow[ItemT]) -> None:
-        """Take note that nothing waits any more of a caller, a network, or anybody, where that is so."""
+        """Record that a caller, a network, or all of them have nothing waiting any more, if that is so."""
         if flow.waiting:
             return
         network.callers.waiting.discard(flow.account)
@@ -186,7 +189,7 @@ class Turns(Generic[ItemT]):
         self._networks.clear()
 
     def _forget(self) -> None:
-        """Forget callers of whom nothing waits, the first to come first, while they are too many."""
+        """Forget callers without waiting items, earliest first, while there are too many."""
         for name, network in list(self._networks.items()):
             if self.callers <= _IDLE_KEPT + self._waiting:
                 return

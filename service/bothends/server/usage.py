@@ -1,7 +1,7 @@
-"""Counts what one key uses of its share: sentences a second, and sentences at once.
+"""Counts what one key uses of its quota: sentences a second, and sentences in progress.
 
-Where the native transport serves, its `Usage` counts in C++, so that requests that never come to Python count too. It
-keeps this contract, to the same bit. Neither knows a clock: whoever asks says what time it is.
+With the native transport, its `Usage` counts in C++ instead, so that requests that C++ answers count too; both give the
+same results to the bit. Neither reads a clock: the caller passes the time.
 """
 
 import threading
@@ -11,72 +11,76 @@ from typing import NamedTuple, Protocol
 _BURST_S = 1.0
 """Seconds for which a share that was not used is kept."""
 _RETRY_S = 0.1
-"""Seconds after which to ask again, where it isn't known when sentences in progress will be done."""
+"""Seconds after which to try again, if it is unknown when the sentences in progress will end."""
 _ROUNDING_S = 1e-3
-"""Seconds by which whoever is told to come again comes later, so that the share is there."""
+"""Seconds that are added to the time after which to try again, so that the quota allows it then."""
 
 
 class Excess(StrEnum):
-    """Why a share is denied. The native transport's `Excess` has the same names."""
+    """Reason for which a quota is exceeded. The native transport's `Excess` has the same names."""
 
     too_many = auto()
     """More sentences than the key may ever have at once."""
     over_concurrency = auto()
     """As many as it may have at once are in progress."""
     over_rate = auto()
-    """The key has had its sentences of this second."""
+    """The key is over its sentences a second."""
 
 
 class Denial(Protocol):
-    """That a share is denied."""
+    """Refusal because a quota is exceeded."""
 
     @property
     def reason(self) -> Enum:
-        """One by the name of an `Excess`."""
+        """Member with the same name as an `Excess`."""
 
     @property
     def limit(self) -> float:
-        """Limit of the key, which would be exceeded."""
+        """Limit of the key that would be exceeded."""
 
     @property
     def in_progress(self) -> int:
-        """Number of the key's sentences that are begun and not done."""
+        """Number of the key's sentences in progress."""
 
     @property
     def after_s(self) -> float:
-        """Seconds after which it makes sense to ask again; 0 where it never does."""
+        """Seconds after which a new try makes sense; 0 if it never does."""
 
 
 class Usage(Protocol):
-    """The count of one key's sentences. Every method may be called by any thread; `now` is a time in seconds."""
+    """Count of one key's sentences. Every method may be called by any thread; `now` is a time in seconds."""
 
     @property
     def in_progress(self) -> int:
-        """Number of sentences begun and not done."""
+        """Number of sentences in progress."""
 
     def set_limits(self, sentences_per_s: float | None, concurrent_sentences: int | None) -> None:
-        """Replace the limits. What is in progress, saved or owed stays."""
+        """Replace the limits. Sentences in progress, and what is saved or owed, stay as they are."""
 
     def take(self, sentences: int, extra: int, now: float) -> Denial | None:
-        """Begin so many, of which long ones count `extra` times more in a second's share.
+        """Start `sentences` sentences; `extra` is what long ones add to the count of sentences a second.
 
-        Returns why not, where that is denied; then don't give them back.
+        Returns None, or the reason for a refusal; then don't give them back.
         """
         ...
 
     def check(self, ahead: int, now: float) -> Denial | None:
-        """Return why a share would be denied once `ahead` sentences have theirs; None where it wouldn't."""
+        """Return the refusal that would apply after `ahead` more sentences have been counted; None if there would be
+        none.
+        """
         ...
 
     def pay(self, sentences: int) -> None:
-        """Take so many of the share for a request that was none. However many come, the debt is no larger than one."""
+        """Charge a failed request as this many sentences. The debt never exceeds that of one such request."""
 
     def give_back(self, sentences: int, extra: int, unserved: bool) -> None:
-        """End so many: they are done, or, `unserved`, were refused for no fault of the caller's, and don't count."""
+        """End `sentences` sentences: they are done, or `unserved`, which means refused by no fault of the caller and
+        not counted.
+        """
 
 
 class CreateUsage(Protocol):
-    """A function that makes the count of a new key; None is no limit."""
+    """Factory of the count for a new key; a limit of None is no limit."""
 
     def __call__(self, sentences_per_s: float | None, concurrent_sentences: int | None, now: float) -> Usage:
         """Make it, as of now."""
@@ -106,7 +110,7 @@ class LocalUsage:
             self._rate, self._most = sentences_per_s, concurrent_sentences
 
     def take(self, sentences: int, extra: int, now: float) -> Denial | None:
-        """Begin so many sentences, or return why not."""
+        """Start `sentences` sentences; returns None, or the reason for a refusal."""
         with self._lock:
             if (denial := self._excess_at_once(sentences)) is not None:
                 return denial
@@ -118,18 +122,18 @@ class LocalUsage:
         return None
 
     def check(self, ahead: int, now: float) -> Denial | None:
-        """Return why a share would be denied."""
+        """Return the refusal that would apply after `ahead` more sentences; None if there would be none."""
         with self._lock:
             return None if self._rate is None else self._debt(self._rate, ahead, now)
 
     def pay(self, sentences: int) -> None:
-        """Take so many of the share for a request that was none."""
+        """Charge a failed request as this many sentences."""
         with self._lock:
             if self._rate is not None:
                 self._saved = min(self._saved, max(self._saved, 0.0) - sentences)
 
     def give_back(self, sentences: int, extra: int, unserved: bool) -> None:
-        """End so many."""
+        """End `sentences` sentences."""
         with self._lock:
             self.in_progress -= sentences
             if unserved:

@@ -1,7 +1,7 @@
-"""Reads when PEM certificates are valid, and warns where that isn't now.
+"""Reads the validity period of PEM certificates, and warns if now is outside it.
 
-Python tells of certificates that others show, and nothing of one's own. So the two times are read here, out of the few
-fields before them (RFC 5280, 4.1).
+Python's ssl module reports this for a peer's certificate only, not for one's own. So the two times are read here from
+the certificate's few first fields (RFC 5280, 4.1).
 """
 
 import re
@@ -15,9 +15,9 @@ _SOON = timedelta(days=7)
 
 
 def warnings(content: bytes, now: datetime) -> Iterator[str]:
-    """Yield what is wrong with the time of each certificate in `content`, to follow its file's name.
+    """Yield what is wrong with the validity of each certificate in `content`, as text to follow its file's name.
 
-    One that can't be read isn't spoken of: OpenSSL says what is wrong with it.
+    A malformed certificate is skipped: OpenSSL reports what is wrong with it.
     """
     for number, pem in enumerate(_PEM.findall(content.decode("ascii", "replace")), 1):
         try:
@@ -34,7 +34,7 @@ def warnings(content: bytes, now: datetime) -> Iterator[str]:
 
 
 def validity(certificate: bytes) -> tuple[datetime, datetime]:
-    """Return when a certificate (DER) begins to be valid and when that ends. Raises ValueError or IndexError."""
+    """Return the first and the last time at which a certificate (DER) is valid. Raises ValueError or IndexError."""
     body = _content(_content(certificate, _SEQUENCE)[0], _SEQUENCE)[0]
     if body[0] == _VERSION:
         _, body = _content(body, _VERSION)
@@ -46,7 +46,7 @@ def validity(certificate: bytes) -> tuple[datetime, datetime]:
 
 
 def _content(der: bytes, tag: int) -> tuple[bytes, bytes]:
-    """Return the content of the value that `der` begins with, and what comes after it."""
+    """Return the content of the value at the start of `der`, and what follows it."""
     if der[0] != tag:
         raise ValueError("another value is there")
     size, start = der[1], 2

@@ -1,4 +1,4 @@
-"""Makes the servers of HTTP over what is bound: the native transport's requests, or uvicorn where that isn't built."""
+"""Makes the HTTP servers over bound ports: over the native transport's requests, or uvicorn if that isn't available."""
 
 from typing import cast
 
@@ -17,7 +17,7 @@ _HTTP, _HEALTH = 1, 2
 def web_servers(
     ports: Ports, transport: Transport, settings: HttpSettings, *, pages: ASGIApp, probes: ASGIApp
 ) -> list[WebServer]:
-    """Make the server of `pages` on HTTP's port, and where health has a port of its own, of `probes` on that."""
+    """Make the server of `pages` on HTTP's port, and of `probes` on health's own port if there is one."""
     if ports.transport == "native":
         return [NativeWebServer(cast("HttpTransport", transport), {_HTTP: pages, _HEALTH: probes})]
     from .http.uvicorn_server import UvicornServer  # which takes time to import

@@ -1,4 +1,4 @@
-"""Lists the paths that fronts answer over HTTP, and the OpenAPI document of all of them."""
+"""Lists the paths that fronts answer over HTTP, and makes the OpenAPI document of all of them."""
 
 import logging
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from .http import openapi
 from .http.call import BodyLimits
 from .http.failure import JSON
 from .http.pages import PROBES
-from .http.routes import HttpRoutes, Refusal
+from .http.routes import HttpRoutes, RefusingEndpoint
 
 _log = logging.getLogger(__name__)
 _NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
@@ -24,18 +24,21 @@ _PROBED = {"type": "object", "properties": {"status": {"type": "string"}}, "requ
 
 
 def web_routes(served: Served) -> list[BaseRoute]:
-    """List the paths of a server of `bothends serve`. Their calls come in one thread, that of HTTP's event loop."""
+    """Return the routes of the HTTP server of `bothends serve`. Their calls all come in the event loop's thread."""
     service, settings = served.service, served.service.settings
     if not settings.http_api:
         return []
     if not settings.offers_http_api:
         _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
-        return [Route(_EVERYTHING, Refusal(403, _NO_CERTIFICATES, documented(served.fronts)[0].render_error))]
-    return front_routes(served, service.dispatcher(), admitted=service.dispatcher_behind())
+        return [Route(_EVERYTHING, RefusingEndpoint(403, _NO_CERTIFICATES, documented(served.fronts)[0].render_error))]
+    return front_routes(served, service.dispatcher(), admitted=service.dispatcher_of_admitted())
 
 
 def front_routes(served: Served, dispatcher: Dispatcher, *, admitted: Dispatcher | None = None) -> list[BaseRoute]:
-    """List the paths of all fronts and their document. `admitted` is for calls that a transport has let in already."""
+    """Return the routes of all fronts, and of their document.
+
+    `admitted` dispatches calls that a transport already admitted.
+    """
     limits, routes = BodyLimits.of(served.service.settings), list[BaseRoute]()
     for front in served.fronts:
         http = HttpRoutes(limits, dispatcher, front.render_error, front.status_of, admitted=admitted)
@@ -44,7 +47,7 @@ def front_routes(served: Served, dispatcher: Dispatcher, *, admitted: Dispatcher
 
 
 def unknown_path(fronts: Sequence[Front]) -> Response:
-    """Make the answer to callers of a path that there isn't: those that there are."""
+    """Make the 404 for unknown paths, which lists the known ones."""
     status = status_pb2.Status(message=no_such_path(fronts))
     return Response(documented(fronts)[0].render_error(404, status), 404, media_type=JSON)
 

@@ -1,4 +1,4 @@
-"""Every setting of the server, from flags and environment variables, in sections that parts of it take one by one."""
+"""Every setting of the server, from flags and environment variables, in sections that its parts take separately."""
 
 from typing import Self
 
@@ -60,7 +60,7 @@ __all__ = [
 
 
 class Settings(ObserveSettings, PortSettings, ModelSettings):
-    """A whole server: which models, by which ports, and what is reported of them."""
+    """Settings of a whole server: models, ports, and reports about them."""
 
     @model_validator(mode="after")
     def _aliases_are_nobodys_names(self) -> Self:

@@ -1,4 +1,4 @@
-"""Reads which models a server is to have: `NAME=FOLDER?KEY=VALUE&…`, more than once, or the tables of a TOML file."""
+"""Reads which models a server is to have: `NAME=FOLDER?KEY=VALUE&…`, repeated, or the tables of a TOML file."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ..errors import SettingsError
 from ..validation import one_line
 
 MAX_BUNDLES = 16
-"""Models of one server: each is in memory whole, and has series of its own in the metrics."""
+"""Models of one server: each is completely in memory, and has its own series in the metrics."""
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _NAMED = re.compile(rf"(?P<name>{_NAME})=(?P<folder>[^?]*)(?:\?(?P<engine>.*))?", re.DOTALL)
 _BETWEEN = re.compile(rf",(?={_NAME}=)")
@@ -20,7 +20,7 @@ _FORM = "NAME=FOLDER or NAME=FOLDER?KEY=VALUE&…"
 
 
 class NamedBundle(BaseModel):
-    """A model among several: the name by which callers ask for it, its folder, and what it sets of the engine."""
+    """Model among several: the name by which callers ask for it, its folder, and its own engine settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,7 +31,7 @@ class NamedBundle(BaseModel):
     """Settings of the engine that are this model's own, by their names."""
 
     def absolute(self) -> Self:
-        """Return the same with a whole path, for processes that work in another folder."""
+        """Return the same with an absolute path, for processes that work in another folder."""
         return self.model_copy(update={"folder": self.folder and self.folder.absolute()})
 
     def __str__(self) -> str:
@@ -41,16 +41,16 @@ class NamedBundle(BaseModel):
 
 
 def is_named(bundle: object) -> TypeGuard[str | Sequence[str | Mapping[str, Any]]]:
-    """Return whether `bundle`, as it was given, says a name, or is one of several."""
+    """Return True if `bundle`, as the user gave it, includes a name or is one of several."""
     if isinstance(bundle, str):
         return _NAMED.fullmatch(bundle) is not None
     return isinstance(bundle, list | tuple) and bool(bundle)
 
 
 def parse_bundles(given: str | Sequence[str | Mapping[str, Any]], known: Sequence[str]) -> tuple[NamedBundle, ...]:
-    """Parse them as they were given: each by itself or, as the environment has them, with commas between.
+    """Parse models as the user gave them: one by one, or separated by commas as in the environment.
 
-    `known` are the settings that a model may have of its own. Raises SettingsError.
+    `known` are the settings that each model may have of its own. Raises SettingsError.
     """
     listed = _BETWEEN.split(given) if isinstance(given, str) else given
     found = tuple(_parse(one, known) for one in listed)

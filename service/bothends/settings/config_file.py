@@ -1,4 +1,4 @@
-"""Reads settings from a TOML file: a key for each option, named as its flag is, with underscores."""
+"""Reads settings from a TOML file: a key for each option, named like its flag, with underscores."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ CONFIG_VARIABLE = "BOTHENDS_CONFIG"
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A file of settings, and what stands in it."""
+    """Settings file and its content."""
 
     path: Path
     values: Mapping[str, Any]
@@ -22,7 +22,7 @@ class ConfigFile:
 
     @classmethod
     def chosen(cls, flag: str | None, environment: Mapping[str, str]) -> Self | None:
-        """Read the file that the flag names, or else the environment; None where neither does.
+        """Read the file that the flag names, or otherwise the environment; None if neither does.
 
         Raises SettingsError.
         """

@@ -1,6 +1,6 @@
-"""Settings of the model: which one, by which engine, in what batches, and how it is tested and replaced.
+"""Settings of the model: which one, on which engine, in what batches, and how it is tested and replaced.
 
-An embedder in another program takes these and needs no server's.
+A program that embeds by itself uses these without a server's settings.
 """
 
 import os
@@ -29,15 +29,15 @@ def _usable_cpus() -> int:
 
 
 def chosen(bundle: Path | None) -> Path | None:
-    """Return the folder that a person names as the model's; None for the packaged model.
+    """Return the folder that the user names as the model's; None for the packaged model.
 
-    That may be called by its name, where no folder has the same.
+    The packaged model may be given by its name, unless a folder has that name.
     """
     return None if bundle is not None and str(bundle) == PACKAGED and not bundle.exists() else bundle
 
 
 class EngineSettings(Section):
-    """Device, engine and precision that a model is placed on."""
+    """Settings of the device, engine and precision of a model."""
 
     device: Literal["auto", "cpu", "cuda"] = option(
         "Start here",
@@ -89,17 +89,17 @@ class EngineSettings(Section):
 
     @property
     def needs_native(self) -> bool:
-        """True if no other engine will do."""
+        """True if only the native engine will do."""
         return self.engine.startswith("native") or self.precision != "float32"
 
     @property
     def native_level(self) -> Level:
-        """What `engine` pins of the native engine's instructions."""
+        """Instruction set of the native engine that `engine` requires."""
         return cast("Level", self.engine.partition("/")[2] or "auto")
 
 
 class BatchingSettings(Section):
-    """Sizes of the queue and of its batches, and how many of them run at once."""
+    """Sizes of the queue and of its batches, and how many batches run at once."""
 
     workers: int = option(
         "What computes",
@@ -132,7 +132,7 @@ class BatchingSettings(Section):
 
 
 class RequestSettings(Section):
-    """Limits of one request's sentences, whatever protocol it comes by."""
+    """Limits on one request's sentences, in any protocol."""
 
     max_sentences: int = option("Requests", "Most sentences in one request.", 1024, is_rare=True, ge=1, le=1_000_000)
     max_sentence_chars: int = fixed(
@@ -146,11 +146,11 @@ class RequestSettings(Section):
 
 
 class EmbedderSettings(RequestSettings, BatchingSettings, EngineSettings):
-    """All that turns a bundle into embeddings in one process: the engine, the batching, a request's limits."""
+    """Settings of embedding in one process: the engine, the batching, and a request's limits."""
 
 
 class ReloadSettings(Section):
-    """Interval at which files that may change are looked at."""
+    """Interval at which files that may change are checked."""
 
     reload_s: float = fixed(
         "Seconds between looks for a newer model, changed certificates and keys: a look costs a few system calls, and "
@@ -160,7 +160,7 @@ class ReloadSettings(Section):
 
 
 class SupervisorSettings(Section):
-    """Folder of the served model, and how often it is tested."""
+    """Folder of the served model, and how often the model is tested."""
 
     bundle: Path | None = option(
         "Start here",
@@ -192,15 +192,15 @@ class SupervisorSettings(Section):
 
 
 _OWN = ("device", "engine", "precision", "max_gpu_bytes", "max_batch_tokens")
-"""Settings that each of several models may have of its own."""
+"""Settings that each of several models may have for itself."""
 
 
 class ModelSettings(EmbedderSettings, ReloadSettings, SupervisorSettings):
-    """An embedder, and the supervisor that loads, tests and replaces its model."""
+    """Settings of an embedder, and of the supervisor that loads, tests and replaces its model."""
 
     @property
     def models(self) -> "list[OneModel]":
-        """Each model's settings, in order; the first is for callers who name none. Raises SettingsError."""
+        """Return each model's settings, in order; the first is the default model. Raises SettingsError."""
         if not self.bundles:
             return [OneModel(None, self)]
         return [OneModel(bundle.name, self._of(bundle)) for bundle in self.bundles]
@@ -225,7 +225,7 @@ class ModelSettings(EmbedderSettings, ReloadSettings, SupervisorSettings):
 
 
 class OneModel(NamedTuple):
-    """One model's settings, and the name by which callers ask for it; None for the bundle's own."""
+    """Settings of one model, and the name by which callers ask for it; None for the bundle's own name."""
 
     name: str | None
     settings: ModelSettings

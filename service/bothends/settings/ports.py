@@ -1,4 +1,4 @@
-"""Settings of callers: how they reach the server, which of them may, and what it reports."""
+"""Settings about callers: how they reach the server, which of them may, and what it reports."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -59,7 +59,10 @@ class ListenerSettings(Section):
 
     @property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """Return the networks in `trusted_proxies`. Raises SettingsError where one is no address and no network."""
+        """Return the networks in `trusted_proxies`.
+
+        Raises SettingsError for one that is neither an address nor a network.
+        """
         try:
             return tuple(_unmapped(ip_network(name)) for name in names(self.trusted_proxies))
         except ValueError as error:
@@ -73,12 +76,12 @@ class ListenerSettings(Section):
 
     @property
     def max_inflated_bytes(self) -> int:
-        """Most bytes that a compressed request may become; 0 where none may come so."""
+        """Upper bound on the size of a decompressed request in bytes; 0 if compressed requests are refused."""
         return min(_INFLATED_BYTES, self.max_message_bytes) if self.compression else 0
 
 
 class GrpcSettings(ListenerSettings):
-    """Port of gRPC, and bounds of its connections."""
+    """Port of gRPC, and bounds on its connections."""
 
     port: int = option("Start here", "gRPC port; 0 takes a free one.", 50051, ge=0, le=65535)
     transport: Literal["auto", "native", "grpcio"] = option(
@@ -118,7 +121,7 @@ class GrpcSettings(ListenerSettings):
 
 
 class HttpSettings(ListenerSettings):
-    """Port of HTTP, what is answered there, and bounds of its connections."""
+    """Port of HTTP, what is answered there, and bounds on its connections."""
 
     http_port: int = option(
         "Start here", "Port of the HTTP APIs, /metrics, /healthz and /readyz; 0 takes a free one.", 8080, ge=0, le=65535
@@ -192,7 +195,7 @@ class HttpSettings(ListenerSettings):
 
 
 class AccessSettings(Section):
-    """Certificates and keys: what proves the server to callers, and callers to it."""
+    """Certificates and keys that prove the server to callers, and callers to it."""
 
     tls_cert: Path | None = option(
         "Who may call", "Certificate chain, PEM: both ports speak TLS. Read again when it changes."
@@ -225,16 +228,19 @@ class AccessSettings(Section):
 
 
 class PortSettings(HttpSettings, GrpcSettings, AccessSettings, ReloadSettings):
-    """Both ports, and who may use them; certificates and keys are read again when they change."""
+    """Both ports, and who may use them. Certificates and keys are read again when they change."""
 
     @property
     def offers_http_api(self) -> bool:
-        """False too where gRPC asks for certificates: HTTP, which asks for none, would be an open door beside it."""
+        """True if HTTP offers the APIs.
+
+        False if gRPC asks for client certificates, since HTTP doesn't and would be a way around.
+        """
         return self.http_api and (self.api_keys is not None or self.tls_client_ca is None)
 
 
 class ObserveSettings(Section):
-    """Logs and traces."""
+    """Settings of logs and traces."""
 
     tracing: bool = option(
         "Running",

@@ -1,6 +1,6 @@
 """Reads a section of settings once, from flags and the environment, into a frozen object; errors name flag or variable.
 
-A setting's name, default, help and check stand in its section: it is an option, or a bound that is fixed.
+A setting's name, default, help and check are declared in its section, either as an option or as a fixed bound.
 """
 
 import difflib
@@ -19,14 +19,14 @@ INT32 = 2**31 - 1
 Group: TypeAlias = Literal["Start here", "What computes", "Requests", "Who may call", "Connections", "Running"]
 """Heading under which the help and docs/settings.md show an option."""
 GROUPS: tuple[Group, ...] = get_args(Group)
-"""All of them, in the order in which they are shown."""
+"""All groups, in the order in which they are shown."""
 _CLIENT_VARIABLES = {"BOTHENDS_SERVER", "BOTHENDS_CA", "BOTHENDS_API_KEY", "BOTHENDS_API_KEY_FILE"}
-"""Read by the command line's client side; a server may be started where they are set."""
+"""Variables of the command line's client side, which are allowed when a server starts."""
 _OTHER_VARIABLES = {*_CLIENT_VARIABLES, CONFIG_VARIABLE}
 
 
 class Option(NamedTuple):
-    """What is shown of a setting that people may choose."""
+    """What is shown to users about a setting that they may choose."""
 
     group: Group
     is_rare: bool
@@ -34,7 +34,7 @@ class Option(NamedTuple):
 
 
 def option(group: Group, description: str, default: Any = None, *, is_rare: bool = False, **checks: Any) -> Any:
-    """Declare a setting that people may choose: a flag of `bothends serve`, and a variable of the environment.
+    """Declare a setting that users may choose: a flag of `bothends serve`, and an environment variable.
 
     `checks` are arguments of pydantic's Field.
     """
@@ -45,22 +45,22 @@ def option(group: Group, description: str, default: Any = None, *, is_rare: bool
 
 
 def fixed(reason: str, value: Any = None, *, of: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """Declare a bound that has no flag and no variable, since its value suits everybody, for the `reason` given.
+    """Declare a bound without flag and variable, since its value suits everybody, for the `reason` given.
 
-    Instead of a `value`, `of` derives it from the fields before. A program that makes the settings itself may change
-    it, as tests do.
+    Instead of a `value`, `of` computes it from the fields before it. A program that makes the settings itself may
+    change it, as tests do.
     """
     return Field(description=reason, default=value) if of is None else Field(description=reason, default_factory=of)
 
 
 class Section(BaseModel):
-    """Some settings. An option `max_tokens` is the flag `--max-tokens` and the variable BOTHENDS_MAX_TOKENS."""
+    """Section of settings. An option `max_tokens` is the flag `--max-tokens` and the variable BOTHENDS_MAX_TOKENS."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def options(cls) -> dict[str, Option]:
-        """Return what is shown of each setting that people may choose; the other fields are fixed bounds."""
+        """Return what is shown to users about each option; the other fields are fixed bounds."""
         return {
             name: Option(**cast("dict[str, Any]", field.json_schema_extra))
             for name, field in cls.model_fields.items()
@@ -76,7 +76,7 @@ class Section(BaseModel):
         /,
         **bounds: object,
     ) -> Self:
-        """Settings from the flags given (by field name), then the environment, then the file, then the defaults.
+        """Make settings from the given flags (by field name), then the environment, then the file, then the defaults.
 
         `bounds` are set by the calling program itself, and may be fixed ones. Raises SettingsError that names the flag,
         the variable or the file's key at fault.
@@ -94,7 +94,7 @@ class Section(BaseModel):
     def given(
         cls, flags: Mapping[str, str | Sequence[str]], environment: Mapping[str, str], file: ConfigFile | None = None
     ) -> dict[str, tuple[Any, str]]:
-        """Return the value of each option that was given, and by what: a flag, a variable, or a key of the file.
+        """Return the value of each option that was given, and its origin: a flag, a variable, or a key of the file.
 
         Raises SettingsError for an unknown one.
         """
@@ -119,7 +119,7 @@ class Section(BaseModel):
 
 
 def flag(name: str) -> str:
-    """The command line's name of a setting: max_tokens is --max-tokens."""
+    """Return the flag of a setting: "--max-tokens" for "max_tokens"."""
     return "--" + name.replace("_", "-")
 
 
@@ -129,5 +129,5 @@ def _hint(name: str, known: Mapping[str, object]) -> str:
 
 
 def names(listed: str | None) -> tuple[str, ...]:
-    """Split what has commas between its names."""
+    """Split a comma-separated list of names."""
     return tuple(name for part in (listed or "").split(",") if (name := part.strip()))

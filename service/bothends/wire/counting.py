@@ -1,6 +1,6 @@
 """Counts the sentences in a request's bytes without parsing it, so that far too large ones are refused cheaply.
 
-It relies on field 1, a string, being the sentences in each request of bothends. Callers bring the limit.
+It relies on field 1, a string, being the sentences in each request of bothends. Callers pass the limit.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import TypeAlias
 Bytes: TypeAlias = bytes | memoryview
 """Bytes of a message. A part of a memoryview is no copy."""
 _STRING_1 = 0x0A
-"""Tag of field 1 where it has a length, as everybody writes it."""
+"""Tag of a length-delimited field 1, as every encoder writes it."""
 _LENGTH = 2
 _FIXED = {1: 8, 5: 4}
 """Bytes of wire types without a length."""
@@ -19,33 +19,34 @@ _MAX_DIGITS = 10
 """Most bytes of a varint (https://protobuf.dev/programming-guides/encoding/)."""
 
 
-def holds_more_than(content: bytes, most: int) -> bool:
-    """Return True if the message holds more strings in field 1 than `most`, or more fields than that allows.
+def holds_more_than(content: bytes, max_count: int) -> bool:
+    """Return True if the message has more than `max_count` strings in field 1, or more other fields than requests have.
 
-    It looks at no more fields than that, however many there are. What isn't protobuf is for its parser to refuse.
+    It stops as soon as that is known. Bytes that aren't protobuf are left to the parser.
     """
-    if len(content) <= 2 * most:  # each takes two bytes at least
+    if len(content) <= 2 * max_count:  # each takes two bytes at least
         return False
     index = found = 0
     try:
-        for _ in range(most + _OTHER_FIELDS):
+        for _ in range(max_count + _OTHER_FIELDS):
             if content[index] == _STRING_1 and content[index + 1] < 0x80:
                 found += 1
                 index += 2 + content[index + 1]
             else:
                 is_string, index = _skip(content, index)
                 found += is_string
-            if found > most or index >= len(content):
-                return found > most
+            if found > max_count or index >= len(content):
+                return found > max_count
     except IndexError:
         return False
     return True
 
 
 def fields(content: Bytes) -> Iterator[tuple[int, Bytes | None]]:
-    """Number of each field of a message, in order, with its bytes where it has a length.
+    """Yield the number of each field of a message, in order, with its bytes if it is length-delimited.
 
-    Ends early where the bytes aren't protobuf, which is for its parser to say. Fields of a group come like others.
+    Ends early if the bytes aren't protobuf, which the parser then reports. Fields inside a group are yielded like
+    others.
     """
     index = 0
     try:
@@ -62,24 +63,27 @@ def fields(content: Bytes) -> Iterator[tuple[int, Bytes | None]]:
         return
 
 
-def _skip(content: Bytes, place: int) -> tuple[bool, int]:
-    """Return whether the field there is field 1 with a length, and where it ends. Raises IndexError where it's none."""
-    tag, place = _varint(content, place)
+def _skip(content: Bytes, index: int) -> tuple[bool, int]:
+    """Return whether the field at `index` is a length-delimited field 1, and where it ends.
+
+    Raises IndexError if it is malformed.
+    """
+    tag, index = _varint(content, index)
     kind = tag & 7
     if kind == _LENGTH:
-        size, place = _varint(content, place)
-        return tag >> 3 == 1, place + size
+        size, index = _varint(content, index)
+        return tag >> 3 == 1, index + size
     if kind == 0:
-        return False, _varint(content, place)[1]
-    return False, place + _FIXED.get(kind, 0)  # of a group, the fields inside it come next
+        return False, _varint(content, index)[1]
+    return False, index + _FIXED.get(kind, 0)  # of a group, the fields inside it come next
 
 
-def _varint(content: Bytes, place: int) -> tuple[int, int]:
-    """Return the number there and where it ends. Raises IndexError where none is."""
+def _varint(content: Bytes, index: int) -> tuple[int, int]:
+    """Return the number at `index`, and where it ends. Raises IndexError if it is malformed."""
     number = 0
     for digit in range(_MAX_DIGITS):
-        byte = content[place + digit]
+        byte = content[index + digit]
         number |= (byte & 0x7F) << 7 * digit
         if byte < 0x80:
-            return number, place + digit + 1
+            return number, index + digit + 1
     raise IndexError

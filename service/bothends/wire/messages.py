@@ -1,8 +1,9 @@
-"""Reads options out of requests, and writes and reads responses whose vectors stay bytes instead of Python floats.
+"""Reads options from requests, and writes and reads responses whose vectors stay bytes instead of Python floats.
 
-A packed `repeated float` and a `bytes` field are encoded alike: tag, length, and here little-endian IEEE 754 numbers
-(https://protobuf.dev/programming-guides/encoding/#packed). So a message that differs from the contract's only in that
-type serialises to the contract's bytes; a row is copied once, where the other way makes a Python float of each number.
+A packed `repeated float` and a `bytes` field have the same encoding: tag, length, and here little-endian IEEE 754
+numbers (https://protobuf.dev/programming-guides/encoding/#packed). So a message that declares the vector as `bytes`
+serialises to the same bytes as the public one; a row is copied once, instead of becoming a Python float for each
+number.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -75,7 +76,7 @@ Item: TypeAlias = dict[str, Any] | status_pb2.Status
 def options(
     request: embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest | embedding_pb2.TokenizeRequest,
 ) -> Options:
-    """Read what `request` asks for beside its sentences. Raises RequestError for what the contract doesn't know."""
+    """Read the options of `request`. Raises RequestError for a value that the API doesn't define."""
     asked = {}
     for name in OPTIONS:
         if name not in request.DESCRIPTOR.fields_by_name:
@@ -102,7 +103,7 @@ def _field(name: str, value: Any) -> Any:
 
 
 def encode(found: Embeddings, encoding: Encoding = "float32") -> bytes:
-    """Return the bytes of the EmbedResponse that holds `found`."""
+    """Return the serialised EmbedResponse that holds `found`."""
     if encoding == "float32":
         return _encode_float32(found)
     response = Response(model_version=found.model_version)
@@ -124,7 +125,7 @@ def _encode_float32(found: Embeddings) -> bytes:
 
 @lru_cache(4096)
 def _around_float32(size: int, token_count: int, truncated: bool) -> tuple[bytes, bytes]:
-    """Return what stands before and after the `size` bytes of an embedding's values."""
+    """Return the bytes before and after the `size` bytes of an embedding's values."""
     whole = Response()
     whole.embeddings.add(values=bytes(size), token_count=token_count, truncated=truncated)
     content: bytes = whole.SerializeToString()
@@ -141,7 +142,7 @@ def _model_version(version: str) -> bytes:
 
 
 def encode_items(items: Iterable[Item], model_version: str) -> bytes:
-    """Return the bytes of the EmbedStreamResponse that holds `items`."""
+    """Return the serialised EmbedStreamResponse that holds `items`."""
     response = StreamResponse(model_version=model_version)
     for item in items:
         if isinstance(item, dict):
@@ -153,14 +154,14 @@ def encode_items(items: Iterable[Item], model_version: str) -> bytes:
 
 
 def items(found: Embeddings, encoding: Encoding) -> Iterator[dict[str, Any]]:
-    """Yield the fields of Embedding for each of `found`."""
+    """Yield the fields of a protobuf Embedding for each of `found`."""
     fields = written(found.rows, encoding)
     for values, count, truncated in zip(fields, found.token_counts, found.truncated, strict=True):
         yield {**values, "token_count": count, "truncated": truncated}
 
 
 def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str, Any]]:
-    """Yield the fields of Embedding that hold the numbers of each of `rows`."""
+    """Yield the fields of a protobuf Embedding that hold the numbers of each row."""
     numbers, scales = encoded(rows, encoding)
     written = (row.tobytes() for row in np.ascontiguousarray(numbers, dtype=_DTYPE[encoding]))
     if scales is None:
@@ -169,7 +170,7 @@ def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str,
 
 
 def decode(responses: Sequence[Any], encoding: Encoding = "float32", width: int | None = None) -> Embeddings:
-    """Join the embeddings of one or more `Response`s of one model, in order. Raises as `decode_embeddings` does."""
+    """Join the embeddings of one or more `Response`s of one model, in order. Raises like `decode_embeddings`."""
     if len({response.model_version for response in responses}) > 1:
         raise ValueError("embeddings of different models don't fit together")
     embeddings = list(chain.from_iterable(response.embeddings for response in responses))
@@ -179,10 +180,10 @@ def decode(responses: Sequence[Any], encoding: Encoding = "float32", width: int 
 def decode_embeddings(
     embeddings: Sequence[Any], model_version: str, encoding: Encoding = "float32", width: int | None = None
 ) -> Embeddings:
-    """Join one or more embeddings of such responses.
+    """Join one or more embeddings from such responses.
 
-    Raises ValueError where they don't fit each other, or aren't what was asked for: finite numbers in `encoding`,
-    `width` of them where that is known, of a model that says which it is.
+    Raises ValueError if they don't fit each other, or aren't what was requested: finite numbers in `encoding`, `width`
+    of them if that is known, from a model that names itself.
     """
     if not 0 < len(model_version) <= _MAX_VERSION_CHARS or not model_version.isprintable():
         raise ValueError("an answer doesn't say of which model it is")
@@ -208,5 +209,5 @@ def decode_embeddings(
 
 
 def stored(width: int, encoding: Encoding) -> int:
-    """Return how many numbers stand for `width` in `encoding`: sign bits are eight in one."""
+    """Return how many stored numbers represent `width` components in `encoding`: sign bits are packed eight in one."""
     return (width + 7) // 8 if encoding == "sign_bits" else width

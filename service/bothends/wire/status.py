@@ -46,13 +46,13 @@ TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
 )
 _DEFAULT_RETRY_S = 1.0
 _MAX_DIGITS = 12
-"""Most digits of a sentence's index: no request holds so many."""
+"""Largest number of digits in a sentence's index, more than any request needs."""
 _INTERNAL_MESSAGES: dict[type[BothendsError], str] = {EngineError: "the model run failed"}
 """Messages to callers about errors that aren't theirs: the text of these and all others is for the operator's log."""
 
 
 def to_status(error: BothendsError) -> status_pb2.Status:
-    """Return the status that stands for `error`, with ErrorInfo, and BadRequest or RetryInfo where they apply."""
+    """Return the status for `error`, with ErrorInfo, and BadRequest or RetryInfo where they apply."""
     code, reason = next(
         ((code, reason) for kind, code, reason in TABLE if isinstance(error, kind)), (code_pb2.INTERNAL, "INTERNAL")
     )
@@ -72,9 +72,10 @@ def to_status(error: BothendsError) -> status_pb2.Status:
 
 
 def sentence_status(error: SentenceError, index: int) -> status_pb2.Status:
-    """Return the status of the error of a sentence at `index`: the same message each time, which nobody may change.
+    """Return the status for the error of a sentence at `index`. It is the same cached message each time: don't modify
+    it.
 
-    To make one takes as long as to tokenise a sentence, and an empty sentence takes two bytes to send.
+    Making one takes as long as tokenising a sentence, and an empty sentence takes a caller two bytes to send.
     """
     return _sentence_status(isinstance(error, LongSentenceError), index, error.reason)
 
@@ -85,9 +86,9 @@ def _sentence_status(is_long: bool, index: int, reason: str) -> status_pb2.Statu
 
 
 def from_status(status: status_pb2.Status) -> BothendsError:
-    """Return the error that `status` stands for. A status without bothends' details is read by its code alone.
+    """Return the error for `status`. A status without bothends' details is read by its code alone.
 
-    Details that make no sense are left out, and text is made printable: the server that answered may be another's.
+    Details that make no sense are left out, and text is made printable, since the server may be another project's.
     """
     message = printable(status.message)
     info = unpacked(status, error_details_pb2.ErrorInfo())
@@ -125,7 +126,7 @@ def _packed(detail: _Detail) -> any_pb2.Any:
 
 
 def unpacked(status: status_pb2.Status, into: _DetailT) -> _DetailT | None:
-    """Read the detail of `into`'s kind into it, and return it; None where `status` has none."""
+    """Parse the detail of the type of `into` into it, and return it; None if `status` has none."""
     for detail in status.details:
         with suppress(DecodeError):
             if detail.Unpack(into):

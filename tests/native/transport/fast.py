@@ -116,7 +116,7 @@ class Fast:
         self.encoder = encoder or encoder_of()
         self.path = path_of(served, self.encoder, codec=codec, **more)
         self.taken: list[transport.Message] = []
-        self.told: list[transport.Served] = []
+        self.told: list[transport.RunCounts] = []
         self.given_up = 0
         self.wanted = 64
         """Messages that Python takes at once."""

@@ -6,7 +6,7 @@ import pytest
 from bothends_native import transport
 
 from bothends.errors import QuotaError
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
 
@@ -38,7 +38,7 @@ def test_long_texts_cost_more_of_a_second(serve: Callable[..., Served]) -> None:
 
 def test_a_share_is_held_until_its_own_models_run_has_ended(serve: Callable[..., Served]) -> None:
     """Those of a batch run one after the other: what waits for its run is in progress, and what was answered isn't."""
-    served, account = serve(), Account(KEY, Quota(concurrent_sentences=3), create_usage=transport.Usage)
+    served, account = serve(), KeyAccount(KEY, Quota(concurrent_sentences=3), create_usage=transport.Usage)
     served.transport.set_keys({sha256(KEY): account.usage})
     models, in_progress = (Called(), Called()), list[int]()
     for model in models:

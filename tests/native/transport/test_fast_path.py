@@ -100,7 +100,7 @@ def test_a_request_without_sentences_is_answered_with_the_error_for_it(fast: Fas
             assert ("grpc-status-details-bin", EMPTY[2]) in call.trailing_metadata()
         assert channel.unary_unary(ECHO)(b"\x30\x01", timeout=TIMEOUT_S) == b"\x30\x01"
     assert fast.count() == 0
-    assert [(left.method, left.code) for told in fast.told for left in told.left] == [(0, 3)] * 2
+    assert [(left.method, left.code) for told in fast.told for left in told.unanswered] == [(0, 3)] * 2
     assert fast.served.count() == []
 
 
@@ -151,7 +151,7 @@ def test_what_was_answered_is_told_once(fast: Fast) -> None:
     assert fast.count() == 3
     assert fast.count() == 3
     for told in fast.told:
-        assert (told.tokens, told.truncated, told.counts, len(told.waited_s), told.left) == (7, 1, [2, 5], 2, [])
+        assert (told.tokens, told.truncated, told.counts, len(told.waited_s), told.unanswered) == (7, 1, [2, 5], 2, [])
         assert min(told.tokenise_s, told.engine_s, told.serialise_s, *told.waited_s) >= 0
         assert 0 < told.engine_s < told.seconds[0][0] < TIMEOUT_S
 
@@ -197,7 +197,7 @@ def test_a_run_that_is_given_up_answers_nobody(fast: Fast) -> None:
     thread.join(TIMEOUT_S)
     assert len(given_up) == codes.count(grpc.StatusCode.INTERNAL) > 0
     assert fast.count() == codes.count(grpc.StatusCode.OK)
-    assert all(batch.left == [] for batch in fast.told)  # who was told that it hung isn't counted again, as gone
+    assert all(batch.unanswered == [] for batch in fast.told)  # who was told that it hung isn't counted again, as gone
 
 
 def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., Served]) -> None:

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from bothends_native import transport
 
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from bothends.v1.embedding_pb2 import EmbedStreamRequest, EmbedStreamResponse
 from bothends.wire.messages import encode_items, items
 from tests.support.until import TIMEOUT_S, until
@@ -95,7 +95,7 @@ def test_a_compressed_message_is_python_s(fast: Fast) -> None:
 def test_a_stream_is_counted_as_a_whole_and_its_sentences_one_by_one(fast: Fast) -> None:
     answers(fast, [message("a", "b b"), message(*["b b b b b b"] * MOST)])
     told = fast.path.served()
-    assert [(batch.seconds, batch.left) for batch in told] == [({}, [])] * len(told)
+    assert [(batch.seconds, batch.unanswered) for batch in told] == [({}, [])] * len(told)
     assert sorted(count for batch in told for count in batch.counts) == [1, 2] + [5] * MOST
     assert sum(batch.messages.get(1, 0) for batch in told) == 2
     assert sum(batch.truncated for batch in told) == MOST
@@ -113,7 +113,7 @@ def test_messages_of_who_has_left_are_counted_by_nobody(serve: Callable[..., Ser
             call.cancel()
     fast.served.let_go()
     fast.stop()
-    assert all((batch.seconds, batch.left) == ({}, []) for batch in fast.path.served())
+    assert all((batch.seconds, batch.unanswered) == ({}, []) for batch in fast.path.served())
     assert [method for method, _, _ in fast.served.count()] == [1] * 20
 
 
@@ -145,9 +145,9 @@ def test_an_engine_that_was_stopped_leaves_messages_to_python(fast: Fast) -> Non
 
 
 @pytest.fixture
-def account(fast: Fast) -> Account:
+def account(fast: Fast) -> KeyAccount:
     """The account of the only key there is; it has no limits."""
-    made = Account(KEY, Quota(), create_usage=transport.Usage)
+    made = KeyAccount(KEY, Quota(), create_usage=transport.Usage)
     fast.served.transport.set_keys({digest(KEY): made.usage})
     return made
 
@@ -156,7 +156,7 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def test_a_key_without_limits_is_on_the_fast_path_and_counted(fast: Fast, account: Account) -> None:
+def test_a_key_without_limits_is_on_the_fast_path_and_counted(fast: Fast, account: KeyAccount) -> None:
     contents = [message("a"), message(*["a b"] * MOST)]
     assert answers(fast, contents, KEY) == [written(fast.encoder, content) for content in contents]
     assert fast.taken == []
@@ -164,14 +164,14 @@ def test_a_key_without_limits_is_on_the_fast_path_and_counted(fast: Fast, accoun
 
 
 @pytest.mark.parametrize("limits", [Quota(sentences_per_s=1e9), Quota(concurrent_sentences=1000)], ids=["rate", "most"])
-def test_messages_of_a_key_with_a_share_are_python_s(fast: Fast, account: Account, limits: Quota) -> None:
+def test_messages_of_a_key_with_a_share_are_python_s(fast: Fast, account: KeyAccount, limits: Quota) -> None:
     """All of them: those that wait there for their share go before those that come now."""
     account.limits = limits
     contents = [message("a"), message(*["a b"] * MOST)]
     assert answers(fast, contents, KEY) == contents
 
 
-def test_a_key_may_change_while_its_stream_is_open(fast: Fast, account: Account) -> None:
+def test_a_key_may_change_while_its_stream_is_open(fast: Fast, account: KeyAccount) -> None:
     """It gets limits, is another's of the same name, or is withdrawn: Python has the words."""
     content = message("a man")
     right = written(fast.encoder, content)

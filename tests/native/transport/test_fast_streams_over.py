@@ -6,7 +6,7 @@ import grpc
 import pytest
 from bothends_native import transport
 
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from tests.support.streams import Stream
 from tests.support.until import until
 
@@ -91,7 +91,7 @@ def test_who_reads_nothing_is_served_no_more_than_a_window(serve: Serve) -> None
 )
 def test_limits_that_come_while_a_message_waits(long: Long, limits: Quota, is_pythons: bool) -> None:
     """It is counted once: here, or by Python alone where it is over them."""
-    account, content = Account(KEY, Quota(), create_usage=transport.Usage), message("a", "b")
+    account, content = KeyAccount(KEY, Quota(), create_usage=transport.Usage), message("a", "b")
     long.served.transport.set_keys({digest(KEY): account.usage})
     with long.served.channel() as channel, Stream(channel, path=ROW, key=KEY) as stream:
         stream.send(content)

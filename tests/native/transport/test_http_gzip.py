@@ -6,7 +6,7 @@ import hashlib
 import pytest
 from bothends_native import transport
 
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from tests.support.until import until
 
 from .long import MOST, Long, sentences_of
@@ -73,7 +73,7 @@ def test_who_takes_without_a_path_leaves_it_as_it_came(lists: Long, wire: Wire) 
 def test_a_call_whose_key_has_a_share_is_pythons(lists: Long, wire: Wire) -> None:
     """It says at once what is over a share: nothing is inflated before."""
     content = gzip.compress(body_of(["a"]))
-    account = Account(KEY, Quota(concurrent_sentences=2), create_usage=transport.Usage)
+    account = KeyAccount(KEY, Quota(concurrent_sentences=2), create_usage=transport.Usage)
     lists.served.transport.set_keys({hashlib.sha256(KEY.encode()).digest(): account.usage})
     wire.say(post(EMBED, content, JSON, GZIP, f"Authorization: Bearer {KEY}"))
     left_to_the_application(lists, wire, content)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from bothends_native.transport import Codec, Truncation, Usage
 
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from tests.support.until import until
 
 from .fast import MAX_TOKENS, VERSION, named
@@ -140,7 +140,7 @@ def test_what_is_odd_of_a_list_is_the_applications(
 
 def test_a_list_is_the_applications_where_a_share_is_counted(lists: Long, wire: Wire) -> None:
     """Which refuses what is over the share before anything is read: in slices a list's share isn't counted."""
-    account = Account("one", Quota(sentences_per_s=1e6), create_usage=Usage)
+    account = KeyAccount("one", Quota(sentences_per_s=1e6), create_usage=Usage)
     lists.served.transport.set_keys({hashlib.sha256(b"one").digest(): account.usage})
     body = body_of(["a b"] * MOST)
     wire.say(post(EMBED, body, JSON, "Authorization: Bearer one"))

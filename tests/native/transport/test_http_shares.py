@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from bothends_native import transport
 
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from tests.support.until import TIMEOUT_S
 
 from .fast import encoder_of, named, path_of
@@ -49,7 +49,7 @@ def web_path() -> Iterator[Web]:
 )
 def test_a_share_that_is_denied_over_http(web_path: Web, limits: Quota, told: str) -> None:
     """The response that was prepared, with the numbers of this denial; the connection stays, and is served again."""
-    account = Account(KEY, limits, create_usage=transport.Usage)
+    account = KeyAccount(KEY, limits, create_usage=transport.Usage)
     web_path.transport.set_keys({hashlib.sha256(KEY.encode()).digest(): account.usage})
     body = json.dumps({"input": "a", "model": "m"}).encode()
     request = post(EMBED, body, "Content-Type: application/json", f"Authorization: Bearer {KEY}")

@@ -46,7 +46,7 @@ def written(encoder: Any, content: bytes) -> bytes:
     """What Python answers, of the rows that the encoder has for the tokens that are kept."""
     message = inference_pb2.ModelInferRequest.FromString(content)
     shaping, _ = options(message)
-    every = [[WORDS.index(word) for word in text.split()] for text in texts(message, most=1000)]
+    every = [[WORDS.index(word) for word in text.split()] for text in texts(message, max_texts=1000)]
     kept = [ids[-MAX_TOKENS:] if shaping.truncation == "end" else ids[:MAX_TOKENS] for ids in every]
     offsets = np.cumsum([0, *map(len, kept)]).astype(np.int64)
     rows = shaping.shaped(encoder.run(np.concatenate(kept).astype(np.int32), offsets))

@@ -44,7 +44,7 @@ class Both:
         encoder = self.encoders[request.model == "old"]
         return [row_of(encoder, sentence) for sentence in request.sentences]
 
-    def end(self) -> list[transport.Served]:
+    def end(self) -> list[transport.RunCounts]:
         self.served.transport.stop(0)
         for thread in self._threads:
             thread.join(TIMEOUT_S)

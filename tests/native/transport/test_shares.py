@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 from bothends.errors import QuotaError
 from bothends.server.grpc.contract import Reason
 from bothends.server.grpc.refusals import prepared, statuses
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import KeyAccount, Quota
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.status import from_status, to_status
@@ -43,7 +43,7 @@ class Holder:
 
     def __init__(self, fast: Fast, limits: Quota) -> None:
         self.fast = fast
-        self.account = Account(KEY, limits, create_usage=transport.Usage)
+        self.account = KeyAccount(KEY, limits, create_usage=transport.Usage)
         fast.served.transport.set_keys({sha256(KEY): self.account.usage, sha256(OTHER): None})
 
     def ask(self, *sentences: str, key: str = KEY, **options: bool) -> bytes:
@@ -168,7 +168,7 @@ def test_a_list_is_pythons_where_a_share_is_counted(serve: Callable[..., Served]
     """It is there at once, behind no other's list: Python refuses what is over the share before anything is read."""
     long, content = Long(serve()), request_of(*["a b"] * MOST)
     account, free = (
-        Account(name, limits, create_usage=transport.Usage)
+        KeyAccount(name, limits, create_usage=transport.Usage)
         for name, limits in ((KEY, Quota(sentences_per_s=1e6)), (OTHER, Quota()))
     )
     long.served.transport.set_keys({sha256(KEY): account.usage, sha256(OTHER): free.usage})
@@ -229,7 +229,7 @@ def test_a_run_that_is_given_up_gives_its_share_back(fast: Fast) -> None:
 def test_only_a_count_of_its_own_is_taken() -> None:
     served = Served()
     with pytest.raises((TypeError, RuntimeError)):
-        served.transport.set_keys({sha256(KEY): Account(KEY, Quota()).usage})
+        served.transport.set_keys({sha256(KEY): KeyAccount(KEY, Quota()).usage})
     served.stop()
 
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
 from bothends.server.answer_budget import AnswerBudget, Share
-from bothends.server.http.call import BodyLimits, Handle, HttpCall
+from bothends.server.http.call import BodyLimits, Handle, HttpInbound
 from bothends.server.http.routes import Endpoint
 from bothends.server.inbound import Inbound
 from bothends.server.server import Server
@@ -137,7 +137,7 @@ def test_an_answers_room_is_given_back_once_it_is_made() -> None:
 
     def kept(call: Inbound) -> None:
         def then(content: bytes | None) -> None:
-            assert isinstance(call, HttpCall)
+            assert isinstance(call, HttpInbound)
             call.keep(answer_budget, Share(100))
             taken.append(answer_budget.taken_bytes)
             call.answer(b"{}")
@@ -176,7 +176,7 @@ def test_a_call_whose_deadline_passed_is_over_before_its_caller_knows() -> None:
             "query_string": b"",
             "root_path": "",
         }
-        call = HttpCall(scope, BodyLimits(10, TIMEOUT_S), lambda code, status: b"")
+        call = HttpInbound(scope, BodyLimits(10, TIMEOUT_S), lambda code, status: b"")
         await asyncio.wait_for(call.serve(unanswered, receive, send), TIMEOUT_S)
 
     asyncio.run(ask())

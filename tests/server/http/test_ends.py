@@ -14,7 +14,7 @@ import trustme
 from bothends.batching.request import Request
 from bothends.model.bundle import Bundle
 from bothends.server.context import CallContext
-from bothends.server.http.call import HttpCall
+from bothends.server.http.call import HttpInbound
 from bothends.server.model_service import ModelService
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving, write_pair
@@ -114,4 +114,4 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(small: Server) -> None:
                 http.post("/v1/embeddings", content=content, headers={"content-type": f"application/{kind}"})
             http.get("/v1/models")
 
-        assert left_in_circles(ask, HttpCall, CallContext, Request) == []
+        assert left_in_circles(ask, HttpInbound, CallContext, Request) == []

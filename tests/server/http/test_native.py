@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from bothends.server.http.call import BodyLimits, HttpCall
+from bothends.server.http.call import BodyLimits, HttpInbound
 from bothends.server.http.native import NativeWebServer
 from bothends.server.http.routes import Endpoint
 from bothends.server.inbound import Inbound
@@ -182,7 +182,7 @@ def test_half_a_body_is_told_what_it_lacks(headers: Any, body: bytes, said: byte
     def handle(call: Inbound) -> None:
         def read(content: bytes | None) -> None:
             assert content is None
-            assert isinstance(call, HttpCall)
+            assert isinstance(call, HttpInbound)
             call.fail(status_pb2.Status(code=code_pb2.INVALID_ARGUMENT))
 
         call.read(read)

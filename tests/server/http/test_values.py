@@ -31,12 +31,12 @@ TAKEN = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_too_many_values(case: str) -> None:
     with pytest.raises(RequestError, match=r"more than the (1564 values|564 lists)"):
-        check_values(REFUSED[case], most=1500, max_lists=500)
+        check_values(REFUSED[case], max_values=1500, max_lists=500)
 
 
 @pytest.mark.parametrize("case", TAKEN)
 def test_what_stands_in_text_is_no_value(case: str) -> None:
-    check_values(TAKEN[case], most=1500, max_lists=500)
+    check_values(TAKEN[case], max_values=1500, max_lists=500)
 
 
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/explain"])

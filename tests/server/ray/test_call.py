@@ -12,7 +12,7 @@ from google.rpc import status_pb2
 
 from bothends.errors import OverloadedError
 from bothends.server.inbound import DETAILS, Inbound
-from bothends.server.ray.call import RawResponse, RayCall, add_services
+from bothends.server.ray.call import RawResponse, RayInbound, add_services
 from bothends.wire.messages import SERVICE
 from bothends.wire.status import to_status
 from tests.support.until import TIMEOUT_S
@@ -54,7 +54,7 @@ def serve(handle: Callable[[Inbound], None], context: Context, *, remaining_s: f
     """The response's bytes of one call."""
 
     async def call() -> RawResponse:
-        return await asyncio.wait_for(RayCall((b"request", remaining_s), context).serve(handle), TIMEOUT_S)
+        return await asyncio.wait_for(RayInbound((b"request", remaining_s), context).serve(handle), TIMEOUT_S)
 
     return asyncio.run(call()).SerializeToString()
 
@@ -103,7 +103,7 @@ def test_a_caller_that_leaves_is_heard_of() -> None:
             call.on_cancelled(left.set)
             begun.set()
 
-        waiting = asyncio.create_task(RayCall((b"", None), Context()).serve(handle))
+        waiting = asyncio.create_task(RayInbound((b"", None), Context()).serve(handle))
         await asyncio.wait_for(begun.wait(), TIMEOUT_S)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):

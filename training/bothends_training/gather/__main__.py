@@ -1,8 +1,8 @@
-"""Writes documents, `source⇥title⇥passage` a line, out of Debian's packages and of a corpus of sentences.
+"""Writes documents, `source⇥title⇥passage` a line, from Debian's packages and a corpus of sentences.
 
     python -m bothends_training.gather training/corpus/sentences.tsv.xz training/corpus/documents.tsv.xz
 
-What is taken and how much of it stands below; run again, it makes the same file of the same packages and sentences.
+The tables below say what is taken and how much of it. The same packages and sentences always give the same file.
 """
 
 import lzma
@@ -39,21 +39,21 @@ SENTENCES = {
 
 
 def gather(corpus: Path, folder: Path) -> Iterator[Document]:
-    """All documents, source by source. Packages lie in `folder` afterwards."""
+    """Yield all documents, source by source. The packages are kept in `folder`."""
     debian.unpack([*MANUALS, *DICTIONARIES], folder)
     for package, most in MANUALS.items():
-        yield from documents(package, debian.manual(folder / package), most=most)
+        yield from documents(package, debian.manual(folder / package), max_documents=most)
     for package, most in DICTIONARIES.items():
-        yield from documents(package, debian.dictionary(folder / package), most=most)
-    yield from documents("debian-descriptions", debian.descriptions(folder), most=DESCRIPTIONS)
+        yield from documents(package, debian.dictionary(folder / package), max_documents=most)
+    yield from documents("debian-descriptions", debian.descriptions(folder), max_documents=DESCRIPTIONS)
     for source, title, sentences in related(corpus, SENTENCES):
-        yield from documents(source, [(title, endings(sentences))], most=9)
+        yield from documents(source, [(title, endings(sentences))], max_documents=9)
 
 
 def main(corpus: Path, out: Path, folder: Path) -> None:
-    """Write the documents to `out` (.tsv.xz), in an order that follows from a seed, and say how many of each source.
+    """Write the documents to `out` (.tsv.xz), in seeded random order, and print how many come from each source.
 
-    The file is there whole or not at all.
+    The file is written completely or not at all.
     """
     found = list(gather(corpus, folder))
     random.Random(1).shuffle(found)  # noqa: S311  a corpus needs no secrets

@@ -1,6 +1,6 @@
-"""Fetches Debian's packages without installing them, and reads the prose that they carry.
+"""Downloads Debian's packages without installing them, and reads the prose in them.
 
-Needs apt and dpkg. Nothing of the system is changed: lists and packages lie in a folder of their own.
+Needs apt and dpkg. It doesn't change the system: lists and packages are kept in a separate folder.
 """
 
 import gzip
@@ -25,7 +25,7 @@ Section = tuple[str, list[str]]
 
 
 def descriptions(folder: Path) -> Iterator[Section]:
-    """Each package's synopsis, and what is said of it at length, in English."""
+    """Yield each package's synopsis and its long description, in English."""
     lists = folder / "lists"
     (lists / "partial").mkdir(parents=True, exist_ok=True)
     _run("apt-get", "-qq", "-o", f"Dir::State::lists={lists}", "-o", "Acquire::Languages=en", "update")
@@ -39,7 +39,7 @@ def descriptions(folder: Path) -> Iterator[Section]:
 
 
 def unpack(packages: Sequence[str], folder: Path) -> None:
-    """Leave what the packages hold in `folder`, a folder for each; those that are there already aren't fetched."""
+    """Unpack the packages into `folder`, a folder for each; those that are there already aren't downloaded."""
     for package in packages:
         into = folder / package
         if into.exists():
@@ -55,7 +55,7 @@ def unpack(packages: Sequence[str], folder: Path) -> None:
 
 
 def manual(folder: Path) -> Iterator[Section]:
-    """The sections of every English page of HTML or Mallard below `folder`, in an order as good as drawn by chance."""
+    """Yield the sections of every English page of HTML or Mallard below `folder`, in an order given by hashes."""
     pages = {str(path.relative_to(folder)): path for path in folder.rglob("*") if _PAGE.search(path.name)}
     for name in sorted(pages, key=place):
         if _LEFT_OUT.search(f"/{name}") or pages[name].is_symlink() or not pages[name].is_file():
@@ -67,7 +67,7 @@ def manual(folder: Path) -> Iterator[Section]:
 
 
 def dictionary(folder: Path) -> Iterator[Section]:
-    """The entries of every dictionary below `folder`, in an order as good as drawn by chance."""
+    """Yield the entries of every dictionary below `folder`, in an order given by hashes."""
     for index in sorted(folder.rglob("*.index")):
         found = sorted(entries(index.with_suffix("")), key=lambda entry: place(entry[1]))
         yield from ((headword, [entry]) for headword, entry in found)

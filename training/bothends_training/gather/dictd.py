@@ -1,4 +1,4 @@
-"""Reads dictionaries in dictd's format: an index of headwords, and one gzip file of what stands by each."""
+"""Reads dictionaries in dictd's format: an index of headwords, and one gzip file of their entries."""
 
 import gzip
 import re
@@ -17,7 +17,9 @@ _SPACE = re.compile(r"\s+")
 
 
 def entries(stem: Path) -> Iterator[tuple[str, str]]:
-    """Each headword of the dictionary `stem`.index and `stem`.dict.dz, and its whole entry as one line of prose."""
+    """Yield each headword of the dictionary `stem`.index and `stem`.dict.dz, and its whole entry as one line of
+    prose.
+    """
     text = gzip.decompress(stem.with_suffix(".dict.dz").read_bytes())
     seen: set[int] = set()
     for line in stem.with_suffix(".index").read_text(encoding="utf-8").splitlines():
@@ -38,6 +40,6 @@ def _number(digits: str) -> int:
 
 
 def _prose(entry: str) -> str:
-    """The entry below its first line, without how it is said, where it comes from, and marks of the dictionary."""
+    """Return the entry without its first line, pronunciation, etymology and the dictionary's markup."""
     _, _, body = entry.partition("\n")
     return _SPACE.sub(" ", _LABELS.sub("", _SPEECH.sub(" ", body))).strip()

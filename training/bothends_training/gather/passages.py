@@ -17,21 +17,23 @@ _COMMON = frozenset(words("the a an of to in is are and for that with on by be a
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A passage with its title, or with a question that it answers."""
+    """Passage with its title, or with a question that it answers."""
 
     source: str
     title: str
     passage: str
 
 
-def documents(source: str, sections: Iterable[tuple[str, list[str]]], *, most: int) -> Iterator[Document]:
-    """Documents of at most `most` passages, none twice: neighbouring sentences under one title joined to a length that
-    their first words choose, evenly from SHORTEST words to LONGEST by the logarithm.
+def documents(source: str, sections: Iterable[tuple[str, list[str]]], *, max_documents: int) -> Iterator[Document]:
+    """Yield up to `max_documents` documents, none of them twice.
+
+    Neighbouring sentences under one title are joined to passages. A passage's length is chosen by a hash of its first
+    words, from SHORTEST to LONGEST words, evenly on a logarithmic scale.
     """
     seen: set[str] = set()
     for title, paragraphs in sections:
         for passage in passages(paragraphs):
-            if len(seen) == most:
+            if len(seen) == max_documents:
                 return
             if passage not in seen and is_prose(passage):
                 seen.add(passage)
@@ -39,7 +41,9 @@ def documents(source: str, sections: Iterable[tuple[str, list[str]]], *, most: i
 
 
 def passages(paragraphs: Iterable[str]) -> Iterator[str]:
-    """Whole sentences of the paragraphs, joined in their order; a rest of fewer than SHORTEST words is left out."""
+    """Yield whole sentences of the paragraphs, joined in order; a remainder of fewer than SHORTEST words is left
+    out.
+    """
     held: list[str] = []
     size, aim = 0, 0.0
     for sentence in (sentence for paragraph in paragraphs for sentence in sentences(paragraph)):
@@ -61,7 +65,7 @@ def passages(paragraphs: Iterable[str]) -> Iterator[str]:
 
 
 def sentences(paragraph: str) -> list[str]:
-    """The sentences of a paragraph, by their marks and the capital behind them."""
+    """Split a paragraph into sentences, at end marks that a capital letter follows."""
     found: list[str] = []
     for part in _SENTENCE_END.split(paragraph.strip()):
         if found and _ABBREVIATION.search(found[-1]):
@@ -72,8 +76,9 @@ def sentences(paragraph: str) -> list[str]:
 
 
 def is_prose(text: str) -> bool:
-    """Return whether the text is English prose by its looks: mostly letters, sentences that end, and a tenth of its
-    words the commonest, none of which a list of links has.
+    """Return True if the text looks like English prose: mostly letters, sentences that end, and a tenth common words.
+
+    The share of common words excludes lists of links.
     """
     found = text.lower().split()
     ends = sum(word.endswith((".", "!", "?", ";", ":")) for word in found)

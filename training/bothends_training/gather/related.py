@@ -1,7 +1,7 @@
-"""Joins related sentences of a shuffled corpus, whose order is lost, into what passages are made of.
+"""Groups related sentences of a shuffled corpus, so that passages can be made from them.
 
-Related is what the packaged encoder has near each other: a tree halves the sentences along their widest direction until
-a few are left in each leaf.
+Sentences are related if their vectors by the packaged encoder are close: a tree halves the sentences along their widest
+direction until a few are left in each leaf.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +19,9 @@ _ROUNDS = 8
 
 
 def related(corpus: Path, shares: Mapping[str, float], *, size: int = 9) -> Iterator[tuple[str, str, list[str]]]:
-    """Source, title and sentences of each leaf: up to `size` related sentences of one source, of each source in
-    `shares` that share. The title is a question among them, or nothing.
+    """Yield source, title and sentences of each leaf: up to `size` related sentences of one source.
+
+    `shares` says which part of each source is used. The title is a question among the sentences, or empty.
     """
     found: dict[str, list[str]] = {source: [] for source in shares}
     for source, sentence in read_lines(corpus):
@@ -36,7 +37,7 @@ def related(corpus: Path, shares: Mapping[str, float], *, size: int = 9) -> Iter
 
 
 def leaves(vectors: NDArray[np.float32], size: int) -> Iterator[NDArray[np.int64]]:
-    """Numbers of vectors, float32 [vectors, dimension], in groups of at most `size` that lie near each other."""
+    """Yield numbers of vectors, float32 [vectors, dimension], in groups of at most `size` close ones."""
     stack = [np.arange(len(vectors))]
     while stack:
         rows = stack.pop()
@@ -58,5 +59,5 @@ def _widest(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def endings(sentences: Sequence[str]) -> list[str]:
-    """The sentences, each with a mark at its end and a capital at its beginning, as in a text."""
+    """Return the sentences, each with an end mark and an initial capital, as in a text."""
     return [(s[0].upper() + s[1:] if s[:1].islower() else s) + ("" if s[-1:] in ".!?\"')" else ".") for s in sentences]

@@ -1,4 +1,4 @@
-"""Reads the prose of an HTML or Mallard page: paragraphs by the heading that they stand under."""
+"""Reads the prose of an HTML or Mallard page: paragraphs with the heading above them."""
 
 import re
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ _SPACE = re.compile(r"\s+")
 
 
 def sections(page: str, *, mallard: bool = False) -> Iterator[tuple[str, list[str]]]:
-    """Each heading of the page and the paragraphs under it, in order, without those of headings further down.
+    """Yield each heading of the page and the paragraphs under it, in order, without those under lower headings.
 
-    Tables, code blocks and what leads through a site are left out.
+    Tables, code blocks and navigation are left out.
     """
     reader = _Reader(frozenset((_MALLARD_HEADING,)) if mallard else _HEADINGS, set() if mallard else set(_NOT_PROSE))
     reader.feed(page)
@@ -37,7 +37,7 @@ class _Reader(HTMLParser):
         self.found: list[tuple[str, list[str]]] = [("", [])]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        """End the block before another begins."""
+        """End the current block, since another starts."""
         if tag in self._skipped:
             self.end_block()
             self._inside += 1
@@ -48,7 +48,7 @@ class _Reader(HTMLParser):
             self.end_block()
 
     def handle_endtag(self, tag: str) -> None:
-        """End a block, a heading, or what is skipped."""
+        """End a block, a heading, or a skipped element."""
         if tag in self._skipped:
             self._inside = max(0, self._inside - 1)
         elif tag in self._headings and self._heading is not None:
@@ -58,13 +58,13 @@ class _Reader(HTMLParser):
             self.end_block()
 
     def handle_data(self, data: str) -> None:
-        """Take text to the heading or block that it stands in."""
+        """Add text to the current heading or block."""
         if self._inside:
             return
         (self._text if self._heading is None else self._heading).append(data)
 
     def end_block(self) -> None:
-        """Put the text that has gathered under the last heading."""
+        """Store the collected text under the last heading."""
         if text := _plain("".join(self._text)):
             self.found[-1][1].append(text)
         self._text = []

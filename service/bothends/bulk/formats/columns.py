@@ -1,4 +1,4 @@
-"""Finds the column that holds the sentences. It guesses only where one answer is possible."""
+"""Finds the column that holds the sentences. It guesses only if there is one possible answer."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ _USUAL = ("text", "sentence")
 def choose(given: str | None, texts: Sequence[str], every: Sequence[str], source: str) -> str:
     """Return `given`, or the only one of `texts`, or the only one of them with a usual name.
 
-    `texts` are the columns that hold text, among `every` one. Raises SettingsError, which lists them.
+    `texts` are those of the columns `every` that hold text. Raises SettingsError, which lists them.
     """
     if given is not None:
         must_have(given, every, source)
@@ -23,13 +23,13 @@ def choose(given: str | None, texts: Sequence[str], every: Sequence[str], source
 
 
 def must_have(name: str, every: Sequence[str], source: str) -> None:
-    """Check that there is one column of that name. Raises SettingsError."""
+    """Raise SettingsError unless there is exactly one column of that name."""
     if every.count(name) != 1:
         what = "no column" if name not in every else "more than one column"
         raise SettingsError(f"{source} has {what} {name!r}; there is {listed(every)}")
 
 
 def listed(names: Sequence[str]) -> str:
-    """Join names for a person to read, not too many."""
+    """Join names for people to read, cut to a bounded length."""
     shown = ", ".join(map(repr, names[:20]))
     return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown or "none"

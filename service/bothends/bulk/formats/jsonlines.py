@@ -1,4 +1,4 @@
-"""Writes blocks as JSON lines, by orjson: Python's own module takes many times as long for an array's numbers."""
+"""Writes blocks as JSON lines with orjson; Python's json module takes many times as long for arrays of numbers."""
 
 import base64
 import json
@@ -14,9 +14,9 @@ _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 
 class JsonWriter:
-    """Writer of a line for each row that was embedded: `row`, kept columns, `embedding`, `token_count`, `truncated`.
+    """Writer of one JSON line for each embedded row: `row`, kept columns, `embedding`, `token_count`, `truncated`.
 
-    Numbers have as many digits as tell them apart: float32 read back is the same float32.
+    Each float32 has the fewest digits that read back as the same float32.
     """
 
     sealed_suffix = ""
@@ -44,7 +44,7 @@ class JsonWriter:
             yield self._line(line)
 
     def seal(self, partial: Path, sealed: Path, rows: int) -> None:
-        """Leave the file as it is: it is whole already."""
+        """Do nothing: the file is complete already."""
 
     def _line(self, line: dict[str, Any]) -> bytes:
         try:

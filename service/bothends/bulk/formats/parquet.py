@@ -1,7 +1,7 @@
-"""Reads and writes Parquet by pyarrow, which is imported only where a file is of this kind.
+"""Reads and writes Parquet with pyarrow, which is imported only for such files.
 
-A Parquet file can't be appended to: its directory stands at its end. So vectors are gathered as an Arrow stream, which
-can be cut off and gone on with anywhere between two batches, and becomes Parquet when all of them are there.
+A Parquet file can't be appended to, because its directory is at its end. So vectors are collected in an Arrow stream,
+which can be cut and continued between any two batches, and becomes Parquet when it is complete.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ _GROUP_ROWS = 16384
 
 
 def read(path: Path, column: str | None, keep: Sequence[str]) -> RowReader:
-    """Open the Parquet file at `path`. Raises FileError where it is none, SettingsError for its columns."""
+    """Open the Parquet file at `path`. Raises FileError if it isn't Parquet, and SettingsError for its columns."""
     try:
         file = pq.ParquetFile(path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
@@ -106,7 +106,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 class ParquetWriter:
-    """Writer of columns `row`, those that are kept, `embedding`, `token_count`, `truncated`, and `scale` of int8."""
+    """Writer of the columns `row`, kept columns, `embedding`, `token_count`, `truncated`, and for int8 `scale`."""
 
     sealed_suffix = ".parquet"
 
@@ -119,11 +119,11 @@ class ParquetWriter:
         self._schema = pa.schema([*fields, ("truncated", pa.bool_()), *scale], metadata={"bothends.model": model})
 
     def head(self) -> bytes:
-        """Return the stream's schema."""
+        """Return the Arrow stream's schema."""
         return bytes(self._schema.serialize())
 
     def body(self, block: Block) -> Iterator[Any]:
-        """Yield a batch of the rows that were embedded."""
+        """Yield one Arrow batch of the embedded rows."""
         if block.found is None:
             return
         found = block.found
@@ -139,7 +139,7 @@ class ParquetWriter:
         yield memoryview(batch.serialize())
 
     def seal(self, partial: Path, sealed: Path, rows: int) -> None:  # noqa: ARG002  the others need it
-        """Turn the stream into Parquet, a row group at a time."""
+        """Convert the Arrow stream to Parquet, one row group at a time."""
         # Vectors hardly get smaller, by a dictionary least of all; reading them back would only take longer.
         text = [field.name for field in self._kept]
         with (

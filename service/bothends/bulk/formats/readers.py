@@ -18,17 +18,17 @@ _NO_UTF8 = Row("", "is no valid UTF-8")
 
 @dataclass(frozen=True, slots=True)
 class RowReader:
-    """An input that is open: its rows, and how far they have been read."""
+    """Open input: its rows, and how far they have been read."""
 
     rows: Iterator[Row | None]
-    """Rows in order, once. None where nothing more has come yet."""
+    """Rows in order, once. None means that nothing more has arrived yet."""
     position: Callable[[], int]
     total: int | None
-    """Position at the end, where that is known."""
+    """Position at the end, if known."""
     column: str | None = None
-    """Name of the column that holds the sentences; None where there are no columns."""
+    """Name of the column with the sentences; None if there are no columns."""
     kept_types: Any = None
-    """A pyarrow schema of the columns that are kept; None where they are any JSON values."""
+    """Pyarrow schema of the columns that are kept; None if they are JSON values of any type."""
     note: str | None = None
     """Warning for a person, if there is one."""
 
@@ -43,14 +43,14 @@ class _Csv(Protocol):
 
 
 def text(source: Source) -> RowReader:
-    """Read text, each line of which is a sentence."""
+    """Read text with one sentence a line."""
     return RowReader(map(_line, source.lines()), source.position, source.total)
 
 
 def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter: str) -> RowReader:
-    """Read CSV with a header. A record with more or fewer cells than that is a bad row; a blank line is no row.
+    """Read CSV with a header. A record with more or fewer cells than the header is a bad row; a blank line is no row.
 
-    Its rows end with FileError at a quote that isn't closed as it should be: what follows it may be one cell or many.
+    The rows end with FileError at an unclosed quote, since what follows could be one cell or many.
     """
     records = csv.reader(_decoded(source), delimiter=delimiter, strict=True)
     try:
@@ -65,7 +65,7 @@ def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter:
 
 
 def objects(source: Source, column: str | None, keep: Sequence[str]) -> RowReader:
-    """Read JSON lines, each of which is an object."""
+    """Read JSON lines, each of which must be an object."""
     lines = source.lines()
     first = next((line for line in lines if line is not None), None)
     found = _object(first or b"")
@@ -93,7 +93,7 @@ def _line(line: bytes | None) -> Row | None:
 
 
 def _decoded(source: Source) -> Iterator[str]:
-    """Yield lines for the csv module, with the line ends that it wants: they may stand within a cell."""
+    """Yield lines for the csv module, including line ends, which may occur inside a cell."""
     for line in source.lines():
         if line is not None:  # csv knows no pause
             yield line.decode("utf-8", "surrogateescape") + "\n"

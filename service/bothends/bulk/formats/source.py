@@ -21,7 +21,7 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Source:
-    """An input that is read once, from its beginning. Close it, or use it in `with`."""
+    """Input that is read once, from its start. Close it, or use it in `with`."""
 
     def __init__(self, path: Path | None) -> None:
         """Open the file at `path`, or standard input for None. Raises FileError."""
@@ -39,13 +39,13 @@ class Source:
             self._stream = self._files.enter_context(GzipFile(fileobj=raw))
 
     def position(self) -> int:
-        """Return how many of the file's `total` bytes were read; of a compressed file, compressed bytes."""
+        """Return how many of the file's `total` bytes have been read; for a compressed file, compressed bytes."""
         return self._raw.tell() if self.total is not None else 0
 
     def lines(self) -> Iterator[bytes | None]:
-        """Yield each line without its newline; None where a pipe has nothing more to give yet.
+        """Yield each line without its newline; None when a pipe has nothing more to give yet.
 
-        A line longer than MAX_LINE_BYTES is cut a little behind that, so that its length shows.
+        A line longer than MAX_LINE_BYTES is cut shortly after that length, so that its excess is noticed.
         """
         rest, is_first = bytearray(), True
         while True:

@@ -1,4 +1,4 @@
-"""Writes blocks in NumPy's format, and the side file about rows that have no vector."""
+"""Writes blocks in NumPy's format, and the side file about rows without a vector."""
 
 import io
 import json
@@ -13,12 +13,12 @@ from .block import Block, Shape
 
 
 def bad_line(row: int, reason: str) -> bytes:
-    """Return a JSON line about a row that wasn't embedded. It holds nothing of the row."""
+    """Return a JSON line about a row that wasn't embedded, without any of its text."""
     return json.dumps({"row": row, "reason": reason}).encode() + b"\n"
 
 
 class NpyWriter:
-    """Writer of an array with a row for each of the input's. A row without a vector is NaN, or 0 in integers."""
+    """Writer of a NumPy array with one row for each input row. Rows without a vector are NaN, or 0 in integer types."""
 
     sealed_suffix = ""
 
@@ -27,7 +27,7 @@ class NpyWriter:
         self._filling = np.nan if shape.dtype.kind == "f" else 0
 
     def head(self) -> bytes:
-        """Return a header that leaves room for any number of rows."""
+        """Return a NumPy header with room for any number of rows."""
         return self._header(0)
 
     def body(self, block: Block) -> Iterator[Any]:
@@ -35,7 +35,7 @@ class NpyWriter:
         yield np.ascontiguousarray(block.placed(self._filling, self._shape)).data
 
     def seal(self, partial: Path, sealed: Path, rows: int) -> None:  # noqa: ARG002  they are one
-        """Write into the header how many rows there are."""
+        """Write the final number of rows into the header."""
         with partial.open("r+b") as file:
             file.write(self._header(rows))
 

@@ -1,1 +1,1 @@
-"""Spreads many files over a Ray cluster's nodes, each of which embeds one file after another."""
+"""Distributes many files over the nodes of a Ray cluster, each of which embeds one file after another."""

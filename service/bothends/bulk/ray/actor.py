@@ -1,7 +1,7 @@
-"""The actor that Ray starts on a node, where it holds a model and embeds one file after another.
+"""Actor that Ray starts on a node, where it holds a model and embeds one file after another.
 
-Its code is sent to the node and imports nothing of bothends before it runs: so it can say what a node lacks, where Ray
-would only say that the actor died. Its answers are JSON, and hold nothing of a sentence.
+Its code is sent to the node and imports nothing of bothends until it runs. So it can report what a node lacks, where
+Ray would only report that the actor died. Its answers are JSON, without any text of a sentence.
 """
 
 import importlib.metadata
@@ -16,7 +16,10 @@ _EVERY_S = 0.5
 
 
 class Actor:
-    """A model on a node, which embeds one file a call, several at once. Never raises: Ray would log the error."""
+    """Model on a node, which embeds one file per call, several in parallel.
+
+    It never raises, since Ray would log the error.
+    """
 
     def __init__(self, versions: dict[str, str], plan: dict[str, Any], board: Any) -> None:
         """Load the model of `plan`. `versions` are the caller's; `board`, if any, gets the progress of each file."""
@@ -56,11 +59,11 @@ class ProgressBoard:
         self._files: dict[str, tuple[int, int]] = {}
 
     def report(self, output: str, done_bytes: int, rows: int) -> None:
-        """Record for an output the bytes of its input that are read, and the rows embedded by this run."""
+        """Record how many bytes of an output's input were read, and how many rows this run has embedded."""
         self._files[output] = (done_bytes, rows)
 
     def totals(self) -> tuple[int, int]:
-        """Return the bytes and rows of all."""
+        """Return the total bytes and rows."""
         return sum(done for done, _ in self._files.values()), sum(rows for _, rows in self._files.values())
 
 

@@ -1,4 +1,4 @@
-"""Embeds many files on a Ray cluster: Ray Data hands files out, and actors with a model each embed them.
+"""Embeds many files on a Ray cluster: Ray Data distributes the files, and actors with a model each embed them.
 
 plan → cluster → Ray Data → actor → node → job, run, sinks …
 (files) (here)             (on each node, a file after another as `bothends embed` does it)
@@ -31,9 +31,9 @@ from .storage import OutputFolder
 from .summary import RunSummary
 
 _FILES_AT_ONCE = 2
-"""Files of an actor at once: while one is begun or given its name, the model has the other."""
+"""Number of files that an actor has at once: while one is opened or renamed, the model works on the other."""
 _MAX_WORKERS = 8
-"""Most CPUs of an actor by default: one interpreter reads, tokenises and writes for all of them."""
+"""Largest number of CPUs of an actor by default, since one interpreter reads, tokenises and writes for all of them."""
 _MAX_BLOCKS = 5000
 _STORE_BYTES = 100 << 20
 """Ray's own memory on this machine, in which only names and counts are kept."""
@@ -43,9 +43,9 @@ _INTERRUPTED = 130
 
 
 def embed(plan: Plan, address: str | None) -> int:
-    """Run `plan` on the cluster at `address`, or on one that is started for it; return the exit code.
+    """Run `plan` on the cluster at `address`, or on one that is started for it; returns the exit code.
 
-    Raises BothendsError for what is wrong with all of it.
+    Raises BothendsError for what is wrong with the whole run.
     """
     every, unknown = files(plan)
     if unknown:
@@ -189,9 +189,9 @@ def _folder() -> Iterator[str]:
 
 
 def check_answers(address: str, *, within_s: float = _CONNECT_S) -> None:
-    """Check that gRPC answers at `address` in time, which Ray would take minutes to find out.
+    """Check that a gRPC server answers at `address` within `within_s` seconds. Ray alone would take minutes to notice.
 
-    Raises SettingsError for what is no address, ConnectionFailedError where none answers.
+    Raises SettingsError for a malformed address, and ConnectionFailedError if none answers.
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or "/" in host:

@@ -1,9 +1,9 @@
-"""The manifest of a run over many files, kept beside its outputs: which job it is, and which outputs are whole.
+"""Manifest of a run over many files, kept beside its outputs: which job it is, and which outputs are complete.
 
-_bothends/job.json        the job, and the run that began it
-_bothends/OUTPUT.json     of each output: the run, the input's size, and, once it is whole, its rows
+_bothends/job.json        the job, and the run that started it
+_bothends/OUTPUT.json     for each output: the run, the input's size, and, once it is complete, its number of rows
 
-Readers of folders of Parquet leave out what begins with an underscore.
+Readers of folders of Parquet files skip names that begin with an underscore.
 """
 
 import json
@@ -21,14 +21,14 @@ _FOLDER = "_bothends"
 
 @dataclass(frozen=True, slots=True)
 class OutputRecord:
-    """State of one output. Its fields are the record's keys on the disk."""
+    """State of one output. The fields are the keys of the record on disk."""
 
     run: str
     input_bytes: int
     by: str = ""
     """Run of the command that began it last."""
     tries: int = 1
-    """Times that this command began it: more than once where its process died meanwhile."""
+    """Number of times that this command started it: more than once if its process died."""
     done: Commit | None = None
     """State of the whole output; None until it is whole."""
 
@@ -47,10 +47,10 @@ class Manifest:
         self._folder = folder
 
     def join(self, job: Mapping[str, Any], run: str, *, overwrite: bool) -> str:
-        """Return the run to work for: `run`, or the one that it goes on with.
+        """Return the id of the run to work for: `run`, or the earlier run that this one continues.
 
-        With `overwrite` it goes on with a run of the same job that was stopped, and begins anew after one that ended.
-        Raises SettingsError where another job's outputs are there and may not be overwritten; FileError.
+        With `overwrite`, it continues a stopped run of the same job, and starts anew after a finished one. Raises
+        SettingsError if there are outputs of another job that may not be overwritten; FileError.
         """
         found = self._run()
         if found is None or (found.run != run and overwrite and (found.has_ended or found.job != job)):
@@ -68,12 +68,12 @@ class Manifest:
         )
 
     def mark_ended(self) -> None:
-        """Record that nothing is left to do of the run that is there."""
+        """Record that the current run is finished."""
         if (found := self._run()) is not None:
             self._write("job", asdict(replace(found, has_ended=True)))
 
     def get(self, output: str) -> OutputRecord | None:
-        """Return the record of `output`; None where no run has begun it. Raises FileError."""
+        """Return the record of `output`; None if no run has started it. Raises FileError."""
         found = self._read(output)
         try:
             return found and OutputRecord(**{**found, "done": found["done"] and Commit(**found["done"])})

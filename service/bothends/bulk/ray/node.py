@@ -1,4 +1,4 @@
-"""Embeds the files that a node was given, each as `bothends embed` does it alone, by a model that stays loaded."""
+"""Embeds the files that a node was given, each like `bothends embed` alone, with a model that stays loaded."""
 
 import sys
 import time
@@ -38,12 +38,12 @@ class _SharedEngine(LocalEngine):
 
 
 def load_engine(plan: Plan) -> BulkEngine:
-    """Load the model of `plan`. Raises what is wrong with it."""
+    """Load the model that `plan` names. Raises what is wrong with it."""
     return _SharedEngine(Encoder.load(plan.bundle, **plan.model), plan.options)
 
 
 class Node:
-    """The part of a plan that is run on one node."""
+    """Part of a plan that is run on one node."""
 
     def __init__(self, plan: dict[str, Any], *, load: Callable[[Plan], BulkEngine] = load_engine) -> None:
         """Load the model and join the run. Raises what is wrong with them."""
@@ -57,7 +57,7 @@ class Node:
         self._run = self._records.join(job, self._plan.run, overwrite=self._plan.overwrite)
 
     def embed(self, file: dict[str, Any], advance: Advance) -> dict[str, Any]:
-        """Embed one file. Returns its counts for JSON, or what is wrong with it."""
+        """Embed one file. Returns its counts, or what is wrong with it, as JSON values."""
         try:
             return self._embed(File(**file), advance)
         except Exception as error:  # it may not get to Ray, which would log it
@@ -83,7 +83,10 @@ class Node:
         return {"model": self._engine.model, "was_there": False, "before": before, "notes": notes, **asdict(done)}
 
     def _begin(self, file: File, known: OutputRecord | None) -> OutputRecord:
-        """Record that `file` is begun. Raises FileError where no process survives it: Ray would try it for ever."""
+        """Record that `file` is started.
+
+        Raises FileError if it has repeatedly ended the process: Ray would retry it for ever.
+        """
         is_again = known is not None and known.by == self._plan.run and known.done is None
         tries = known.tries + 1 if known is not None and is_again else 1
         if tries > _MAX_TRIES:
@@ -155,7 +158,10 @@ class Node:
 
 
 def describe_error(error: Exception) -> dict[str, Any]:
-    """Describe `error` for JSON. An unexpected one by its kind and place only: its text might hold a sentence."""
+    """Describe `error` as JSON values.
+
+    An unexpected one is given by type and location only, since its text might hold a sentence.
+    """
     if isinstance(error, BothendsError):
         return {"problem": str(error), "is_setting": isinstance(error, SettingsError)}
     where = traceback.extract_tb(error.__traceback__)[-1]

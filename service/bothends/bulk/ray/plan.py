@@ -1,4 +1,4 @@
-"""Plans a run over many files: pairs each input with its output and checks both before anything is started."""
+"""Plans a run over many files: pairs each input with its output, and checks both before anything is started."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from . import storage
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One input, and the name of its output."""
+    """Input file, and the name of its output."""
 
     path: str
     """Path in the input's file system."""
@@ -46,7 +46,7 @@ class Plan:
         return Job(source, output, kind, self.output_format, self.column, self.keep, overwrite, self.options)
 
     def identity(self) -> dict[str, Any]:
-        """Return everything but the model that outputs' bytes depend on: the same job has the same."""
+        """Return everything except the model that the outputs' bytes depend on; equal jobs have equal identities."""
         return {
             "input's format": self.input_format,
             "output's format": self.output_format,
@@ -57,9 +57,9 @@ class Plan:
 
 
 def files(plan: Plan) -> tuple[list[File], list[str]]:
-    """Return the files to embed, the largest first, and the names of files that have none of the known formats.
+    """Return the files to embed, largest first, and the names of files in unknown formats.
 
-    Raises FileError where nothing can be found; SettingsError for what can't be had, or for two of one name.
+    Raises FileError if nothing is found; SettingsError for impossible options, or for two outputs of one name.
     """
     found = storage.find(plan.source)
     known = [each for each in found if plan.input_format or _has_format(each.name)]

@@ -1,6 +1,6 @@
-"""Finds and opens files by the names that fsspec knows.
+"""Finds and opens files by the names that fsspec supports.
 
-Those are a path, `file://`, and with the packages that it needs `s3://`, `gs://`, `az://` and others.
+They are paths, `file://`, and with the necessary packages `s3://`, `gs://`, `az://` and others.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _MAGIC = "*?["
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that was found by a name."""
+    """File that `find` returned."""
 
     path: str
     """Path in its file system."""
@@ -32,7 +32,10 @@ class FoundFile:
 
 
 def find(url: str) -> list[FoundFile]:
-    """Find a file, the files of a pattern, or all files in and below a folder, but hidden ones. Raises FileError."""
+    """Find one file, the files that match a pattern, or all files in and below a folder except hidden ones.
+
+    Raises FileError.
+    """
     with _file_errors(url, "read"):
         files, root = fsspec.core.url_to_fs(url)
         if files.isfile(root):
@@ -49,19 +52,19 @@ def find(url: str) -> list[FoundFile]:
 
 
 def is_within(inner: str, outer: str) -> bool:
-    """Return whether the folder `inner` is `outer` or below it."""
+    """Return True if the folder `inner` is `outer` or below it."""
     inside, outside = (fsspec.core.url_to_fs(url) for url in (inner, outer))
     return type(inside[0]) is type(outside[0]) and f"{inside[1]}/".startswith(f"{outside[1].rstrip('/')}/")
 
 
 def absolute(url: str) -> str:
-    """Return a name that means the same in a process with another working directory."""
+    """Return a name for the same file that works in a process with another working directory."""
     files, path = fsspec.core.url_to_fs(url)
     return str(path) if _is_local(files) else url
 
 
 class Inputs:
-    """Inputs that `find` has found, readable from any process."""
+    """Input files that `find` returned, readable from any process."""
 
     def __init__(self, url: str) -> None:
         """Open the file system of `url`, which `find` was given. Raises FileError."""
@@ -69,7 +72,10 @@ class Inputs:
             self._files, _ = fsspec.core.url_to_fs(url)
 
     def fetch(self, path: str, folder: Path) -> Path:
-        """Return the file at `path`: itself where it is on this machine, else a copy in `folder`. Raises FileError."""
+        """Return a local path for the file at `path`: itself if it is on this machine, otherwise a copy in `folder`.
+
+        Raises FileError.
+        """
         if _is_local(self._files):
             return Path(path)
         copy = folder / path.rpartition("/")[2]
@@ -79,7 +85,7 @@ class Inputs:
 
 
 class OutputFolder:
-    """Folder of the outputs. Names are within it, with `/` in them where they are in folders below."""
+    """Folder of the outputs. Names are relative to it, with `/` for subfolders."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -90,24 +96,24 @@ class OutputFolder:
         self._at_once = bool(_AT_ONCE & ({protocol} if isinstance(protocol, str) else set(protocol)))
 
     def full(self, name: str) -> str:
-        """Return `name` for a person; in a folder on this machine, the path."""
+        """Return the full name of an output for people; for a local folder, its path."""
         return f"{self.url}/{name}"
 
     def local(self, name: str) -> Path:
-        """Return the path of `name` on this machine, and make its folder. Raises FileError."""
+        """Return the local path of `name`, creating its folder. Raises FileError."""
         path = Path(self._root) / name
         with _file_errors(str(path), "written"):
             path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def holds(self, name: str) -> bool:
-        """Return whether `name` is there. Raises FileError where that can't be known."""
+        """Return True if `name` exists. Raises FileError if that can't be determined."""
         with _file_errors(self.full(name), "read"):
             self._files.invalidate_cache()
             return bool(self._files.exists(self._path(name)))
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of `name`; None where there is no such file. Raises FileError."""
+        """Return the content of `name`; None if it doesn't exist. Raises FileError."""
         with _file_errors(self.full(name), "read"):
             try:
                 content: bytes = self._files.cat_file(self._path(name))
@@ -116,17 +122,17 @@ class OutputFolder:
             return content
 
     def write(self, name: str, content: bytes) -> None:
-        """Write `content` to `name`: a crash leaves all of it, or the old one. Raises FileError."""
+        """Write `content` to `name`; after a crash, either the new or the old content is there. Raises FileError."""
         with _file_errors(self.full(name), "written"), self._whole(name) as path:
             self._files.pipe_file(path, content)
 
     def put(self, file: Path, name: str) -> None:
-        """Copy `file` to `name`: a crash leaves all of it, or the old one. Raises FileError."""
+        """Copy `file` to `name`; after a crash, either the new or the old content is there. Raises FileError."""
         with _file_errors(self.full(name), "written"), self._whole(name) as path:
             self._files.put_file(str(file), path)
 
     def remove(self, name: str) -> None:
-        """Delete `name`, if it is there. Raises FileError."""
+        """Delete `name` if it exists. Raises FileError."""
         if self.holds(name):
             with _file_errors(self.full(name), "removed"):
                 self._files.rm_file(self._path(name))
@@ -157,7 +163,7 @@ def _is_hidden(name: str) -> bool:
 
 @contextmanager
 def _file_errors(url: str, what: str) -> Iterator[None]:
-    """Raise any error as a FileError about `url`: each file system raises its own kinds, of which OSError is one."""
+    """Raise any error as a FileError about `url`, since each file system raises its own types."""
     try:
         yield
     except BothendsError:

@@ -1,4 +1,4 @@
-"""Prints a line about each file of a run on Ray, and one about all of them at the end."""
+"""Prints a line about each file of a run on Ray, and a summary at the end."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ class RunSummary:
 
     @property
     def exit_code(self) -> int:
-        """Exit code, as a run of one file has it."""
+        """Exit code of the command, as for a run of one file."""
         return 0 if not self._failed else 2 if all(self._failed) else 1
 
     def add(self, answer: dict[str, Any]) -> None:
-        """Count the answer about one file, and print what is wrong with that file."""
+        """Count the result for one file, and print what is wrong with it."""
         if (problem := answer.get("problem")) is not None:
             if answer.get("is_fatal"):
                 is_setting = answer["is_setting"]

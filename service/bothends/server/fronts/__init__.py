@@ -1,7 +1,7 @@
-"""Fronts, one for each protocol, which parse its requests and write its answers.
+"""Fronts, one package for each API, which parse requests and write answers.
 
-None of them embeds, queues, or knows another: dispatch.py surrounds their calls, responder.py answers them. Each is a
-folder with a record of it, and a line here.
+No front embeds, queues, or imports another: dispatch.py handles what all calls have in common, and responder.py embeds
+for them. A front is a package with a `Front` record, and a line in the list below.
 """
 
 from . import bothends, kserve, ollama, openai, page, tei

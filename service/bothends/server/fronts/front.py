@@ -1,4 +1,4 @@
-"""One front, as the server knows it: a record, from which all lists of fronts, paths and words are made."""
+"""Record of one front, from which the server makes all its lists of fronts, paths and error texts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,9 @@ CreateHttpCodec: TypeAlias = "Callable[[HttpSettings, Sequence[ServedModel]], Co
 
 @dataclass(frozen=True)
 class Served:
-    """What fronts answer from, and what some tell of the server."""
+    """What the server hands to the fronts: the models to answer from, and what some endpoints report about the
+    server.
+    """
 
     service: ModelService
     fronts: "Sequence[Front]"
@@ -33,13 +35,16 @@ class Served:
 
     @property
     def embedding_methods(self) -> frozenset[str]:
-        """Names in metrics of the methods of all fronts whose calls take an embedding's time."""
+        """Method names, as metrics label them, of all methods that take as long as an embedding, over all fronts."""
         return frozenset(name for front in self.fronts for name in front.embedding_methods)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """One contract by which callers ask. What a front doesn't have is left out."""
+    """Record of one API that the server offers: its paths, methods and error format.
+
+    Fields that an API doesn't need keep their defaults.
+    """
 
     name: str
     """As people know it; no two have the same."""
@@ -52,7 +57,7 @@ class Front:
     render_error: RenderError = render_error
     status_of: StatusOf = status_of
     native: Mapping[str, CreateHttpCodec] = field(default_factory=dict)
-    """Paths whose POSTs a native transport lets in by itself, and answers where they are plain."""
+    """Paths whose POSTs a native transport admits by itself, and answers if they are plain."""
     services: Sequence[str] = ()
     """Names of its gRPC services."""
     rpc_routes: Callable[[Served, RpcRoutes], Sequence[Route]] = lambda *_: ()
@@ -62,16 +67,19 @@ class Front:
 
 
 def documented(fronts: Sequence[Front]) -> list[Front]:
-    """Return the fronts that have an API over HTTP. The first one's words are also for all that is no front's."""
+    """Return the fronts that have an HTTP API to document.
+
+    The first one's error format is also used for unknown paths.
+    """
     return [front for front in fronts if front.operations]
 
 
 def no_such_path(fronts: Sequence[Front]) -> str:
-    """Say to callers of a path that there isn't which there are."""
+    """Return the text of a 404: it lists the paths that exist."""
     told = ", ".join(path for front in fronts for path in front.paths)
     return f"there is no such path; there are {told} and those that GET /openapi.json lists"
 
 
 def embedding_paths(fronts: Sequence[Front]) -> list[str]:
-    """Return a path of each API by which it embeds, as people are shown them."""
+    """Return one embedding path of each API, for people to try."""
     return [front.paths[0].partition(" ")[2] for front in fronts if front.paths]

@@ -1,1 +1,1 @@
-"""gRPC: its transports in C++ and over grpcio, the contract that both keep, and the calls that come by them."""
+"""gRPC: the native and the grpcio transport, the interface that both implement, and the handling of their calls."""

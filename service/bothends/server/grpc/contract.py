@@ -1,7 +1,7 @@
-"""The interface of a transport of gRPC's, which speaks with callers, to the code that answers them: message by message.
+"""Interface between a gRPC transport, which talks to callers, and the code that answers them message by message.
 
-A unary call has one message, a stream is a row of them. Everything that needs no look at a message's content is the
-transport's: connections, health, refusals for want of room or time, and the order of a stream's answers.
+A unary call has one message; a stream has a sequence of them. The transport does what needs no look at a message's
+content: connections, health checks, refusals for lack of room or time, and the order of a stream's answers.
 """
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -14,7 +14,7 @@ TransportName = Literal["native", "grpcio"]
 
 
 class Status(NamedTuple):
-    """A status as gRPC sends it."""
+    """gRPC status as it is sent: code, message and serialised details."""
 
     code: int
     message: str
@@ -23,7 +23,7 @@ class Status(NamedTuple):
 
 
 class Reason(StrEnum):
-    """Why a transport refuses by itself; refusals.py has the status of each.
+    """Reason for which a transport refuses a call by itself; refusals.py makes the status for each.
 
     The native transport's `Refusal` has the same names.
     """
@@ -55,7 +55,7 @@ Statuses: TypeAlias = dict[Reason, Status]
 
 
 class Response(NamedTuple):
-    """A response as HTTP sends it, prepared for a reason."""
+    """HTTP response that a transport sends for a `Reason`."""
 
     status: int
     headers: Sequence[tuple[bytes, bytes]]
@@ -64,7 +64,7 @@ class Response(NamedTuple):
 
 
 class HttpTerms(NamedTuple):
-    """What a transport is told that serves HTTP beside gRPC, as the native one does."""
+    """Configuration of a transport that serves HTTP beside gRPC, as the native one does."""
 
     responses: Mapping[str, Mapping[Reason, Response]]
     """With what each reason refuses a call over HTTP, by fronts' names; the first's words are for all else, too."""
@@ -75,7 +75,7 @@ class HttpTerms(NamedTuple):
 
 
 class Method(NamedTuple):
-    """A method that a transport offers."""
+    """gRPC method that a transport offers."""
 
     name: str
     """`/package.Service/Method`."""
@@ -89,146 +89,162 @@ class Method(NamedTuple):
 
 
 class Message(Protocol):
-    """A request on its way."""
+    """Request message that a transport has received."""
 
     @property
     def id(self) -> int:
-        """Never used again."""
+        """Id of the message. Ids are never reused."""
 
     @property
     def method(self) -> int:
-        """Place of its method among those that the transport was given."""
+        """Index of its method in the list that the transport was given."""
 
     @property
     def content(self) -> bytes:
-        """The request."""
+        """Serialised request."""
 
     @property
     def deadline(self) -> float | None:
-        """Time of `time.monotonic` at which its caller stops waiting; None for never."""
+        """Time (by `time.monotonic`) at which its caller stops waiting; None if never."""
 
     @property
     def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
-        """The wanted headers of its call."""
+        """Headers of its call, limited to those that `Listener.serve` asked for."""
 
     @property
     def caller(self) -> int:
-        """Number of its connection, or of its key where one is known: turns are counted by it."""
+        """Number of its key, or without a known key of its connection; used for fair queueing."""
 
     @property
     def network(self) -> Hashable:
-        """Network that its caller is in."""
+        """Network of its caller."""
 
     @property
     def arrived(self) -> float:
-        """Time of `time.monotonic` at which its call came; of a stream's, itself."""
+        """Time (by `time.monotonic`) at which its call arrived; for a message of a stream, when the message itself
+        arrived.
+        """
 
     @property
     def key(self) -> bytes:
-        """SHA-256 of its call's key, which the transport knows; empty where callers need none."""
+        """SHA-256 of its call's key, which the transport has checked; empty if callers need no key."""
 
 
 class Batch(Protocol):
-    """What was taken at once."""
+    """Result of one `take_messages`: new messages, and earlier ones that have ended."""
 
     @property
     def messages(self) -> Sequence[Message]:
-        """In the order of their turns."""
+        """Messages that were taken, in the order of their callers' turns."""
 
     @property
     def over(self) -> Sequence[int]:
-        """Ids of messages taken before whose caller has left, or whose deadline has passed."""
+        """Ids of messages taken earlier whose caller has left or whose deadline has passed."""
 
 
 class Ended(Protocol):
-    """Calls alike that a transport ended by itself before any message of them was taken, or streams at their end."""
+    """Group of similar calls that ended in the transport, for metrics: same method, status and reason.
+
+    Either none of their messages was taken, or they are streams at their end.
+    """
 
     @property
     def method(self) -> int:
-        """Negative where it was none of the methods."""
+        """Index of their method; negative for an unknown method."""
 
     @property
     def code(self) -> int:
-        """Status with which they ended, as gRPC numbers it."""
+        """gRPC status code with which they ended."""
 
     @property
     def refusal(self) -> Enum | None:
-        """One by the name of a `Reason`; None where nobody refused them."""
+        """Member with the same name as a `Reason`; None if the transport didn't refuse them."""
 
     @property
     def seconds(self) -> Sequence[float]:
-        """Duration of each."""
+        """Duration of each call, in seconds."""
 
 
 class Transport(Protocol):
-    """Speaker of gRPC with callers. Every method may be called by any thread."""
+    """Server side of gRPC: it talks to callers and hands over their messages.
+
+    Every method may be called by any thread.
+    """
 
     def start(self) -> None:
-        """Take connections."""
+        """Accept connections."""
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22) -> Batch | None:
-        """Wait up to `wait_s` for something to come; return at most `most` messages, in turns of callers.
+    def take_messages(
+        self, max_messages: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22
+    ) -> Batch | None:
+        """Wait up to `wait_s` seconds for messages; return at most `max_messages` of them, in the order of their
+        callers' turns.
 
-        The first may have more than `max_bytes`; what comes with it hasn't. Unmetered ones come first, and beside
-        `most`. `queue_s` is how long a sentence waits now once it is taken: a call without the time for it is refused.
-        Returns None once the transport has stopped.
+        The first message may be larger than `max_bytes`; all together are smaller otherwise. Messages of unmetered
+        methods come first, and don't count towards `max_messages`. `queue_s` is how long a sentence waits after it is
+        taken; a call whose deadline leaves less is refused. Returns None once the transport has stopped.
         """
         ...
 
     def wake(self) -> None:
-        """Make one `take_messages` return early: one that waits now, or else the next one."""
+        """Make one `take_messages` return early: one that waits now, or otherwise the next one."""
 
     def hand_over_polling(self) -> None:
-        """Let a thread that waits in `take_messages` look at the sockets, if no thread does."""
+        """Let a thread that waits in `take_messages` poll the sockets, if no thread does."""
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
-        """Send responses, a stream's in its order. Those of messages that are over are dropped."""
+        """Send responses; those of one stream are sent in order. Responses to messages that have ended are dropped."""
 
     def fail(self, ids: Sequence[int], statuses: Sequence[Status]) -> None:
-        """Send statuses. A stream ends with it after the answers before it; its later messages are over at once."""
+        """End messages with error statuses.
+
+        A stream ends after its earlier messages are answered; its later ones are dropped.
+        """
 
     def ended(self) -> Sequence[Ended]:
-        """Return the calls that the transport has ended by itself since this was last called."""
+        """Return the calls that the transport has ended by itself since the last call of this."""
         ...
 
     def set_serving(self, serving: bool, services: Sequence[str] | None = None) -> None:
-        """Answer health checks of these `services`, of all where None, with SERVING or NOT_SERVING from now on.
+        """Answer health checks of these `services` (None: all) with SERVING or NOT_SERVING from now on.
 
-        After `drain` it stays NOT_SERVING.
+        After `drain`, the answer stays NOT_SERVING.
         """
 
     def set_keys(self, keys: Mapping[bytes, Usage | None] | None) -> None:
-        """Refuse metered calls without a key of one of these SHA-256, and give keys' holders their turns.
+        """Refuse metered calls whose key isn't among these. `keys` maps a key's SHA-256 to its `Usage`, or to None if
+        it has none.
 
-        Each key comes with what counts its share, if anything does, for a transport that answers calls by itself.
-        None where callers need no key.
+        A transport that answers calls by itself counts them against that `Usage`. With None, callers need no key.
         """
 
     def drain(self) -> None:
-        """Say NOT_SERVING, refuse new calls, and end each stream once what was read of it is answered."""
+        """Report NOT_SERVING, refuse new calls, and end each stream after the messages that were read are answered."""
 
     def quiet_s(self) -> float:
-        """Return the seconds since a metered call last began."""
+        """Return the seconds since a metered call last started."""
         ...
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """Wait until no call is open and every byte is with its caller; returns True if that was so in time."""
+        """Wait until no call is open and every byte is sent; returns True if that happened within `timeout_s`
+        seconds.
+        """
         ...
 
     def stop(self, grace_s: float) -> None:
-        """Close each connection, after at most `grace_s` for what is still open."""
+        """Close all connections, after at most `grace_s` seconds for calls that are still open."""
 
     def figures(self) -> dict[str, float]:
-        """Return what the transport counts of itself, by name."""
+        """Return the transport's own measurements by name, such as numbers of open calls and connections."""
         ...
 
     def bounds(self) -> dict[str, float]:
-        """Return the limits of those figures that have one."""
+        """Return the upper limits of those `figures` that have one, by the same names."""
         ...
 
 
 class Listener(Protocol):
-    """A bound port of gRPC's, and natively HTTP's beside it, on which nothing is answered yet."""
+    """Bound gRPC port, with HTTP's ports in the native case. Nothing is answered before `serve` and `start`."""
 
     port: int
 
@@ -241,13 +257,16 @@ class Listener(Protocol):
         statuses: Statuses,
         http: HttpTerms | None = None,
     ) -> Transport:
-        """Make the transport on it, once. `headers` are those that messages come with, `health` the names that health
-        checks may ask for; `http` is for one that serves HTTP, too.
+        """Make the transport on this port; may be called once.
+
+        `methods` are what it offers, `headers` the request headers that messages keep, `health` the names that health
+        checks may ask for, `statuses` the status for each refusal, and `http` the configuration of a transport that
+        also serves HTTP.
         """
         ...
 
     def renew(self) -> None:
-        """Give new connections the newest certificate."""
+        """Use the newest certificate for new connections."""
 
     def close(self) -> None:
-        """Give the port back, unless a transport was made on it."""
+        """Close the port, unless a transport was made on it."""

@@ -1,4 +1,4 @@
-"""The interface of what serves plain calls without Python, beside a transport, to the threads that take all others."""
+"""Interface of the C++ code that answers plain calls, to the Python threads that take all other calls."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ServedModel(NamedTuple):
-    """A model, the name by which callers ask for it, and whether it is for those who name none."""
+    """Model, the name by which callers ask for it, and whether it is the default model."""
 
     name: str
     model: LoadedModel
@@ -25,50 +25,52 @@ class ServedModel(NamedTuple):
 CreateCodec: TypeAlias = Callable[[Sequence[ServedModel]], "Codec"]
 """Function that makes the codec by which a native transport serves a method's plain requests by some of the models."""
 WriteFailed: TypeAlias = Callable[[status_pb2.Status, int, LoadedModel], bytes]
-"""Function that writes the response to a stream's message, of whose so many sentences a model could embed none."""
+"""Function that writes the response to a stream's message when a model could embed none of its sentences."""
 
 
 class GivenUpError(Exception):
-    """The model run that this thread was in took too long: another thread has taken its place."""
+    """Raised in a thread whose model run took too long: another thread has taken over its work."""
 
     def __init__(self, taken: Batch) -> None:
-        """`taken` is what the thread took with it for Python, and is still to be begun."""
+        """`taken` is what the thread had taken for Python, and is still to be started."""
         super().__init__("the run was given up")
         self.taken = taken
 
 
 class PlainCalls(Protocol):
-    """Server of plain calls without Python, by the threads that come to take messages of all others."""
+    """Fast path that answers plain calls in C++, in the threads that call `take_messages` for all other calls."""
 
     @property
     def is_used(self) -> bool:
-        """True while it serves any."""
+        """True while it answers any methods."""
 
     @property
     def has_hasty_callers(self) -> bool:
-        """True if somebody has lately asked for what is answered soon."""
+        """True if a caller has recently asked for something that is answered quickly."""
         ...
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool) -> Batch | None:
-        """Take messages as a transport's `take_messages` does; serve plain calls meanwhile, if it `may_run`.
+    def take_messages(
+        self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool
+    ) -> Batch | None:
+        """Take messages like a transport's `take_messages`; if `may_run`, answer plain calls meanwhile.
 
-        Raises GivenUpError.
+        Raises GivenUpError if another thread has taken over this one's work.
         """
         ...
 
     def count(self) -> None:
-        """Count what was served since the last time."""
+        """Add to the metrics what was served since the last call of this."""
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
-        """Answer the callers of runs that have gone on for so long, and return those.
+        """Fail the callers of model runs that have taken longer than `seconds`, and return those runs.
 
-        `lost_s` tells the seconds since the last time in which a thread couldn't go on: they don't count.
+        `lost_s` gives the seconds since its last call for which a thread couldn't run; they don't count.
         """
         ...
 
 
 def named(models: Sequence[ServedModel]) -> "list[NamedModel]":
-    """Describe models to native code, the default for requests that name none, too."""
+    """Describe models to the native code by their names; the default model also by the empty name."""
     from bothends_native.transport import NamedModel  # not in every build
 
     return [
@@ -84,7 +86,7 @@ def named(models: Sequence[ServedModel]) -> "list[NamedModel]":
 
 
 def named_in_json(models: Sequence[ServedModel], more_names: Sequence[str]) -> "list[NamedModel]":
-    """Describe models to native code that writes JSON; `more_names` are more by which the default is asked for."""
+    """Describe models to native code that writes JSON; `more_names` are further names of the default model."""
     from bothends_native.transport import NamedModel
 
     return [

@@ -1,4 +1,4 @@
-"""The statuses with which a gRPC transport refuses calls by itself, made from the settings, and how each is counted."""
+"""Statuses with which a gRPC transport refuses calls by itself, made from the settings."""
 
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -9,7 +9,7 @@ from ...errors import (
     DrainingError,
     OverloadedError,
     QuotaError,
-    Refusal,
+    RefusalKind,
     RequestError,
     UnauthenticatedError,
 )
@@ -23,7 +23,7 @@ _RETRY_S = 0.1
 """Seconds after which to try again, where a place may be free at any moment."""
 _LATE_RETRY_S = 0.5
 """The same where more comes than can be answered."""
-COUNTED: dict[Reason, Refusal] = {
+COUNTED: dict[Reason, RefusalKind] = {
     Reason.no_key: "unauthenticated",
     Reason.unknown_key: "unauthenticated",
     Reason.full: "full",
@@ -49,7 +49,7 @@ COUNTED: dict[Reason, Refusal] = {
 
 
 def statuses(settings: GrpcSettings) -> dict[Reason, Status]:
-    """Make the status of each reason."""
+    """Make the gRPC status for each reason."""
     inflated = settings.max_inflated_bytes
     patience_s = f"{settings.caller_timeout_s:g} s"
     silent = f"the stream's caller sent or read nothing for {patience_s}, and its place was needed"
@@ -99,7 +99,7 @@ def statuses(settings: GrpcSettings) -> dict[Reason, Status]:
 
 
 def prepared(status: status_pb2.Status) -> Status:
-    """Return `status` as transports send it."""
+    """Convert `status` to the form that transports send."""
     return Status(status.code, status.message, status.SerializeToString())
 
 

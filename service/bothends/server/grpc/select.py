@@ -1,4 +1,4 @@
-"""Chooses the transport by the settings, and binds gRPC's port."""
+"""Chooses the transport according to the settings, and binds gRPC's port."""
 
 import socket
 
@@ -14,7 +14,10 @@ from .contract import Listener, TransportName
 
 
 def select(settings: GrpcSettings) -> TransportName:
-    """Return the transport that serves. Raises StartupError where the one asked for can't."""
+    """Return the name of the transport to use.
+
+    Raises StartupError if the one that the settings name isn't available.
+    """
     if settings.transport == "grpcio":
         return "grpcio"
     if (why := misfit() or _why_not_loaded()) is None:
@@ -35,7 +38,7 @@ def _why_not_loaded() -> str | None:
 
 
 def usage_of(transport: TransportName) -> CreateUsage:
-    """Return what makes the count of a key's share where `transport` serves: what it answers by itself counts too."""
+    """Return the factory of the objects that count a key's quota; the native one also counts what C++ answers."""
     if transport == "native":
         from bothends_native.transport import Usage
 
@@ -51,8 +54,9 @@ def listen(
     http: socket.socket | None = None,
     health: socket.socket | None = None,
 ) -> Listener:
-    """Bind gRPC's port for `transport`; the native one gets HTTP's sockets too. Raises StartupError that says why it
-    can't be had.
+    """Bind gRPC's port for `transport`; the native one also takes over HTTP's sockets.
+
+    Raises StartupError that says why a port can't be bound.
     """
     listener = bound(settings.host, settings.port, "port")
     if transport == "native":

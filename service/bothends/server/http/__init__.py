@@ -1,1 +1,1 @@
-"""HTTP: the server over uvicorn, calls as dispatch takes them, and bounds on what a caller may cost."""
+"""HTTP: the server over uvicorn, HTTP calls in the form that dispatch.py takes, and bounds on each caller's cost."""

@@ -1,4 +1,4 @@
-"""One request of a transport's, and its response, as ASGI has them: a scope, `receive` and `send`."""
+"""Adapts one request of an HTTP transport, and its response, to ASGI: a scope, `receive` and `send`."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,10 @@ Respond = Callable[[int, int, Headers, bytes], object]
 
 
 def scope_of(request: HttpRequest) -> Scope:
-    """Describe a request. Where it was let in already, that is among its extensions."""
+    """Make the ASGI scope of a request.
+
+    Its extensions hold the `Admission` if the transport has admitted the request.
+    """
     path, _, query = request.target.partition(b"?")
     extensions: dict[str, Any] = {CALLER: Caller(request.network, request.caller)}
     if request.method is not None:
@@ -40,7 +43,7 @@ def scope_of(request: HttpRequest) -> Scope:
 
 
 class Exchange:
-    """A request and its response, until the response is sent or the caller has left."""
+    """Exchange of a request and its response, until the response is sent or the caller has left."""
 
     __slots__ = ("_content", "_headers", "_id", "_is_whole", "_over", "_respond", "_status", "_unread")
 
@@ -56,15 +59,18 @@ class Exchange:
 
     @property
     def is_over(self) -> bool:
-        """True once nobody waits for a response: it was sent, or its caller has left."""
+        """True once the response is sent or the caller has left."""
         return self._over.is_set()
 
     def leave(self) -> None:
-        """Take note that the caller has left."""
+        """Mark the caller as gone."""
         self._over.set()
 
     async def receive(self) -> Message:
-        """Return the body, then word that it is over. Raises TimeoutError where more was to come and didn't."""
+        """Return the body, and after it a disconnect message.
+
+        Raises TimeoutError if the rest of the body didn't arrive.
+        """
         unread, self._unread = self._unread, None
         if unread is not None:
             return {"type": "http.request", "body": unread.body, "more_body": not self._is_whole}
@@ -74,7 +80,7 @@ class Exchange:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Gather the response, and send it once it is whole."""
+        """Collect the response, and send it once it is complete."""
         if message["type"] == "http.response.start":
             self._status, self._headers = message["status"], message.get("headers", ())
             return
@@ -83,7 +89,7 @@ class Exchange:
             self.respond(self._status, self._headers, b"".join(self._content))
 
     def respond(self, status: int, headers: Headers, content: bytes) -> None:
-        """Send a response whole, unless it is over: nothing is sent to a caller that has left."""
+        """Send a complete response. Does nothing if one was sent or the caller has left."""
         if self.is_over:
             return
         self._over.set()

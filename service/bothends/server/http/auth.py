@@ -1,4 +1,4 @@
-"""Finds the account of the key that an HTTP request for a page came with, or answers 401."""
+"""Finds the account of the key of an HTTP request for a web page, or answers 401."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,11 +8,11 @@ from starlette.responses import JSONResponse, Response
 
 from ...errors import UnauthenticatedError
 from ..keys import Keys
-from ..quota import Account
+from ..quota import KeyAccount
 
 
-def who_calls(request: Request, keys: Keys | None) -> Account | None:
-    """Return the account of the key in `authorization: Bearer KEY`; None where callers need no key.
+def who_calls(request: Request, keys: Keys | None) -> KeyAccount | None:
+    """Return the account of the key in `authorization: Bearer KEY`; None if the server needs no keys.
 
     Raises UnauthenticatedError.
     """

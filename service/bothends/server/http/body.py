@@ -1,4 +1,4 @@
-"""Reads the JSON body of an HTTP request within bounds, or says why it isn't read."""
+"""Reads the JSON body of an HTTP request within bounds, or reports why it isn't read."""
 
 import asyncio
 import zlib
@@ -15,33 +15,33 @@ _A_ROUND = 2
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-class Turns:
-    """Turns of long bodies at being read. Who doesn't have one sends no more: TCP holds what comes back."""
+class BodyTurns:
+    """Turns for reading long bodies. While a connection has no turn, its body isn't read, and TCP stops the sender."""
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(_A_ROUND)
 
     async def one(self) -> None:
-        """Wait for a turn, and for the round that follows it."""
+        """Wait for a turn, and for the event loop's next round."""
         async with self._turns:
             await asyncio.sleep(0)
 
 
 async def read_json(
-    request: Request, *, most: int, max_inflated: int, turns: Turns, count: Callable[[int], None]
+    request: Request, *, max_bytes: int, max_inflated: int, turns: BodyTurns, count: Callable[[int], None]
 ) -> bytes:
-    """Read at most so many bytes, calling `count` with those that come; more aren't read where they are announced.
+    """Read a body of at most `max_bytes` bytes, and call `count` with the size of each part as it arrives.
 
-    A body that comes by gzip becomes at most `max_inflated` bytes; with 0, none may come so. Raises UnfitError, or
-    ClientDisconnect where the caller left.
+    A body whose content-length is larger isn't read at all. A gzip body may become at most `max_inflated` bytes; 0
+    refuses gzip. Raises UnfitError, or ClientDisconnect if the caller left.
     """
     is_compressed = _check_kind(request, takes_gzip=max_inflated > 0)
-    if int(request.headers.get("content-length", 0)) > most:
-        raise too_large(most)
+    if int(request.headers.get("content-length", 0)) > max_bytes:
+        raise too_large(max_bytes)
     body = bytearray()  # many small parts, kept, would leave holes in memory that never go back to the system
     async for part in request.stream():
-        if len(body) + len(part) > most:
-            raise too_large(most)
+        if len(body) + len(part) > max_bytes:
+            raise too_large(max_bytes)
         count(len(part))
         body += part
         if len(body) > _SHORT_BYTES:
@@ -49,7 +49,7 @@ async def read_json(
     return await _inflated(bytes(body), max_inflated, turns, count) if is_compressed else bytes(body)
 
 
-async def _inflated(content: bytes, most: int, turns: Turns, count: Callable[[int], None]) -> bytes:
+async def _inflated(content: bytes, max_bytes: int, turns: BodyTurns, count: Callable[[int], None]) -> bytes:
     """Inflate one gzip member, some of it in each turn, since a kilobyte may become a thousand. Raises UnfitError."""
     inflating, found = zlib.decompressobj(_GZIP), bytearray()
     while not inflating.eof:
@@ -60,8 +60,8 @@ async def _inflated(content: bytes, most: int, turns: Turns, count: Callable[[in
         content = inflating.unconsumed_tail
         if not part and not content and not inflating.eof:
             raise no_gzip()  # it breaks off
-        if len(found) + len(part) > most:
-            raise inflates_too_far(most)
+        if len(found) + len(part) > max_bytes:
+            raise inflates_too_far(max_bytes)
         count(len(part))
         found += part
         if len(found) > _SHORT_BYTES:

@@ -1,6 +1,6 @@
-"""An HTTP request as a call that dispatch.py takes: its body is read within bounds, and any thread may answer it.
+"""HTTP request in the form of a call that dispatch.py takes. Its body is read within bounds; any thread may answer it.
 
-Each front brings what the call does, and the words of its errors.
+Each front provides what the call does, and the format of its errors.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from ..caller import Caller
 from ..inbound import Inbound, Metadata
 from ..keys import digest
 from ..sockets import network
-from .body import Turns, read_json
+from .body import BodyTurns, read_json
 from .contract import ADMITTED, CALLER, Admission
 from .failure import JSON, RenderError, StatusOf, UnfitError, crowded, failure, late, status_of
 
@@ -45,19 +45,22 @@ class BodyLimits:
     """Seconds that its body may take to come."""
     budget: ByteBudget = field(default_factory=ByteBudget)
     """Bound on the bytes of all bodies that haven't come whole."""
-    turns: Turns = field(default_factory=Turns)
-    """Turns of all of them at being read."""
+    turns: BodyTurns = field(default_factory=BodyTurns)
+    """Turns for reading bodies, shared by all requests."""
     inflated_bytes: int = 0
-    """Bytes that it may become where it comes by gzip; 0 where it must not."""
+    """Size that a gzip body may have when inflated; 0 if gzip is refused."""
 
     @classmethod
     def of(cls, settings: ListenerSettings) -> "BodyLimits":
-        """Take them from `settings`."""
+        """Return the limits that `settings` give."""
         return cls(settings.max_message_bytes, settings.caller_timeout_s, inflated_bytes=settings.max_inflated_bytes)
 
 
-class HttpCall:
-    """An `Inbound`. A POST's request is its body, which must be JSON; a GET's, what its route's `{name}` stands for."""
+class HttpInbound:
+    """`Inbound` for an HTTP request.
+
+    The request of a POST is its JSON body; that of a GET is the `{name}` part of its path.
+    """
 
     def __init__(
         self, scope: Scope, limits: BodyLimits, render_error: RenderError, status_of: StatusOf = status_of
@@ -86,11 +89,11 @@ class HttpCall:
 
     @property
     def key(self) -> bytes | None:
-        """SHA-256 of the key that came with the call; None where none did."""
+        """SHA-256 of the key that came with the call; None if there was none."""
         return digest(self._request.headers.get("authorization")) if self._admission is None else self._admission.key
 
     async def serve(self, handle: Handle, receive: Receive, send: Send) -> None:
-        """Handle the call from the request's headers to the last byte of its response."""
+        """Handle the call, from the request's headers to the last byte of the response."""
         try:
             handle(self)
             if (then := self._then) is not None:
@@ -109,25 +112,27 @@ class HttpCall:
             self._give_back()
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
-        """Call `then`, in the event loop, with the request's bytes; None where they are unfit or don't come."""
+        """Call `then`, in the event loop, with the request's bytes; with None if the body is refused or doesn't
+        arrive.
+        """
         self._then = then
 
     def answer(self, content: bytes) -> None:
-        """Send `content`, JSON."""
+        """Send `content`, which is JSON."""
         self._settle(Response(content, headers=self.answer_headers, media_type=JSON))
 
     def ends_with(self, status: status_pb2.Status) -> None:
-        """Take note of what `fail` will send, for whoever counts the call before."""
+        """Record the status that `fail` is going to send, so that metrics can count it first."""
         self._failed = status
 
     def fail(self, status: status_pb2.Status) -> None:
-        """Send `status` as the front renders it."""
+        """Send `status` as an error in the front's format."""
         self._failed = status
         said = failure(status, self._render_error, status_of=self._status_of, unfit=self._unfit)
         self._settle(Response(said.content, said.code, said.headers))
 
     def wire_status(self, code: int) -> int | None:
-        """Return the HTTP status of a call that ends with this gRPC status code; None where the caller has left."""
+        """Return the HTTP status for a call that ends with this gRPC status code; None if the caller has left."""
         if code == code_pb2.CANCELLED:
             return None
         if self._unfit:
@@ -135,11 +140,11 @@ class HttpCall:
         return self._status_of(self._failed if self._failed.code == code else status_pb2.Status(code=code))
 
     def on_cancelled(self, then: Callable[[], None]) -> None:
-        """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
+        """Call `then`, in the event loop, when the caller leaves or its deadline passes."""
         self._on_cancelled = then
 
     def keep(self, answer_budget: AnswerBudget, share: Share) -> None:
-        """Take room until the answer is being sent: from then on, what isn't read of it is bounded."""
+        """Reserve `share` until the answer is being sent; the transport bounds unread answers from then on."""
         with self._lock:
             if not self._is_sent:
                 self._kept = answer_budget, share
@@ -163,7 +168,7 @@ class HttpCall:
                     limits = self._limits
                     content = await read_json(
                         request,
-                        most=limits.bytes,
+                        max_bytes=limits.bytes,
                         max_inflated=limits.inflated_bytes,
                         turns=limits.turns,
                         count=arrival.add,

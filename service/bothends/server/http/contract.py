@@ -1,4 +1,4 @@
-"""The interfaces between HTTP's requests and whoever serves them: a transport that speaks HTTP, and a server of it."""
+"""Interfaces between HTTP requests and the code that answers them: an HTTP transport, and a server of it."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -12,54 +12,54 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Admission(NamedTuple):
-    """What a transport knows of a request that it has let in: its key was checked, and it has its slot."""
+    """What a transport knows about a request that it has admitted: its key was checked, and it holds a slot."""
 
     arrived: float
-    """Time of `time.monotonic` at which it came."""
+    """Time (by `time.monotonic`) at which it arrived."""
     deadline: float | None
-    """Time of `time.monotonic` at which its caller stops waiting; None for never."""
+    """Time (by `time.monotonic`) at which its caller stops waiting; None if never."""
     key: bytes | None
-    """SHA-256 of its key, as keys.py has it; None where none came."""
+    """SHA-256 of its key as `keys.digest` computes it; None if it has none."""
 
 
 class HttpRequest(Protocol):
-    """A request for the application."""
+    """HTTP request that a transport leaves to the application."""
 
     @property
     def id(self) -> int:
-        """Never used again."""
+        """Id of the request. Ids are never reused."""
 
     @property
     def listener(self) -> int:
-        """Place of its listener among those that the transport was given."""
+        """Index of its listener in the list that the transport was given."""
 
     @property
     def method(self) -> int | None:
-        """Place of its method among those that the transport was given; None where it is none of them."""
+        """Index of its method in the list that the transport was given; None for an unknown method."""
 
     @property
     def verb(self) -> str:
-        """`GET`, `POST` and their like."""
+        """HTTP method, such as `GET` or `POST`."""
 
     @property
     def target(self) -> bytes:
-        """Path and query, as they came."""
+        """Path and query, as received."""
 
     @property
     def version(self) -> str:
-        """`1.0`, `1.1` or `2`."""
+        """HTTP version: `1.0`, `1.1` or `2`."""
 
     @property
     def headers(self) -> Headers:
-        """All that came; over HTTP/2 with a `host`."""
+        """All headers that came; over HTTP/2 they include a `host`."""
 
     @property
     def body(self) -> bytes:
-        """What has come, as it came."""
+        """Body as received so far."""
 
     @property
     def is_whole(self) -> bool:
-        """False where the body is larger than it may be, or didn't come in time."""
+        """True if the body is complete; False if it is too large or didn't arrive in time."""
 
     @property
     def peer(self) -> tuple[str, int]:
@@ -67,65 +67,69 @@ class HttpRequest(Protocol):
 
     @property
     def is_encrypted(self) -> bool:
-        """True over TLS."""
+        """True if the connection uses TLS."""
 
     @property
     def key(self) -> bytes:
-        """SHA-256 of its key, where one came that is known; else empty."""
+        """SHA-256 of its key if it came with a known one; empty otherwise."""
 
     @property
     def caller(self) -> int:
-        """Number of its connection, or of its key where one is known."""
+        """Number of its key, or without a known key of its connection; used for fair queueing."""
 
     @property
     def network(self) -> int:
-        """Number of the network that its caller is in."""
+        """Number of its caller's network."""
 
     @property
     def arrived(self) -> float:
-        """Time of `time.monotonic` at which it came."""
+        """Time (by `time.monotonic`) at which it arrived."""
 
     @property
     def deadline(self) -> float | None:
-        """Time of `time.monotonic` at which its caller stops waiting; None for never."""
+        """Time (by `time.monotonic`) at which its caller stops waiting; None if never."""
 
 
 class Requests(Protocol):
-    """What was taken at once."""
+    """Result of one `take_requests`: new requests, and earlier ones that have ended."""
 
     @property
     def requests(self) -> Sequence[HttpRequest]:
-        """In the order in which they came."""
+        """Requests, in the order of their arrival."""
 
     @property
     def over(self) -> Sequence[int]:
-        """Ids of requests taken before whose caller has left, or was told that its time is over."""
+        """Ids of requests taken earlier whose caller has left or was told that the deadline has passed."""
 
 
 class HttpTransport(Protocol):
-    """Speaker of HTTP with callers, which leaves requests to an application. Any thread may call its methods."""
+    """Server side of HTTP: it talks to callers and leaves requests to an application.
+
+    Any thread may call its methods.
+    """
 
     def take_requests(self) -> Requests | None:
-        """Return what has come, at once; None once the transport has stopped."""
+        """Return the requests that have arrived, without waiting; None once the transport has stopped."""
 
     def requests_descriptor(self) -> int:
-        """Return a file descriptor that can be read while `take_requests` has something."""
+        """Return a file descriptor that is readable while `take_requests` has something to return."""
         ...
 
     def respond(self, id: int, status: int, headers: Headers, body: bytes) -> bool:  # noqa: A002  the transport's name
-        """Send a response whole; returns False where its caller has left.
+        """Send a complete response; returns False if the caller has left.
 
-        What all responses have is the transport's: their length, date and connection, and `nosniff`.
+        The transport adds the headers that all responses have: content-length, date, connection and
+        x-content-type-options.
         """
         ...
 
     def figures(self) -> Mapping[str, float]:
-        """Return what the transport counts of itself, by name: `http_connections` among it."""
+        """Return the transport's own measurements by name, `http_connections` among them."""
         ...
 
 
 class WebServer(Protocol):
-    """Server of HTTP on a port."""
+    """HTTP server on a port."""
 
     @property
     def connections(self) -> int:
@@ -133,8 +137,8 @@ class WebServer(Protocol):
         ...
 
     def start(self) -> None:
-        """Serve; returns once requests are taken. Raises StartupError."""
+        """Start to serve; returns once requests are accepted. Raises StartupError."""
 
     def stop(self, grace_s: float) -> bool:
-        """Stop, after at most `grace_s` for answers that are on their way; returns True if none was left."""
+        """Stop, after at most `grace_s` seconds for answers in progress; returns True if all were sent."""
         ...

@@ -1,4 +1,4 @@
-"""What HTTP says of a call that failed: a status of its own, headers, and the JSON that a front's callers expect."""
+"""HTTP response to a call that failed: a status, headers, and JSON in the format that the front's callers expect."""
 
 import math
 from collections.abc import Callable
@@ -31,7 +31,7 @@ StatusOf: TypeAlias = Callable[[status_pb2.Status], int]
 
 
 class Failure(NamedTuple):
-    """Response that says why there is no other."""
+    """Response to a call that failed."""
 
     code: int
     headers: dict[str, str]
@@ -39,7 +39,7 @@ class Failure(NamedTuple):
 
 
 class UnfitError(Exception):
-    """Error for which HTTP itself has a status, `code`; `message` is one line for a person."""
+    """Error that has an HTTP status of its own, `code`; `message` is one line for people."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -48,18 +48,18 @@ class UnfitError(Exception):
 
 
 class Blame(NamedTuple):
-    """The part of a request that a status blames, by the name that a front's callers know."""
+    """Part of a request that caused an error, by the name that the front's callers know."""
 
     message: str
     """One line for a person."""
     field: str
-    """Such as `input[3]`; empty where it is the request as a whole, or no part of it."""
+    """Name such as `input[3]`; empty for the request as a whole, or no part of it."""
     reason: str
-    """Reason of the status, as wire/status.py has them; empty where it has none."""
+    """Reason in the status, as in wire/status.py; empty if it has none."""
 
     @classmethod
     def of(cls, status: status_pb2.Status, *, sentences: str) -> Self:
-        """Read `status`. Its callers know the sentences as `sentences`."""
+        """Read it from the details of `status`. `sentences` is the front's name for the field of sentences."""
         info = unpacked(status, error_details_pb2.ErrorInfo())
         bad = unpacked(status, error_details_pb2.BadRequest())
         field = bad.field_violations[0].field if bad and bad.field_violations else ""
@@ -72,12 +72,12 @@ class Blame(NamedTuple):
 
 
 def status_of(status: status_pb2.Status) -> int:
-    """Return the HTTP status of a gRPC status, by its code alone."""
+    """Return the HTTP status for a gRPC status, by its code alone."""
     return HTTP_STATUSES.get(status.code, 500)
 
 
 def render_error(code: int, status: status_pb2.Status) -> bytes:
-    """Write an error as it is said where no front's callers expect another JSON."""
+    """Write an error as JSON in the default format, for callers of no particular front."""
     return orjson.dumps({"error": {"message": status.message, "code": code}})
 
 
@@ -88,40 +88,42 @@ def failure(
     status_of: StatusOf = status_of,
     unfit: UnfitError | None = None,
 ) -> Failure:
-    """Make the response that says `status`, or `unfit` in its place, where HTTP itself has a status for that."""
+    """Make the response that reports `status`, or `unfit` instead if HTTP has a status of its own for the error."""
     code, message = (unfit.code, unfit.message) if unfit else (status_of(status), status.message)
     shown = status_pb2.Status(code=status.code, message=message, details=status.details)
     return Failure(code, {"Content-Type": JSON, **_headers(code, shown)}, render_error(code, shown))
 
 
-def too_large(most: int) -> UnfitError:
-    """Make the error of a body of more than `most` bytes."""
-    return UnfitError(413, f"the request's body has more than this server's limit of {most} bytes")
+def too_large(max_bytes: int) -> UnfitError:
+    """Make the error for a body of more than `max_bytes` bytes."""
+    return UnfitError(413, f"the request's body has more than this server's limit of {max_bytes} bytes")
 
 
-def inflates_too_far(most: int) -> UnfitError:
-    """Make the error of a compressed body that becomes more than `most` bytes."""
-    return UnfitError(413, f"the request's body has more than this server's limit of {most} bytes once it is inflated")
+def inflates_too_far(max_bytes: int) -> UnfitError:
+    """Make the error for a compressed body that becomes more than `max_bytes` bytes."""
+    return UnfitError(
+        413, f"the request's body has more than this server's limit of {max_bytes} bytes once it is inflated"
+    )
 
 
 def late(body_s: float) -> UnfitError:
-    """Make the error of a body that didn't come within `body_s` seconds."""
+    """Make the error for a body that didn't arrive within `body_s` seconds."""
     return UnfitError(408, f"the request's body didn't come within {body_s:g} s")
 
 
 def crowded() -> UnfitError:
-    """Make the error of a body that gives way to others, since too many bytes are on their way."""
+    """Make the error for a body that is dropped because too many bytes are arriving at once."""
     return UnfitError(429, "too many bytes of requests are on their way; come again")
 
 
 def unknown_encoding(encoding: str, *, takes_gzip: bool) -> UnfitError:
-    """Make the error of a body with a content-encoding that isn't taken."""
+    """Make the error for a body with an unsupported content-encoding."""
     instead = "send the JSON as it is, or by gzip" if takes_gzip else "send the JSON as it is"
     return UnfitError(415, f"the content-encoding {encoding[:80]!r} isn't known here; {instead}")
 
 
 def no_gzip() -> UnfitError:
-    """Make the error of a body that is said to come by gzip, and doesn't."""
+    """Make the error for a body that claims to be gzip and isn't."""
     return UnfitError(400, "the body's content-encoding is gzip, and the bytes aren't valid gzip")
 
 

@@ -1,7 +1,8 @@
-"""ASGI middleware that answers only those who ask for this server by a name of its own.
+"""ASGI middleware that answers only requests for the server's own host names.
 
-A site can have its name lead to a visitor's own machine (DNS rebinding). The visitor's browser then takes what listens
-there for that site, and lets its scripts ask and read. Only the Host and the Origin that it sends tell it apart.
+A website can make its name resolve to the visitor's own machine (DNS rebinding). The visitor's browser then takes a
+local server for that site, and lets the site's scripts send requests and read answers. Only the Host and Origin headers
+show the difference.
 """
 
 import ipaddress
@@ -20,24 +21,25 @@ _SHOWN_CHARS = 64
 
 
 class Hosts(NamedTuple):
-    """Names by which a server may be asked, besides its machine's own."""
+    """Host names by which a server may be addressed, besides its machine's own."""
 
     names: frozenset[str]
     takes_addresses: bool
-    """True for each IP address too. Nobody can have one lead elsewhere: probes and machines of a network ask by it."""
+    """True if each IP address is accepted too. An address can't be made to lead elsewhere, and probes and local
+    machines use it."""
 
     @classmethod
     def of(cls, settings: PortSettings, bound_to: str) -> Self | None:
-        """Return those that `settings` leave; None where they leave none out.
+        """Return the host names that `settings` allow; None if all are allowed.
 
-        Those of a server that only its own machine reaches, `bound_to` a loopback address, are that machine's names.
+        A server that is bound to a loopback address (`bound_to`) allows its machine's own names.
         """
         is_local = is_loopback(bound_to)
         names = settings.allowed_host_names
         return cls(names, not is_local) if is_local or names else None
 
     def knows(self, name: str | None) -> bool:
-        """Return True for a name of this server's, in lower case, without port and brackets."""
+        """Return True for a host name of this server, in lower case, without port and brackets."""
         if name is None:
             return False
         is_own = is_loopback(name) or name.endswith(".localhost") or name in self.names
@@ -45,12 +47,14 @@ class Hosts(NamedTuple):
 
 
 def guarded(app: ASGIApp, hosts: Hosts | None) -> ASGIApp:
-    """Return an application that answers for known hosts alone; `app` itself where all are known."""
+    """Return an application that answers only for the known hosts; `app` itself if `hosts` is None."""
     return app if hosts is None else KnownHosts(app, hosts)
 
 
 class KnownHosts:
-    """Application that refuses requests for other hosts, and requests for work that another site's page sends."""
+    """ASGI application that refuses requests for unknown hosts, and requests for work that come from another site's
+    page.
+    """
 
     def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
         """Answer for `hosts`."""
@@ -78,7 +82,7 @@ class KnownHosts:
 
 
 def _name(url: str) -> str | None:
-    """Return the host of a URL in lower case, without port and brackets; None where it has none."""
+    """Return the host of a URL in lower case, without port and brackets; None if it has none."""
     try:
         name = urlsplit(url).hostname
     except ValueError:

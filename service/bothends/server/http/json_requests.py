@@ -1,6 +1,6 @@
-"""Reads JSON requests as the pydantic models of a front, or says in one line what is wrong with one.
+"""Parses JSON requests as the pydantic models of a front, or reports in one line what is wrong.
 
-Names of models, sizes and token ids are checked where the model is known.
+Model names, sizes and token ids are checked later, where the model is known.
 """
 
 import json
@@ -50,24 +50,27 @@ def with_options(front: str) -> Callable[[type[AskingT]], type[AskingT]]:
 
 
 def texts(given: Any, *, name: str) -> Sequence[str]:
-    """Make a list of one text or several. Raises RequestError that names what is wrong, and shows nothing of it."""
+    """Return a list of texts from one text or several.
+
+    Raises RequestError that says what is wrong without quoting the text.
+    """
     return _texts(given, name, _TEXTS)
 
 
 def texts_or_ids(given: Any, *, name: str) -> Input:
-    """Make a list of texts or of lists of token ids. Raises RequestError as `texts` does."""
+    """Return a list of texts, or of lists of token ids. Raises RequestError like `texts`."""
     return _texts(given, name, _TEXTS_OR_IDS) if (found := _ids(given, name)) is None else found
 
 
 def token_ids(given: Any, *, name: str) -> Sequence[TokenIds]:
-    """Make a list of lists of token ids of one list or several; of nothing an empty one. Raises as `texts` does."""
+    """Return a list of lists of token ids from one list or several; an empty list from nothing. Raises like `texts`."""
     if (found := [] if given == [] else _ids(given, name)) is None:
         raise RequestError(f"{name} is {_IDS}", field=name)
     return found
 
 
 def parse(content: bytes, kind: type[RequestT]) -> RequestT:
-    """Parse a request of one kind. Raises RequestError, in one line, where `content` is none."""
+    """Parse a request as the pydantic model `kind`. Raises RequestError, in one line, if `content` doesn't fit."""
     try:
         given = json.loads(content.decode(), parse_constant=_no_number)
     except UnicodeDecodeError:
@@ -127,7 +130,7 @@ def _no_number(name: str) -> Any:
 
 
 def _first_mistake(error: ValidationError) -> RequestError:
-    """Make an error of the first mistake, without what stands there."""
+    """Return an error for the first mistake that doesn't quote the value."""
     first = first_problem(error)
     name = ".".join(map(printable, first.path))[:_SHOWN_CHARS]
     if first.kind == "missing":

@@ -1,4 +1,4 @@
-"""Serves ASGI applications to the callers of a transport that speaks HTTP by itself: an event loop in a thread."""
+"""Serves ASGI applications over the native transport's HTTP requests, with an event loop in a thread."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ _BUG = (b"content-type", b"text/plain; charset=utf-8"), b"Internal Server Error"
 
 
 class NativeWebServer:
-    """Applications over the requests of a transport, in a daemon thread; each listener has one of them."""
+    """ASGI applications, one for each listener of a transport, in a daemon thread."""
 
     def __init__(self, transport: HttpTransport, applications: Mapping[int, ASGIApp]) -> None:
         """Serve `applications`, by the places of their listeners."""
@@ -32,7 +32,7 @@ class NativeWebServer:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="bothends-http", daemon=True)
 
     def start(self) -> None:
-        """Serve; returns once requests are taken."""
+        """Start to serve; returns once requests are accepted."""
         self._thread.start()
         self._started.wait()
 
@@ -42,7 +42,7 @@ class NativeWebServer:
         return int(self._transport.figures()["http_connections"])
 
     def stop(self, grace_s: float = 0) -> bool:  # noqa: ARG002  the transport has waited before
-        """End every request that is open, and the thread."""
+        """End every open request, and the thread."""
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(_ENDS_S)

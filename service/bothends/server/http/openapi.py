@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of an HTTP port, put together of what each front says of its own paths."""
+"""OpenAPI 3.1 document of the HTTP port, put together from what each front says about its own paths."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -19,11 +19,11 @@ _BEARER = "BearerAuth"
 _ANYWHERE = (401, 405, 429, 503, 504)
 """Statuses of errors that any call may meet."""
 Schema: TypeAlias = type[BaseModel] | Mapping[str, Any]
-"""A model that stands among the document's schemas, or a schema as it is."""
+"""Pydantic model that becomes one of the document's schemas, or a schema as it is."""
 
 
 class Operation(NamedTuple):
-    """What one HTTP method of one path takes and answers."""
+    """HTTP operation (a method of a path): what it takes and what it answers."""
 
     method: str
     """In lower case."""
@@ -36,11 +36,11 @@ class Operation(NamedTuple):
     errors: Sequence[int] = ()
     """Statuses of its errors besides those that any call may meet."""
     named: Sequence[str] = ()
-    """Names in its path that stand for a text."""
+    """Names in its path that are placeholders for a text."""
 
 
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
-    """Make the document, of what JSON can hold. Each model has a name of its own."""
+    """Make the document as JSON values. Pydantic models must have different names."""
     operations = list(operations)
     bodies = [body for each in operations for body in (each.answer, each.error, each.request)]
     models = dict.fromkeys(body for body in bodies if isinstance(body, type))
@@ -62,7 +62,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
 
 
 def routes(made: Mapping[str, Any]) -> list[BaseRoute]:
-    """Make the routes of a document, which needs no key, as gRPC's reflection needs none."""
+    """Make the route of a document. It needs no key, just as gRPC's reflection needs none."""
     content = orjson.dumps(made)
 
     async def openapi(_: Request) -> Response:

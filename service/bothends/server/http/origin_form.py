@@ -1,4 +1,4 @@
-"""ASGI middleware that takes targets in absolute form, as a server of HTTP/1.1 must (RFC 9112, section 3.2.2)."""
+"""ASGI middleware that accepts request targets in absolute form, as HTTP/1.1 servers must (RFC 9112, section 3.2.2)."""
 
 import re
 from urllib.parse import unquote
@@ -10,7 +10,9 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
 class OriginForm:
-    """Application that is asked for a path in any case: an absolute target's authority is the Host, whichever came."""
+    """ASGI application that always sees a path: an absolute target is cut to its path, and its authority becomes the
+    Host.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         """Have `app` answer."""

@@ -1,4 +1,4 @@
-"""The ASGI application: /metrics for Prometheus, /healthz and /readyz for probes, and the routes that fronts bring."""
+"""ASGI application: /metrics for Prometheus, /healthz and /readyz for probes, and the routes of the fronts."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -33,10 +33,10 @@ def application(
     routes: Iterable[BaseRoute] = (),
     unknown: Response | None = None,
 ) -> Starlette:
-    """Make the ASGI application over metrics and readiness, with its fronts' `routes`. Health needs no key.
+    """Make the ASGI application over metrics, readiness and the fronts' `routes`. Health probes need no key.
 
-    `models` say by their names whether each is ready, for who asks for it by `?model=`. `unknown` answers who asks for
-    any other path.
+    `models` maps a model's name to a function that says whether it is ready, for `/readyz?model=`. `unknown` answers
+    all other paths.
     """
     texts, openmetrics = (_Exposition(registry, accept) for accept in ("text/plain", _OPENMETRICS + "; version=1.0.0"))
 

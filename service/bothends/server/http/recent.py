@@ -1,4 +1,4 @@
-"""Renders a costly page a few times a second at most, and gives everybody who asks meanwhile the latest one."""
+"""Renders an expensive page at most a few times a second, and gives all requests in between the latest result."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from starlette.concurrency import run_in_threadpool
 EVERY_S = 0.2
 """Seconds between two, where many ask."""
 _BURST_S = 2.0
-"""Seconds for which what was not asked for is saved: whoever asks now and then gets what is true at that moment."""
+"""Seconds for which unused renderings are saved up, so that rare requests get the current state."""
 T = TypeVar("T")
 
 
 class Recent(Generic[T]):
-    """Result of `make`, which is called in another thread, once at a time. For one event loop."""
+    """Cached result of `make`, which is called in another thread, one call at a time. For one event loop."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
@@ -24,7 +24,7 @@ class Recent(Generic[T]):
         self._newest: list[T] = []
 
     async def get(self) -> T:
-        """Return the result, as it was a moment ago at most."""
+        """Return the result, which is at most a moment old."""
         async with self._lock:
             now = monotonic()
             if not self._newest or self._paid_until - now <= _BURST_S:

@@ -1,4 +1,4 @@
-"""Routes of a front over HTTP: each path and method leads to the handler that takes its calls."""
+"""HTTP routes of a front: each maps a path and method to the handler of its calls."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -8,15 +8,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from ...observe.tracing import Method
+from ...observe.tracing import MethodName
 from ..dispatch import Behaviour, Dispatcher, Parse
-from .call import BodyLimits, Handle, HttpCall
+from .call import BodyLimits, Handle, HttpInbound
 from .contract import ADMITTED
 from .failure import JSON, RenderError, StatusOf, status_of
 
 
 class HttpRoutes:
-    """Maker of one front's routes."""
+    """Maker of one front's HTTP routes."""
 
     def __init__(
         self,
@@ -34,27 +34,28 @@ class HttpRoutes:
         self._admitted = admitted
 
     def saying(self, render_error: RenderError) -> Self:
-        """Return a maker of routes that say their errors in other words."""
+        """Return a maker of routes that write errors with `render_error`."""
         _, status_of = self._errors
         return type(self)(self._limits, self._dispatcher, render_error, status_of, admitted=self._admitted)
 
     def posts(self, path: str, act: Behaviour[Any], *, parse: Parse[Any] = bytes, work: int = 1) -> Route:
-        """Route POSTs at `path` to `act`, which gets what `parse` makes of their bodies; `work` as a dispatcher has it.
+        """Route POST requests at `path` to `act`, which gets the body as parsed by `parse`. `work` is as in
+        `Dispatcher.handler`.
 
-        Other methods get 405, here and by `gets`.
+        Other HTTP methods get 405, here and in `gets`.
         """
-        return self._route(path, Method.http("POST", path), act=act, parse=parse, work=work)
+        return self._route(path, MethodName.http("POST", path), act=act, parse=parse, work=work)
 
     def gets(self, path: str, act: Behaviour[bytes], *, name: str = "") -> Route:
-        """Route GETs at `path` to `act`, which gets what stands in the path for a name; metrics know it by `name`."""
-        return self._route(path, Method.http("GET", name or path), act=act)
+        """Route GET requests at `path` to `act`, which gets the path's variable part. `name` is the metrics' label."""
+        return self._route(path, MethodName.http("GET", name or path), act=act)
 
     def refuses(self, path: str, code: int, message: str) -> Route:
-        """Route calls at `path` to a refusal with this HTTP status."""
-        return Route(path, Refusal(code, message, self._errors[0]))
+        """Answer all requests at `path` with this HTTP status and message."""
+        return Route(path, RefusingEndpoint(code, message, self._errors[0]))
 
     def _route(
-        self, path: str, method: Method, *, act: Behaviour[Any], parse: Parse[Any] = bytes, work: int = 1
+        self, path: str, method: MethodName, *, act: Behaviour[Any], parse: Parse[Any] = bytes, work: int = 1
     ) -> Route:
         verb = method.attributes["http.request.method"]
         handlers, admitted = (
@@ -64,8 +65,8 @@ class HttpRoutes:
         return Route(path, Endpoint(handlers, self._limits, *self._errors, admitted=admitted))
 
 
-class Refusal:
-    """ASGI application that answers every call with one error."""
+class RefusingEndpoint:
+    """ASGI application that answers every request with the same error."""
 
     def __init__(
         self, code: int, message: str, render_error: RenderError, headers: Mapping[str, str] | None = None
@@ -80,7 +81,7 @@ class Refusal:
 
 
 class Endpoint:
-    """ASGI application over the methods of one path."""
+    """ASGI application for one path that calls the handler of the request's HTTP method."""
 
     def __init__(
         self,
@@ -97,7 +98,9 @@ class Endpoint:
         self._limits = limits
         self._errors = render_error, status_of
         allowed = ", ".join(self._handlers)
-        self._other = Refusal(405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed})
+        self._other = RefusingEndpoint(
+            405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed}
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or say which methods there are."""
@@ -106,4 +109,4 @@ class Endpoint:
         if handle is None:
             await self._other(scope, receive, send)
         else:
-            await HttpCall(scope, self._limits, *self._errors).serve(handle, receive, send)
+            await HttpInbound(scope, self._limits, *self._errors).serve(handle, receive, send)

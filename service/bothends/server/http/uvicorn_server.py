@@ -1,4 +1,4 @@
-"""uvicorn in a thread of its own: what serves HTTP where the native transport isn't built, within uvicorn's bounds."""
+"""Runs uvicorn in its own thread, to serve HTTP where the native transport isn't available."""
 
 import math
 import socket
@@ -25,7 +25,7 @@ _ENDS_S = 5.0
 
 
 class UvicornServer:
-    """uvicorn on a socket that is bound already, in a daemon thread. `stop` closes the socket."""
+    """uvicorn on a bound socket, in a daemon thread. `stop` closes the socket."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class UvicornServer:
         return len(self._server.server_state.connections)
 
     def start(self) -> None:
-        """Serve; returns once requests are taken. Raises StartupError if uvicorn ends before."""
+        """Start to serve; returns once requests are accepted. Raises StartupError if uvicorn ends first."""
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.002)  # uvicorn offers a flag, no event
@@ -72,7 +72,7 @@ class UvicornServer:
         self._listener.listen(WAITING)  # for asyncio it was fewer
 
     def stop(self, grace_s: float) -> bool:
-        """Stop, after at most `grace_s` for answers that are on their way; returns True if none was left."""
+        """Stop, after at most `grace_s` seconds for answers in progress; returns True if all were sent."""
         self._config.timeout_graceful_shutdown = math.ceil(grace_s)
         self._server.should_exit = True
         self._thread.join(grace_s + _ENDS_S)

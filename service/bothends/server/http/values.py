@@ -1,6 +1,7 @@
-"""Says whether a JSON text holds more values than a request may, before an object is made of any.
+"""Checks that a JSON text doesn't hold more values than a request may, before any object is made of it.
 
-Four megabytes of `[],` are 1.4 million lists: a hundred megabytes, and a second in which no other thread goes on.
+Four megabytes of `[],` are 1.4 million lists: parsing takes a hundred megabytes, and blocks all other threads for a
+second.
 """
 
 import numpy as np
@@ -12,24 +13,25 @@ _OTHERS = 64
 _QUOTE, _COMMA, _LIST, _OBJECT = b'",[{'
 
 
-def check_values(content: bytes, *, most: int, max_lists: int = 0, field: str = "") -> None:
-    """Raise RequestError for more than about `most` values, or `max_lists` lists and objects, however they nest.
+def check_values(content: bytes, *, max_values: int, max_lists: int = 0, field: str = "") -> None:
+    """Raise RequestError for more than about `max_values` values, or more than `max_lists` lists and objects at any
+    depth.
 
-    `field` is what the error blames.
-    Each value but the first follows a comma or what opens a list or an object. What is no JSON may pass.
+    `field` is the field that the error names. Values are counted by what precedes them: a comma, or an opening bracket
+    or brace. Invalid JSON may pass.
     """
-    most, max_lists = most + _OTHERS, max_lists + _OTHERS
-    if content.count(b",") <= most and content.count(b"[") + content.count(b"{") <= max_lists:
+    max_values, max_lists = max_values + _OTHERS, max_lists + _OTHERS
+    if content.count(b",") <= max_values and content.count(b"[") + content.count(b"{") <= max_lists:
         return  # wherever they stand
     marks = _outside_strings(content)
-    if np.count_nonzero(marks == _COMMA) > most:
-        raise RequestError(f"the body holds more than the {most} values that a request may have", field=field)
+    if np.count_nonzero(marks == _COMMA) > max_values:
+        raise RequestError(f"the body holds more than the {max_values} values that a request may have", field=field)
     if np.count_nonzero((marks == _LIST) | (marks == _OBJECT)) > max_lists:
         raise RequestError(f"the body holds more than the {max_lists} lists that a request may have", field=field)
 
 
 def _outside_strings(content: bytes) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
-    """Return the bytes that stand outside of strings, and the quotes that begin them."""
+    """Return the bytes outside of strings, and the quotes that begin strings."""
     bare = content.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in content else content
     found = np.frombuffer(bare, np.uint8)
     is_inside = np.bitwise_xor.accumulate((found == _QUOTE).view(np.uint8))

@@ -1,7 +1,7 @@
-"""Carries unary gRPC calls across Ray's proxy to a replica, unread and with their deadlines, and back from any thread.
+"""Carries unary gRPC calls through Ray's proxy to a replica, as raw bytes and with their deadlines, and back.
 
-`add_services` runs in the proxy, where Ray calls it by its name in `grpc_servicer_functions`; `RayCall` in the replica.
-It needs no Ray.
+`add_services` runs in the proxy, where Ray calls it by its name in `grpc_servicer_functions`; `RayInbound` runs in the
+replica. The module doesn't import Ray.
 """
 
 import asyncio
@@ -32,10 +32,11 @@ _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.Statu
 
 
 def add_services(_: object, server: Any) -> None:
-    """Add handlers of our calls to `server`, a proxy's. Ray makes its own handler of each method; these wrap Ray's.
+    """Add handlers of this project's calls to a proxy's `server`. They wrap the handlers that Ray makes for each
+    method.
 
-    Ray's alone would read and write each message once more, drop a call's deadline, and answer INTERNAL, which no
-    client tries again, where a replica dies.
+    Ray's own handlers would parse and serialise each message once more, drop a call's deadline, and answer INTERNAL
+    when a replica dies, after which no client tries again.
     """
     rays: Callable[..., Handler] = server.service_handler_factory
     _add(server, _UNARY, grpc.unary_unary_rpc_method_handler, lambda **which: _around(rays(**which)))
@@ -75,7 +76,7 @@ def _replaced(*_: Any) -> None:
 
 
 class RawResponse:
-    """A response's bytes, with the method by which Ray asks a message for its own."""
+    """Response bytes with the one method by which Ray serialises messages."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -85,8 +86,11 @@ class RawResponse:
         return self._content
 
 
-class RayCall:
-    """An `Inbound`. `context` is Ray's, which goes back to the proxy beside the response."""
+class RayInbound:
+    """`Inbound` for a call that Ray's proxy forwards.
+
+    `context` is Ray's, and goes back to the proxy with the response.
+    """
 
     def __init__(self, request: Request, context: Any) -> None:
         self._content, remaining_s = request
@@ -102,11 +106,11 @@ class RayCall:
 
     @property
     def key(self) -> bytes | None:
-        """SHA-256 of the key that came with the call; None where none did."""
+        """SHA-256 of the key that came with the call; None if there was none."""
         return digest(next((value for name, value in self.metadata if name == "authorization"), None))
 
     async def serve(self, handle: Callable[[Inbound], None]) -> RawResponse:
-        """Wait for the response. Ray cancels this where the caller has left, or its deadline has passed."""
+        """Handle the call and wait for its response. Ray cancels this when the caller leaves or its deadline passes."""
         try:
             handle(self)
             return await self._sent
@@ -116,11 +120,11 @@ class RayCall:
                 then()
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
-        """Call `then` with the request's bytes, now."""
+        """Call `then` with the request's bytes at once."""
         then(self._content)
 
     def answer(self, content: bytes) -> None:
-        """Send the response's bytes."""
+        """Send the response."""
         self._settle(lambda: None, content)
 
     def fail(self, status: status_pb2.Status) -> None:
@@ -138,7 +142,7 @@ class RayCall:
         return code
 
     def on_cancelled(self, then: Callable[[], None]) -> None:
-        """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
+        """Call `then`, in the event loop, when the caller leaves or its deadline passes."""
         self._on_cancelled = then
 
     def _settle(self, set_status: Callable[[], None], content: bytes) -> None:

@@ -1,6 +1,6 @@
-"""A replica of Ray Serve's: the service that server.py also has, answering the calls that Ray brings.
+"""Replica of a Ray Serve application: the same service as server.py runs, for calls that Ray forwards.
 
-Ray starts it, asks for its health, and ends it; it knows neither the others nor the proxies.
+Ray starts it, checks its health, and stops it; it knows neither other replicas nor proxies.
 """
 
 import socket
@@ -31,12 +31,12 @@ from ..http.uvicorn_server import UvicornServer
 from ..keys import Keys
 from ..model_service import ModelService
 from ..web_routes import front_routes, unknown_path
-from .call import RawResponse, RayCall, Request
+from .call import RawResponse, RayInbound, Request
 from .targets import Targets
 
 
 class Replica:
-    """One service for Ray's calls. Ready once its golden self-test has passed."""
+    """Service for calls of Ray Serve. It is ready once its self-test on golden sentences has passed."""
 
     def __init__(self, settings: dict[str, Any], expected: str) -> None:
         """Load and start. Raises StartupError that names the replica and its node."""
@@ -76,26 +76,28 @@ class Replica:
         return self._pages
 
     async def Embed(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802  gRPC's names
-        """Answer as `bothends serve` does."""
+        """Answer Embed as `bothends serve` does."""
         return await self._answer("Embed", request, grpc_context)
 
     async def Tokenize(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802
-        """Answer as `bothends serve` does."""
+        """Answer Tokenize as `bothends serve` does."""
         return await self._answer("Tokenize", request, grpc_context)
 
     async def GetModel(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802
-        """Answer as `bothends serve` does."""
+        """Answer GetModel as `bothends serve` does."""
         return await self._answer("GetModel", request, grpc_context)
 
     async def Check(self, request: Request) -> RawResponse:  # noqa: N802
-        """Answer with the health of a model of the replica's, grpc.health.v1, or of all, whatever else is named."""
+        """Answer a health check (grpc.health.v1) with the health of the named model, or of all models for any other
+        name.
+        """
         health = health_pb2.HealthCheckResponse
         ready = self._service.models_ready().get(_service_of(request[0]), self._service.is_fit)
         status = health.SERVING if ready() else health.NOT_SERVING
         return RawResponse(health(status=status).SerializeToString())
 
     async def check_health(self) -> None:
-        """Raise while the model isn't fit; Ray replaces a replica that raises three times."""
+        """Raise while a model isn't healthy. Ray replaces a replica whose check raises three times."""
         if not self._service.is_fit():
             raise NotServingError(f"replica {self.name} on node {self._node}: the model is withdrawn")
         if self._targets:
@@ -111,7 +113,7 @@ class Replica:
                 f"SERVER: Received message larger than max ({size} vs. {self._max_bytes})"
             )  # gRPC's words
             return RawResponse(b"")
-        return await RayCall(request, context).serve(self._methods[f"/{SERVICE}/{method}"])
+        return await RayInbound(request, context).serve(self._methods[f"/{SERVICE}/{method}"])
 
     def _serve_metrics(self, settings: Settings) -> Targets | None:
         """Serve metrics on a port of their own: a call by Ray's proxies reaches whichever replica they choose."""
@@ -130,7 +132,7 @@ class Replica:
 
 
 def _service_of(content: bytes) -> str:
-    """Read what a health check asks for; nothing where it can't be read."""
+    """Return the service that a health check asks about; empty if it is malformed."""
     try:
         return str(health_pb2.HealthCheckRequest.FromString(content).service)
     except DecodeError:

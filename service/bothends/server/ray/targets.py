@@ -1,6 +1,7 @@
-"""Tells Prometheus which replicas on a Ray cluster to scrape: each announces its address, and any of them lists all.
+"""Tells Prometheus which replicas of a Ray cluster to scrape: each announces its address, and each can list all.
 
-Announced in Ray's key-value store, which outlives replicas: one that was silent for a while is left out.
+Addresses are kept in Ray's key-value store. That outlives replicas, so an address that wasn't renewed lately is left
+out.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ _GONE_S = 35.0
 
 
 class Targets:
-    """The replica `name`, whose metrics are at `address`, host:port, and all others."""
+    """Scrape targets of a cluster: this replica, `name`, with metrics at `address` (host:port), and all others."""
 
     def __init__(self, name: str, address: str, keys: Keys | None) -> None:
         """Announce nothing yet. `keys` are of those who may read the list; None for anyone."""
@@ -33,18 +34,20 @@ class Targets:
         self._due = 0.0
 
     async def announce(self) -> None:
-        """Announce this replica, if it is time."""
+        """Announce this replica again, if the last announcement is old enough."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + _ANNOUNCE_S
             entry = json.dumps({"at": time.time(), **self._entry})
             await asyncio.to_thread(internal_kv._internal_kv_put, self._name, entry, namespace=_NAMESPACE)
 
     def forget(self) -> None:
-        """Take this replica's announcement back."""
+        """Remove this replica's announcement."""
         internal_kv._internal_kv_del(self._name, namespace=_NAMESPACE)
 
     def page(self, request: Request) -> Response:
-        """Answer as Prometheus's http_sd_configs wants: https://prometheus.io/docs/prometheus/latest/http_sd/."""
+        """Answer in the format of Prometheus's http_sd_configs:
+        https://prometheus.io/docs/prometheus/latest/http_sd/.
+        """
         who_calls(request, self._keys)
         return JSONResponse(sorted(_alive(), key=lambda target: target["labels"]["replica"]))
 

@@ -19,8 +19,8 @@ from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
 from bothends.server.backlog import Backlog
 from bothends.server.context import CallContext
-from bothends.server.fronts.bothends.message import Message
-from bothends.server.grpc.calls.source import GrpcCall
+from bothends.server.fronts.bothends.message import StreamMessage
+from bothends.server.grpc.calls.source import GrpcInbound
 from bothends.server.server import Server
 from bothends.settings import EmbedderSettings
 from bothends.v1 import embedding_pb2
@@ -172,13 +172,13 @@ class Told:
     def __init__(self) -> None:
         self.errors: list[BothendsError] = []
 
-    def done(self, message: Message) -> None:
+    def done(self, message: StreamMessage) -> None:
         message.close()
 
-    def full(self, message: Message, error: OverloadedError) -> None:
+    def full(self, message: StreamMessage, error: OverloadedError) -> None:
         raise AssertionError("there is room") from error
 
-    def failed(self, message: Message, error: BothendsError) -> None:
+    def failed(self, message: StreamMessage, error: BothendsError) -> None:
         message.close()
         self.errors.append(error)
 
@@ -188,7 +188,7 @@ def test_a_messages_rows_are_all_of_one_model(toy_bundle: Bundle, newer: list[Bu
     """A message has no answer where another model takes over between two of its parts: vectors can't be compared."""
     settings, metrics, told = EmbedderSettings(device="cpu", workers=1), Metrics(), Told()
     with Embedder.load(toy_bundle, settings=settings, metrics=metrics) as embedder:
-        message = Message(
+        message = StreamMessage(
             request("a man", "plays"),
             embedder=embedder,
             context=context_of(HandHeldCall()),
@@ -213,7 +213,7 @@ def test_a_message_leaves_nothing_to_the_garbage_collector(channel: grpc.Channel
                 stream.send(request(content, "another"))
                 stream.receive()
 
-        assert left_in_circles(ask, GrpcCall, CallContext, Message, Request) == []
+        assert left_in_circles(ask, GrpcInbound, CallContext, StreamMessage, Request) == []
 
 
 def test_nor_does_one_that_fails(poisonable: Server) -> None:
@@ -226,4 +226,4 @@ def test_nor_does_one_that_fails(poisonable: Server) -> None:
             with pytest.raises(grpc.RpcError, match="the model run failed"):
                 embed(channel, request("there will be five dragons"))
 
-        assert left_in_circles(ask, GrpcCall, CallContext, Message, Request) == []
+        assert left_in_circles(ask, GrpcInbound, CallContext, StreamMessage, Request) == []

@@ -12,7 +12,7 @@ import pytest
 from bothends import Client, DrainingError, QuotaError, Retry
 from bothends.model.bundle import Bundle
 from bothends.server.fronts.bothends.stream import EmbedStreams
-from bothends.server.fronts.bothends.waiting import Lines
+from bothends.server.fronts.bothends.waiting import WaitingMessages
 from bothends.server.keys import new
 from bothends.server.server import Server
 from tests.support.doors import ALONE, TIMEOUT_S, connected, embed, serving
@@ -32,7 +32,7 @@ def value(server: Server, name: str, **labels: str) -> float:
     return server.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
-def waiting(server: Server) -> Lines:
+def waiting(server: Server) -> WaitingMessages:
     """Messages that are to be tried again."""
     (streams,) = server.streams
     assert isinstance(streams, EmbedStreams)

@@ -10,9 +10,9 @@ from bothends.errors import OverloadedError, QuotaError
 from bothends.observe.tracing import NO_SPAN
 from bothends.server.context import CallContext
 from bothends.server.fronts.bothends import waiting
-from bothends.server.fronts.bothends.message import Message
-from bothends.server.fronts.bothends.waiting import Lines
-from bothends.server.quota import Account, Quota
+from bothends.server.fronts.bothends.message import StreamMessage
+from bothends.server.fronts.bothends.waiting import WaitingMessages
+from bothends.server.quota import KeyAccount, Quota
 from bothends.server.timer import Timer
 from tests.support.calls import HandHeldCall
 from tests.support.engines import Clock
@@ -56,23 +56,27 @@ class World:
         self.clock = Clock()
         self.timer = HandTimer(self.clock)
         self.went_on: list[str] = []
-        self.lines = Lines(cast("Timer", self.timer), self._go_on, clock=self.clock)
+        self.lines = WaitingMessages(cast("Timer", self.timer), self._go_on, clock=self.clock)
         self.calls: dict[str, HandHeldCall] = {}
 
-    def account(self, **limits: Any) -> Account:
-        return Account("small", Quota(**limits), clock=self.clock)
+    def account(self, **limits: Any) -> KeyAccount:
+        return KeyAccount("small", Quota(**limits), clock=self.clock)
 
-    def message(self, name: str, *, account: Account | None = None, arrived: float = 0.0, caller: str = "") -> Message:
+    def message(
+        self, name: str, *, account: KeyAccount | None = None, arrived: float = 0.0, caller: str = ""
+    ) -> StreamMessage:
         self.calls[name] = call = HandHeldCall(caller=caller, arrived=arrived)
         context = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
         listener: Any = None
-        return Message(request(name), embedder=EMBEDDER, context=context, listener=listener)
+        return StreamMessage(request(name), embedder=EMBEDDER, context=context, listener=listener)
 
-    def put(self, name: str, rest_s: float | None = None, **options: Any) -> list[tuple[Message, OverloadedError]]:
+    def put(
+        self, name: str, rest_s: float | None = None, **options: Any
+    ) -> list[tuple[StreamMessage, OverloadedError]]:
         message = self.message(name, **options)
         return self.lines.put(message, rest_s, is_for_share=message.context.account is not None)
 
-    def _go_on(self, message: Message) -> None:
+    def _go_on(self, message: StreamMessage) -> None:
         self.went_on.append(message.sentences[0])
 
 
@@ -81,7 +85,7 @@ def world() -> World:
     return World()
 
 
-def in_debt(world: World, *, rate: float, seconds: float) -> Account:
+def in_debt(world: World, *, rate: float, seconds: float) -> KeyAccount:
     """An account whose share is there in so many seconds."""
     account = world.account(sentences_per_s=rate)
     account.take_share(round(rate * (1 + seconds)))

@@ -21,7 +21,7 @@ from bothends.kserve.v2 import inference_pb2
 from bothends.model.bundle import Bundle
 from bothends.server.context import CallContext
 from bothends.server.fronts.kserve.methods import SERVICE
-from bothends.server.grpc.calls.source import GrpcCall
+from bothends.server.grpc.calls.source import GrpcInbound
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.settings import Settings
@@ -196,4 +196,4 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(server: Server) -> None:
             for bad in refused:
                 error_of(lambda bad=bad: stub.ModelInfer(bad))
 
-        assert left_in_circles(ask, GrpcCall, CallContext, Request) == []
+        assert left_in_circles(ask, GrpcInbound, CallContext, Request) == []

@@ -155,7 +155,7 @@ def test_elements_past_those_that_the_shape_says_are_not_counted_out() -> None:
     asked.raw_input_contents[0] = bytes(4 << 20)
     tracemalloc.start()
     with pytest.raises(RequestError, match="its data holds more"):
-        texts(asked, most=MOST)
+        texts(asked, max_texts=MOST)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < (4 << 20) + 100_000
@@ -163,7 +163,7 @@ def test_elements_past_those_that_the_shape_says_are_not_counted_out() -> None:
 
 @given(st.lists(st.text(max_size=20), max_size=8), st.booleans())
 def test_what_is_packed_is_read(elements: list[str], raw: bool) -> None:
-    assert texts(request(*elements, raw=raw), most=MOST) == elements
+    assert texts(request(*elements, raw=raw), max_texts=MOST) == elements
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(-1, 9), max_size=3))
@@ -171,7 +171,7 @@ def test_noise_is_read_as_many_as_the_shape_says_or_refused(content: bytes, shap
     asked = inference_pb2.ModelInferRequest(raw_input_contents=[content])
     asked.inputs.add(name="text", datatype="BYTES", shape=shape)
     try:
-        found = texts(asked, most=MOST)
+        found = texts(asked, max_texts=MOST)
     except RequestError:
         return
     assert len(found) == shape[0]

@@ -10,7 +10,7 @@ from google.rpc import code_pb2, status_pb2
 from bothends.observe.metrics import Metrics
 from bothends.server.grpc.calls.source import Calls, Handler, Route
 from bothends.server.grpc.contract import Method, Reason, Status
-from bothends.server.grpc.grpcio.message_queue import EndedCalls, Received, Taken
+from bothends.server.grpc.grpcio.message_queue import GrpcioBatch, GrpcioEnded, GrpcioMessage
 from bothends.server.grpc.plain_calls import GivenUpError
 from bothends.server.inbound import Inbound
 from tests.support.until import TIMEOUT_S
@@ -20,19 +20,21 @@ class HandHeldTransport:
     """A transport whose messages the test gives."""
 
     def __init__(self) -> None:
-        self.coming: list[Received] = []
+        self.coming: list[GrpcioMessage] = []
         self.over: list[int] = []
         self.has_stopped = False
-        self.calls_that_ended: list[EndedCalls] = []
+        self.calls_that_ended: list[GrpcioEnded] = []
         self.answered: list[tuple[Sequence[int], Sequence[bytes]]] = []
         self.failed: list[tuple[Sequence[int], Sequence[Status]]] = []
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22) -> Taken | None:
+    def take_messages(
+        self, max_messages: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22
+    ) -> GrpcioBatch | None:
         if self.has_stopped:
             return None
-        taken, self.coming = self.coming[:most], self.coming[most:]
+        taken, self.coming = self.coming[:max_messages], self.coming[max_messages:]
         over, self.over = self.over, []
-        return Taken(taken, over)
+        return GrpcioBatch(taken, over)
 
     def wake(self) -> None:
         """Do nothing: nobody sleeps here."""
@@ -45,7 +47,7 @@ class HandHeldTransport:
     def fail(self, ids: Sequence[int], statuses: Sequence[Status]) -> None:
         self.failed.append((ids, statuses))
 
-    def ended(self) -> list[EndedCalls]:
+    def ended(self) -> list[GrpcioEnded]:
         ended, self.calls_that_ended = self.calls_that_ended, []
         return ended
 
@@ -61,7 +63,7 @@ class CallHarness:
         self.calls = Calls(self.transport, self.routes, self.metrics, wait_s=lambda: 0.0)  # type: ignore[arg-type]
 
     def come(self, *numbers: int) -> None:
-        self.transport.coming += [Received(number, 0, b"%d" % number, None, (), 0, 0.0) for number in numbers]
+        self.transport.coming += [GrpcioMessage(number, 0, b"%d" % number, None, (), 0, 0.0) for number in numbers]
 
     def counted(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
@@ -85,7 +87,7 @@ def test_what_a_thread_took_beside_a_run_that_is_given_up_is_begun() -> None:
         is_used = True
 
         def take_messages(self, *_: object, **__: object) -> None:
-            raise GivenUpError(Taken([Received(1, 0, b"1", None, (), 0, 0.0)], [2]))  # type: ignore[arg-type]  # as much as is asked
+            raise GivenUpError(GrpcioBatch([GrpcioMessage(1, 0, b"1", None, (), 0, 0.0)], [2]))  # type: ignore[arg-type]  # as much as is asked
 
         def count(self) -> None:
             """Do nothing: nothing was served."""
@@ -189,10 +191,10 @@ def test_calls_that_ended_by_themselves_are_counted_once() -> None:
     look: Callable[[], None] = harness.calls.count
     harness.metrics.before_scrapes(look)
     harness.transport.calls_that_ended = [
-        EndedCalls(0, code_pb2.RESOURCE_EXHAUSTED, Reason.late, [0.1]),
-        EndedCalls(0, code_pb2.CANCELLED, None, [0.1]),
-        EndedCalls(1, code_pb2.CANCELLED, None, [0.1]),
-        EndedCalls(-1, code_pb2.UNIMPLEMENTED, Reason.unknown, [0.1]),
+        GrpcioEnded(0, code_pb2.RESOURCE_EXHAUSTED, Reason.late, [0.1]),
+        GrpcioEnded(0, code_pb2.CANCELLED, None, [0.1]),
+        GrpcioEnded(1, code_pb2.CANCELLED, None, [0.1]),
+        GrpcioEnded(-1, code_pb2.UNIMPLEMENTED, Reason.unknown, [0.1]),
     ]
     for _ in range(2):
         assert harness.counted("bothends_requests_total", method="Embed", code="RESOURCE_EXHAUSTED") == 1
@@ -217,7 +219,7 @@ def test_a_scrape_waits_for_who_is_counting(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Metrics, "transport_refused", waiting)
     harness.metrics.before_scrapes(harness.calls.count)
-    harness.transport.calls_that_ended = [EndedCalls(0, code_pb2.RESOURCE_EXHAUSTED, Reason.late, [0.1])]
+    harness.transport.calls_that_ended = [GrpcioEnded(0, code_pb2.RESOURCE_EXHAUSTED, Reason.late, [0.1])]
     with ThreadPoolExecutor(2) as pool:
         pulling = pool.submit(harness.calls.count)
         assert is_counting.wait(TIMEOUT_S)

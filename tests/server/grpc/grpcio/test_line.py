@@ -3,12 +3,12 @@
 import pytest
 
 from bothends.server.grpc.grpcio.line import Line
-from bothends.server.grpc.grpcio.message_queue import Received
+from bothends.server.grpc.grpcio.message_queue import GrpcioMessage
 from tests.support.engines import Clock
 
 
-def message(number: int, caller: int = 0) -> Received:
-    return Received(number, 0, b"", None, (), caller, 0.0)
+def message(number: int, caller: int = 0) -> GrpcioMessage:
+    return GrpcioMessage(number, 0, b"", None, (), caller, 0.0)
 
 
 def line_of(messages: int, clock: Clock) -> Line:

@@ -1,4 +1,4 @@
-"""Front of our own contract, bothends.v1, which stands in proto/bothends/v1."""
+"""Front of this project's own gRPC API, bothends.v1, which is defined in proto/bothends/v1."""
 
 from ....wire.messages import SERVICE
 from ...grpc.calls.rpc_routes import RpcRoutes

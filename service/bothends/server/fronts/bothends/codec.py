@@ -1,4 +1,4 @@
-"""What native code is told, so that it serves this contract's plain requests as Python does."""
+"""Makes the native codecs of bothends.v1, by which C++ serves plain requests with the same bytes as Python."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,21 +13,23 @@ if TYPE_CHECKING:
 
 
 def embed_codec(models: Sequence[ServedModel]) -> "Codec":
-    """Make the codec of Embed."""
+    """Make the native codec of Embed."""
     from bothends_native.transport import Codec  # not in every build
 
     return Codec.embed(models=named(models), empty=prepared(to_status(no_sentences())))
 
 
 def embed_stream_codec(models: Sequence[ServedModel]) -> "Codec":
-    """Make the codec of EmbedStream's messages."""
+    """Make the native codec of EmbedStream's messages."""
     from bothends_native.transport import Codec
 
     return Codec.embed_stream(models=named(models))
 
 
 def constant_codec(response: bytes) -> "Codec":
-    """Make the codec of a method that has one response for all callers, but those whose keys have limits."""
+    """Make the native codec of a method that answers `response` to every caller, except callers whose keys have
+    quotas.
+    """
     from bothends_native.transport import Codec
 
     return Codec.constant(response=response)

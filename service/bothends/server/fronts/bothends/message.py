@@ -1,7 +1,7 @@
-"""Answers one message of EmbedStream: each of its sentences has an embedding or an error.
+"""Answers one message of EmbedStream: an embedding or an error for each of its sentences.
 
-A sentence that can't be embedded costs itself only: one that can't be read is left out, and where the engine fails all,
-each is tried alone.
+A sentence that can't be embedded doesn't fail the others: an unreadable one is left out, and if the engine fails for
+the whole batch, each sentence is tried alone.
 """
 
 import threading
@@ -22,21 +22,21 @@ _SENTENCE_WORK = 64
 """Bytes of text that are read in the time that a sentence's own item, or error, takes."""
 
 
-class Listener(Protocol):
-    """A listener to what becomes of messages, called by any thread."""
+class MessageListener(Protocol):
+    """Callbacks for the outcome of a `StreamMessage`. Any thread may call them."""
 
-    def done(self, message: "Message") -> None:
-        """Take note that `message` has its content."""
+    def done(self, message: "StreamMessage") -> None:
+        """Called when `message` has its response ready in `content`."""
 
-    def full(self, message: "Message", error: OverloadedError) -> None:
-        """Take note that `message` has to be tried again."""
+    def full(self, message: "StreamMessage", error: OverloadedError) -> None:
+        """Called when there was no room for `message`, which has to be tried again."""
 
-    def failed(self, message: "Message", error: BothendsError) -> None:
-        """Take note that `message` will have no content."""
+    def failed(self, message: "StreamMessage", error: BothendsError) -> None:
+        """Called when `message` has failed and will have no response."""
 
 
-class Message:
-    """One request on its way."""
+class StreamMessage:
+    """Message of EmbedStream that is being answered."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Message:
         *,
         embedder: Embedder,
         context: CallContext,
-        listener: Listener,
+        listener: MessageListener,
     ) -> None:
         self.sentences: Sequence[str] = request.sentences
         self.content: bytes | None = None
@@ -66,16 +66,16 @@ class Message:
 
     @property
     def size(self) -> int:
-        """Bytes of the request."""
+        """Size of the request in bytes."""
         return self._request.ByteSize()
 
     @property
     def work(self) -> int:
-        """Bytes of the request, and for each sentence what it costs though it be empty."""
+        """Cost of the request in bytes: its size, plus a fixed amount for each sentence, however short."""
         return self.size + _SENTENCE_WORK * len(self.sentences)
 
     def begin(self) -> None:
-        """Embed its sentences, or those for which there was no room before."""
+        """Embed the sentences, or on a second try those that found no room in the queue before."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         for index, places in enumerate(waiting):
@@ -86,7 +86,10 @@ class Message:
                     return
 
     def close(self, *, unserved: bool = False) -> None:
-        """Give back what it holds: it was answered, or will not be, `unserved` where that is the server's doing."""
+        """Release what the message holds, since it was answered or won't be.
+
+        `unserved` means that the server is to blame, so that the quota isn't charged.
+        """
         with self._lock:
             charged, self._charged = self._charged, False
             work, self._work = self._work, []  # which leads back here; a circle would wait for the garbage collector
@@ -97,11 +100,11 @@ class Message:
             self.context.account.give_back(len(self.sentences), extra=self._extra, unserved=unserved)
 
     def cancel(self) -> None:
-        """Give back what it holds: its caller has left, or it has failed."""
+        """Release what the message holds, since its caller has left or it has failed."""
         self.close()
 
     def begin_at(self, places: Sequence[int]) -> None:
-        """Embed the sentences at `places`."""
+        """Embed the sentences with these indices."""
         if not self._is_over:
             self._attempt(places, partial(self._begin, places))
 
@@ -154,7 +157,10 @@ class Message:
         rows.add_done_callback(lambda rows: self._attempt(read, partial(self._finish, read, accepted, rows)))
 
     def charge(self) -> None:
-        """Take its sentences of the caller's share, once. Raises QuotaError, or RequestError."""
+        """Count its sentences against the caller's quota, once.
+
+        Raises QuotaError, or RequestError for too many sentences.
+        """
         with self._lock:
             if self.context.account is None or self._charged or self._is_over:
                 return
@@ -178,7 +184,7 @@ class Message:
         self._put(zip(places, items(found, accepted.options.encoding), strict=True))
 
     def _isolate(self, places: Sequence[int], error: EngineError) -> None:
-        """Try each sentence alone, where that may help: only the one to blame then fails."""
+        """Try each sentence alone, if that may help, so that only the one to blame fails."""
         if len(places) > 1 and not error.hung:
             for index in places:
                 self.begin_at([index])
@@ -186,7 +192,7 @@ class Message:
             self._put([(index, to_status(error)) for index in places])
 
     def _refuse(self, places: Sequence[int], error: RequestError) -> None:
-        """Fail each sentence with `error`, where there are neither too many nor none."""
+        """Fail each sentence with `error`, if there is at least one and not too many."""
         if 0 < len(self.sentences) <= self._embedder.limits.sentences:
             self._put([(index, to_status(error)) for index in places])
         else:

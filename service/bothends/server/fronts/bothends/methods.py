@@ -1,5 +1,6 @@
-"""The methods of bothends.v1.EmbeddingService: they parse messages and write answers. dispatch.py makes statuses of
-errors.
+"""Methods of bothends.v1.EmbeddingService: they parse requests and write answers.
+
+They raise errors, which dispatch.py turns into statuses.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ _WRITES: dict[Encoding, Write] = {encoding: partial(encode, encoding=encoding) f
 
 
 class EmbeddingService:
-    """The unary methods over all embedders. Each settles its call, now or later."""
+    """Unary methods of the service, over all models. Each settles its call, at once or later."""
 
     def __init__(self, responders: Responders, *, max_message_bytes: int, transport: str) -> None:
         """Answer by `responders`. The other two are told to callers who ask."""
@@ -79,7 +80,7 @@ class EmbeddingService:
         context.send(self._described(responder, responder.embedder.model, responder.max_sentences(context)))
 
     def _described(self, responder: Responder, served: LoadedModel, max_sentences: int) -> bytes:
-        """Return GetModel's response, for who may send so many sentences at once."""
+        """Return GetModel's response, for a caller who may send `max_sentences` sentences at once."""
         config, limits = served.config, responder.embedder.limits
         model = embedding_pb2.Model(
             name=responder.name,

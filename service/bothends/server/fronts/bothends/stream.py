@@ -1,8 +1,8 @@
-"""bothends.v1.EmbedStream: answers each message as soon as there is room, and has it wait until then.
+"""EmbedStream of bothends.v1: answers each message as soon as there is room, and lets it wait until then.
 
-message.py answers one, waiting.py keeps those that wait for room or for their key's share, where Embed would refuse
-them. The transport reads messages on, and sends responses in their order. Plain ones of callers without a share never
-come here where it is native: C++ answers them with the same bytes.
+message.py answers one message. waiting.py keeps messages that wait for room in the queue or for their key's quota,
+where a unary Embed would be refused. The transport reads messages and sends the responses in order. With the native
+transport, plain messages of callers without a quota never reach this module: C++ answers them with the same bytes.
 """
 
 import threading
@@ -23,22 +23,22 @@ from ...grpc.calls.source import Route
 from ...responder import Responders
 from ...timer import Timer
 from .codec import embed_stream_codec
-from .message import Message
-from .waiting import Lines
+from .message import StreamMessage
+from .waiting import WaitingMessages
 
 _FEW = 64
-"""Most sentences of a message that is begun at once: each may cost an error of its own, however short it is."""
+"""Largest number of sentences of a message that is started at once: each may cost an error, however short it is."""
 
 
 class EmbedStreams:
-    """The method over all embedders, and the messages that wait for room, or for their share."""
+    """EmbedStream over all models, and the messages that wait for room or for their key's quota."""
 
     def __init__(self, responders: Responders, backlog: Backlog) -> None:
         """Embed by the embedders of `responders`; long messages are tried again in the turns of `backlog`."""
         self._responders = responders
         self._backlog = backlog
         self._timer = Timer("bothends-streams")
-        self.waiting = Lines(self._timer, self._try_again)
+        self.waiting = WaitingMessages(self._timer, self._try_again)
         """Messages that are to be tried again."""
         self._lock = threading.Lock()
         self._is_draining = False
@@ -53,7 +53,7 @@ class EmbedStreams:
     def embed(self, request: embedding_pb2.EmbedStreamRequest, context: CallContext) -> None:
         """Embed the message's sentences, each of which has a status of its own."""
         embedder = self._responders.find(request.model).embedder
-        message = Message(request, embedder=embedder, context=context, listener=self)
+        message = StreamMessage(request, embedder=embedder, context=context, listener=self)
         if self.waiting.is_for_share(context.payer):
             self._wait(message, None, is_for_share=True)
             return
@@ -63,23 +63,23 @@ class EmbedStreams:
         context.cancels(message)
         message.begin()
 
-    def done(self, message: Message) -> None:
-        """Send the message's response."""
+    def done(self, message: StreamMessage) -> None:
+        """Send the response of `message`."""
         message.close()
         if message.content is not None:
             message.context.send(message.content)
 
-    def full(self, message: Message, error: OverloadedError) -> None:
-        """Try the message again later; fail it if its share can't be had soon, or the server stops before."""
+    def full(self, message: StreamMessage, error: OverloadedError) -> None:
+        """Try `message` again later. Fails it if its quota won't allow it soon, or if the server stops before then."""
         self._wait(message, error.retry_after_s, is_for_share=isinstance(error, QuotaError))
 
-    def failed(self, message: Message, error: BothendsError) -> None:
-        """End the message's stream with `error`, once what came before is answered."""
+    def failed(self, message: StreamMessage, error: BothendsError) -> None:
+        """End the message's stream with `error`, after the earlier messages are answered."""
         message.close(unserved=True)
         message.context.fail(error)
 
     def drain(self) -> None:
-        """Fail what waits for room, now and later: it was never accepted."""
+        """Fail all messages that wait for room, now and from now on: none of them was accepted."""
         with self._lock:
             self._is_draining = True
             waiting = self.waiting.take_all_messages()
@@ -87,17 +87,17 @@ class EmbedStreams:
             self._stop(message)
 
     def close(self) -> None:
-        """Try no message again."""
+        """Stop trying messages again."""
         self._timer.close()
 
     @staticmethod
     def write_failed(status: status_pb2.Status, sentences: int, model: LoadedModel) -> bytes:
-        """Return the response to a message of so many sentences, where a run of `model` failed that can't be tried
-        again.
+        """Return the response to a message of `sentences` sentences after a run of `model` failed that can't be
+        repeated: an error for each sentence.
         """
         return encode_items([status] * sentences, model.config.version)
 
-    def _wait(self, message: Message, rest_s: float | None, *, is_for_share: bool) -> None:
+    def _wait(self, message: StreamMessage, rest_s: float | None, *, is_for_share: bool) -> None:
         with self._lock:
             is_draining = self._is_draining
             refused = [] if is_draining else self.waiting.put(message, rest_s, is_for_share=is_for_share)
@@ -106,12 +106,12 @@ class EmbedStreams:
         if is_draining:
             self._stop(message)
 
-    def _try_again(self, message: Message) -> None:
+    def _try_again(self, message: StreamMessage) -> None:
         self._backlog.submit(partial(self._resume, message), message.work, message.context, begun=message)
 
-    def _resume(self, message: Message) -> None:
+    def _resume(self, message: StreamMessage) -> None:
         message.context.cancels(message)
         message.begin()
 
-    def _stop(self, message: Message) -> None:
+    def _stop(self, message: StreamMessage) -> None:
         self.failed(message, DrainingError("the server is stopping"))

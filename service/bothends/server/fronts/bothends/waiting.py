@@ -1,7 +1,7 @@
-"""Messages of streams that wait for room or for their key's share, in a line for each caller.
+"""Messages of streams that wait for room or for their key's quota, in one queue for each caller.
 
-What they hold is counted, of each caller and in all, and whoever holds most is refused where that is too much. A line's
-first message is tried when its share may be there, and not before.
+The bytes that they hold are bounded for each caller and in total; the caller that holds the most is refused first. The
+first message of a queue is tried once its quota may allow it, and not before.
 """
 
 import sched
@@ -14,9 +14,9 @@ from functools import partial
 from operator import attrgetter
 
 from ....errors import OverloadedError, QuotaError, RequestError
-from ...quota import Account
+from ...quota import KeyAccount
 from ...timer import Timer
-from .message import Message
+from .message import StreamMessage
 
 _SOON_S = 30.0
 """Seconds for which a message waits for its key's share, at most: one that would wait longer is told when to come."""
@@ -38,14 +38,14 @@ _arrival = attrgetter("arrived")
 class _Entry:
     """A message that waits. Its call cancels it, as work that is done for it."""
 
-    lines: "Lines"
+    lines: "WaitingMessages"
     caller: Hashable
-    message: Message
+    message: StreamMessage
     arrived: float
     bytes: int
 
     def cancel(self) -> None:
-        """Remove it: its caller has left, or its stream has failed."""
+        """Remove this message, because its caller has left or its stream has failed."""
         self.lines.leave(self)
         self.message.cancel()
 
@@ -65,11 +65,11 @@ class _Line:
     """Time of `time.monotonic` before which there is no use in asking for its first."""
 
 
-class Lines:
-    """The messages that wait, by caller."""
+class WaitingMessages:
+    """Queues of waiting messages, one for each caller."""
 
     def __init__(
-        self, timer: Timer, go_on: Callable[[Message], None], *, clock: Callable[[], float] = time.monotonic
+        self, timer: Timer, go_on: Callable[[StreamMessage], None], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Call `go_on`, in the timer's thread, with each message that may be tried again, whose share it has."""
         self._timer = timer
@@ -85,17 +85,20 @@ class Lines:
             return sum(len(line.entries) for line in self._lines.values())
 
     def is_for_share(self, caller: Hashable) -> bool:
-        """Return True while messages of the caller's wait for their share: who comes now stands behind them."""
+        """Return True while messages of `caller` wait for their quota; new messages of that caller then queue after
+        them.
+        """
         line = self._lines.get(caller)
         return line is not None and line.is_for_share
 
     def put(
-        self, message: Message, rest_s: float | None, *, is_for_share: bool
-    ) -> list[tuple[Message, OverloadedError]]:
-        """Add a message that has to wait; its caller's line isn't tried for `rest_s`, or for as long as before.
+        self, message: StreamMessage, rest_s: float | None, *, is_for_share: bool
+    ) -> list[tuple[StreamMessage, OverloadedError]]:
+        """Add a message that has to wait. The caller's queue isn't tried again for `rest_s` seconds; None keeps the
+        earlier time.
 
-        Returns those that are refused for it: itself where its share can't be had soon, or the latest of whoever holds
-        too much.
+        Returns the messages that are refused because of it, each with its error: this message if its quota won't allow
+        it soon, or the latest messages of the caller that holds too many bytes.
         """
         account, caller = message.context.account, message.context.payer
         entry = _Entry(self, caller, message, message.context.arrived, _held_bytes(message))
@@ -121,12 +124,12 @@ class Lines:
         return [(other, OverloadedError(_FULL, retry_after_s=_RETRY_S)) for other in refused]
 
     def leave(self, entry: _Entry) -> bool:
-        """Forget a message that isn't to be tried again; returns False where it waits no more."""
+        """Remove a message that isn't to be tried again; returns False if it was no longer waiting."""
         with self._lock:
             return self._leave(entry)
 
-    def take_all_messages(self) -> list[Message]:
-        """Forget all that waits, and return it."""
+    def take_all_messages(self) -> list[StreamMessage]:
+        """Remove and return all waiting messages."""
         with self._lock:
             entries = [entry for line in self._lines.values() for entry in line.entries]
             for entry in entries:
@@ -150,8 +153,8 @@ class Lines:
                 self._timer.cancel(line.alarm)
         return True
 
-    def _shed(self, own: _Line) -> list[Message]:
-        """Take the latest of whoever holds too much."""
+    def _shed(self, own: _Line) -> list[StreamMessage]:
+        """Remove the latest messages of the caller that holds too much."""
         refused = []
         while own.bytes > _CALLER_BYTES or self.bytes > _ALL_BYTES:
             line = own if own.bytes > _CALLER_BYTES else max(self._lines.values(), key=attrgetter("bytes"))
@@ -170,7 +173,7 @@ class Lines:
             self._timer.cancel(line.alarm)
         line.alarm = self._timer.later(seconds, partial(self._ask, caller))
 
-    def _freed(self, account: Account) -> None:
+    def _freed(self, account: KeyAccount) -> None:
         """Ask for an account's line now: sentences of it have ended, which may have been too many at once."""
         if account.limits.concurrent_sentences is not None and self.is_for_share(account):
             with self._lock:
@@ -202,5 +205,5 @@ class Lines:
                 self._rest(entry.caller, line, error.retry_after_s)
 
 
-def _held_bytes(message: Message) -> int:
+def _held_bytes(message: StreamMessage) -> int:
     return _MESSAGE_BYTES + _REQUEST_TIMES * message.size + _SENTENCE_BYTES * len(message.sentences)

@@ -1,7 +1,6 @@
-"""Refuses a ModelInferRequest with too many or too long fields by its bytes, since a parser makes objects of all it
-reads.
+"""Refuses a ModelInferRequest with too many or too long fields by looking at its bytes, before a parser makes objects.
 
-Texts alone may be long and many. What else a request has needs a few hundred bytes.
+Its texts may be long and many. All other fields together need a few hundred bytes.
 """
 
 from collections import Counter
@@ -22,7 +21,7 @@ class _Bound(NamedTuple):
     """Bounds of one field."""
 
     name: str
-    most: int
+    max_count: int
     bytes: int | None = None
     """Most bytes of each; None for those that hold texts."""
 
@@ -50,7 +49,7 @@ _OTHER = _Bound("fields that aren't known", 64, _SMALL_BYTES)
 
 
 def check(content: bytes, *, max_texts: int) -> None:
-    """Raise RequestError where a request's fields are more, or longer, than any client has a use for."""
+    """Raise RequestError if a serialised request has more fields, or longer ones, than any client needs."""
     if len(content) <= _SHORT_BYTES:
         return
     for field in _checked(memoryview(content), _REQUEST, "").get(_INPUTS, ()):
@@ -67,8 +66,8 @@ def _checked(content: Bytes, bounds: _Bounds, within: str, *, costs: int = 0) ->
         bound = bounds.get(number, _OTHER)
         name = f"{within}{bound.name}"
         found[name] += 1
-        if found[name] > bound.most:
-            raise RequestError(f"more than {bound.most} {name} came", field=name, costs=costs)
+        if found[name] > bound.max_count:
+            raise RequestError(f"more than {bound.max_count} {name} came", field=name, costs=costs)
         if bound.bytes is None:
             long.setdefault(number, []).append(field or b"")
         elif field is not None and len(field) > bound.bytes:

@@ -1,4 +1,6 @@
-"""What native code is told, so that it serves plain requests of the Open Inference Protocol as this front does."""
+"""Makes the native codec of the Open Inference Protocol, by which C++ serves plain requests with the same bytes as
+Python.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def infer_codec(models: Sequence[ServedModel]) -> "Codec":
-    """Make the codec of ModelInfer, whose requests name their model."""
+    """Make the native codec of ModelInfer, whose requests name their model."""
     from bothends_native.transport import Codec, NamedModel  # not in every build
 
     named = [

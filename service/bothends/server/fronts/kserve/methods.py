@@ -1,7 +1,7 @@
-"""The methods of the Open Inference Protocol (KServe, version 2), with what Triton's clients need beside them.
+"""Methods of the Open Inference Protocol (KServe, version 2), and those that Triton's clients also need.
 
-Errors are raised, and dispatch.py makes statuses of them. Probes are answered without a key, before all else, as health
-is: neither a full queue nor a long batch may make a server look dead.
+They raise errors, which dispatch.py turns into statuses. Probes need no key and are answered before all other calls, as
+health checks are, so that neither a full queue nor a long batch makes a server look dead.
 """
 
 import time
@@ -29,13 +29,13 @@ _PLATFORMS = {"native": "bothends_native"}
 """Words of the protocol for engine and format, by the provider that serves; _OF_ONNX for all others."""
 _OF_ONNX = "onnxruntime_onnx"
 _EXTENSIONS = ("model_configuration", "parameters")
-"""Names of Triton's extensions that are offered. "statistics" isn't: those are counted by versions that are whole
-numbers. Ours aren't, and perf_analyzer, which asks for them where they are offered, shows zeros or fails."""
+"""Names of Triton's extensions that are offered. "statistics" isn't: those are counted by integer versions, which
+this project's aren't, and perf_analyzer, which asks for them if they are offered, would show zeros or fail."""
 _parse = protobuf(inference_pb2.ModelInferRequest)
 
 
 class InferenceService:
-    """The protocol's methods over all embedders."""
+    """Methods of the protocol, over all models."""
 
     def __init__(self, service: ModelService) -> None:
         """Answer by `service`."""
@@ -61,7 +61,7 @@ class InferenceService:
         ]
 
     def model_ready(self, content: bytes) -> bytes:
-        """Answer True if the model asked about is served, and fit. Of others it says no more, since anyone may ask."""
+        """Answer True if the named model is served and healthy. It tells nothing more, since no key is needed."""
         asked = inference_pb2.ModelReadyRequest.FromString(content)
         try:
             ready = self._is_ready_for(self._find(asked.name, asked.version).name)
@@ -107,7 +107,7 @@ class InferenceService:
         """Embed the request's texts."""
         responder = self._find(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)
-        sentences = texts(request, most=self._max_sentences)
+        sentences = texts(request, max_texts=self._max_sentences)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
         responder.embed(Query(sentences, asked, deadline), context, write)

@@ -33,7 +33,7 @@ _KINDS["timeout"] = "int64_param"
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A tensor of which a row, or a number, belongs to each text."""
+    """Output tensor that has one row, or one number, for each text."""
 
     datatype: str
     data_type: int
@@ -48,8 +48,8 @@ OUTPUTS: Mapping[str, Output] = {
 }
 
 
-def texts(request: inference_pb2.ModelInferRequest, *, most: int) -> list[str]:
-    """Read the texts, of which a request may hold `most`. Raises RequestError where its tensors don't fit."""
+def texts(request: inference_pb2.ModelInferRequest, *, max_texts: int) -> list[str]:
+    """Read the texts of a request, at most `max_texts`. Raises RequestError if its tensors don't fit the protocol."""
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT:
         raise RequestError(
             f"{len(request.inputs)} inputs came, or one of another name; this model has one, {INPUT!r}", field="inputs"
@@ -65,19 +65,21 @@ def texts(request: inference_pb2.ModelInferRequest, *, most: int) -> list[str]:
             f"input {INPUT!r} has parameters, and none are known; shared memory isn't offered",
             field="inputs[0].parameters",
         )
-    count = _count(tensor.shape, most)
+    count = _count(tensor.shape, max_texts)
     return [_decoded(index, element) for index, element in enumerate(_elements(request, count))]
 
 
-def _count(shape: Any, most: int) -> int:
+def _count(shape: Any, max_texts: int) -> int:
     if len(shape) not in (1, 2) or shape[0] < 0 or tuple(shape[1:]) not in ((), (1,)):
         shown = ", ".join(map(str, shape[:4])) + (", …" if len(shape) > 4 else "")
         raise RequestError(
             f"input {INPUT!r} has the shape [{shown}]; it must be [n] or [n, 1] for n texts", field="inputs[0].shape"
         )
     count: int = shape[0]
-    if count > most:
-        raise RequestError(f"{count} sentences are more than this server's limit of {most} a request", costs=most)
+    if count > max_texts:
+        raise RequestError(
+            f"{count} sentences are more than this server's limit of {max_texts} a request", costs=max_texts
+        )
     return count
 
 
@@ -133,9 +135,9 @@ def _decoded(index: int, element: bytes) -> str:
 
 
 def options(request: inference_pb2.ModelInferRequest) -> tuple[Options, float | None]:
-    """Read the options beside the texts, and the seconds that the caller waits; None where that isn't said.
+    """Read the options of a request, and the seconds that its caller waits (None if it doesn't say).
 
-    Raises RequestError for parameters that aren't known, or of another type.
+    Raises RequestError for an unknown parameter or one of the wrong type.
     """
     given: dict[str, Any] = {}
     for name, parameter in request.parameters.items():
@@ -156,7 +158,7 @@ def options(request: inference_pb2.ModelInferRequest) -> tuple[Options, float | 
 
 
 def outputs(request: inference_pb2.ModelInferRequest) -> list[str]:
-    """List the tensors that the response is to hold, each once; all where none are named."""
+    """Return the names of the tensors that the response holds, each once; all tensors if the request names none."""
     for index, output in enumerate(request.outputs):
         if output.name not in OUTPUTS:
             raise RequestError(
@@ -172,7 +174,7 @@ def outputs(request: inference_pb2.ModelInferRequest) -> list[str]:
 
 
 def response(found: Embeddings, *, wanted: list[str], model: str, request_id: str) -> bytes:
-    """Serialise the ModelInferResponse that holds the tensors `wanted`."""
+    """Serialise the ModelInferResponse with the tensors named in `wanted`."""
     message = inference_pb2.ModelInferResponse(model_name=model, model_version=found.model_version, id=request_id)
     for name in wanted:
         values = OUTPUTS[name].values(found)

@@ -1,4 +1,4 @@
-"""Front of Ollama's API, over HTTP: what its clients ask of a model that embeds."""
+"""Front of Ollama's HTTP API, as far as it concerns models that embed."""
 
 from ..front import Front
 from .codec import embed_codec, embeddings_codec

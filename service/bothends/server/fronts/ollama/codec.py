@@ -1,4 +1,4 @@
-"""What native code is told, so that it reads requests and writes responses of Ollama's API as this front does."""
+"""Makes the native codecs of Ollama's API, by which C++ serves plain requests with the same bytes as Python."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def embed_codec(settings: HttpSettings, models: Sequence[ServedModel]) -> "Codec":
-    """Make the codec of POST /api/embed, for requests to a model by any of its names."""
+    """Make the native codec of POST /api/embed, whose requests may use any name of a model."""
     from bothends_native.transport import Codec  # not in every build
 
     return Codec.ollama_embed(models=named_in_json(models, (DEFAULT, *settings.model_aliases)))
 
 
 def embeddings_codec(settings: HttpSettings, models: Sequence[ServedModel]) -> "Codec":
-    """Make the codec of POST /api/embeddings, likewise."""
+    """Make the native codec of POST /api/embeddings, whose requests may use any name of a model."""
     from bothends_native.transport import Codec
 
     return Codec.ollama_embeddings(models=named_in_json(models, (DEFAULT, *settings.model_aliases)))

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of Ollama's API."""
+"""OpenAPI description of Ollama's API."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Ollama's API over HTTP, as far as a model that embeds has one: reads its JSON, and writes answers and errors."""
+"""Ollama's HTTP API for a model that embeds: reads its JSON, and writes its answers and errors."""
 
 import time
 from functools import partial
@@ -25,10 +25,10 @@ from ...responder import ModelNames, Responder
 from .requests import EmbeddingsRequest, OllamaEmbedRequest, ShowRequest
 
 _TAG = ":latest"
-"""What Ollama's names end with where they name no other version."""
+"""Ending of Ollama's model names that name no other version."""
 _EPOCH = "1970-01-01T00:00:00Z"
 _OTHERS = 64
-"""Values of `options` that a request may hold beside its texts."""
+"""Number of JSON values that a request may hold in `options`, in addition to its texts."""
 EMBED, EMBEDDINGS = "/api/embed", "/api/embeddings"
 """Paths of requests for embeddings; the latter is the API's older way, of one text."""
 _EVERYTHING_ELSE = "/api/{rest:path}"
@@ -39,7 +39,7 @@ _NOT_OFFERED = (
 
 
 class Ollama:
-    """The API's endpoints over all embedders."""
+    """Endpoints of Ollama's API, over all models."""
 
     def __init__(self, service: ModelService) -> None:
         """Answer by all models of `service`."""
@@ -71,7 +71,7 @@ class Ollama:
         responder.embed(Query(texts, options), context, partial(_write, name, context))
 
     def embeddings(self, content: bytes, context: CallContext) -> None:
-        """Embed one text."""
+        """Embed the one text of the request."""
         request = self._parsed(content, EmbeddingsRequest)
         responder = self._find(request.model)
         if not request.prompt:
@@ -108,7 +108,7 @@ class Ollama:
         context.send(orjson.dumps(described))
 
     def version(self, _: bytes, context: CallContext) -> None:
-        """Tell the version of this server."""
+        """Answer with the server's version."""
         context.send(orjson.dumps({"version": version("bothends")}))
 
     def _find(self, asked: str | None) -> Responder:
@@ -116,7 +116,7 @@ class Ollama:
         return self._names.find(None if asked is None else asked.removesuffix(_TAG))
 
     def _parsed(self, content: bytes, kind: type[RequestT]) -> RequestT:
-        check_values(content, most=FAR * self._max_sentences + _OTHERS, max_lists=_OTHERS)
+        check_values(content, max_values=FAR * self._max_sentences + _OTHERS, max_lists=_OTHERS)
         return parse(content, kind)
 
 
@@ -174,5 +174,5 @@ def _say_cut(context: CallContext, found: Embeddings) -> None:
 
 
 def render_error(_: int, status: status_pb2.Status) -> bytes:
-    """Write an error as Ollama's clients read it."""
+    """Write an error as JSON that Ollama's clients understand."""
     return orjson.dumps({"error": Blame.of(status, sentences="input").message})

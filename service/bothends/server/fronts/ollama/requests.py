@@ -1,6 +1,6 @@
-"""The requests and answers of Ollama's API, as pydantic models that check JSON.
+"""Requests and answers of Ollama's API, as pydantic models that check JSON.
 
-Names and sizes are checked where the model is known.
+Model names and sizes are checked later, where the model is known.
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ class ShowRequest(BaseModel):
 
 
 class Details(BaseModel):
-    """What a model is, in a few words."""
+    """Short description of a model: its format, family and size."""
 
     parent_model: str
     format: str
@@ -78,7 +78,7 @@ class Details(BaseModel):
 
 
 class OllamaModel(BaseModel):
-    """One model of a list."""
+    """Entry for one model in a list of models."""
 
     name: str
     model: str

@@ -1,4 +1,4 @@
-"""What native code is told, so that it reads requests and writes responses of OpenAI's API as this front does."""
+"""Makes the native codec of OpenAI's API, by which C++ serves plain requests with the same bytes as Python."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def embeddings_codec(settings: HttpSettings, models: Sequence[ServedModel]) -> "Codec":
-    """Make the codec of POST /v1/embeddings, for requests to a model by any of its names."""
+    """Make the native codec of POST /v1/embeddings, whose requests may use any name of a model."""
     from bothends_native.transport import Codec, Truncation  # not in every build
 
     described = named_in_json(models, (DEFAULT, *settings.model_aliases))

@@ -1,11 +1,11 @@
-"""What the OpenAPI document says of OpenAI's API."""
+"""OpenAPI description of OpenAI's embeddings API."""
 
 from ...http.openapi import Operation
 from .requests import EmbeddingRequest, EmbeddingResponse, ErrorResponse, Model, ModelList
 
 EMBEDDINGS = ("/v1/embeddings", "/embeddings")
-"""Paths of requests for embeddings; the latter is what text-embeddings-inference has beside it, and what is asked by
-clients whose base URL lacks /v1."""
+"""Paths of requests for embeddings. text-embeddings-inference has the second one too, and clients whose base URL
+lacks /v1 use it."""
 _EMBEDDING = (400, 404, 408, 413, 415, 500)
 OPERATIONS = (
     *(

@@ -1,4 +1,4 @@
-"""OpenAI's embeddings API over HTTP: reads its JSON, and writes answers and errors as it has them."""
+"""OpenAI's embeddings API over HTTP: reads its JSON, and writes its answers and errors."""
 
 import base64
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ _WITH_V1 = "the base URL of OpenAI's clients ends with /v1: what you want is GET
 
 
 class OpenAI:
-    """The API's endpoints over all embedders."""
+    """Endpoints of OpenAI's API, over all models."""
 
     def __init__(self, service: ModelService) -> None:
         """Answer by all models of `service`."""
@@ -51,7 +51,7 @@ class OpenAI:
         self._names = ModelNames(service.responders, service.settings.model_aliases)
 
     def routes(self, http: HttpRoutes) -> list[BaseRoute]:
-        """Make the routes of all endpoints, and of those that callers look for whose base URL lacks /v1."""
+        """Make the routes of all endpoints, and helpful errors for callers whose base URL lacks /v1."""
         return [
             *(http.posts(path, self.embed) for path in EMBEDDINGS),
             http.gets("/v1/models", self.models),
@@ -62,7 +62,7 @@ class OpenAI:
     def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's inputs."""
         limits = self._responders.default.embedder.limits
-        check_values(content, most=FAR * max(limits.tokens, limits.sentences), max_lists=FAR * limits.sentences)
+        check_values(content, max_values=FAR * max(limits.tokens, limits.sentences), max_lists=FAR * limits.sentences)
         request = parse(content, EmbeddingRequest)
         responder = self._names.find(request.model)
         options = request.as_options(truncation=request.truncation or self._truncation, normalize=True)
@@ -75,7 +75,7 @@ class OpenAI:
         context.send(orjson.dumps({"object": "list", "data": found}))
 
     def one_model(self, name: bytes, context: CallContext) -> None:
-        """Describe a model that is served, asked for by one of its names."""
+        """Describe one served model; `name` is any of its names."""
         asked = name.decode()
         context.send(orjson.dumps(_described(asked, self._names.find(asked), context)))
 
@@ -95,7 +95,7 @@ def _described(name: str, responder: Responder, context: CallContext) -> dict[st
 
 
 def render_error(code: int, status: status_pb2.Status) -> bytes:
-    """Write an error as OpenAI's clients read it."""
+    """Write an error as JSON that OpenAI's clients understand."""
     message, field, reason = Blame.of(status, sentences="input")
     if reason == "LONG_SENTENCE":
         message += _INSTEAD
@@ -116,7 +116,10 @@ def _say_and_write(context: CallContext, model: str, encoding: str, found: Embed
 
 
 def write(model: str, encoding: str, found: Embeddings) -> bytes:
-    """Write JSON, on the engine's thread: each float32 as short as it can be and still be read as the same number."""
+    """Write the response as JSON, in the engine's thread.
+
+    Each float32 has the fewest digits that read back as the same number.
+    """
     rows = np.ascontiguousarray(found.rows)
     vectors = rows if encoding == "float" else [base64.b64encode(row).decode() for row in rows.astype("<f4")]
     data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]

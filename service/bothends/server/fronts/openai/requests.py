@@ -1,6 +1,6 @@
-"""The requests and answers of OpenAI's embeddings API, as pydantic models that check JSON.
+"""Requests and answers of OpenAI's embeddings API, as pydantic models that check JSON.
 
-Names, sizes and token ids are checked where the model is known.
+Model names, sizes and token ids are checked later, where the model is known.
 """
 
 from functools import partial
@@ -37,7 +37,7 @@ class EmbeddingRequest(Asking):
 
 
 class Embedding(BaseModel):
-    """One vector."""
+    """Embedding of one input."""
 
     object: Literal["embedding"]
     index: int
@@ -45,7 +45,7 @@ class Embedding(BaseModel):
 
 
 class Usage(BaseModel):
-    """Tokens that the model read."""
+    """Number of tokens that the model read for a request."""
 
     prompt_tokens: int
     total_tokens: int
@@ -62,7 +62,7 @@ class EmbeddingResponse(BaseModel):
 
 
 class Model(BaseModel):
-    """A model that is served; what follows `owned_by` isn't OpenAI's."""
+    """Served model. The fields after `owned_by` are this server's additions to OpenAI's API."""
 
     id: str
     object: Literal["model"]
@@ -82,7 +82,7 @@ class ModelList(BaseModel):
 
 
 class Problem(BaseModel):
-    """Description of an error."""
+    """Error as OpenAI's API describes it."""
 
     message: str = Field(description="One line for a person.")
     type: str

@@ -1,4 +1,4 @@
-"""Front of the page at /: the model, the server's numbers, and the origin of a sentence's embedding."""
+"""Front of the web page at /, which shows the model, the server's numbers, and which words shaped an embedding."""
 
 from ..front import Front
 from .endpoints import Page

@@ -1,6 +1,6 @@
-"""Serves the page at /: its files, and as JSON the model, the server's numbers and explanations.
+"""Serves the web page at /: its files, and the model, the server's numbers and explanations as JSON.
 
-It asks for embeddings as any caller does. Every file is packaged; nothing that it shows comes from elsewhere.
+The page asks for embeddings like any other caller. All its files are packaged; it loads nothing from other sites.
 """
 
 from collections.abc import Callable, Mapping
@@ -76,7 +76,7 @@ class TokensRequest(BaseModel):
 
 
 class Page:
-    """The page's routes over one server."""
+    """Routes of the web page over one server."""
 
     def __init__(self, served: Served) -> None:
         """Serve numbers to the callers of /metrics, and all else but the files to those of the other fronts."""
@@ -101,13 +101,13 @@ class Page:
         return [*routes, Route("/live", self.live)] if self._metrics_for != "off" else routes
 
     async def live(self, request: Request) -> Response:
-        """Answer with the numbers of this moment."""
+        """Answer with the server's current numbers."""
         if self._metrics_for == "keys":
             who_calls(request, self._keys)
         return JSONResponse({"is_serving": self._is_ready(), **await self._numbers.get()})
 
     def model(self, _: bytes, context: CallContext) -> None:
-        """Describe the model, its card, and what this caller may ask of it."""
+        """Answer with the model, its card, and the limits that apply to this caller."""
         embedder = self._responder.embedder
         model = embedder.model
         config = model.config
@@ -132,7 +132,9 @@ class Page:
         context.send(_json(described))
 
     def tokens(self, request: TokensRequest, context: CallContext) -> None:
-        """Count each sentence's tokens, and those that stand for text unknown to the model."""
+        """Answer with each sentence's number of tokens, and which of them stand for text that the model doesn't
+        know.
+        """
         self._responder.charge(request.sentences, context)
         _, found = self._responder.embedder.tokenise(
             request.sentences, Options("start"), deadline=context.deadline, is_over=context.is_over
@@ -143,7 +145,7 @@ class Page:
         context.send(_json({"sentences": counts}))
 
     def _parse_sentences(self, content: bytes) -> TokensRequest:
-        check_values(content, most=FAR * self._responder.embedder.limits.sentences)
+        check_values(content, max_values=FAR * self._responder.embedder.limits.sentences)
         try:
             return TokensRequest.model_validate_json(content)
         except ValidationError:
@@ -152,7 +154,7 @@ class Page:
             ) from None
 
     def explain(self, request: ExplainRequest, context: CallContext) -> None:
-        """Embed the sentence's beginnings and ends, each at the cost of a sentence, and answer with what they show."""
+        """Embed each prefix and suffix of the sentence (each counts as a sentence), and answer with what they show."""
         embedder = self._responder.embedder
         parts = Parts.of(request.sentence, embedder, deadline=context.deadline, is_over=context.is_over)
         self._responder.embed(Query(parts.sequences), context, partial(_write, parts))
@@ -164,7 +166,7 @@ def _write(parts: Parts, found: Embeddings) -> bytes:
 
 
 def _parse(content: bytes) -> ExplainRequest:
-    check_values(content, most=0)
+    check_values(content, max_values=0)
     try:
         return ExplainRequest.model_validate_json(content)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""Reads the few numbers that the page shows from the metrics. Nothing is kept: the page subtracts answers itself."""
+"""Reads the few numbers that the web page shows from the metrics. It keeps no state: the page computes differences."""
 
 import time
 from collections import Counter
@@ -11,9 +11,10 @@ from ....observe.model_metrics import SECONDS
 
 
 def live(registry: CollectorRegistry, embedding: Collection[str]) -> dict[str, Any]:
-    """Collect counts since the start, for JSON: sentences, requests by code and by latency; and what waits now.
+    """Collect counts since the start as JSON values: sentences, requests by status code and by latency, and what waits
+    now.
 
-    Latency is that of the `embedding` methods: others would make it look shorter, and streams longer.
+    `embedding` names the methods whose latency is shown; faster methods would make it look shorter, and streams longer.
     """
     codes, at_most, sums = Counter[str](), Counter[float](), Counter[str]()
     for sample in (sample for family in registry.collect() for sample in family.samples):

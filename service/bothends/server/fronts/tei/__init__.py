@@ -1,4 +1,4 @@
-"""Front of text-embeddings-inference's API, over HTTP and gRPC, for its clients."""
+"""Front of text-embeddings-inference's API over HTTP and gRPC."""
 
 from ..front import Front
 from .codec import texts_codec

@@ -1,4 +1,6 @@
-"""What native code is told, so that it reads requests and writes responses as this front does."""
+"""Makes the native codecs of text-embeddings-inference's API, by which C++ serves plain requests with the same bytes as
+Python.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def texts_codec(settings: HttpSettings, models: Sequence[ServedModel]) -> "Codec":
-    """Make the codec of POST /embed, whose requests name no model."""
+    """Make the native codec of POST /embed, whose requests name no model."""
     from bothends_native.transport import Codec, Truncation  # not in every build
 
     return Codec.tei(models=named(models), truncation=Truncation[settings.http_truncation])
 
 
 def messages_codec(models: Sequence[ServedModel]) -> "Codec":
-    """Make the codec of Embed's and EmbedStream's messages, likewise."""
+    """Make the native codec of Embed's and EmbedStream's messages, which name no model."""
     from bothends_native.transport import Codec
 
     return Codec.tei_message(models=named(models))

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of text-embeddings-inference's API."""
+"""OpenAPI description of text-embeddings-inference's API."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""text-embeddings-inference's API over HTTP: reads its JSON, and writes answers and errors as it has them."""
+"""text-embeddings-inference's API over HTTP: reads its JSON, and writes its answers and errors."""
 
 from functools import partial
 from importlib.metadata import version
@@ -32,11 +32,11 @@ _NOT_OFFERED = {
     "/embed_sparse": "this model has no sparse vectors; POST /embed has dense ones",
     "/embed_all": "this model's engines compute a sentence's two ends, and no vector a token; POST /embed has theirs",
 }
-"""Paths that the API has, and why this server answers none of them."""
+"""Paths of the API that this server doesn't offer, with the reason."""
 
 
 class Tei:
-    """The API's endpoints over one embedder."""
+    """Endpoints of text-embeddings-inference's API, over one model."""
 
     def __init__(self, service: ModelService) -> None:
         """Answer by the default model of `service`."""
@@ -95,21 +95,21 @@ class Tei:
         context.send(orjson.dumps(tokens))
 
     def decode(self, content: bytes, context: CallContext) -> None:
-        """Write the texts that the request's token ids stand for."""
+        """Answer with the text of each list of token ids."""
         request = self._parsed(content, DecodeRequest)
         self._responder.charge(request.ids, context)
         found = self._responder.embedder.decode(request.ids, skip_special_tokens=request.skip_special_tokens)
         context.send(orjson.dumps(found))
 
     def info(self, _: bytes, context: CallContext) -> None:
-        """Describe the model, and what this caller may ask of it."""
+        """Answer with the model, and the limits that apply to this caller."""
         context.send(orjson.dumps(described(self._responder, self._settings, context)))
 
     def _parsed(self, content: bytes, kind: type[RequestT]) -> RequestT:
         limits = self._responder.embedder.limits
         check_values(
             content,
-            most=FAR * max(limits.tokens, limits.sentences),
+            max_values=FAR * max(limits.tokens, limits.sentences),
             max_lists=FAR * limits.sentences,
             field="sentences",
         )
@@ -117,7 +117,7 @@ class Tei:
 
 
 def described(responder: Responder, settings: Settings, context: CallContext) -> dict[str, Any]:
-    """Describe the model and the server, as the API has it, to the caller of this call."""
+    """Describe the model and the server in the API's terms, with the limits that apply to the caller of `context`."""
     embedder = responder.embedder
     config = embedder.model.config
     return {
@@ -146,7 +146,10 @@ def _source_error(error: SentenceError) -> RequestError:
 
 
 def _write(context: CallContext, found: Embeddings) -> bytes:
-    """Write JSON, on the engine's thread: each float32 as short as it can be and still be read as the same number."""
+    """Write the response as JSON, in the engine's thread.
+
+    Each float32 has the fewest digits that read back as the same number.
+    """
     _say_cut(context, found.truncated)
     return orjson.dumps(np.ascontiguousarray(found.rows), option=orjson.OPT_SERIALIZE_NUMPY)
 

@@ -1,4 +1,4 @@
-"""Statuses and words of HTTP by which text-embeddings-inference's clients know why a request failed."""
+"""HTTP statuses and error texts that text-embeddings-inference's clients expect."""
 
 import orjson
 from google.rpc import code_pb2, status_pb2
@@ -13,10 +13,10 @@ _TYPES = {424: "Backend", 429: "Overloaded", 500: "Backend", 503: "Unhealthy", 5
 
 
 def status_of(status: status_pb2.Status) -> int:
-    """Return the HTTP status of what gRPC's callers would get.
+    """Return the HTTP status for a gRPC status.
 
-    413 is for a text that is too long and for too many of them: clients send less at once then. 422 is for all else
-    that is wrong with a request, but that it holds nothing.
+    413 means that a text is too long or that there are too many, so that clients send less at once. Other invalid
+    requests get 422, except that an empty one gets 400.
     """
     blame = Blame.of(status, sentences="sentences")
     if status.code == code_pb2.INVALID_ARGUMENT:
@@ -27,7 +27,7 @@ def status_of(status: status_pb2.Status) -> int:
 
 
 def render_error(code: int, status: status_pb2.Status, *, sentences: str = "inputs") -> bytes:
-    """Write an error as the API's clients read it. They know the texts as `sentences`."""
+    """Write an error as JSON that the API's clients understand. `sentences` is their name for the field of texts."""
     message, _, reason = Blame.of(status, sentences=sentences)
     if message == _EMPTY:
         message = f"`{sentences}` is empty; send at least one text"

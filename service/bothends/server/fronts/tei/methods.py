@@ -1,6 +1,6 @@
 """text-embeddings-inference's API over gRPC: parses its messages, and writes its answers.
 
-Errors are raised, and dispatch.py makes statuses of them.
+They raise errors, which dispatch.py turns into statuses.
 """
 
 from functools import partial
@@ -27,7 +27,10 @@ _parse_embed, _parse_encode = protobuf(embedding_pb2.EmbedRequest), protobuf(emb
 
 
 class TeiServices:
-    """The methods of the API's services, over one embedder. A message of a stream is answered as a call by itself."""
+    """Methods of the API's gRPC services, over one model.
+
+    Each message of a stream is answered like a call of its own.
+    """
 
     def __init__(self, service: ModelService) -> None:
         """Answer by the default model of `service`."""
@@ -46,7 +49,7 @@ class TeiServices:
         ]
 
     def info(self, _: embedding_pb2.InfoRequest, context: CallContext) -> None:
-        """Describe the model, and what this caller may ask of it."""
+        """Answer with the model, and the limits that apply to this caller."""
         told = described(self._responder, self._settings, context)
         fields = embedding_pb2.InfoResponse.DESCRIPTOR.fields_by_name
         known = {name: value for name, value in told.items() if name in fields and name != "model_type"}

@@ -1,6 +1,6 @@
-"""The requests and answers of text-embeddings-inference's API over HTTP, as pydantic models that check JSON.
+"""Requests and answers of text-embeddings-inference's API over HTTP, as pydantic models that check JSON.
 
-Sizes and token ids are checked where the model is known.
+Sizes and token ids are checked later, where the model is known.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class _Strict(BaseModel):
 
 
 class Parameters(_Strict):
-    """How texts are to be read."""
+    """Options for how texts are read."""
 
     truncate: bool | None = Field(
         None,
@@ -41,7 +41,7 @@ class Parameters(_Strict):
     )
 
     def truncation(self, default: Truncation) -> Truncation:
-        """Return what becomes of a text that is too long; `default` where the request leaves it to the server."""
+        """Return what to do with a text that is too long; `default` if the request doesn't say."""
         if self.truncate is None:
             return default
         if not self.truncate:
@@ -63,7 +63,7 @@ class TeiEmbedRequest(Parameters, Asking):
 
 
 class TeiEmbedResponse(RootModel[list[list[float]]]):
-    """Answer of POST /embed: a vector a text."""
+    """Answer of POST /embed: one vector for each text."""
 
 
 class TokenizeRequest(_Strict):
@@ -79,7 +79,7 @@ class TokenizeRequest(_Strict):
 
 
 class Token(BaseModel):
-    """One token."""
+    """Token of a text, with the characters that it stands for."""
 
     id: int
     text: str = Field(description="What stands for it in the text.")
@@ -89,7 +89,7 @@ class Token(BaseModel):
 
 
 class TokenizeResponse(RootModel[list[list[Token]]]):
-    """Answer of POST /tokenize: of each text, the tokens that the model reads."""
+    """Answer of POST /tokenize: for each text, the tokens that the model reads."""
 
 
 class DecodeRequest(_Strict):
@@ -103,11 +103,11 @@ class DecodeRequest(_Strict):
 
 
 class DecodeResponse(RootModel[list[str]]):
-    """Answer of POST /decode: a text for each list of ids."""
+    """Answer of POST /decode: one text for each list of ids."""
 
 
 class Compared(_Strict):
-    """A text, and those that it is compared with."""
+    """Inputs of a similarity request: a text, and the texts to compare it with."""
 
     source_sentence: str
     sentences: Annotated[
@@ -123,7 +123,7 @@ class SimilarityRequest(_Strict):
 
 
 class SimilarityResponse(RootModel[list[float]]):
-    """Answer of POST /similarity: the cosine to each sentence."""
+    """Answer of POST /similarity: the cosine of the text and each of the others."""
 
 
 class Info(BaseModel):

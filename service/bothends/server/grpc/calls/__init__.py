@@ -1,1 +1,1 @@
-"""Takes messages of gRPC's calls from a transport, whichever it is, and hands them to the handlers of their methods."""
+"""Takes gRPC messages from a transport, native or grpcio, and hands them to the handlers of their methods."""

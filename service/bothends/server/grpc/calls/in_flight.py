@@ -1,6 +1,6 @@
-"""The messages that were begun and aren't answered yet, and who is told once a message's caller has left.
+"""Messages that are in progress, and the callbacks to call when a message's caller leaves.
 
-A thread may hear that a message is over before another, which has taken it, begins it.
+One thread may learn that a message has ended before the thread that took the message starts on it.
 """
 
 import logging
@@ -15,7 +15,7 @@ _EARLY_KEPT = 4096
 
 
 class InFlight:
-    """The messages, by their ids, which are never used again, each with what its end is told to."""
+    """Messages in progress by their ids, each with the callback for its early end. Ids are never reused."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -23,7 +23,7 @@ class InFlight:
         self._early: dict[int, None] = {}  # over and not here; the newest comes last
 
     def add(self, message_id: int, tell: Callable[[], None]) -> None:
-        """Have `tell` called once the message is over before it is answered; now, if it is over."""
+        """Call `tell` when the message ends before it is answered; at once if it has already ended."""
         with self._lock:
             self._tell[message_id] = tell
             is_over = message_id in self._early
@@ -31,11 +31,11 @@ class InFlight:
             self.end(message_id)
 
     def remove(self, message_id: int) -> bool:
-        """Take out one that is answered; returns True if it was here: it isn't over."""
+        """Remove a message that is answered; returns False if it had already ended."""
         return self._tell.pop(message_id, None) is not None
 
     def end(self, message_id: int) -> None:
-        """Take out one that is over, and tell of it, once somebody is there to be told."""
+        """Remove a message that has ended early, and call its callback, as soon as one is added."""
         with self._lock:
             tell = self._tell.pop(message_id, None)
             if tell is None:

@@ -1,4 +1,4 @@
-"""Answers a message of grpc.reflection.v1 or v1alpha, which are the same on the wire."""
+"""Answers messages of gRPC server reflection, grpc.reflection.v1 and v1alpha, whose wire format is the same."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -10,10 +10,10 @@ NAMES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerR
 
 
 def reflecting(services: Sequence[str]) -> Callable[[bytes], bytes]:
-    """Make the function that answers a message about `services`, health and reflection itself.
+    """Make the function that answers reflection messages about `services`, health and reflection itself.
 
-    It raises DecodeError where the message is malformed. gRPC's library, which describes them, is imported with the
-    first message: a server by the native transport needs it for nothing else.
+    The function raises DecodeError for a malformed message. It imports the grpc library at its first message only,
+    since a server with the native transport needs that library for nothing else.
     """
     describing = cache(lambda: _servicer(services))
 

@@ -1,4 +1,4 @@
-"""Routes of a front over gRPC: each method leads to the handler that takes its calls, or its streams' messages."""
+"""gRPC routes of a front: each maps a method to the handler of its calls, or of its streams' messages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +7,11 @@ from ....observe import tracing
 from ...dispatch import Behaviour, Dispatcher, Parse
 from ..contract import Method
 from ..plain_calls import CreateCodec
-from .source import Route, Streams
+from .source import Route, WaitingStreams
 
 
 class RpcRoutes:
-    """Maker of fronts' routes. The transport has let their calls in."""
+    """Maker of a front's gRPC routes. The transport has already admitted the calls that arrive by them."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         """Have `dispatcher` handle calls."""
@@ -26,15 +26,15 @@ class RpcRoutes:
         *,
         is_stream: bool = False,
         create_codec: CreateCodec | None = None,
-        streams: Streams | None = None,
+        streams: WaitingStreams | None = None,
     ) -> Route:
-        """Route the calls, or a stream's messages, of a service's method to `act`, which gets what `parse` makes of
-        them.
+        """Route a service's method to `act`, which gets each call's request, or each message of a stream, as parsed by
+        `parse`.
         """
-        named = tracing.Method.rpc(service, name)
+        named = tracing.MethodName.rpc(service, name)
         handle = self._dispatcher.handler(named, parse, act, in_stream=is_stream)
         return Route(Method(f"/{service}/{name}", is_stream), handle, named.name, create_codec, streams)
 
     def probe(self, service: str, name: str, act: Callable[[bytes], bytes], *, is_stream: bool = False) -> Route:
-        """Route calls that need no key, and are counted nowhere, to `act`, which answers at once."""
+        """Route a method to `act`, which answers at once; its calls need no key and aren't counted in metrics."""
         return Route(Method(f"/{service}/{name}", is_stream, is_metered=False), self._dispatcher.open_handler(act))

@@ -1,6 +1,6 @@
-"""Takes a transport's messages in the threads that run the model, hands them to handlers, and sends their answers.
+"""Takes a transport's messages in the threads that run the model, hands them to handlers, and sends the answers.
 
-It is the batcher's `WorkSource` for gRPC; it also tells calls that their callers have left.
+It is the batcher's `WorkSource` for gRPC. It also cancels calls whose callers have left.
 """
 
 import logging
@@ -36,32 +36,34 @@ Handler: TypeAlias = Callable[[Inbound], None]
 """Function that is called with each message: returns soon; the message is answered later."""
 
 
-class Streams(Protocol):
-    """The streams of a method whose messages may wait, and have a response whatever becomes of their sentences."""
+class WaitingStreams(Protocol):
+    """Streaming method whose messages may wait for room, and which answers a message even if its sentences fail."""
 
     def write_failed(self, status: status_pb2.Status, sentences: int, model: LoadedModel, /) -> bytes:
-        """Return the response to a message of so many sentences, of which a run of `model` could embed none."""
+        """Return the response to a message of `sentences` sentences when a run of `model` could embed none of them."""
         ...
 
     def drain(self) -> None:
-        """Fail what waits, now and later: it was never accepted."""
+        """Fail all messages that wait, now and from now on: none of them was accepted."""
 
     def close(self) -> None:
-        """Try nothing again."""
+        """Stop trying messages again."""
 
 
 class Route(NamedTuple):
-    """A method, what its messages are handed to, and the name by which its calls are counted, if they are."""
+    """Method, the handler of its messages, and the name by which metrics count its calls (None if they aren't
+    counted).
+    """
 
     method: Method
     handle: Handler
     counted_as: str | None = None
     create_codec: CreateCodec | None = None
-    streams: Streams | None = None
+    streams: WaitingStreams | None = None
 
 
-class GrpcCall:
-    """An `Inbound`: one message of a transport's."""
+class GrpcInbound:
+    """`Inbound` for one message of a gRPC transport."""
 
     __slots__ = ("_calls", "_id", "_is_over", "_then", "arrived", "caller", "content", "deadline", "key", "metadata")
     metadata: Metadata
@@ -77,16 +79,16 @@ class GrpcCall:
         self._is_over = False
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
-        """Call `then` with the request's bytes, now."""
+        """Call `then` with the request's bytes at once."""
         then(self.content)
 
     def answer(self, content: bytes) -> None:
-        """Send the response's bytes."""
+        """Send the response."""
         self._then = None  # most often it leads back here; a circle would wait for the garbage collector
         self._calls.answer(self._id, content)
 
     def fail(self, status: status_pb2.Status) -> None:
-        """Send `status` and no response."""
+        """End the call with the error `status`."""
         self._then = None
         self._calls.fail(self._id, prepared(status))
 
@@ -95,7 +97,9 @@ class GrpcCall:
         return code
 
     def on_cancelled(self, then: Callable[[], None]) -> None:
-        """Call `then`, by a thread that pulls, once the caller has left or its deadline has passed; now if it has."""
+        """Call `then`, from a thread in `pull`, when the caller leaves or its deadline passes; at once if that has
+        happened.
+        """
         with _ENDING:
             if not self._is_over:
                 self._then = then
@@ -103,7 +107,7 @@ class GrpcCall:
         then()
 
     def leave(self) -> None:
-        """Take note that the message is over."""
+        """Mark the message as ended."""
         with _ENDING:
             self._is_over = True
             then, self._then = self._then, None
@@ -112,7 +116,7 @@ class GrpcCall:
 
 
 class Calls:
-    """The calls of a transport: a `WorkSource`."""
+    """`WorkSource` that takes the calls of a gRPC transport."""
 
     def __init__(
         self,
@@ -143,19 +147,21 @@ class Calls:
 
     @property
     def has_hasty_callers(self) -> bool:
-        """True if somebody has lately asked for what the fast path answers soon."""
+        """True if a caller has recently asked for something that the fast path answers quickly."""
         return self._fast is not None and self._fast.has_hasty_callers
 
     @property
     def runs_itself(self) -> bool:
-        """True while a fast path serves."""
+        """True while a fast path serves, so that `pull` may run the model itself."""
         return self._fast is not None and self._fast.is_used
 
     def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
-        """Begin messages that have come, of up to about so many sentences, and end those that are over.
+        """Start messages that have arrived, of up to about `sentences` sentences, and cancel those whose callers have
+        left.
 
-        Sleeps up to `wait_s` until something has come. Small ones are served on the way, where it `may_run`. Returns
-        False once nothing more will come, and None where the calling thread was given up.
+        Sleeps up to `wait_s` seconds for messages. If `may_run`, the fast path also answers plain requests in this
+        call. Returns False once no more messages can come, and None if the calling thread was given up because its run
+        was stuck.
         """
         self._look()
         is_given_up = False
@@ -176,15 +182,15 @@ class Calls:
         return None if is_given_up else True
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
-        """Give up runs that threads have been in for so long inside `pull`, and return them.
+        """Give up the model runs that threads have been in for more than `seconds` inside `pull`, and return them.
 
-        What `lost_s` tells of a thread doesn't count.
+        `lost_s` gives the seconds for which a thread couldn't run; they don't count.
         """
         return [] if self._fast is None else self._fast.give_up(seconds, lost_s)
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
-        """Send what this thread answers inside `with` all at once, at its end."""
+        """Return a context manager that collects the answers of this thread, and sends them together when it ends."""
         gathered: list[tuple[int, bytes]] = []
         self._gathered.answers = gathered
         try:
@@ -195,7 +201,7 @@ class Calls:
                 self._transport.answer(*zip(*gathered, strict=True))
 
     def answer(self, message_id: int, content: bytes) -> None:
-        """Send a response, soon."""
+        """Send a response to a message, at once or with the others of `gathering`."""
         self._in_flight.remove(message_id)
         gathered = getattr(self._gathered, "answers", None)
         if gathered is None:
@@ -204,12 +210,14 @@ class Calls:
             gathered.append((message_id, content))
 
     def fail(self, message_id: int, status: Status) -> None:
-        """Send a status."""
+        """Send an error status to a message."""
         self._in_flight.remove(message_id)
         self._transport.fail((message_id,), (status,))
 
     def count(self) -> None:
-        """Count the calls that never came here since the last time: served, or ended by the transport."""
+        """Count the calls since the last time that Python didn't handle: those that the fast path served or the
+        transport ended.
+        """
         if self._fast is not None:
             self._fast.count()
         with self._counting:
@@ -230,8 +238,8 @@ class Calls:
             self.count()
 
     def _begin(self, message: Message) -> None:
-        """Begin a message. Where its handler raises, it alone fails: all others are still to be begun."""
-        call = GrpcCall(self, message)
+        """Start a message. If its handler raises, only this message fails, since all others are still to be started."""
+        call = GrpcInbound(self, message)
         self._in_flight.add(message.id, call.leave)
         try:
             self._routes[message.method].handle(call)

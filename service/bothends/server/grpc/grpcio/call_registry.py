@@ -1,4 +1,4 @@
-"""The calls that are open on grpcio's event loop: it hands their messages over, refuses calls, and returns outcomes."""
+"""Calls that are open on grpcio's event loop: hands over their messages, refuses calls, and passes on outcomes."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Set
@@ -13,7 +13,7 @@ from ....settings import GrpcSettings
 from ...inbound import DETAILS, code_of_leaving
 from ...keys import digest
 from ..contract import Message, Reason, Status
-from .message_queue import MessageQueue, Received
+from .message_queue import GrpcioMessage, MessageQueue
 from .peers import network_of
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -27,14 +27,14 @@ _FOREVER_S = 1e9
 
 
 class Pending(NamedTuple):
-    """A message that was handed over, and its outcome to come."""
+    """Message that was handed over to the model's threads, and the future of its outcome."""
 
     message: Message
     outcome: "asyncio.Future[Outcome]"
 
 
 class CallRegistry:
-    """The open calls of one server. For its event loop alone, but for `queue`."""
+    """Open calls of one server. Used by its event loop only, except `queue`."""
 
     def __init__(self, headers: Set[str], statuses: Mapping[Reason, Status], settings: GrpcSettings) -> None:
         self.queue = MessageQueue()
@@ -55,7 +55,7 @@ class CallRegistry:
         self._outcomes: dict[int, asyncio.Future[Outcome]] = {}
 
     def reason_against_key(self, context: Context) -> Reason | None:
-        """Return why a call's key, or the want of one, refuses it."""
+        """Return the reason to refuse a call because of its key or its lack of one; None if the key is good."""
         if self.keys is None:
             return None
         key = self._open[id(context)]
@@ -65,22 +65,25 @@ class CallRegistry:
 
     @property
     def open(self) -> int:
-        """Number of calls that have come and are owed something: an answer, or its last byte."""
+        """Number of calls that have arrived and aren't completely answered yet."""
         return len(self._open)
 
     def begin(self, context: Context) -> float:
-        """Count a call that has come; returns when."""
+        """Count a call that has arrived; returns the time of arrival."""
         values = (value for name, value in context.invocation_metadata() or () if name == "authorization")
         self._open[call := id(context)] = None if self.keys is None else digest(next(values, None))
         context.add_done_callback(lambda _: self._open.pop(call, None))  # type: ignore[arg-type]  # its types want names of arguments; also for one whose last bytes its caller doesn't read
         return monotonic()
 
     def owe_nothing(self, context: Context) -> None:
-        """Count a call as no longer open, though it hasn't ended: nobody waits for its end."""
+        """Count a call as no longer open although it hasn't ended, since nobody waits for its end."""
         self._open.pop(id(context), None)
 
     async def read(self, context: Context) -> bytes | None:
-        """Return the next message; None after the last. Raises CancelledError where the caller has left."""
+        """Return the next message of a call, or None after the last one.
+
+        Raises CancelledError if the caller has left.
+        """
         content = await context.read()
         if isinstance(content, bytes):
             return content
@@ -90,10 +93,10 @@ class CallRegistry:
     def hand_over(
         self, method: int, content: bytes, context: Context, arrived: float, *, is_metered: bool = True
     ) -> Pending:
-        """Queue a message for the threads that run the model; returns it with its outcome to come."""
+        """Queue a message for the threads that run the model; returns it with the future of its outcome."""
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
         peer, key = context.peer(), self._open.get(id(context)) or b""
-        message = Received(
+        message = GrpcioMessage(
             next(self._ids), method, content, deadline(context), metadata, hash(peer), arrived, key, network_of(peer)
         )
         self._outcomes[message.id] = outcome = asyncio.get_running_loop().create_future()
@@ -101,28 +104,28 @@ class CallRegistry:
         return Pending(message, outcome)
 
     def settle(self, outcomes: Iterable[tuple[int, Outcome]]) -> None:
-        """Pass outcomes on to the calls that wait for them."""
+        """Deliver outcomes to the calls that wait for them."""
         for message_id, outcome in outcomes:
             waiting = self._outcomes.pop(message_id, None)
             if waiting is not None and not waiting.done():
                 waiting.set_result(outcome)
 
     def give_up(self, pending: Pending) -> bool:
-        """Drop a message whose outcome nobody wants; returns True if no thread had taken the message yet."""
+        """Drop a message whose outcome is no longer wanted; returns True if no thread had taken it yet."""
         if self._outcomes.pop(pending.message.id, None) is None:
             return False  # it has its outcome
         return self.queue.leave(pending.message)
 
     def record(self, method: int, began: float, code: int = _OK, refusal: Reason | None = None) -> None:
-        """Count a call that ends without anybody else's doing."""
+        """Count a call that ended without reaching the model's threads."""
         self.queue.record(method, code, refusal, monotonic() - began)
 
     def record_left(self, method: int, began: float, context: Context) -> None:
-        """Count a call whose caller has left, or whose deadline has passed."""
+        """Count a call whose caller has left or whose deadline has passed."""
         self.record(method, began, code_of_leaving(deadline(context), began))
 
     async def refuse(self, method: int, began: float, context: Context, reason: Reason) -> NoReturn:
-        """End a call with the status for `reason`, and count it."""
+        """End a call with the status of `reason`, and count it. Always raises."""
         status = self._statuses[reason]
         self.record(method, began, status[0], reason)
         await self.abort(context, status)
@@ -132,7 +135,7 @@ class CallRegistry:
         return self._statuses[reason]
 
     async def abort(self, context: Context, status: Status) -> NoReturn:
-        """End a call with `status`: raises what tells gRPC so."""
+        """End a call with `status`. Always raises, since that is how grpcio ends a call."""
         code, message, details = status
         try:
             await context.abort(_CODES[code], message, ((DETAILS, details),) if details else ())
@@ -142,6 +145,6 @@ class CallRegistry:
 
 
 def deadline(context: Context) -> float | None:
-    """Return the time of `time.monotonic` at which the caller stops waiting; None for never."""
+    """Return the time (by `time.monotonic`) at which the caller stops waiting; None if never."""
     remaining = context.time_remaining()
     return None if remaining is None or remaining > _FOREVER_S else monotonic() + remaining

@@ -1,4 +1,4 @@
-"""Makes grpcio's credentials of the server's certificate files, which may be renewed."""
+"""Makes grpcio's server credentials from certificate files that may be renewed at any time."""
 
 import grpc
 
@@ -6,9 +6,9 @@ from ...tls import Certificates, Identity
 
 
 def credentials(certificates: Certificates) -> grpc.ServerCredentials:
-    """Make credentials that ask at each new connection for what has changed.
+    """Make server credentials that use renewed certificate files for each new connection.
 
-    With a client CA, callers must show a certificate.
+    If a client CA is set, callers must present a certificate.
     """
     given = certificates.newest
 

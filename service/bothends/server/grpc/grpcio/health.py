@@ -1,6 +1,7 @@
 """grpc.health.v1 on grpcio's event loop.
 
-grpc_health's own for asyncio holds a lock while it writes: a watcher that doesn't read would stop all changes.
+The `grpc_health` package's asyncio servicer holds a lock while it writes, so that one watcher that doesn't read would
+block all changes. This one doesn't.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Heal
 
 
 class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no types
-    """Health of `services`, each of which is fit or isn't. NOT_SERVING at first."""
+    """Health of each of `services`: SERVING or NOT_SERVING. All start as NOT_SERVING."""
 
     def __init__(self, services: Iterable[str]) -> None:
         self._statuses = dict.fromkeys(services, _NOT_SERVING)
@@ -31,7 +32,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no ty
         self._watchers: Counter[bytes] = Counter()
 
     def set_serving(self, serving: bool, services: Iterable[str] | None = None) -> None:
-        """Say so of these services, or of all, unless the server drains."""
+        """Set the health of these services (None: all). Does nothing once the server drains."""
         status = _SERVING if serving and not self._is_draining else _NOT_SERVING
         for service in list(self._statuses) if services is None else services:
             self._statuses[service] = status
@@ -39,20 +40,20 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no ty
         self._changed = asyncio.Event()
 
     def drain(self) -> None:
-        """Say NOT_SERVING from now on."""
+        """Report NOT_SERVING from now on."""
         self._is_draining = True
         self.set_serving(False)
 
     async def Check(  # noqa: N802  gRPC's name
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> health_pb2.HealthCheckResponse:
-        """Return the status; NOT_FOUND for a service that isn't here."""
+        """Return the status of a service; NOT_FOUND for an unknown one."""
         if request.service not in self._statuses:
             await context.abort(grpc.StatusCode.NOT_FOUND, "this service isn't here")
         return self._response(request)
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:  # noqa: N802
-        """Send the status, and each later one."""
+        """Send the status of a service now and at each change."""
         caller = network_of(context.peer())
         if self._watchers.total() >= _WATCHERS or self._watchers[caller] >= _WATCHERS_OF_ONE:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watch health")

@@ -1,4 +1,4 @@
-"""The messages that wait to be taken, in turns of their callers, and an estimate of how long one more would wait."""
+"""Queue of messages in fair order of their callers, with an estimate of how long a new one would wait."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -15,7 +15,7 @@ _MESSAGE_BYTES = 64
 
 
 class Line:
-    """Messages that wait. For one thread at a time."""
+    """Queue of waiting messages. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -27,7 +27,9 @@ class Line:
         return len(self._turns)
 
     def lag_s(self, ahead: int) -> float:
-        """Estimate the wait behind all messages here and `ahead` more: their number, times one's mean time."""
+        """Estimate the seconds that a new message would wait: the number of messages here plus `ahead`, times their
+        mean time.
+        """
         return (len(self._turns) + ahead) * self._mean_s
 
     def put(self, message: Message) -> None:
@@ -36,14 +38,16 @@ class Line:
         self._turns.put(message, Caller(message.network, message.caller), work_s=work_s)
 
     def remove(self, message: Message) -> bool:
-        """Take out a message that is over; returns False if it was taken before."""
+        """Remove a message that has ended; returns False if it was already taken."""
         return self._turns.remove(message, Caller(message.network, message.caller))
 
-    def take_messages(self, most: int, max_bytes: int) -> list[Message]:
-        """Take at most so many, in turns of their callers; the first may be larger than what they may be together."""
+    def take_messages(self, max_messages: int, max_bytes: int) -> list[Message]:
+        """Take at most `max_messages` messages of at most `max_bytes` together, in fair order; the first one may be
+        larger.
+        """
         taken: list[Message] = []
         size = 0
-        while len(taken) < most and (first := self._turns.first) is not None:
+        while len(taken) < max_messages and (first := self._turns.first) is not None:
             size += len(first.content)
             if taken and size > max_bytes:
                 break

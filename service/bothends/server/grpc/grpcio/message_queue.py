@@ -1,4 +1,4 @@
-"""Passes messages from grpcio's event loop to the threads that take them, and tells which callers have left."""
+"""Passes messages from grpcio's event loop to the threads that answer them, and reports callers that have left."""
 
 import threading
 from collections.abc import Hashable, Sequence
@@ -9,8 +9,8 @@ from ..contract import Message, Reason
 from .line import Line
 
 
-class Received(NamedTuple):
-    """A `Message`."""
+class GrpcioMessage(NamedTuple):
+    """Request message that grpcio has received; see `Message` in grpc/contract.py."""
 
     id: int
     method: int
@@ -23,15 +23,15 @@ class Received(NamedTuple):
     network: Hashable = b""
 
 
-class Taken(NamedTuple):
-    """A `Batch`."""
+class GrpcioBatch(NamedTuple):
+    """Result of one `take_messages` of a grpcio transport; see `Batch` in grpc/contract.py."""
 
     messages: Sequence[Message]
     over: Sequence[int]
 
 
-class EndedCalls(NamedTuple):
-    """An `Ended`."""
+class GrpcioEnded(NamedTuple):
+    """`Ended` of a grpcio transport: similar calls that ended by themselves."""
 
     method: int
     code: int
@@ -40,7 +40,7 @@ class EndedCalls(NamedTuple):
 
 
 class MessageQueue:
-    """A queue of messages that have come, with the calls that have ended by themselves."""
+    """Thread-safe queue of messages that have arrived, and of calls that have ended by themselves."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -54,15 +54,17 @@ class MessageQueue:
 
     @property
     def waiting(self) -> int:
-        """Number of messages that wait."""
+        """Number of waiting messages."""
         return len(self._line)
 
     def is_hopeless(self, remaining_s: float, ahead: int) -> bool:
-        """Return True if a call would wait for too much of `remaining_s`, behind all here and `ahead` more."""
+        """Return True if a new call would wait too long for its `remaining_s` seconds, with `ahead` more messages
+        before it.
+        """
         return self._line.lag_s(ahead) + self._queue_s > MAX_WAIT * remaining_s
 
     def put(self, message: Message, *, is_metered: bool = True) -> None:
-        """Add a message, and wake one who waits for it."""
+        """Add a message, and wake a thread that waits for one."""
         with self._changed:
             if is_metered:
                 self._line.put(message)
@@ -71,7 +73,7 @@ class MessageQueue:
             self._changed.notify()
 
     def leave(self, message: Message) -> bool:
-        """Take note that a message is over; returns True if nobody had taken it."""
+        """Mark a message as ended; returns True if no thread had taken it."""
         with self._changed:
             if self._unmetered.pop(message.id, None) or self._line.remove(message):
                 return True
@@ -80,27 +82,31 @@ class MessageQueue:
             return False
 
     def record(self, method: int, code: int, refusal: Reason | None, seconds: float) -> None:
-        """Take note of a call that ended by itself, so many seconds after it came."""
+        """Count a call that ended by itself, `seconds` after it arrived."""
         with self._changed:
             self._ended.setdefault((method, code, refusal), []).append(seconds)
 
-    def ended(self) -> list[EndedCalls]:
-        """Return the calls that ended by themselves since the last look."""
+    def ended(self) -> list[GrpcioEnded]:
+        """Return the calls that ended by themselves since the last call of this."""
         with self._changed:
             ended, self._ended = self._ended, {}
-        return [EndedCalls(*what, seconds) for what, seconds in ended.items()]
+        return [GrpcioEnded(*what, seconds) for what, seconds in ended.items()]
 
     def wake(self) -> None:
-        """Make one `take_messages` return early: one that waits now, or else the next one."""
+        """Make one `take_messages` return early: one that waits now, or otherwise the next one."""
         with self._changed:
             self._woken += 1
             self._changed.notify()
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float, max_bytes: int) -> Taken | None:
-        """Wait for messages, or for word of those taken before, and return both; None once closed."""
+    def take_messages(self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int) -> GrpcioBatch | None:
+        """Wait up to `wait_s` seconds for messages, or for the end of earlier ones, and return both; None once
+        closed.
+        """
 
         def has_come() -> bool:
-            return bool(self._is_closed or self._woken or self._over or self._unmetered or (most and self._line))
+            return bool(
+                self._is_closed or self._woken or self._over or self._unmetered or (max_messages and self._line)
+            )
 
         with self._changed:
             self._queue_s = queue_s
@@ -110,10 +116,10 @@ class MessageQueue:
             self._woken = max(0, self._woken - 1)
             unmetered, self._unmetered = self._unmetered, {}
             over, self._over = self._over, []
-            return Taken([*unmetered.values(), *self._line.take_messages(most, max_bytes)], over)
+            return GrpcioBatch([*unmetered.values(), *self._line.take_messages(max_messages, max_bytes)], over)
 
     def close(self) -> None:
-        """Let every `take_messages` return None from now on."""
+        """Make every `take_messages` return None from now on."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

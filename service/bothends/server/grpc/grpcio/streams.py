@@ -1,4 +1,4 @@
-"""Streams on grpcio's event loop: messages are read within a window, handed over, and answered in their order."""
+"""Streams on grpcio's event loop: messages are read within a window, handed over, and answered in order."""
 
 import asyncio
 from collections import Counter, deque
@@ -17,7 +17,7 @@ from .call_registry import CallRegistry, Context, Outcome, Pending
 from .peers import network_of
 
 _STREAMS_A_CALL = 8
-"""Streams that may be open for each unary call that may: most of them are idle."""
+"""Number of streams that may be open for each unary call that may be, since most of them are idle."""
 _UNMETERED_OF_ONE = 64
 """Streams that take no place, and ask for no key, of one network's at once."""
 _MAX_BYTES = 64 << 20
@@ -25,7 +25,7 @@ _MAX_BYTES = 64 << 20
 _MAX_AHEAD = 256
 """Messages of one connection's streams: beyond them each stream has one at a time."""
 _LOOK_S = 0.05
-"""Seconds after which a stream that isn't read on for want of room in all looks again."""
+"""Seconds after which a stream that isn't read, for lack of room in the whole server, is checked again."""
 _WINDOW_MESSAGES, _WINDOW_SENTENCES, _WINDOW_BYTES = 32, 256, 1 << 20
 """Bounds on what of one stream is read and not yet sent: enough for full batches. The native transport has the same."""
 _MESSAGE_BYTES = 4096
@@ -34,7 +34,9 @@ _OK = Status(0, "", b"")
 
 
 class Streams:
-    """Open streams. One whose caller neither sends nor reads gives way to others, once it has had its time."""
+    """Open streams. An idle stream, whose caller neither sends nor reads, is ended after some time if others need its
+    slot.
+    """
 
     def __init__(self, registry: CallRegistry) -> None:
         self.registry = registry
@@ -46,7 +48,7 @@ class Streams:
         self._unmetered: Counter[bytes] = Counter()
 
     def handler(self, method: int, *, is_metered: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        """Make gRPC's handler of a method."""
+        """Make grpcio's handler of a streaming method."""
 
         async def call(_: object, context: Context) -> None:
             began = self.registry.last_begun = self.registry.begin(context)
@@ -85,9 +87,9 @@ class Streams:
             self._unmetered += Counter()  # only those that have some
 
     def drain(self) -> None:
-        """Read nothing more, and end each stream once what was read of it is answered.
+        """Stop reading, and end each stream after the messages that were read are answered.
 
-        Nobody waits for those that take no place: a caller may never read the answer.
+        Streams without a slot aren't waited for: their callers may never read the answer.
         """
         for stream in self._open:
             stream.end(self.registry.status(Reason.draining), Reason.draining)
@@ -95,24 +97,26 @@ class Streams:
                 self.registry.owe_nothing(stream.context)
 
     def count(self, connection: str, messages: int, size: int) -> None:
-        """Count messages that come into a window of a connection's, or leave it, and their bytes."""
+        """Count messages and bytes that enter a connection's window, or with negative numbers leave it."""
         self.bytes += size
         self.messages[connection] += messages
         if not self.messages[connection]:
             del self.messages[connection]
 
     def is_full(self) -> bool:
-        """Return True if no window may grow."""
+        """Return True if the windows of all streams together are full, so that none may grow."""
         return self.bytes >= _MAX_BYTES
 
     async def room(self) -> None:
-        """Wait until windows may grow."""
+        """Wait until windows may grow again."""
         while self.is_full():
             self.evict_one()
             await asyncio.sleep(_LOOK_S)
 
     def evict_one(self) -> bool:
-        """End the stream whose caller has done nothing for longest, if that was too long; returns True if one was."""
+        """End the stream that has been idle for longest, if it has been idle too long; returns True if one was
+        ended.
+        """
         silent = min(self._open, key=lambda stream: stream.silent_since, default=None)
         if silent is None or monotonic() - silent.silent_since < self.registry.settings.caller_timeout_s:
             return False
@@ -141,7 +145,7 @@ class _Stream:
         """Time since when the caller should have sent or read something; infinite while an answer is waited for."""
 
     async def serve(self) -> None:
-        """Read and write until the end."""
+        """Read messages and write answers until the stream ends."""
         registry = self._registry
         self._task = cast("asyncio.Task[None]", asyncio.current_task())
         self._reader = asyncio.get_running_loop().create_task(self._read_on())
@@ -161,14 +165,17 @@ class _Stream:
             await registry.abort(self.context, end)
 
     def end(self, status: Status, reason: Reason | None = None) -> None:
-        """Read nothing more, and end once what was read is answered; a later end changes nothing."""
+        """Stop reading, and end with `status` after the messages that were read are answered.
+
+        Only the first call counts.
+        """
         if self._end is None:
             self._end, self._reason = status, reason
         self._reader.cancel()
         self._changed.set()
 
     def evict(self) -> None:
-        """End now: its place is needed."""
+        """End at once, because another stream needs the slot."""
         self._is_evicted = True
         self._task.cancel()
 
@@ -237,7 +244,7 @@ class _Stream:
             self._drop_after(self._window.index(item) + 1)
 
     def _drop_after(self, kept: int) -> None:
-        """Give up what stands behind the first so many of the window."""
+        """Drop the window's messages except the first `kept`."""
         while len(self._window) > kept:
             item = self._window.pop()
             self._streams.count(self._connection, -1, -item.bytes)
@@ -257,6 +264,6 @@ class _Item:
         self.sentences = content.count(b"\n")  # the byte before each of a message's strings; a few more do no harm
 
     def answered(self, content: bytes) -> int:
-        """Hold an answer in the message's place; returns how many bytes more that is."""
+        """Store the answer in place of the message; returns the change in bytes held."""
         before, self.bytes = self.bytes, _MESSAGE_BYTES + len(content)
         return self.bytes - before

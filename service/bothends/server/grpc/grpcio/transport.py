@@ -1,7 +1,7 @@
-"""The gRPC transport over grpcio's public API: grpc.aio's server, in a thread of its own.
+"""gRPC transport over grpcio's public API: grpc.aio's server, in its own thread.
 
-Each call costs its event loop some coroutines, about as much as grpc.server's threads cost; but an idle stream holds no
-thread.
+Each call costs the event loop some coroutines, about as much time as the threads of grpc.server would cost. But idle
+streams hold no thread.
 """
 
 import asyncio
@@ -28,7 +28,8 @@ from .streams import Streams
 from .unary import UnaryCalls
 
 _KEEPALIVE_TIMEOUT_S, _PING_STRIKES = 20.0, 2
-"""Seconds that a peer has to answer a ping, and pings of its own that may come too soon; as in the native transport."""
+"""Seconds that a peer has to answer a ping, and number of its own pings that may come too soon; as in the native
+transport."""
 _LOOK_S = 0.01
 """Interval of looks at whether calls are still open."""
 T = TypeVar("T")
@@ -44,7 +45,7 @@ logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
 
 
 class GrpcioListener:
-    """A port that grpcio listens on, and the event loop that is to serve it."""
+    """Port that grpcio listens on, and the event loop that serves it."""
 
     def __init__(self, address: str, credentials: grpc.ServerCredentials | None, settings: GrpcSettings) -> None:
         """Bind `address`, host:port. Raises StartupError."""
@@ -65,29 +66,29 @@ class GrpcioListener:
         statuses: Statuses,
         http: object = None,  # noqa: ARG002  uvicorn serves that
     ) -> "GrpcioTransport":
-        """Make the transport on it, once."""
+        """Make the transport on this port; may be called once."""
         registry = CallRegistry(frozenset(headers), statuses, self._settings)
         return self.run(self._transport(registry, methods, health))
 
     def renew(self) -> None:
-        """Do nothing: gRPC asks for certificates by itself."""
+        """Do nothing: grpcio's credentials ask for renewed certificates themselves."""
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the port."""
         self.run(self.server.start())  # gRPC lets go of a bound port only once it has run
         self.stop(None)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the event loop, and wait for it."""
+        """Run a coroutine in the event loop, and wait for its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
     def later(self, act: Callable[..., None], *arguments: object) -> None:
-        """Run `act` in the event loop, soon; never, where it has stopped."""
+        """Schedule `act` in the event loop. Does nothing if the loop has stopped."""
         with suppress(RuntimeError):
             self.loop.call_soon_threadsafe(act, *arguments)
 
     def stop(self, grace_s: float | None) -> None:
-        """Stop the server and its loop; wait for both."""
+        """Stop the server and its event loop, and wait for both."""
         if self._thread.is_alive():
             self.run(self.server.stop(grace_s))
             self.later(self._stopped.set)
@@ -113,7 +114,7 @@ class GrpcioListener:
 
 
 class GrpcioTransport:
-    """A `Transport`."""
+    """`Transport` over grpcio."""
 
     def __init__(
         self, listener: GrpcioListener, registry: CallRegistry, methods: Sequence[Method], health: Health
@@ -135,33 +136,35 @@ class GrpcioTransport:
             )
 
     def start(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         self._listener.run(self._listener.server.start())
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22) -> Batch | None:
-        """Wait for messages, or for word of those taken before, and return both; None once stopped."""
-        return self._queue.take_messages(most, wait_s, queue_s, max_bytes)
+    def take_messages(
+        self, max_messages: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22
+    ) -> Batch | None:
+        """Wait for messages, or for the end of earlier ones, and return both; None once stopped."""
+        return self._queue.take_messages(max_messages, wait_s, queue_s, max_bytes)
 
     def wake(self) -> None:
-        """Make one `take_messages` return early: one that waits now, or else the next one."""
+        """Make one `take_messages` return early: one that waits now, or otherwise the next one."""
         self._queue.wake()
 
     def hand_over_polling(self) -> None:
-        """Do nothing: the event loop looks at the sockets."""
+        """Do nothing: the event loop polls the sockets."""
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Send responses."""
         self._settle(ids, contents)
 
     def fail(self, ids: Sequence[int], statuses: Sequence[Status]) -> None:
-        """Send statuses."""
+        """Send error statuses."""
         self._settle(ids, statuses)
 
     def _settle(self, ids: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         self._listener.later(self._registry.settle, list(zip(ids, outcomes, strict=True)))
 
     def set_serving(self, serving: bool, services: Sequence[str] | None = None) -> None:
-        """Say SERVING or NOT_SERVING."""
+        """Report SERVING or NOT_SERVING to health checks."""
         self._listener.later(self._health.set_serving, serving, services)
 
     def set_keys(self, keys: Mapping[bytes, Usage | None] | None) -> None:
@@ -169,34 +172,34 @@ class GrpcioTransport:
         self._registry.keys = None if keys is None else frozenset(keys)
 
     def drain(self) -> None:
-        """Say NOT_SERVING, refuse new calls, and end streams once what was read of them is answered."""
+        """Report NOT_SERVING, refuse new calls, and end streams after the messages that were read are answered."""
         self._registry.is_draining = True
         self._listener.later(self._health.drain)
         self._listener.later(self._unary.drain)
         self._listener.later(self._streams.drain)
 
     def quiet_s(self) -> float:
-        """Return the seconds since a metered call last began."""
+        """Return the seconds since a metered call last started."""
         return monotonic() - self._registry.last_begun
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """Wait until no call is open and every byte is with its caller."""
+        """Wait until no call is open and every byte is sent."""
         end = monotonic() + timeout_s
         while self._registry.open and monotonic() < end:
             time.sleep(_LOOK_S)
         return not self._registry.open
 
     def stop(self, grace_s: float) -> None:
-        """Close each connection, after at most `grace_s`."""
+        """Close all connections, after at most `grace_s` seconds."""
         self._listener.stop(grace_s)
         self._queue.close()
 
     def figures(self) -> dict[str, float]:
-        """Return the number of calls that are open, of slots that they hold, and of messages that wait."""
+        """Return the numbers of open calls, of the slots that they hold, and of waiting messages."""
         return {"calls": self._registry.open, "slots": self._unary.slots, "waiting": self._queue.waiting}
 
     def bounds(self) -> dict[str, float]:
-        """Return the limit of the calls' slots."""
+        """Return the upper limits of `figures`: here only that of the slots which calls hold."""
         return {"slots": self._registry.settings.max_concurrent_requests}
 
 

@@ -1,4 +1,4 @@
-"""Unary calls on grpcio's event loop: refused before their request is read, or read, handed over and answered."""
+"""Unary calls on grpcio's event loop: refused before the request is read, or else read, handed over and answered."""
 
 import asyncio
 from time import monotonic
@@ -12,7 +12,7 @@ from .call_registry import CallRegistry, Context, Outcome, deadline
 
 
 class UnaryCalls:
-    """Open unary calls, of which only so many may be."""
+    """Open unary calls, up to a limit."""
 
     def __init__(self, registry: CallRegistry) -> None:
         self._registry = registry
@@ -22,7 +22,10 @@ class UnaryCalls:
         self._evicted: dict[asyncio.Task[object], Reason] = {}
 
     def handler(self, method: int, *, is_metered: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        """Make gRPC's handler of a method. As one that reads a stream, it comes before the request."""
+        """Make grpcio's handler of a unary method.
+
+        It is a stream handler, so that it runs before the request is read.
+        """
 
         async def unmetered_call(_: object, context: Context) -> bytes:
             self._registry.begin(context)
@@ -57,7 +60,7 @@ class UnaryCalls:
         return None
 
     def drain(self) -> None:
-        """End each call whose request hasn't come whole: nothing of it was accepted."""
+        """End each call whose request hasn't fully arrived: nothing of it was accepted."""
         for task in list(self._reading):
             self._evict(task, Reason.draining)
 

@@ -1,1 +1,1 @@
-"""The transport in C++, which serves gRPC and HTTP: its sockets and bounds."""
+"""Transport in C++, which serves gRPC and HTTP."""

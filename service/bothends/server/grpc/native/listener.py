@@ -1,4 +1,6 @@
-"""The transport in C++ (bothends_native.transport), given its sockets, limits, words and certificates."""
+"""Binds the sockets of the C++ transport (bothends_native.transport), and gives it limits, error texts and
+certificates.
+"""
 
 import socket
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class NativeListener:
-    """Sockets that the native transport is to listen on: gRPC's, HTTP's, and that of health alone."""
+    """Sockets of the native transport: those of gRPC, of HTTP, and of the separate health port."""
 
     def __init__(
         self,
@@ -42,7 +44,7 @@ class NativeListener:
         statuses: Statuses,
         http: HttpTerms | None = None,
     ) -> Transport:
-        """Make the transport on them, once."""
+        """Make the transport on these sockets; may be called once."""
         from bothends_native import transport
 
         listeners = [
@@ -82,13 +84,13 @@ class NativeListener:
         return self._transport
 
     def renew(self) -> None:
-        """Give new connections the newest certificate."""
+        """Use the newest certificate for new connections."""
         if self._certificates is not None and (newest := self._certificates.newest) is not self._given:
             self._given = newest
             self._transport.set_certificates(newest.certificate, newest.key, newest.client_ca)
 
     def close(self) -> None:
-        """Give the ports back."""
+        """Close the ports."""
         for one in self._sockets:
             one.close()
 

@@ -7,7 +7,7 @@
 
 namespace transport {
 
-struct Endpoint {
+struct PeerAddress {
     std::size_t listener = 0;  // its place
     bool is_http = false;      // else gRPC's
     bool is_encrypted = false;
