@@ -54,24 +54,6 @@ def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
     assert served.count() == []
 
 
-@pytest.mark.parametrize("by", ["reset", "close"])
-def test_a_caller_leaves_while_python_has_its_message(serve: Serve, by: str) -> None:
-    """Python is told at once, whether the call or the connection ended, and counts it."""
-    served = serve()
-    with Raw(served.port) as raw:
-        responses = [raw.echo(b"x") for _ in range(3)]
-        taken = served.take_messages(3)
-        if by == "reset":
-            for response in responses:
-                raw.reset(response)
-        else:
-            raw.socket.close()
-        until(lambda: served.gone.extend(served.look(9, 0.1)[1]) or len(served.gone) == 3)
-        assert sorted(served.gone) == [message.id for message in taken]
-        served.let_go()
-    assert served.count() == []
-
-
 def test_a_lost_connection_ends_all_its_calls(serve: Serve) -> None:
     """Waiting, being read, and unread: each counted once, and nothing of them is left."""
     served = serve()
