@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 
-
 from tests.support.until import until
 
 from .raw import Raw

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-
 from .raw import Raw
 from .served import ROW, STATUSES, Served, framed
 
