@@ -32,23 +32,6 @@ def networks(served: Served, count: int) -> list[int]:
     return [message.network for message in sorted(served.take_messages(count), key=lambda message: message.content)]
 
 
-def test_a_network_of_many_connections_has_one_networks_turns(serve: Serve) -> None:
-    """Eight connections of one address, and one of another: of what is taken, about half is the latter's."""
-    served = serve()
-    with ExitStack() as stack:
-        many = [stack.enter_context(Raw(served.port, source="127.0.0.2")) for _ in range(8)]
-        one = stack.enter_context(Raw(served.port, source="127.0.0.3"))
-        for connection in many:
-            for _ in range(8):
-                connection.echo(b"many" * 5000)
-        until(lambda: served.figure("waiting") == 64)
-        for _ in range(16):
-            one.echo(b"one." * 5000)
-        until(lambda: served.figure("waiting") == 80)
-        taken = [message.content[:4] for message in served.take_messages(20)]
-    assert taken.count(b"one.") >= 8
-
-
 def test_a_trusted_proxy_says_who_calls_and_others_do_not(serve: Serve) -> None:
     """Calls on one connection are of several networks then; the network of an address is the same through a proxy."""
     served = serve(proxies=[PROXY])

@@ -1,8 +1,5 @@
 """EmbedStream over a real channel: in order, and the bytes of Embed."""
 
-import random
-from typing import Any
-
 import grpc
 import pytest
 
@@ -11,19 +8,6 @@ from bothends.server.server import Server
 from bothends.v1 import embedding_pb2
 from tests.support.streams import Stream, request
 from tests.support.until import until
-
-from .asking import embed, embeddings
-
-OPTIONS: list[dict[str, Any]] = [
-    {},
-    {"normalize": True},
-    {"dimensions": 64},
-    {"dimensions": 128, "normalize": True, "encoding": embedding_pb2.ENCODING_INT8},
-    {"encoding": embedding_pb2.ENCODING_FLOAT16},
-    {"encoding": embedding_pb2.ENCODING_SIGN_BITS},
-    {"truncation": embedding_pb2.TRUNCATION_KEEP_END},
-    {"truncation": embedding_pb2.TRUNCATION_ERROR},
-]
 
 
 def count(server: Server, code: str) -> float:
@@ -38,36 +22,6 @@ def count_left(server: Server) -> float:
 
 def queued(server: Server) -> float:
     return server.metrics.registry.get_sample_value("bothends_queue_sentences") or 0.0
-
-
-def test_responses_are_in_order_and_their_bytes_are_embeds(server: Server, channel: grpc.Channel) -> None:
-    """Messages of any size are all sent at once, so that some are computed before others."""
-    dice = random.Random(7)  # noqa: S311  any sizes do
-    messages = [
-        request(
-            *(f"{index} {word} dragons" + " and there" * dice.randrange(20) for word in range(dice.randrange(1, 10)))
-        )
-        for index in range(60)
-    ]
-    before = count(server, "OK")
-    with Stream(channel) as stream:
-        stream.send(*messages)
-        found = stream.rest()
-    assert len(found) == len(messages)
-    for message, response in zip(messages, found, strict=True):
-        expected = embed(channel, message)
-        assert embeddings(response) == [one.SerializeToString() for one in expected.embeddings]
-        assert response.model_version == expected.model_version
-    until(lambda: count(server, "OK") == before + 1)
-
-
-def test_each_message_has_options_of_its_own(channel: grpc.Channel) -> None:
-    messages = [request("there will be dragons", "word " * 200, **options) for options in OPTIONS]
-    with Stream(channel) as stream:
-        stream.send(*messages)
-        found = stream.rest()
-    for message, response in zip(messages, found, strict=True):
-        assert embeddings(response) == [one.SerializeToString() for one in embed(channel, message).embeddings]
 
 
 @pytest.mark.parametrize(
@@ -102,22 +56,6 @@ def test_a_message_over_the_limit_ends_the_stream(channel: grpc.Channel) -> None
             stream.receive()
     assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "larger than max" in raised.value.details()
-
-
-def test_a_stream_without_a_message_ends_well(server: Server, channel: grpc.Channel) -> None:
-    before = count(server, "OK")
-    with Stream(channel) as stream:
-        assert stream.rest() == []
-    until(lambda: count(server, "OK") == before + 1)
-
-
-def test_a_stream_may_pause(channel: grpc.Channel) -> None:
-    """Each answer comes though nothing more was sent, and sending may go on after it."""
-    with Stream(channel) as stream:
-        for index in range(5):
-            stream.send(request(f"{index} dragons"))
-            assert len(stream.receive().items) == 1
-        assert stream.rest() == []
 
 
 def test_sentences_are_counted_as_embeds_are(server: Server, channel: grpc.Channel) -> None:

@@ -1,7 +1,6 @@
 """Streams of callers with keys: the key is asked for again and again, and its share bounds what is in progress."""
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,13 +48,6 @@ def guarded(toy_bundle: Bundle, door: Door) -> Iterator[Server]:
         yield server
 
 
-def test_without_a_known_key_there_is_no_stream(guarded: Server) -> None:
-    with connected(guarded) as channel:
-        for key in (None, "wrong"):
-            with Stream(channel, key=key) as stream:
-                assert isinstance(stream.end(), UnauthenticatedError)
-
-
 def test_a_withdrawn_key_ends_its_stream_after_what_was_read(guarded: Server, door: Door) -> None:
     """The stream ends, however long it has been open."""
     with connected(guarded) as channel, Stream(channel, key=door.keys["free"]) as stream:
@@ -87,15 +79,6 @@ def test_a_stream_waits_for_its_keys_share(guarded: Server, door: Door, gate: th
         assert {type(from_status(item.error)) for item in wrong.items} == {RequestError}
         assert "more than this key's limit of 10" in wrong.items[0].error.message
         assert right.items[0].HasField("embedding")
-
-
-def test_sentences_a_second(guarded: Server, door: Door) -> None:
-    """20 may come at once, and 20 debt is paid in a second: the stream takes its time and loses nothing."""
-    with connected(guarded) as channel, Stream(channel, key=door.keys["slow"]) as stream:
-        started = time.monotonic()
-        stream.send(*[request(*["a man"] * 20) for _ in range(3)])
-        assert [len(response.items) for response in stream.rest()] == [20] * 3
-        assert time.monotonic() - started >= 1
 
 
 def test_a_caller_that_leaves_gives_its_share_back(guarded: Server, door: Door, gate: threading.Event) -> None:

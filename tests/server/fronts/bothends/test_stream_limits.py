@@ -1,7 +1,6 @@
 """Bounds of a stream, and its waits: for a slow reader, a full server, other callers, the end."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,12 +14,9 @@ from bothends.server.fronts.bothends.stream import EmbedStreams
 from bothends.server.fronts.bothends.waiting import Lines
 from bothends.server.keys import new
 from bothends.server.server import Server
-from tests.support.doors import ALONE, TIMEOUT_S, connected, embed, serving
+from tests.support.doors import TIMEOUT_S, connected, embed, serving
 from tests.support.streams import Stream, request
 from tests.support.until import until
-
-SMALL_WINDOW = [("grpc.http2.bdp_probe", 0), *ALONE]
-"""Options of a channel over which 64 kB go; the rest waits."""
 
 
 def left(*sentences: str) -> bytes:
@@ -41,43 +37,6 @@ def waiting(server: Server) -> Lines:
 
 def embedded(server: Server) -> float:
     return value(server, "bothends_sentence_tokens_count", model=server.service.embedder.name)
-
-
-def settled(server: Server) -> float:
-    """Count the sentences embedded, once no more are. A slow machine proves less by it, and fails nothing."""
-    while True:
-        before = embedded(server)
-        time.sleep(0.3)
-        if embedded(server) == before > 0:
-            return before
-
-
-def test_a_caller_that_reads_nothing_is_read_no_further(server: Server) -> None:
-    """A window of sentences is embedded and no more, whatever is sent; then all comes, in order, and right."""
-    sentences = [f"{index} dragons will be there" for index in range(2000)]
-    with Client(f"127.0.0.1:{server.port}", timeout_s=TIMEOUT_S) as client:
-        expected = client.encode(sentences)
-    before = embedded(server)
-    with (
-        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=SMALL_WINDOW) as channel,
-        Stream(channel, timeout=None) as stream,
-    ):
-        stream.send(*[request(*sentences[start : start + 50]) for start in range(0, 2000, 50)])
-        assert settled(server) - before < 500
-        found = [item for response in stream.rest() for item in response.items]
-    assert len(found) == 2000
-    assert all(list(item.embedding.values) == row.tolist() for item, row in zip(found, expected, strict=True))
-
-
-def test_few_messages_are_on_their_way_however_small(server: Server) -> None:
-    """A stream of single sentences can't take all turns: as many wait at once as of so many callers."""
-    before = embedded(server)
-    with (
-        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=SMALL_WINDOW) as channel,
-        Stream(channel) as stream,
-    ):
-        stream.send(*[request(f"{index} dragons") for index in range(1000)])
-        assert settled(server) - before < 150
 
 
 def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Event) -> None:
@@ -162,50 +121,6 @@ def test_a_share_that_can_be_had_soon_is_waited_for(toy_bundle: Bundle, tmp_path
             stream.send(*[request("a man")] * 20)
         assert [len(stream.rest()) for stream in streams] == [20] * 10
         assert waiting(server).bytes == 0
-
-
-def test_streams_take_no_place(toy_bundle: Bundle, gate: threading.Event) -> None:
-    """Idle ones keep no other call out, nor do those whose messages wait."""
-    with (
-        serving(toy_bundle, max_concurrent_requests=1, selftest_s=0) as server,
-        connected(server) as channel,
-        Stream(channel) as silent,
-        Stream(channel) as paused,
-        Stream(channel) as waiting,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        paused.send(request("a man"))
-        assert paused.receive().items
-        gate.clear()
-        waiting.send(left("a man"))
-        until(
-            lambda: (
-                value(server, "bothends_phase_seconds_count", model=server.service.embedder.name, phase="tokenise") == 2
-            )
-        )
-        embedded = pool.submit(embed, channel, "there")
-        until(
-            lambda: (
-                value(server, "bothends_phase_seconds_count", model=server.service.embedder.name, phase="tokenise") == 3
-            )
-        )
-        gate.set()
-        assert embedded.result(TIMEOUT_S).embeddings
-        assert waiting.receive().items
-        assert silent.rest() == paused.rest() == []
-
-
-def test_a_caller_that_reads_nothing_keeps_none_out(toy_bundle: Bundle) -> None:
-    with (
-        serving(toy_bundle, max_concurrent_requests=1, selftest_s=0) as server,
-        connected(server) as other,
-        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=SMALL_WINDOW) as channel,
-        Stream(channel) as stream,
-    ):
-        stream.send(*[request(*["a man"] * 50) for _ in range(100)])
-        settled(server)
-        assert embed(other, "there").embeddings
-        assert [len(response.items) for response in stream.rest()] == [50] * 100
 
 
 def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: Bundle, gate: threading.Event) -> None:

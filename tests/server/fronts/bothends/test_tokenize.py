@@ -122,35 +122,6 @@ def test_bad_input_is_named(
     assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_bytes_that_are_no_request_are_the_callers_error(server: Server) -> None:
-    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as raised:
-        channel.unary_unary("/bothends.v1.EmbeddingService/Tokenize")(b"\xff\xff")
-    assert "the bytes are no TokenizeRequest" in str(error_of(raised.value))
-
-
-def test_more_tokens_than_a_request_may_hold(toy_bundle: Bundle) -> None:
-    with (
-        serving(toy_bundle, max_request_tokens=10) as server,
-        grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
-    ):
-        stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
-        assert len(tokenize(stub, "a man " * 5).sentences[0].tokens) == 10
-        for call in (
-            lambda: tokenize(stub, "a man " * 5, "a"),
-            lambda: stub.Embed(embedding_pb2.EmbedRequest(sentences=["a man " * 5, "a"])),
-        ):
-            with pytest.raises(grpc.RpcError) as raised:
-                call()
-            assert "11 tokens are more than this server's limit of 10 a request" in str(error_of(raised.value))
-
-
-def test_calls_are_counted(server: Server, stub: embedding_pb2_grpc.EmbeddingServiceStub) -> None:
-    labels = {"method": "Tokenize", "code": "OK"}
-    before = server.metrics.registry.get_sample_value("bothends_requests_total", labels) or 0
-    tokenize(stub, "dragons")
-    until(lambda: server.metrics.registry.get_sample_value("bothends_requests_total", labels) == before + 1)
-
-
 def test_tokens_are_paid_for_as_embeddings_are(toy_bundle: Bundle, tmp_path: Path) -> None:
     """A key's share is taken by either method, and what was tokenised is in progress no more."""
     key, entry = new("slow")
