@@ -175,7 +175,7 @@ def test_bodies_of_any_kind(asking: Asking) -> None:
     before = asking.served()
     good = {**asking.front.plain, asking.front.text: "a man"}
 
-    @hypothesis.settings(max_examples=50, database=None)
+    @hypothesis.settings(max_examples=60, database=None)
     @hypothesis.given(st.lists(broken(asking.front.members, good), min_size=8, max_size=8))
     def each(contents: list[bytes]) -> None:
         asking.agree(contents)

@@ -10,8 +10,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw, Response
-from .served import PROBE, Served, framed
+from .raw import Raw, Response, framed
+from .served import PROBE, Served
 
 Serve = Callable[..., Served]
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING

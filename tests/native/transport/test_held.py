@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.until import until
 
-from .raw import Raw
-from .served import ECHO, PROBE, ROW, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import PROBE, ROW, Served
 from .test_refusals import said
 
 Serve = Callable[..., Served]

@@ -14,8 +14,8 @@ from tests.support.until import TIMEOUT_S, until
 
 from .fast import EMPTY, named, path_of
 from .long import MOST, Long, request_of
-from .raw import Raw
-from .served import ECHO, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import Served
 from .test_called_encoder import DIMENSION, Called, Ids, Offsets, Rows
 from .web import Web, Wire
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.until import until
 
-from .raw import Raw
-from .served import ROW, Served, framed
+from .raw import Raw, framed
+from .served import ROW, Served
 from .test_refusals import said
 
 Serve = Callable[..., Served]

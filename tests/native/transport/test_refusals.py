@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw, Response
-from .served import ECHO, PROBE, STATUSES, Served, framed
+from .raw import ECHO, Raw, Response, framed
+from .served import PROBE, STATUSES, Served
 
 Serve = Callable[..., Served]
 

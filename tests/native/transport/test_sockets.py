@@ -11,8 +11,8 @@ import grpc
 
 from tests.support.until import TIMEOUT_S, eventually, until
 
-from .raw import Raw
-from .served import ECHO, ROW, Served, framed, listening
+from .raw import ECHO, Raw, framed
+from .served import ROW, Served, listening
 
 Serve = Callable[..., Served]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .raw import Raw
-from .served import ROW, STATUSES, Served, framed
+from .raw import Raw, framed
+from .served import ROW, STATUSES, Served
 
 Serve = Callable[..., Served]
 

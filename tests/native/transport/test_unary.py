@@ -8,8 +8,8 @@ from google.rpc import code_pb2
 
 from tests.support.until import TIMEOUT_S
 
-from .raw import Raw
-from .served import ECHO, STATUSES, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import STATUSES, Served
 
 Serve = Callable[..., Served]
 

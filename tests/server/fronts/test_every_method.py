@@ -201,9 +201,10 @@ def keyed(english: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.mark.parametrize("method", METHODS, ids=str)
 def test_each_wants_a_key(keyed: tuple[Caller, str, str], method: Method) -> None:
     caller, free, _ = keyed
-    for key in (None, "wrong", free[:-1]):
+    for key in (None, "wrong", free[:-1], free + "x"):
         told = caller.ask(method, key)
         assert (told.code, told.has_retry) == ("UNAUTHENTICATED", False)
+        assert ("no API key came" if key is None else "this API key isn't known here") in told.text
         assert_named(method, told)
     assert caller.ask(method, free).code == "OK"
 

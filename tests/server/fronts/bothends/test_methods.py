@@ -82,12 +82,13 @@ def test_the_model_says_what_a_client_must_know(client: Client, english: Bundle)
         (["a"] * 301, "sentences", "301 sentences are more than this server's limit of 300"),
     ],
 )
+@pytest.mark.parametrize("method", ["Embed", "Tokenize"])
 def test_bad_input_is_named(
-    stub: embedding_pb2_grpc.EmbeddingServiceStub, sentences: list[str], field: str, description: str
+    stub: embedding_pb2_grpc.EmbeddingServiceStub, method: str, sentences: list[str], field: str, description: str
 ) -> None:
     """INVALID_ARGUMENT with ErrorInfo and a BadRequest that names the sentence or the limit."""
     with pytest.raises(grpc.RpcError) as raised:
-        stub.Embed(embedding_pb2.EmbedRequest(sentences=sentences))
+        getattr(stub, method)(getattr(embedding_pb2, f"{method}Request")(sentences=sentences))
     assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     status = rpc_status.from_call(raised.value)
     info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()

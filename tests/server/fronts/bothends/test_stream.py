@@ -6,22 +6,18 @@ import pytest
 from bothends import RequestError
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2
+from tests.support.measured import sample
 from tests.support.streams import Stream, request
 from tests.support.until import until
 
 
 def count(server: Server, code: str) -> float:
-    labels = {"method": "EmbedStream", "code": code}
-    return server.metrics.registry.get_sample_value("bothends_requests_total", labels) or 0.0
+    return sample(server, "bothends_requests_total", method="EmbedStream", code=code)
 
 
 def count_left(server: Server) -> float:
     """Number of streams that ended before they were done, as either code: a busy machine's clocks are far apart."""
     return count(server, "DEADLINE_EXCEEDED") + count(server, "CANCELLED")
-
-
-def queued(server: Server) -> float:
-    return server.metrics.registry.get_sample_value("bothends_queue_sentences") or 0.0
 
 
 @pytest.mark.parametrize(
@@ -78,7 +74,7 @@ def test_the_deadline_bounds_the_stream(server: Server, channel: grpc.Channel) -
         with pytest.raises(grpc.RpcError) as raised:
             stream.rest()
     assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    until(lambda: queued(server) == 0)
+    until(lambda: sample(server, "bothends_queue_sentences") == 0)
     until(lambda: count_left(server) == before + 1)
 
 

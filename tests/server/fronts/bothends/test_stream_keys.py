@@ -13,12 +13,9 @@ from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.wire.status import from_status
 from tests.support.doors import AT_ONCE_S, code_of, connected, embed, put, serving
+from tests.support.measured import sample
 from tests.support.streams import Stream, request
 from tests.support.until import until
-
-
-def value(server: Server, name: str, **labels: str) -> float:
-    return server.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 class Door:
@@ -58,7 +55,7 @@ def test_a_withdrawn_key_ends_its_stream_after_what_was_read(guarded: Server, do
         until(lambda: code_of(lambda: embed(channel, "a man", key=door.keys["free"])) == refused)
         stream.send(request("a man"))
         assert isinstance(stream.end(), UnauthenticatedError)
-    until(lambda: value(guarded, "bothends_requests_total", method="EmbedStream", code="UNAUTHENTICATED") == 1)
+    until(lambda: sample(guarded, "bothends_requests_total", method="EmbedStream", code="UNAUTHENTICATED") == 1)
 
 
 def test_a_stream_waits_for_its_keys_share(guarded: Server, door: Door, gate: threading.Event) -> None:

@@ -15,6 +15,7 @@ from bothends.server.fronts.bothends.waiting import Lines
 from bothends.server.keys import new
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, connected, embed, serving
+from tests.support.measured import sample
 from tests.support.streams import Stream, request
 from tests.support.until import until
 
@@ -22,10 +23,6 @@ from tests.support.until import until
 def left(*sentences: str) -> bytes:
     """A message with a field that C++ doesn't know: it is Python's, whose engine stands still where a test wants it."""
     return request(*sentences).SerializeToString() + b"\x30\x01"
-
-
-def value(server: Server, name: str, **labels: str) -> float:
-    return server.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 def waiting(server: Server) -> Lines:
@@ -36,7 +33,7 @@ def waiting(server: Server) -> Lines:
 
 
 def embedded(server: Server) -> float:
-    return value(server, "bothends_sentence_tokens_count", model=server.service.embedder.name)
+    return sample(server, "bothends_sentence_tokens_count", model=server.service.embedder.name)
 
 
 def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Event) -> None:
@@ -45,7 +42,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
         gate.clear()
         with ThreadPoolExecutor(4) as pool, Stream(channel) as stream:
             filling = pool.submit(embed, channel, *["there will be dragons 中"] * 40)
-            until(lambda: value(server, "bothends_queue_sentences") > 20)
+            until(lambda: sample(server, "bothends_queue_sentences") > 20)
             stream.send(*[left(*["a man plays the guitar"] * 5) for _ in range(20)])
             with pytest.raises(grpc.RpcError) as raised:
                 embed(channel, "a man plays the guitar")
@@ -53,7 +50,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
             gate.set()
             assert [len(response.items) for response in stream.rest()] == [5] * 20
             assert len(filling.result(TIMEOUT_S).embeddings) == 40
-        until(lambda: value(server, "bothends_refused_requests_total", reason="full") == 1)
+        until(lambda: sample(server, "bothends_refused_requests_total", reason="full") == 1)
 
 
 def test_a_caller_that_leaves_frees_the_queue(toy_bundle: Bundle, gate: threading.Event) -> None:
@@ -65,10 +62,10 @@ def test_a_caller_that_leaves_frees_the_queue(toy_bundle: Bundle, gate: threadin
     ):
         gate.clear()
         stream.send(*[left(*["a man"] * 40) for _ in range(10)])
-        until(lambda: value(server, "bothends_queue_sentences") >= 64)  # as many as a batch is chosen from are read in
+        until(lambda: sample(server, "bothends_queue_sentences") >= 64)  # as many as a batch is chosen from are read in
         stream.call.cancel()
-        until(lambda: value(server, "bothends_queue_sentences") == 0)
-        until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
+        until(lambda: sample(server, "bothends_queue_sentences") == 0)
+        until(lambda: sample(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
         gate.set()
         assert embed(channel, "there").embeddings
 
@@ -78,15 +75,15 @@ def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: B
         gate.clear()
         with ThreadPoolExecutor(1) as pool:
             filling = pool.submit(embed, channel, *["there will be dragons 中"] * 40)
-            until(lambda: value(server, "bothends_queue_sentences") > 20)
+            until(lambda: sample(server, "bothends_queue_sentences") > 20)
             with Stream(channel) as stream:
                 stream.send(left(*["a man"] * 5))
                 until(lambda: waiting(server))
                 stream.call.cancel()
-            until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
+            until(lambda: sample(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
             gate.set()
             filling.result(TIMEOUT_S)
-        until(lambda: value(server, "bothends_queue_sentences") == 0)
+        until(lambda: sample(server, "bothends_queue_sentences") == 0)
         assert embedded(server) == 40
 
 
@@ -135,10 +132,10 @@ def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: 
     ):
         paused.send(request("a man"))
         paused.receive()
-        until(lambda: value(server, "bothends_queue_sentences") == 0)
+        until(lambda: sample(server, "bothends_queue_sentences") == 0)
         gate.clear()
         busy.send(*[left(*["a man"] * 8) for _ in range(100)])
-        until(lambda: value(server, "bothends_queue_sentences") > 50)  # workers bring in no more than they soon need
+        until(lambda: sample(server, "bothends_queue_sentences") > 50)  # workers bring in no more than they soon need
         stopped = pool.submit(server.stop)
         assert isinstance(silent.end(), DrainingError)
         assert isinstance(paused.end(), DrainingError)
@@ -150,7 +147,7 @@ def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: 
         assert stopped.result(TIMEOUT_S)
         assert embedded(server) == 1 + answered
         assert answered > 50
-        until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="UNAVAILABLE") == 3)
+        until(lambda: sample(server, "bothends_requests_total", method="EmbedStream", code="UNAVAILABLE") == 3)
 
 
 def test_a_stream_that_begins_while_the_server_stops_is_told(toy_bundle: Bundle) -> None:

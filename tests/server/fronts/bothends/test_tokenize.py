@@ -8,7 +8,7 @@ import grpc
 import pytest
 import tokenizers
 
-from bothends.errors import QuotaError, RequestError, SentenceError
+from bothends.errors import QuotaError, SentenceError
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from bothends.server.server import Server
@@ -97,29 +97,6 @@ def test_truncation_keeps_either_end(stub: embedding_pb2_grpc.EmbeddingServiceSt
     error = error_of(raised.value)
     assert isinstance(error, SentenceError)
     assert (error.index, error.reason) == (1, "has more than the 256 tokens that the model reads")
-
-
-@pytest.mark.parametrize(
-    ("texts", "options", "told"),
-    [
-        ([], {}, "there are no sentences"),
-        (["a"] * 301, {}, "301 sentences are more than this server's limit of 300"),
-        (["fine", ""], {}, "sentences[1] is empty"),
-        (["\x00"], {}, "sentences[0] holds nothing that the model's tokenizer can read"),
-        (["x" * 65_537], {}, "sentences[0] has 65537 characters"),
-        (["fine"], {"truncation": 99}, "99 is no Truncation of this contract"),
-    ],
-)
-def test_bad_input_is_named(
-    stub: embedding_pb2_grpc.EmbeddingServiceStub, texts: list[str], options: dict[str, Any], told: str
-) -> None:
-    """The error is the one that Embed gives."""
-    with pytest.raises(grpc.RpcError) as raised:
-        tokenize(stub, *texts, **options)
-    error = error_of(raised.value)
-    assert isinstance(error, RequestError)
-    assert told in str(error)
-    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_tokens_are_paid_for_as_embeddings_are(toy_bundle: Bundle, tmp_path: Path) -> None:

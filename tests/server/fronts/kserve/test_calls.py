@@ -1,6 +1,6 @@
 """Calls of the Open Inference Protocol from outside: keys, shares, load, deadlines, the end; and probes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,20 +8,18 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_status import rpc_status
 
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.errors import BothendsError, NotServingError
+from bothends.errors import NotServingError
 from bothends.kserve.v2 import inference_pb2
 from bothends.model.bundle import Bundle
 from bothends.server.fronts.kserve.methods import SERVICE
 from bothends.server.keys import new
 from bothends.server.server import Server
-from bothends.wire.status import from_status
 from tests.support.doors import TIMEOUT_S, connected, put, serving
 from tests.support.infer import Stub, request
+from tests.support.streams import error_by
 from tests.support.until import until
 
 
@@ -32,16 +30,6 @@ def probed(stub: Stub) -> tuple[bool, bool, bool]:
         stub.ServerReady(inference_pb2.ServerReadyRequest(), timeout=TIMEOUT_S).ready,
         stub.ModelReady(inference_pb2.ModelReadyRequest(name="english"), timeout=TIMEOUT_S).ready,
     )
-
-
-def error_of(call: Callable[[], object]) -> BothendsError:
-    with pytest.raises(grpc.RpcError) as raised:
-        call()
-    status = rpc_status.from_call(raised.value)
-    assert status is not None, raised.value
-    if raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        assert any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in status.details)
-    return from_status(status)
 
 
 @contextmanager
@@ -63,7 +51,7 @@ def test_keys_are_asked_for_but_by_probes(english: Bundle, tmp_path: Path) -> No
         assert stub.ModelConfig(asked, metadata=holder["free"]).config.max_batch_size == 1024
         stub.ModelInfer(request(*["a"] * 100), metadata=holder["narrow"])
         assert "limit of 100" in str(
-            error_of(lambda: stub.ModelInfer(request(*["a"] * 101), metadata=holder["narrow"]))
+            error_by(lambda: stub.ModelInfer(request(*["a"] * 101), metadata=holder["narrow"]))
         )
 
 
@@ -82,7 +70,7 @@ def test_an_unfit_model_is_not_ready(english: Bundle) -> None:
         patch.setattr(OnnxRuntimeEngine, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
         until(lambda: probed(stub) == (True, False, False))
         until(lambda: health.Check(asked).status == statuses.NOT_SERVING)
-        assert isinstance(error_of(lambda: stub.ModelInfer(request("a"))), NotServingError)
+        assert isinstance(error_by(lambda: stub.ModelInfer(request("a"))), NotServingError)
         off[0] = 0.0
         until(lambda: probed(stub) == (True, True, True))
         until(lambda: health.Check(asked).status == statuses.SERVING)
