@@ -16,7 +16,7 @@ transport=tests/native/transport
 env ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 PYTHONPATH="$here/build/modules/address:service${PYTHONPATH:+:$PYTHONPATH}" \
     LD_PRELOAD="$("$CXX" -print-file-name=libasan.so) $("$CXX" -print-file-name=libubsan.so)" \
     "$python" -m pytest -q -p no:cacheprovider --confcutdir=$transport \
-    $transport/test_compressed.py $transport/test_deadlines.py $transport/test_fast_path.py $transport/test_held.py $transport/test_keys.py \
+    $transport/test_compressed.py $transport/test_deadlines.py $transport/test_fast_path.py $transport/test_held.py \
     $transport/test_http1.py $transport/test_http1_strict.py $transport/test_http_calls.py $transport/test_http_fast_path.py \
     $transport/test_http_gzip.py $transport/test_http_lists.py $transport/test_slices.py $transport/test_slices_end.py \
     $transport/test_options.py $transport/test_refusals.py $transport/test_rfc9113.py $transport/test_streams.py \

@@ -43,16 +43,6 @@ def singles(running: Running, reference: Reference, **options: Any) -> Neighbour
     return call
 
 
-def lists(running: Running, reference: Reference) -> Neighbour:
-    """Return a neighbour who asks for one list of up to 32 short sentences after the other over gRPC."""
-
-    def call(goes_on: GoesOn) -> Tally:
-        with Caller(running.target, reference.only(range(1, 20)), seed=1, most=32) as caller:
-            return call_until(caller, lambda _: goes_on())
-
-    return call
-
-
 class Costs:
     """Costs of one attack. Entered, it measures the neighbour alone, and looks at the server's memory until its end.
 

@@ -1,17 +1,13 @@
-"""The benchmark's load generator against a server: cheap enough to offer ten times what the server can do."""
+"""A server's peak, and storms of more than it can do, by the benchmark's load generator."""
 
-import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-import pytest
-from benchmarks.load import build as generator
-
 from tests.support.serving import Running
+
+from .load import loading
 
 
 @dataclass(frozen=True)
@@ -28,14 +24,6 @@ class Shape:
 
     def __str__(self) -> str:
         return f"{self.sentences} a request, {self.connections} connections"
-
-
-def build() -> None:
-    """Compile it, or skip where that can't be."""
-    try:
-        generator.build()
-    except click.ClickException as missing:
-        pytest.skip(missing.message)
 
 
 def peak(running: Running, bodies: Path, shape: Shape, seconds: float) -> float:
@@ -63,20 +51,7 @@ def _load(
     running: Running, bodies: Path, shape: Shape, seconds: float, *flags: str,
     when_over: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:  # fmt: skip
-    port = running.target.rpartition(":")[2]
-    command = [str(generator.GENERATOR), "--port", port, "--bodies", str(bodies), "--batch", str(shape.sentences)]
-    command += ["--connections", str(shape.connections)]
-    with subprocess.Popen(
-        [*command, "--seconds", f"{seconds:g}", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if line == "end\n":
-                    when_over()
-            output, _ = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == 0
-    found: dict[str, Any] = json.loads(output)
-    return found
+    where = ["--bodies", str(bodies), "--batch", str(shape.sentences), "--connections", str(shape.connections)]
+    port = int(running.target.rpartition(":")[2])
+    with loading(port, *where, "--seconds", f"{seconds:g}", *flags) as load:
+        return load.result(when_over)

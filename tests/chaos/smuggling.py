@@ -116,27 +116,3 @@ HEADS: dict[str, bytes] = {
 }
 """Whole heads that proxies read in more than one way."""
 CASES = {f"{start}, {framing}": request(start, framing) for start in STARTS for framing in FRAMINGS} | HEADS
-READ_BY_H11 = {
-    "line feeds alone",
-    "a line feed alone after the first line",
-    "chunks in HTTP/1.0",
-    *(
-        f"{start}, {framing}"
-        for start in STARTS
-        for framing in (
-            "CL.TE",
-            "TE.CL",
-            "TE.CL of nothing",
-            "folded coding",
-            "folded length",
-            "folded value",
-            "line feed alone after a value",
-            "line feed alone after a length",
-            "length past 64 bits",
-            "chunk past 64 bits",
-            "carriage return alone in a chunk's extension",
-            "control character in a chunk's extension",
-        )
-    ),
-}
-"""Cases that uvicorn's parser reads in one way, and doesn't refuse."""

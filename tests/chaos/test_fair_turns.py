@@ -20,6 +20,7 @@ from .answers import WORDS
 from .callers import EMBED, OK, Tally, kind_of
 from .conftest import Form
 from .costs import Costs, GoesOn, Neighbour
+from .load import build
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time
 BEFORE = {
@@ -64,7 +65,7 @@ def test_beside_a_thousand_calls(
     keyed: bool,
 ) -> None:
     """A thousand calls are kept in flight, which ask again at once where they are refused; with keys, or with none."""
-    overload.build()
+    build()
     seconds, bodies, chance = form.pick(5, 30), tmp_path / "bodies", random.Random(2)
     (greedy, first), (polite, second) = new("greedy"), new("polite")
     (tmp_path / "keys.toml").write_text(first + second)

@@ -6,7 +6,6 @@ Each comes as a call, whose body may be read without Python, and to a page of th
 import gzip
 import json
 import socket
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -39,17 +38,6 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
     return post("Transfer-Encoding: chunked") + b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in chunks) + end
 
 
-def gzipped(content: bytes, *lines: str) -> bytes:
-    """Write a request that says that it is compressed."""
-    return whole(content, "Content-Encoding: gzip", *lines)
-
-
-def bomb() -> bytes:
-    """Return megabytes of nothing that become a gigabyte."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    return b"".join(packer.compress(bytes(1 << 20)) for _ in range(1024)) + packer.flush()
-
-
 CASES: dict[str, tuple[bytes, set[bytes]]] = {
     "a good one": (whole(_GOOD), {OK}),
     "longer than it says": (post(f"Content-Length: {len(_GOOD) - 3}") + _GOOD + _NEXT, {BAD}),
@@ -77,13 +65,8 @@ CASES: dict[str, tuple[bytes, set[bytes]]] = {
     "a million numbers": (whole(b'{"input":[' + b"1," * 1_000_000 + b"1]}"), {BAD}),
     "a number of a megabyte": (whole(b'{"dimensions":' + b"1" * (1 << 20) + b"," + _GOOD[1:]), {BAD}),
     "a string without an end": (whole(b'{"input":"' + b"a" * 1_000_000), {BAD}),
-    "compressed": (gzipped(gzip.compress(_GOOD)), {OK}),
-    "compressed, it says": (gzipped(_GOOD), {BAD}),
-    "compressed, in half": (gzipped(gzip.compress(_GOOD)[:-12]), {BAD}),
-    "compressed, and more": (gzipped(gzip.compress(_GOOD) + b"more"), {BAD}),
-    "compressed, a gigabyte of nothing": (gzipped(bomb()), {LONG}),
-    "compressed twice": (gzipped(gzip.compress(gzip.compress(_GOOD))), {BAD}),
-    "compressed in two ways": (whole(_GOOD, "Content-Encoding: gzip, br"), {b"415"}),
+    "compressed, 64 MB of nothing": (whole(gzip.compress(bytes(64 << 20)), "Content-Encoding: gzip"), {LONG}),
+    "compressed": (whole(gzip.compress(_GOOD), "Content-Encoding: gzip"), {OK}),
 }
 HALF = {"shorter than it says", "nothing of what it says", "half a chunk", "a chunk of a gigabyte"}
 """Cases of a caller who says that no more will come, where more was announced."""

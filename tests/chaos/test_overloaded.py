@@ -19,6 +19,7 @@ from . import overload
 from .answers import WORDS, Reference
 from .callers import OK, Caller
 from .conftest import Form
+from .load import build
 from .overload import Shape
 from .vitals import is_at_rest, scrape
 
@@ -91,7 +92,7 @@ def shortfalls(storm: Storm, goodput: float) -> list[str]:
 @pytest.fixture
 def strike(serve: Callable[..., Running], form: Form, record: Callable[..., None], tmp_path: Path) -> Strike:
     """Run a storm of a shape against a server of its own, and record it. Each call must have an answer."""
-    overload.build()
+    build()
     chance, bodies = random.Random(0), tmp_path / "bodies.txt"
     bodies.write_text("\n".join(" ".join(chance.choices(WORDS, k=chance.randint(3, 45))) for _ in range(2000)) + "\n")
 

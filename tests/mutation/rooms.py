@@ -62,7 +62,10 @@ ROOMS = {
     ),
     "fronts": Room(
         tuple(f"service/bothends/server/fronts/{front}/*.py" for front in ("tei", "ollama")),
-        tuple(f"tests/server/fronts/{front}/test_endpoints.py" for front in ("tei", "ollama")),
+        (
+            *(f"tests/server/fronts/{front}/test_endpoints.py" for front in ("tei", "ollama")),
+            "tests/server/fronts/test_every_method.py",
+        ),
     ),
     "search": Room(
         ("service/bothends/search/*.py", "service/bothends/cli/search.py"), ("tests/search", "tests/cli/test_search.py")

@@ -1,7 +1,7 @@
 """Two servers of one model, of which one leaves all to Python: what C++ serves is held to what that answers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
@@ -40,6 +40,28 @@ class Both:
                 return sum(isinstance(outcome, bytes) for outcome in found)
 
             yield ask
+
+    @contextmanager
+    def streaming(self, method: str) -> Iterator[Callable[[Sequence[bytes]], int]]:
+        """Have both answer a stream's messages alike; yields what returns how many had a response."""
+        with connected(self.native) as native, connected(self.python) as python:
+
+            def ask(contents: Sequence[bytes]) -> int:
+                found = _outcome(native, method, contents)
+                assert found == _outcome(python, method, contents), contents
+                return len(found) - 1
+
+            yield ask
+
+
+def _outcome(channel: grpc.Channel, method: str, contents: Sequence[bytes]) -> list[Any]:
+    """Return the responses to a stream's messages, and how it ends: its status, with words and details."""
+    call: Any = channel.stream_stream(method)(iter(contents), timeout=TIMEOUT_S)
+    found: list[Any] = []
+    with suppress(grpc.RpcError):
+        for content in call:
+            found.append(content)  # noqa: PERF402  those before an error are kept
+    return [*found, (call.code(), call.details(), call.trailing_metadata())]
 
 
 def _outcomes(channel: grpc.Channel, method: str, contents: Sequence[bytes]) -> list[Any]:

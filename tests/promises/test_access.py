@@ -1,15 +1,13 @@
-"""Access over real connections: no key, a wrong one, a revoked one, and another's share."""
+"""Access over real connections: a key that is missing or revoked, and another's share."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import httpx
 import pytest
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_status import rpc_status
 
 from bothends.errors import QuotaError, RequestError, UnauthenticatedError
 from bothends.model.bundle import Bundle
@@ -17,17 +15,14 @@ from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.server.usage import Usage
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
-from bothends.wire.status import from_status
-from tests.support import streams
 from tests.support.doors import AT_ONCE_S, code_of, connected, embed, put, serving
+from tests.support.streams import error_by
 from tests.support.until import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 300
 """Sentences of seconds of work for the model."""
 LONG_TO_READ = ["!" * 60_000] * 60
 """Sentences of seconds of work for the tokenizer, whose length isn't known before."""
-SLOW_PER_S = 0.01
-"""Sentences a second of one key: so few that no test outlasts a refusal."""
 
 
 class Door:
@@ -40,7 +35,6 @@ class Door:
         for name, limits in (
             ("free", ""),
             ("narrow", "concurrent_sentences = 300"),
-            ("slow", f"sentences_per_s = {SLOW_PER_S}"),
             ("revoked", ""),
         ):
             self.keys[name], entry = new(name)
@@ -69,25 +63,6 @@ def channel(guarded: Server) -> Iterator[grpc.Channel]:
         yield own
 
 
-def error_of(call: Callable[[], object]) -> Exception:
-    with pytest.raises(grpc.RpcError) as raised:
-        call()
-    return streams.error_of(raised.value)
-
-
-def test_calls_without_a_known_key_are_refused(channel: grpc.Channel, door: Door) -> None:
-    """UNAUTHENTICATED comes with its reason, from every method; with a known key the call is served."""
-    stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
-    for key in (None, "wrong", door.keys["free"][:-1], door.keys["free"] + "x"):
-        metadata = (("authorization", f"Bearer {key}"),) if key else None
-        error = error_of(lambda key=key: embed(channel, "a", key=key))
-        assert isinstance(error, UnauthenticatedError)
-        assert str(error).startswith("no API key came" if key is None else "this API key isn't known here")
-        other = error_of(lambda m=metadata: stub.GetModel(embedding_pb2.GetModelRequest(), metadata=m))
-        assert isinstance(other, UnauthenticatedError)
-    assert embed(channel, "a", key=door.keys["free"]).embeddings
-
-
 def test_refusals_are_counted(guarded: Server, channel: grpc.Channel, door: Door) -> None:
     def counted() -> float | None:
         return guarded.metrics.registry.get_sample_value(
@@ -95,7 +70,7 @@ def test_refusals_are_counted(guarded: Server, channel: grpc.Channel, door: Door
         )
 
     before = counted()
-    error_of(lambda: embed(channel, "a"))
+    error_by(lambda: embed(channel, "a"))
     embed(channel, "a", key=door.keys["free"])
     assert before is not None
     until(lambda: counted() == before + 1)  # after the caller has the refusal
@@ -111,7 +86,7 @@ def test_a_revoked_key_is_refused_once_its_file_is_read(channel: grpc.Channel, d
     door.write(without="revoked")
     try:
         until(lambda: code() == grpc.StatusCode.UNAUTHENTICATED)
-        assert isinstance(error_of(lambda: embed(channel, "a", key=door.keys["revoked"])), UnauthenticatedError)
+        assert isinstance(error_by(lambda: embed(channel, "a", key=door.keys["revoked"])), UnauthenticatedError)
         embed(channel, "a", key=door.keys["free"])
     finally:
         door.write()
@@ -144,22 +119,8 @@ def test_metrics_open_and_off(toy_bundle: Bundle) -> None:
             assert http(server, "metrics")[0] == status
 
 
-def test_sentences_a_second(channel: grpc.Channel, door: Door) -> None:
-    """A key's first request is served however large, its next gets a time to come again; other keys never notice."""
-    assert len(embed(channel, *["a"] * 8, key=door.keys["slow"]).embeddings) == 8
-    with pytest.raises(grpc.RpcError) as raised:
-        embed(channel, "a", key=door.keys["slow"])
-    status = rpc_status.from_call(raised.value)
-    error = from_status(status)
-    assert isinstance(error, QuotaError)
-    assert 0 < error.retry_after_s <= 8 / SLOW_PER_S
-    assert any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in status.details)
-    for _ in range(20):
-        embed(channel, "a", key=door.keys["free"])
-
-
 def test_more_at_once_than_a_key_may_ever_have_is_the_callers_mistake(channel: grpc.Channel, door: Door) -> None:
-    error = error_of(lambda: embed(channel, *["a"] * 301, key=door.keys["narrow"]))
+    error = error_by(lambda: embed(channel, *["a"] * 301, key=door.keys["narrow"]))
     assert isinstance(error, RequestError)
     assert error.field == "sentences"
     assert "301 sentences are more than this key's limit of 300 at once" in str(error)
@@ -195,18 +156,18 @@ def test_a_share_is_given_back_however_a_call_ends(
     if end == "answered":
         embed(channel, *["a"] * 300, key=key)
     elif end == "failed":
-        assert isinstance(error_of(lambda: embed(channel, *["a"] * 299, "", key=key)), RequestError)
+        assert isinstance(error_by(lambda: embed(channel, *["a"] * 299, "", key=key)), RequestError)
     else:
         sentences, timeout = (LONG, 600) if end == "cancelled" else (LONG_TO_READ, 1)
         call = stub.Embed.future(embedding_pb2.EmbedRequest(sentences=sentences), metadata=metadata, timeout=timeout)
         until(lambda: account.in_progress == len(sentences))
-        assert isinstance(error_of(lambda: embed(channel, *["a"] * 300, key=key)), QuotaError)
+        assert isinstance(error_by(lambda: embed(channel, *["a"] * 300, key=key)), QuotaError)
         embed(channel, "a", key=door.keys["free"])
         if end == "cancelled":
             call.cancel()
         until(lambda: account.in_progress == 0)
     assert len(embed(channel, *["a"] * 300, key=key).embeddings) == 300
-    assert isinstance(error_of(lambda: embed(channel, *["a"] * 301, key=key)), RequestError)
+    assert isinstance(error_by(lambda: embed(channel, *["a"] * 301, key=key)), RequestError)
 
 
 def usage_of(server: Server, key: str) -> Usage:

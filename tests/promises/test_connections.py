@@ -12,7 +12,8 @@ import pytest
 from bothends import Client
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
-from tests.support.doors import GOAWAY, PING, TIMEOUT_S, RawHttp2, code_of, connected, embed, frame, serving
+from tests.native.transport.raw import Raw
+from tests.support.doors import TIMEOUT_S, code_of, connected, embed, serving
 from tests.support.streams import Stream, request
 from tests.support.transports import native_alone
 
@@ -78,8 +79,8 @@ def test_an_idle_http_connection_is_closed(hasty: Server) -> None:
 def test_an_idle_or_old_connection_gets_a_goaway(toy_bundle: Bundle, setting: str) -> None:
     with serving(toy_bundle, **{setting: SHORT_S}) as server:
         started = time.monotonic()
-        with RawHttp2(server.port) as raw:
-            assert raw.read_until(GOAWAY) is not None
+        with Raw(server.port) as raw:
+            raw.wait(lambda: raw.goaway is not None)
         assert time.monotonic() - started >= 0.8 * SHORT_S  # gRPC spreads ages by a tenth
 
 
@@ -97,19 +98,21 @@ def test_callers_do_not_notice_that_a_connection_grew_old(toy_bundle: Bundle) ->
 
 def test_a_caller_that_pings_too_often_is_disconnected(toy_bundle: Bundle) -> None:
     """The first ping and two strikes are answered, also without calls; the next is too much."""
-    with serving(toy_bundle, min_ping_s=30) as server, RawHttp2(server.port) as raw:
+    with serving(toy_bundle, min_ping_s=30) as server, Raw(server.port) as raw:
         for number in range(3):
-            raw.send(frame(PING, bytes(7) + bytes([number])))
-            assert raw.read_until(PING) == bytes(7) + bytes([number])
-        raw.send(frame(PING, b"too much"))
-        goaway = raw.read_until(GOAWAY)
-        assert goaway is not None
-        assert b"too_many_pings" in goaway
+            raw.http.ping(bytes(8))
+            raw.flush()
+            raw.wait(lambda number=number: raw.pings == number + 1)
+        raw.http.ping(b"too much")
+        raw.flush()
+        raw.drain()
+        assert raw.goaway is not None
+        assert raw.goaway[1] == b"too_many_pings"
 
 
 def test_silent_peers_are_asked_whether_they_live(toy_bundle: Bundle) -> None:
-    with serving(toy_bundle, keepalive_s=0.2) as server, RawHttp2(server.port) as raw:
-        assert raw.read_until(PING) is not None
+    with serving(toy_bundle, keepalive_s=0.2) as server, Raw(server.port) as raw:
+        raw.wait(lambda: raw.pinged)
 
 
 def http(server: Server) -> socket.socket:

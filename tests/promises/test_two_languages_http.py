@@ -3,7 +3,9 @@
 import itertools
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import EllipsisType
 from typing import Any
 
 import hypothesis
@@ -13,81 +15,180 @@ from hypothesis import strategies as st
 from tests.importing.tokenising.hard_texts import HARD
 
 from .conftest import Both
-from .http_bodies import INPUT, SIZE, Agree, agreeing, broken
+from .http_bodies import INPUT, SENTENCE, SIZE, Agree, agreeing, broken
 
-PATH, METHOD = "/v1/embeddings", "POST /v1/embeddings"
+Members = Mapping[str, Any]
 WORDS = "there will be dragons where a man plays the guitar, and a woman sings".split()  # noqa: SIM905
-MEMBERS: dict[str, st.SearchStrategy[Any]] = {
-    "model": st.sampled_from(["english", "text-embedding-3-small", "default", "another", None, 1]),
-    "input": INPUT,
-    "encoding_format": st.sampled_from(["float", "base64", None, "Float", 1]),
-    "dimensions": SIZE,
-    "user": st.one_of(st.text(max_size=5), st.none(), st.integers()),
-    "truncation": st.sampled_from(["error", "start", "end", None, "Start", False]),
-    "input ": st.just("a"),
+NAMES = ["english", "english:latest", "default", "default:latest", None]
+IGNORED: list[Any] = [None, {}, {"seed": 1, "stop": None}, {"num_ctx": 1e3}, {"stop": ["a"]}, {"a": {}}, [], "a", 1]
+OLLAMA: dict[str, st.SearchStrategy[Any]] = {
+    "model": st.sampled_from([*NAMES * 3, "", ":latest", "english:v2", "english:latest:latest", 'an "other"', 1]),
+    "options": st.sampled_from([*IGNORED[:4] * 3, *IGNORED, {str(number): number for number in range(100)}]),
+    "keep_alive": st.sampled_from(["5m", "", -1, 0.5, None, 300, True, [], 10**400]),
 }
-PLAIN = {"model": "english", "input": "a man"}
+TEI: dict[str, st.SearchStrategy[Any]] = {
+    "inputs": INPUT,
+    "truncate": st.sampled_from([True, False, None, "true", 1]),
+    "truncation_direction": st.sampled_from(["left", "right", "Left", "Right", "up", None]),
+    "prompt_name": st.sampled_from([None, "query", "", 1]),
+    "normalize": st.sampled_from([True, False, None, "true"]),
+    "dimensions": SIZE,
+    "parameters": st.just({}),
+}
 
 
-@pytest.fixture
-def agree(both: Both) -> Iterator[Agree]:
-    """Have both servers answer bodies alike; returns how many were answered with embeddings."""
-    with agreeing(both, PATH) as ask:
-        yield ask
+@dataclass(frozen=True)
+class Front:
+    """What is asked at a path. `text` is the member that holds the texts."""
+
+    path: str
+    text: str
+    members: Mapping[str, st.SearchStrategy[Any]]
+    """All that there are, with values that are right or wrong, and one that there isn't."""
+    options: Mapping[str, Sequence[Any | EllipsisType]]
+    """Values of the others that are right, or `...` where a member is left out."""
+    plain: Members = field(default_factory=dict)
+    """Members that every request has."""
+    cuts: Sequence[Members] = ({},)
+    """Ways to have long texts of a list cut; none where there are no lists."""
+
+    def bodies(self, texts: Iterator[str]) -> Iterator[bytes]:
+        """Make a request of each text, or of three, with one after the other of all options."""
+        counts = (1, 1, 3) if self.cuts else (1,)
+        choices = itertools.cycle(itertools.product(*self.options.values(), counts, (True, False)))
+        while True:
+            *values, count, is_ascii = next(choices)
+            if not (few := list(itertools.islice(texts, count))):
+                return
+            chosen = {name: value for name, value in zip(self.options, values, strict=True) if value is not ...}
+            members = {**self.plain, self.text: few if count > 1 else few[0], **chosen}
+            yield json.dumps(members, ensure_ascii=is_ascii).encode(errors="surrogatepass")
 
 
-def bodies(texts: Iterator[str]) -> Iterator[bytes]:
-    """Make a request of each text, or of three, with one after the other of all options."""
-    options = itertools.cycle(
-        itertools.product(("start", "end", None, "error"), (None, 128), ("base64", "float"), (1, 1, 3), (True, False))
-    )
-    while True:
-        truncation, size, encoding, count, is_ascii = next(options)
-        if not (few := list(itertools.islice(texts, count))):
-            return
-        members: dict[str, Any] = {
-            "model": "english",
-            "input": few if count > 1 else few[0],
-            "encoding_format": encoding,
-        }
-        members |= {"dimensions": size, "truncation": truncation}
-        yield json.dumps(members, ensure_ascii=is_ascii).encode(errors="surrogatepass")
+FRONTS = [
+    Front(
+        path="/v1/embeddings",
+        text="input",
+        members={
+            "model": st.sampled_from(["english", "text-embedding-3-small", "default", "another", None, 1]),
+            "input": INPUT,
+            "encoding_format": st.sampled_from(["float", "base64", None, "Float", 1]),
+            "dimensions": SIZE,
+            "user": st.one_of(st.text(max_size=5), st.none(), st.integers()),
+            "truncation": st.sampled_from(["error", "start", "end", None, "Start", False]),
+            "input ": st.just("a"),
+        },
+        options={
+            "truncation": ("start", "end", None, "error"),
+            "dimensions": (None, 128),
+            "encoding_format": ("base64", "float"),
+        },
+        plain={"model": "english"},
+        cuts=[{"truncation": "start", "encoding_format": encoding} for encoding in ("float", "base64")],
+    ),
+    *(
+        Front(
+            path=path,
+            text="inputs",
+            members=TEI,
+            options={
+                "truncate": (True, None, False),
+                "truncation_direction": ("left", "Right", ...),
+                "dimensions": (None, 128),
+                "normalize": (True, ..., False),
+            },
+            cuts=[{"truncate": True}],
+        )
+        for path in ("/embed", "/")
+    ),
+    Front(
+        path="/api/embed",
+        text="input",
+        members=OLLAMA
+        | {
+            "input": INPUT,
+            "truncate": st.sampled_from([True, False, None, "true", 1]),
+            "dimensions": SIZE,
+            "prompt": st.just("a"),
+        },
+        options={
+            "truncate": (True, None, False),
+            "dimensions": (None, 128),
+            "options": IGNORED[:4],
+            "model": NAMES,
+        },
+        plain={"keep_alive": "5m"},
+    ),
+    Front(
+        path="/api/embeddings",
+        text="prompt",
+        members=OLLAMA | {"prompt": st.one_of(SENTENCE, st.just(["a"]), st.none()), "truncate": st.just(True)},
+        options={"options": IGNORED[:4], "model": NAMES},
+        plain={"keep_alive": "5m"},
+        cuts=(),
+    ),
+]
 
 
-def test_hard_texts(both: Both, agree: Agree) -> None:
+@dataclass(frozen=True)
+class Asking:
+    """A front, a way to have both servers answer bodies alike, and the number of those that C++ served."""
+
+    front: Front
+    agree: Agree
+    both: Both
+
+    def served(self) -> float:
+        return self.both.served(f"POST {self.front.path}", "native")
+
+
+@pytest.fixture(params=FRONTS, ids=lambda front: front.path)
+def asking(request: pytest.FixtureRequest, both: Both) -> Iterator[Asking]:
+    with agreeing(both, request.param.path) as agree:
+        yield Asking(request.param, agree, both)
+
+
+def test_hard_texts(asking: Asking) -> None:
     """Each alone or beside others, with each option; some are too long, blank, or read by the library alone."""
-    before = both.served(METHOD, "native")
-    answered = agree(list(bodies(iter(HARD * 4))))
+    before = asking.served()
+    answered = asking.agree(list(asking.front.bodies(iter(HARD * 4))))
     assert answered > 50
-    assert both.served(METHOD, "native") > before + answered / 4
+    assert asking.served() > before + answered / 4
 
 
 @pytest.mark.parametrize("count", [1, 16, 17, 600])
-def test_lists_of_any_length(both: Both, agree: Agree, count: int) -> None:
+def test_lists_of_any_length(asking: Asking, count: int) -> None:
     """Plain ones are served by C++, each of them; so are those with some hard texts, or Python has their words."""
     draw = random.Random(count)  # noqa: S311  not a secret
     plain = [" ".join(draw.choices(WORDS, k=draw.randint(1, 30))) for _ in range(count)]
     hard = [text for text in draw.choices(HARD, k=count // 20 + 1) if text.strip()]
-    long = ["dragons, " * 300, *plain[1:]]
-    before = both.served(METHOD, "native")
-    asked = [
-        json.dumps({"model": "english", "input": texts, "encoding_format": encoding, "truncation": "start"}).encode()
-        for texts in (plain, long, [*plain, *hard])
-        for encoding in ("float", "base64")
-    ]
-    assert agree(asked[:4]) == 4
-    assert both.served(METHOD, "native") == before + 4
-    agree(asked[4:])
+    front, before = asking.front, asking.served()
+    for cut in front.cuts:
+        for texts in (plain, ["dragons, " * 300, *plain[1:]]):
+            assert asking.agree([json.dumps({**front.plain, front.text: texts, **cut}).encode()]) == 1
+    assert asking.served() == before + 2 * len(front.cuts)
+    asking.agree([json.dumps({**front.plain, front.text: [*plain, *hard], **cut}).encode() for cut in front.cuts])
 
 
-def test_bodies_of_any_kind(both: Both, agree: Agree) -> None:
+def test_bodies_of_any_kind(asking: Asking) -> None:
     """Members that are known and others, twice or of another kind; bytes that are no JSON, or nearly."""
-    before = both.served(METHOD, "native")
+    before = asking.served()
+    good = {**asking.front.plain, asking.front.text: "a man"}
 
     @hypothesis.settings(max_examples=60, database=None)
-    @hypothesis.given(st.lists(broken(MEMBERS, PLAIN), min_size=8, max_size=8))
-    def ask(contents: list[bytes]) -> None:
-        agree(contents)
+    @hypothesis.given(st.lists(broken(asking.front.members, good), min_size=8, max_size=8))
+    def each(contents: list[bytes]) -> None:
+        asking.agree(contents)
 
-    ask()
-    assert both.served(METHOD, "native") > before + 20
+    each()
+    assert asking.served() > before + 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("asking", FRONTS[3:], ids=lambda front: front.path, indirect=True)
+def test_each_name_of_the_model(asking: Asking, name: str | None) -> None:
+    """C++ serves whoever asks by any of them, and Ollama's clients, which say more than they are asked."""
+    before, asked = asking.served(), {asking.front.text: "a man", "model": name}
+    for more in ({"options": {"mirostat": None, "num_ctx": 512}, "keep_alive": 300}, {}):
+        assert asking.agree([json.dumps(asked | more).encode()]) == 1
+    assert asking.served() == before + 2

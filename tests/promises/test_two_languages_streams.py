@@ -1,19 +1,15 @@
 """What C++ and Python answer to a stream's messages are the same bytes, or the same end of the stream."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import Any
 
-import grpc
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
 from bothends.v1.embedding_pb2 import EmbedStreamRequest
 from tests.importing.tokenising.hard_texts import HARD
-from tests.support.doors import connected
 from tests.support.streams import PATH
-from tests.support.until import TIMEOUT_S, until
+from tests.support.until import until
 
 from .conftest import Both
 from .test_two_languages import OPTIONS, SENTENCES, asking, batches
@@ -21,26 +17,10 @@ from .test_two_languages import OPTIONS, SENTENCES, asking, batches
 Agree = Callable[[Sequence[bytes]], int]
 
 
-def outcome(channel: grpc.Channel, contents: Sequence[bytes]) -> list[Any]:
-    """Return the responses to a stream's messages, and how it ends: its status, with words and details."""
-    call: Any = channel.stream_stream(PATH)(iter(contents), timeout=TIMEOUT_S)
-    found: list[Any] = []
-    with suppress(grpc.RpcError):
-        for content in call:
-            found.append(content)  # noqa: PERF402  those before an error are kept
-    return [*found, (call.code(), call.details(), call.trailing_metadata())]
-
-
 @pytest.fixture
 def agree(both: Both) -> Iterator[Agree]:
     """Have both servers answer a stream alike; returns how many of its messages have responses."""
-    with connected(both.native) as native, connected(both.python) as python:
-
-        def ask(contents: Sequence[bytes]) -> int:
-            found = outcome(native, contents)
-            assert found == outcome(python, contents), contents
-            return len(found) - 1
-
+    with both.streaming(PATH) as ask:
         yield ask
 
 

@@ -1,18 +1,10 @@
 """What C++ and Python answer to tei.v1's Embed, and to its EmbedStream, are the same bytes or the same error."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from typing import Any
-
-import grpc
 import hypothesis
-import pytest
 from hypothesis import strategies as st
 
 from bothends.tei.v1.embedding_pb2 import EmbedRequest
 from tests.importing.tokenising.hard_texts import HARD, TEXTS
-from tests.support.doors import connected
-from tests.support.until import TIMEOUT_S
 
 from .conftest import Both
 
@@ -40,23 +32,6 @@ def broken(draw: st.DrawFn) -> bytes:
         at = draw(st.integers(0, len(content)))
         content[at : at + draw(st.sampled_from((0, 0, 1)))] = draw(st.sampled_from(PIECES))
     return bytes(content)
-
-
-def outcome(channel: grpc.Channel, contents: Sequence[bytes]) -> list[Any]:
-    """Return the responses to a stream's messages, and how it ends: its status, with words and details."""
-    call: Any = channel.stream_stream(f"/{STREAM}")(iter(contents), timeout=TIMEOUT_S)
-    found: list[Any] = []
-    with suppress(grpc.RpcError):
-        for content in call:
-            found.append(content)  # noqa: PERF402  those before an error are kept
-    return [*found, (call.code(), call.details(), call.trailing_metadata())]
-
-
-@pytest.fixture
-def channels(both: Both) -> Iterator[list[grpc.Channel]]:
-    """A connection to each server."""
-    with connected(both.native) as native, connected(both.python) as python:
-        yield [native, python]
 
 
 def test_hard_texts(both: Both) -> None:
@@ -87,12 +62,11 @@ def test_messages_of_any_kind(both: Both) -> None:
     assert both.served(UNARY, "native") > before + 20
 
 
-def test_streams(both: Both, channels: list[grpc.Channel]) -> None:
+def test_streams(both: Both) -> None:
     """C++ answers each plain message; one that fails ends the stream alike."""
     before = both.served(STREAM, "native")
     plain = [EmbedRequest(inputs=text, truncate=True).SerializeToString() for text in (*PLAIN, "word " * 300)]
-    for contents, native in ((plain, len(plain)), ([plain[0], EmbedRequest(inputs=" ").SerializeToString()], 1)):
-        found = [outcome(channel, contents) for channel in channels]
-        assert found[0] == found[1]
-        assert len(found[0]) == native + 1
+    with both.streaming(f"/{STREAM}") as agree:
+        assert agree(plain) == len(plain)
+        assert agree([plain[0], EmbedRequest(inputs=" ").SerializeToString()]) == 1
     assert both.served(STREAM, "native") == before + len(plain) + 1

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from bothends import Encoder
@@ -13,6 +14,7 @@ from bothends.model.bundle import Bundle
 from bothends.server.model_service import ModelService
 from bothends.server.server import Server
 from tests.support.engines import SERVES, Clock
+from tests.support.fronts import http_of
 
 from .models import NAMES, SENTENCES, TRANSPORTS, Truth, serving_all
 
@@ -87,6 +89,13 @@ def visit(browser: Any, server: Server) -> Iterator[Callable[..., Any]]:
     yield visit
     for one in made:
         one.context.close()
+
+
+@pytest.fixture(scope="module")
+def http(server: Server) -> Iterator[httpx.Client]:
+    """A connection to the HTTP port of the server of a module, or of the one that tests share."""
+    with http_of(server) as connected:
+        yield connected
 
 
 @pytest.fixture(scope="session")

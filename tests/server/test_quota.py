@@ -6,16 +6,7 @@ import pytest
 
 from bothends.errors import QuotaError, RequestError
 from bothends.server.quota import KeyAccount, Quota, extra
-
-
-class Clock:
-    """Time that passes when told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.support.engines import Clock
 
 
 def test_without_limits_no_request_is_refused() -> None:
@@ -53,17 +44,17 @@ def test_sentences_a_second() -> None:
     """A second's worth may come at once; from then on the mean is the rate, and the time told is the time needed."""
     clock = Clock()
     account = KeyAccount("steady", Quota(sentences_per_s=100), clock=clock)
-    served, end = 0, clock.now_s + 60
-    while clock.now_s < end:
+    served, end = 0, clock.now + 60
+    while clock.now < end:
         try:
             account.take_share(7)
             served += 7
         except QuotaError as error:
-            before = clock.now_s
-            clock.now_s += error.retry_after_s - 2e-3
+            before = clock.now
+            clock.now += error.retry_after_s - 2e-3
             with pytest.raises(QuotaError):
                 account.take_share(7)
-            clock.now_s = before + error.retry_after_s
+            clock.now = before + error.retry_after_s
     assert 6000 <= served <= 6000 + 100 + 7
 
 
@@ -75,14 +66,14 @@ def test_a_large_request_is_served_and_paid_for() -> None:
     with pytest.raises(QuotaError, match="100 sentences a second") as raised:
         account.take_share(1)
     assert raised.value.retry_after_s == pytest.approx(9, abs=0.1)
-    clock.now_s += raised.value.retry_after_s
+    clock.now += raised.value.retry_after_s
     account.take_share(1)
 
 
 def test_what_is_not_used_is_kept_for_a_second() -> None:
     clock = Clock()
     account = KeyAccount("idle", Quota(sentences_per_s=100), clock=clock)
-    clock.now_s += 3600
+    clock.now += 3600
     account.take_share(101)
     with pytest.raises(QuotaError):
         account.take_share(1)
@@ -152,6 +143,6 @@ def test_what_could_not_be_served_is_paid_for() -> None:
     with pytest.raises(QuotaError) as raised:
         account.check()
     assert raised.value.retry_after_s == pytest.approx(10, abs=0.1)
-    clock.now_s += raised.value.retry_after_s
+    clock.now += raised.value.retry_after_s
     account.check()
     account.take_share(1)

@@ -14,16 +14,13 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import generate_latest
 
-from bothends.batching.request import Request
 from bothends.client.retry import Retry
 from bothends.client.sync import Client
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.errors import BothendsError, BundleError, NotServingError, StartupError
+from bothends.errors import BundleError, NotServingError, StartupError
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import CODES
-from bothends.server.context import CallContext
 from bothends.server.fronts import FRONTS
-from bothends.server.grpc.calls.source import GrpcInbound
 from bothends.server.grpc.contract import Reason
 from bothends.server.model_service import ModelService
 from bothends.server.server import Server
@@ -31,9 +28,10 @@ from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.messages import SERVICE
 from tests.support.doors import serving
-from tests.support.garbage import left_in_circles
 from tests.support.until import TIMEOUT_S, until
 from tests.support.watching import BY_THE_NATIVE_TRANSPORT
+
+from .fronts.test_every_method import METHODS
 
 
 def test_a_failed_start_leaves_nothing_behind(english: Bundle, tmp_path: Path) -> None:
@@ -59,23 +57,7 @@ def test_a_taken_port_is_said_before_the_model_is_read(server: Server, tmp_path:
 
 def test_every_method_is_counted_from_the_start(toy_bundle: Bundle) -> None:
     """Each that is offered has its series at zero before its first call; those that the page counts are among them."""
-    offered = {
-        *("Embed", "EmbedStream", "Tokenize", "GetModel"),
-        *("ModelInfer", "ModelMetadata", "ModelConfig", "ServerMetadata"),
-        *("tei.v1.Embed/Embed", "tei.v1.Embed/EmbedStream", "tei.v1.Info/Info"),
-        *("tei.v1.Tokenize/Tokenize", "tei.v1.Tokenize/TokenizeStream"),
-        *("POST /v1/embeddings", "POST /embeddings", "GET /v1/models", "GET /v1/models/{id}"),
-        *("POST /embed", "POST /", "POST /similarity", "POST /tokenize", "POST /decode", "GET /info"),
-        *(
-            "POST /api/embed",
-            "POST /api/embeddings",
-            "POST /api/show",
-            "GET /api/tags",
-            "GET /api/ps",
-            "GET /api/version",
-        ),
-        *("GET /model", "POST /explain", "POST /tokens"),
-    }
+    offered = {method.name for method in METHODS}
     with serving(toy_bundle) as fresh:
         samples = [sample for family in fresh.metrics.registry.collect() for sample in family.samples]
     counted = {
@@ -154,14 +136,3 @@ def test_a_model_that_is_no_longer_right_is_said_by_health_too() -> None:
         assert client.encode(["there will be dragons"]).shape == (1, 512)
     assert drifting.service.embedder.model is not right
     assert drifting.stop()
-
-
-def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:
-    """Answered or refused: what a call leaves in a circle piles up, and its collection stops all threads at once."""
-
-    def ask() -> None:
-        client.encode(["there will be dragons"])
-        with pytest.raises(BothendsError):
-            client.encode([""])
-
-    assert left_in_circles(ask, GrpcInbound, CallContext, Request) == []

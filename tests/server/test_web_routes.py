@@ -1,15 +1,11 @@
 """Paths of all fronts over HTTP: their document, and what callers of any other path are told."""
 
-from collections.abc import Iterator
-
 import httpx
 import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from bothends.server.server import Server
 from bothends.server.web_routes import document
-from tests.support.fronts import http_of
 
 _GIVEN = {
     "/v1/embeddings": {"input": "a man"},
@@ -24,12 +20,6 @@ _GIVEN = {
     "/api/show": {"model": "english"},
 }
 """A request of each path that takes one."""
-
-
-@pytest.fixture(scope="module")
-def http(server: Server) -> Iterator[httpx.Client]:
-    with http_of(server) as connected:
-        yield connected
 
 
 def test_the_document_is_valid() -> None:

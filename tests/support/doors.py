@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +21,6 @@ from .until import TIMEOUT_S
 
 AT_ONCE_S = 1e-9
 """Interval so short that files are looked at whenever they are needed."""
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-SETTINGS, PING, GOAWAY = 4, 6, 7
 ALONE = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0), ("grpc.initial_reconnect_backoff_ms", 100)]
 """Options that give each channel a connection of its own, and none of gRPC's own retries: where connections end beneath
 calls, one in some thousands then waits for ever, past its deadline (grpc/grpc#41036).
@@ -92,57 +89,3 @@ def shown_certificate(port: int, protocol: str) -> bytes:
     context.set_alpn_protocols([protocol])
     with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as plain, context.wrap_socket(plain) as secure:
         return secure.getpeercert(binary_form=True) or b""
-
-
-class RawHttp2:
-    """A connection whose frames the test writes and reads."""
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
-        self.send(PREFACE, frame(SETTINGS))
-        while self.read() != (SETTINGS, b""):  # until ours is acknowledged
-            pass
-
-    def send(self, *parts: bytes) -> None:
-        self.socket.sendall(b"".join(parts))
-
-    def read(self) -> tuple[int, bytes] | None:
-        """Read the next frame: its kind and payload; None at the end. The server's settings are acknowledged."""
-        head = self._exactly(9)
-        if head is None:
-            return None
-        kind, flags = head[3], head[4]
-        payload = self._exactly(int.from_bytes(head[:3], "big")) or b""
-        if kind == SETTINGS and not flags & 1:
-            self.send(frame(SETTINGS, flags=1))
-        return kind, payload
-
-    def read_until(self, kind: int) -> bytes | None:
-        """Read up to the next frame of this kind, and return its payload; None if the connection ends first."""
-        while (found := self.read()) is not None:
-            if found[0] == kind:
-                return found[1]
-        return None
-
-    def _exactly(self, size: int) -> bytes | None:
-        content = b""
-        while len(content) < size:
-            try:
-                more = self.socket.recv(size - len(content))
-            except ConnectionResetError:
-                return None
-            if not more:
-                return None
-            content += more
-        return content
-
-    def __enter__(self) -> "RawHttp2":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-
-
-def frame(kind: int, payload: bytes = b"", *, flags: int = 0, stream: int = 0) -> bytes:
-    """Make an HTTP/2 frame (RFC 9113, 4.1)."""
-    return len(payload).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + payload

@@ -3,16 +3,14 @@
 import gc
 from collections.abc import Callable
 
-_TIMES = 20
 
-
-def left_in_circles(act: Callable[[], object], *kinds: type) -> list[str]:
+def left_in_circles(act: Callable[[], object], *kinds: type, times: int = 20) -> list[str]:
     """Act once, and so often again that it shows; returns the names of the `kinds` of which objects were left."""
     act()
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
-        for _ in range(_TIMES):
+        for _ in range(times):
             act()
         gc.collect()
         return sorted({type(thing).__name__ for thing in gc.garbage if isinstance(thing, kinds)})

@@ -1,10 +1,12 @@
 """A stream whose caller is the test, which decides what is sent when, and if answers are read."""
 
+from collections.abc import Callable
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
+import pytest
 from grpc_status import rpc_status
 
 from bothends.errors import BothendsError
@@ -73,6 +75,13 @@ class Stream:
     ) -> None:
         self.call.cancel()
         self.close()
+
+
+def error_by(call: Callable[[], object]) -> BothendsError:
+    """Make a call that a bothends server refuses; returns the error that its status stands for."""
+    with pytest.raises(grpc.RpcError) as raised:
+        call()
+    return error_of(raised.value)
 
 
 def error_of(raised: grpc.RpcError) -> BothendsError:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
+from typing import Any
 
-from bothends.kserve.v2 import inference_pb2
 from bothends.model.bundle import default_path
 from bothends.v1.embedding_pb2 import EmbedRequest
+from tests.support.infer import request
 
 from ..hostile import PATH, message
 from .grpc_wire import GrpcWire
@@ -66,12 +67,9 @@ def explain(sentence: str) -> Ask:
     return Ask("/explain", json.dumps({"sentence": sentence}).encode())
 
 
-def infer_with_id(size: int) -> Ask:
-    """Ask by the Open Inference Protocol, with an id of so many bytes, compressed: 1,024 are allowed."""
-    request = inference_pb2.ModelInferRequest(model_name="english", id="x" * size)
-    request.inputs.add(name="text", datatype="BYTES", shape=[1, 1])
-    request.raw_input_contents.append(b"\1\0\0\0a")
-    return _grpc(INFER, request.SerializeToString(), True)
+def infer(**fields: Any) -> Ask:
+    """Ask by the Open Inference Protocol, compressed, with these fields of a request."""
+    return _grpc(INFER, request("a", **fields).SerializeToString(), True)
 
 
 @cache

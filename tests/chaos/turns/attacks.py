@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 
-from .asks import embed, explain, infer_with_id, openai, tei, words
+from bothends.kserve.v2.inference_pb2 import ModelInferRequest
+
+from .asks import embed, explain, infer, openai, tei, words
 from .beside import ATTACKER, NEIGHBOUR, Bars, Beside
 from .bomb import Bomb
 from .flood import Flood
 from .gateway import ThroughGateway
 from .outcome import Attack
-from .overload import Overload
 from .two_models import TwoModels
 
+InferRequestedOutputTensor = ModelInferRequest.InferRequestedOutputTensor
 _ONE = ("the old woman sings of a quiet river and dragons by the stone sea",)
 _SINGLE = {"http": tei(_ONE), "grpc": embed(_ONE)}
 _LETTERS = ("a",) * 1024
@@ -46,8 +48,9 @@ def _lists() -> Iterator[tuple[str, Attack]]:
 
 def _costly() -> Iterator[tuple[str, Attack]]:
     costly = {
-        "infer-id": (infer_with_id(2000), "–"),
-        "infer-long-id": (infer_with_id(4_000_000), "p50 85–130 ×"),
+        "infer-id": (infer(id="x" * 2000), "–"),
+        "infer-long-id": (infer(id="x" * 4_000_000), "p50 85–130 ×"),
+        "infer-outputs": (infer(outputs=[InferRequestedOutputTensor()] * 300_000), "–"),
         "gzip-words": (embed(words(1024) * 500, is_gzipped=True), "p50 37–39 ×"),
     }
     for kind, (ask, before) in costly.items():
@@ -75,9 +78,6 @@ def _busy() -> Iterator[tuple[str, Attack]]:
 def _loads() -> Iterator[tuple[str, Attack]]:
     for where, source in (("", NEIGHBOUR), ("-same-address", ATTACKER)):
         yield f"slow-model{where}", TwoModels(16, 0.45, "0.08 of its rate", source=source)
-    for connections in (4, 64):
-        yield f"overload-200-{connections}", Overload(2, connections, 0.65, "refusals' p99 18–58 ms", 10)
-        yield f"overload-1000-{connections}", Overload(10, connections, 0.5, "0.01–0.05 of the peak")
 
 
 ATTACKS: Mapping[str, Attack] = dict([*_unread(), *_lists(), *_costly(), *_busy(), *_loads()])

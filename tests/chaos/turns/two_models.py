@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ..floods import Address
+from ..load import loading
 from .beside import ATTACKER, NEIGHBOUR, address_of, served
-from .load import loading
 from .outcome import Outcome
 from .slow_model import write_slow_model
 

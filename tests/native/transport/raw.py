@@ -14,6 +14,7 @@ from h2.events import (
     Event,
     InformationalResponseReceived,
     PingAckReceived,
+    PingReceived,
     RemoteSettingsChanged,
     ResponseReceived,
     StreamEnded,
@@ -24,9 +25,14 @@ from h2.settings import SettingCodes
 
 from tests.support.until import TIMEOUT_S
 
-from .served import ECHO, framed
-
+ECHO = "/t.T/Echo"
+"""Path of calls that don't name another."""
 Headers = Iterable[tuple[str, str]]
+
+
+def framed(*contents: bytes, flag: int = 0) -> bytes:
+    """gRPC messages with their prefixes."""
+    return b"".join(bytes([flag]) + len(content).to_bytes(4, "big") + content for content in contents)
 
 
 @dataclass
@@ -85,6 +91,9 @@ class Raw:
         self.responses: dict[int, Response] = {}
         self.goaway: tuple[int, bytes] | None = None
         self.pings = 0
+        """Its pings that were answered."""
+        self.pinged = 0
+        """Times that it was asked whether it lives."""
         self.sent = 0
         """Bytes that were to be sent, TLS aside."""
         self.is_ready = False
@@ -188,6 +197,8 @@ class Raw:
                 self.go_on()
             case PingAckReceived():
                 self.pings += 1
+            case PingReceived():
+                self.pinged += 1
             case _:
                 self._note_of_call(event)
 

@@ -13,7 +13,9 @@ from bothends.server.http.failure import HTTP_STATUSES
 from tests.support.doors import ALONE
 from tests.support.until import TIMEOUT_S, until
 
-ECHO, ROW, PROBE = "/t.T/Echo", "/t.T/Row", "/t.T/Probe"
+from .raw import ECHO
+
+ROW, PROBE = "/t.T/Row", "/t.T/Probe"
 METHODS = [Method(ECHO), Method(ROW, is_stream=True), Method(PROBE, is_metered=False)]
 REFUSALS = {
     "full": 8,
@@ -205,8 +207,3 @@ def listening(path: str | None = None) -> socket.socket:
     made.listen(512)
     made.setblocking(False)
     return made
-
-
-def framed(*contents: bytes, flag: int = 0) -> bytes:
-    """gRPC messages with their prefixes."""
-    return b"".join(bytes([flag]) + len(content).to_bytes(4, "big") + content for content in contents)

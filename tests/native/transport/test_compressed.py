@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import ECHO, ROW, STATUSES, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import ROW, STATUSES, Served
 
 Serve = Callable[..., Served]
 GZIP = [("grpc-encoding", "gzip")]

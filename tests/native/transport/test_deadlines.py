@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import ECHO, ROW, STATUSES, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import ROW, STATUSES, Served
 
 Serve = Callable[..., Served]
 EXPIRED = STATUSES["expired"][0]
@@ -50,24 +50,6 @@ def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
         assert response.status == str(EXPIRED)
         assert served.look(1, TIMEOUT_S) == ([], [message.id])
         served.transport.answer([message.id], [b"late"])
-        served.let_go()
-    assert served.count() == []
-
-
-@pytest.mark.parametrize("by", ["reset", "close"])
-def test_a_caller_leaves_while_python_has_its_message(serve: Serve, by: str) -> None:
-    """Python is told at once, whether the call or the connection ended, and counts it."""
-    served = serve()
-    with Raw(served.port) as raw:
-        responses = [raw.echo(b"x") for _ in range(3)]
-        taken = served.take_messages(3)
-        if by == "reset":
-            for response in responses:
-                raw.reset(response)
-        else:
-            raw.socket.close()
-        until(lambda: served.gone.extend(served.look(9, 0.1)[1]) or len(served.gone) == 3)
-        assert sorted(served.gone) == [message.id for message in taken]
         served.let_go()
     assert served.count() == []
 

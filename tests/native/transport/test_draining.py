@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import ECHO, PROBE, STATUSES, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import PROBE, STATUSES, Served
 from .test_tls import show
 
 Serve = Callable[..., Served]

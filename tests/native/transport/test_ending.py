@@ -5,35 +5,15 @@ import socket
 import threading
 from collections.abc import Callable
 
-import grpc
 import pytest
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import ECHO, PROBE, ROW, STATUSES, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import ROW, STATUSES, Served
 
 Serve = Callable[..., Served]
 DRAINING = str(STATUSES["draining"][0])
-
-
-def test_a_draining_transport_refuses_what_is_new(serve: Serve) -> None:
-    """Calls that were taken in are answered, and probes go on."""
-    served = serve()
-    with Raw(served.port) as raw:
-        old = raw.echo(b"old")
-        [taken] = served.take_messages()
-        served.transport.drain()
-        new, row = raw.echo(b"new"), raw.call(ROW, framed(b"r"))
-        raw.over(new, row)
-        assert (new.status, row.status) == (DRAINING, DRAINING)
-        assert not served.transport.wait_idle(0)
-        probe = raw.call(PROBE, framed(b"p"))
-        [asked] = served.take_messages()
-        served.transport.answer([taken.id, asked.id], [b"O", b"P"])
-        raw.over(old, probe)
-        assert (old.content, probe.content) == (framed(b"O"), framed(b"P"))
-        assert served.transport.wait_idle(TIMEOUT_S)
 
 
 def test_streams_end_once_what_was_read_of_them_is_answered(serve: Serve) -> None:
@@ -208,16 +188,3 @@ def test_a_caller_that_says_goodbye_is_served_to_the_end(serve: Serve) -> None:
         raw.over(response)
         assert response.content == framed(b"X")
     served.let_go(of_connections=True)
-
-
-def test_grpcio_is_told_unavailable(serve: Serve) -> None:
-    """Calls to a transport that drains fail with UNAVAILABLE, by which grpcio knows to try elsewhere."""
-    served = serve().answering()
-    with served.channel() as channel:
-        call = channel.unary_unary(ECHO)
-        assert call(b"x", timeout=TIMEOUT_S) == b"x"
-        served.transport.drain()
-        with pytest.raises(grpc.RpcError) as refused:
-            call(b"x", timeout=TIMEOUT_S)
-        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert served.transport.quiet_s() < TIMEOUT_S

@@ -17,24 +17,6 @@ def taken(served: Served, most: int, max_bytes: int = 1 << 22) -> list[bytes]:
     return [message.content for message in batch.messages]
 
 
-def test_a_callers_first_stands_before_anothers_second(serve: Serve) -> None:
-    """However many of the other's came before."""
-    served = serve(max_connection_requests=1000, max_concurrent_requests=2000)
-    with Raw(served.port) as greedy, Raw(served.port) as polite:
-        for number in range(1000):
-            greedy.echo(b"%d" % number)
-        until(lambda: served.figure("waiting") == 1000)
-        polite.echo(b"polite")
-        until(lambda: served.figure("waiting") == 1001)
-        first = taken(served, 2)
-        assert b"polite" in first
-        polite.echo(b"again")
-        until(lambda: served.figure("waiting") == 1000)
-        assert b"again" in taken(served, 3)
-        rest = taken(served, 1000)
-    assert rest == [b"%d" % number for number in range(1000) if b"%d" % number in rest]
-
-
 def test_a_batch_is_bounded_in_bytes(serve: Serve) -> None:
     """Long requests come in several batches, so that they aren't all in memory at once."""
     served = serve()

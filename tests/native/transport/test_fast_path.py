@@ -12,8 +12,8 @@ from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import EMPTY, VERSION, Fast, rows_of
-from .raw import Raw
-from .served import ECHO, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import Served
 
 LONG = ("sentences", "sentence_bytes", "request_tokens")
 KEPT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"

@@ -16,8 +16,8 @@ from tests.support.until import TIMEOUT_S, until
 
 from .fast import SIZES, VERSION, Fast, embedded, encoder_of, named, path_of
 from .long import LIMITS, MOST, sentences_of
-from .raw import Raw
-from .served import ROW, Served, framed
+from .raw import Raw, framed
+from .served import ROW, Served
 
 KEY = "one"
 LEFT = [

@@ -12,8 +12,8 @@ from tests.support.until import until
 
 from .fast import Fast
 from .long import LIMITS, MOST, Long
-from .raw import Raw
-from .served import ROW, Served, framed
+from .raw import Raw, framed
+from .served import ROW, Served
 from .test_fast_streams import KEY, codec, digest, message, written
 
 Serve = Callable[..., Served]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from tests.support.until import until
 
-from .raw import Raw
-from .served import ECHO, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import Served
 
 Serve = Callable[..., Served]
 

@@ -8,8 +8,8 @@ from tests.chaos.fields import entry, unindexed
 from tests.chaos.hostile import message
 from tests.chaos.hostile import raw as frame
 
-from .raw import Raw, Response
-from .served import ECHO, PROBE, ROW, STATUSES, Served, framed
+from .raw import ECHO, Raw, Response, framed
+from .served import PROBE, ROW, STATUSES, Served
 from .test_health import CHECK, WATCH
 
 Serve = Callable[..., Served]

@@ -10,15 +10,11 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw, Response
-from .served import PROBE, Served, framed
+from .raw import Raw, Response, framed
+from .served import PROBE, Served
 
 Serve = Callable[..., Served]
-SERVING, NOT_SERVING, SERVICE_UNKNOWN = (
-    HealthCheckResponse.SERVING,
-    HealthCheckResponse.NOT_SERVING,
-    HealthCheckResponse.SERVICE_UNKNOWN,
-)
+SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
 
 
@@ -40,28 +36,6 @@ def test_check(serve: Serve, service: str) -> None:
         )
         assert compressed.status == SERVING
     assert served.count() == []
-
-
-def test_watch_tells_each_change(serve: Serve) -> None:
-    """Watchers hear each change until they leave; a watcher of an unknown service hears SERVICE_UNKNOWN."""
-    served = serve()
-    with served.channel() as channel:
-        stub = HealthStub(channel)
-        watches = [stub.Watch(HealthCheckRequest(service=service), timeout=TIMEOUT_S) for service in ("", "t.T")]
-        unknown = stub.Watch(HealthCheckRequest(service="no"), timeout=TIMEOUT_S)
-        assert [next(watch).status for watch in (*watches, unknown)] == [SERVING, SERVING, SERVICE_UNKNOWN]
-        for serving in (False, True):
-            served.transport.set_serving(serving)
-            expected = SERVING if serving else NOT_SERVING
-            assert [next(watch).status for watch in watches] == [expected] * 2
-        served.transport.set_serving(True)
-        served.transport.drain()
-        assert [next(watch).status for watch in watches] == [NOT_SERVING] * 2
-        served.transport.set_serving(True)
-        assert stub.Check(HealthCheckRequest(), timeout=TIMEOUT_S).status == NOT_SERVING
-        for watch in (*watches, unknown):
-            watch.cancel()
-        served.let_go()
 
 
 @pytest.mark.parametrize(

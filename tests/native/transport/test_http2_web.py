@@ -11,8 +11,7 @@ import pytest
 
 from tests.support.until import until
 
-from .raw import Raw
-from .served import ECHO, framed
+from .raw import ECHO, Raw, framed
 from .test_tls import show, trusting
 from .web import EMBED, GET, PROBE, Wire, post, told, web
 

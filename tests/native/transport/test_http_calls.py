@@ -8,8 +8,7 @@ import pytest
 
 from tests.support.until import until
 
-from .raw import Raw
-from .served import ECHO, framed
+from .raw import ECHO, Raw, framed
 from .web import EMBED, GET, OTHERS, PROBE, Web, Wire, post, web
 
 METHOD = 3

@@ -155,36 +155,3 @@ def test_a_list_whose_model_stops_in_the_middle_is_the_applications(lists: Long,
     lists.encoder.stop()
     assert lists.step() == []
     left_to_the_application(lists, wire, body)
-
-
-def test_a_list_that_no_path_serves_any_more_is_the_applications(lists: Long, wire: Wire) -> None:
-    body = body_of(["a b"] * MOST)
-    begin(lists, wire, body, steps=2)
-    assert lists.served.look(9, 0.1) == ([], [])
-    left_to_the_application(lists, wire, body)
-
-
-def test_a_caller_that_leaves_frees_its_slices(lists: Long, wire: Wire) -> None:
-    begin(lists, wire, body_of(["a b"] * MOST), steps=2)
-    wire.socket.close()
-    until(lambda: not any(lists.served.figure(name) for name in ("waiting", "taken", "calls", "making_bytes")))
-    assert lists.step() == []
-    assert sum(lists.computed) < MOST
-    assert lists.served.count() == [(METHOD, 1, "")]
-
-
-def test_a_deadline_ends_a_list_in_the_middle(lists: Long, wire: Wire) -> None:
-    begin(lists, wire, body_of(["a b"] * MOST), "X-Stainless-Read-Timeout: 0.5", steps=2)
-    assert wire.answer()[0] == 504
-    assert lists.served.figure("making_bytes") == 0
-    assert lists.step() == []
-    assert lists.served.count() == [(METHOD, 4, "")]
-
-
-def test_a_list_whose_run_is_given_up_is_counted(lists: Long, wire: Wire) -> None:
-    """By the transport, as Python counts no long calls of those."""
-    begin(lists, wire, body_of(["a b"] * MOST), steps=2)
-    lists.served.transport.fail([1], [(13, "it hung", b"")])
-    assert wire.answer()[0] == 500
-    assert lists.served.figure("making_bytes") == 0
-    assert lists.served.count() == [(METHOD, 13, "")]

@@ -2,12 +2,10 @@
 
 from contextlib import ExitStack
 
-import pytest
-
 from tests.support.until import until
 
 from .raw import Raw
-from .web import EMBED, GET, PROBE, Web, Wire, post, web
+from .web import GET, PROBE, Web, Wire, web
 
 MOST, EXTRA = 3, 8
 PROBING = GET.replace(b"/page", PROBE.encode())
@@ -23,21 +21,6 @@ def busy(served: Web, stack: ExitStack, *sources: str) -> list[Wire]:
     return wires
 
 
-@pytest.mark.parametrize("ask", [GET, post(EMBED, b"{}")])
-def test_a_newcomer_beyond_all_places_may_probe(ask: bytes) -> None:
-    """Any other request of it is told that there are too many connections, and its own ends after one."""
-    with web(max_connections=MOST) as served, ExitStack() as stack:
-        busy(served, stack, *["127.0.0.3"] * MOST)
-        status, headers, _ = stack.enter_context(Wire(served.http_port, source="127.0.0.3")).say(ask).answer()
-        assert (status, headers["x-refusal"], headers["connection"]) == (429, "connections", "close")
-        probe = stack.enter_context(Wire(served.http_port, source="127.0.0.3")).say(PROBING)
-        [request] = served.take_requests()
-        served.respond(request)
-        status, headers, _ = probe.answer()
-        assert (status, headers["connection"]) == (200, "close")
-        assert probe.is_closed()
-
-
 def test_silent_newcomers_keep_no_probe_out() -> None:
     with web(max_connections=MOST) as served, ExitStack() as stack:
         busy(served, stack, *["127.0.0.3"] * MOST)
@@ -47,18 +30,6 @@ def test_silent_newcomers_keep_no_probe_out() -> None:
         [request] = served.take_requests()
         assert request.target == PROBE.encode()
         assert served.figure("http_connections") == MOST
-
-
-def test_who_has_max_connections_gives_way() -> None:
-    """An idle one closes; of busy ones, one whose network has far more, which is told so."""
-    with web(max_connections=MOST) as served, ExitStack() as stack:
-        first, *_ = busy(served, stack, *["127.0.0.3"] * MOST)
-        other = stack.enter_context(Wire(served.http_port, source="127.0.0.2")).say(GET)
-        served.respond(served.take_requests()[0])
-        assert other.answer()[0] == 200
-        status, headers, _ = first.answer()
-        assert (status, headers["x-refusal"]) == (429, "connections")
-        until(lambda: len(served.over) == 1 or served.take_requests(0) != [])
 
 
 def test_grpc_and_http_have_places_of_their_own() -> None:

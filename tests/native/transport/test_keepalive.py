@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import ROW, Served, framed
+from .raw import Raw, framed
+from .served import ROW, Served
 
 Serve = Callable[..., Served]
 CALM = 11

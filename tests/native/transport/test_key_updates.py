@@ -12,8 +12,8 @@ import pytest
 from tests.chaos.hostile import PREFACE
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import Served, framed
+from .raw import Raw, framed
+from .served import Served
 from .test_tls import show
 
 UPDATES = 100_000

@@ -14,8 +14,8 @@ from tests.support.until import TIMEOUT_S, until
 
 from .fast import EMPTY, named, path_of
 from .long import MOST, Long, request_of
-from .raw import Raw
-from .served import ECHO, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import Served
 from .test_called_encoder import DIMENSION, Called, Ids, Offsets, Rows
 from .web import Web, Wire
 
@@ -30,23 +30,6 @@ LATELY_S = 0.01
 def networks(served: Served, count: int) -> list[int]:
     """Take so many messages, and return their networks by their contents' order."""
     return [message.network for message in sorted(served.take_messages(count), key=lambda message: message.content)]
-
-
-def test_a_network_of_many_connections_has_one_networks_turns(serve: Serve) -> None:
-    """Eight connections of one address, and one of another: of what is taken, about half is the latter's."""
-    served = serve()
-    with ExitStack() as stack:
-        many = [stack.enter_context(Raw(served.port, source="127.0.0.2")) for _ in range(8)]
-        one = stack.enter_context(Raw(served.port, source="127.0.0.3"))
-        for connection in many:
-            for _ in range(8):
-                connection.echo(b"many" * 5000)
-        until(lambda: served.figure("waiting") == 64)
-        for _ in range(16):
-            one.echo(b"one." * 5000)
-        until(lambda: served.figure("waiting") == 80)
-        taken = [message.content[:4] for message in served.take_messages(20)]
-    assert taken.count(b"one.") >= 8
 
 
 def test_a_trusted_proxy_says_who_calls_and_others_do_not(serve: Serve) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.until import until
 
-from .raw import Raw
-from .served import ROW, Served, framed
+from .raw import Raw, framed
+from .served import ROW, Served
 from .test_refusals import said
 
 Serve = Callable[..., Served]
@@ -104,46 +104,3 @@ def test_a_busy_one_gives_way_to_clearly_fewer_alone(serve: Serve, join: Join) -
     keep_busy(join(served, POLITE + 1))
     served.take_messages()
     assert served.figure("connections") == 7
-
-
-def test_within_one_network_nobody_busy_gives_way(serve: Serve, join: Join) -> None:
-    """A caller that comes by one proxy with all others is no worse off than without networks."""
-    served = serve(max_connections=3)
-    for _ in range(3):
-        keep_busy(join(served, GREEDY))
-    served.take_messages(3)
-    assert is_refused(lambda: join(served, GREEDY))
-
-
-def is_open(connection: Raw) -> bool:
-    """Return True if a ping is answered."""
-    before = connection.pings
-    connection.http.ping(bytes(8))
-    connection.flush()
-    try:
-        connection.wait(lambda: connection.pings > before)
-    except AssertionError:
-        return False
-    return True
-
-
-def test_who_holds_max_connections_gives_way(serve: Serve) -> None:
-    """The idlest of the address that has the most, at once; and nobody to an address that has more."""
-    served = serve(max_connections=6)
-    with ExitStack() as stack:
-
-        def join(place: int) -> Raw:
-            return stack.enter_context(Raw(served.port, source=f"127.0.0.{place}"))
-
-        polite, *greedy = [join(place) for place in (2, 3, 3, 3, 3, 3)]
-        response = greedy[0].echo(b"x")  # of use more lately than the others
-        served.transport.answer([served.take_messages()[0].id], [b"x"])
-        greedy[0].over(response)
-        newcomer = join(4)
-        assert [is_open(one) for one in (polite, newcomer, *greedy)] == [True, True, True, False, True, True, True]
-        for one in (greedy[0], *greedy[2:]):
-            one.echo(b"x")
-        served.take_messages(4)
-        with pytest.raises(AssertionError, match="closed"):
-            join(3)
-        assert is_open(polite)

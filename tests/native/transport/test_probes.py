@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from bothends_native.transport import Method
 
-from .raw import Raw
+from .raw import Raw, framed
 from .served import METHODS as USUAL
-from .served import PROBE, ROW, Served, framed
+from .served import PROBE, ROW, Served
 from .test_refusals import said
 
 Serve = Callable[..., Served]

@@ -13,8 +13,8 @@ from tests.chaos.hostile import HEADERS, PREFACE, begun, raw
 from tests.chaos.published import RESETTING
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw, several
-from .served import ECHO, ROW, Served, framed
+from .raw import ECHO, Raw, framed, several
+from .served import ROW, Served
 from .test_rfc9113 import CONNECTION, DATA, ENDS, GOAWAY, HEAD, PING, RESET, SETTINGS, WHOLE, number
 from .victim import GIVE, Victim
 

@@ -7,35 +7,15 @@ import pytest
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw, Response
-from .served import ECHO, PROBE, STATUSES, Served, framed
+from .raw import ECHO, Raw, Response, framed
+from .served import PROBE, STATUSES, Served
 
 Serve = Callable[..., Served]
-CODES = {kind: str(code) for kind, (code, _, _) in STATUSES.items()}
 
 
 def said(response: Response) -> str | None:
     """The reason that a call was refused for."""
     return next((kind for kind, (_, words, _) in STATUSES.items() if words == response.message), None)
-
-
-def test_one_call_more_than_there_are_places(serve: Serve) -> None:
-    """A call past the limit is refused before its request is read; an answer frees a place."""
-    served = serve(max_concurrent_requests=3)
-    with Raw(served.port) as raw:
-        calls = [raw.echo(b"x") for _ in range(3)]
-        taken = served.take_messages(3)
-        refused = raw.call(ECHO, ends=False)
-        raw.over(refused)
-        assert said(refused) == "full"
-        assert refused.headers["grpc-status-details-bin"]
-        served.transport.answer([message.id for message in taken], [b"y"] * 3)
-        raw.over(*calls)
-        last = raw.echo(b"z")
-        served.transport.answer([served.take_messages()[0].id], [b"Z"])
-        raw.over(last)
-    assert last.content == framed(b"Z")
-    assert served.count() == [(0, 8, "full")]
 
 
 def test_headers_past_their_bound(serve: Serve) -> None:

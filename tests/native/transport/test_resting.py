@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import ECHO, ROW, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import ROW, Served
 from .test_health import WATCH
 
 Serve = Callable[..., Served]

@@ -12,8 +12,8 @@ from hyperframe.frame import Frame, GoAwayFrame, PingFrame, RstStreamFrame
 from tests.chaos.hostile import HEADERS, PREFACE, begun, raw
 from tests.support.until import TIMEOUT_S
 
-from .raw import Raw
-from .served import ECHO, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import Served
 
 DATA, HEAD, PRIORITY, RESET, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
 ENDS, WHOLE, PADDED, WEIGHED = 1, 4, 8, 32

@@ -10,7 +10,6 @@ from bothends_native import transport
 from grpc_status import rpc_status
 
 from bothends.errors import QuotaError
-from bothends.server.grpc.contract import Reason
 from bothends.server.grpc.refusals import prepared, statuses
 from bothends.server.quota import KeyAccount, Quota
 from bothends.settings import Settings
@@ -114,14 +113,6 @@ def test_sentences_at_once_are_told_in_pythons_words(fast: Fast) -> None:
     assert fast.taken == []
 
 
-def test_another_key_never_notices(fast: Fast) -> None:
-    holder = Holder(fast, Quota(concurrent_sentences=1))
-    holder.account.take_share(1)
-    assert holder.refused("a").code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert EmbedResponse.FromString(holder.ask("a", "a", key=OTHER)).embeddings
-    assert fast.taken == []
-
-
 def test_a_connection_rests_whose_only_key_has_had_its_share(fast: Fast) -> None:
     """Refusals then take a small part of the time. Where a proxy brings other keys' calls by it, none rests."""
     Holder(fast, Quota(sentences_per_s=0.001)).account.pay(1000)
@@ -154,14 +145,6 @@ def test_what_is_left_to_python_costs_nothing_yet(fast: Fast, sentences: Sequenc
     assert holder.account.in_progress == 0
     holder.account.check()
     assert len(fast.taken) == 3
-
-
-def test_what_an_engine_cannot_run_costs_nothing_yet(fast: Fast) -> None:
-    holder = Holder(fast, Quota(sentences_per_s=0.001))
-    fast.encoder.stop()
-    assert EmbedRequest.FromString(holder.ask("a")).sentences == ["a"]
-    assert holder.account.in_progress == 0
-    holder.account.check()
 
 
 def test_a_list_is_pythons_where_a_share_is_counted(serve: Callable[..., Served]) -> None:
@@ -197,20 +180,6 @@ def test_a_share_is_back_before_its_caller_has_the_answer(fast: Fast) -> None:
     assert fast.taken == []
 
 
-def test_a_share_that_another_door_takes_is_missing_here(fast: Fast) -> None:
-    """And the other way round: there is one count, whoever takes of it."""
-    holder = Holder(fast, Quota(sentences_per_s=0.001))
-    holder.account.take_share(1)
-    holder.refused("a")
-    holder.account.limits = Quota(sentences_per_s=1e9)
-    until(lambda: EmbedResponse.FromString(holder.ask("a")).embeddings)
-    holder.account.limits = Quota(concurrent_sentences=2)
-    holder.refused("a", "b")
-    holder.account.give_back(1)
-    assert EmbedResponse.FromString(holder.ask("a", "b")).embeddings
-    assert fast.taken == []
-
-
 def test_a_run_that_is_given_up_gives_its_share_back(fast: Fast) -> None:
     """Though its thread may never come back from it."""
     holder = Holder(fast, Quota(concurrent_sentences=10))
@@ -231,9 +200,3 @@ def test_only_a_count_of_its_own_is_taken() -> None:
     with pytest.raises((TypeError, RuntimeError)):
         served.transport.set_keys({sha256(KEY): KeyAccount(KEY, Quota()).usage})
     served.stop()
-
-
-def test_each_denial_has_a_reason() -> None:
-    assert {Reason.over_rate, Reason.over_concurrency} == {
-        reason for reason in Reason if reason.name in {excess.name for excess in transport.Excess}
-    }

@@ -11,8 +11,8 @@ import grpc
 
 from tests.support.until import TIMEOUT_S, eventually, until
 
-from .raw import Raw
-from .served import ECHO, ROW, Served, framed, listening
+from .raw import ECHO, Raw, framed
+from .served import ROW, Served, listening
 
 Serve = Callable[..., Served]
 
@@ -53,18 +53,6 @@ def test_files_are_given_back() -> None:
     served.stop()
     del served.transport
     assert files() <= before
-
-
-def test_one_connection_more_than_are_allowed_is_closed(serve: Serve) -> None:
-    """A connection past the limit is closed at once where all others are in use."""
-    served = serve(max_connections=2)
-    with Raw(served.port) as one, Raw(served.port) as other:
-        one.echo(b"x")
-        other.echo(b"y")
-        served.take_messages(2)
-        with socket.create_connection(("127.0.0.1", served.port), TIMEOUT_S) as refused:
-            assert refused.recv(1) == b""
-        assert served.figure("connections") == 2
 
 
 def test_an_unused_connection_gives_way(serve: Serve) -> None:

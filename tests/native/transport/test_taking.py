@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import PROBE, ROW, Served, framed
+from .raw import Raw, framed
+from .served import PROBE, ROW, Served
 
 Serve = Callable[..., Served]
 

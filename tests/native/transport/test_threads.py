@@ -12,8 +12,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import ECHO, ROW, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import ROW, Served
 
 Serve = Callable[..., Served]
 

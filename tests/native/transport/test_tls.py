@@ -1,4 +1,4 @@
-"""TLS: certificates, callers' certificates, new ones without a dropped connection, and HTTP/2 or nothing."""
+"""TLS: certificates that can be used, and HTTP/2 or nothing."""
 
 import contextlib
 import socket
@@ -12,10 +12,10 @@ import trustme
 from tests.support.until import TIMEOUT_S, until
 
 from .raw import Raw
-from .served import ECHO, ROW, Served, framed
+from .served import ECHO, ROW, Served
 
 Serve = Callable[..., Served]
-AUTHORITY, STRANGER = trustme.CA(), trustme.CA()
+AUTHORITY = trustme.CA()
 
 
 def show(served: Served, *, asks: bool = False) -> trustme.LeafCert:
@@ -27,21 +27,12 @@ def show(served: Served, *, asks: bool = False) -> trustme.LeafCert:
     return pair
 
 
-def trusting(caller: trustme.LeafCert | None = None, protocols: tuple[str, ...] = ("h2",)) -> ssl.SSLContext:
+def trusting(protocols: tuple[str, ...] = ("h2",)) -> ssl.SSLContext:
     context = ssl.create_default_context()
     AUTHORITY.configure_trust(context)
-    if caller:
-        caller.configure_cert(context)
     if protocols:
         context.set_alpn_protocols(protocols)
     return context
-
-
-def credentials(caller: trustme.LeafCert | None = None) -> grpc.ChannelCredentials:
-    if caller is None:
-        return grpc.ssl_channel_credentials(AUTHORITY.cert_pem.bytes())
-    chain = b"".join(part.bytes() for part in caller.cert_chain_pems)
-    return grpc.ssl_channel_credentials(AUTHORITY.cert_pem.bytes(), caller.private_key_pem.bytes(), chain)
 
 
 def test_calls_by_tls(serve: Serve) -> None:
@@ -49,43 +40,11 @@ def test_calls_by_tls(serve: Serve) -> None:
     served = serve()
     show(served)
     served.answering()
-    with served.channel(credentials()) as channel:
+    with served.channel(grpc.ssl_channel_credentials(AUTHORITY.cert_pem.bytes())) as channel:
         for content in (b"", b"x", b"y" * 3_000_000):
             assert channel.unary_unary(ECHO)(content, timeout=TIMEOUT_S) == content
         contents = [b"z" * 100_000] * 50
         assert list(channel.stream_stream(ROW)(iter(contents), timeout=TIMEOUT_S)) == contents
-
-
-def test_callers_show_certificates(serve: Serve) -> None:
-    """Callers with a certificate of the client CA are answered; those with none, or a stranger's, aren't."""
-    served = serve()
-    show(served, asks=True)
-    served.answering()
-    with served.channel(credentials(AUTHORITY.issue_cert("caller"))) as channel:
-        assert channel.unary_unary(ECHO)(b"x", timeout=TIMEOUT_S) == b"x"
-    for caller in (None, STRANGER.issue_cert("caller")):
-        with served.channel(credentials(caller)) as channel, pytest.raises(grpc.RpcError) as refused:
-            channel.unary_unary(ECHO)(b"y", timeout=TIMEOUT_S)
-        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert [message.content for message in served.messages] == [b"x"]
-    served.let_go(of_connections=True)
-
-
-def test_new_certificates_drop_no_connection(serve: Serve) -> None:
-    """Open connections go on, and new ones are shown the new certificate."""
-    served = serve()
-    first = show(served)
-    served.answering()
-    with Raw(served.port, context=trusting()) as old:
-        second = show(served)
-        with Raw(served.port, context=trusting()) as new:
-            for raw, pair in ((old, first), (new, second)):
-                assert isinstance(raw.socket, ssl.SSLSocket)
-                shown = raw.socket.getpeercert(binary_form=True) or b""
-                assert ssl.DER_cert_to_PEM_cert(shown).split() == pair.cert_chain_pems[0].bytes().decode().split()
-                response = raw.echo(b"x")
-                raw.over(response)
-                assert response.content == framed(b"x")
 
 
 def test_certificates_that_cannot_be_used_change_nothing(serve: Serve) -> None:

@@ -9,8 +9,8 @@ import pytest
 from tests.chaos.fields import entry
 from tests.chaos.hostile import raw as frame
 
-from .raw import Raw
-from .served import ECHO, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import Served
 from .test_header_bombs import Caller
 from .test_refusals import said
 

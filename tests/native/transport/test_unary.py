@@ -8,8 +8,8 @@ from google.rpc import code_pb2
 
 from tests.support.until import TIMEOUT_S
 
-from .raw import Raw
-from .served import ECHO, PROBE, STATUSES, Served, framed
+from .raw import ECHO, Raw, framed
+from .served import STATUSES, Served
 
 Serve = Callable[..., Served]
 
@@ -20,21 +20,6 @@ def test_a_request_comes_back_whole(echo: Served, size: int) -> None:
     content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     with echo.channel(None, ("grpc.max_receive_message_length", -1)) as channel:
         assert channel.unary_unary(ECHO)(content, timeout=TIMEOUT_S) == content
-
-
-def test_messages_carry_what_was_asked_for_and_no_more(serve: Serve) -> None:
-    """Method, caller and wanted headers; no deadline where there is none."""
-    served = serve()
-    with Raw(served.port) as one, Raw(served.port) as other:
-        one.call(ECHO, framed(b"1"), headers=[("authorization", "Bearer k"), ("x-note", "é"), ("x-other", "no")])
-        other.call(PROBE, framed(b"2"), headers=[("grpc-timeout", "1H")])
-        found = {message.content: message for message in served.take_messages(2)}
-    assert found[b"1"].method == 0
-    assert found[b"1"].deadline is None
-    assert found[b"1"].metadata == (("x-note", "é"),)
-    assert found[b"2"].method == 2
-    assert found[b"2"].deadline - found[b"2"].arrived == pytest.approx(3600)
-    assert found[b"1"].caller != found[b"2"].caller
 
 
 def test_a_failure_is_trailers_alone(echo: Served) -> None:

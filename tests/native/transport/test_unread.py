@@ -11,8 +11,8 @@ from h2.exceptions import ProtocolError
 from tests.chaos.hostile import raw
 from tests.support.until import until
 
-from .raw import Raw, several
-from .served import ECHO, ROW, framed
+from .raw import ECHO, Raw, framed, several
+from .served import ROW
 from .victim import GIVE, MAX_GROWTH_MB, SMALL, Victim
 
 # How much memory a process keeps of what it has freed is decided by what else runs, too.

@@ -21,8 +21,8 @@ from bothends_native.transport import Method
 from tests.chaos.hostile import PATH
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import HELD, framed
+from .raw import Raw, framed
+from .served import HELD
 from .web import WEB_METHODS, Web
 
 ROOT = Path(__file__).parents[3]

@@ -22,7 +22,6 @@ from bothends.server.server import Server
 from bothends.settings import Settings
 from tests.server.models import TRANSPORTS
 from tests.support.doors import serving
-from tests.support.fronts import http_of
 from tests.support.paths import ROOT
 from tests.support.until import until
 
@@ -56,12 +55,6 @@ def server(request: pytest.FixtureRequest, toy_bundle: Bundle) -> Iterator[Serve
     fronts, settings = (*FRONTS, DUMMY), {"transport": request.param, "max_message_bytes": MAX_BYTES}
     with serving(toy_bundle, fronts=fronts, **settings) as served:
         yield served
-
-
-@pytest.fixture(scope="module")
-def http(server: Server) -> Iterator[httpx.Client]:
-    with http_of(server) as connected:
-        yield connected
 
 
 def answered(server: Server, path: str) -> int:

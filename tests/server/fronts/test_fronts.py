@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -10,9 +9,7 @@ import pytest
 
 from bothends import Client, Encoder
 from bothends.model.bundle import Bundle
-from bothends.server.keys import new
 from bothends.server.server import Server
-from tests.support import doors
 from tests.support.fronts import REFUSED, Front, Inference, Ollama, OpenAI, Streaming, Tei, Unary, http_of, works
 from tests.support.paths import ROOT
 
@@ -139,18 +136,3 @@ def test_all_fronts_give_the_same_numbers(fronts: list[Front]) -> None:
         asked = {} if isinstance(front, OpenAI | Ollama) else {"normalize": True}
         rows.add(np.stack(list(front.ask(sentences, **asked).rows.values())).astype("<f4").tobytes())
     assert len(rows) == 1
-
-
-def test_no_front_lets_in_a_caller_without_a_key(english: Bundle, tmp_path: Path) -> None:
-    """Each lets in a caller that has one."""
-    key, entry = new("us")
-    (tmp_path / "keys.toml").write_text(entry)
-    bearer = f"Bearer {key}"
-    with doors.serving(english, api_keys=tmp_path / "keys.toml") as server, doors.connected(server) as channel:
-        target = f"127.0.0.1:{server.port}"
-        for kept in (None, key):
-            metadata = [("authorization", bearer)] if kept else []
-            with Client(target, api_key=kept) as client, http_of(server, dict(metadata)) as http:
-                grpcs: list[Front] = [Unary(client), Streaming(client), Inference(channel, metadata)]
-                found = [works(front, ["dragons"]) for front in (*grpcs, OpenAI(http), Tei(http), Ollama(http))]
-            assert found == [kept is not None] * 6

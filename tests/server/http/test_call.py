@@ -88,18 +88,6 @@ def test_a_caller_learns_in_time_that_it_waits_too_long(server: Server, gate: th
     until(lambda: counted(server, "DEADLINE_EXCEEDED") == before + 1)
 
 
-def test_a_full_server(toy_bundle: Bundle) -> None:
-    """429 comes while its only place is taken, with the time after which to come again."""
-    with serving(toy_bundle, max_concurrent_requests=1) as server:
-        taken = posting(server, "Content-Length: 10")
-        url = f"http://127.0.0.1:{server.http_port}/v1/embeddings"
-        with closing(taken):
-            until(lambda: httpx.post(url, json={}).status_code == 429)
-            answer = httpx.post(url, json={})
-            assert (answer.json()["error"]["code"], answer.headers["retry-after-ms"]) == ("server_overloaded", "100")
-        until(lambda: httpx.post(url, json={}).status_code == 400)
-
-
 def test_the_event_loop_is_free_while_a_long_text_is_read(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Health answers while a text is tokenised, however long that takes."""
     begin, begun, goes_on = Embedder.begin, threading.Event(), threading.Event()

@@ -11,15 +11,11 @@ import httpx
 import pytest
 import trustme
 
-from bothends.batching.request import Request
 from bothends.model.bundle import Bundle
-from bothends.server.context import CallContext
-from bothends.server.http.call import HttpInbound
 from bothends.server.model_service import ModelService
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving, write_pair
 from tests.support.engines import Clock
-from tests.support.garbage import left_in_circles
 from tests.support.https import BY_PYTHON, answer_on, counted, of, posting, queued
 from tests.support.until import until
 
@@ -103,15 +99,3 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(
             status, told = answer_on(slow)
         assert (status, len(json.loads(told)["data"])) == (200, 1000)
         assert stopped.result(timeout=TIMEOUT_S)
-
-
-def test_a_call_leaves_nothing_to_the_garbage_collector(small: Server) -> None:
-    """Calls are answered, or refused before or after they are read: see the same test of gRPC."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{small.http_port}", timeout=TIMEOUT_S) as http:
-
-        def ask() -> None:
-            for content, kind in ((of(["a"]), "json"), (b"[]", "json"), (b"", "xml")):
-                http.post("/v1/embeddings", content=content, headers={"content-type": f"application/{kind}"})
-            http.get("/v1/models")
-
-        assert left_in_circles(ask, HttpInbound, CallContext, Request) == []

@@ -1,19 +1,9 @@
 """Names by which HTTP's callers ask for the model, or none."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-
-from bothends.server.server import Server
-from tests.support.fronts import http_of
-
-
-@pytest.fixture(scope="module")
-def http(server: Server) -> Iterator[httpx.Client]:
-    with http_of(server) as connected:
-        yield connected
 
 
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/embeddings", "/v1/embeddings?"])  # a query is for Python

@@ -204,18 +204,6 @@ def test_a_messages_rows_are_all_of_one_model(toy_bundle: Bundle, newer: list[Bu
     assert [type(error) for error in told.errors] == [NotServingError] * takes_over
 
 
-def test_a_message_leaves_nothing_to_the_garbage_collector(channel: grpc.Channel) -> None:
-    """Vectors of it would pile up until a collection stops all threads at once."""
-    with Stream(channel) as stream:
-
-        def ask() -> None:
-            for content in ("a dragon", ""):
-                stream.send(request(content, "another"))
-                stream.receive()
-
-        assert left_in_circles(ask, GrpcInbound, CallContext, StreamMessage, Request) == []
-
-
 def test_nor_does_one_that_fails(poisonable: Server) -> None:
     """Errors of an engine hold no frame that holds them, by whichever call they are told."""
     with connected(poisonable) as channel, Stream(channel) as stream:

@@ -1,73 +1,23 @@
 """EmbedStream over a real channel: in order, and the bytes of Embed."""
 
-import random
-from typing import Any
-
 import grpc
 import pytest
 
 from bothends import RequestError
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2
+from tests.support.measured import sample
 from tests.support.streams import Stream, request
 from tests.support.until import until
 
-from .asking import embed, embeddings
-
-OPTIONS: list[dict[str, Any]] = [
-    {},
-    {"normalize": True},
-    {"dimensions": 64},
-    {"dimensions": 128, "normalize": True, "encoding": embedding_pb2.ENCODING_INT8},
-    {"encoding": embedding_pb2.ENCODING_FLOAT16},
-    {"encoding": embedding_pb2.ENCODING_SIGN_BITS},
-    {"truncation": embedding_pb2.TRUNCATION_KEEP_END},
-    {"truncation": embedding_pb2.TRUNCATION_ERROR},
-]
-
 
 def count(server: Server, code: str) -> float:
-    labels = {"method": "EmbedStream", "code": code}
-    return server.metrics.registry.get_sample_value("bothends_requests_total", labels) or 0.0
+    return sample(server, "bothends_requests_total", method="EmbedStream", code=code)
 
 
 def count_left(server: Server) -> float:
     """Number of streams that ended before they were done, as either code: a busy machine's clocks are far apart."""
     return count(server, "DEADLINE_EXCEEDED") + count(server, "CANCELLED")
-
-
-def queued(server: Server) -> float:
-    return server.metrics.registry.get_sample_value("bothends_queue_sentences") or 0.0
-
-
-def test_responses_are_in_order_and_their_bytes_are_embeds(server: Server, channel: grpc.Channel) -> None:
-    """Messages of any size are all sent at once, so that some are computed before others."""
-    dice = random.Random(7)  # noqa: S311  any sizes do
-    messages = [
-        request(
-            *(f"{index} {word} dragons" + " and there" * dice.randrange(20) for word in range(dice.randrange(1, 10)))
-        )
-        for index in range(60)
-    ]
-    before = count(server, "OK")
-    with Stream(channel) as stream:
-        stream.send(*messages)
-        found = stream.rest()
-    assert len(found) == len(messages)
-    for message, response in zip(messages, found, strict=True):
-        expected = embed(channel, message)
-        assert embeddings(response) == [one.SerializeToString() for one in expected.embeddings]
-        assert response.model_version == expected.model_version
-    until(lambda: count(server, "OK") == before + 1)
-
-
-def test_each_message_has_options_of_its_own(channel: grpc.Channel) -> None:
-    messages = [request("there will be dragons", "word " * 200, **options) for options in OPTIONS]
-    with Stream(channel) as stream:
-        stream.send(*messages)
-        found = stream.rest()
-    for message, response in zip(messages, found, strict=True):
-        assert embeddings(response) == [one.SerializeToString() for one in embed(channel, message).embeddings]
 
 
 @pytest.mark.parametrize(
@@ -104,22 +54,6 @@ def test_a_message_over_the_limit_ends_the_stream(channel: grpc.Channel) -> None
     assert "larger than max" in raised.value.details()
 
 
-def test_a_stream_without_a_message_ends_well(server: Server, channel: grpc.Channel) -> None:
-    before = count(server, "OK")
-    with Stream(channel) as stream:
-        assert stream.rest() == []
-    until(lambda: count(server, "OK") == before + 1)
-
-
-def test_a_stream_may_pause(channel: grpc.Channel) -> None:
-    """Each answer comes though nothing more was sent, and sending may go on after it."""
-    with Stream(channel) as stream:
-        for index in range(5):
-            stream.send(request(f"{index} dragons"))
-            assert len(stream.receive().items) == 1
-        assert stream.rest() == []
-
-
 def test_sentences_are_counted_as_embeds_are(server: Server, channel: grpc.Channel) -> None:
     """Tokens read, and those that were cut; not those that couldn't be embedded."""
     value = server.metrics.registry.get_sample_value
@@ -140,7 +74,7 @@ def test_the_deadline_bounds_the_stream(server: Server, channel: grpc.Channel) -
         with pytest.raises(grpc.RpcError) as raised:
             stream.rest()
     assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    until(lambda: queued(server) == 0)
+    until(lambda: sample(server, "bothends_queue_sentences") == 0)
     until(lambda: count_left(server) == before + 1)
 
 

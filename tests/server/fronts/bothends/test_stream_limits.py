@@ -1,7 +1,6 @@
 """Bounds of a stream, and its waits: for a slow reader, a full server, other callers, the end."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,21 +14,15 @@ from bothends.server.fronts.bothends.stream import EmbedStreams
 from bothends.server.fronts.bothends.waiting import WaitingMessages
 from bothends.server.keys import new
 from bothends.server.server import Server
-from tests.support.doors import ALONE, TIMEOUT_S, connected, embed, serving
+from tests.support.doors import TIMEOUT_S, connected, embed, serving
+from tests.support.measured import sample
 from tests.support.streams import Stream, request
 from tests.support.until import until
-
-SMALL_WINDOW = [("grpc.http2.bdp_probe", 0), *ALONE]
-"""Options of a channel over which 64 kB go; the rest waits."""
 
 
 def left(*sentences: str) -> bytes:
     """A message with a field that C++ doesn't know: it is Python's, whose engine stands still where a test wants it."""
     return request(*sentences).SerializeToString() + b"\x30\x01"
-
-
-def value(server: Server, name: str, **labels: str) -> float:
-    return server.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 def waiting(server: Server) -> WaitingMessages:
@@ -40,44 +33,7 @@ def waiting(server: Server) -> WaitingMessages:
 
 
 def embedded(server: Server) -> float:
-    return value(server, "bothends_sentence_tokens_count", model=server.service.embedder.name)
-
-
-def settled(server: Server) -> float:
-    """Count the sentences embedded, once no more are. A slow machine proves less by it, and fails nothing."""
-    while True:
-        before = embedded(server)
-        time.sleep(0.3)
-        if embedded(server) == before > 0:
-            return before
-
-
-def test_a_caller_that_reads_nothing_is_read_no_further(server: Server) -> None:
-    """A window of sentences is embedded and no more, whatever is sent; then all comes, in order, and right."""
-    sentences = [f"{index} dragons will be there" for index in range(2000)]
-    with Client(f"127.0.0.1:{server.port}", timeout_s=TIMEOUT_S) as client:
-        expected = client.encode(sentences)
-    before = embedded(server)
-    with (
-        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=SMALL_WINDOW) as channel,
-        Stream(channel, timeout=None) as stream,
-    ):
-        stream.send(*[request(*sentences[start : start + 50]) for start in range(0, 2000, 50)])
-        assert settled(server) - before < 500
-        found = [item for response in stream.rest() for item in response.items]
-    assert len(found) == 2000
-    assert all(list(item.embedding.values) == row.tolist() for item, row in zip(found, expected, strict=True))
-
-
-def test_few_messages_are_on_their_way_however_small(server: Server) -> None:
-    """A stream of single sentences can't take all turns: as many wait at once as of so many callers."""
-    before = embedded(server)
-    with (
-        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=SMALL_WINDOW) as channel,
-        Stream(channel) as stream,
-    ):
-        stream.send(*[request(f"{index} dragons") for index in range(1000)])
-        assert settled(server) - before < 150
+    return sample(server, "bothends_sentence_tokens_count", model=server.service.embedder.name)
 
 
 def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Event) -> None:
@@ -86,7 +42,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
         gate.clear()
         with ThreadPoolExecutor(4) as pool, Stream(channel) as stream:
             filling = pool.submit(embed, channel, *["there will be dragons 中"] * 40)
-            until(lambda: value(server, "bothends_queue_sentences") > 20)
+            until(lambda: sample(server, "bothends_queue_sentences") > 20)
             stream.send(*[left(*["a man plays the guitar"] * 5) for _ in range(20)])
             with pytest.raises(grpc.RpcError) as raised:
                 embed(channel, "a man plays the guitar")
@@ -94,7 +50,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
             gate.set()
             assert [len(response.items) for response in stream.rest()] == [5] * 20
             assert len(filling.result(TIMEOUT_S).embeddings) == 40
-        until(lambda: value(server, "bothends_refused_requests_total", reason="full") == 1)
+        until(lambda: sample(server, "bothends_refused_requests_total", reason="full") == 1)
 
 
 def test_a_caller_that_leaves_frees_the_queue(toy_bundle: Bundle, gate: threading.Event) -> None:
@@ -106,10 +62,10 @@ def test_a_caller_that_leaves_frees_the_queue(toy_bundle: Bundle, gate: threadin
     ):
         gate.clear()
         stream.send(*[left(*["a man"] * 40) for _ in range(10)])
-        until(lambda: value(server, "bothends_queue_sentences") >= 64)  # as many as a batch is chosen from are read in
+        until(lambda: sample(server, "bothends_queue_sentences") >= 64)  # as many as a batch is chosen from are read in
         stream.call.cancel()
-        until(lambda: value(server, "bothends_queue_sentences") == 0)
-        until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
+        until(lambda: sample(server, "bothends_queue_sentences") == 0)
+        until(lambda: sample(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
         gate.set()
         assert embed(channel, "there").embeddings
 
@@ -119,15 +75,15 @@ def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: B
         gate.clear()
         with ThreadPoolExecutor(1) as pool:
             filling = pool.submit(embed, channel, *["there will be dragons 中"] * 40)
-            until(lambda: value(server, "bothends_queue_sentences") > 20)
+            until(lambda: sample(server, "bothends_queue_sentences") > 20)
             with Stream(channel) as stream:
                 stream.send(left(*["a man"] * 5))
                 until(lambda: waiting(server))
                 stream.call.cancel()
-            until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
+            until(lambda: sample(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
             gate.set()
             filling.result(TIMEOUT_S)
-        until(lambda: value(server, "bothends_queue_sentences") == 0)
+        until(lambda: sample(server, "bothends_queue_sentences") == 0)
         assert embedded(server) == 40
 
 
@@ -164,50 +120,6 @@ def test_a_share_that_can_be_had_soon_is_waited_for(toy_bundle: Bundle, tmp_path
         assert waiting(server).bytes == 0
 
 
-def test_streams_take_no_place(toy_bundle: Bundle, gate: threading.Event) -> None:
-    """Idle ones keep no other call out, nor do those whose messages wait."""
-    with (
-        serving(toy_bundle, max_concurrent_requests=1, selftest_s=0) as server,
-        connected(server) as channel,
-        Stream(channel) as silent,
-        Stream(channel) as paused,
-        Stream(channel) as waiting,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        paused.send(request("a man"))
-        assert paused.receive().items
-        gate.clear()
-        waiting.send(left("a man"))
-        until(
-            lambda: (
-                value(server, "bothends_phase_seconds_count", model=server.service.embedder.name, phase="tokenise") == 2
-            )
-        )
-        embedded = pool.submit(embed, channel, "there")
-        until(
-            lambda: (
-                value(server, "bothends_phase_seconds_count", model=server.service.embedder.name, phase="tokenise") == 3
-            )
-        )
-        gate.set()
-        assert embedded.result(TIMEOUT_S).embeddings
-        assert waiting.receive().items
-        assert silent.rest() == paused.rest() == []
-
-
-def test_a_caller_that_reads_nothing_keeps_none_out(toy_bundle: Bundle) -> None:
-    with (
-        serving(toy_bundle, max_concurrent_requests=1, selftest_s=0) as server,
-        connected(server) as other,
-        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=SMALL_WINDOW) as channel,
-        Stream(channel) as stream,
-    ):
-        stream.send(*[request(*["a man"] * 50) for _ in range(100)])
-        settled(server)
-        assert embed(other, "there").embeddings
-        assert [len(response.items) for response in stream.rest()] == [50] * 100
-
-
 def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: Bundle, gate: threading.Event) -> None:
     """No other stream holds it up: neither one that is idle nor one that never began."""
     with (
@@ -220,10 +132,10 @@ def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: 
     ):
         paused.send(request("a man"))
         paused.receive()
-        until(lambda: value(server, "bothends_queue_sentences") == 0)
+        until(lambda: sample(server, "bothends_queue_sentences") == 0)
         gate.clear()
         busy.send(*[left(*["a man"] * 8) for _ in range(100)])
-        until(lambda: value(server, "bothends_queue_sentences") > 50)  # workers bring in no more than they soon need
+        until(lambda: sample(server, "bothends_queue_sentences") > 50)  # workers bring in no more than they soon need
         stopped = pool.submit(server.stop)
         assert isinstance(silent.end(), DrainingError)
         assert isinstance(paused.end(), DrainingError)
@@ -235,7 +147,7 @@ def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: 
         assert stopped.result(TIMEOUT_S)
         assert embedded(server) == 1 + answered
         assert answered > 50
-        until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="UNAVAILABLE") == 3)
+        until(lambda: sample(server, "bothends_requests_total", method="EmbedStream", code="UNAVAILABLE") == 3)
 
 
 def test_a_stream_that_begins_while_the_server_stops_is_told(toy_bundle: Bundle) -> None:

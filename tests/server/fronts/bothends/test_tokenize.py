@@ -8,7 +8,7 @@ import grpc
 import pytest
 import tokenizers
 
-from bothends.errors import QuotaError, RequestError, SentenceError
+from bothends.errors import QuotaError, SentenceError
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from bothends.server.server import Server
@@ -97,58 +97,6 @@ def test_truncation_keeps_either_end(stub: embedding_pb2_grpc.EmbeddingServiceSt
     error = error_of(raised.value)
     assert isinstance(error, SentenceError)
     assert (error.index, error.reason) == (1, "has more than the 256 tokens that the model reads")
-
-
-@pytest.mark.parametrize(
-    ("texts", "options", "told"),
-    [
-        ([], {}, "there are no sentences"),
-        (["a"] * 301, {}, "301 sentences are more than this server's limit of 300"),
-        (["fine", ""], {}, "sentences[1] is empty"),
-        (["\x00"], {}, "sentences[0] holds nothing that the model's tokenizer can read"),
-        (["x" * 65_537], {}, "sentences[0] has 65537 characters"),
-        (["fine"], {"truncation": 99}, "99 is no Truncation of this contract"),
-    ],
-)
-def test_bad_input_is_named(
-    stub: embedding_pb2_grpc.EmbeddingServiceStub, texts: list[str], options: dict[str, Any], told: str
-) -> None:
-    """The error is the one that Embed gives."""
-    with pytest.raises(grpc.RpcError) as raised:
-        tokenize(stub, *texts, **options)
-    error = error_of(raised.value)
-    assert isinstance(error, RequestError)
-    assert told in str(error)
-    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-
-
-def test_bytes_that_are_no_request_are_the_callers_error(server: Server) -> None:
-    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as raised:
-        channel.unary_unary("/bothends.v1.EmbeddingService/Tokenize")(b"\xff\xff")
-    assert "the bytes are no TokenizeRequest" in str(error_of(raised.value))
-
-
-def test_more_tokens_than_a_request_may_hold(toy_bundle: Bundle) -> None:
-    with (
-        serving(toy_bundle, max_request_tokens=10) as server,
-        grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
-    ):
-        stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
-        assert len(tokenize(stub, "a man " * 5).sentences[0].tokens) == 10
-        for call in (
-            lambda: tokenize(stub, "a man " * 5, "a"),
-            lambda: stub.Embed(embedding_pb2.EmbedRequest(sentences=["a man " * 5, "a"])),
-        ):
-            with pytest.raises(grpc.RpcError) as raised:
-                call()
-            assert "11 tokens are more than this server's limit of 10 a request" in str(error_of(raised.value))
-
-
-def test_calls_are_counted(server: Server, stub: embedding_pb2_grpc.EmbeddingServiceStub) -> None:
-    labels = {"method": "Tokenize", "code": "OK"}
-    before = server.metrics.registry.get_sample_value("bothends_requests_total", labels) or 0
-    tokenize(stub, "dragons")
-    until(lambda: server.metrics.registry.get_sample_value("bothends_requests_total", labels) == before + 1)
 
 
 def test_tokens_are_paid_for_as_embeddings_are(toy_bundle: Bundle, tmp_path: Path) -> None:

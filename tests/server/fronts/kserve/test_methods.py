@@ -6,8 +6,6 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from bothends.client.sync import Client
 from bothends.core.embedder import Embedder
@@ -47,12 +45,6 @@ def test_rows_are_our_clients_bit_for_bit(stub: Stub, client: Client, raw: bool,
     assert found["token_count"].tolist() == expected.token_counts
     assert found["truncated"].tolist() == [False] * 60
     assert (response.model_name, response.model_version, response.id) == ("english", expected.model_version, "mine")
-
-
-def test_options_are_our_clients(stub: Stub, client: Client) -> None:
-    asked = stub.ModelInfer(request(*SENTENCES, **parameters(normalize=True, dimensions=128)))
-    expected = client.encode(SENTENCES, normalize=True, dimensions=128)
-    assert tensors(asked)["embedding"].tobytes() == expected.tobytes()
 
 
 @pytest.mark.filterwarnings("ignore::bothends.TruncationWarning")
@@ -166,14 +158,6 @@ def test_a_version_that_was_asked_for_is_never_another(toy_bundle: Bundle, newer
         assert stub.ModelInfer(request("a man", model=name)).model_version == newer[0].config.version
 
 
-@pytest.mark.parametrize("method", ["ModelInfer", "ModelMetadata", "ModelConfig", "ServerMetadata"])
-def test_bytes_that_are_no_request_are_the_callers_error(server: Server, method: str) -> None:
-    with connected(server) as channel:
-        code, text, _ = refused(lambda: channel.unary_unary(f"/{SERVICE}/{method}")(b"\xff\xff\xff"))
-    assert code == INVALID
-    assert "malformed protobuf" in text
-
-
 def test_what_others_ask_for_is_unimplemented(server: Server) -> None:
     """Triton's statistics, repositories and shared memory: said at once, not left waiting."""
     with connected(server) as channel:
@@ -181,12 +165,3 @@ def test_what_others_ask_for_is_unimplemented(server: Server) -> None:
             with pytest.raises(grpc.RpcError) as raised:
                 channel.unary_unary(f"/{SERVICE}/{method}")(b"", timeout=10)
             assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
-
-
-def test_health_and_reflection_know_the_service(server: Server) -> None:
-    with connected(server) as channel:
-        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=SERVICE))
-        assert health.status == health_pb2.HealthCheckResponse.SERVING
-        listing = reflection_pb2.ServerReflectionRequest(list_services="")
-        (answer,) = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([listing]))
-        assert SERVICE in [entry.name for entry in answer.list_services_response.service]

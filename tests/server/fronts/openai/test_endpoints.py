@@ -2,12 +2,9 @@
 
 import base64
 import logging
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-import jsonschema
 import numpy as np
 import orjson
 import pytest
@@ -31,12 +28,6 @@ LONG = "there will be dragons " * 200
 
 def open_http(server: Server) -> httpx.Client:
     return httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=TIMEOUT_S)
-
-
-@pytest.fixture(scope="module")
-def http(server: Server) -> Iterator[httpx.Client]:
-    with open_http(server) as connected:
-        yield connected
 
 
 def embeddings(http: httpx.Client, given: Any, **fields: Any) -> dict[str, Any]:
@@ -84,25 +75,6 @@ def test_what_stands_beside_the_vectors(
     assert body["model_version"] == english.config.version
     assert body["usage"] == {"prompt_tokens": tokens, "total_tokens": tokens}
     assert [(item["object"], item["index"]) for item in body["data"]] == [("embedding", i) for i in range(3)]
-
-
-@pytest.mark.parametrize("dimensions", [64, 512])
-@pytest.mark.parametrize("encoding", ["float", "base64"])
-def test_dimensions(http: httpx.Client, client: Client, dimensions: int, encoding: str) -> None:
-    """Cut, then brought to length 1."""
-    body = embeddings(http, SENTENCES, dimensions=dimensions, encoding_format=encoding)
-    assert np.array_equal(rows(body), client.encode(SENTENCES, dimensions=dimensions, normalize=True))
-    assert np.allclose(np.linalg.norm(rows(body), axis=1), 1, atol=1e-6)
-
-
-@pytest.mark.parametrize("kept", ["start", "end"])
-def test_a_part_of_a_long_input_is_kept_where_that_is_asked_for(
-    http: httpx.Client, client: Client, kept: str, english: Bundle
-) -> None:
-    body = embeddings(http, ["first " + LONG + "last"], truncation=kept)
-    expected = client.embed(["first " + LONG + "last"], normalize=True, truncation=kept)  # type: ignore[arg-type]
-    assert np.array_equal(rows(body), expected.rows)
-    assert body["usage"]["prompt_tokens"] == english.config.max_tokens
 
 
 def test_an_answer_says_in_a_header_how_many_inputs_were_cut(http: httpx.Client, server: Server) -> None:
@@ -158,23 +130,6 @@ def test_nothing_of_a_request_is_logged(http: httpx.Client, caplog: pytest.LogCa
     assert not any(word in str(vars(record)) for record in caplog.records for word in ("quiet", "somebody"))
 
 
-def test_batch_mates_are_never_noticed(http: httpx.Client, client: Client) -> None:
-    """Many call at once, with sentences long and short, some of them bad: each gets the bits of its own."""
-    texts = [" ".join(["dragons will be there"] * (1 + 7 * i % 20)) + f" {i}" for i in range(24)]
-    alone = [client.encode([text], normalize=True)[0] for text in texts]
-
-    def ask(index: int) -> np.ndarray | None:
-        if index % 6 == 5:
-            assert http.post("/v1/embeddings", json={"model": "english", "input": ["fine", ""]}).status_code == 400
-            return None
-        return rows(embeddings(http, texts[index], encoding_format=("float", "base64")[index % 2]))[0]
-
-    with ThreadPoolExecutor(12) as others:
-        for _ in range(3):
-            for index, row in enumerate(others.map(ask, range(24))):
-                assert row is None or np.array_equal(row, alone[index])
-
-
 def test_json_keeps_every_bit_of_a_float32() -> None:
     """However small or long: the shortest text that is read as the same float32, also by way of a double."""
     bits = np.random.default_rng(0).integers(0, 2**32, 200_000, dtype=np.uint32)
@@ -200,41 +155,6 @@ def test_models(http: httpx.Client, english: Bundle, server: Server) -> None:
     assert model["max_inputs"] == server.settings.max_sentences
     head = http.head("/v1/models")
     assert (head.status_code, head.content) == (200, b"")
-
-
-def test_openapi(http: httpx.Client) -> None:
-    """Answers and errors follow the document, and each of its paths is there."""
-    document = http.get("/openapi.json").json()
-
-    def check(name: str, instance: object) -> None:
-        jsonschema.validate(instance, {"$ref": f"#/components/schemas/{name}", "components": document["components"]})
-
-    for encoding in ("float", "base64"):
-        check("EmbeddingResponse", embeddings(http, SENTENCES, encoding_format=encoding))
-    check("ModelList", http.get("/v1/models").json())
-    check("Model", http.get("/v1/models/english").json())
-    check("ErrorResponse", http.get("/v1/models/none").json())
-    for path, methods in document["paths"].items():
-        for method in methods.keys() - {"parameters"}:
-            assert http.request(method, path.replace("{model}", "english")).status_code not in (404, 405), path
-
-
-def test_calls_are_counted_by_method_and_code(server: Server, http: httpx.Client) -> None:
-    def counted(method: str, code: str) -> float | None:
-        labels = {"method": method, "code": code}
-        return server.metrics.registry.get_sample_value("bothends_requests_total", labels)
-
-    calls = {
-        ("POST /v1/embeddings", "OK"): lambda: embeddings(http, "a"),
-        ("POST /v1/embeddings", "INVALID_ARGUMENT"): lambda: http.post("/v1/embeddings", json={}),
-        ("GET /v1/models", "OK"): lambda: http.get("/v1/models"),
-        ("GET /v1/models/{id}", "NOT_FOUND"): lambda: http.get("/v1/models/none"),
-    }
-    for labels, call in calls.items():
-        before = counted(*labels)
-        assert before is not None
-        call()
-        until(lambda labels=labels, before=before: counted(*labels) == before + 1)
 
 
 def test_a_body_that_nests_further_than_python_reads() -> None:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,6 @@ from tests.support.paths import ROOT
 from tests.support.until import until
 
 SENTENCE = "A man is playing a guitar on the street."
-
-
-@pytest.fixture
-def http(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}") as client:
-        yield client
 
 
 def test_an_explanation_is_the_domains(server: Server, http: httpx.Client) -> None:
@@ -221,16 +215,6 @@ def test_without_a_key_there_are_only_the_files(toy_bundle: Bundle, tmp_path: Pa
             assert httpx.post(f"{address}/explain", json={"sentence": "a"}).status_code == 401
             assert httpx.post(f"{address}/tokens", json={"sentences": ["a"]}).status_code == 401
             assert httpx.get(f"{address}/live").status_code == code
-
-
-def test_without_an_http_api_there_is_no_page(english: Bundle) -> None:
-    """One setting takes all of it away; health stays."""
-    with serving(english, http_api=False) as closed:
-        address = f"http://127.0.0.1:{closed.http_port}"
-        codes = [
-            httpx.get(address + path).status_code for path in ("/", "/page/page.js", "/model", "/live", "/healthz")
-        ]
-        assert codes == [404, 404, 404, 404, 200]
 
 
 def test_the_files_name_nothing_elsewhere(http: httpx.Client) -> None:

@@ -1,8 +1,6 @@
 """text-embeddings-inference's API over HTTP against a real server: the same vectors as over gRPC, to the last bit."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,21 +10,14 @@ import pytest
 from bothends.client.sync import Client
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
-from bothends.server.keys import new
 from bothends.server.server import Server
-from tests.support.doors import put, serving
+from tests.support.doors import serving
 from tests.support.fronts import http_of
 from tests.support.until import until
 
 SENTENCES = ["there will be dragons", "a man plays the guitar and a woman sings", "no"]
 LONG = "first " + "there will be dragons " * 200 + "last"
 """More than the model reads."""
-
-
-@pytest.fixture(scope="module")
-def http(server: Server) -> Iterator[httpx.Client]:
-    with http_of(server) as connected:
-        yield connected
 
 
 def rows(answer: httpx.Response) -> np.ndarray:
@@ -196,31 +187,6 @@ def test_what_the_model_has_not_is_told_in_a_line(http: httpx.Client, path: str)
     status, error_type, error = told(http.post(path, json={"inputs": "a"}))
     assert (status, error_type) == (424, "Backend")
     assert "POST /" in error
-
-
-def test_health_needs_no_key_and_all_else_does(toy_bundle: Bundle, tmp_path: Path) -> None:
-    """401 without one; 429 where one has had its share, for whatever costs of it, and when to come again."""
-    (free, entry), (slow, slow_entry) = new("free"), new("slow")
-    put(tmp_path / "keys.toml", f"{entry}{slow_entry}sentences_per_s = 2\n".encode())
-    with serving(toy_bundle, api_keys=tmp_path / "keys.toml") as server, http_of(server) as http:
-        assert http.get("/health").status_code == 200
-        for answer in (http.post("/embed", json={"inputs": "a"}), http.get("/info")):
-            assert told(answer)[:2] == (401, "Validation")
-        bearer = {"authorization": f"Bearer {free}"}
-        assert http.post("/embed", json={"inputs": "a"}, headers=bearer).status_code == 200
-        bearer = {"authorization": f"Bearer {slow}"}
-        assert http.post("/embed", json={"inputs": ["a"] * 80}, headers=bearer).status_code == 200
-        for path, body in {"embed": {"inputs": "a"}, "tokenize": {"inputs": "a"}, "decode": {"ids": [2]}}.items():
-            answer = http.post(f"/{path}", json=body, headers=bearer)
-            assert told(answer)[:2] == (429, "Overloaded")
-            assert 0 < int(answer.headers["retry-after-ms"]) <= 40_001
-
-
-def test_a_server_that_is_not_fit_says_so(toy_bundle: Bundle) -> None:
-    """503, as to probes."""
-    with serving(toy_bundle) as server, http_of(server) as http:
-        server.service.embedder.model.withdraw("it was to be tried")
-        assert told(http.post("/embed", json={"inputs": "a"}))[:2] == (503, "Unhealthy")
 
 
 def test_spans_have_the_status_that_was_sent(

@@ -1,7 +1,6 @@
 """text-embeddings-inference's API over gRPC against a real server, by the stubs that its contract gives."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -9,12 +8,11 @@ import pytest
 
 from bothends.client.sync import Client
 from bothends.model.bundle import Bundle
-from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.tei.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.tei.v1.embedding_pb2 import EmbedRequest, EncodeRequest, InfoRequest
-from tests.support.doors import connected, put, serving
-from tests.support.until import TIMEOUT_S, until
+from tests.support.doors import connected
+from tests.support.until import TIMEOUT_S
 
 SENTENCES = ["there will be dragons", "a man plays the guitar and a woman sings", "no"]
 LONG = "first " + "there will be dragons " * 200 + "last"
@@ -92,29 +90,3 @@ def test_tokens_and_info(channel: grpc.Channel, english: Bundle) -> None:
     assert (info.model_id, info.model_sha) == ("english", english.config.version)
     assert (info.model_type, info.max_input_length) == (embedding_pb2.MODEL_TYPE_EMBEDDING, 256)
     assert not info.HasField("docker_label")
-
-
-def test_keys(toy_bundle: Bundle, tmp_path: Path) -> None:
-    """UNAUTHENTICATED without one, for streams too."""
-    key, entry = new("us")
-    put(tmp_path / "keys.toml", entry.encode())
-    with serving(toy_bundle, api_keys=tmp_path / "keys.toml") as server, connected(server) as channel:
-        stubs = embedding_pb2_grpc.EmbedStub(channel)
-        for call in (stubs.Embed, lambda request: next(stubs.EmbedStream(iter([request])))):
-            with pytest.raises(grpc.RpcError) as caught:
-                call(EmbedRequest(inputs="a"))
-            assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
-        assert embed(channel, EmbedRequest(inputs="a"), [("authorization", f"Bearer {key}")]).size
-
-
-def test_calls_are_counted_apart_from_ours(server: Server, channel: grpc.Channel) -> None:
-    """Our contract has an Embed, too."""
-
-    def counted(method: str) -> float:
-        labels = {"method": method, "code": "OK"}
-        return server.metrics.registry.get_sample_value("bothends_requests_total", labels) or 0
-
-    before, ours = counted("tei.v1.Embed/Embed"), counted("Embed")
-    embed(channel, EmbedRequest(inputs="a"))
-    until(lambda: counted("tei.v1.Embed/Embed") == before + 1)
-    assert counted("Embed") == ours

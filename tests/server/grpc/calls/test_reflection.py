@@ -7,6 +7,7 @@ import pytest
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection_pb2
 
+from bothends.server.fronts import FRONTS
 from bothends.server.grpc.calls.reflection import NAMES
 from bothends.server.server import Server
 from bothends.wire.messages import SERVICE
@@ -35,7 +36,7 @@ def test_it_names_every_service_and_describes_it(server: Server, name: str) -> N
             request(file_containing_symbol="no.such.Thing"),
         )
     services = {service.name for service in listed.list_services_response.service}
-    assert services >= {SERVICE, health.SERVICE_NAME, *NAMES}
+    assert services >= {health.SERVICE_NAME, *NAMES, *(each for front in FRONTS for each in front.services)}
     assert described.file_descriptor_response.file_descriptor_proto
     assert itself.file_descriptor_response.file_descriptor_proto
     assert missing.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
