@@ -42,15 +42,15 @@ def markdown(found: ComparisonResults) -> str:
 def served(found: ComparisonResults) -> str:
     """Return the README's line: what a server answers, over each protocol, beside mosec."""
     rows = [
-        f"{row.sentences_per_s:,.0f} over {protocol}"
-        for protocol, form in (("gRPC", None), ("HTTP", BASE64))
+        f"{row.sentences_per_s:,.0f}{each} over {protocol}"
+        for protocol, each, form in (("gRPC", " a second", None), ("HTTP", "", BASE64))
         if (row := named(found.rows, form_of(found.judged(FLOAT32), form), _CALLERS.name)) is not None
     ]
     peer = best(found.rows, _CALLERS.name)
-    beside = "" if peer is None else f"; mosec at its best settings answers {peer.sentences_per_s:,.0f}"
+    beside = "" if peer is None else f"; mosec, another model server, at its best settings {peer.sentences_per_s:,.0f}"
     return (
-        f"- **Fast as a server.** Single sentences a second of {_CALLERS.concurrency} callers on "
-        f"{found.machine['cores']} cores: {' and '.join(rows)}{beside}. [By load](docs/performance.md)."
+        f"- **Fast as a server.** With {_CALLERS.concurrency} callers, each sending one sentence at a time, a server on "
+        f"{found.machine['cores']} cores answers {' and '.join(rows)}{beside}. [By load](docs/performance.md)."
     )
 
 
