@@ -38,33 +38,51 @@ private:
 class Account;
 
 /// Those who want something, in the order of what their accounts have had; of those that have had the same, who stood first. An account
-/// that has had more since it stood is found out once it comes first.
+/// that has had more since it stood is found out once it comes first. Each member has its node from the first on, so that to stand here
+/// takes no memory, and never fails.
 template <class Member>
 class Order {
-public:
     using Key = std::tuple<double, std::uint64_t, Member*>;
+    using Members = std::set<Key>;
+
+public:
+    /// What a member needs to stand in an order: in one at a time.
+    class Node {
+    public:
+        Node() {
+            Members made{Key{}};
+            apart_ = made.extract(made.begin());
+        }
+
+    private:
+        friend Order;
+        typename Members::node_type apart_;  // while it stands in none
+        typename Members::iterator at_{};
+    };
 
     void add(Member& member, std::uint64_t age) {
-        member.key = {member.had(), age, &member};
-        members_.insert(member.key);
+        member.node.apart_.value() = {member.had(), age, &member};
+        put(member);
     }
-    void remove(Member& member) { members_.erase(member.key); }
+    void remove(Member& member) { member.node.apart_ = members_.extract(member.node.at_); }
     bool empty() const { return members_.empty(); }
 
     Member& first() {
         while (true) {
-            Member& member = *std::get<Member*>(*members_.begin());
-            if (std::get<double>(member.key) >= member.had()) return member;
-            auto node = members_.extract(members_.begin());
-            std::get<double>(member.key) = member.had();
-            node.value() = member.key;
-            members_.insert(std::move(node));
+            const auto& [had, age, member] = *members_.begin();
+            if (had >= member->had()) return *member;
+            Member& stands = *member;
+            remove(stands);
+            std::get<double>(stands.node.apart_.value()) = stands.had();
+            put(stands);
         }
     }
     Member& last() const { return *std::get<Member*>(*members_.rbegin()); }
 
 private:
-    std::set<Key> members_;
+    void put(Member& member) { member.node.at_ = members_.insert(std::move(member.node.apart_)).position; }
+
+    Members members_;
 };
 
 /// The virtual time of those who take turns with each other (start-time fair queueing, Goyal et al., SIGCOMM 1996): what the one has had
@@ -141,7 +159,7 @@ public:
     }
 
     std::size_t users = 0;  // calls and connections whose account it is
-    Order<Account>::Key key{};  // among those that wait
+    Order<Account>::Node node;  // among those that wait
 
 private:
     static constexpr double max_debt_s = 1, max_saved_s = 5e-4;

@@ -32,12 +32,18 @@ Call::Call(Peer& peer, Streams& streams, std::int32_t stream)
     ++account_->users;
 }
 
+Call::~Call() {
+    --account_->users;
+    shared_.open.give_back(1);
+}
+
 /// Has it be a call of this caller's, of that network.
 void Call::find_account(std::uint64_t caller, Network& network) {
+    Account& found = network.account_of(caller);
     caller_ = caller;
     network_ = &network;
     --account_->users;
-    account_ = &network.account_of(caller);
+    account_ = &found;
     ++account_->users;
 }
 
@@ -159,15 +165,16 @@ void Call::shared_out(Message& message) {
 }
 
 void Call::start_over(Message& message, Line& line) {
+    std::string content = message.job->message.content;  // some thread may still be at it
     if (message.waits()) message.line->remove(message);
-    message.content = message.job->message.content;  // some thread may still be at it
+    message.line = nullptr;
+    message.content = std::move(content);
     give_work_back(message);
     shared_.outstanding.remove(message.id);
     message.state = Message::State::waiting;
     is_shared_out_ = false;
     held_.use(message.cost());
-    message.line = &line;
-    line.put(message);
+    or_reset([&] { line.put(message); });
 }
 
 /// Gives back what serving a message takes: it is answered, or nobody waits for it any more.
@@ -233,7 +240,7 @@ void Call::end(Refusal why, Refusal counted) {
     refusal_ = counted;
     if (counted != Refusal::none) peer_.overhead.wasted(held_.used());
     drop_all();
-    say_end(why);
+    or_reset([&]() REQUIRES(the_lock) { say_end(why); });
     peer_.list();
 }
 
@@ -244,7 +251,7 @@ void Call::deny(const Denial& denial) {
     disown();
     refusal_ = refusal_of(denial);
     drop_all();
-    say_denial(denial);
+    or_reset([&]() REQUIRES(the_lock) { say_denial(denial); });
     peer_.list();
 }
 
@@ -255,14 +262,20 @@ void Call::expire() {
 
 void Call::reset() { streams_.reset(*this); }
 
+/// Resets it in whatever state it is: it waits for nothing any more.
+void Call::give_up() {
+    reading_.leave();
+    receiving_.leave();
+    streams_.reset(*this);
+    peer_.list();
+}
+
 void Call::close() {
     if (!is_over_) count(code_of_leaving(deadline_, arrived_, now()));
     drop_all();
     disown();
     give_slot_back();
     give_unread_back(unread_);
-    --account_->users;
-    shared_.open.give_back(1);
 }
 
 /// Counts a call's end, unless Python took it as a whole and counts it itself.

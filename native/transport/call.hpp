@@ -36,7 +36,7 @@ public:
     using Metadata = std::vector<std::pair<std::size_t, std::string>>;  // index among the wanted headers, and value
 
     Call(Peer& peer, Streams& streams, std::int32_t stream) REQUIRES(the_lock);
-    virtual ~Call() = default;
+    virtual ~Call();
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
@@ -50,8 +50,19 @@ public:
     virtual void end_came() REQUIRES(the_lock) = 0;
     void reset_came() REQUIRES(the_lock) { is_reset_ = true; }
 
-    /// Ends a call whose stream is closed. What was taken of it is over for Python, too.
+    /// Ends a call whose stream is closed. What was taken of it is over for Python, too. Takes no memory, and never fails.
     void close() REQUIRES(the_lock);
+
+    /// Does `act`, by which something becomes of it. Where that fails there was no memory, and it is reset: half an answer is none, and
+    /// whoever did that has others to see to.
+    template <class Act>
+    void or_reset(const Act& act) noexcept REQUIRES(the_lock) {
+        try {
+            act();
+        } catch (...) {
+            give_up();
+        }
+    }
 
     // What becomes of a message of it that was taken from its line.
 
@@ -213,6 +224,7 @@ protected:
     void give_unread_back(std::size_t bytes) REQUIRES(the_lock);
 
     // How it ends.
+    void give_up() REQUIRES(the_lock);
     void end(Refusal why, Refusal counted) REQUIRES(the_lock);
     void count(int code) REQUIRES(the_lock);
 

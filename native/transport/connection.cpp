@@ -20,6 +20,16 @@ constexpr std::size_t max_at_once = 1 << 19;  // bytes that are sent, likewise
 constexpr std::size_t min_direct = 1 << 14;
 constexpr double last_call_s = 1;  // between the notice that a connection is to end and its last stream
 
+/// Returns what `act` does, whether the connection goes on: not where it failed.
+template <class Act>
+bool goes_on(const Act& act) noexcept REQUIRES(the_lock) {
+    try {
+        return act();
+    } catch (...) {
+        return false;
+    }
+}
+
 /// A tenth more or less, so that connections that began together don't end together.
 double jittered(double seconds) {
     static thread_local std::minstd_rand random{std::random_device{}()};
@@ -28,11 +38,11 @@ double jittered(double seconds) {
 
 }  // namespace
 
-Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
+Connection::Connection(Shared& shared, Descriptor socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
                        Endpoint endpoint)
     : shared_(shared),
       peer_(shared, id, network, std::move(endpoint)),
-      channel_(socket, tls),
+      channel_(std::move(socket), tls),
       began_(now()),
       max_age_s_(peer_.endpoint.is_http ? 0 : jittered(shared.settings.limits.age_s)),
       read_at_(began_),
@@ -41,7 +51,20 @@ Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& ne
     peer_.due.by(began_ + shared.settings.limits.caller_timeout_s);
 }
 
-bool Connection::receive(double until) {
+bool Connection::receive(double until) noexcept {
+    return goes_on([&]() REQUIRES(the_lock) { return read_some(until); });
+}
+
+bool Connection::send() noexcept {
+    return goes_on([&]() REQUIRES(the_lock) { return send_what_goes(); });
+}
+
+bool Connection::tick(double time) noexcept {
+    if (time < peer_.due.time()) return true;
+    return goes_on([&]() REQUIRES(the_lock) { return look_at_times(time); });
+}
+
+bool Connection::read_some(double until) {
     static thread_local std::array<std::uint8_t, 1 << 14> room;  // of calls that are refused, half a millisecond
     for (int reads = 0; reads < max_reads && wants_to_read(); ++reads) {
         std::size_t count = 0;
@@ -85,8 +108,9 @@ void Connection::hang_up() {
     if (!std::exchange(has_hung_up_, true) && session_) session_->hung_up();
 }
 
-bool Connection::send() {
-    peer_.is_listed = has_more_ = false;
+bool Connection::send_what_goes() {
+    peer_.unlist();
+    has_more_ = false;
     if (is_closed_ || !session_) return true;
     const double began = now();
     const std::uint64_t before = shared_.begun.sent_bytes;
@@ -161,8 +185,7 @@ void Connection::give_place_up() {
     send();
 }
 
-bool Connection::tick(double time) {
-    if (time < peer_.due.time()) return true;
+bool Connection::look_at_times(double time) {
     peer_.due.clear();
     if (peer_.due.has_come(session_ ? std::min(ends_at_, session_->ends_at()) : ends_at_, time)) return false;
     if (is_closed_) return true;

@@ -13,9 +13,10 @@
 
 namespace transport {
 
+/// Whatever fails here, for want of memory or else, ends this connection and no other.
 class Connection {
 public:
-    Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
+    Connection(Shared& shared, Descriptor socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
                Endpoint endpoint = {}) REQUIRES(the_lock);
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -27,7 +28,7 @@ public:
     void list() REQUIRES(the_lock) { peer_.list(); }
 
     /// Reads what has come, until that time at the latest; false once the connection is over.
-    bool receive(double until) REQUIRES(the_lock);
+    bool receive(double until) noexcept REQUIRES(the_lock);
 
     /// Returns how many calls were refused for want of room since the last time, of callers who can wait.
     std::size_t refused() REQUIRES(the_lock) { return std::exchange(peer_.refused, 0); }
@@ -36,10 +37,10 @@ public:
     double take_excess() REQUIRES(the_lock) { return peer_.overhead.take_excess(); }
 
     /// Writes what can be written; false once the connection is over.
-    bool send() REQUIRES(the_lock);
+    bool send() noexcept REQUIRES(the_lock);
 
     /// Looks at its times where one of them has come; false once the connection is over.
-    bool tick(double now) REQUIRES(the_lock);
+    bool tick(double now) noexcept REQUIRES(the_lock);
 
     /// Returns the time before which none of its times comes.
     double due() const REQUIRES(the_lock) { return peer_.due.time(); }
@@ -72,6 +73,9 @@ public:
     bool is_flushed() const REQUIRES(the_lock) { return out_.empty() || !peer_.owes; }
 
 private:
+    bool read_some(double until) REQUIRES(the_lock);
+    bool send_what_goes() REQUIRES(the_lock);
+    bool look_at_times(double time) REQUIRES(the_lock);
     void close_write() REQUIRES(the_lock);
     bool half_close() REQUIRES(the_lock);
     bool take_in(std::string_view bytes) REQUIRES(the_lock);

@@ -37,6 +37,10 @@ public:
 
 private:
     static nghttp2_session_callbacks* callbacks();
+    template <class Result = int, class Act>
+    static Result called(void* self, const Act& act) noexcept;
+    template <auto event>
+    static int on(nghttp2_session*, const nghttp2_frame* frame, void* self) noexcept;
     static nghttp2_session* session_of(Http2Session* self);
 
     /// Notes whether nghttp2 could do what it was asked. Else it has no memory, and the connection ends: what has no answer would stay open.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "failure.hpp"
 #include "message.hpp"
 
 namespace transport {
@@ -24,12 +25,16 @@ Line::Kind Line::kind_of(const Message& message) {
 }
 
 void Line::put(Message& message) {
+    const OnFailure undo([&] { std::erase_if(waiting_, [](const auto& entry) { return entry.second.messages == 0; }); });
+    Waiting &of_caller = waiting_[message.account], &of_network = waiting_[&message.account->network()];
+    put_back(message);
+    // From here on nothing fails.
+    message.line = this;
     message.left = message.work;
     message.account->begin_waiting();
-    ++waiting_[message.account].messages;
-    ++waiting_[&message.account->network()].messages;
+    ++of_caller.messages;
+    ++of_network.messages;
     count(message, message.left);
-    put_back(message);
 }
 
 void Line::remove(Message& message) {

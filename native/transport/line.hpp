@@ -25,6 +25,7 @@ struct Allowed {
 /// them. Also estimates how long a newcomer would wait, by how fast the line has lately moved.
 class Line {
 public:
+    /// Has a message wait here. Where there is no memory for that, nothing has changed.
     void put(Message& message);
     void remove(Message& message);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -65,8 +66,7 @@ public:
     std::size_t refused = 0;  // calls, for want of room or of a key's share, of callers who can wait
     double used_at;           // time at which a call last began, or a message came or an answer went
     double idle_since;
-    bool owes = false;       // of what was read of responses, some is of answers that are owed
-    bool is_listed = false;  // among those of which something is to be sent
+    bool owes = false;  // of what was read of responses, some is of answers that are owed
 
     /// Returns for how long it may read nothing of what it is answered, and have no call.
     double stall_s() const REQUIRES(the_lock) { return shared.stall_s(endpoint.is_http); }
@@ -74,8 +74,9 @@ public:
         return endpoint.is_http ? shared.settings.limits.http_idle_s : shared.settings.limits.idle_s;
     }
 
-    /// Has what is ready sent soon: it may be that another connection's caller made it so.
+    /// Has what is ready sent soon: it may be that another connection's caller made it so. Takes no memory, and never fails.
     void list() REQUIRES(the_lock);
+    void unlist() REQUIRES(the_lock);
 
     /// Begins a call, which `streams` has brought.
     Call& begin(Streams& streams, std::int32_t stream) REQUIRES(the_lock);
@@ -122,6 +123,8 @@ public:
 private:
     std::unordered_map<std::int32_t, std::unique_ptr<Call>> calls_;
     std::vector<std::pair<Account*, std::size_t>> touched_;
+    std::list<Peer*> ticket_{this};  // stands there, or among those of which something is to be sent
+    const std::list<Peer*>::iterator at_ = ticket_.begin();
 };
 
 }  // namespace transport

@@ -66,7 +66,8 @@ struct Ended {
 /// Calls that the transport ended by itself since Python last asked: so many, and of the others their number.
 class EndedCalls {
 public:
-    void note(const Ended& call);
+    /// Never fails: it is one of those that are only counted where there is no memory.
+    void note(const Ended& call) noexcept;
     std::vector<Ended> hand_over() { return std::exchange(calls_, {}); }
     std::size_t uncounted() const { return uncounted_; }
 
@@ -86,8 +87,9 @@ public:
     /// Removes and returns a message, or null where its caller has left.
     Message* remove(std::uint64_t id);
 
-    /// Removes a message, if it is there, which Python is to be told: its caller has left.
-    void abandon(std::uint64_t id, bool is_of_application = false);
+    /// Removes a message, if it is there, which Python is to be told: its caller has left. Where there is no memory for that, it finds out
+    /// as it answers.
+    void abandon(std::uint64_t id, bool is_of_application = false) noexcept;
 
     bool has_news(bool of_application = false) const { return !gone_[of_application].empty(); }
     std::vector<std::uint64_t> hand_over_gone(bool of_application = false) {
@@ -147,7 +149,7 @@ public:
     std::unordered_map<std::string, Network> networks GUARDED_BY(the_lock);  // by what their addresses begin with
     std::set<Network*> parking GUARDED_BY(the_lock);  // of which messages wait until more of answers is read
     std::set<Peer*> peers GUARDED_BY(the_lock);
-    std::vector<std::uint64_t> to_send GUARDED_BY(the_lock);  // connections of which something is to be sent
+    std::list<Peer*> to_send GUARDED_BY(the_lock);    // of which something is to be sent
     std::list<Call*> reading GUARDED_BY(the_lock);   // with a slot, whose requests are on their way, the oldest first
     std::list<GrpcCall*> watchers GUARDED_BY(the_lock);  // of health, and of services that nobody knows
     std::multimap<double, Call*> deadlines GUARDED_BY(the_lock);
@@ -181,7 +183,7 @@ public:
     /// Has a message wait apart until more of answers is read.
     void park(Message& message) REQUIRES(the_lock);
 
-    /// Has messages wait in their lines again whose callers have read enough.
+    /// Has messages wait in their lines again whose callers have read enough; later, where there is no memory for that.
     void unpark(Network& network) REQUIRES(the_lock);
     void unpark_all() REQUIRES(the_lock);
 
@@ -200,6 +202,7 @@ public:
 
 private:
     bool give_way(const Network& greediest, std::size_t least) REQUIRES(the_lock);
+    void unpark_some(Network& network) REQUIRES(the_lock);
 
     std::array<std::shared_ptr<const Trailer>, std::size_t(Refusal::count)> trailers_;
     std::string date_ GUARDED_BY(the_lock);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <new>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -120,36 +121,40 @@ void Sockets::accept_all(std::size_t index) {
             ::close(std::exchange(spare_, -1));
             socket = accepted_from();
         }
-        if (socket < 0) {
+        Descriptor owned(socket);
+        if (!owned) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) watch_listeners(false);  // until the next tick
             return have_spare();
         }
-        Network& network = shared_.network(network_of(bytes_of(address)));
-        Endpoint endpoint = endpoint_of(index, address);
-        const bool is_full = is_last || shared_.connections[endpoint.is_http] >= shared_.settings.limits.max_connections;
-        if (is_full && !make_way(network, endpoint.is_http)) {
-            endpoint.is_extra = endpoint.is_http && !is_last && have_extra();
-            if (!endpoint.is_extra) {
-                ::close(socket);
-                have_spare();
-                shared_.due.by(0);  // its network may be forgotten
-                continue;
-            }
+        try {
+            Network& network = shared_.network(network_of(bytes_of(address)));
+            if (let_in(std::move(owned), endpoint_of(index, address), network, is_last))
+                network.account.charge(std::min(now() - began, accepts_s));
+        } catch (const std::bad_alloc&) {  // who came is not let in
         }
         have_spare();
-        setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent_by_kernel, sizeof max_unsent_by_kernel);
-        const int on = 1;
-        setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
-        const std::uint64_t id = ++last_connection_;
-        const auto& tls = endpoint.is_encrypted ? tls_[endpoint.is_http] : nullptr;
-        const auto& connection =
-            connections_.emplace(id, std::make_unique<Connection>(shared_, socket, id, network, tls, std::move(endpoint))).first->second;
-        connection->watched = EPOLLIN;
-        watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
-        connection->list();
-        have_newcomer_rest(*connection);
-        network.account.charge(std::min(now() - began, accepts_s));
     }
+}
+
+/// Makes a connection of a socket; false where there is no room for it. `is_last` where there are no more descriptors.
+bool Sockets::let_in(Descriptor socket, Endpoint endpoint, Network& network, bool is_last) {
+    const bool is_full = is_last || shared_.connections[endpoint.is_http] >= shared_.settings.limits.max_connections;
+    if (is_full && !make_way(network, endpoint.is_http)) {
+        endpoint.is_extra = endpoint.is_http && !is_last && have_extra();
+        if (!endpoint.is_extra) return shared_.due.by(0), false;  // its network may be forgotten
+    }
+    setsockopt(socket.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent_by_kernel, sizeof max_unsent_by_kernel);
+    const int on = 1;
+    setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
+    const std::uint64_t id = ++last_connection_;
+    const auto& tls = endpoint.is_encrypted ? tls_[endpoint.is_http] : nullptr;
+    auto made = std::make_unique<Connection>(shared_, std::move(socket), id, network, tls, std::move(endpoint));
+    Connection& connection = *connections_.emplace(id, std::move(made)).first->second;
+    connection.watched = EPOLLIN;
+    watch(epoll_, connection.socket(), id, EPOLLIN, EPOLL_CTL_ADD);
+    connection.list();
+    have_newcomer_rest(connection);
+    return true;
 }
 
 Endpoint Sockets::endpoint_of(std::size_t index, const sockaddr_storage& address) const {
@@ -325,12 +330,11 @@ void Sockets::watch_for(Connection& connection) {
 }
 
 void Sockets::send_listed() {
-    for (const std::uint64_t id : std::exchange(shared_.to_send, {})) {
-        const auto found = connections_.find(id);
-        if (found == connections_.end()) continue;
-        Connection& connection = *found->second;
+    // Who is listed meanwhile has their turn the next time.
+    for (std::size_t left = shared_.to_send.size(); left > 0 && !shared_.to_send.empty(); --left) {
+        Connection& connection = *connections_.find(shared_.to_send.front()->id)->second;
         Network& network = connection.network();
-        if (!connection.send()) close(id);
+        if (!connection.send()) close(connection.id());
         else watch_for(connection);
         if (!network.parked.empty()) shared_.unpark(network);
     }
@@ -369,12 +373,11 @@ bool Sockets::shed_unread_of(const Network& greediest) {
 }
 
 void Sockets::tick(double time) {
-    std::vector<std::uint64_t> over;
-    for (const auto& [id, connection] : connections_) {
-        if (connection->tick(time)) shared_.due.by(connection->due());
-        else over.push_back(id);
+    for (auto next = connections_.begin(); next != connections_.end();) {
+        Connection& connection = *next++->second;
+        if (connection.tick(time)) shared_.due.by(connection.due());
+        else close(connection.id());
     }
-    for (const std::uint64_t id : over) close(id);
     end_rests(time);
 }
 
@@ -390,13 +393,12 @@ void Sockets::drain() {
 
 void Sockets::go_away() {
     close_listeners();
-    std::vector<std::uint64_t> unready;
-    for (const auto& [id, connection] : connections_) {
-        connection->go_away();
-        connection->list();
-        if (!connection->is_ready()) unready.push_back(id);
+    for (auto next = connections_.begin(); next != connections_.end();) {
+        Connection& connection = *next++->second;
+        connection.go_away();
+        connection.list();
+        if (!connection.is_ready()) close(connection.id());
     }
-    for (const std::uint64_t id : unready) close(id);
 }
 
 void Sockets::close_all() {

@@ -73,11 +73,12 @@ public:
     /// Returns after how long there may be something that may not be taken now since it is costly.
     double costly_wait_s() const REQUIRES(the_lock);
 
-    /// Takes messages of unmetered calls, which a full server answers too, then the others: each in fair order.
-    Batch take(const TakeLimits& most) REQUIRES(the_lock);
+    /// Takes messages of unmetered calls, which a full server answers too, then the others: each in fair order. Where memory fails, what
+    /// was taken before is in `batch`, and the rest waits.
+    void take(const TakeLimits& most, Batch& batch) REQUIRES(the_lock);
 
-    /// Takes requests of the application, in fair order.
-    HttpRequests take_requests(std::size_t most) REQUIRES(the_lock);
+    /// Takes requests of the application, in fair order, likewise.
+    void take_requests(std::size_t most, HttpRequests& taken) REQUIRES(the_lock);
 
     /// Returns whether somebody has lately asked for what is answered soon.
     bool has_hasty_callers() const REQUIRES(the_lock);

@@ -14,9 +14,10 @@ namespace transport {
 /// Messages by whose turn it is: that of the network that has had the least, in it of the caller who has, and of theirs the oldest one's.
 class Turns {
 public:
+    /// Adds a message. Where there is no memory for that, nothing has changed.
     void add(Message& message);
 
-    /// Removes a message, if it is here.
+    /// Removes a message, if it is here. Takes no memory, and never fails; nor does to stand anew.
     void remove(Message& message);
 
     /// Has the caller of a message stand where they are now that they were charged for something.
@@ -39,17 +40,21 @@ public:
 
 private:
     struct Caller {
-        const Account& account;
+        explicit Caller(const Account& of) : account(of) {}
         double had() const { return account.had(); }
-        std::vector<Message*> messages{};  // the oldest first
-        Order<Caller>::Key key{};
+
+        const Account& account;
+        std::vector<Message*> messages;  // the oldest first
+        Order<Caller>::Node node;
     };
     struct FromNetwork {
-        const Account& account;
+        explicit FromNetwork(const Account& of) : account(of) {}
         double had() const { return account.had(); }
-        std::unordered_map<const Account*, Caller> callers{};
-        Order<Caller> order{};
-        Order<FromNetwork>::Key key{};
+
+        const Account& account;
+        std::unordered_map<const Account*, Caller> callers;
+        Order<Caller> order;
+        Order<FromNetwork>::Node node;
     };
 
     void stand_anew(FromNetwork& network, Caller& caller);
