@@ -22,7 +22,8 @@ serve: $(VENV)/.serve $(VENV)/.native-tried ## Install what serving needs and se
 
 native: $(VENV)/.native ## Build the native engine and transport and install them, or say why not; `make serve` tries it by itself
 
-native-check: $(VENV)/.test ## Run the native engine, the transport and their tests under sanitizers, and the transport's fuzzer for a minute
+native-check: $(VENV)/.test ## Run the native engine, the transport and their tests under sanitizers, their fuzzers for a minute, and clang-tidy
+	@native/check/tidy.sh
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
 	@native/check/check.sh $(abspath $(BIN))/python
 	@native/check/transport.sh $(abspath $(BIN))/python

@@ -112,7 +112,8 @@ std::optional<Batch> Transport::take_batch(const TakeLimits& most, double end, d
     } catch (const std::bad_alloc&) {  // what was taken so far is served
     }
     taken.is_woken = woken_ > 0;
-    if (woken_ > 0 && --woken_ > 0) wake();  // both may have woken this one
+    woken_ -= taken.is_woken;
+    if (woken_ > 0) wake();  // both may have woken this one
     sockets_.send_listed();
     wake_application();
     // Somebody has to take the rest, and to look at the sockets meanwhile.
