@@ -91,11 +91,12 @@ coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test run
 mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one package)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too, where they are built), import contracts, and what the native lock guards
+lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too, where they are built), import contracts, C++'s format, and what the native lock guards
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@native/check/format.sh $(BIN)/python
 	@native/check/locks.sh $(BIN)/python
 
 proto: $(VENV)/.protoc ## Generate service/bothends/v1, kserve/v2 and tei/v1 anew from proto/

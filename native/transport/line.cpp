@@ -10,7 +10,8 @@ namespace transport {
 namespace {
 constexpr double memory_s = 0.5;  // in which what was seen of the line's speed fades by a factor of e
 constexpr double min_kept = 0.5;
-constexpr double max_pause_s = 0.05, max_slower = 4;  // of what one take says, so that a process that was stopped isn't taken for slow
+// Of what one take says, so that a process that was stopped isn't taken for slow.
+constexpr double max_pause_s = 0.05, max_slower = 4;
 constexpr double overtaken = 2;   // as the batcher's queue has it (service/bothends/batching/scheduler.py)
 
 /// Returns by what a message comes before others: what its network has had, its caller, and its age.
