@@ -108,7 +108,6 @@ public:
 
 private:
     void settle(bool goes_on = true) {
-        shared_.to_send.clear();
         shared_.ended.hand_over();
         if (connection_ && (!goes_on || !connection_->send())) connection_.reset();
         read();

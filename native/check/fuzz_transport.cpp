@@ -129,9 +129,11 @@ private:
     /// Sends everything that is ready to the acting client, and to any other that is affected.
     void settle(bool goes_on = true) {
         if (!goes_on || !peer_->connection->send()) peer_->leave();
-        for (const std::uint64_t id : std::exchange(shared_.to_send, {}))
+        for (std::size_t left = shared_.to_send.size(); left > 0 && !shared_.to_send.empty(); --left) {
+            const std::uint64_t id = shared_.to_send.front()->id;
             for (Attacker& peer : peers_)
                 if (peer.connection && peer.connection->id() == id && !peer.connection->send()) peer.leave();
+        }
     }
 
     void take_messages(std::size_t most) {

@@ -123,7 +123,7 @@ void answer(Transport& transport, const Sequence<std::uint64_t>& ids, const Sequ
         answers.push_back({nb::cast<std::uint64_t>(ids[index]), std::string(content.c_str(), content.size())});
     }
     const nb::gil_scoped_release release;
-    transport.answer(std::move(answers));
+    transport.answer(answers);
 }
 
 void fail(Transport& transport, const Sequence<std::uint64_t>& ids, const std::vector<GivenStatus>& statuses) {

@@ -32,12 +32,18 @@ Call::Call(Peer& peer, StreamControl& streams, std::int32_t stream)
     ++account_->users;
 }
 
+Call::~Call() {
+    --account_->users;
+    shared_.open.give_back(1);
+}
+
 /// Assigns the call to this caller of this network.
 void Call::find_account(std::uint64_t caller, Network& network) {
+    Account& found = network.account_of(caller);
     caller_ = caller;
     network_ = &network;
     --account_->users;
-    account_ = &network.account_of(caller);
+    account_ = &found;
     ++account_->users;
 }
 
@@ -159,15 +165,16 @@ void Call::shared_out(Message& message) {
 }
 
 void Call::start_over(Message& message, Line& line) {
+    std::string content = message.job->message.content;  // some thread may still be at it
     if (message.waits()) message.line->remove(message);
-    message.content = message.job->message.content;  // some thread may still be at it
+    message.line = nullptr;
+    message.content = std::move(content);
     give_work_back(message);
     shared_.outstanding.remove(message.id);
     message.state = Message::State::waiting;
     is_shared_out_ = false;
     held_.use(message.cost());
-    message.line = &line;
-    line.put(message);
+    or_reset([&] { line.put(message); });
 }
 
 /// Releases the work that was counted for a message: it is answered, or nobody waits for it any more.
@@ -234,7 +241,7 @@ void Call::end(Refusal why, Refusal counted) {
     refusal_ = counted;
     if (counted != Refusal::none) peer_.overhead.wasted(held_.used());
     drop_all();
-    say_end(why);
+    or_reset([&]() REQUIRES(the_lock) { say_end(why); });
     peer_.list();
 }
 
@@ -246,7 +253,7 @@ void Call::deny(const Denial& denial) {
     refusal_ = refusal_of(denial);
     note(EventKind::call_refused, refusal_);
     drop_all();
-    say_denial(denial);
+    or_reset([&]() REQUIRES(the_lock) { say_denial(denial); });
     peer_.list();
 }
 
@@ -257,11 +264,20 @@ void Call::expire() {
 
 void Call::reset(EventKind why) {
     note(why);
-    streams_.reset(*this);
+    streams_.reset(*this, EventKind::unread);
 }
 
 void Call::note(EventKind what, Refusal why) {
     shared_.events.note(what, network_->prefix, peer_.id, peer_.peer_address.listener, why);
+}
+
+/// Resets the call in whatever state it is, for lack of memory; it waits for nothing any more.
+void Call::give_up() {
+    reading_.leave();
+    receiving_.leave();
+    note(EventKind::call_no_memory);
+    streams_.reset(*this, EventKind::no_memory);
+    peer_.list();
 }
 
 void Call::close() {
@@ -270,8 +286,6 @@ void Call::close() {
     disown();
     give_slot_back();
     give_unread_back(unread_);
-    --account_->users;
-    shared_.open.give_back(1);
 }
 
 /// Counts the call's end, unless Python took it as a whole and counts it itself.

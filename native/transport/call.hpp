@@ -36,7 +36,7 @@ public:
     using Metadata = std::vector<std::pair<std::size_t, std::string>>;  // index among the wanted headers, and value
 
     Call(Peer& peer, StreamControl& streams, std::int32_t stream) REQUIRES(the_lock);
-    virtual ~Call() = default;
+    virtual ~Call();
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
@@ -50,8 +50,20 @@ public:
     virtual void end_came() REQUIRES(the_lock) = 0;
     void reset_came() REQUIRES(the_lock) { is_reset_ = true; }
 
-    /// Ends a call whose stream is closed. Its messages that were taken have ended for Python, too.
+    /// Ends a call whose stream is closed. Its messages that were taken have ended for Python, too. Takes no memory, and
+    /// never fails.
     void close() REQUIRES(the_lock);
+
+    /// Calls `act`, which changes the call. If that throws, for lack of memory, the call is reset, since half an answer is
+    /// none; the exception ends here, because whoever called has other calls to handle.
+    template <class Act>
+    void or_reset(const Act& act) noexcept REQUIRES(the_lock) {
+        try {
+            act();
+        } catch (...) {
+            give_up();
+        }
+    }
 
     // What becomes of a message of it that was taken from its line.
 
@@ -217,6 +229,7 @@ protected:
     void give_unread_back(std::size_t bytes) REQUIRES(the_lock);
 
     // How it ends.
+    void give_up() REQUIRES(the_lock);
     void end(Refusal why, Refusal counted) REQUIRES(the_lock);
     void count(int code) REQUIRES(the_lock);
 

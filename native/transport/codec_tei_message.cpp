@@ -43,7 +43,9 @@ std::optional<TeiFields> read_tei_fields(std::string_view message) {
         const char tag = message.front();
         message.remove_prefix(1);
         if (tag == inputs_tag) {
-            if (fields.text || !(fields.text = take_bytes(message))) return std::nullopt;
+            if (fields.text) return std::nullopt;
+            fields.text = take_bytes(message);
+            if (!fields.text) return std::nullopt;
             continue;
         }
         const auto number = take_number(message);

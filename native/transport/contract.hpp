@@ -109,6 +109,7 @@ inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_ke
     X(silent, "A connection was closed: it answers no ping.")                                                               \
     X(unread, "A connection was closed: it doesn't read its answers.")                                                      \
     X(shed, "A connection was closed: its network has the most answers unread, and there is no room for more.")             \
+    X(no_memory, "A connection was closed, or not accepted: there is no memory for it.")                                    \
     X(gave_way, "A connection was closed: another has its place.")                                                          \
     X(idle, "A connection was closed: it had no call for long.")                                                            \
     X(old, "A connection was closed: it had its age.")                                                                      \
@@ -118,6 +119,7 @@ inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_ke
     X(call_expired, "A call was ended: its deadline has passed.")                                                           \
     X(call_unread, "A call was ended: its caller doesn't read its answer.")                                                 \
     X(call_shed, "A call was ended: its network has the most answers unread, and there is no room for more.")               \
+    X(call_no_memory, "A call was reset: there is no memory for it.")                                                       \
     X(call_reset, "A call was reset: its frames break the protocol or its bounds.")                                         \
     X(call_parked, "A request was held back: of its connection's or network's answers too much is unread.")
 

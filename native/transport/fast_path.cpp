@@ -214,7 +214,7 @@ void FastPath::answer_known(const std::vector<std::pair<TakenMessage, Request>>&
             answers.push_back({call.id, *request.response});
     const std::lock_guard lock(served_mutex_);
     if (!failures.empty()) transport_.fail(failures);
-    if (!answers.empty()) transport_.answer(std::move(answers));
+    if (!answers.empty()) transport_.answer(answers);
     const double time = now();
     for (const auto& [call, request] : known)
         if (request.error)
@@ -336,19 +336,19 @@ void FastPath::answer(Work& work) {
         answers.push_back({job->message.id, job->take_response(), cut(job->tokens().readings())});
     work.charges.clear();  // before its caller can come again
     const std::lock_guard lock(served_mutex_);
-    const std::vector<bool> are_wanted = transport_.answer(std::move(answers));
+    transport_.answer(answers);
     const double time = now();
     if (!work.calls.empty()) work.served.serialise_s += time - began;
     for (std::size_t call = 0; call < work.calls.size(); ++call) {
         const TakenMessage& of = work.calls[call];
         const double seconds = time - of.arrived;
         if (of.is_in_stream) ++work.served.messages[of.method];  // the transport counts a stream, at its end
-        else if (are_wanted[call]) work.served.seconds[of.method].push_back(seconds);
+        else if (answers[call].is_wanted) work.served.seconds[of.method].push_back(seconds);
         else work.served.unanswered.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
     }
     served_.push_back(std::move(work.served));
     for (std::size_t index = 0; index < work.whole.size(); ++index) {
-        if (!are_wanted[work.calls.size() + index]) continue;  // the transport has counted its end
+        if (!answers[work.calls.size() + index].is_wanted) continue;  // the transport has counted its end
         const Job& job = *work.whole[index];
         RunCounts& served = served_.emplace_back();
         served.model = work.model;

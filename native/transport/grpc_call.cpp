@@ -113,8 +113,8 @@ bool GrpcCall::take_place() {
         if (last.peer_.network.watches <= network.watches + 1) return false;
         last.refuse(Refusal::crowded);
     }
-    ++network.watches;
     watching_.stand_for(watchers, watchers.insert(watchers.end(), this));
+    ++network.watches;
     return true;
 }
 
@@ -210,17 +210,17 @@ void GrpcCall::accept(std::unique_ptr<Message> message) {
     if (was_maybe_small && lines.is_late(line, *account_, patience_s())) return refuse(Refusal::late);
     reading_.leave();
     message->call = this;
-    message->line = &line;
     message->id = ++shared_.last_id;
     message->arrived = kind_ == Kind::stream ? now() : arrived_;
     message->patience_s = kind_ == Kind::stream ? never : patience_s();
-    if (!message->is_compressed) count_sentences(*message, message->content);
+    messages_.push_back(std::move(message));  // before it waits: who takes it finds it here
+    Message& last = *messages_.back();
+    if (!last.is_compressed) count_sentences(last, last.content);
     peer_.used_at = now();
     peer_.messages.use(1);
-    held_.use(message->cost());
-    bytes_ += message->size;
-    line.put(*message);
-    messages_.push_back(std::move(message));
+    held_.use(last.cost());
+    bytes_ += last.size;
+    line.put(last);
     if (&line != &lines.unmetered) shared_.end_late(line);
 }
 
@@ -278,8 +278,10 @@ void GrpcCall::check_health(const Message& request) {
 
 void GrpcCall::tell_health(std::string_view service, bool is_serving) {
     if (is_over_ || watched_ != service) return;
-    put_message(response_of(is_serving ? serving : not_serving), 0, 0);
-    submit();
+    or_reset([&]() REQUIRES(the_lock) {
+        put_message(response_of(is_serving ? serving : not_serving), 0, 0);
+        submit();
+    });
     peer_.list();
 }
 

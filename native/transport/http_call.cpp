@@ -203,7 +203,6 @@ void HttpCall::accept(bool is_whole) {
     held_.use(message_overhead);
     peer_.messages.use(1);
     Line& line = choose_line();
-    message_->line = &line;
     line.put(*message_);
     if (&line != &shared_.lines.application) shared_.end_late(line);
 }
@@ -231,11 +230,11 @@ bool HttpCall::pass_on(Message& message, std::string&& content) {
     message.state = Message::State::waiting;
     message.size = content.size();
     message.content = std::move(content);
-    message.line = &shared_.lines.application;
+    message.line = nullptr;
     reserve(message, 0);
     is_counted_by_python_ = false;
     held_.use(message.cost());
-    message.line->put(message);
+    shared_.lines.application.put(message);
     return true;
 }
 

@@ -103,7 +103,8 @@ Decimal shortest(std::uint32_t bits) {
 Digits digits_of(Decimal decimal) {
     constexpr std::uint32_t nine_digits = 100'000'000, eight_digits = nine_digits / 10, seven_digits = eight_digits / 10;
     static constexpr std::array<std::uint32_t, 3> tens{1, 10, 100};
-    auto [nine, power] = decimal;
+    std::uint32_t nine = decimal.digits;
+    int power = decimal.power;
     for (; nine < seven_digits; --power) nine *= 10;  // only the smallest have fewer
     const int missing = (nine < eight_digits) + (nine < nine_digits);
     nine *= tens[std::size_t(missing)];
@@ -157,7 +158,7 @@ char* write_number(char* to, float number) {
     const int exponent = digits.exponent;
     if (exponent < min_plain || exponent > max_plain) return write_scientific(to, digits);
     if (exponent >= 0) return write_whole(to, digits);
-    std::memcpy(to, "0.000000", 8);
+    std::copy_n("0.000000", 8, to);
     put(to + 1 - exponent, digits);
     return to + 1 - exponent + digits.count;
 }

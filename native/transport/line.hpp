@@ -26,6 +26,7 @@ struct Allowed {
 /// would wait, by how fast it has moved lately.
 class Line {
 public:
+    /// Adds a message to the line. If that throws, for lack of memory, nothing has changed.
     void put(Message& message);
     void remove(Message& message);
 

@@ -35,7 +35,7 @@ struct Message {
     std::string content;   // the request while it waits, the response with its prefix once it is answered
     bool is_long = false;  // it is served in slices, where it isn't left to Python
     std::size_t listed = 0;  // sentences that a long one seemed to have as it came
-    Line* line = nullptr;  // in which it waits
+    Line* line = nullptr;  // in which it waits, or did; none before
     double work = 0, left = 0;  // seconds of a core that it takes, and of those what waits in the line, as far as they can be estimated
     bool is_costly = false;     // it would keep a thread for long, and can't be cut
     std::size_t expected = 0;   // bytes of its answer, as far as they can be estimated
@@ -46,7 +46,7 @@ struct Message {
     std::size_t made = 0;      // bytes that the job takes
 
     /// Returns whether it, or a part of it, waits.
-    bool waits() const { return state == State::waiting || state == State::shared_out; }
+    bool waits() const { return line && (state == State::waiting || state == State::shared_out); }
 
     /// Returns the bytes that it holds until it is taken.
     std::size_t cost() const { return size + message_overhead; }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view mapped{"\0\0\0\0\0\0\0\0\0\0\xff\xff", 12};  // before an IPv4 address in IPv6
 
-std::string without_mapping(std::string bytes) { return bytes.size() == 16 && bytes.starts_with(mapped) ? bytes.substr(12) : bytes; }
+std::string without_mapping(const std::string& bytes) { return bytes.size() == 16 && bytes.starts_with(mapped) ? bytes.substr(12) : bytes; }
 
 std::string_view without_spaces(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -81,7 +81,7 @@ std::string Proxies::last_of(std::string_view values, bool are_forwarded) const 
         const std::size_t comma = values.rfind(',');
         const std::string_view element = without_spaces(comma == std::string_view::npos ? values : values.substr(comma + 1));
         values = comma == std::string_view::npos ? std::string_view() : values.substr(0, comma);
-        const std::string address = parsed(are_forwarded ? for_of(element) : element);
+        std::string address = parsed(are_forwarded ? for_of(element) : element);
         if (address.empty() || !holds(address)) return address;
     }
     return {};

@@ -67,7 +67,8 @@ struct Ended {
 /// Calls that the transport has ended by itself since Python last asked: up to a limit, and the number of further ones.
 class EndedCalls {
 public:
-    void note(const Ended& call);
+    /// Notes a call. Never fails: if there is no memory for it, it is only counted as uncounted.
+    void note(const Ended& call) noexcept;
     std::vector<Ended> hand_over() { return std::exchange(calls_, {}); }
     std::size_t uncounted() const { return uncounted_; }
 
@@ -87,8 +88,9 @@ public:
     /// Removes and returns a message, or null if its caller has left.
     Message* remove(std::uint64_t id);
 
-    /// Removes a message, if it is there, because its caller has left; Python will be told.
-    void abandon(std::uint64_t id, bool is_of_application = false);
+    /// Removes a message, if it is there, because its caller has left; Python will be told. If memory for that fails,
+    /// Python notices when it answers.
+    void abandon(std::uint64_t id, bool is_of_application = false) noexcept;
 
     bool has_news(bool of_application = false) const { return !gone_[of_application].empty(); }
     std::vector<std::uint64_t> hand_over_gone(bool of_application = false) {
@@ -150,7 +152,7 @@ public:
     std::unordered_map<std::string, Network> networks GUARDED_BY(the_lock);  // by what their addresses begin with
     std::set<Network*> parking GUARDED_BY(the_lock);  // of which messages wait until more of answers is read
     std::set<Peer*> peers GUARDED_BY(the_lock);
-    std::vector<std::uint64_t> to_send GUARDED_BY(the_lock);  // connections of which something is to be sent
+    std::list<Peer*> to_send GUARDED_BY(the_lock);    // of which something is to be sent
     std::list<Call*> reading GUARDED_BY(the_lock);   // with a slot, whose requests are on their way, the oldest first
     std::list<GrpcCall*> watchers GUARDED_BY(the_lock);  // of health, and of services that nobody knows
     std::multimap<double, Call*> deadlines GUARDED_BY(the_lock);
@@ -185,7 +187,7 @@ public:
     /// Lets a message wait until more of the answers is read.
     void park(Message& message) REQUIRES(the_lock);
 
-    /// Puts messages in line again whose callers have read enough.
+    /// Puts messages in line again whose callers have read enough; tries again later if memory fails.
     void unpark(Network& network) REQUIRES(the_lock);
     void unpark_all() REQUIRES(the_lock);
 
@@ -205,6 +207,7 @@ public:
 
 private:
     bool give_way(const Network& greediest, std::size_t min_calls) REQUIRES(the_lock);
+    void unpark_some(Network& network) REQUIRES(the_lock);
 
     std::array<std::shared_ptr<const Trailer>, std::size_t(Refusal::count)> trailers_;
     std::string date_ GUARDED_BY(the_lock);

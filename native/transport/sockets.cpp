@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <new>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -120,41 +121,50 @@ void Sockets::accept_all(std::size_t index) {
             ::close(std::exchange(spare_, -1));
             socket = accepted_from();
         }
-        if (socket < 0) {
+        Descriptor owned(socket);
+        if (!owned) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 shared_.events.note(EventKind::paused, {}, 0, index);
                 watch_listeners(false);  // until the next tick
             }
             return have_spare();
         }
-        Network& network = shared_.network(network_of(bytes_of(address)));
-        PeerAddress peer_address = peer_address_of(index, address);
-        const bool is_full = is_last || shared_.connections[peer_address.is_http] >= shared_.settings.limits.max_connections;
-        if (is_full && !make_way(network, peer_address.is_http)) {
-            peer_address.is_extra = peer_address.is_http && !is_last && have_extra();
-            if (!peer_address.is_extra) {
-                shared_.events.note(is_last ? EventKind::no_descriptor : EventKind::turned_away, network.prefix, 0, index);
-                ::close(socket);
-                have_spare();
-                shared_.due.by(0);  // its network may be forgotten
-                continue;
-            }
+        try {
+            Network& network = shared_.network(network_of(bytes_of(address)));
+            if (admit(std::move(owned), peer_address_of(index, address), network, is_last))
+                network.account.charge(std::min(now() - began, accepts_s));
+        } catch (const std::bad_alloc&) {
+            shared_.events.note(EventKind::no_memory, {}, 0, index);  // its socket is closed
         }
         have_spare();
-        setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent_by_kernel, sizeof max_unsent_by_kernel);
-        const int on = 1;
-        setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
-        const std::uint64_t id = ++last_connection_;
-        const auto& tls = peer_address.is_encrypted ? tls_[peer_address.is_http] : nullptr;
-        const auto& connection =
-            connections_.emplace(id, std::make_unique<Connection>(shared_, socket, id, network, tls, std::move(peer_address))).first->second;
-        connection->watched = EPOLLIN;
-        watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
-        connection->list();
-        connection->peer().note(connection->peer().peer_address.is_extra ? EventKind::accepted_extra : EventKind::accepted);
-        have_newcomer_rest(*connection);
-        network.account.charge(std::min(now() - began, accepts_s));
     }
+}
+
+/// Makes a connection of a socket; returns false if there is no room for it. `is_last`: no more descriptors are left.
+bool Sockets::admit(Descriptor socket, PeerAddress peer_address, Network& network, bool is_last) {
+    const bool is_full = is_last || shared_.connections[peer_address.is_http] >= shared_.settings.limits.max_connections;
+    if (is_full && !make_way(network, peer_address.is_http)) {
+        peer_address.is_extra = peer_address.is_http && !is_last && have_extra();
+        if (!peer_address.is_extra) {
+            const EventKind why = is_last ? EventKind::no_descriptor : EventKind::turned_away;
+            shared_.events.note(why, network.prefix, 0, peer_address.listener);
+            shared_.due.by(0);  // its network may be forgotten
+            return false;
+        }
+    }
+    setsockopt(socket.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent_by_kernel, sizeof max_unsent_by_kernel);
+    const int on = 1;
+    setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
+    const std::uint64_t id = ++last_connection_;
+    const auto& tls = peer_address.is_encrypted ? tls_[peer_address.is_http] : nullptr;
+    auto made = std::make_unique<Connection>(shared_, std::move(socket), id, network, tls, std::move(peer_address));
+    Connection& connection = *connections_.emplace(id, std::move(made)).first->second;
+    connection.watched = EPOLLIN;
+    watch(epoll_, connection.socket(), id, EPOLLIN, EPOLL_CTL_ADD);
+    connection.list();
+    connection.peer().note(connection.peer().peer_address.is_extra ? EventKind::accepted_extra : EventKind::accepted);
+    have_newcomer_rest(connection);
+    return true;
 }
 
 PeerAddress Sockets::peer_address_of(std::size_t index, const sockaddr_storage& address) const {
@@ -338,12 +348,11 @@ void Sockets::watch_for(Connection& connection) {
 }
 
 void Sockets::send_listed() {
-    for (const std::uint64_t id : std::exchange(shared_.to_send, {})) {
-        const auto found = connections_.find(id);
-        if (found == connections_.end()) continue;
-        Connection& connection = *found->second;
+    // Who is listed meanwhile has their turn the next time.
+    for (std::size_t left = shared_.to_send.size(); left > 0 && !shared_.to_send.empty(); --left) {
+        Connection& connection = *connections_.find(shared_.to_send.front()->id)->second;
         Network& network = connection.network();
-        if (!connection.send()) close(id);
+        if (!connection.send()) close(connection.id());
         else watch_for(connection);
         if (!network.parked.empty()) shared_.unpark(network);
     }
@@ -389,12 +398,11 @@ bool Sockets::shed_unread_of(const Network& greediest) {
 }
 
 void Sockets::tick(double time) {
-    std::vector<std::uint64_t> over;
-    for (const auto& [id, connection] : connections_) {
-        if (connection->tick(time)) shared_.due.by(connection->due());
-        else over.push_back(id);
+    for (auto next = connections_.begin(); next != connections_.end();) {
+        Connection& connection = *next++->second;
+        if (connection.tick(time)) shared_.due.by(connection.due());
+        else close(connection.id());
     }
-    for (const std::uint64_t id : over) close(id);
     end_rests(time);
 }
 
@@ -410,14 +418,13 @@ void Sockets::drain() {
 
 void Sockets::go_away() {
     close_listeners();
-    std::vector<std::uint64_t> unready;
-    for (const auto& [id, connection] : connections_) {
-        connection->peer().ends_for(EventKind::stopped);
-        connection->go_away();
-        connection->list();
-        if (!connection->is_ready()) unready.push_back(id);
+    for (auto next = connections_.begin(); next != connections_.end();) {
+        Connection& connection = *next++->second;
+        connection.peer().ends_for(EventKind::stopped);
+        connection.go_away();
+        connection.list();
+        if (!connection.is_ready()) close(connection.id());
     }
-    for (const std::uint64_t id : unready) close(id);
 }
 
 void Sockets::close_all() {

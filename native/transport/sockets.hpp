@@ -81,6 +81,7 @@ private:
     void watch_listeners(bool watched) REQUIRES(the_lock);
     void close_listeners() REQUIRES(the_lock);
     void accept_all(std::size_t index) REQUIRES(the_lock);
+    bool admit(Descriptor socket, PeerAddress peer_address, Network& network, bool is_last) REQUIRES(the_lock);
     PeerAddress peer_address_of(std::size_t index, const sockaddr_storage& address) const REQUIRES(the_lock);
     void have_newcomer_rest(Connection& connection) REQUIRES(the_lock);
     void have_spare() REQUIRES(the_lock);

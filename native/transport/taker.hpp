@@ -74,10 +74,11 @@ public:
     double costly_wait_s() const REQUIRES(the_lock);
 
     /// Takes messages of unmetered calls, which even a full server answers, then the others; each kind in fair order.
-    Batch take(const TakeLimits& limits) REQUIRES(the_lock);
+    /// Throws std::bad_alloc if memory fails: then `batch` holds what was taken before, and the rest waits.
+    void take(const TakeLimits& limits, Batch& batch) REQUIRES(the_lock);
 
-    /// Takes requests for the application, in fair order.
-    HttpRequests take_requests(std::size_t max_requests) REQUIRES(the_lock);
+    /// Takes requests for the application, in fair order; throws as `take` does.
+    void take_requests(std::size_t max_requests, HttpRequests& taken) REQUIRES(the_lock);
 
     /// Returns whether a caller has recently asked for something that is answered quickly.
     bool has_hasty_callers() const REQUIRES(the_lock);

@@ -36,6 +36,7 @@ public:
         std::string content;
         std::size_t cut = 0;  // of its sentences, how many were longer than the model reads
         double work = 0;      // seconds of a core that it took; 0 where that is what was charged already
+        bool is_wanted = false;  // said once it was given: its caller had not left before
     };
     using Answers = std::vector<Answer>;
 
@@ -53,7 +54,7 @@ public:
     /// kept free.
     bool has_hasty_callers();
     void hand_over_polling();
-    std::vector<bool> answer(Answers answers);  // whether each is still wanted
+    void answer(Answers& answers);
     void fail(const Failures& failures);
     void deny(const std::vector<Denied>& calls);  // refuses and counts them: Python knows nothing of them
 

@@ -86,7 +86,7 @@ private:
     void end(const Call& call, HeaderFields trailers) override { note(call, trailers); }
     void resume(const Call&) override {}
     void consume(const Call& call, std::size_t bytes) override { consumed_[call.stream()] += bytes; }
-    void reset(const Call& call) override { resets_.insert(call.stream()); }
+    void reset(const Call& call, EventKind) override { resets_.insert(call.stream()); }
     void note(const Call& call, HeaderFields fields);
 
     std::int32_t next_ = -1;
