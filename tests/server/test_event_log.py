@@ -69,7 +69,7 @@ def test_a_signal_has_the_last_events_logged(serve: Callable[..., Running], tmp_
     without = {line["listener"]: line for line in lines if line["reason"] == "no_key"}
     assert {listener: line["count"] for listener, line in without.items()} == {"gRPC": 2, "HTTP": 1}
     twice = without["gRPC"]
-    assert twice["event"] == "A call was refused. No key came."
+    assert twice["event"] == "A call was refused. The call has no key."
     assert twice["first"] <= twice["last"] <= twice["time"]
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(60) == 0

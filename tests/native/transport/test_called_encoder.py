@@ -139,7 +139,7 @@ def test_onnxruntime_computes_the_bits_of_each_sentence_alone(served: Served, to
     """From text to vector, whatever each is batched with; once the model is withdrawn, Python has what to say."""
     model = LoadedModel.load(toy_bundle, EmbedderSettings(device="cpu", engine="onnxruntime"))
     budgets = Budgets(max_batch_rows=2, max_batch_tokens=64, max_queue_tokens=1000, overhead_rows=1.5)
-    lent = lend(model, budgets, few=16, short_bytes=4096, max_runs=1)
+    lent = lend(model, budgets, max_together=16, short_bytes=4096, max_runs=1)
     assert lent is not None
     assert lent.called is not None
     named = transport.NamedModel(names=[""], shown="", version="1", dimension=model.dimension, sizes=model.config.sizes)

@@ -11,8 +11,8 @@ import pytest
 from tests.chaos.hostile import begun
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import ECHO, Served, framed, listening
+from .raw import ECHO, Raw, framed
+from .served import Served, listening
 from .test_tls import show
 from .web import GET, Web, Wire, post
 
