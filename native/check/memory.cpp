@@ -82,7 +82,8 @@ int listening(std::uint16_t& port) {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    check(bind(made, reinterpret_cast<sockaddr*>(&address), size) == 0 && listen(made, 64) == 0, "nothing can listen here");
+    check(bind(made, reinterpret_cast<sockaddr*>(&address), size) == 0 && listen(made, 64) == 0,
+          "nothing can listen here");
     getsockname(made, reinterpret_cast<sockaddr*>(&address), &size);
     port = ntohs(address.sin_port);
     return made;
@@ -102,7 +103,9 @@ public:
     Caller(const Caller&) = delete;
     Caller& operator=(const Caller&) = delete;
 
-    void tell(std::string_view bytes) const { [[maybe_unused]] const auto put = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+    void tell(std::string_view bytes) const {
+        [[maybe_unused]] const auto put = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    }
 
     void read() {
         std::array<char, 4096> room;
@@ -155,7 +158,10 @@ public:
     void serve(int rounds = 4) {
         for (; rounds > 0; --rounds) {
             std::optional<Batch> batch;
-            asked([&] { batch = transport_.take_messages({.messages = 8, .bytes = 1 << 20, .small = 8, .small_bytes = 1 << 20}, 0, 0); });
+            asked([&] {
+                batch = transport_.take_messages({.messages = 8, .bytes = 1 << 20, .small = 8, .small_bytes = 1 << 20},
+                                                 0, 0);
+            });
             if (batch) answer(*batch);
             std::optional<HttpRequests> requests;
             asked([&] { requests = transport_.take_requests(8); });
@@ -208,7 +214,7 @@ struct Piece {
 
 struct Conversation {
     const char* name;
-    std::uint16_t Served::*port;
+    std::uint16_t Served::* port;
     std::vector<Piece> pieces;
 };
 
@@ -217,10 +223,12 @@ constexpr std::uint8_t data = 0, headers = 1, reset = 3, settings_frame = 4, pin
 
 std::string begun() { return std::string(fuzz::preface) + fuzz::frame(settings_frame, 0, 0, ""); }
 
-std::string asks(std::uint32_t stream, std::string_view path, std::string_view type = "application/grpc", std::uint8_t flags = 0) {
+std::string asks(std::uint32_t stream, std::string_view path, std::string_view type = "application/grpc",
+                 std::uint8_t flags = 0) {
     std::string block = "\x83\x86" + fuzz::literal(":path", path) + fuzz::literal(":authority", "localhost");
     block += fuzz::literal("content-type", type);
-    block += fuzz::literal("authorization", "Bearer one") + fuzz::literal("x-note", "a note") + fuzz::literal("grpc-timeout", "1H");
+    block += fuzz::literal("authorization", "Bearer one") + fuzz::literal("x-note", "a note") +
+             fuzz::literal("grpc-timeout", "1H");
     return fuzz::frame(headers, std::uint8_t(end_headers | flags), stream, block);
 }
 
@@ -238,9 +246,12 @@ std::vector<Conversation> conversations() {
     const std::string sentence = "\x0a\x05small", list = "\x0a\x01x\x0a\x01y\x0a\x01z\x0a\x01l";
     const std::string none = std::string("Bearer two").append(300, 'x');
     return {
-        {"gRPC", &Served::grpc,
+        {"gRPC",
+         &Served::grpc,
          {{begun() + asks(1, "/t/Unary") + says(1, "plain"), "answer to plain"},
-          {asks(3, "/t/Unary") + says(3, sentence), "answer to " "\x0a\x05small"},
+          {asks(3, "/t/Unary") + says(3, sentence),
+           "answer to "
+           "\x0a\x05small"},
           {asks(5, "/t/Unary") + says(5, list), "x\x0a\x01y\x0a\x01z\x0a\x01l"},
           {asks(7, "/t/Row") + says(7, "first", 0), "answer to first"},
           {says(7, "second", 0) + says(7, "third"), "answer to third"},
@@ -250,26 +261,35 @@ std::vector<Conversation> conversations() {
           {asks(15, "/grpc.health.v1.Health/Watch") + says(15, "\x0a\x01t")},
           {asks(17, "/t/Unary") + says(17, std::string(3000, 'l'))},
           {asks(19, "/t/Row") + says(19, "dropped", 0) + fuzz::frame(reset, 0, 19, std::string("\0\0\0\x08", 4)) +
-               fuzz::frame(ping, 0, 0, "12345678"), "12345678"},
+               fuzz::frame(ping, 0, 0, "12345678"),
+           "12345678"},
           {asks(21, "/t/Probe") + says(21, "the last"), "answer to the last"}}},
-        {"HTTP/1.1", &Served::http,
+        {"HTTP/1.1",
+         &Served::http,
          {{posts("/e", R"({"input":"small"})"), R"(answer to {"input":"small"})"},
           {posts("/e", R"({"input":["1","2","3","4"]})"), R"(answer to {"input":["1","2","3","4"]})"},
           {posts("/e", R"({"input":"it fails"})"), R"(application's to /e{"input":"it fails"})"},
           {"GET /h HTTP/1.1\r\nHost: localhost\r\n\r\n", "application's to /h"},
-          {"POST /other?a=b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nX-Note: a note, that is not short at all\r\n\r\n"
-           "3;x=y\r\nabc\r\n3\r\ndef\r\n0\r\nTrailer: t\r\n\r\n", "application's to /other?a=babcdef"},
-          {"POST /e HTTP/1.1\r\nHost: localhost\r\nAuthorization: " + none + "\r\nContent-Length: 2\r\n\r\n{}", "unknown_key"},
+          {"POST /other?a=b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nX-Note: a note, that is not "
+           "short at all\r\n\r\n"
+           "3;x=y\r\nabc\r\n3\r\ndef\r\n0\r\nTrailer: t\r\n\r\n",
+           "application's to /other?a=babcdef"},
+          {"POST /e HTTP/1.1\r\nHost: localhost\r\nAuthorization: " + none + "\r\nContent-Length: 2\r\n\r\n{}",
+           "unknown_key"},
           {"POST /f HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", "100 Continue"},
           {"abc" + posts("/e", R"({"input":"second"})") + posts("/g", "third"), "application's to /gthird"},
           {"GET http://localhost/h HTTP/1.1\r\nHost: other\r\n\r\n", "application's to /h"},
           {"GET /last HTTP/3.1\r\nHost: localhost\r\n\r\n", "505"}}},
-        {"HTTP/2", &Served::http,
-         {{begun() + asks(1, "/e", "application/json") + fuzz::frame(data, end_stream, 1, R"({"input":"small"})"), R"(answer to {"input":"small"})"},
-          {asks(3, "/e", "application/json") + fuzz::frame(data, end_stream, 3, R"({"input":"it fails"})"), R"(application's to /e{"input":"it fails"})"},
+        {"HTTP/2",
+         &Served::http,
+         {{begun() + asks(1, "/e", "application/json") + fuzz::frame(data, end_stream, 1, R"({"input":"small"})"),
+           R"(answer to {"input":"small"})"},
+          {asks(3, "/e", "application/json") + fuzz::frame(data, end_stream, 3, R"({"input":"it fails"})"),
+           R"(application's to /e{"input":"it fails"})"},
           {asks(5, "/other", "text/plain", end_stream), "application's to /other"},
           {asks(7, "/e", "application/json") + fuzz::frame(data, 0, 7, std::string(3000, 'l')), "large"},
-          {asks(9, "/last", "text/plain") + fuzz::frame(data, 0, 9, "a") + fuzz::frame(data, end_stream, 9, "b"), "application's to /lastab"}}},
+          {asks(9, "/last", "text/plain") + fuzz::frame(data, 0, 9, "a") + fuzz::frame(data, end_stream, 9, "b"),
+           "application's to /lastab"}}},
     };
 }
 
@@ -293,14 +313,17 @@ bool hold(Served& served, const Conversation& conversation, const std::string& w
     for (const Piece& piece : conversation.pieces) {
         caller.got.clear();
         caller.tell(piece.bytes);
-        const auto is_answered = [&] { return !caller.got.empty() && caller.got.find(piece.answered) != std::string::npos; };
+        const auto is_answered = [&] {
+            return !caller.got.empty() && caller.got.find(piece.answered) != std::string::npos;
+        };
         const auto is_settled = [&] { return is_answered() || caller.is_over || has_reset(caller.got); };
         const double until = now() + patience_s;
         for (int rounds = 0; !is_settled() && now() < until; ++rounds) {
             if (rounds > 3 && failures > 0) passes = -1;  // there is memory again, and whoever still waits is answered
             go_on();
         }
-        check(is_settled(), std::string(conversation.name) + ", " + where + ": waits in vain for " + std::string(piece.answered));
+        check(is_settled(),
+              std::string(conversation.name) + ", " + where + ": waits in vain for " + std::string(piece.answered));
         if (!is_answered()) return false;
     }
     return true;
@@ -309,13 +332,16 @@ bool hold(Served& served, const Conversation& conversation, const std::string& w
 /// Somebody else, who was there before, and stays.
 class Neighbours {
 public:
-    explicit Neighbours(Served& served) : served_(served), grpc_(served.grpc), http_(served.http) { grpc_.tell(begun()); }
+    explicit Neighbours(Served& served) : served_(served), grpc_(served.grpc), http_(served.http) {
+        grpc_.tell(begun());
+    }
 
     void ask() {
         const std::string words = "neighbour's " + std::to_string(stream_ += 2);
         grpc_.tell(asks(stream_, "/t/Unary") + says(stream_, words));
         http_.tell(posts("/n", words));
-        for (const double until = now() + patience_s; now() < until && !(grpc_.has("answer to " + words) && http_.has("/n" + words));) {
+        for (const double until = now() + patience_s;
+             now() < until && !(grpc_.has("answer to " + words) && http_.has("/n" + words));) {
             served_.serve(1);
             grpc_.read();
             http_.read();
@@ -335,9 +361,10 @@ void check_nothing_is_left(Served& served) {
     for (const double until = now() + patience_s; now() < until;) {
         served.serve(1);
         const Figures figures = served.figures();
-        const double left = figures.connections - 1 + figures.http_connections - 1 + figures.requests + figures.calls + figures.slots +
-                            figures.waiting + figures.taken + figures.held_bytes + figures.making_bytes + figures.unread_bytes +
-                            figures.reading + figures.deadlines + figures.watchers;
+        const double left = figures.connections - 1 + figures.http_connections - 1 + figures.requests + figures.calls +
+                            figures.slots + figures.waiting + figures.taken + figures.held_bytes +
+                            figures.making_bytes + figures.unread_bytes + figures.reading + figures.deadlines +
+                            figures.watchers;
         if (left == 0) return;
     }
     check(false, "something is left of who has gone");
@@ -349,7 +376,8 @@ std::int64_t fail_each(Served& served, Neighbours& neighbours, const Conversatio
         fails_on = on;
         failures = 0;
         passes = index;
-        const bool is_answered = hold(served, conversation, "allocation " + std::to_string(index) + (on ? " and all after it" : ""));
+        const bool is_answered =
+            hold(served, conversation, "allocation " + std::to_string(index) + (on ? " and all after it" : ""));
         passes = -1;
         if (failures == 0) return check(is_answered, std::string(conversation.name) + ": isn't answered"), index;
         check_nothing_is_left(served);
@@ -377,8 +405,8 @@ int main() {
         check(hold(served, conversation, "where none fails"), std::string(conversation.name) + ": isn't answered");
     for (const Conversation& conversation : conversations())
         for (const bool on : {false, true})
-            std::printf("%s: %lld allocations%s\n", conversation.name, (long long)fail_each(served, neighbours, conversation, on),
-                        on ? ", with all after each" : "");
+            std::printf("%s: %lld allocations%s\n", conversation.name,
+                        (long long)fail_each(served, neighbours, conversation, on), on ? ", with all after each" : "");
     for (const EventKind what : {EventKind::no_memory, EventKind::call_no_memory})
         check(served.has_noted(what), "an operator isn't told that there was no memory");
     return has_failed;

@@ -124,7 +124,8 @@ public:
     /// Adds used seconds; a negative number corrects an earlier estimate. Nobody's debt exceeds `max_debt_s`.
     void charge(double seconds) {
         for (Account* each = this; each; each = each->whole_) {
-            if (each->waiting_ > 0) each->clock_.advance();  // to where its turn began: who comes now stands before its next one
+            if (each->waiting_ > 0)
+                each->clock_.advance();  // to where its turn began: who comes now stands before its next one
             each->used_ = std::min(each->start_tag() + seconds, each->clock_.time() + max_debt_s);
             each->clock_.passed(each->used_);
         }

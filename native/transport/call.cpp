@@ -100,7 +100,8 @@ bool Call::let_in() {
     if (why == Refusal::none && peer_.held.is_exceeded()) why = Refusal::room;
     if (why == Refusal::none && !take_place()) why = Refusal::crowded;
     if (why != Refusal::none) {
-        const bool has_no_room = why == Refusal::full || why == Refusal::room || why == Refusal::crowded || why == Refusal::late;
+        const bool has_no_room =
+            why == Refusal::full || why == Refusal::room || why == Refusal::crowded || why == Refusal::late;
         peer_.refused += has_no_room && can_wait();
         if (has_no_room) peer_.overhead.asked(header_bytes_);
         refuse(why);
@@ -145,10 +146,8 @@ void Call::note_progress(bool waits_for_more) {
     if (has_ended() || !waits_for_more) return receiving_.leave();
     auto& receiving = peer_.network.receiving;
     came_ = now();
-    if (receiving_)
-        receiving.splice(receiving.end(), receiving, receiving_.element());
-    else
-        receiving_.stand_for(receiving, receiving.insert(receiving.end(), this));
+    if (receiving_) receiving.splice(receiving.end(), receiving, receiving_.element());
+    else receiving_.stand_for(receiving, receiving.insert(receiving.end(), this));
     shared_.due.by(came_ + shared_.settings.limits.caller_timeout_s);
 }
 
@@ -218,9 +217,7 @@ void Call::sent(std::size_t count) {
 }
 
 /// Returns whether the caller has read nothing of the answer for too long.
-bool Call::is_unread(double time) {
-    return !out_.empty() && peer_.due.has_come(progressed_ + peer_.stall_s(), time);
-}
+bool Call::is_unread(double time) { return !out_.empty() && peer_.due.has_come(progressed_ + peer_.stall_s(), time); }
 
 void Call::use_unread(std::size_t bytes) {
     unread_ += bytes;
@@ -236,7 +233,10 @@ void Call::give_unread_back(std::size_t bytes) {
 
 void Call::end(Refusal why, Refusal counted) {
     if (is_over_) return;
-    note(counted == Refusal::none ? EventKind::call_expired : is_owed_ ? EventKind::call_ended : EventKind::call_refused, counted);
+    note(counted == Refusal::none ? EventKind::call_expired
+         : is_owed_               ? EventKind::call_ended
+                                  : EventKind::call_refused,
+         counted);
     disown();
     refusal_ = counted;
     if (counted != Refusal::none) peer_.overhead.wasted(held_.used());

@@ -245,12 +245,12 @@ protected:
     double deadline_ = never;
 
     bool holds_slot_ = false;
-    bool is_owed_ = false;                     // it was let in, and a server that stops waits for its answer to be read
-    bool is_counted_by_python_ = false;        // a call of one message that was taken
-    bool is_shared_out_ = false;               // it is served in slices
+    bool is_owed_ = false;  // it was let in, and a server that stops waits for its answer to be read
+    bool is_counted_by_python_ = false;  // a call of one message that was taken
+    bool is_shared_out_ = false;  // it is served in slices
     Entry<std::multimap<double, Call*>> due_;  // among the deadlines
-    Entry<std::list<Call*>> reading_;          // among those whose requests are on their way
-    Entry<std::list<Call*>> receiving_;        // among those of its network whose message has begun to come
+    Entry<std::list<Call*>> reading_;  // among those whose requests are on their way
+    Entry<std::list<Call*>> receiving_;  // among those of its network whose message has begun to come
 
     // What came.
     Metadata metadata_;
@@ -261,18 +261,18 @@ protected:
     Key key_ = Key::none;
     std::string key_digest_;  // SHA-256 of a known one
     std::shared_ptr<Usage> usage_;  // of its holder, where that is counted
-    Budget held_;             // bytes that came, and were not taken
-    double came_ = 0;         // time at which more of its message came, while it is among those
+    Budget held_;  // bytes that came, and were not taken
+    double came_ = 0;  // time at which more of its message came, while it is among those
     bool has_closed_ = false, is_reset_ = false;  // its caller sends no more, or wants no answer
 
     // What goes.
     Chunks out_;
     std::size_t unread_ = 0;
     std::uint64_t put_ = 0, sent_ = 0;  // bytes, since the call began
-    std::uint64_t noted_ = 0;           // bytes that had left when it was last noted that it gets on
-    double progressed_;                 // time of that
-    Refusal refusal_ = Refusal::none;   // why the transport refused it
-    bool is_over_ = false;              // how it ends is said
+    std::uint64_t noted_ = 0;  // bytes that had left when it was last noted that it gets on
+    double progressed_;  // time of that
+    Refusal refusal_ = Refusal::none;  // why the transport refused it
+    bool is_over_ = false;  // how it ends is said
 };
 
 }  // namespace transport

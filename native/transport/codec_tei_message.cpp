@@ -24,7 +24,9 @@ struct TeiFields {
     bool is_cut = false, is_normalized = false, keeps_end = false;
 
     Options options() const {
-        return {.truncation = !is_cut ? Truncation::error : keeps_end ? Truncation::end : Truncation::start,
+        return {.truncation = !is_cut     ? Truncation::error
+                              : keeps_end ? Truncation::end
+                                          : Truncation::start,
                 .is_normalized = is_normalized};
     }
 };

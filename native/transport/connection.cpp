@@ -14,7 +14,8 @@ namespace transport {
 namespace {
 
 constexpr std::size_t max_unsent = 1 << 18;  // bytes taken out of the session that the socket hasn't taken
-constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // with which HTTP/2 begins, and no other request
+constexpr std::string_view preface =
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // with which HTTP/2 begins, and no other request
 constexpr int max_reads = 16;                // before the other connections have their turn
 constexpr std::size_t max_at_once = 1 << 19;  // bytes that are sent, likewise
 constexpr std::size_t min_direct = 1 << 14;
@@ -39,8 +40,8 @@ double jittered(double seconds) {
 
 }  // namespace
 
-Connection::Connection(Shared& shared, Descriptor socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
-                       PeerAddress peer_address)
+Connection::Connection(Shared& shared, Descriptor socket, std::uint64_t id, Network& network,
+                       const std::shared_ptr<Tls>& tls, PeerAddress peer_address)
     : shared_(shared),
       peer_(shared, id, network, std::move(peer_address)),
       channel_(std::move(socket), tls),
@@ -72,7 +73,8 @@ bool Connection::read_some(double until) {
         // What TLS has unpacked is read whole: its socket says nothing more of that.
         const std::size_t most = channel_.is_encrypted() ? room.size() : peer_.overhead.piece(room.size());
         const Channel::Result result = channel_.read(std::span(room).first(most), count);
-        if (result == Channel::Result::ended) return over(channel_.is_ready() ? EventKind::left : EventKind::no_handshake);
+        if (result == Channel::Result::ended)
+            return over(channel_.is_ready() ? EventKind::left : EventKind::no_handshake);
         if (result == Channel::Result::later) return true;
         if (result == Channel::Result::closed) return half_close();
         const double time = now();

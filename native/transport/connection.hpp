@@ -97,8 +97,8 @@ private:
     Peer peer_;
     Channel channel_;
     std::unique_ptr<Session> session_;  // null until its peer's first bytes say what they speak
-    std::string first_;                 // those bytes, as long as they may be either
-    Bytes out_;              // taken out of the session, and not taken by the socket
+    std::string first_;  // those bytes, as long as they may be either
+    Bytes out_;  // taken out of the session, and not taken by the socket
     bool has_more_ = false;  // of what may be sent, once others have had their turn
     std::size_t wrote_ = 0;  // bytes since it was last noted that its peer gets on
 
@@ -107,12 +107,12 @@ private:
     double read_at_, wrote_at_;
     double pinged_at_ = 0;  // by us, while it is unanswered
     double leaving_at_ = 0;
-    double ends_at_ = never;       // when it is over, whatever its calls do
-    bool is_leaving_ = false;      // its peer was told that it ends soon
-    bool has_left_ = false;        // and that no new call is taken
-    bool is_closed_ = false;       // nothing more will be written
+    double ends_at_ = never;  // when it is over, whatever its calls do
+    bool is_leaving_ = false;  // its peer was told that it ends soon
+    bool has_left_ = false;  // and that no new call is taken
+    bool is_closed_ = false;  // nothing more will be written
     bool is_half_closed_ = false;  // nothing more will come
-    bool has_hung_up_ = false;     // nothing more will be sent
+    bool has_hung_up_ = false;  // nothing more will be sent
 };
 
 }  // namespace transport

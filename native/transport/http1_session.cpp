@@ -13,10 +13,11 @@
 namespace transport {
 namespace {
 
-constexpr std::size_t max_rest = 1 << 14;   // bytes that are read before the answer to what came before them
-constexpr std::size_t max_chunks = 2048;    // of one body: each takes as long as a small request, however few bytes it has
+constexpr std::size_t max_rest = 1 << 14;  // bytes that are read before the answer to what came before them
+constexpr std::size_t max_chunks =
+    2048;  // of one body: each takes as long as a small request, however few bytes it has
 constexpr std::size_t max_piece = 1 << 14;  // of a response's body, that is copied
-constexpr std::size_t max_lent = 1 << 18;   // of a long one's, that is sent at once
+constexpr std::size_t max_lent = 1 << 18;  // of a long one's, that is sent at once
 
 }  // namespace
 
@@ -91,7 +92,9 @@ std::size_t Http1Session::parse(std::string_view bytes) {
     while (reads() && read < bytes.size()) {
         const std::string_view left = bytes.substr(read);
         if (!line_.look(left)) {
-            refuse(400, "this is no request of HTTP/1.1: its first line is METHOD TARGET HTTP/1.1, with one space between two, and CRLF");
+            refuse(400,
+                   "this is no request of HTTP/1.1: its first line is METHOD TARGET HTTP/1.1, with one space between "
+                   "two, and CRLF");
             return bytes.size();
         }
         const llhttp_errno_t result = llhttp_execute(&parser_, left.data(), left.size());
@@ -99,7 +102,8 @@ std::size_t Http1Session::parse(std::string_view bytes) {
         if (result == HPE_OK) {
             request_.head_bytes += call_ && !request_.is_in_body ? left.size() : 0;
             // Spaces before a value are told nobody.
-            if (request_.head_bytes > 2 * peer_.shared.settings.limits.max_header_bytes) call().refuse(Refusal::headers);
+            if (request_.head_bytes > 2 * peer_.shared.settings.limits.max_header_bytes)
+                call().refuse(Refusal::headers);
             return bytes.size();
         }
         if (result != HPE_PAUSED && result != HPE_PAUSED_UPGRADE) {
@@ -158,7 +162,7 @@ int Http1Session::value_came(std::string_view piece) {
 }
 
 int Http1Session::header_came() {
-    constexpr std::size_t overhead = 4;       // bytes around a name and a value
+    constexpr std::size_t overhead = 4;  // bytes around a name and a value
     if (request_.is_in_body) return bears(overhead);  // a trailer, of which nothing is read
     const auto [name, value] = call().head.end_field();
     call().look_at(name, value);
@@ -174,11 +178,14 @@ int Http1Session::head_came() {
     call.head.verb = llhttp_method_name(llhttp_method_t(llhttp_get_method(&parser_)));
     const std::string& version = call.head.version;
     request_.is_in_body = true;
-    if (version.empty() || llhttp_get_method(&parser_) >= HTTP_SOURCE) return refuse(400, "this is no request of HTTP/1.1");
+    if (version.empty() || llhttp_get_method(&parser_) >= HTTP_SOURCE)
+        return refuse(400, "this is no request of HTTP/1.1");
     if (!version.starts_with("1.")) return refuse(505, "HTTP/" + version + " isn't spoken here; send HTTP/1.1");
     if (request_.hosts > 1 || (request_.hosts == 0 && version != "1.0")) return refuse(400, "a request has one Host");
-    if (request_.encodings > 0 && version == "1.0") return refuse(400, "a request of HTTP/1.0 has no Transfer-Encoding");
-    if (request_.encodings > 0 && !request_.is_chunked)  // RFC 9112, section 6.1: the body's own coding is none of these
+    if (request_.encodings > 0 && version == "1.0")
+        return refuse(400, "a request of HTTP/1.0 has no Transfer-Encoding");
+    if (request_.encodings > 0 &&
+        !request_.is_chunked)  // RFC 9112, section 6.1: the body's own coding is none of these
         return refuse(501, "a Transfer-Encoding is chunked alone");
     if (!call.find_host()) return refuse(400, "a target that begins with http:// goes on with a host, and no user");
     keeps_alive_ = llhttp_should_keep_alive(&parser_);
@@ -200,7 +207,8 @@ int Http1Session::body_came(std::string_view bytes) {
 
 int Http1Session::chunk_came() {
     if (++request_.chunks <= max_chunks) return HPE_OK;
-    return refuse(400, "the body comes in more than " + std::to_string(max_chunks) + " chunks; send larger ones, or its length");
+    return refuse(
+        400, "the body comes in more than " + std::to_string(max_chunks) + " chunks; send larger ones, or its length");
 }
 
 int Http1Session::extension_came(std::string_view piece) { return bears(piece.size()); }
@@ -251,7 +259,8 @@ std::optional<std::string_view> Http1Session::next() {
     static thread_local std::array<std::uint8_t, max_piece> room;
     if (lent_ > 0) call_->body_sent(std::exchange(lent_, 0));
     while (!is_broken_) {
-        const std::string_view body = is_answering_ && has_body_ && out_.empty() ? call_->body_front(max_lent) : std::string_view();
+        const std::string_view body =
+            is_answering_ && has_body_ && out_.empty() ? call_->body_front(max_lent) : std::string_view();
         if (body.size() > max_piece) {
             lent_ = body.size();
             return body;

@@ -71,8 +71,8 @@ nghttp2_session_callbacks* Http2Session::callbacks() {
     });
     nghttp2_session_callbacks_set_on_begin_headers_callback(made, on<&Http2Session::begin_call>);
     nghttp2_session_callbacks_set_on_header_callback(
-        made, [](Of*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
-                 std::size_t value_size, std::uint8_t, void* self) {
+        made, [](Of*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
+                 const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* self) {
             return called(self, [&](Http2Session& session) REQUIRES(the_lock) {
                 return session.received_header(*frame, view(name, name_size), view(value, value_size));
             });
@@ -83,13 +83,13 @@ nghttp2_session_callbacks* Http2Session::callbacks() {
         made, [](auto...) { return int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE); });
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
         made, [](Of*, std::uint8_t, std::int32_t stream, const std::uint8_t* bytes, std::size_t size, void* self) {
-            return called(self, [&](Http2Session& session) REQUIRES(the_lock) {
-                return session.received_data(stream, view(bytes, size));
-            });
+            return called(self, [&](Http2Session& session)
+                                    REQUIRES(the_lock) { return session.received_data(stream, view(bytes, size)); });
         });
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, on<&Http2Session::received_frame>);
     nghttp2_session_callbacks_set_on_frame_send_callback(made, on<&Http2Session::sent_frame>);
-    nghttp2_session_callbacks_set_on_stream_close_callback(made, [](Of*, std::int32_t stream, std::uint32_t, void* self) {
+    nghttp2_session_callbacks_set_on_stream_close_callback(made, [](Of*, std::int32_t stream, std::uint32_t,
+                                                                    void* self) {
         return called(self, [&](Http2Session& session) REQUIRES(the_lock) { return session.closed_stream(stream); });
     });
     return made;
@@ -119,7 +119,8 @@ bool Http2Session::receive(std::string_view bytes) {
 
 std::optional<std::string_view> Http2Session::next() {
     const std::uint8_t* bytes = nullptr;
-    const nghttp2_ssize count = is_broken_ ? nghttp2_ssize(NGHTTP2_ERR_NOMEM) : nghttp2_session_mem_send2(session_, &bytes);
+    const nghttp2_ssize count =
+        is_broken_ ? nghttp2_ssize(NGHTTP2_ERR_NOMEM) : nghttp2_session_mem_send2(session_, &bytes);
     if (count >= 0) return view(bytes, std::size_t(count));
     peer_.ends_for(EventKind::no_memory);
     return std::nullopt;
@@ -162,7 +163,8 @@ void Http2Session::received_ping() {
 /// content is passed on, releases before 1.68.1 go on reading, and abort at a frame of a wrong size (CVE-2026-27135).
 void Http2Session::begin_frame(const nghttp2_frame_hd& frame) {
     const std::int32_t stream = frame.stream_id;
-    if (frame.type == NGHTTP2_PRIORITY && !stream) note(nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR));
+    if (frame.type == NGHTTP2_PRIORITY && !stream)
+        note(nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR));
     if (frame.type != NGHTTP2_HEADERS || stream % 2 == 0 || stream > last_stream_ || peer_.has(stream)) return;
     const auto found =
         std::find_if(closed_.begin(), closed_.end(), [&](std::int32_t each) { return std::abs(each) == stream; });
@@ -214,11 +216,13 @@ void Http2Session::received_frame(const nghttp2_frame& frame) {
 void Http2Session::tell_to_go_on(const Call& call) {
     const std::array told{HeaderField{":status", "100"}};
     const Headers headers(told);
-    note(nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, call.stream(), nullptr, headers.data(), headers.size(), nullptr));
+    note(nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, call.stream(), nullptr, headers.data(), headers.size(),
+                                nullptr));
 }
 
 void Http2Session::sent_frame(const nghttp2_frame& frame) {
-    if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != NGHTTP2_NO_ERROR) peer_.ends_for(EventKind::malformed);
+    if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != NGHTTP2_NO_ERROR)
+        peer_.ends_for(EventKind::malformed);
     const bool is_reset = frame.hd.type == NGHTTP2_RST_STREAM && frame.rst_stream.error_code != NGHTTP2_NO_ERROR;
     if (is_reset && frame.rst_stream.error_code != NGHTTP2_CANCEL) peer_.note(EventKind::call_reset);  // which is ours
     if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
@@ -226,7 +230,8 @@ void Http2Session::sent_frame(const nghttp2_frame& frame) {
     ping_came_at_ = 0;
     const bool is_last = frame.hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (is_last && nghttp2_session_get_stream_remote_close(session_, frame.hd.stream_id) == 0)
-        note(nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_NO_ERROR));  // send no more
+        note(nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id,
+                                       NGHTTP2_NO_ERROR));  // send no more
 }
 
 void Http2Session::closed_stream(std::int32_t stream) {
@@ -246,9 +251,11 @@ void Http2Session::respond(Call& call, HeaderFields headers, bool has_body) {
                             nghttp2_data_source* source, void* self) {
         return called<nghttp2_ssize>(self, [&](Http2Session&) REQUIRES(the_lock) {
             const Call::Piece piece = static_cast<Call*>(source->ptr)->read({room, size});
-            if (piece.then == Call::Piece::Then::trailers) *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            if (piece.then == Call::Piece::Then::trailers)
+                *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
             if (piece.then == Call::Piece::Then::end) *flags |= NGHTTP2_DATA_FLAG_EOF;
-            return piece.then == Call::Piece::Then::later ? nghttp2_ssize(NGHTTP2_ERR_DEFERRED) : nghttp2_ssize(piece.size);
+            return piece.then == Call::Piece::Then::later ? nghttp2_ssize(NGHTTP2_ERR_DEFERRED)
+                                                          : nghttp2_ssize(piece.size);
         });
     };
     note(nghttp2_submit_response2(session_, call.stream(), sent.data(), sent.size(), has_body ? &body : nullptr));

@@ -101,7 +101,8 @@ Decimal shortest(std::uint32_t bits) {
 }
 
 Digits digits_of(Decimal decimal) {
-    constexpr std::uint32_t nine_digits = 100'000'000, eight_digits = nine_digits / 10, seven_digits = eight_digits / 10;
+    constexpr std::uint32_t nine_digits = 100'000'000, eight_digits = nine_digits / 10,
+                            seven_digits = eight_digits / 10;
     static constexpr std::array<std::uint32_t, 3> tens{1, 10, 100};
     std::uint32_t nine = decimal.digits;
     int power = decimal.power;
@@ -167,7 +168,7 @@ char* write_number(char* to, float number) {
 
 void json::append_numbers(std::string& json, std::span<const float> numbers) {
     constexpr std::size_t at_once = 64;  // which are copied: a string would fill the room for all with zeros first
-    std::array<char, at_once * (max_number + 1)> written;
+    std::array<char, at_once*(max_number + 1)> written;
     json.push_back('[');
     for (std::size_t first = 0; first < numbers.size(); first += at_once) {
         char* to = written.data();

@@ -26,7 +26,8 @@ Line::Kind Line::kind_of(const Message& message) {
 }
 
 void Line::put(Message& message) {
-    const OnFailure undo([&] { std::erase_if(waiting_, [](const auto& entry) { return entry.second.messages == 0; }); });
+    const OnFailure undo(
+        [&] { std::erase_if(waiting_, [](const auto& entry) { return entry.second.messages == 0; }); });
     Waiting &of_caller = waiting_[message.account], &of_network = waiting_[&message.account->network()];
     put_back(message);
     // From here on nothing fails.
@@ -109,7 +110,8 @@ void Line::forget(Message& message) {
     count(message, -message.left);
     message.left = 0;
     message.account->end_waiting();
-    for (const Account* account : {static_cast<const Account*>(message.account), static_cast<const Account*>(&message.account->network())})
+    for (const Account* account :
+         {static_cast<const Account*>(message.account), static_cast<const Account*>(&message.account->network())})
         if (--waiting_[account].messages == 0) waiting_.erase(account);
     if (waiting_.empty()) work_ = 0;  // no rounding stays
 }

@@ -16,7 +16,8 @@ Peer::Peer(Shared& all, std::uint64_t number, Network& from, PeerAddress at)
       slots(Budget::unlimited),
       held(all.settings.limits.held_bytes, &from.held),
       // Behind a proxy are many networks, each of which has bounds of its own.
-      unread(peer_address.is_trusted ? Budget::unlimited : all.settings.limits.unread_bytes, peer_address.is_trusted ? nullptr : &from.unread),
+      unread(peer_address.is_trusted ? Budget::unlimited : all.settings.limits.unread_bytes,
+             peer_address.is_trusted ? nullptr : &from.unread),
       account(from.account_of(number)),
       requests(all.settings.limits.connection_requests, &all.requests),
       due(&all.due),
@@ -71,7 +72,8 @@ void Peer::forget_all() {
 bool Peer::give_way(const Network& of) {
     Call* latest = nullptr;
     for (const auto& [stream, call] : calls_)
-        if (&call->network() == &of && call->may_give_way() && (!latest || stream > latest->stream())) latest = call.get();
+        if (&call->network() == &of && call->may_give_way() && (!latest || stream > latest->stream()))
+            latest = call.get();
     if (latest) latest->refuse(Refusal::full);
     return latest != nullptr;
 }

@@ -56,15 +56,16 @@ public:
     Network& network;  // that it is in
     const PeerAddress peer_address;
 
-    Budget slots, held, unread;  // of what its network shares, its part; the latter with what is being made, and what its socket hasn't taken
-    Account& account;            // of calls that come without a key
-    Budget messages;             // of its calls, that are not answered
-    Budget requests;             // of the application, that are open
+    Budget slots, held,
+        unread;  // of what its network shares, its part; the latter with what is being made, and what its socket hasn't taken
+    Account& account;  // of calls that come without a key
+    Budget messages;  // of its calls, that are not answered
+    Budget requests;  // of the application, that are open
     Overhead overhead;
     KeyDigest key_digest;
     DueTime due;
     std::size_t refused = 0;  // calls, for want of room or of a key's share, of callers who can wait
-    double used_at;           // time at which a call last began, or a message came or an answer went
+    double used_at;  // time at which a call last began, or a message came or an answer went
     double idle_since;
     EventKind end = EventKind::left;  // of its connection
     bool owes = false;  // of what was read of responses, some is of answers that are owed
@@ -81,7 +82,9 @@ public:
     void unlist() REQUIRES(the_lock);
 
     /// Notes what was decided about its connection.
-    void note(EventKind what) REQUIRES(the_lock) { shared.events.note(what, network.prefix, id, peer_address.listener); }
+    void note(EventKind what) REQUIRES(the_lock) {
+        shared.events.note(what, network.prefix, id, peer_address.listener);
+    }
 
     /// Says why its connection ends. What is said first stays; where nothing is, its caller left.
     void ends_for(EventKind why) REQUIRES(the_lock) {

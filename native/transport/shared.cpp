@@ -63,7 +63,9 @@ Shared::Shared(TransportSettings told)
 }
 
 Network& Shared::network(const std::string& address) {
-    return networks.try_emplace(address, address, turns, Wholes{slots, held, unread}, settings.limits.network_unread_bytes).first->second;
+    return networks
+        .try_emplace(address, address, turns, Wholes{slots, held, unread}, settings.limits.network_unread_bytes)
+        .first->second;
 }
 
 void Shared::park(Message& message) {
@@ -155,7 +157,8 @@ bool Shared::give_way(const Network& greediest, std::size_t min_calls) {
         if (peer->slots.used() > min_calls) found.push_back(peer);
     std::sort(found.begin(), found.end(),
               [](const Peer* one, const Peer* other) { return one->slots.used() > other->slots.used(); });
-    return std::any_of(found.begin(), found.end(), [&](Peer* peer) REQUIRES(the_lock) { return peer->give_way(greediest); });
+    return std::any_of(found.begin(), found.end(),
+                       [&](Peer* peer) REQUIRES(the_lock) { return peer->give_way(greediest); });
 }
 
 void Shared::shed() {

@@ -53,7 +53,9 @@ struct TransportSettings {
         const auto found = http_statuses.find(code);
         return found == http_statuses.end() ? 500 : found->second;
     }
-    const Response& response(Refusal refusal, std::size_t words) const { return responses[words][std::size_t(refusal)]; }
+    const Response& response(Refusal refusal, std::size_t words) const {
+        return responses[words][std::size_t(refusal)];
+    }
 };
 
 /// Call that the transport ended by itself, for Python to count.
@@ -138,22 +140,22 @@ public:
     Events events GUARDED_BY(the_lock);
     Counters begun GUARDED_BY(the_lock);
     std::uint64_t last_id GUARDED_BY(the_lock) = 0;  // of a message
-    double began GUARDED_BY(the_lock) = now();       // when a call that takes a slot last began, of whatever kind
+    double began GUARDED_BY(the_lock) = now();  // when a call that takes a slot last began, of whatever kind
     DueTime due GUARDED_BY(the_lock);
 
-    Budget slots GUARDED_BY(the_lock);   // of unary calls that take one
-    Budget open GUARDED_BY(the_lock);    // calls of every kind
+    Budget slots GUARDED_BY(the_lock);  // of unary calls that take one
+    Budget open GUARDED_BY(the_lock);  // calls of every kind
     Budget requests GUARDED_BY(the_lock);  // of the application, that are open
-    Budget owed GUARDED_BY(the_lock);    // calls whose answers are owed
-    Budget held GUARDED_BY(the_lock);    // bytes of requests that came and were not taken
+    Budget owed GUARDED_BY(the_lock);  // calls whose answers are owed
+    Budget held GUARDED_BY(the_lock);  // bytes of requests that came and were not taken
     Budget making GUARDED_BY(the_lock);  // bytes of long requests that are served in slices
     Budget unread GUARDED_BY(the_lock);  // bytes of answers that callers have not read
 
     std::unordered_map<std::string, Network> networks GUARDED_BY(the_lock);  // by what their addresses begin with
     std::set<Network*> parking GUARDED_BY(the_lock);  // of which messages wait until more of answers is read
     std::set<Peer*> peers GUARDED_BY(the_lock);
-    std::list<Peer*> to_send GUARDED_BY(the_lock);    // of which something is to be sent
-    std::list<Call*> reading GUARDED_BY(the_lock);   // with a slot, whose requests are on their way, the oldest first
+    std::list<Peer*> to_send GUARDED_BY(the_lock);  // of which something is to be sent
+    std::list<Call*> reading GUARDED_BY(the_lock);  // with a slot, whose requests are on their way, the oldest first
     std::list<GrpcCall*> watchers GUARDED_BY(the_lock);  // of health, and of services that nobody knows
     std::multimap<double, Call*> deadlines GUARDED_BY(the_lock);
 
@@ -164,7 +166,9 @@ public:
     /// Returns the network with the highest `count`; there must be a network.
     template <typename Count>
     Network& greediest(const Count& count) REQUIRES(the_lock) {
-        const auto has_less = [&count](const auto& one, const auto& other) { return count(one.second) < count(other.second); };
+        const auto has_less = [&count](const auto& one, const auto& other) {
+            return count(one.second) < count(other.second);
+        };
         return std::max_element(networks.begin(), networks.end(), has_less)->second;
     }
 

@@ -109,7 +109,7 @@ private:
     std::uint64_t last_connection_ GUARDED_BY(the_lock) = 0;
     std::vector<std::uint64_t> resting_ GUARDED_BY(the_lock);
     double rested_at_ GUARDED_BY(the_lock) = never;  // when the first of them has rested
-    std::uint64_t rests_ GUARDED_BY(the_lock) = 0;   // of connections, so far
+    std::uint64_t rests_ GUARDED_BY(the_lock) = 0;  // of connections, so far
 };
 
 }  // namespace transport

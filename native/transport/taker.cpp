@@ -186,8 +186,9 @@ bool Taker::take_together(Message& message, const TakeLimits& limits, Together& 
 bool Taker::is_for_another(const Message& message, const TakeLimits& limits, std::size_t count, bool has_modest) const {
     const bool is_sliced = message.is_long && limits.path != 0;
     const Line& line = *message.line;
-    const bool is_much = is_sliced ? message.job->untaken() > limits.small - count
-                                   : line.messages(*message.account) > limits.small || line.waiting(*message.account) > limits.soon_s;
+    const bool is_much =
+        is_sliced ? message.job->untaken() > limits.small - count
+                  : line.messages(*message.account) > limits.small || line.waiting(*message.account) > limits.soon_s;
     return is_much && (has_modest || (2 * count >= limits.small && since_modest_ < lately));
 }
 
@@ -195,7 +196,8 @@ bool Taker::is_for_another(const Message& message, const TakeLimits& limits, std
 /// while there are quick requests, one thread is kept free from those that take long.
 Allowed Taker::allowed(const TakeLimits& limits, double time) const {
     const bool may_begin = limits.takes_long && (limits.path == 0 || !shared_.making.is_full());
-    const auto costly = std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
+    const auto costly =
+        std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
     return {may_begin, time - cheap_at_ > cheap_s || std::size_t(costly) + 1 < std::max<std::size_t>(limits.runs, 2)};
 }
 

@@ -33,7 +33,8 @@ struct Polling {
 Transport::Transport(TransportSettings settings, std::vector<Listener> listeners)
     : shared_(std::move(settings)), sockets_(mutex_, shared_, std::move(listeners)), taker_(shared_, sockets_) {
     requests_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (requests_ < 0) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
+    if (requests_ < 0)
+        throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
 }
 
 Transport::~Transport() {
@@ -56,8 +57,8 @@ void Transport::set_certificates(const std::string& certificate, const std::stri
 }
 
 /// Queues requests of `method` that its codec can read in a separate line (Lines::set_small).
-void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
-                          std::size_t max_sentences, std::size_t row_bytes) {
+void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes,
+                          std::size_t sentences, std::size_t max_sentences, std::size_t row_bytes) {
     const Lock lock(mutex_);
     shared_.lines.set_small(method, std::move(codec), bytes, sentences, max_sentences, row_bytes);
 }
@@ -153,7 +154,9 @@ void Transport::inflate(Batch& batch) {
         } else {
             shared_.outstanding.remove(taken.id);
             Call& call = *message->call;
-            call.or_reset([&]() REQUIRES(the_lock) { call.refuse_taken(shared_.settings.status(Refusal::malformed), Refusal::malformed); });
+            call.or_reset([&]() REQUIRES(the_lock) {
+                call.refuse_taken(shared_.settings.status(Refusal::malformed), Refusal::malformed);
+            });
             settle();
         }
     }
@@ -216,7 +219,8 @@ void Transport::leave_to_python(Job& job) {
     if (!message || message->job.get() != &job) return;
     Lines& lines = shared_.lines;
     Call& call = *message->call;
-    call.or_reset([&]() REQUIRES(the_lock) { call.start_over(*message, call.is_http() ? lines.application : lines.metered); });
+    call.or_reset(
+        [&]() REQUIRES(the_lock) { call.start_over(*message, call.is_http() ? lines.application : lines.metered); });
     settle();
 }
 
@@ -251,8 +255,7 @@ void Transport::fail(const Failures& failures) {
 void Transport::deny(const std::vector<Denied>& calls) {
     const Lock lock(mutex_);
     for (const auto& [taken, denial] : calls) {
-        if (Message* const message = shared_.outstanding.remove(taken.id))
-            message->call->deny(denial);
+        if (Message* const message = shared_.outstanding.remove(taken.id)) message->call->deny(denial);
         else
             shared_.ended.note({int(taken.method), code_of_leaving(taken.deadline, taken.arrived, now()), Refusal::none,
                                 now() - taken.arrived});
@@ -270,7 +273,9 @@ void Transport::settle() {
 }
 
 void Transport::pass_on(Batch& batch) {
-    if (std::none_of(batch.messages.begin(), batch.messages.end(), [](const TakenMessage& taken) { return taken.is_http; })) return;
+    if (std::none_of(batch.messages.begin(), batch.messages.end(),
+                     [](const TakenMessage& taken) { return taken.is_http; }))
+        return;
     const Lock lock(mutex_);
     for (TakenMessage& taken : batch.messages) {
         Message* const message = taken.is_http ? shared_.outstanding.remove(taken.id) : nullptr;
@@ -286,7 +291,8 @@ std::optional<HttpRequests> Transport::take_requests(std::size_t max_requests) {
     const Lock lock(mutex_);
     std::uint64_t ignored = 0;
     if (has_stopped_) return std::nullopt;  // and it stays readable
-    if (std::exchange(is_application_told_, false)) [[maybe_unused]] const ssize_t got = ::read(requests_, &ignored, sizeof ignored);
+    if (std::exchange(is_application_told_, false)) [[maybe_unused]]
+        const ssize_t got = ::read(requests_, &ignored, sizeof ignored);
     HttpRequests taken;
     try {
         taker_.take_requests(max_requests, taken);
@@ -380,7 +386,9 @@ void Transport::look_after() {
         // Who sleeps at the sockets looks at them meanwhile, and wakes this thread once something has come.
         const bool may_rest = is_polling_ && polls_ == std::exchange(polls, polls_);
         rests_until_ = may_rest ? std::max(shared_.due.time(), ticked_at_ + ticks_s) : 0;
-        const double wait_s = may_rest ? std::min(rests_until_ - now(), max_sleep_s) : is_polling_ ? ticks_s : unattended_s;
+        const double wait_s = may_rest      ? std::min(rests_until_ - now(), max_sleep_s)
+                              : is_polling_ ? ticks_s
+                                            : unattended_s;
         mutex_.wait(looked_, wait_s);
         rests_until_ = 0;
     }
@@ -403,7 +411,8 @@ void Transport::tick(double time) {
     shared_.turns.rest();
     std::erase_if(shared_.networks, [&](auto& entry) REQUIRES(the_lock) {
         Network& network = entry.second;
-        if (!network.forget_callers() || network.open() > 0 || network.account.start_tag() > shared_.turns.time()) return false;
+        if (!network.forget_callers() || network.open() > 0 || network.account.start_tag() > shared_.turns.time())
+            return false;
         if (network.rests_until > time) shared_.due.by(network.rests_until);
         else shared_.parking.erase(&network);
         return network.rests_until <= time;

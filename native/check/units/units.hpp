@@ -45,9 +45,7 @@ Limits with(Value Limits::* name, Given value) {
     return limits;
 }
 
-inline std::string framed(std::string_view content) {
-    return prefix_of(content.size()).append(content);
-}
+inline std::string framed(std::string_view content) { return prefix_of(content.size()).append(content); }
 
 /// Calls of one connection, without a real protocol: it records the answers to each.
 class Caller : public StreamControl {
