@@ -22,7 +22,8 @@ serve: $(VENV)/.serve $(VENV)/.native-tried ## Install what serving needs and se
 
 native: $(VENV)/.native ## Build the native engine and transport and install them, or say why not; `make serve` tries it by itself
 
-native-check: $(VENV)/.test ## Run the native engine, the transport and their tests under sanitizers, and the transport's fuzzer for a minute
+native-check: $(VENV)/.test ## Run the native engine, the transport and their tests under sanitizers, their fuzzers for a minute, and clang-tidy
+	@native/check/tidy.sh
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
 	@native/check/check.sh $(abspath $(BIN))/python
 	@native/check/transport.sh $(abspath $(BIN))/python
@@ -90,11 +91,12 @@ coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test run
 mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one package)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too, where they are built), import contracts, and what the native lock guards
+lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too, where they are built), import contracts, C++'s format, and what the native lock guards
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@native/check/format.sh $(BIN)/python
 	@native/check/locks.sh $(BIN)/python
 
 proto: $(VENV)/.protoc ## Generate service/bothends/v1, kserve/v2 and tei/v1 anew from proto/

@@ -9,6 +9,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 export CXX="${CXX:-g++}"
 "$here/check/units.sh"
 "$here/check/module.sh" "$python" address address,undefined
+"$here/build/modules/address-build/memory"
 cd "$here/.."
 transport=tests/native/transport
 # Leaks are not looked for: an interpreter that ends leaves much behind. The tests ask the transport for what it still holds.

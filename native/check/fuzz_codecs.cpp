@@ -82,7 +82,9 @@ std::size_t size_of_list(std::string_view response, const char* member) {
     return size;
 }
 
-void check_json(std::string_view response, std::size_t sentences) { check(size_of_list(response, "data") == sentences); }
+void check_json(std::string_view response, std::size_t sentences) {
+    check(size_of_list(response, "data") == sentences);
+}
 
 void check_ollama_embed(std::string_view response, std::size_t sentences) {
     check(size_of_list(response, "embeddings") == sentences);

@@ -43,7 +43,8 @@ public:
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets.data()) != 0) abort();
         peer_ = sockets[1];
         PeerAddress peer_address{0, true, false, is_extra, "127.0.0.1", 1};
-        connection_ = std::make_unique<Connection>(shared_, sockets[0], 1, shared_.network("a"), nullptr, std::move(peer_address));
+        connection_ = std::make_unique<Connection>(shared_, sockets[0], 1, shared_.network("a"), nullptr,
+                                                   std::move(peer_address));
     }
 
     ~Exchange() {
@@ -51,9 +52,10 @@ public:
         close(peer_);
         const Network& network = shared_.network("a");
         const Lines& lines = shared_.lines;
-        const std::size_t left = lines.size() + lines.application.size() + (lines.application.work() > 0) + shared_.outstanding.size() +
-                                 shared_.reading.size() + shared_.deadlines.size() + shared_.slots.used() + shared_.open.used() +
-                                 shared_.owed.used() + shared_.held.used() + shared_.unread.used() + shared_.requests.used() +
+        const std::size_t left = lines.size() + lines.application.size() + (lines.application.work() > 0) +
+                                 shared_.outstanding.size() + shared_.reading.size() + shared_.deadlines.size() +
+                                 shared_.slots.used() + shared_.open.used() + shared_.owed.used() +
+                                 shared_.held.used() + shared_.unread.used() + shared_.requests.used() +
                                  shared_.peers.size() + network.open() + network.held.used() + network.receiving.size();
         if (left > 0) abort();
     }
@@ -78,7 +80,8 @@ public:
             auto& call = static_cast<HttpCall&>(*message->call);
             shared_.outstanding.add(*message);
             seen.push_back(call.head.verb + " " + call.head.target + " " + call.head.version);
-            for (const auto& [name, value] : call.head.fields()) seen.push_back(std::string(name) + ": " + std::string(value));
+            for (const auto& [name, value] : call.head.fields())
+                seen.push_back(std::string(name) + ": " + std::string(value));
             seen.push_back(message->content + (call.is_whole() ? "." : "?"));
             call.handed_over(*message);
             if (!answers) {
@@ -108,7 +111,6 @@ public:
 
 private:
     void settle(bool goes_on = true) {
-        shared_.to_send.clear();
         shared_.ended.hand_over();
         if (connection_ && (!goes_on || !connection_->send())) connection_.reset();
         read();
@@ -116,7 +118,8 @@ private:
 
     void read() {
         std::array<char, 4096> room;
-        while (::read(peer_, room.data(), room.size()) > 0) {}
+        while (::read(peer_, room.data(), room.size()) > 0) {
+        }
     }
 
     void answer(std::uint8_t what) {

@@ -16,9 +16,13 @@ namespace fuzz {
 
 /// Runs what the fast path does with a text: parses a request, checks a sentence's UTF-8, tokenises its words.
 inline void read_sentences(std::string_view text) {
-    static const wordpiece::WordPiece tokenizer({{{"a", 1}, {"##a", 2}, {"aa", 3}, {"?", 0}, {"\u00e9", 4}},
-                                                 {{U'a', "a"}, {U' ', " "}, {U'A', "aa"}, {U'\u00e9', "\u00e9"}, {U'\U0001f600', ""}},
-                                                 {U"[A]"}, "##", "?", 8});
+    static const wordpiece::WordPiece tokenizer(
+        {{{"a", 1}, {"##a", 2}, {"aa", 3}, {"?", 0}, {"\u00e9", 4}},
+         {{U'a', "a"}, {U' ', " "}, {U'A', "aa"}, {U'\u00e9', "\u00e9"}, {U'\U0001f600', ""}},
+         {U"[A]"},
+         "##",
+         "?",
+         8});
     transport::Request request;
     static const transport::EmbedCodec codec(transport::NamedModels({{{""}, "", "", 4, {4}}}), {});
     if (codec.read(text, 8, request) != codec.count(text, 8).has_value()) abort();

@@ -16,8 +16,8 @@ constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr std::array<std::string_view, 5> paths{"/t/Unary", "/t/Row", "/t/Probe", "/grpc.health.v1.Health/Check",
                                                 "/grpc.health.v1.Health/Watch"};
 // Five in eight are of keys that are known, or else a server that asks for keys would do little but refuse.
-constexpr std::array<std::string_view, 8> authorizations{"", "Bearer none", "Basic one", "Bearer one",
-                                                         "bearer one ", "Bearer one", "Bearer two", "Bearer  two"};
+constexpr std::array<std::string_view, 8> authorizations{
+    "", "Bearer none", "Basic one", "Bearer one", "bearer one ", "Bearer one", "Bearer two", "Bearer  two"};
 // DATA HEADERS RST_STREAM SETTINGS PING GOAWAY WINDOW_UPDATE CONTINUATION
 constexpr std::array<std::uint8_t, 8> frames{0, 1, 3, 4, 6, 7, 8, 9};
 
@@ -25,7 +25,7 @@ constexpr std::array<std::uint8_t, 8> frames{0, 1, 3, 4, 6, 7, 8, 9};
 inline transport::TransportSettings settings() {
     transport::TransportSettings told;
     told.limits.max_connection_requests = 8;
-    told.limits.max_header_bytes = 300;
+    told.limits.max_header_bytes = 400;
     told.limits.held_bytes = 2000;
     told.limits.held_total_bytes = 3000;
     told.limits.unread_bytes = 2000;
@@ -70,7 +70,8 @@ inline std::string headers(Input& input, std::uint32_t stream) {
     const std::uint8_t what = input.byte();
     const std::string_view path = what & 64 ? std::string_view("/t/No") : paths[input.byte() % paths.size()];
     const std::string_view authorization = authorizations[input.byte() % authorizations.size()];
-    std::string block = "\x83\x86" + literal(":path", path) + literal("content-type", "application/grpc");
+    std::string block =
+        "\x83\x86" + literal(":authority", "a") + literal(":path", path) + literal("content-type", "application/grpc");
     if (what & 1) block += literal("grpc-timeout", what & 2 ? "1n" : what & 128 ? "1 H" : "1H");
     if (what & 4) block += literal("grpc-encoding", what & 8 ? "gzip" : "snappy");
     if (!authorization.empty()) block += literal("authorization", authorization);

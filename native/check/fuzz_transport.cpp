@@ -28,7 +28,8 @@ using fuzz::frame, fuzz::frames, fuzz::headers, fuzz::Input, fuzz::message, fuzz
 
 std::string digest_of(std::string_view key) {
     std::string digest(SHA256_DIGEST_LENGTH, '\0');
-    SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), reinterpret_cast<unsigned char*>(digest.data()));
+    SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(),
+           reinterpret_cast<unsigned char*>(digest.data()));
     return digest;
 }
 
@@ -69,7 +70,8 @@ struct Attacker {
 
     void read() {
         std::array<char, 4096> room;
-        while (::read(socket, room.data(), room.size()) > 0) {}
+        while (::read(socket, room.data(), room.size()) > 0) {
+        }
     }
 };
 
@@ -90,10 +92,12 @@ public:
             of_networks += network.open() + network.watches + network.held.used() + network.receiving.size() +
                            network.slots.used() + network.unread.used() + network.parked.size();
         const Lines& lines = shared_.lines;
-        const bool is_empty = lines.size() + (lines.metered.work() + lines.small.work() > 0) + shared_.outstanding.size() +
-                                  shared_.reading.size() + shared_.deadlines.size() + shared_.watchers.size() + shared_.slots.used() +
-                                  shared_.open.used() + shared_.owed.used() + shared_.held.used() + shared_.unread.used() +
-                                  shared_.peers.size() + of_networks == 0;
+        const bool is_empty = lines.size() + (lines.metered.work() + lines.small.work() > 0) +
+                                  shared_.outstanding.size() + shared_.reading.size() + shared_.deadlines.size() +
+                                  shared_.watchers.size() + shared_.slots.used() + shared_.open.used() +
+                                  shared_.owed.used() + shared_.held.used() + shared_.unread.used() +
+                                  shared_.peers.size() + of_networks ==
+                              0;
         if (!is_empty) abort();
     }
 
@@ -106,11 +110,15 @@ public:
             if (!peer_->connection) return;
         }
         switch (what % 12) {
-            case 0: case 1: return tell(headers(input, peer_->next += 2));
-            case 2: case 3: return tell(message(input, peer_->next));
-            case 4: return tell(frame(frames[input.byte() % frames.size()], input.byte(), input.byte() % 16, input.some()));
+            case 0:
+            case 1: return tell(headers(input, peer_->next += 2));
+            case 2:
+            case 3: return tell(message(input, peer_->next));
+            case 4:
+                return tell(frame(frames[input.byte() % frames.size()], input.byte(), input.byte() % 16, input.some()));
             case 5: return tell(input.some());
-            case 6: case 7: return take_messages(input.byte() % 4);
+            case 6:
+            case 7: return take_messages(input.byte() % 4);
             case 8: return answer(input);
             case 9: return look(input.byte());
             case 10: return peer_->read();
@@ -129,9 +137,11 @@ private:
     /// Sends everything that is ready to the acting client, and to any other that is affected.
     void settle(bool goes_on = true) {
         if (!goes_on || !peer_->connection->send()) peer_->leave();
-        for (const std::uint64_t id : std::exchange(shared_.to_send, {}))
+        for (std::size_t left = shared_.to_send.size(); left > 0 && !shared_.to_send.empty(); --left) {
+            const std::uint64_t id = shared_.to_send.front()->id;
             for (Attacker& peer : peers_)
                 if (peer.connection && peer.connection->id() == id && !peer.connection->send()) peer.leave();
+        }
     }
 
     void take_messages(std::size_t most) {

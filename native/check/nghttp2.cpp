@@ -9,10 +9,10 @@ int main() {
     using namespace std::string_view_literals;
     constexpr std::string_view sent =
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-        "\0\0\0\4\0\0\0\0\0"                  // SETTINGS
+        "\0\0\0\4\0\0\0\0\0"  // SETTINGS
         "\0\0\6\1\4\0\0\0\1\x83\x86\x84\x41\1h"  // HEADERS of a request
-        "\0\0\1\0\0\0\0\0\1x"                 // DATA, by which it ends
-        "\0\0\0\3\0\0\0\0\1"sv;               // RST_STREAM without its four bytes
+        "\0\0\1\0\0\0\0\0\1x"  // DATA, by which it ends
+        "\0\0\0\3\0\0\0\0\1"sv;  // RST_STREAM without its four bytes
     nghttp2_session_callbacks* callbacks = nullptr;
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
@@ -21,6 +21,7 @@ int main() {
         });
     nghttp2_session* session = nullptr;
     nghttp2_session_server_new(&session, callbacks, nullptr);
-    const auto read = nghttp2_session_mem_recv2(session, reinterpret_cast<const std::uint8_t*>(sent.data()), sent.size());
+    const auto read =
+        nghttp2_session_mem_recv2(session, reinterpret_cast<const std::uint8_t*>(sent.data()), sent.size());
     return read == nghttp2_ssize(sent.size()) ? 0 : 1;
 }

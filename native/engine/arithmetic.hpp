@@ -28,8 +28,8 @@ struct Float32 {
     }
     static void dot(Sum& sum, Word number, Word weight) { sum = Lanes::fma(number, weight, sum); }
     template <int LANE, class L = Lanes>  // not every level's lanes have it
-    static void dot_lane(Sum& sum, Word numbers, Word weight) {
-        sum = L::template fma_lane<LANE>(numbers, weight, sum);
+    static void dot_lane(Sum& sum, Word word, Word weight) {
+        sum = L::template fma_lane<LANE>(word, weight, sum);
     }
     template <bool HALF>
     static Lanes::Float finish(const PackedWeights&, const char*, int, Sum sum) {

@@ -8,22 +8,12 @@ namespace {
 std::string named(nb::dlpack::dtype dtype) {
     const char* kind = "numbers of kind ";
     switch (static_cast<nb::dlpack::dtype_code>(dtype.code)) {
-        case nb::dlpack::dtype_code::Int:
-            kind = "int";
-            break;
-        case nb::dlpack::dtype_code::UInt:
-            kind = "uint";
-            break;
-        case nb::dlpack::dtype_code::Float:
-            kind = "float";
-            break;
-        case nb::dlpack::dtype_code::Complex:
-            kind = "complex";
-            break;
-        case nb::dlpack::dtype_code::Bool:
-            return "bool";
-        default:
-            return "another dtype";
+        case nb::dlpack::dtype_code::Int: kind = "int"; break;
+        case nb::dlpack::dtype_code::UInt: kind = "uint"; break;
+        case nb::dlpack::dtype_code::Float: kind = "float"; break;
+        case nb::dlpack::dtype_code::Complex: kind = "complex"; break;
+        case nb::dlpack::dtype_code::Bool: return "bool";
+        default: return "another dtype";
     }
     return kind + std::to_string(dtype.bits);
 }

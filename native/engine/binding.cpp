@@ -97,7 +97,8 @@ public:
     }
 
 private:
-    static bool run_borrowed(void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows) {
+    static bool run_borrowed(void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences,
+                             float* rows) {
         auto& encoder = *static_cast<Encoder*>(of);
         try {
             if (!encoder.run({ids, offsets[sentences], offsets, std::int64_t(sentences)}, 1, rows)) return false;
@@ -123,8 +124,9 @@ private:
             };
             const float *of_r = both("R", {2, 4 * hidden, hidden}), *of_w = both("W", {2, 4 * hidden, inputs}),
                         *of_b = both("B", {2, 8 * hidden});
-            weights.push_back({DirectionWeights{of_w, of_r, of_b},
-                               DirectionWeights{of_w + 4 * hidden * inputs, of_r + 4 * hidden * hidden, of_b + 8 * hidden}});
+            weights.push_back(
+                {DirectionWeights{of_w, of_r, of_b},
+                 DirectionWeights{of_w + 4 * hidden * inputs, of_r + 4 * hidden * hidden, of_b + 8 * hidden}});
         }
         return weights;
     }

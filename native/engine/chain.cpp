@@ -105,10 +105,8 @@ void Chain::prepare(const Pass& pass) {
 const char* Chain::missing(const Pass& pass, Slot& slot, std::int32_t token_id) {
     const Inputs& inputs = pass.inputs;
     char* row = inputs.table->reserve(token_id);
-    if (row)
-        made_.push_back({token_id, row});
-    else
-        row = slot.start;
+    if (row) made_.push_back({token_id, row});
+    else row = slot.start;
     const float* vector = inputs.embeddings->vector(token_id, shape_.embedding, slot.embedding);
     missing_.push_back({reinterpret_cast<const char*>(vector), nullptr,
                         reinterpret_cast<const char*>(inputs.fold->bias), nullptr, row, nullptr});

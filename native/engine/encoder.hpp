@@ -31,8 +31,8 @@ public:
     using Layer = std::array<DirectionWeights, directions>;
 
     // Weights are copied, the embeddings are not. At most `table_rows` tokens are kept folded.
-    Encoder(const Shape& shape, const EmbeddingTable& embeddings, const std::vector<Layer>& layers, std::int64_t table_rows,
-            int slots);
+    Encoder(const Shape& shape, const EmbeddingTable& embeddings, const std::vector<Layer>& layers,
+            std::int64_t table_rows, int slots);
 
     // Rows float32 [sentences, dimension]. False if it was stopped; then rows aren't valid. Throws
     // std::invalid_argument for a request that isn't right. Call it from as many threads as you like.

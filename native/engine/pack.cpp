@@ -10,8 +10,8 @@ namespace {
 
 // The numbers that each gate of each padded unit reads, and its bias.
 struct Dense {
-    Dense(const Shape& shape, const DirectionWeights& weights, int columns)
-        : units(shape.units()), columns(columns), numbers(std::size_t(gates) * units * columns), biases(gates * units) {
+    Dense(const Shape& shape, const DirectionWeights& weights, int width)
+        : units(shape.units()), columns(width), numbers(std::size_t(gates) * units * columns), biases(gates * units) {
         const std::size_t hidden = shape.hidden;
         for (int gate = 0; gate < gates; ++gate) {
             const float* of_gate = weights.b + gate * hidden;

@@ -8,7 +8,7 @@ namespace bothends {
 
 /// Processor features that the levels need, each with those before it.
 struct Processor {
-    bool avx2 = false;    // with FMA and F16C
+    bool avx2 = false;  // with FMA and F16C
     bool avx512 = false;  // F and BW
     bool avx512_bf16 = false;
     bool avx512_vnni = false;

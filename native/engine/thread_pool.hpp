@@ -67,10 +67,8 @@ private:
         if (tasks.empty()) return;
         std::unique_lock lock(mutex_);
         for (Task& task : tasks) {
-            if (!task.taken)
-                queue_.erase(std::find(queue_.begin(), queue_.end(), &task));
-            else
-                done_.wait(lock, [&task] { return task.done; });
+            if (!task.taken) queue_.erase(std::find(queue_.begin(), queue_.end(), &task));
+            else done_.wait(lock, [&task] { return task.done; });
         }
     }
 

@@ -99,10 +99,8 @@ void step(const PackedWeights& packed, int block, const Row* rows) {
     UNROLLED
     for (int row = 0; row < ROWS; ++row) inputs[row] = rows[row].input, states[row] = rows[row].state;
     Sums<A, ROWS> sums;
-    if (packed.half_start)
-        start<A, true, ROWS>(sums, packed, lane, rows);
-    else
-        start<A, false, ROWS>(sums, packed, lane, rows);
+    if (packed.half_start) start<A, true, ROWS>(sums, packed, lane, rows);
+    else start<A, false, ROWS>(sums, packed, lane, rows);
     const char* weights = packed.weights + block * packed.block_bytes;
     weights = accumulate<A, ROWS>(sums, inputs, packed.input_words, weights);
     accumulate<A, ROWS>(sums, states, packed.state_words, weights);
@@ -112,10 +110,8 @@ void step(const PackedWeights& packed, int block, const Row* rows) {
         UNROLLED
         for (int gate = 0; gate < gates; ++gate) added[row][gate] = sums[row][gate];
     }
-    if (packed.half_start)
-        finish<A, true, ROWS>(added, packed, block, rows);
-    else
-        finish<A, false, ROWS>(added, packed, block, rows);
+    if (packed.half_start) finish<A, true, ROWS>(added, packed, block, rows);
+    else finish<A, false, ROWS>(added, packed, block, rows);
 }
 
 // The product of a table's row with W, and the biases, for `step` to start from; always added up in float32.
@@ -135,8 +131,7 @@ void fold(const PackedWeights& packed, int block, const Row* rows) {
             const int at = lane + gate * Lanes::width;
             if constexpr (HALF)
                 Lanes::store_half(reinterpret_cast<std::uint16_t*>(rows[row].next) + at, sums[row][gate]);
-            else
-                Lanes::store(reinterpret_cast<float*>(rows[row].next) + at, sums[row][gate]);
+            else Lanes::store(reinterpret_cast<float*>(rows[row].next) + at, sums[row][gate]);
         }
     }
 }

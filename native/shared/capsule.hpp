@@ -17,7 +17,8 @@ nanobind::capsule capsule_of(const Borrowed& borrowed, nanobind::object lender) 
         nanobind::object lender;
     };
     auto* const loan = new Loan{borrowed, std::move(lender)};
-    return nanobind::capsule(&loan->borrowed, Borrowed::name, [](void* lent) noexcept { delete reinterpret_cast<Loan*>(lent); });
+    return nanobind::capsule(&loan->borrowed, Borrowed::name,
+                             [](void* lent) noexcept { delete reinterpret_cast<Loan*>(lent); });
 }
 
 /// Returns the object in a capsule. Throws nanobind::value_error if `given` is no capsule of that type.

@@ -39,33 +39,51 @@ private:
 class Account;
 
 /// Members ordered by the time that their accounts have used, and for equal times by when they were added. The position
-/// of an account that has used more since is corrected when it comes first.
+/// of an account that has used more since is corrected when it comes first. Each member owns its node from the start, so
+/// adding it here takes no memory and never fails.
 template <class Member>
 class Order {
-public:
     using Key = std::tuple<double, std::uint64_t, Member*>;
+    using Members = std::set<Key>;
+
+public:
+    /// A member's place in an order: in one order at a time.
+    class Node {
+    public:
+        Node() {
+            Members made{Key{}};
+            apart_ = made.extract(made.begin());
+        }
+
+    private:
+        friend Order;
+        typename Members::node_type apart_;  // while it is in none
+        typename Members::iterator at_{};
+    };
 
     void add(Member& member, std::uint64_t age) {
-        member.key = {member.start_tag(), age, &member};
-        members_.insert(member.key);
+        member.node.apart_.value() = {member.start_tag(), age, &member};
+        put(member);
     }
-    void remove(Member& member) { members_.erase(member.key); }
+    void remove(Member& member) { member.node.apart_ = members_.extract(member.node.at_); }
     bool empty() const { return members_.empty(); }
 
     Member& first() {
         while (true) {
-            Member& member = *std::get<Member*>(*members_.begin());
-            if (std::get<double>(member.key) >= member.start_tag()) return member;
-            auto node = members_.extract(members_.begin());
-            std::get<double>(member.key) = member.start_tag();
-            node.value() = member.key;
-            members_.insert(std::move(node));
+            const auto& [start_tag, age, member] = *members_.begin();
+            if (start_tag >= member->start_tag()) return *member;
+            Member& moved = *member;
+            remove(moved);
+            std::get<double>(moved.node.apart_.value()) = moved.start_tag();
+            put(moved);
         }
     }
     Member& last() const { return *std::get<Member*>(*members_.rbegin()); }
 
 private:
-    std::set<Key> members_;
+    void put(Member& member) { member.node.at_ = members_.insert(std::move(member.node.apart_)).position; }
+
+    Members members_;
 };
 
 /// Virtual time of a fair queue (start-time fair queueing, Goyal et al., SIGCOMM 1996): the least time used by any
@@ -106,7 +124,8 @@ public:
     /// Adds used seconds; a negative number corrects an earlier estimate. Nobody's debt exceeds `max_debt_s`.
     void charge(double seconds) {
         for (Account* each = this; each; each = each->whole_) {
-            if (each->waiting_ > 0) each->clock_.advance();  // to where its turn began: who comes now stands before its next one
+            if (each->waiting_ > 0)
+                each->clock_.advance();  // to where its turn began: who comes now stands before its next one
             each->used_ = std::min(each->start_tag() + seconds, each->clock_.time() + max_debt_s);
             each->clock_.passed(each->used_);
         }
@@ -142,7 +161,7 @@ public:
     }
 
     std::size_t users = 0;  // calls and connections whose account it is
-    Order<Account>::Key key{};  // among those that wait
+    Order<Account>::Node node;  // among those that wait
 
 private:
     static constexpr double max_debt_s = 1, max_saved_s = 5e-4;

@@ -75,7 +75,8 @@ void construct(Transport* self, const std::vector<Listener>& listeners, const st
     std::vector<AddressRange> ranges;
     for (const auto& [address, bits] : proxies) {
         ranges.push_back({std::string(address.c_str(), address.size()), bits});
-        if ((address.size() != 4 && address.size() != 16) || bits > 8 * address.size()) throw nb::value_error("a proxy has no such address");
+        if ((address.size() != 4 && address.size() != 16) || bits > 8 * address.size())
+            throw nb::value_error("a proxy has no such address");
     }
     settings.proxies = Proxies(std::move(ranges));
     for (const auto& [refusal, status] : statuses) settings.statuses[std::size_t(refusal)] = status_of(status);
@@ -89,7 +90,8 @@ void construct(Transport* self, const std::vector<Listener>& listeners, const st
     if (!statuses.contains(Refusal::name)) throw nb::value_error("there is no status for " #name);
     TRANSPORT_REFUSALS(TRANSPORT_ASKED)
 #undef TRANSPORT_ASKED
-    const bool has_http = std::any_of(listeners.begin(), listeners.end(), [](const Listener& each) { return each.is_http; });
+    const bool has_http =
+        std::any_of(listeners.begin(), listeners.end(), [](const Listener& each) { return each.is_http; });
     if (has_http && responses.empty()) throw nb::value_error("HTTP has no responses");
     for (const auto& each : responses)
         for (const Refusal refusal : http_refusals)
@@ -101,13 +103,18 @@ void construct_hosts(Hosts* self, const std::vector<std::string>& names, bool ta
     new (self) Hosts{{names.begin(), names.end()}, takes_addresses};
 }
 
-std::optional<python::Batch> take_messages(Transport& transport, std::size_t max_messages, double wait_s, double queue_s,
-                                           std::size_t max_bytes, bool takes_long) {
+std::optional<python::Batch> take_messages(Transport& transport, std::size_t max_messages, double wait_s,
+                                           double queue_s, std::size_t max_bytes, bool takes_long) {
     std::optional<Batch> batch;
     {
         const nb::gil_scoped_release release;
-        batch = transport.take_messages({.messages = max_messages, .bytes = max_bytes, .small = max_messages, .small_bytes = max_bytes, .takes_long = takes_long, .soon_s = never},
-                                       wait_s, now() + queue_s);
+        batch = transport.take_messages({.messages = max_messages,
+                                         .bytes = max_bytes,
+                                         .small = max_messages,
+                                         .small_bytes = max_bytes,
+                                         .takes_long = takes_long,
+                                         .soon_s = never},
+                                        wait_s, now() + queue_s);
         if (batch) transport.pass_on(*batch);
     }
     return python::batch_of(batch, transport, false);
@@ -123,7 +130,7 @@ void answer(Transport& transport, const Sequence<std::uint64_t>& ids, const Sequ
         answers.push_back({nb::cast<std::uint64_t>(ids[index]), std::string(content.c_str(), content.size())});
     }
     const nb::gil_scoped_release release;
-    transport.answer(std::move(answers));
+    transport.answer(answers);
 }
 
 void fail(Transport& transport, const Sequence<std::uint64_t>& ids, const std::vector<GivenStatus>& statuses) {
@@ -148,7 +155,8 @@ std::optional<python::Requests> take_requests(Transport& transport, std::size_t 
     return found;
 }
 
-bool respond(Transport& transport, std::uint64_t id, int status, const python::GivenHeaders& headers, const nb::bytes& body) {
+bool respond(Transport& transport, std::uint64_t id, int status, const python::GivenHeaders& headers,
+             const nb::bytes& body) {
     Response response = response_of({status, headers, body});
     const nb::gil_scoped_release release;
     return transport.respond(id, std::move(response));
@@ -258,9 +266,11 @@ void bind_contract(nb::module_& module) {
     nb::class_<Listener>(module, "Listener", "Bound, non-blocking socket that listens, by its descriptor.")
         .def(nb::init<int, bool, bool, bool>(), "socket"_a, nb::kw_only(), "is_http"_a = false, "is_encrypted"_a = true,
              "is_for_probes"_a = false,
-             "Speak gRPC there, or HTTP; by TLS once there are certificates, unless it is said that it is not encrypted. "
+             "Speak gRPC there, or HTTP; by TLS once there are certificates, unless it is said that it is not "
+             "encrypted. "
              "Where it is for probes, no method is called there.");
-    nb::class_<Hosts>(module, "Hosts", "Hosts that plain HTTP calls may address, in addition to the machine's own names.")
+    nb::class_<Hosts>(module, "Hosts",
+                      "Hosts that plain HTTP calls may address, in addition to the machine's own names.")
         .def("__init__", &construct_hosts, "names"_a, nb::kw_only(), "takes_addresses"_a,
              "Accept `names`, in lower case, and if `takes_addresses` every IP address.");
 }
@@ -284,7 +294,8 @@ void bind_usage(nb::module_& module) {
         .def("set_limits", &Usage::set_limits, "sentences_per_s"_a.none(), "concurrent_sentences"_a.none(),
              "Replace the limits. Sentences in progress, and what is saved or owed, stay as they are.")
         .def("take", &Usage::take, "sentences"_a, "extra"_a, "now"_a,
-             "Start `sentences` sentences; `extra` is what long ones add to the count of sentences a second. Returns None, or "
+             "Start `sentences` sentences; `extra` is what long ones add to the count of sentences a second. Returns "
+             "None, or "
              "the reason for a refusal.")
         .def("check", &Usage::check, "ahead"_a, "now"_a,
              "Return the refusal that would apply after `ahead` more sentences; None if there would be none.")
@@ -303,34 +314,40 @@ NB_MODULE(_transport, module) {
     bind_usage(module);
     python::bind_path(module);
     python::bind_requests(module);
-    nb::class_<Transport>(
-        module, "Transport",
-        "Server of gRPC and HTTP on listening sockets. Every method may be called by any thread.")
-        .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
-             "limits"_a, "max_wait"_a, "responses"_a = std::vector<std::map<Refusal, GivenResponse>>(),
-             "http_statuses"_a = std::map<int, int>(), "hosts"_a = nb::none(),
-             "proxies"_a = std::vector<std::pair<nb::bytes, std::size_t>>(),
-             nb::sig("def __init__(self, listeners: collections.abc.Sequence[Listener], methods: "
-                     "collections.abc.Sequence[Method], *, headers: collections.abc.Sequence[str], health: "
-                     "collections.abc.Sequence[str], statuses: collections.abc.Mapping[Refusal, tuple[int, str, "
-                     "bytes]], limits: Limits, max_wait: float, responses: collections.abc.Sequence[collections.abc.Mapping["
-                     "Refusal, tuple[int, collections.abc.Sequence[tuple[bytes, bytes]], bytes]]] = [], http_statuses: "
-                     "collections.abc.Mapping[int, int] = {}, hosts: Hosts | None = None, proxies: collections.abc.Sequence[tuple[bytes, int]] = []) -> None"),
-             "Configure a transport, without accepting connections yet. The sockets of `listeners` are "
-             "the transport's from now on. `headers` names those that messages carry, `health` the "
-             "services that grpc.health.v1 knows. A status is a code, a message and a serialised google.rpc.Status; "
-             "each refusal has one. A call that would wait for more than `max_wait` of its time is refused. Raises "
-             "ValueError where a status is missing. Where a listener speaks HTTP, `responses` has status, headers and "
-             "body of each refusal there, in the words of each API, `http_statuses` the status of gRPC's codes (of others it is "
-             "500), and a call that asks for none of `hosts`, if there "
-             "are any, is the application's. `proxies` are believed when they say by `forwarded` or `x-forwarded-for` in whose name "
-             "they call: addresses of 4 or 16 bytes, and how many of their bits count.")
+    nb::class_<Transport>(module, "Transport",
+                          "Server of gRPC and HTTP on listening sockets. Every method may be called by any thread.")
+        .def(
+            "__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
+            "limits"_a, "max_wait"_a, "responses"_a = std::vector<std::map<Refusal, GivenResponse>>(),
+            "http_statuses"_a = std::map<int, int>(), "hosts"_a = nb::none(),
+            "proxies"_a = std::vector<std::pair<nb::bytes, std::size_t>>(),
+            nb::sig(
+                "def __init__(self, listeners: collections.abc.Sequence[Listener], methods: "
+                "collections.abc.Sequence[Method], *, headers: collections.abc.Sequence[str], health: "
+                "collections.abc.Sequence[str], statuses: collections.abc.Mapping[Refusal, tuple[int, str, "
+                "bytes]], limits: Limits, max_wait: float, responses: collections.abc.Sequence[collections.abc.Mapping["
+                "Refusal, tuple[int, collections.abc.Sequence[tuple[bytes, bytes]], bytes]]] = [], http_statuses: "
+                "collections.abc.Mapping[int, int] = {}, hosts: Hosts | None = None, proxies: "
+                "collections.abc.Sequence[tuple[bytes, int]] = []) -> None"),
+            "Configure a transport, without accepting connections yet. The sockets of `listeners` are "
+            "the transport's from now on. `headers` names those that messages carry, `health` the "
+            "services that grpc.health.v1 knows. A status is a code, a message and a serialised google.rpc.Status; "
+            "each refusal has one. A call that would wait for more than `max_wait` of its time is refused. Raises "
+            "ValueError where a status is missing. Where a listener speaks HTTP, `responses` has status, headers and "
+            "body of each refusal there, in the words of each API, `http_statuses` the status of gRPC's codes (of "
+            "others it is "
+            "500), and a call that asks for none of `hosts`, if there "
+            "are any, is the application's. `proxies` are believed when they say by `forwarded` or `x-forwarded-for` "
+            "in whose name "
+            "they call: addresses of 4 or 16 bytes, and how many of their bits count.")
         .def("start", &Transport::start, Release(), "Accept connections.")
         .def("take_messages", &take_messages, "max_messages"_a, "wait_s"_a, "queue_s"_a = 0.0,
              "max_bytes"_a = std::size_t(1) << 22, "takes_long"_a = true,
-             "Wait up to `wait_s`, without the GIL, for messages, and return at most `max_messages` of them, in fair order "
+             "Wait up to `wait_s`, without the GIL, for messages, and return at most `max_messages` of them, in fair "
+             "order "
              "of callers; of more than `max_bytes`, one alone. Refuses calls that `queue_s`, the wait in Python "
-             "now, makes hopeless. None once stopped. Where it `takes_long`, also long ones that a fast path serves, even in "
+             "now, makes hopeless. None once stopped. Where it `takes_long`, also long ones that a fast path serves, "
+             "even in "
              "the middle of them.")
         .def("wake", &Transport::wake_one, Release(),
              "Make one `take_messages` return early: one that waits now, or otherwise the next one.")
@@ -358,10 +375,12 @@ NB_MODULE(_transport, module) {
         .def("set_serving", &Transport::set_serving, "serving"_a, "services"_a = nb::none(), Release(),
              "Set the health (grpc.health.v1) of these services, or with None of all.")
         .def("drain", &Transport::drain, Release(),
-             "Report NOT_SERVING from now on, refuse new calls, and end each stream after the messages that were read are answered.")
+             "Report NOT_SERVING from now on, refuse new calls, and end each stream after the messages that were read "
+             "are answered.")
         .def("quiet_s", &Transport::quiet_s, Release(), "Return the seconds since a metered call last began.")
         .def("wait_idle", &wait_idle, "timeout_s"_a,
-             "Wait until no call is open and every byte is sent; return whether that happened within `timeout_s` seconds.")
+             "Wait until no call is open and every byte is sent; return whether that happened within `timeout_s` "
+             "seconds.")
         .def("stop", &Transport::stop, "grace_s"_a, Release(),
              "Announce the end, wait at most `grace_s` seconds for the last bytes, and close.")
         .def("set_traced", &Transport::set_traced, "traced"_a, Release(),

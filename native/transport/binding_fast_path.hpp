@@ -70,10 +70,10 @@ inline GivenCodec tei_message_codec(std::vector<NamedModel> models) {
 }
 
 inline void construct_path(FastPath* self, Transport& transport, const std::map<std::size_t, GivenCodec>& codecs,
-                           const nb::typed<nb::tuple, GivenModel, nb::ellipsis>& models, std::size_t max_small_sentences,
-                           std::size_t max_bytes, std::size_t max_together, std::size_t max_bytes_together,
-                           std::size_t max_runs, std::size_t max_sentences, std::size_t max_sentence_bytes,
-                           std::size_t max_request_tokens) {
+                           const nb::typed<nb::tuple, GivenModel, nb::ellipsis>& models,
+                           std::size_t max_small_sentences, std::size_t max_bytes, std::size_t max_together,
+                           std::size_t max_bytes_together, std::size_t max_runs, std::size_t max_sentences,
+                           std::size_t max_sentence_bytes, std::size_t max_request_tokens) {
     FastPath::Settings settings{
         .codecs = {},
         .max_sentences = max_small_sentences,
@@ -81,7 +81,8 @@ inline void construct_path(FastPath* self, Transport& transport, const std::map<
         .max_together = max_together,
         .max_bytes_together = max_bytes_together,
         .max_runs = max_runs,
-        .long_limits = {.sentences = max_sentences, .sentence_bytes = max_sentence_bytes, .tokens = max_request_tokens}};
+        .long_limits = {
+            .sentences = max_sentences, .sentence_bytes = max_sentence_bytes, .tokens = max_request_tokens}};
     for (const auto& [method, given] : codecs) settings.codecs.emplace(method, given.codec);
     std::vector<Reader> readers;
     std::vector<shared::Encoder> encoders;
@@ -95,7 +96,7 @@ inline void construct_path(FastPath* self, Transport& transport, const std::map<
 }
 
 inline std::optional<Batch> take_with_fast_path(FastPath& path, std::size_t max_messages, double wait_s, double queue_s,
-                                        std::size_t max_bytes, std::uint64_t thread) {
+                                                std::size_t max_bytes, std::uint64_t thread) {
     transport::Report report;
     {
         const nb::gil_scoped_release release;
@@ -129,8 +130,9 @@ inline void bind_path(nb::module_& module) {
                     "Return that of bothends.v1's Embed. `empty` is the status of a request without sentences.")
         .def_static("embed_stream", &embed_stream_codec, nb::kw_only(), "models"_a,
                     "Return that of EmbedStream's messages, by the same models.")
-        .def_static("constant", &constant_codec, "response"_a,
-                    "Return that of a method whose requests without a field have this response, unless a key has limits.")
+        .def_static(
+            "constant", &constant_codec, "response"_a,
+            "Return that of a method whose requests without a field have this response, unless a key has limits.")
         .def_static("infer", &infer_codec, nb::kw_only(), "models"_a,
                     "Return that of the Open Inference Protocol's ModelInfer.")
         .def_static("ollama_embed", &ollama_embed_codec, nb::kw_only(), "models"_a,
@@ -146,25 +148,28 @@ inline void bind_path(nb::module_& module) {
         .def_static("tei_message", &tei_message_codec, nb::kw_only(), "models"_a,
                     "Return that of the same over gRPC, a text a message, of calls and of streams.");
     nb::class_<FastPath>(module, "FastPath", "Plain requests of some methods, served in C++ by whoever comes to take.")
-        .def("__init__", &construct_path, "transport"_a, "codecs"_a, "models"_a, nb::kw_only(),
-             "max_small_sentences"_a, "max_bytes"_a, "max_together"_a, "max_bytes_together"_a,
-             "max_runs"_a, "max_sentences"_a, "max_sentence_bytes"_a, "max_request_tokens"_a,
-             nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(),
-             "Serve plain requests by these models, in the order that the codecs have: small ones, which hold at most so "
+        .def("__init__", &construct_path, "transport"_a, "codecs"_a, "models"_a, nb::kw_only(), "max_small_sentences"_a,
+             "max_bytes"_a, "max_together"_a, "max_bytes_together"_a, "max_runs"_a, "max_sentences"_a,
+             "max_sentence_bytes"_a, "max_request_tokens"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(),
+             "Serve plain requests by these models, in the order that the codecs have: small ones, which hold at most "
+             "so "
              "many sentences and bytes, so many of them together, and long ones within `max_…` in slices. `codecs` are "
              "those of methods, by their places. About `max_runs` threads compute at once; others read what comes. "
              "Raises ValueError where something else is given.")
-        .def("take_messages", &take_with_fast_path, "max_messages"_a, "wait_s"_a, "queue_s"_a, "max_bytes"_a, "thread"_a,
+        .def("take_messages", &take_with_fast_path, "max_messages"_a, "wait_s"_a, "queue_s"_a, "max_bytes"_a,
+             "thread"_a,
              "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
              "`wait_s`. Plain requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "
              "calling thread's number, by which `overdue` knows it.")
+        .def("served", &FastPath::served, nb::call_guard<nb::gil_scoped_release>(),
+             "Return what was served since the last call of this, by any thread: everything whose answers a caller may "
+             "have seen.")
         .def(
-            "served", &FastPath::served, nb::call_guard<nb::gil_scoped_release>(),
-            "Return what was served since the last call of this, by any thread: everything whose answers a caller may have seen.")
-        .def(
-            "forgive", [](FastPath& path, std::uint64_t thread, double seconds) { path.runs().forgive(thread, seconds); },
+            "forgive",
+            [](FastPath& path, std::uint64_t thread, double seconds) { path.runs().forgive(thread, seconds); },
             "thread"_a, "seconds"_a,
-             "Exclude `seconds` from the time of this thread's run, if it has one, because the thread could not proceed.")
+            "Exclude `seconds` from the time of this thread's run, if it has one, because the thread could not "
+            "proceed.")
         .def(
             "overdue", [](FastPath& path, double seconds) { return path.runs().overdue(seconds); }, "seconds"_a,
             "Give up the runs that have taken longer than `seconds`, and return them.");

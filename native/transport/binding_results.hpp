@@ -118,7 +118,8 @@ inline std::optional<Batch> batch_of(const std::optional<transport::Batch>& take
                                      bool is_given_up) {
     if (!taken) return std::nullopt;
     nb::list messages, over;
-    for (const TakenMessage& message : taken->messages) messages.append(message_of(message, transport.settings().headers));
+    for (const TakenMessage& message : taken->messages)
+        messages.append(message_of(message, transport.settings().headers));
     for (const std::uint64_t id : taken->gone) over.append(id);
     return Batch{messages, over, is_given_up};
 }
@@ -168,8 +169,7 @@ inline const char* name_of(EventKind kind) {
 inline std::string words_of(const Event& event) {
     static constexpr const char* kinds[] = {
 #define TRANSPORT_WORDS(name, words) words,
-        TRANSPORT_EVENTS(TRANSPORT_WORDS)
-    };
+        TRANSPORT_EVENTS(TRANSPORT_WORDS)};
     static constexpr const char* refusals[] = {"", TRANSPORT_REFUSALS(TRANSPORT_WORDS)};
 #undef TRANSPORT_WORDS
     const std::string found = kinds[std::size_t(event.kind)];
@@ -177,16 +177,24 @@ inline std::string words_of(const Event& event) {
 }
 
 inline void bind_events(nb::module_& module) {
-    nb::class_<Event>(module, "Event",
-                      "What was decided about a connection or a call, once or several times in a row. Times are time.monotonic's.")
+    nb::class_<Event>(
+        module, "Event",
+        "What was decided about a connection or a call, once or several times in a row. Times are time.monotonic's.")
         .def_prop_ro("kind", [](const Event& event) { return name_of(event.kind); })
         .def_prop_ro("words", &words_of, "What it was and why, in sentences of ours.")
-        .def_prop_ro("refusal", [](const Event& event) { return event.refusal == Refusal::none ? std::nullopt : std::optional(event.refusal); },
-                     "Why a call was refused; None where none was.")
-        .def_prop_ro("network", [](const Event& event) { return bytes_of(std::string(event.network())); },
-                     "What addresses of the callers' network begin with: 4 bytes of IPv4, 8 of IPv6; none where they have no address.")
+        .def_prop_ro(
+            "refusal",
+            [](const Event& event) {
+                return event.refusal == Refusal::none ? std::nullopt : std::optional(event.refusal);
+            },
+            "Why a call was refused; None where none was.")
+        .def_prop_ro(
+            "network", [](const Event& event) { return bytes_of(std::string(event.network())); },
+            "What addresses of the callers' network begin with: 4 bytes of IPv4, 8 of IPv6; none where they have no "
+            "address.")
         .def_ro("listener", &Event::listener, "Its place among the listeners.")
-        .def_ro("connection", &Event::connection, "Number of the last connection that it was about; 0 where there was none.")
+        .def_ro("connection", &Event::connection,
+                "Number of the last connection that it was about; 0 where there was none.")
         .def_ro("count", &Event::count, "How often.")
         .def_ro("first", &Event::first)
         .def_ro("last", &Event::last);
@@ -216,7 +224,8 @@ inline void bind_results(nb::module_& module) {
         .def_ro("code", &Ended::code)
         .def_ro("refusal", &Ended::refusal, "None where nobody refused them.")
         .def_ro("seconds", &Ended::seconds, "Duration of each.");
-    nb::class_<Unanswered>(module, "Unanswered", "Call that got no embeddings: it was refused, or ended before its answer.")
+    nb::class_<Unanswered>(module, "Unanswered",
+                           "Call that got no embeddings: it was refused, or ended before its answer.")
         .def_ro("method", &Unanswered::method, "Index of its method.")
         .def_ro("code", &Unanswered::code)
         .def_ro("seconds", &Unanswered::seconds, "From when it came to its end.");
@@ -232,7 +241,8 @@ inline void bind_results(nb::module_& module) {
         .def_ro("seconds", &RunCounts::seconds,
                 "Of each small unary call, from when it came to its answer; by its method's place. Long ones are the "
                 "transport's to count, as those that it ended by itself.")
-        .def_ro("messages", &RunCounts::messages, "Number of streams' messages that were answered, by the index of their method.")
+        .def_ro("messages", &RunCounts::messages,
+                "Number of streams' messages that were answered, by the index of their method.")
         .def_ro("unanswered", &RunCounts::unanswered, "Small unary calls that got no embeddings.");
     nb::class_<InStream>(module, "InStream", "Message of a stream, which gets a response whatever becomes of it.")
         .def_ro("id", &InStream::id)
@@ -269,7 +279,8 @@ inline void bind_requests(nb::module_& module) {
         .def_ro("deadline", &Request::deadline, "Time at which its caller stops waiting; None if never.");
     nb::class_<Requests>(module, "HttpRequests", "Result of one call that takes.")
         .def_ro("requests", &Requests::requests)
-        .def_ro("over", &Requests::over, "Ids of requests taken earlier whose caller has left or was told that the deadline has passed.");
+        .def_ro("over", &Requests::over,
+                "Ids of requests taken earlier whose caller has left or was told that the deadline has passed.");
 }
 
 }  // namespace transport::python

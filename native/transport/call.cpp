@@ -32,12 +32,18 @@ Call::Call(Peer& peer, StreamControl& streams, std::int32_t stream)
     ++account_->users;
 }
 
+Call::~Call() {
+    --account_->users;
+    shared_.open.give_back(1);
+}
+
 /// Assigns the call to this caller of this network.
 void Call::find_account(std::uint64_t caller, Network& network) {
+    Account& found = network.account_of(caller);
     caller_ = caller;
     network_ = &network;
     --account_->users;
-    account_ = &network.account_of(caller);
+    account_ = &found;
     ++account_->users;
 }
 
@@ -94,7 +100,8 @@ bool Call::let_in() {
     if (why == Refusal::none && peer_.held.is_exceeded()) why = Refusal::room;
     if (why == Refusal::none && !take_place()) why = Refusal::crowded;
     if (why != Refusal::none) {
-        const bool has_no_room = why == Refusal::full || why == Refusal::room || why == Refusal::crowded || why == Refusal::late;
+        const bool has_no_room =
+            why == Refusal::full || why == Refusal::room || why == Refusal::crowded || why == Refusal::late;
         peer_.refused += has_no_room && can_wait();
         if (has_no_room) peer_.overhead.asked(header_bytes_);
         refuse(why);
@@ -139,10 +146,8 @@ void Call::note_progress(bool waits_for_more) {
     if (has_ended() || !waits_for_more) return receiving_.leave();
     auto& receiving = peer_.network.receiving;
     came_ = now();
-    if (receiving_)
-        receiving.splice(receiving.end(), receiving, receiving_.element());
-    else
-        receiving_.stand_for(receiving, receiving.insert(receiving.end(), this));
+    if (receiving_) receiving.splice(receiving.end(), receiving, receiving_.element());
+    else receiving_.stand_for(receiving, receiving.insert(receiving.end(), this));
     shared_.due.by(came_ + shared_.settings.limits.caller_timeout_s);
 }
 
@@ -159,15 +164,16 @@ void Call::shared_out(Message& message) {
 }
 
 void Call::start_over(Message& message, Line& line) {
+    std::string content = message.job->message.content;  // some thread may still be at it
     if (message.waits()) message.line->remove(message);
-    message.content = message.job->message.content;  // some thread may still be at it
+    message.line = nullptr;
+    message.content = std::move(content);
     give_work_back(message);
     shared_.outstanding.remove(message.id);
     message.state = Message::State::waiting;
     is_shared_out_ = false;
     held_.use(message.cost());
-    message.line = &line;
-    line.put(message);
+    or_reset([&] { line.put(message); });
 }
 
 /// Releases the work that was counted for a message: it is answered, or nobody waits for it any more.
@@ -211,9 +217,7 @@ void Call::sent(std::size_t count) {
 }
 
 /// Returns whether the caller has read nothing of the answer for too long.
-bool Call::is_unread(double time) {
-    return !out_.empty() && peer_.due.has_come(progressed_ + peer_.stall_s(), time);
-}
+bool Call::is_unread(double time) { return !out_.empty() && peer_.due.has_come(progressed_ + peer_.stall_s(), time); }
 
 void Call::use_unread(std::size_t bytes) {
     unread_ += bytes;
@@ -229,12 +233,15 @@ void Call::give_unread_back(std::size_t bytes) {
 
 void Call::end(Refusal why, Refusal counted) {
     if (is_over_) return;
-    note(counted == Refusal::none ? EventKind::call_expired : is_owed_ ? EventKind::call_ended : EventKind::call_refused, counted);
+    note(counted == Refusal::none ? EventKind::call_expired
+         : is_owed_               ? EventKind::call_ended
+                                  : EventKind::call_refused,
+         counted);
     disown();
     refusal_ = counted;
     if (counted != Refusal::none) peer_.overhead.wasted(held_.used());
     drop_all();
-    say_end(why);
+    or_reset([&]() REQUIRES(the_lock) { say_end(why); });
     peer_.list();
 }
 
@@ -246,7 +253,7 @@ void Call::deny(const Denial& denial) {
     refusal_ = refusal_of(denial);
     note(EventKind::call_refused, refusal_);
     drop_all();
-    say_denial(denial);
+    or_reset([&]() REQUIRES(the_lock) { say_denial(denial); });
     peer_.list();
 }
 
@@ -257,11 +264,20 @@ void Call::expire() {
 
 void Call::reset(EventKind why) {
     note(why);
-    streams_.reset(*this);
+    streams_.reset(*this, EventKind::unread);
 }
 
 void Call::note(EventKind what, Refusal why) {
     shared_.events.note(what, network_->prefix, peer_.id, peer_.peer_address.listener, why);
+}
+
+/// Resets the call in whatever state it is, for lack of memory; it waits for nothing any more.
+void Call::give_up() {
+    reading_.leave();
+    receiving_.leave();
+    note(EventKind::call_no_memory);
+    streams_.reset(*this, EventKind::no_memory);
+    peer_.list();
 }
 
 void Call::close() {
@@ -270,8 +286,6 @@ void Call::close() {
     disown();
     give_slot_back();
     give_unread_back(unread_);
-    --account_->users;
-    shared_.open.give_back(1);
 }
 
 /// Counts the call's end, unless Python took it as a whole and counts it itself.

@@ -36,7 +36,7 @@ public:
     using Metadata = std::vector<std::pair<std::size_t, std::string>>;  // index among the wanted headers, and value
 
     Call(Peer& peer, StreamControl& streams, std::int32_t stream) REQUIRES(the_lock);
-    virtual ~Call() = default;
+    virtual ~Call();
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
@@ -50,8 +50,20 @@ public:
     virtual void end_came() REQUIRES(the_lock) = 0;
     void reset_came() REQUIRES(the_lock) { is_reset_ = true; }
 
-    /// Ends a call whose stream is closed. Its messages that were taken have ended for Python, too.
+    /// Ends a call whose stream is closed. Its messages that were taken have ended for Python, too. Takes no memory, and
+    /// never fails.
     void close() REQUIRES(the_lock);
+
+    /// Calls `act`, which changes the call. If that throws, for lack of memory, the call is reset, since half an answer is
+    /// none; the exception ends here, because whoever called has other calls to handle.
+    template <class Act>
+    void or_reset(const Act& act) noexcept REQUIRES(the_lock) {
+        try {
+            act();
+        } catch (...) {
+            give_up();
+        }
+    }
 
     // What becomes of a message of it that was taken from its line.
 
@@ -217,6 +229,7 @@ protected:
     void give_unread_back(std::size_t bytes) REQUIRES(the_lock);
 
     // How it ends.
+    void give_up() REQUIRES(the_lock);
     void end(Refusal why, Refusal counted) REQUIRES(the_lock);
     void count(int code) REQUIRES(the_lock);
 
@@ -232,12 +245,12 @@ protected:
     double deadline_ = never;
 
     bool holds_slot_ = false;
-    bool is_owed_ = false;                     // it was let in, and a server that stops waits for its answer to be read
-    bool is_counted_by_python_ = false;        // a call of one message that was taken
-    bool is_shared_out_ = false;               // it is served in slices
+    bool is_owed_ = false;  // it was let in, and a server that stops waits for its answer to be read
+    bool is_counted_by_python_ = false;  // a call of one message that was taken
+    bool is_shared_out_ = false;  // it is served in slices
     Entry<std::multimap<double, Call*>> due_;  // among the deadlines
-    Entry<std::list<Call*>> reading_;          // among those whose requests are on their way
-    Entry<std::list<Call*>> receiving_;        // among those of its network whose message has begun to come
+    Entry<std::list<Call*>> reading_;  // among those whose requests are on their way
+    Entry<std::list<Call*>> receiving_;  // among those of its network whose message has begun to come
 
     // What came.
     Metadata metadata_;
@@ -248,18 +261,18 @@ protected:
     Key key_ = Key::none;
     std::string key_digest_;  // SHA-256 of a known one
     std::shared_ptr<Usage> usage_;  // of its holder, where that is counted
-    Budget held_;             // bytes that came, and were not taken
-    double came_ = 0;         // time at which more of its message came, while it is among those
+    Budget held_;  // bytes that came, and were not taken
+    double came_ = 0;  // time at which more of its message came, while it is among those
     bool has_closed_ = false, is_reset_ = false;  // its caller sends no more, or wants no answer
 
     // What goes.
     Chunks out_;
     std::size_t unread_ = 0;
     std::uint64_t put_ = 0, sent_ = 0;  // bytes, since the call began
-    std::uint64_t noted_ = 0;           // bytes that had left when it was last noted that it gets on
-    double progressed_;                 // time of that
-    Refusal refusal_ = Refusal::none;   // why the transport refused it
-    bool is_over_ = false;              // how it ends is said
+    std::uint64_t noted_ = 0;  // bytes that had left when it was last noted that it gets on
+    double progressed_;  // time of that
+    Refusal refusal_ = Refusal::none;  // why the transport refused it
+    bool is_over_ = false;  // how it ends is said
 };
 
 }  // namespace transport

@@ -26,9 +26,9 @@ public:
     bool run(const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows) {
         const nb::gil_scoped_acquire acquire;
         try {
-            const nb::object is_whole = run_(view<nb::ndim<1>>(ids, {std::size_t(offsets[sentences])}),
-                                             view<nb::ndim<1>>(offsets, {sentences + 1}),
-                                             view<nb::ndim<2>>(rows, {sentences, dimension_}));
+            const nb::object is_whole =
+                run_(view<nb::ndim<1>>(ids, {std::size_t(offsets[sentences])}),
+                     view<nb::ndim<1>>(offsets, {sentences + 1}), view<nb::ndim<2>>(rows, {sentences, dimension_}));
             if (!nb::cast<bool>(is_whole)) {
                 ++stops_;
                 return false;

@@ -3,12 +3,13 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <new>
 #include <stdexcept>
+#include <utility>
 
 namespace transport {
 namespace {
@@ -62,8 +63,9 @@ void trust(SSL_CTX* context, const std::string& pem) {
 constexpr unsigned char protocols[] = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 constexpr unsigned size_of_h2 = 3;
 
-/// Prefers HTTP/2, and refuses a caller that offers only unknown protocols.
-int select_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered, unsigned count, void* is_http) {
+/// Prefers HTTP/2, and refuses a caller that offers only unknown protocols. It is the only function that OpenSSL calls back.
+int select_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered, unsigned count,
+                    void* is_http) noexcept {
     unsigned char* found = nullptr;
     const unsigned known = is_http ? sizeof protocols : size_of_h2;
     if (SSL_select_next_proto(&found, size, protocols, known, offered, count) != OPENSSL_NPN_NEGOTIATED)
@@ -80,7 +82,8 @@ Tls::Tls(const std::string& certificate, const std::string& key, const std::stri
     check(context != nullptr, "TLS can't be had");
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);  // else one read goes on for as long as a peer sends new keys
     static bool does = true;
     SSL_CTX_set_alpn_select_cb(context, select_protocol, is_http ? &does : nullptr);
@@ -96,23 +99,18 @@ Tls::Tls(const std::string& certificate, const std::string& key, const std::stri
     if (!client_ca.empty()) trust(context, client_ca);
 }
 
-Channel::Channel(int socket, const std::shared_ptr<Tls>& tls) : socket_(socket), tls_(tls) {
+Channel::Channel(Descriptor socket, const std::shared_ptr<Tls>& tls) : socket_(std::move(socket)), tls_(tls) {
     if (!tls_) return;
     ssl_.reset(SSL_new(tls_->get()));
-    if (!ssl_ || SSL_set_fd(ssl_.get(), socket_) != 1) throw std::bad_alloc();
+    if (!ssl_ || SSL_set_fd(ssl_.get(), socket_.get()) != 1) throw std::bad_alloc();
     SSL_set_accept_state(ssl_.get());
-}
-
-Channel::~Channel() {
-    ssl_.reset();
-    ::close(socket_);
 }
 
 bool Channel::is_ready() const { return !ssl_ || SSL_is_init_finished(ssl_.get()); }
 
 Channel::Result Channel::read(std::span<std::uint8_t> room, std::size_t& count) {
     if (!ssl_) {
-        const ssize_t got = ::recv(socket_, room.data(), room.size(), 0);
+        const ssize_t got = ::recv(socket_.get(), room.data(), room.size(), 0);
         count = got > 0 ? std::size_t(got) : 0;
         if (got > 0) return Result::some;
         if (got == 0) return Result::closed;
@@ -128,7 +126,7 @@ Channel::Result Channel::read(std::span<std::uint8_t> room, std::size_t& count) 
 Channel::Result Channel::write(std::span<const char> bytes, std::size_t& count) {
     wants_to_write_ = false;
     if (!ssl_) {
-        const ssize_t put = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        const ssize_t put = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         count = put > 0 ? std::size_t(put) : 0;
         if (put >= 0) return Result::some;
         wants_to_write_ = errno == EAGAIN;
@@ -152,7 +150,7 @@ Channel::Result Channel::failed(int result) {
 
 void Channel::close_write() {
     if (ssl_ && is_ready()) SSL_shutdown(ssl_.get());
-    ::shutdown(socket_, SHUT_WR);
+    ::shutdown(socket_.get(), SHUT_WR);
 }
 
 }  // namespace transport

@@ -9,6 +9,8 @@
 #include <span>
 #include <string>
 
+#include "descriptor.hpp"
+
 namespace transport {
 
 /// Certificate chain, its key, and the authority that signs callers' certificates, as PEM. If `is_http`, HTTP/1.1 is
@@ -25,17 +27,14 @@ private:
     std::unique_ptr<SSL_CTX, Free> context_;
 };
 
-/// Non-blocking socket, with or without TLS, which it owns.
+/// Non-blocking socket, with or without TLS.
 class Channel {
 public:
     enum class Result { some, later, closed, ended };  // closed: its peer says nothing more
 
-    Channel(int socket, const std::shared_ptr<Tls>& tls);
-    ~Channel();
-    Channel(const Channel&) = delete;
-    Channel& operator=(const Channel&) = delete;
+    Channel(Descriptor socket, const std::shared_ptr<Tls>& tls);
 
-    int socket() const { return socket_; }
+    int socket() const { return socket_.get(); }
     bool is_ready() const;  // TLS has shaken hands
     bool is_encrypted() const { return ssl_ != nullptr; }
 
@@ -56,7 +55,7 @@ private:
 
     Result failed(int result);
 
-    const int socket_;
+    const Descriptor socket_;
     std::shared_ptr<Tls> tls_;
     std::unique_ptr<SSL, Free> ssl_;
     bool wants_to_write_ = false;

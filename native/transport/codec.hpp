@@ -22,7 +22,7 @@ struct Request {
     std::size_t model = 0;             // that it asks for: its place among the fast path's
     std::shared_ptr<const void> kept;  // what else its codec needs of it
     std::size_t kept_bytes = 0;        // that this takes, about
-    double arrived = 0;                // when its message came, by the clock of clock.hpp: whoever has it read says so
+    double arrived = 0;  // when its message came, by the clock of clock.hpp: whoever has it read says so
     // Where there is nothing to embed, with what it is answered, which is the codec's: an error, or a response. That is
     // for callers who have no limits of their own.
     const Status* error = nullptr;

@@ -20,9 +20,9 @@ static_assert(std::endian::native == std::endian::little);  // as texts' lengths
 namespace tag {
 constexpr char model_name = 0x0a, model_version = 0x12, id = 0x1a, parameters = 0x22, inputs = 0x2a, outputs = 0x32,
                raw_contents = 0x3a;                                                // a request's
-constexpr char name = 0x0a, datatype = 0x12, shape = 0x1a, contents = 0x2a;        // an input's; an output has a name
-constexpr char bytes_contents = 0x42;                                              // of contents
-constexpr char key = 0x0a, value = 0x12;                                           // a parameter's
+constexpr char name = 0x0a, datatype = 0x12, shape = 0x1a, contents = 0x2a;  // an input's; an output has a name
+constexpr char bytes_contents = 0x42;  // of contents
+constexpr char key = 0x0a, value = 0x12;  // a parameter's
 constexpr char of_bool = 0x08, of_int64 = 0x10, of_text = 0x1a, of_uint64 = 0x28;  // such a value's
 }  // namespace tag
 

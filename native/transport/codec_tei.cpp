@@ -15,10 +15,8 @@ using namespace std::string_view_literals;
 
 enum class TeiMember { inputs, truncate, truncation_direction, prompt_name };
 constexpr std::array tei_members{"inputs"sv, "truncate"sv, "truncation_direction"sv, "prompt_name"sv};
-constexpr json::Words<Truncation, 4> kept_words{{{"right", Truncation::start},
-                                                 {"Right", Truncation::start},
-                                                 {"left", Truncation::end},
-                                                 {"Left", Truncation::end}}};
+constexpr json::Words<Truncation, 4> kept_words{
+    {{"right", Truncation::start}, {"Right", Truncation::start}, {"left", Truncation::end}, {"Left", Truncation::end}}};
 
 /// Members of a request about texts that are too long.
 struct Cut {

@@ -24,7 +24,9 @@ struct TeiFields {
     bool is_cut = false, is_normalized = false, keeps_end = false;
 
     Options options() const {
-        return {.truncation = !is_cut ? Truncation::error : keeps_end ? Truncation::end : Truncation::start,
+        return {.truncation = !is_cut     ? Truncation::error
+                              : keeps_end ? Truncation::end
+                                          : Truncation::start,
                 .is_normalized = is_normalized};
     }
 };
@@ -43,7 +45,9 @@ std::optional<TeiFields> read_tei_fields(std::string_view message) {
         const char tag = message.front();
         message.remove_prefix(1);
         if (tag == inputs_tag) {
-            if (fields.text || !(fields.text = take_bytes(message))) return std::nullopt;
+            if (fields.text) return std::nullopt;
+            fields.text = take_bytes(message);
+            if (!fields.text) return std::nullopt;
             continue;
         }
         const auto number = take_number(message);

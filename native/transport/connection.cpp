@@ -14,11 +14,23 @@ namespace transport {
 namespace {
 
 constexpr std::size_t max_unsent = 1 << 18;  // bytes taken out of the session that the socket hasn't taken
-constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // with which HTTP/2 begins, and no other request
+constexpr std::string_view preface =
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // with which HTTP/2 begins, and no other request
 constexpr int max_reads = 16;                // before the other connections have their turn
 constexpr std::size_t max_at_once = 1 << 19;  // bytes that are sent, likewise
 constexpr std::size_t min_direct = 1 << 14;
 constexpr double last_call_s = 1;  // between the notice that a connection is to end and its last stream
+
+/// Returns what `act` returns, which is whether the connection of `peer` goes on; false if it throws.
+template <class Act>
+bool goes_on(Peer& peer, const Act& act) noexcept REQUIRES(the_lock) {
+    try {
+        return act();
+    } catch (...) {
+        peer.ends_for(EventKind::no_memory);
+        return false;
+    }
+}
 
 /// Varies a duration by up to a tenth, so that connections that began together don't end together.
 double jittered(double seconds) {
@@ -28,11 +40,11 @@ double jittered(double seconds) {
 
 }  // namespace
 
-Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
-                       PeerAddress peer_address)
+Connection::Connection(Shared& shared, Descriptor socket, std::uint64_t id, Network& network,
+                       const std::shared_ptr<Tls>& tls, PeerAddress peer_address)
     : shared_(shared),
       peer_(shared, id, network, std::move(peer_address)),
-      channel_(socket, tls),
+      channel_(std::move(socket), tls),
       began_(now()),
       max_age_s_(peer_.peer_address.is_http ? 0 : jittered(shared.settings.limits.age_s)),
       read_at_(began_),
@@ -41,14 +53,28 @@ Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& ne
     peer_.due.by(began_ + shared.settings.limits.caller_timeout_s);
 }
 
-bool Connection::receive(double until) {
+bool Connection::receive(double until) noexcept {
+    return goes_on(peer_, [&]() REQUIRES(the_lock) { return read_some(until); });
+}
+
+bool Connection::send() noexcept {
+    return goes_on(peer_, [&]() REQUIRES(the_lock) { return send_ready(); });
+}
+
+bool Connection::tick(double time) noexcept {
+    if (time < peer_.due.time()) return true;
+    return goes_on(peer_, [&]() REQUIRES(the_lock) { return check_timeouts(time); });
+}
+
+bool Connection::read_some(double until) {
     static thread_local std::array<std::uint8_t, 1 << 14> room;  // of calls that are refused, half a millisecond
     for (int reads = 0; reads < max_reads && wants_to_read(); ++reads) {
         std::size_t count = 0;
         // What TLS has unpacked is read whole: its socket says nothing more of that.
         const std::size_t most = channel_.is_encrypted() ? room.size() : peer_.overhead.piece(room.size());
         const Channel::Result result = channel_.read(std::span(room).first(most), count);
-        if (result == Channel::Result::ended) return over(channel_.is_ready() ? EventKind::left : EventKind::no_handshake);
+        if (result == Channel::Result::ended)
+            return over(channel_.is_ready() ? EventKind::left : EventKind::no_handshake);
         if (result == Channel::Result::later) return true;
         if (result == Channel::Result::closed) return half_close();
         const double time = now();
@@ -85,8 +111,9 @@ void Connection::hang_up() {
     if (!std::exchange(has_hung_up_, true) && session_) session_->hung_up();
 }
 
-bool Connection::send() {
-    peer_.is_listed = has_more_ = false;
+bool Connection::send_ready() {
+    peer_.unlist();
+    has_more_ = false;
     if (is_closed_ || !session_) return true;
     const double began = now();
     const std::uint64_t before = shared_.begun.sent_bytes;
@@ -163,8 +190,7 @@ void Connection::give_place_up() {
     send();
 }
 
-bool Connection::tick(double time) {
-    if (time < peer_.due.time()) return true;
+bool Connection::check_timeouts(double time) {
     peer_.due.clear();
     if (peer_.due.has_come(session_ ? std::min(ends_at_, session_->ends_at()) : ends_at_, time))
         return over(has_hung_up_ ? EventKind::left : EventKind::slow);

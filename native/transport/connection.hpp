@@ -13,9 +13,10 @@
 
 namespace transport {
 
+/// Whatever fails here, for lack of memory or another reason, ends this connection and no other.
 class Connection {
 public:
-    Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
+    Connection(Shared& shared, Descriptor socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
                PeerAddress peer_address = {}) REQUIRES(the_lock);
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -27,7 +28,7 @@ public:
     void list() REQUIRES(the_lock) { peer_.list(); }
 
     /// Reads what has arrived, for at most until that time; returns false if the connection has ended.
-    bool receive(double until) REQUIRES(the_lock);
+    bool receive(double until) noexcept REQUIRES(the_lock);
 
     /// Returns the number of calls that were refused for lack of room since the last call of this, if their callers can
     /// wait.
@@ -37,10 +38,10 @@ public:
     double take_excess() REQUIRES(the_lock) { return peer_.overhead.take_excess(); }
 
     /// Writes what can be written; returns false if the connection has ended.
-    bool send() REQUIRES(the_lock);
+    bool send() noexcept REQUIRES(the_lock);
 
     /// Checks its timeouts if one is due; returns false if the connection has ended.
-    bool tick(double now) REQUIRES(the_lock);
+    bool tick(double now) noexcept REQUIRES(the_lock);
 
     /// Returns the earliest time at which one of its timeouts is due.
     double due() const REQUIRES(the_lock) { return peer_.due.time(); }
@@ -78,6 +79,9 @@ private:
         peer_.ends_for(why);
         return false;
     }
+    bool read_some(double until) REQUIRES(the_lock);
+    bool send_ready() REQUIRES(the_lock);
+    bool check_timeouts(double time) REQUIRES(the_lock);
     void close_write() REQUIRES(the_lock);
     bool half_close() REQUIRES(the_lock);
     bool take_in(std::string_view bytes) REQUIRES(the_lock);
@@ -93,8 +97,8 @@ private:
     Peer peer_;
     Channel channel_;
     std::unique_ptr<Session> session_;  // null until its peer's first bytes say what they speak
-    std::string first_;                 // those bytes, as long as they may be either
-    Bytes out_;              // taken out of the session, and not taken by the socket
+    std::string first_;  // those bytes, as long as they may be either
+    Bytes out_;  // taken out of the session, and not taken by the socket
     bool has_more_ = false;  // of what may be sent, once others have had their turn
     std::size_t wrote_ = 0;  // bytes since it was last noted that its peer gets on
 
@@ -103,12 +107,12 @@ private:
     double read_at_, wrote_at_;
     double pinged_at_ = 0;  // by us, while it is unanswered
     double leaving_at_ = 0;
-    double ends_at_ = never;       // when it is over, whatever its calls do
-    bool is_leaving_ = false;      // its peer was told that it ends soon
-    bool has_left_ = false;        // and that no new call is taken
-    bool is_closed_ = false;       // nothing more will be written
+    double ends_at_ = never;  // when it is over, whatever its calls do
+    bool is_leaving_ = false;  // its peer was told that it ends soon
+    bool has_left_ = false;  // and that no new call is taken
+    bool is_closed_ = false;  // nothing more will be written
     bool is_half_closed_ = false;  // nothing more will come
-    bool has_hung_up_ = false;     // nothing more will be sent
+    bool has_hung_up_ = false;  // nothing more will be sent
 };
 
 }  // namespace transport

@@ -29,19 +29,19 @@ namespace transport {
     X(double, min_ping_s, 30, "Least seconds between two pings of a peer.")
 
 /// Limits that no setting changes, except in tests.
-#define TRANSPORT_CONSTANTS(X)                                                                                  \
-    X(double, keepalive_timeout_s, 20, "Seconds in which a peer has to answer a ping.")                         \
-    X(int, ping_strikes, 2, "Early pings after which their connection is closed.")                              \
-    X(double, stall_s, 300, "Seconds for which a caller may leave its answers unread.")                         \
-    X(std::size_t, window_messages, 32, "Most messages of one stream in progress.")                             \
-    X(std::size_t, window_sentences, 256, "Most sentences of one stream in progress.")                          \
-    X(std::size_t, window_bytes, 1 << 20, "Most bytes of one stream in progress.")                              \
-    X(std::size_t, held_bytes, 64 << 20, "Most received bytes of untaken requests of a connection.")            \
-    X(std::size_t, held_total_bytes, 96 << 20, "Most received bytes of all untaken requests.")                  \
-    X(std::size_t, requests, 256, "Most open requests of the application, beyond one a connection.")            \
-    X(std::size_t, connection_requests, 16, "Most open requests of the application on one connection.")         \
-    X(std::size_t, making_bytes, 128 << 20, "Most bytes of long requests in progress, with their rows.")           \
-    X(std::size_t, unread_bytes, 16 << 20, "Most unread bytes of answers, with those being made, a connection.")               \
+#define TRANSPORT_CONSTANTS(X)                                                                                   \
+    X(double, keepalive_timeout_s, 20, "Seconds in which a peer has to answer a ping.")                          \
+    X(int, ping_strikes, 2, "Early pings after which their connection is closed.")                               \
+    X(double, stall_s, 300, "Seconds for which a caller may leave its answers unread.")                          \
+    X(std::size_t, window_messages, 32, "Most messages of one stream in progress.")                              \
+    X(std::size_t, window_sentences, 256, "Most sentences of one stream in progress.")                           \
+    X(std::size_t, window_bytes, 1 << 20, "Most bytes of one stream in progress.")                               \
+    X(std::size_t, held_bytes, 64 << 20, "Most received bytes of untaken requests of a connection.")             \
+    X(std::size_t, held_total_bytes, 96 << 20, "Most received bytes of all untaken requests.")                   \
+    X(std::size_t, requests, 256, "Most open requests of the application, beyond one a connection.")             \
+    X(std::size_t, connection_requests, 16, "Most open requests of the application on one connection.")          \
+    X(std::size_t, making_bytes, 128 << 20, "Most bytes of long requests in progress, with their rows.")         \
+    X(std::size_t, unread_bytes, 16 << 20, "Most unread bytes of answers, with those being made, a connection.") \
     X(std::size_t, network_unread_bytes, 64 << 20, "Most unread bytes of answers of a network.")                 \
     X(std::size_t, unread_total_bytes, 256 << 20, "Most bytes of all answers that callers have not read.")
 
@@ -53,27 +53,27 @@ struct Limits {
 };
 
 /// Reasons for which the transport refuses calls without Python. Python prepares the status for each.
-#define TRANSPORT_REFUSALS(X)                                          \
-    X(no_key, "The call has no key.")                                  \
-    X(unknown_key, "The call has an unknown key.")                     \
-    X(full, "All slots are taken.")                                    \
-    X(room, "There is no room for its bytes.")                         \
-    X(crowded, "Its connection has too many calls open.")              \
-    X(connections, "There are too many connections.")                  \
-    X(late, "It would wait for too much of its time.")                 \
-    X(expired, "Its deadline has passed.")                             \
-    X(draining, "The server is stopping.")                             \
-    X(slow, "Its request has not arrived in time.")                    \
-    X(empty, "It ended without a request.")                            \
-    X(large, "Its message has too many bytes.")                        \
-    X(inflated, "Its message is too large once inflated.")             \
-    X(headers, "Its headers have too many bytes.")                     \
-    X(timeout, "Its grpc-timeout is invalid.")                            \
-    X(unknown, "There is no such method.")                             \
-    X(malformed, "Its bytes are malformed.")                           \
-    X(compressed, "Its message is compressed as none may be.")         \
-    X(unread, "Its connection reads no answers.")                      \
-    X(over_rate, "Its key has had its sentences of this second.")      \
+#define TRANSPORT_REFUSALS(X)                                     \
+    X(no_key, "The call has no key.")                             \
+    X(unknown_key, "The call has an unknown key.")                \
+    X(full, "All slots are taken.")                               \
+    X(room, "There is no room for its bytes.")                    \
+    X(crowded, "Its connection has too many calls open.")         \
+    X(connections, "There are too many connections.")             \
+    X(late, "It would wait for too much of its time.")            \
+    X(expired, "Its deadline has passed.")                        \
+    X(draining, "The server is stopping.")                        \
+    X(slow, "Its request has not arrived in time.")               \
+    X(empty, "It ended without a request.")                       \
+    X(large, "Its message has too many bytes.")                   \
+    X(inflated, "Its message is too large once inflated.")        \
+    X(headers, "Its headers have too many bytes.")                \
+    X(timeout, "Its grpc-timeout is invalid.")                    \
+    X(unknown, "There is no such method.")                        \
+    X(malformed, "Its bytes are malformed.")                      \
+    X(compressed, "Its message is compressed as none may be.")    \
+    X(unread, "Its connection reads no answers.")                 \
+    X(over_rate, "Its key has had its sentences of this second.") \
     X(over_concurrency, "Its key has its sentences in progress.")
 
 enum class Refusal {
@@ -85,40 +85,44 @@ enum class Refusal {
 };
 
 /// Reasons that also occur over HTTP.
-inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_key, Refusal::full,     Refusal::room,
-                                   Refusal::crowded,  Refusal::late,        Refusal::expired,  Refusal::draining,
-                                   Refusal::slow,     Refusal::large,       Refusal::inflated, Refusal::headers,
-                                   Refusal::unread,   Refusal::over_rate,   Refusal::over_concurrency, Refusal::connections};
+inline constexpr std::array http_refusals{
+    Refusal::no_key,     Refusal::unknown_key, Refusal::full,     Refusal::room,      Refusal::crowded,
+    Refusal::late,       Refusal::expired,     Refusal::draining, Refusal::slow,      Refusal::large,
+    Refusal::inflated,   Refusal::headers,     Refusal::unread,   Refusal::over_rate, Refusal::over_concurrency,
+    Refusal::connections};
 
 /// What is decided about connections and calls beside answering them, as the log has it.
-#define TRANSPORT_EVENTS(X)                                                                                                 \
-    X(accepted, "A connection was accepted.")                                                                               \
-    X(accepted_extra, "A connection was accepted for a probe, though there are as many as may be.")                         \
-    X(turned_away, "A new connection was closed: there are as many as may be, and none gives way.")                         \
-    X(no_descriptor, "A new connection was closed: this process may open no more files, and no connection gives way.")      \
-    X(paused, "No connection is accepted for a moment: this process may open no more files, or there is no memory.")        \
-    X(rested_new, "A new connection isn't read for a while: its network opens too many, or rests already.")                 \
-    X(rested_refused, "A connection isn't read for a while: there was no room for its calls, or its key's share was over.") \
-    X(rested_in_vain, "A connection isn't read for a while: much of what it sends asks for nothing.")                       \
-    X(left, "A connection has ended: its caller left.")                                                                     \
-    X(done, "A connection has ended: all of its answers have gone, and no more is read.")                                   \
-    X(no_handshake, "A connection has ended: no TLS was agreed on.")                                                        \
-    X(slow, "A connection was closed: nobody asked for anything in time, or a request stood still.")                        \
-    X(malformed, "A connection was closed: its bytes break the protocol or its bounds.")                                    \
-    X(pinged, "A connection was closed: it pings too often.")                                                               \
-    X(silent, "A connection was closed: it answers no ping.")                                                               \
-    X(unread, "A connection was closed: it doesn't read its answers.")                                                      \
-    X(shed, "A connection was closed: its network has the most answers unread, and there is no room for more.")             \
-    X(gave_way, "A connection was closed: another has its place.")                                                          \
-    X(idle, "A connection was closed: it had no call for long.")                                                            \
-    X(old, "A connection was closed: it had its age.")                                                                      \
-    X(stopped, "A connection was closed: the server stops.")                                                                \
-    X(call_refused, "A call was refused.")                                                                                  \
-    X(call_ended, "A call was ended that had been let in.")                                                                 \
-    X(call_expired, "A call was ended: its deadline has passed.")                                                           \
-    X(call_unread, "A call was ended: its caller doesn't read its answer.")                                                 \
-    X(call_shed, "A call was ended: its network has the most answers unread, and there is no room for more.")               \
-    X(call_reset, "A call was reset: its frames break the protocol or its bounds.")                                         \
+#define TRANSPORT_EVENTS(X)                                                                                            \
+    X(accepted, "A connection was accepted.")                                                                          \
+    X(accepted_extra, "A connection was accepted for a probe, though there are as many as may be.")                    \
+    X(turned_away, "A new connection was closed: there are as many as may be, and none gives way.")                    \
+    X(no_descriptor, "A new connection was closed: this process may open no more files, and no connection gives way.") \
+    X(paused, "No connection is accepted for a moment: this process may open no more files, or there is no memory.")   \
+    X(rested_new, "A new connection isn't read for a while: its network opens too many, or rests already.")            \
+    X(rested_refused,                                                                                                  \
+      "A connection isn't read for a while: there was no room for its calls, or its key's share was over.")            \
+    X(rested_in_vain, "A connection isn't read for a while: much of what it sends asks for nothing.")                  \
+    X(left, "A connection has ended: its caller left.")                                                                \
+    X(done, "A connection has ended: all of its answers have gone, and no more is read.")                              \
+    X(no_handshake, "A connection has ended: no TLS was agreed on.")                                                   \
+    X(slow, "A connection was closed: nobody asked for anything in time, or a request stood still.")                   \
+    X(malformed, "A connection was closed: its bytes break the protocol or its bounds.")                               \
+    X(pinged, "A connection was closed: it pings too often.")                                                          \
+    X(silent, "A connection was closed: it answers no ping.")                                                          \
+    X(unread, "A connection was closed: it doesn't read its answers.")                                                 \
+    X(shed, "A connection was closed: its network has the most answers unread, and there is no room for more.")        \
+    X(no_memory, "A connection was closed, or not accepted: there is no memory for it.")                               \
+    X(gave_way, "A connection was closed: another has its place.")                                                     \
+    X(idle, "A connection was closed: it had no call for long.")                                                       \
+    X(old, "A connection was closed: it had its age.")                                                                 \
+    X(stopped, "A connection was closed: the server stops.")                                                           \
+    X(call_refused, "A call was refused.")                                                                             \
+    X(call_ended, "A call was ended that had been let in.")                                                            \
+    X(call_expired, "A call was ended: its deadline has passed.")                                                      \
+    X(call_unread, "A call was ended: its caller doesn't read its answer.")                                            \
+    X(call_shed, "A call was ended: its network has the most answers unread, and there is no room for more.")          \
+    X(call_no_memory, "A call was reset: there is no memory for it.")                                                  \
+    X(call_reset, "A call was reset: its frames break the protocol or its bounds.")                                    \
     X(call_parked, "A request was held back: of its connection's or network's answers too much is unread.")
 
 enum class EventKind : std::uint8_t {
@@ -154,28 +158,28 @@ struct Method {
 };
 
 /// Measurements of the transport: counters, and gauges of what is open or waiting now.
-#define TRANSPORT_FIGURES(X)                                              \
-    X(connections, "Open connections of gRPC listeners.")                 \
-    X(http_connections, "Open connections of HTTP listeners.")            \
-    X(requests, "Open requests of the application.")                      \
-    X(connections_begun, "Connections accepted so far.")                  \
-    X(calls, "Open calls.")                                               \
-    X(calls_begun, "Calls begun so far.")                                 \
-    X(slots, "Unary calls that hold a slot.")                             \
-    X(waiting, "Received messages that were not taken yet.")              \
-    X(taken, "Taken messages without an answer yet.")                     \
-    X(wait_s, "Estimated wait of what waits, in seconds.")                \
-    X(held_bytes, "Received bytes of requests that were not taken.")      \
-    X(making_bytes, "Bytes of long requests in progress.")                \
-    X(unread_bytes, "Bytes of answers that callers have not read.")       \
-    X(received_bytes, "Bytes received so far, without TLS.")              \
-    X(sent_bytes, "Bytes sent so far, without TLS.")                      \
-    X(resets, "Calls reset by their callers so far.")                     \
-    X(reading, "Unary calls whose requests are arriving.")                \
-    X(deadlines, "Open calls with a deadline.")                           \
-    X(watchers, "Calls that watch health.")                               \
-    X(uncounted, "Ended calls that `ended` had no room for.")             \
-    X(rests, "Times that a connection was paused so far.")                \
+#define TRANSPORT_FIGURES(X)                                         \
+    X(connections, "Open connections of gRPC listeners.")            \
+    X(http_connections, "Open connections of HTTP listeners.")       \
+    X(requests, "Open requests of the application.")                 \
+    X(connections_begun, "Connections accepted so far.")             \
+    X(calls, "Open calls.")                                          \
+    X(calls_begun, "Calls begun so far.")                            \
+    X(slots, "Unary calls that hold a slot.")                        \
+    X(waiting, "Received messages that were not taken yet.")         \
+    X(taken, "Taken messages without an answer yet.")                \
+    X(wait_s, "Estimated wait of what waits, in seconds.")           \
+    X(held_bytes, "Received bytes of requests that were not taken.") \
+    X(making_bytes, "Bytes of long requests in progress.")           \
+    X(unread_bytes, "Bytes of answers that callers have not read.")  \
+    X(received_bytes, "Bytes received so far, without TLS.")         \
+    X(sent_bytes, "Bytes sent so far, without TLS.")                 \
+    X(resets, "Calls reset by their callers so far.")                \
+    X(reading, "Unary calls whose requests are arriving.")           \
+    X(deadlines, "Open calls with a deadline.")                      \
+    X(watchers, "Calls that watch health.")                          \
+    X(uncounted, "Ended calls that `ended` had no room for.")        \
+    X(rests, "Times that a connection was paused so far.")           \
     X(lag_s, "Longest time between two polls since last asked.")
 
 struct Figures {

@@ -18,18 +18,20 @@ namespace transport {
 
 /// What was decided, once or several times in a row, about callers of one network. Nothing of it is a sentence, a key or a header.
 struct Event {
-    std::uint64_t connection = 0;   // number of the last one; 0 where it was about none
+    std::uint64_t connection = 0;  // number of the last one; 0 where it was about none
     std::uint64_t count = 0;
-    std::uint64_t change = 0;       // number of all that was decided so far, as this last was
-    double first = 0, last = 0;     // times
-    std::array<char, 8> prefix{};   // what addresses of the network begin with, of so many bytes
+    std::uint64_t change = 0;  // number of all that was decided so far, as this last was
+    double first = 0, last = 0;  // times
+    std::array<char, 8> prefix{};  // what addresses of the network begin with, of so many bytes
     std::uint8_t prefix_size = 0, listener = 0;
     EventKind kind{};
-    Refusal refusal{};              // of a call; none where nobody refused one
+    Refusal refusal{};  // of a call; none where nobody refused one
 
     std::string_view network() const { return {prefix.data(), prefix_size}; }
     bool is_like(const Event& other) const {
-        const auto what = [](const Event& of) { return std::tie(of.prefix, of.prefix_size, of.listener, of.kind, of.refusal); };
+        const auto what = [](const Event& of) {
+            return std::tie(of.prefix, of.prefix_size, of.listener, of.kind, of.refusal);
+        };
         return what(*this) == what(other);
     }
 };
@@ -43,9 +45,16 @@ public:
 
     void note(EventKind kind, std::string_view network, std::uint64_t connection, std::size_t listener,
               Refusal refusal = Refusal::none, double time = now()) {
-        Event next{.connection = connection, .count = 1, .change = ++changes_, .first = time, .last = time, .prefix = {},
-                   .prefix_size = std::uint8_t(std::min(network.size(), sizeof Event::prefix)), .listener = std::uint8_t(listener),
-                   .kind = kind, .refusal = refusal};
+        Event next{.connection = connection,
+                   .count = 1,
+                   .change = ++changes_,
+                   .first = time,
+                   .last = time,
+                   .prefix = {},
+                   .prefix_size = std::uint8_t(std::min(network.size(), sizeof Event::prefix)),
+                   .listener = std::uint8_t(listener),
+                   .kind = kind,
+                   .refusal = refusal};
         network.copy(next.prefix.data(), next.prefix_size);
         for (std::size_t back = 1; back <= std::min(latest, noted_); ++back) {
             Event& before = at(noted_ - back);
@@ -64,7 +73,8 @@ public:
         std::vector<Event> found;
         for (std::size_t index = 0; known < changes_ && index < std::min(noted_, max_events); ++index)
             if (ring_[index].change > known) found.push_back(ring_[index]);
-        std::sort(found.begin(), found.end(), [](const Event& one, const Event& other) { return one.change < other.change; });
+        std::sort(found.begin(), found.end(),
+                  [](const Event& one, const Event& other) { return one.change < other.change; });
         return found;
     }
 

@@ -17,7 +17,7 @@ namespace {
 
 constexpr double reports_s = 0.1;        // after which Python has a look at what was served
 constexpr double looks_s = 0.005;        // after which one without a place sees whether there is one
-constexpr double slice_s = 0.002;        // of a run, about, that holds slices of long requests: others wait for its end
+constexpr double slice_s = 0.002;  // of a run, about, that holds slices of long requests: others wait for its end
 constexpr double together_s = 2 * slice_s;  // of small ones that are computed together
 constexpr std::size_t max_run_tokens = 1024, max_run_sentences = 64;  // of them, at the least
 
@@ -27,7 +27,8 @@ std::uint64_t next_number() {
 }
 
 std::size_t cut(std::span<const Reading> readings) {
-    return std::size_t(std::count_if(readings.begin(), readings.end(), [](const Reading& each) { return each.is_truncated; }));
+    return std::size_t(
+        std::count_if(readings.begin(), readings.end(), [](const Reading& each) { return each.is_truncated; }));
 }
 
 void count(std::span<const Reading> answered, RunCounts& served) {
@@ -52,7 +53,7 @@ struct FastPath::Work {
     std::vector<Slice> slices;
     Tokens tokens;  // of all sentences
     std::unique_ptr<float[]> rows;
-    std::vector<std::string> contents;        // of the responses to calls
+    std::vector<std::string> contents;  // of the responses to calls
     std::vector<std::shared_ptr<Job>> whole;  // jobs whose last rows are written
     RunCounts served;
 
@@ -60,9 +61,8 @@ struct FastPath::Work {
 
     /// Returns whether all calls want their rows in the same form.
     bool are_alike() const {
-        return std::all_of(requests.begin(), requests.end(), [&](const Request& each) {
-            return each.options.encoding == requests[0].options.encoding;
-        });
+        return std::all_of(requests.begin(), requests.end(),
+                           [&](const Request& each) { return each.options.encoding == requests[0].options.encoding; });
     }
 };
 
@@ -86,8 +86,8 @@ FastPath::FastPath(Transport& transport, Settings settings, std::vector<Reader> 
     std::size_t max_numbers = 0;
     for (const Model& model : models_) max_numbers = std::max(max_numbers, model.encoder.dimension);
     for (const auto& [method, codec] : settings_.codecs)
-        transport_.set_small(method, codec, settings_.max_bytes, settings_.max_sentences, settings_.long_limits.sentences,
-                             max_written_bytes(codec->usual_options(), max_numbers));
+        transport_.set_small(method, codec, settings_.max_bytes, settings_.max_sentences,
+                             settings_.long_limits.sentences, max_written_bytes(codec->usual_options(), max_numbers));
 }
 
 Report FastPath::take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes,
@@ -98,7 +98,8 @@ Report FastPath::take_messages(std::size_t max_messages, double wait_s, double q
     while (true) {
         const bool may_run = runs_.count() < settings_.max_runs;
         const double left = std::min(end - now(), may_run ? wait_s : looks_s);
-        report.batch = transport_.take_messages(at_once(max_messages, max_bytes, may_run), std::max(0.0, left), begins_at);
+        report.batch =
+            transport_.take_messages(at_once(max_messages, max_bytes, may_run), std::max(0.0, left), begins_at);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) end = std::min(end, now() + reports_s);
@@ -118,7 +119,10 @@ TakeLimits FastPath::at_once(std::size_t max_messages, std::size_t max_bytes, bo
             .small = may_run ? settings_.max_together : 0,
             .small_bytes = settings_.max_bytes_together,
             .path = number_,
-            .slices = {.usual_sentences = settings_.max_together, .max_sentences = max_sentences, .soon_s = slice_s, .max_tokens = max_tokens},
+            .slices = {.usual_sentences = settings_.max_together,
+                       .max_sentences = max_sentences,
+                       .soon_s = slice_s,
+                       .max_tokens = max_tokens},
             .soon_s = together_s,
             .runs = settings_.max_runs};
 }
@@ -186,8 +190,7 @@ bool FastPath::read(TakenMessage& message, Works& works) const {
         return true;
     }
     if (request.error && message.is_http) return charge.undo(), false;
-    if (request.error || request.response)
-        return work.known.emplace_back(std::move(message), std::move(request)), true;
+    if (request.error || request.response) return work.known.emplace_back(std::move(message), std::move(request)), true;
     const std::size_t before = work.tokens.sentences(), tokens_before = work.tokens.size();
     for (const std::string_view sentence : request.sentences) {
         if (work.tokens.append(reader.tokenizer, sentence, request.options.truncation, reader.max_tokens)) continue;
@@ -208,19 +211,15 @@ void FastPath::answer_known(const std::vector<std::pair<TakenMessage, Request>>&
     Transport::Failures failures;
     Transport::Answers answers;
     for (const auto& [call, request] : known)
-        if (request.error)
-            failures.emplace_back(call.id, *request.error);
-        else
-            answers.push_back({call.id, *request.response});
+        if (request.error) failures.emplace_back(call.id, *request.error);
+        else answers.push_back({call.id, *request.response});
     const std::lock_guard lock(served_mutex_);
     if (!failures.empty()) transport_.fail(failures);
-    if (!answers.empty()) transport_.answer(std::move(answers));
+    if (!answers.empty()) transport_.answer(answers);
     const double time = now();
     for (const auto& [call, request] : known)
-        if (request.error)
-            told.unanswered.push_back({call.method, request.error->code, time - call.arrived});
-        else
-            told.seconds[call.method].push_back(time - call.arrived);
+        if (request.error) told.unanswered.push_back({call.method, request.error->code, time - call.arrived});
+        else told.seconds[call.method].push_back(time - call.arrived);
     served_.push_back(std::move(told));
 }
 
@@ -240,7 +239,8 @@ std::vector<FastPath::Work*> FastPath::in_order(Works& works) const {
     for (std::size_t model = 0; model < models_.size(); ++model)
         if (works.of(model).tokens.sentences() > 0) found.push_back(&works.of(model));
     const auto time = [this](const Work* work) { return models_[work->model].token.of(double(work->tokens.size())); };
-    std::stable_sort(found.begin(), found.end(), [&](const Work* one, const Work* other) { return time(one) < time(other); });
+    std::stable_sort(found.begin(), found.end(),
+                     [&](const Work* one, const Work* other) { return time(one) < time(other); });
     return found;
 }
 
@@ -270,7 +270,8 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
         work.served.waited_s.resize(work.served.waited_s.size() + work.requests[call].sentences.size(),
                                     began - work.calls[call].arrived);
     for (const Slice& slice : work.slices)
-        work.served.waited_s.resize(work.served.waited_s.size() + slice.sentences(), began - slice.job->message.arrived);
+        work.served.waited_s.resize(work.served.waited_s.size() + slice.sentences(),
+                                    began - slice.job->message.arrived);
     return true;
 }
 
@@ -278,7 +279,8 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
 void FastPath::Work::join(Run& run) {
     for (std::size_t index = 0; index < calls.size(); ++index) {
         const TakenMessage& call = calls[index];
-        if (call.is_in_stream) run.in_streams.push_back({call.id, call.method, model, requests[index].sentences.size()});
+        if (call.is_in_stream)
+            run.in_streams.push_back({call.id, call.method, model, requests[index].sentences.size()});
         else run.messages[call.method].push_back(call.id);
     }
     for (const Slice& slice : slices) run.jobs.push_back(slice.job);
@@ -305,16 +307,19 @@ void FastPath::write(Work& work) {
     }
     if (!work.calls.empty()) {
         work.served.serialise_s = now() - began;
-        const std::size_t bytes = std::accumulate(work.contents.begin(), work.contents.end(), std::size_t(0),
-                                                  [](std::size_t sum, const std::string& each) { return sum + each.size(); });
-        if (work.are_alike()) written_[std::size_t(work.requests[0].options.encoding)].note(double(bytes), work.served.serialise_s);
+        const std::size_t bytes =
+            std::accumulate(work.contents.begin(), work.contents.end(), std::size_t(0),
+                            [](std::size_t sum, const std::string& each) { return sum + each.size(); });
+        if (work.are_alike())
+            written_[std::size_t(work.requests[0].options.encoding)].note(double(bytes), work.served.serialise_s);
     }
     for (const Slice& slice : work.slices) {
         Job& job = *slice.job;
         const double put_at = now();
         const bool is_whole = !job.is_over && job.put(slice, numbers, dimension);
         const Options& options = job.request().options;
-        written_[std::size_t(options.encoding)].note(double(slice.sentences() * max_written_bytes(options, dimension)), now() - put_at);
+        written_[std::size_t(options.encoding)].note(double(slice.sentences() * max_written_bytes(options, dimension)),
+                                                     now() - put_at);
         if (is_whole && !job.is_over.exchange(true)) work.whole.push_back(slice.job);
         numbers += slice.sentences() * dimension;
     }
@@ -329,26 +334,27 @@ void FastPath::answer(Work& work) {
     for (std::size_t call = 0; call < work.calls.size(); ++call) {
         const std::size_t sentences = work.requests[call].sentences.size();
         const double took_s = work_of(work, call);
-        answers.push_back({work.calls[call].id, std::move(work.contents[call]), cut(readings.first(sentences)), took_s});
+        answers.push_back(
+            {work.calls[call].id, std::move(work.contents[call]), cut(readings.first(sentences)), took_s});
         readings = readings.subspan(sentences);
     }
     for (const auto& job : work.whole)
         answers.push_back({job->message.id, job->take_response(), cut(job->tokens().readings())});
     work.charges.clear();  // before its caller can come again
     const std::lock_guard lock(served_mutex_);
-    const std::vector<bool> are_wanted = transport_.answer(std::move(answers));
+    transport_.answer(answers);
     const double time = now();
     if (!work.calls.empty()) work.served.serialise_s += time - began;
     for (std::size_t call = 0; call < work.calls.size(); ++call) {
         const TakenMessage& of = work.calls[call];
         const double seconds = time - of.arrived;
         if (of.is_in_stream) ++work.served.messages[of.method];  // the transport counts a stream, at its end
-        else if (are_wanted[call]) work.served.seconds[of.method].push_back(seconds);
+        else if (answers[call].is_wanted) work.served.seconds[of.method].push_back(seconds);
         else work.served.unanswered.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
     }
     served_.push_back(std::move(work.served));
     for (std::size_t index = 0; index < work.whole.size(); ++index) {
-        if (!are_wanted[work.calls.size() + index]) continue;  // the transport has counted its end
+        if (!answers[work.calls.size() + index].is_wanted) continue;  // the transport has counted its end
         const Job& job = *work.whole[index];
         RunCounts& served = served_.emplace_back();
         served.model = work.model;
@@ -385,7 +391,8 @@ void FastPath::read_on(Job& job) {
     if (found == Job::Read::declined || !model.is_trusted()) return transport_.leave_to_python(job);
     const std::size_t dimension = model.encoder.dimension;
     job.set_pace(pace_of(job.request()));
-    transport_.put_back(job, found == Job::Read::whole, job.bytes(dimension), job.response_bytes(dimension), now() - began);
+    transport_.put_back(job, found == Job::Read::whole, job.bytes(dimension), job.response_bytes(dimension),
+                        now() - began);
 }
 
 /// Returns the cost of the sentences of a request.

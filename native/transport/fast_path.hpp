@@ -37,7 +37,8 @@ struct RunCounts {
     std::vector<double> waited_s;  // of each sentence of the run, from when its call was read to when the run began
     std::size_t truncated = 0;     // sentences of what was answered
     std::vector<std::size_t> counts;  // tokens of each of them
-    std::map<std::size_t, std::vector<double>> seconds;  // of each small unary call that was answered, since it came; by method
+    std::map<std::size_t, std::vector<double>>
+        seconds;  // of each small unary call that was answered, since it came; by method
     std::map<std::size_t, std::size_t> messages;         // streams' that were answered, by method
     std::vector<Unanswered> unanswered;                         // small unary ones
 };
@@ -55,7 +56,7 @@ class FastPath {
 public:
     struct Settings {
         std::map<std::size_t, std::shared_ptr<const Codec>> codecs;  // by method
-        std::size_t max_sentences, max_bytes;                      // of a small request
+        std::size_t max_sentences, max_bytes;  // of a small request
         std::size_t max_together, max_bytes_together;  // calls: more are not computed faster, and others wait longer
         std::size_t max_runs;  // at once, about: a thread beyond them only looks at the sockets
         LongLimits long_limits;
@@ -70,7 +71,8 @@ public:
     /// that have arrived. `thread` identifies the calling thread for `overdue`. `max_messages` and `max_bytes` limit
     /// the messages for Python as in Transport::take_messages; `queue_s` is how long one of those waits in Python's
     /// queue now.
-    Report take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes, std::uint64_t thread);
+    Report take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes,
+                         std::uint64_t thread);
 
     /// Returns what was served since the last call of this: everything whose answers a caller may have seen.
     std::vector<RunCounts> served();
@@ -102,7 +104,7 @@ private:
     const Settings settings_;
     const std::vector<Reader> readers_;
     std::deque<Model> models_;
-    Price call_;                 // of a small one, besides its tokens and what is written
+    Price call_;  // of a small one, besides its tokens and what is written
     std::array<Price, encodings> written_;  // of a byte, by its row's encoding
     const std::uint64_t number_;
     Runs runs_;

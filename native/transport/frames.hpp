@@ -29,7 +29,8 @@ public:
             has_ = 0;
             remaining_ = std::size_t(head_[0]) << 16 | std::size_t(head_[1]) << 8 | head_[2];
             is_data_ = head_[3] == data_type;
-            stream_ = std::int32_t((head_[5] & 0x7fu) << 24 | std::uint32_t(head_[6]) << 16 | std::uint32_t(head_[7]) << 8 | head_[8]);
+            stream_ = std::int32_t((head_[5] & 0x7fu) << 24 | std::uint32_t(head_[6]) << 16 |
+                                   std::uint32_t(head_[7]) << 8 | head_[8]);
         }
     }
 

@@ -156,7 +156,8 @@ std::optional<std::string> gunzip(std::string_view bytes, std::size_t size) {
     stream.avail_in = uInt(bytes.size());
     stream.next_out = reinterpret_cast<Bytef*>(out.data());
     stream.avail_out = uInt(out.size());
-    if (inflate(&stream, Z_FINISH) != Z_STREAM_END || stream.avail_in != 0 || stream.avail_out != 1) return std::nullopt;
+    if (inflate(&stream, Z_FINISH) != Z_STREAM_END || stream.avail_in != 0 || stream.avail_out != 1)
+        return std::nullopt;
     out.resize(size);
     return out;
 }

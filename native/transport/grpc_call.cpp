@@ -36,10 +36,8 @@ void GrpcCall::header(std::string_view name, std::string_view value) {
             value.starts_with("application/grpc") && (value.size() == 16 || value[16] == '+' || value[16] == ';');
     } else if (name == "grpc-timeout") {
         const auto timeout_s = timeout_of(value);
-        if (timeout_s)
-            deadline_ = arrived_ + *timeout_s;
-        else
-            has_bad_timeout_ = true;
+        if (timeout_s) deadline_ = arrived_ + *timeout_s;
+        else has_bad_timeout_ = true;
     } else if (name == "authorization" && shared_.keys) {
         authorize(value);
     } else if (name == "forwarded" || name == "x-forwarded-for") {
@@ -51,10 +49,8 @@ void GrpcCall::header(std::string_view name, std::string_view value) {
     const auto& wanted = shared_.settings.headers;
     if (const auto found = std::find(wanted.begin(), wanted.end(), name); found != wanted.end()) {
         metadata_.emplace_back(found - wanted.begin(), value), held_.use(value.size() + header_overhead);
-        if (name == "traceparent")
-            look_at_trace(value);
-        else if (name != "tracestate")
-            has_other_headers_ = true;
+        if (name == "traceparent") look_at_trace(value);
+        else if (name != "tracestate") has_other_headers_ = true;
     }
 }
 
@@ -63,8 +59,7 @@ void GrpcCall::set_path(std::string_view path) {
     const auto found = std::find_if(methods.begin(), methods.end(),
                                     [&](const Method& method) { return !method.is_http && method.path == path; });
     method_ = std::size_t(found - methods.begin());
-    if (found != methods.end())
-        kind_ = found->is_stream ? Kind::stream : Kind::unary;
+    if (found != methods.end()) kind_ = found->is_stream ? Kind::stream : Kind::unary;
     else if (path.starts_with(health_methods) && path.substr(health_methods.size()) == "Check")
         kind_ = Kind::health_check;
     else if (path.starts_with(health_methods) && path.substr(health_methods.size()) == "Watch")
@@ -81,9 +76,7 @@ bool GrpcCall::is_metered() const {
     return (kind_ == Kind::unary || kind_ == Kind::stream) && shared_.settings.methods[method_].is_metered;
 }
 
-bool GrpcCall::may_be_small() const {
-    return is_metered() && shared_.lines.is_small_method(method_) && is_plain();
-}
+bool GrpcCall::may_be_small() const { return is_metered() && shared_.lines.is_small_method(method_) && is_plain(); }
 
 const Line* GrpcCall::line_ahead() const { return may_be_small() ? &shared_.lines.small : &shared_.lines.metered; }
 
@@ -113,8 +106,8 @@ bool GrpcCall::take_place() {
         if (last.peer_.network.watches <= network.watches + 1) return false;
         last.refuse(Refusal::crowded);
     }
-    ++network.watches;
     watching_.stand_for(watchers, watchers.insert(watchers.end(), this));
+    ++network.watches;
     return true;
 }
 
@@ -150,7 +143,9 @@ bool GrpcCall::has_room() const {
 }
 
 /// Returns whether nothing of a unary call's request was processed yet.
-bool GrpcCall::waits_for_request() const { return kind_ != Kind::stream && !has_ended() && messages_.empty() && put_ == 0; }
+bool GrpcCall::waits_for_request() const {
+    return kind_ != Kind::stream && !has_ended() && messages_.empty() && put_ == 0;
+}
 
 /// Processes received bytes while there is room. Bytes without room aren't requested, and stay with the caller.
 void GrpcCall::advance() {
@@ -210,17 +205,17 @@ void GrpcCall::accept(std::unique_ptr<Message> message) {
     if (was_maybe_small && lines.is_late(line, *account_, patience_s())) return refuse(Refusal::late);
     reading_.leave();
     message->call = this;
-    message->line = &line;
     message->id = ++shared_.last_id;
     message->arrived = kind_ == Kind::stream ? now() : arrived_;
     message->patience_s = kind_ == Kind::stream ? never : patience_s();
-    if (!message->is_compressed) count_sentences(*message, message->content);
+    messages_.push_back(std::move(message));  // before it waits: who takes it finds it here
+    Message& last = *messages_.back();
+    if (!last.is_compressed) count_sentences(last, last.content);
     peer_.used_at = now();
     peer_.messages.use(1);
-    held_.use(message->cost());
-    bytes_ += message->size;
-    line.put(*message);
-    messages_.push_back(std::move(message));
+    held_.use(last.cost());
+    bytes_ += last.size;
+    line.put(last);
     if (&line != &lines.unmetered) shared_.end_late(line);
 }
 
@@ -278,8 +273,10 @@ void GrpcCall::check_health(const Message& request) {
 
 void GrpcCall::tell_health(std::string_view service, bool is_serving) {
     if (is_over_ || watched_ != service) return;
-    put_message(response_of(is_serving ? serving : not_serving), 0, 0);
-    submit();
+    or_reset([&]() REQUIRES(the_lock) {
+        put_message(response_of(is_serving ? serving : not_serving), 0, 0);
+        submit();
+    });
     peer_.list();
 }
 
@@ -333,7 +330,8 @@ void GrpcCall::flush() {
         messages_.pop_front();
         peer_.messages.give_back(1);
     }
-    if (messages_.empty() && !end_ && has_closed_ && unframed_.empty() && kind_ == Kind::stream) end_ = shared_.trailer(Refusal::none);
+    if (messages_.empty() && !end_ && has_closed_ && unframed_.empty() && kind_ == Kind::stream)
+        end_ = shared_.trailer(Refusal::none);
     if (end_) {  // what else has come is of no use
         held_.give_back(unframed_.size());
         unframed_.clear();
@@ -398,7 +396,8 @@ void GrpcCall::end_if_stalled(double time) {
         peer_.list();
     }
     const bool may_be_slow = !is_metered() && waits_for_request();
-    if (may_be_slow && peer_.due.has_come(arrived_ + shared_.settings.limits.caller_timeout_s, time)) refuse(Refusal::slow);
+    if (may_be_slow && peer_.due.has_come(arrived_ + shared_.settings.limits.caller_timeout_s, time))
+        refuse(Refusal::slow);
 }
 
 void GrpcCall::put_message(std::string content, std::size_t sentences, std::size_t bytes) {

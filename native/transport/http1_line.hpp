@@ -28,18 +28,18 @@ private:
         const auto byte = static_cast<unsigned char>(c);
         const bool is_visible = byte > ' ' && byte != 0x7f;
         switch (part_) {
-        case Part::before: return c == '\r' ? goes_on(Part::empty_line) : is_visible && goes_on(Part::method);
-        case Part::empty_line: return c == '\n' && goes_on(Part::before);
-        case Part::method: return c == ' ' ? goes_on(Part::target) : is_visible;
-        case Part::target:
-            if (c == ' ' && size_ > 0) return goes_on(Part::protocol);
-            ++size_;
-            return is_visible;
-        case Part::protocol:
-            if (c != name[size_++]) return false;
-            return size_ < name.size() || goes_on(Part::version);
-        case Part::version: return c != '\n' || goes_on(Part::over);
-        case Part::over: break;
+            case Part::before: return c == '\r' ? goes_on(Part::empty_line) : is_visible && goes_on(Part::method);
+            case Part::empty_line: return c == '\n' && goes_on(Part::before);
+            case Part::method: return c == ' ' ? goes_on(Part::target) : is_visible;
+            case Part::target:
+                if (c == ' ' && size_ > 0) return goes_on(Part::protocol);
+                ++size_;
+                return is_visible;
+            case Part::protocol:
+                if (c != name[size_++]) return false;
+                return size_ < name.size() || goes_on(Part::version);
+            case Part::version: return c != '\n' || goes_on(Part::over);
+            case Part::over: break;
         }
         return true;
     }

@@ -13,37 +13,58 @@
 namespace transport {
 namespace {
 
-constexpr std::size_t max_rest = 1 << 14;   // bytes that are read before the answer to what came before them
-constexpr std::size_t max_chunks = 2048;    // of one body: each takes as long as a small request, however few bytes it has
+constexpr std::size_t max_rest = 1 << 14;  // bytes that are read before the answer to what came before them
+constexpr std::size_t max_chunks =
+    2048;  // of one body: each takes as long as a small request, however few bytes it has
 constexpr std::size_t max_piece = 1 << 14;  // of a response's body, that is copied
-constexpr std::size_t max_lent = 1 << 18;   // of a long one's, that is sent at once
-
-/// Returns the session of a callback. The thread that reads or writes holds the lock.
-Http1Session& self_of(llhttp_t* parser) ASSERT_HELD(the_lock) { return *static_cast<Http1Session*>(parser->data); }
+constexpr std::size_t max_lent = 1 << 18;  // of a long one's, that is sent at once
 
 }  // namespace
 
+/// Handles an event of llhttp. No exception may pass through C: if `act` throws, the connection ends.
+template <class Act>
+int Http1Session::called(llhttp_t* parser, const Act& act) noexcept {
+    the_lock.is_sure();  // the thread that reads holds it
+    Http1Session& session = *static_cast<Http1Session*>(parser->data);
+    try {
+        return act(session);
+    } catch (...) {
+        session.is_broken_ = true;
+        session.peer_.ends_for(EventKind::no_memory);
+        return HPE_USER;
+    }
+}
+
+template <int (Http1Session::*event)()>
+int Http1Session::on(llhttp_t* parser) noexcept {
+    return called(parser, [](Http1Session& session) REQUIRES(the_lock) { return (session.*event)(); });
+}
+
+template <int (Http1Session::*event)(std::string_view)>
+int Http1Session::on(llhttp_t* parser, const char* at, std::size_t size) noexcept {
+    return called(parser, [&](Http1Session& session) REQUIRES(the_lock) { return (session.*event)({at, size}); });
+}
+
 const llhttp_settings_t& Http1Session::callbacks() {
-    static const llhttp_settings_t called = [] {
-        using Parser = llhttp_t*;
-        llhttp_settings_t made;
-        llhttp_settings_init(&made);
-        made.on_message_begin = [](Parser parser) { return self_of(parser).call(), 0; };
-        made.on_url = [](Parser parser, const char* at, std::size_t size) { return self_of(parser).target_came({at, size}); };
-        made.on_version = [](Parser parser, const char* at, std::size_t size) { return self_of(parser).version_came({at, size}); };
-        made.on_header_field = [](Parser parser, const char* at, std::size_t size) { return self_of(parser).name_came({at, size}); };
-        made.on_header_field_complete = [](Parser parser) { return self_of(parser).name_ended(); };
-        made.on_header_value = [](Parser parser, const char* at, std::size_t size) { return self_of(parser).value_came({at, size}); };
-        made.on_header_value_complete = [](Parser parser) { return self_of(parser).header_came(); };
-        made.on_headers_complete = [](Parser parser) { return self_of(parser).head_came(); };
-        made.on_body = [](Parser parser, const char* at, std::size_t size) { return self_of(parser).body_came({at, size}); };
-        made.on_chunk_header = [](Parser parser) { return self_of(parser).chunk_came(); };
-        made.on_chunk_extension_name = [](Parser parser, const char*, std::size_t size) { return self_of(parser).bears(size); };
-        made.on_chunk_extension_value = made.on_chunk_extension_name;
-        made.on_message_complete = [](Parser parser) { return self_of(parser).end_came(); };
-        return made;
+    static const llhttp_settings_t made = [] {
+        llhttp_settings_t events;
+        llhttp_settings_init(&events);
+        events.on_message_begin = on<&Http1Session::request_came>;
+        events.on_url = on<&Http1Session::target_came>;
+        events.on_version = on<&Http1Session::version_came>;
+        events.on_header_field = on<&Http1Session::name_came>;
+        events.on_header_field_complete = on<&Http1Session::name_ended>;
+        events.on_header_value = on<&Http1Session::value_came>;
+        events.on_header_value_complete = on<&Http1Session::header_came>;
+        events.on_headers_complete = on<&Http1Session::head_came>;
+        events.on_body = on<&Http1Session::body_came>;
+        events.on_chunk_header = on<&Http1Session::chunk_came>;
+        events.on_chunk_extension_name = on<&Http1Session::extension_came>;
+        events.on_chunk_extension_value = on<&Http1Session::extension_came>;
+        events.on_message_complete = on<&Http1Session::end_came>;
+        return events;
     }();
-    return called;
+    return made;
 }
 
 Http1Session::Http1Session(Peer& peer) : peer_(peer) {
@@ -71,14 +92,18 @@ std::size_t Http1Session::parse(std::string_view bytes) {
     while (reads() && read < bytes.size()) {
         const std::string_view left = bytes.substr(read);
         if (!line_.look(left)) {
-            refuse(400, "this is no request of HTTP/1.1: its first line is METHOD TARGET HTTP/1.1, with one space between two, and CRLF");
+            refuse(400,
+                   "this is no request of HTTP/1.1: its first line is METHOD TARGET HTTP/1.1, with one space between "
+                   "two, and CRLF");
             return bytes.size();
         }
         const llhttp_errno_t result = llhttp_execute(&parser_, left.data(), left.size());
+        if (is_broken_) return bytes.size();
         if (result == HPE_OK) {
             request_.head_bytes += call_ && !request_.is_in_body ? left.size() : 0;
             // Spaces before a value are told nobody.
-            if (request_.head_bytes > 2 * peer_.shared.settings.limits.max_header_bytes) call().refuse(Refusal::headers);
+            if (request_.head_bytes > 2 * peer_.shared.settings.limits.max_header_bytes)
+                call().refuse(Refusal::headers);
             return bytes.size();
         }
         if (result != HPE_PAUSED && result != HPE_PAUSED_UPGRADE) {
@@ -106,6 +131,11 @@ HttpCall& Http1Session::call() {
 /// Counts bytes of its head, or of the framing of its body.
 int Http1Session::bears(std::size_t bytes) { return call().bears_bytes(bytes) ? HPE_OK : HPE_USER; }
 
+int Http1Session::request_came() {
+    call();
+    return HPE_OK;
+}
+
 int Http1Session::target_came(std::string_view piece) {
     call().head.target.append(piece);
     return bears(piece.size());
@@ -132,7 +162,7 @@ int Http1Session::value_came(std::string_view piece) {
 }
 
 int Http1Session::header_came() {
-    constexpr std::size_t overhead = 4;       // bytes around a name and a value
+    constexpr std::size_t overhead = 4;  // bytes around a name and a value
     if (request_.is_in_body) return bears(overhead);  // a trailer, of which nothing is read
     const auto [name, value] = call().head.end_field();
     call().look_at(name, value);
@@ -148,11 +178,14 @@ int Http1Session::head_came() {
     call.head.verb = llhttp_method_name(llhttp_method_t(llhttp_get_method(&parser_)));
     const std::string& version = call.head.version;
     request_.is_in_body = true;
-    if (version.empty() || llhttp_get_method(&parser_) >= HTTP_SOURCE) return refuse(400, "this is no request of HTTP/1.1");
+    if (version.empty() || llhttp_get_method(&parser_) >= HTTP_SOURCE)
+        return refuse(400, "this is no request of HTTP/1.1");
     if (!version.starts_with("1.")) return refuse(505, "HTTP/" + version + " isn't spoken here; send HTTP/1.1");
     if (request_.hosts > 1 || (request_.hosts == 0 && version != "1.0")) return refuse(400, "a request has one Host");
-    if (request_.encodings > 0 && version == "1.0") return refuse(400, "a request of HTTP/1.0 has no Transfer-Encoding");
-    if (request_.encodings > 0 && !request_.is_chunked)  // RFC 9112, section 6.1: the body's own coding is none of these
+    if (request_.encodings > 0 && version == "1.0")
+        return refuse(400, "a request of HTTP/1.0 has no Transfer-Encoding");
+    if (request_.encodings > 0 &&
+        !request_.is_chunked)  // RFC 9112, section 6.1: the body's own coding is none of these
         return refuse(501, "a Transfer-Encoding is chunked alone");
     if (!call.find_host()) return refuse(400, "a target that begins with http:// goes on with a host, and no user");
     keeps_alive_ = llhttp_should_keep_alive(&parser_);
@@ -174,8 +207,11 @@ int Http1Session::body_came(std::string_view bytes) {
 
 int Http1Session::chunk_came() {
     if (++request_.chunks <= max_chunks) return HPE_OK;
-    return refuse(400, "the body comes in more than " + std::to_string(max_chunks) + " chunks; send larger ones, or its length");
+    return refuse(
+        400, "the body comes in more than " + std::to_string(max_chunks) + " chunks; send larger ones, or its length");
 }
+
+int Http1Session::extension_came(std::string_view piece) { return bears(piece.size()); }
 
 int Http1Session::end_came() {
     is_whole_ = is_waiting_ = true;
@@ -223,7 +259,8 @@ std::optional<std::string_view> Http1Session::next() {
     static thread_local std::array<std::uint8_t, max_piece> room;
     if (lent_ > 0) call_->body_sent(std::exchange(lent_, 0));
     while (!is_broken_) {
-        const std::string_view body = is_answering_ && has_body_ && out_.empty() ? call_->body_front(max_lent) : std::string_view();
+        const std::string_view body =
+            is_answering_ && has_body_ && out_.empty() ? call_->body_front(max_lent) : std::string_view();
         if (body.size() > max_piece) {
             lent_ = body.size();
             return body;

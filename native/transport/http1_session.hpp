@@ -40,23 +40,31 @@ public:
     void end(const Call&, HeaderFields) override {}
     void resume(const Call&) override {}
     void consume(const Call&, std::size_t) override {}
-    void reset(const Call&) override REQUIRES(the_lock) {
+    void reset(const Call&, EventKind why) override REQUIRES(the_lock) {
         is_broken_ = true;
-        peer_.ends_for(EventKind::unread);
+        peer_.ends_for(why);
     }
 
 private:
     static const llhttp_settings_t& callbacks();
+    template <class Act>
+    static int called(llhttp_t* parser, const Act& act) noexcept;
+    template <int (Http1Session::*event)()>
+    static int on(llhttp_t* parser) noexcept;
+    template <int (Http1Session::*event)(std::string_view)>
+    static int on(llhttp_t* parser, const char* at, std::size_t size) noexcept;
+
     HttpCall& call() REQUIRES(the_lock);
     std::size_t parse(std::string_view bytes) REQUIRES(the_lock);
     void parse_rest() REQUIRES(the_lock);
-    bool reads() const { return !is_waiting_ && !is_closing_; }
+    bool reads() const { return !is_waiting_ && !is_closing_ && !is_broken_; }
     void refuse(llhttp_errno_t why) REQUIRES(the_lock);
     void end_answer() REQUIRES(the_lock);
     void finish() REQUIRES(the_lock);
 
     // llhttp's events; each returns one of llhttp_errno.
     int bears(std::size_t bytes) REQUIRES(the_lock);
+    int request_came() REQUIRES(the_lock);
     int target_came(std::string_view piece) REQUIRES(the_lock);
     int version_came(std::string_view piece) REQUIRES(the_lock);
     int name_came(std::string_view piece) REQUIRES(the_lock);
@@ -66,6 +74,7 @@ private:
     int head_came() REQUIRES(the_lock);
     int body_came(std::string_view bytes) REQUIRES(the_lock);
     int chunk_came() REQUIRES(the_lock);
+    int extension_came(std::string_view piece) REQUIRES(the_lock);
     int end_came() REQUIRES(the_lock);
     int refuse(int status, std::string_view words) REQUIRES(the_lock);
 

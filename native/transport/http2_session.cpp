@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "http2_headers.hpp"
@@ -15,9 +16,6 @@ namespace {
 
 constexpr std::uint32_t connection_window = 4 << 20;
 constexpr std::size_t max_queued = 2048;  // frames that wait to be sent, besides four a call
-
-/// Returns the session of a callback. The thread that reads or writes holds the lock.
-Http2Session& self_of(void* self) ASSERT_HELD(the_lock) { return *static_cast<Http2Session*>(self); }
 
 Call* call_of(nghttp2_session* session, std::int32_t stream) {
     return static_cast<Call*>(nghttp2_session_get_stream_user_data(session, stream));
@@ -45,36 +43,55 @@ Http2Session::~Http2Session() {
     nghttp2_session_del(session_);
 }
 
+/// Handles a callback of nghttp2. No exception may pass through C: if `act` throws, the connection ends.
+template <class Result, class Act>
+Result Http2Session::called(void* self, const Act& act) noexcept {
+    the_lock.is_sure();  // the thread that reads or writes holds it
+    Http2Session& session = *static_cast<Http2Session*>(self);
+    try {
+        if constexpr (std::is_void_v<decltype(act(session))>) return act(session), 0;
+        else return act(session);
+    } catch (...) {
+        session.is_broken_ = true;
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+}
+
+template <auto event>
+int Http2Session::on(nghttp2_session*, const nghttp2_frame* frame, void* self) noexcept {
+    return called(self, [&](Http2Session& session) REQUIRES(the_lock) { return (session.*event)(*frame); });
+}
+
 nghttp2_session_callbacks* Http2Session::callbacks() {
     using Of = nghttp2_session;
-    using Frame = nghttp2_frame;
     nghttp2_session_callbacks* made = nullptr;
     if (nghttp2_session_callbacks_new(&made) != 0) throw std::bad_alloc();
-    nghttp2_session_callbacks_set_on_begin_frame_callback(
-        made, [](Of*, const auto* frame, void* self) { return self_of(self).begin_frame(*frame), 0; });
-    nghttp2_session_callbacks_set_on_begin_headers_callback(
-        made, [](Of*, const Frame* frame, void* self) { return self_of(self).begin_call(*frame); });
+    nghttp2_session_callbacks_set_on_begin_frame_callback(made, [](Of*, const nghttp2_frame_hd* frame, void* self) {
+        return called(self, [&](Http2Session& session) REQUIRES(the_lock) { return session.begin_frame(*frame); });
+    });
+    nghttp2_session_callbacks_set_on_begin_headers_callback(made, on<&Http2Session::begin_call>);
     nghttp2_session_callbacks_set_on_header_callback(
-        made, [](Of*, const Frame* frame, const auto* name, std::size_t name_size, const auto* value,
-                 std::size_t value_size, std::uint8_t, void* self) {
-            return self_of(self).received_header(*frame, view(name, name_size), view(value, value_size));
+        made, [](Of*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
+                 const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* self) {
+            return called(self, [&](Http2Session& session) REQUIRES(the_lock) {
+                return session.received_header(*frame, view(name, name_size), view(value, value_size));
+            });
         });
     // A malformed header, such as a value with a line's end, resets its stream (RFC 9113, 8.1.1): newer releases of
     // nghttp2 would else leave it out, and let the call pass.
     nghttp2_session_callbacks_set_on_invalid_header_callback2(
         made, [](auto...) { return int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE); });
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
-        made, [](Of*, std::uint8_t, std::int32_t stream, const auto* bytes, std::size_t size, void* self) {
-            return self_of(self).received_data(stream, view(bytes, size)), 0;
+        made, [](Of*, std::uint8_t, std::int32_t stream, const std::uint8_t* bytes, std::size_t size, void* self) {
+            return called(self, [&](Http2Session& session)
+                                    REQUIRES(the_lock) { return session.received_data(stream, view(bytes, size)); });
         });
-    nghttp2_session_callbacks_set_on_frame_recv_callback(
-        made, [](Of*, const Frame* frame, void* self) { return self_of(self).received_frame(*frame), 0; });
-    nghttp2_session_callbacks_set_on_frame_send_callback(
-        made, [](Of*, const Frame* frame, void* self) { return self_of(self).sent_frame(*frame), 0; });
-    nghttp2_session_callbacks_set_on_stream_close_callback(
-        made, [](Of*, std::int32_t stream, std::uint32_t, void* self) {
-            return self_of(self).closed_stream(stream), 0;
-        });
+    nghttp2_session_callbacks_set_on_frame_recv_callback(made, on<&Http2Session::received_frame>);
+    nghttp2_session_callbacks_set_on_frame_send_callback(made, on<&Http2Session::sent_frame>);
+    nghttp2_session_callbacks_set_on_stream_close_callback(made, [](Of*, std::int32_t stream, std::uint32_t,
+                                                                    void* self) {
+        return called(self, [&](Http2Session& session) REQUIRES(the_lock) { return session.closed_stream(stream); });
+    });
     return made;
 }
 
@@ -87,8 +104,13 @@ nghttp2_session* Http2Session::session_of(Http2Session* self) {
 
 bool Http2Session::receive(std::string_view bytes) {
     const auto* const data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    if (nghttp2_session_mem_recv2(session_, data, bytes.size()) < 0) return false;
-    frames_.look(bytes, [this](std::int32_t stream, std::size_t size) { self_of(this).passed_data(stream, size); });
+    const bool is_read = nghttp2_session_mem_recv2(session_, data, bytes.size()) >= 0;
+    if (is_broken_) peer_.ends_for(EventKind::no_memory);
+    if (!is_read) return false;
+    frames_.look(bytes, [this](std::int32_t stream, std::size_t size) {
+        the_lock.is_sure();
+        passed_data(stream, size);
+    });
     // Who has much done and reads nothing of it: nghttp2 bounds answers to pings and settings, but not all that it
     // sends.
     return !is_broken_ && nghttp2_session_get_outbound_queue_size(session_) <=
@@ -96,10 +118,12 @@ bool Http2Session::receive(std::string_view bytes) {
 }
 
 std::optional<std::string_view> Http2Session::next() {
-    if (is_broken_) return std::nullopt;
     const std::uint8_t* bytes = nullptr;
-    const nghttp2_ssize count = nghttp2_session_mem_send2(session_, &bytes);
-    return count < 0 ? std::nullopt : std::optional(view(bytes, std::size_t(count)));
+    const nghttp2_ssize count =
+        is_broken_ ? nghttp2_ssize(NGHTTP2_ERR_NOMEM) : nghttp2_session_mem_send2(session_, &bytes);
+    if (count >= 0) return view(bytes, std::size_t(count));
+    peer_.ends_for(EventKind::no_memory);
+    return std::nullopt;
 }
 
 bool Http2Session::is_over() const {
@@ -139,7 +163,8 @@ void Http2Session::received_ping() {
 /// content is passed on, releases before 1.68.1 go on reading, and abort at a frame of a wrong size (CVE-2026-27135).
 void Http2Session::begin_frame(const nghttp2_frame_hd& frame) {
     const std::int32_t stream = frame.stream_id;
-    if (frame.type == NGHTTP2_PRIORITY && !stream) note(nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR));
+    if (frame.type == NGHTTP2_PRIORITY && !stream)
+        note(nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR));
     if (frame.type != NGHTTP2_HEADERS || stream % 2 == 0 || stream > last_stream_ || peer_.has(stream)) return;
     const auto found =
         std::find_if(closed_.begin(), closed_.end(), [&](std::int32_t each) { return std::abs(each) == stream; });
@@ -191,11 +216,13 @@ void Http2Session::received_frame(const nghttp2_frame& frame) {
 void Http2Session::tell_to_go_on(const Call& call) {
     const std::array told{HeaderField{":status", "100"}};
     const Headers headers(told);
-    note(nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, call.stream(), nullptr, headers.data(), headers.size(), nullptr));
+    note(nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, call.stream(), nullptr, headers.data(), headers.size(),
+                                nullptr));
 }
 
 void Http2Session::sent_frame(const nghttp2_frame& frame) {
-    if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != NGHTTP2_NO_ERROR) peer_.ends_for(EventKind::malformed);
+    if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != NGHTTP2_NO_ERROR)
+        peer_.ends_for(EventKind::malformed);
     const bool is_reset = frame.hd.type == NGHTTP2_RST_STREAM && frame.rst_stream.error_code != NGHTTP2_NO_ERROR;
     if (is_reset && frame.rst_stream.error_code != NGHTTP2_CANCEL) peer_.note(EventKind::call_reset);  // which is ours
     if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
@@ -203,7 +230,8 @@ void Http2Session::sent_frame(const nghttp2_frame& frame) {
     ping_came_at_ = 0;
     const bool is_last = frame.hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (is_last && nghttp2_session_get_stream_remote_close(session_, frame.hd.stream_id) == 0)
-        note(nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_NO_ERROR));  // send no more
+        note(nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id,
+                                       NGHTTP2_NO_ERROR));  // send no more
 }
 
 void Http2Session::closed_stream(std::int32_t stream) {
@@ -221,11 +249,14 @@ void Http2Session::respond(Call& call, HeaderFields headers, bool has_body) {
     body.source.ptr = &call;
     body.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* room, std::size_t size, std::uint32_t* flags,
                             nghttp2_data_source* source, void* self) {
-        self_of(self);
-        const Call::Piece piece = static_cast<Call*>(source->ptr)->read({room, size});
-        if (piece.then == Call::Piece::Then::trailers) *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        if (piece.then == Call::Piece::Then::end) *flags |= NGHTTP2_DATA_FLAG_EOF;
-        return piece.then == Call::Piece::Then::later ? nghttp2_ssize(NGHTTP2_ERR_DEFERRED) : nghttp2_ssize(piece.size);
+        return called<nghttp2_ssize>(self, [&](Http2Session&) REQUIRES(the_lock) {
+            const Call::Piece piece = static_cast<Call*>(source->ptr)->read({room, size});
+            if (piece.then == Call::Piece::Then::trailers)
+                *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            if (piece.then == Call::Piece::Then::end) *flags |= NGHTTP2_DATA_FLAG_EOF;
+            return piece.then == Call::Piece::Then::later ? nghttp2_ssize(NGHTTP2_ERR_DEFERRED)
+                                                          : nghttp2_ssize(piece.size);
+        });
     };
     note(nghttp2_submit_response2(session_, call.stream(), sent.data(), sent.size(), has_body ? &body : nullptr));
 }
@@ -243,7 +274,7 @@ void Http2Session::consume(const Call& call, std::size_t bytes) {
     note(nghttp2_session_consume_stream(session_, call.stream(), bytes));
 }
 
-void Http2Session::reset(const Call& call) {
+void Http2Session::reset(const Call& call, EventKind) {
     note(nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call.stream(), NGHTTP2_CANCEL));
 }
 

@@ -33,10 +33,14 @@ public:
     void end(const Call& call, HeaderFields trailers) override;
     void resume(const Call& call) override;
     void consume(const Call& call, std::size_t bytes) override;
-    void reset(const Call& call) override;
+    void reset(const Call& call, EventKind why) override;
 
 private:
     static nghttp2_session_callbacks* callbacks();
+    template <class Result = int, class Act>
+    static Result called(void* self, const Act& act) noexcept;
+    template <auto event>
+    static int on(nghttp2_session*, const nghttp2_frame* frame, void* self) noexcept;
     static nghttp2_session* session_of(Http2Session* self);
 
     /// Notes an nghttp2 result. If it failed, memory has run out, and the connection ends: a call would stay

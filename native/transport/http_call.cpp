@@ -46,7 +46,9 @@ bool HttpCall::bears_bytes(std::size_t bytes) {
 bool HttpCall::find_host() {
     const auto found = absolute_target(head.target);
     if (!found) return true;
-    if (found->authority.substr(0, found->authority.find(':')).empty() || found->authority.find('@') != std::string_view::npos) return false;
+    if (found->authority.substr(0, found->authority.find(':')).empty() ||
+        found->authority.find('@') != std::string_view::npos)
+        return false;
     is_odd_ = true;  // the application looks at the host
     head.set("host", found->authority);
     head.target = (found->rest.starts_with('/') ? "" : "/") + std::string(found->rest);
@@ -188,7 +190,8 @@ void HttpCall::accept(bool is_whole) {
     receiving_.leave();
     peer_.overhead.asked(header_bytes_);
     peer_.used_at = now();
-    const std::size_t max_inflated = shared_.settings.limits.max_inflated_bytes;  // 0: the application says that none may come so
+    const std::size_t max_inflated =
+        shared_.settings.limits.max_inflated_bytes;  // 0: the application says that none may come so
     const std::size_t inflated = is_gzip_ && max_inflated > 0 ? inflated_size(body_).value_or(0) : 0;
     if (kind_ == Kind::method && inflated > max_inflated) return refuse(Refusal::inflated);
     message_ = std::make_unique<Message>();
@@ -203,7 +206,6 @@ void HttpCall::accept(bool is_whole) {
     held_.use(message_overhead);
     peer_.messages.use(1);
     Line& line = choose_line();
-    message_->line = &line;
     line.put(*message_);
     if (&line != &shared_.lines.application) shared_.end_late(line);
 }
@@ -231,11 +233,11 @@ bool HttpCall::pass_on(Message& message, std::string&& content) {
     message.state = Message::State::waiting;
     message.size = content.size();
     message.content = std::move(content);
-    message.line = &shared_.lines.application;
+    message.line = nullptr;
     reserve(message, 0);
     is_counted_by_python_ = false;
     held_.use(message.cost());
-    message.line->put(message);
+    shared_.lines.application.put(message);
     return true;
 }
 
@@ -328,8 +330,7 @@ void HttpCall::drop_all() {
     std::exchange(body_, {});
     if (!message_) return;
     if (message_->waits()) message_->line->remove(*message_);
-    if (message_->job)
-        shared_.outstanding.remove(message_->id);
+    if (message_->job) shared_.outstanding.remove(message_->id);
     else if (!message_->waits())
         shared_.outstanding.abandon(message_->id, message_->line == &shared_.lines.application);
     give_work_back(*message_);

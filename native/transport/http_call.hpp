@@ -103,7 +103,7 @@ private:
     std::string body_;
     std::unique_ptr<Message> message_;  // the request, once it has come
     std::optional<std::size_t> announced_;  // bytes of its body, as its head says
-    bool has_place_ = false;     // among the open requests of the application
+    bool has_place_ = false;  // among the open requests of the application
     bool has_head_ = false, is_whole_ = false, is_slow_ = false;
     bool has_type_ = false, has_host_ = false, has_encoding_ = false;
     bool is_json_ = false, is_gzip_ = false, expects_continue_ = false;

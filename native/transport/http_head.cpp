@@ -35,7 +35,8 @@ std::string name_of(std::string_view host) {
     const std::size_t end = is_bracketed ? host.find(']') : std::min(host.find(':'), host.size());
     if (end == std::string_view::npos) return {};
     const std::string_view port = host.substr(end + is_bracketed);
-    const bool has_port = port.starts_with(':') && std::all_of(port.begin() + 1, port.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool has_port =
+        port.starts_with(':') && std::all_of(port.begin() + 1, port.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!port.empty() && !has_port) return {};
     std::string name(host.substr(is_bracketed, end - is_bracketed));
     std::transform(name.begin(), name.end(), name.begin(), lower);
@@ -56,7 +57,8 @@ bool equals_ignoring_case(std::string_view one, std::string_view small) {
 
 bool Hosts::is_known(std::string_view host) const {
     const std::string name = name_of(host);
-    return is_loopback(name) || name.ends_with(".localhost") || names.contains(name) || (takes_addresses && is_address(name));
+    return is_loopback(name) || name.ends_with(".localhost") || names.contains(name) ||
+           (takes_addresses && is_address(name));
 }
 
 void HttpHead::add_name(std::string_view piece) {
@@ -128,7 +130,8 @@ std::string path_of(std::string_view target) {
     const std::string_view path = target.substr(0, target.find('?'));
     std::string decoded;
     for (std::size_t index = 0; index < path.size(); ++index) {
-        const bool is_encoded = path[index] == '%' && index + 2 < path.size() && digit(path[index + 1]) >= 0 && digit(path[index + 2]) >= 0;
+        const bool is_encoded =
+            path[index] == '%' && index + 2 < path.size() && digit(path[index + 1]) >= 0 && digit(path[index + 2]) >= 0;
         decoded += is_encoded ? char(digit(path[index + 1]) << 4 | digit(path[index + 2])) : path[index];
         if (is_encoded) index += 2;
     }

@@ -52,8 +52,12 @@ struct SliceLimits {
     /// Returns the limits on a slice that is computed together with `count` calls or sentences of `bytes` bytes.
     SliceLimits together_with(std::size_t count, std::size_t bytes) const {
         if (count == 0) return *this;
-        const std::size_t left = usual_sentences - std::min(usual_sentences, count), tokens = max_tokens - std::min(max_tokens, bytes / token_bytes);
-        return {.usual_sentences = left, .max_sentences = std::max<std::size_t>(left, 1), .soon_s = soon_s, .max_tokens = tokens};
+        const std::size_t left = usual_sentences - std::min(usual_sentences, count),
+                          tokens = max_tokens - std::min(max_tokens, bytes / token_bytes);
+        return {.usual_sentences = left,
+                .max_sentences = std::max<std::size_t>(left, 1),
+                .soon_s = soon_s,
+                .max_tokens = tokens};
     }
 };
 
@@ -143,7 +147,7 @@ private:
         std::unique_ptr<float[]> numbers;
     };
     std::map<std::size_t, Rows> waiting_;  // rows behind others that aren't there yet, by their first sentence
-    std::size_t written_ = 0;              // sentences
+    std::size_t written_ = 0;  // sentences
     std::string response_;
 };
 

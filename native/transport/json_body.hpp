@@ -18,7 +18,8 @@ namespace transport::json {
 /// (numbers by the million) is not parsed here.
 class Document {
 public:
-    explicit Document(std::string_view body) : max_bytes_(max_times * body.size() + max_overhead), remaining_(max_bytes_) {
+    explicit Document(std::string_view body)
+        : max_bytes_(max_times * body.size() + max_overhead), remaining_(max_bytes_) {
         const yyjson_alc allocator{&Document::take, &Document::change, &Document::give_back, this};
         // Without the flag that lets it write into the text, the library only reads it.
         char* const text = const_cast<char*>(body.data());

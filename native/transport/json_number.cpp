@@ -101,9 +101,11 @@ Decimal shortest(std::uint32_t bits) {
 }
 
 Digits digits_of(Decimal decimal) {
-    constexpr std::uint32_t nine_digits = 100'000'000, eight_digits = nine_digits / 10, seven_digits = eight_digits / 10;
+    constexpr std::uint32_t nine_digits = 100'000'000, eight_digits = nine_digits / 10,
+                            seven_digits = eight_digits / 10;
     static constexpr std::array<std::uint32_t, 3> tens{1, 10, 100};
-    auto [nine, power] = decimal;
+    std::uint32_t nine = decimal.digits;
+    int power = decimal.power;
     for (; nine < seven_digits; --power) nine *= 10;  // only the smallest have fewer
     const int missing = (nine < eight_digits) + (nine < nine_digits);
     nine *= tens[std::size_t(missing)];
@@ -157,7 +159,7 @@ char* write_number(char* to, float number) {
     const int exponent = digits.exponent;
     if (exponent < min_plain || exponent > max_plain) return write_scientific(to, digits);
     if (exponent >= 0) return write_whole(to, digits);
-    std::memcpy(to, "0.000000", 8);
+    std::copy_n("0.000000", 8, to);
     put(to + 1 - exponent, digits);
     return to + 1 - exponent + digits.count;
 }
@@ -166,7 +168,7 @@ char* write_number(char* to, float number) {
 
 void json::append_numbers(std::string& json, std::span<const float> numbers) {
     constexpr std::size_t at_once = 64;  // which are copied: a string would fill the room for all with zeros first
-    std::array<char, at_once * (max_number + 1)> written;
+    std::array<char, at_once*(max_number + 1)> written;
     json.push_back('[');
     for (std::size_t first = 0; first < numbers.size(); first += at_once) {
         char* to = written.data();

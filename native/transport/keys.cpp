@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <utility>
 
 namespace transport {
 namespace {
@@ -33,9 +34,10 @@ std::string sha256(std::string_view bytes) {
 
 const std::string& KeyDigest::of(std::string_view authorization) {
     if (digest_.empty() || header_ != authorization) {
-        ++headers_;
+        std::string digest = sha256(bearer(authorization));
         header_ = authorization;
-        digest_ = sha256(bearer(authorization));
+        digest_ = std::move(digest);  // after what may fail: no header has another's digest
+        ++headers_;
     }
     return digest_;
 }

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "failure.hpp"
 #include "message.hpp"
 
 namespace transport {
 namespace {
 constexpr double memory_s = 0.5;  // in which what was seen of the line's speed fades by a factor of e
 constexpr double min_kept = 0.5;
-constexpr double max_pause_s = 0.05, max_slower = 4;  // of what one take says, so that a process that was stopped isn't taken for slow
+// Of what one take says, so that a process that was stopped isn't taken for slow.
+constexpr double max_pause_s = 0.05, max_slower = 4;
 constexpr double overtaken = 2;   // as the batcher's queue has it (service/bothends/batching/scheduler.py)
 
 /// Returns the sort key of a message's turn: its network's used time, its caller's, and its age.
@@ -24,12 +26,17 @@ Line::Kind Line::kind_of(const Message& message) {
 }
 
 void Line::put(Message& message) {
+    const OnFailure undo(
+        [&] { std::erase_if(waiting_, [](const auto& entry) { return entry.second.messages == 0; }); });
+    Waiting &of_caller = waiting_[message.account], &of_network = waiting_[&message.account->network()];
+    put_back(message);
+    // From here on nothing fails.
+    message.line = this;
     message.left = message.work;
     message.account->begin_waiting();
-    ++waiting_[message.account].messages;
-    ++waiting_[&message.account->network()].messages;
+    ++of_caller.messages;
+    ++of_network.messages;
     count(message, message.left);
-    put_back(message);
 }
 
 void Line::remove(Message& message) {
@@ -103,7 +110,8 @@ void Line::forget(Message& message) {
     count(message, -message.left);
     message.left = 0;
     message.account->end_waiting();
-    for (const Account* account : {static_cast<const Account*>(message.account), static_cast<const Account*>(&message.account->network())})
+    for (const Account* account :
+         {static_cast<const Account*>(message.account), static_cast<const Account*>(&message.account->network())})
         if (--waiting_[account].messages == 0) waiting_.erase(account);
     if (waiting_.empty()) work_ = 0;  // no rounding stays
 }

@@ -26,6 +26,7 @@ struct Allowed {
 /// would wait, by how fast it has moved lately.
 class Line {
 public:
+    /// Adds a message to the line. If that throws, for lack of memory, nothing has changed.
     void put(Message& message);
     void remove(Message& message);
 
@@ -107,7 +108,8 @@ private:
         std::size_t messages = 0;
     };
 
-    std::unordered_map<const Account*, Waiting> waiting_;  // of callers and of their networks, with that of messages that stand apart
+    std::unordered_map<const Account*, Waiting>
+        waiting_;  // of callers and of their networks, with that of messages that stand apart
     double work_ = 0;
     // Taken lately, and in what time, while something waited. A line of which little was seen is believed to be quick: else
     // one pause at its beginning would be all that is known of it, and refuse everybody.

@@ -6,7 +6,8 @@
 namespace transport {
 namespace {
 constexpr std::size_t costly_bytes = 1 << 18;  // that take about as long to read as they are read at once
-constexpr double max_expected = 0.7;  // of its patience, for which a call may be expected to wait: others who come later may pass it
+constexpr double max_expected =
+    0.7;  // of its patience, for which a call may be expected to wait: others who come later may pass it
 constexpr std::size_t sentence_bytes = 32;  // of one in a request that can't be looked through here, about
 }  // namespace
 

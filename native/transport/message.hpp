@@ -32,21 +32,24 @@ struct Message {
     std::size_t size = 0;  // in bytes, inflated
     bool is_compressed = false;
     bool is_for_python = false;  // whatever it holds
-    std::string content;   // the request while it waits, the response with its prefix once it is answered
+    std::string content;  // the request while it waits, the response with its prefix once it is answered
     bool is_long = false;  // it is served in slices, where it isn't left to Python
     std::size_t listed = 0;  // sentences that a long one seemed to have as it came
-    Line* line = nullptr;  // in which it waits
-    double work = 0, left = 0;  // seconds of a core that it takes, and of those what waits in the line, as far as they can be estimated
-    bool is_costly = false;     // it would keep a thread for long, and can't be cut
-    std::size_t expected = 0;   // bytes of its answer, as far as they can be estimated
-    std::size_t reserved = 0;   // of those, that are counted among its caller's unread ones, once it is begun
+    Line* line = nullptr;  // in which it waits, or did; none before
+    double
+        work = 0,
+        left =
+            0;  // seconds of a core that it takes, and of those what waits in the line, as far as they can be estimated
+    bool is_costly = false;  // it would keep a thread for long, and can't be cut
+    std::size_t expected = 0;  // bytes of its answer, as far as they can be estimated
+    std::size_t reserved = 0;  // of those, that are counted among its caller's unread ones, once it is begun
     Entry<std::list<Message*>> parked{};  // among those that wait until more of answers is read
 
     std::shared_ptr<Job> job;  // by which its slices are served, once that was begun
-    std::size_t made = 0;      // bytes that the job takes
+    std::size_t made = 0;  // bytes that the job takes
 
     /// Returns whether it, or a part of it, waits.
-    bool waits() const { return state == State::waiting || state == State::shared_out; }
+    bool waits() const { return line && (state == State::waiting || state == State::shared_out); }
 
     /// Returns the bytes that it holds until it is taken.
     std::size_t cost() const { return size + message_overhead; }

@@ -40,7 +40,11 @@ struct Wholes {
 /// For a call through a trusted proxy, the proxy says which network it is.
 struct Network {
     Network(std::string address, TurnClock& clock, const Wholes& all, std::size_t max_unread)
-        : prefix(std::move(address)), account(clock), slots(Budget::unlimited, &all.slots), held(Budget::unlimited, &all.held), unread(max_unread, &all.unread) {}
+        : prefix(std::move(address)),
+          account(clock),
+          slots(Budget::unlimited, &all.slots),
+          held(Budget::unlimited, &all.held),
+          unread(max_unread, &all.unread) {}
 
     const std::string prefix;  // what its addresses begin with
     Account account;

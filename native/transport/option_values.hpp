@@ -85,8 +85,9 @@ inline Value value_of(yyjson_val* value) {
 /// `read`, which returns false for a value that isn't plain. Returns which of the others are there, or nothing where any
 /// isn't plain.
 template <std::size_t count, typename Read>
-std::optional<std::array<bool, count>> read_members(yyjson_val* root, const std::array<std::string_view, count>& members,
-                                                    unsigned api, Options& options, Read read) {
+std::optional<std::array<bool, count>> read_members(yyjson_val* root,
+                                                    const std::array<std::string_view, count>& members, unsigned api,
+                                                    Options& options, Read read) {
     if (!yyjson_is_obj(root)) return std::nullopt;
     std::array<bool, count> are_there{};
     std::array<bool, option_rows.size()> are_asked{};

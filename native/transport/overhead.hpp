@@ -35,7 +35,9 @@ public:
     bool is_much() const { return seconds_ > max_s; }
 
     /// Returns how many of `max_bytes` bytes may be read at once: few until messages have arrived.
-    std::size_t piece(std::size_t max_bytes) const { return seconds_ < begun_s ? max_bytes : std::min(max_bytes, small_piece); }
+    std::size_t piece(std::size_t max_bytes) const {
+        return seconds_ < begun_s ? max_bytes : std::min(max_bytes, small_piece);
+    }
 
     /// Returns the excess seconds, and resets them; 0 unless they are many.
     double take_excess() {
@@ -46,15 +48,15 @@ public:
     }
 
 private:
-    static constexpr double byte_s = 3e-8;         // a ping's answer of 17 bytes, or an index of HPACK's of one
+    static constexpr double byte_s = 3e-8;  // a ping's answer of 17 bytes, or an index of HPACK's of one
     static constexpr double header_byte_s = 1e-9;  // as HTTP/2 counts them
     static constexpr double dropped_byte_s = 4e-10;  // to copy one, and to decrypt it
     static constexpr double wasted_byte_s = 4e-10;
-    static constexpr double sent_byte_s = 1e-9;    // windows are told in thirteen bytes for each few thousand
-    static constexpr double message_s = 3e-5;      // what comes with each besides, a ping and windows say
+    static constexpr double sent_byte_s = 1e-9;  // windows are told in thirteen bytes for each few thousand
+    static constexpr double message_s = 3e-5;  // what comes with each besides, a ping and windows say
     // Twenty thousand bytes before the first message: a call with as many headers as it may have.
     static constexpr double begun_s = 6e-4, max_s = 2 * begun_s, rested_s = max_s - 7.5e-5;
-    static constexpr double free_share = 3e-4;     // of all time
+    static constexpr double free_share = 3e-4;  // of all time
     static constexpr std::size_t small_piece = 2048;
 
     void pay(double seconds) { seconds_ = std::max(0.0, seconds_ - seconds); }

@@ -16,7 +16,8 @@ Peer::Peer(Shared& all, std::uint64_t number, Network& from, PeerAddress at)
       slots(Budget::unlimited),
       held(all.settings.limits.held_bytes, &from.held),
       // Behind a proxy are many networks, each of which has bounds of its own.
-      unread(peer_address.is_trusted ? Budget::unlimited : all.settings.limits.unread_bytes, peer_address.is_trusted ? nullptr : &from.unread),
+      unread(peer_address.is_trusted ? Budget::unlimited : all.settings.limits.unread_bytes,
+             peer_address.is_trusted ? nullptr : &from.unread),
       account(from.account_of(number)),
       requests(all.settings.limits.connection_requests, &all.requests),
       due(&all.due),
@@ -31,6 +32,7 @@ Peer::Peer(Shared& all, std::uint64_t number, Network& from, PeerAddress at)
 
 Peer::~Peer() {
     forget_all();
+    unlist();
     --account.users;
     shared.peers.erase(this);
     if (peer_address.is_extra) --network.extra;
@@ -38,14 +40,20 @@ Peer::~Peer() {
 }
 
 void Peer::list() {
-    if (!std::exchange(is_listed, true)) shared.to_send.push_back(id);
+    if (!ticket_.empty()) shared.to_send.splice(shared.to_send.end(), ticket_);
+}
+
+void Peer::unlist() {
+    if (ticket_.empty()) ticket_.splice(ticket_.end(), shared.to_send, at_);
 }
 
 Call& Peer::begin(StreamControl& streams, std::int32_t stream) {
     ++shared.begun.calls;
+    std::unique_ptr<Call> begun;
+    if (peer_address.is_http) begun = std::make_unique<HttpCall>(*this, streams, stream);
+    else begun = std::make_unique<GrpcCall>(*this, streams, stream);
     auto& call = calls_[stream];
-    if (peer_address.is_http) call = std::make_unique<HttpCall>(*this, streams, stream);
-    else call = std::make_unique<GrpcCall>(*this, streams, stream);
+    call = std::move(begun);
     return *call;
 }
 
@@ -64,7 +72,8 @@ void Peer::forget_all() {
 bool Peer::give_way(const Network& of) {
     Call* latest = nullptr;
     for (const auto& [stream, call] : calls_)
-        if (&call->network() == &of && call->may_give_way() && (!latest || stream > latest->stream())) latest = call.get();
+        if (&call->network() == &of && call->may_give_way() && (!latest || stream > latest->stream()))
+            latest = call.get();
     if (latest) latest->refuse(Refusal::full);
     return latest != nullptr;
 }
@@ -110,7 +119,10 @@ void Peer::refuse_all() {
 
 void Peer::drain() {
     due.by(0);  // answers that nobody reads have less time from now on
-    for (const auto& [stream, call] : calls_) call->drain();
+    for (const auto& entry : calls_) {
+        Call& call = *entry.second;
+        call.or_reset([&]() REQUIRES(the_lock) { call.drain(); });
+    }
     list();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -36,8 +37,8 @@ public:
     /// Lets a call's caller send this many more bytes.
     virtual void consume(const Call& call, std::size_t bytes) = 0;
 
-    /// Ends a call for which nothing more is sent.
-    virtual void reset(const Call& call) = 0;
+    /// Ends a call for which nothing more is sent. If its connection ends with it, that is for `why`.
+    virtual void reset(const Call& call, EventKind why) REQUIRES(the_lock) = 0;
 
 protected:
     ~StreamControl() = default;
@@ -55,19 +56,19 @@ public:
     Network& network;  // that it is in
     const PeerAddress peer_address;
 
-    Budget slots, held, unread;  // of what its network shares, its part; the latter with what is being made, and what its socket hasn't taken
-    Account& account;            // of calls that come without a key
-    Budget messages;             // of its calls, that are not answered
-    Budget requests;             // of the application, that are open
+    Budget slots, held,
+        unread;  // of what its network shares, its part; the latter with what is being made, and what its socket hasn't taken
+    Account& account;  // of calls that come without a key
+    Budget messages;  // of its calls, that are not answered
+    Budget requests;  // of the application, that are open
     Overhead overhead;
     KeyDigest key_digest;
     DueTime due;
     std::size_t refused = 0;  // calls, for want of room or of a key's share, of callers who can wait
-    double used_at;           // time at which a call last began, or a message came or an answer went
+    double used_at;  // time at which a call last began, or a message came or an answer went
     double idle_since;
     EventKind end = EventKind::left;  // of its connection
-    bool owes = false;       // of what was read of responses, some is of answers that are owed
-    bool is_listed = false;  // among those of which something is to be sent
+    bool owes = false;  // of what was read of responses, some is of answers that are owed
 
     /// Returns for how many seconds a peer may read nothing of its answers, or have no call.
     double stall_s() const REQUIRES(the_lock) { return shared.stall_s(peer_address.is_http); }
@@ -75,11 +76,15 @@ public:
         return peer_address.is_http ? shared.settings.limits.http_idle_s : shared.settings.limits.idle_s;
     }
 
-    /// Schedules sending of what is ready, which another connection's thread may have made ready.
+    /// Schedules sending of what is ready, which another connection's thread may have made ready. Takes no memory, and
+    /// never fails.
     void list() REQUIRES(the_lock);
+    void unlist() REQUIRES(the_lock);
 
     /// Notes what was decided about its connection.
-    void note(EventKind what) REQUIRES(the_lock) { shared.events.note(what, network.prefix, id, peer_address.listener); }
+    void note(EventKind what) REQUIRES(the_lock) {
+        shared.events.note(what, network.prefix, id, peer_address.listener);
+    }
 
     /// Says why its connection ends. What is said first stays; where nothing is, its caller left.
     void ends_for(EventKind why) REQUIRES(the_lock) {
@@ -131,6 +136,8 @@ public:
 private:
     std::unordered_map<std::int32_t, std::unique_ptr<Call>> calls_;
     std::vector<std::pair<Account*, std::size_t>> touched_;
+    std::list<Peer*> ticket_{this};  // stands there, or among those of which something is to be sent
+    const std::list<Peer*>::iterator at_ = ticket_.begin();
 };
 
 }  // namespace transport

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::string_view mapped{"\0\0\0\0\0\0\0\0\0\0\xff\xff", 12};  // before an IPv4 address in IPv6
 
-std::string without_mapping(std::string bytes) { return bytes.size() == 16 && bytes.starts_with(mapped) ? bytes.substr(12) : bytes; }
+std::string without_mapping(const std::string& bytes) {
+    return bytes.size() == 16 && bytes.starts_with(mapped) ? bytes.substr(12) : bytes;
+}
 
 std::string_view without_spaces(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -67,7 +69,8 @@ bool AddressRange::holds(std::string_view address_bytes) const {
 }
 
 bool Proxies::holds(std::string_view address_bytes) const {
-    return std::any_of(ranges_.begin(), ranges_.end(), [&](const AddressRange& range) { return range.holds(address_bytes); });
+    return std::any_of(ranges_.begin(), ranges_.end(),
+                       [&](const AddressRange& range) { return range.holds(address_bytes); });
 }
 
 std::string Proxies::network_through(std::string_view forwarded, std::string_view x_forwarded_for) const {
@@ -79,9 +82,10 @@ std::string Proxies::network_through(std::string_view forwarded, std::string_vie
 std::string Proxies::last_of(std::string_view values, bool are_forwarded) const {
     while (!values.empty()) {
         const std::size_t comma = values.rfind(',');
-        const std::string_view element = without_spaces(comma == std::string_view::npos ? values : values.substr(comma + 1));
+        const std::string_view element =
+            without_spaces(comma == std::string_view::npos ? values : values.substr(comma + 1));
         values = comma == std::string_view::npos ? std::string_view() : values.substr(0, comma);
-        const std::string address = parsed(are_forwarded ? for_of(element) : element);
+        std::string address = parsed(are_forwarded ? for_of(element) : element);
         if (address.empty() || !holds(address)) return address;
     }
     return {};

@@ -47,8 +47,7 @@ std::vector<Overdue> Runs::overdue(double seconds) {
             if (message.is_in_stream)
                 given_up.in_streams.push_back(
                     {message.id, message.method, job->request().model, job->request().sentences.size()});
-            else
-                given_up.long_messages.push_back(message.id);
+            else given_up.long_messages.push_back(message.id);
         }
         run = runs_.erase(run);
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <utility>
 
 #include "grpc_call.hpp"
@@ -15,11 +16,12 @@ constexpr double last_read_s = 2;            // that callers of a draining serve
 constexpr double looks_at_parked_s = 0.05;   // between two looks at who has read enough
 }  // namespace
 
-void EndedCalls::note(const Ended& call) {
-    if (calls_.size() < max_ended)
-        calls_.push_back(call);
-    else
-        ++uncounted_;
+void EndedCalls::note(const Ended& call) noexcept {
+    try {
+        if (calls_.size() < max_ended) return calls_.push_back(call);
+    } catch (const std::bad_alloc&) {
+    }
+    ++uncounted_;
 }
 
 Message* Outstanding::find(std::uint64_t id) const {
@@ -32,8 +34,11 @@ Message* Outstanding::remove(std::uint64_t id) {
     return found ? found.mapped() : nullptr;
 }
 
-void Outstanding::abandon(std::uint64_t id, bool is_of_application) {
-    if (messages_.erase(id)) gone_[is_of_application].push_back(id);
+void Outstanding::abandon(std::uint64_t id, bool is_of_application) noexcept {
+    try {
+        if (messages_.erase(id)) gone_[is_of_application].push_back(id);
+    } catch (const std::bad_alloc&) {
+    }
 }
 
 void SlicedDepth::add(const Message& message) {
@@ -58,26 +63,37 @@ Shared::Shared(TransportSettings told)
 }
 
 Network& Shared::network(const std::string& address) {
-    return networks.try_emplace(address, address, turns, Wholes{slots, held, unread}, settings.limits.network_unread_bytes).first->second;
+    return networks
+        .try_emplace(address, address, turns, Wholes{slots, held, unread}, settings.limits.network_unread_bytes)
+        .first->second;
 }
 
 void Shared::park(Message& message) {
-    message.call->note(EventKind::call_parked);
-    message.line->remove(message);
     Network& network = message.call->network();
-    message.parked.stand_for(network.parked, network.parked.insert(network.parked.end(), &message));
     parking.insert(&network);
+    const auto at = network.parked.insert(network.parked.end(), &message);
+    message.line->remove(message);  // after what may fail: it is never nowhere
+    message.parked.stand_for(network.parked, at);
+    message.call->note(EventKind::call_parked);
     due.by(now() + looks_at_parked_s);
 }
 
 void Shared::unpark(Network& network) {
+    try {
+        unpark_some(network);
+    } catch (const std::bad_alloc&) {
+        due.by(now() + looks_at_parked_s);
+    }
+}
+
+void Shared::unpark_some(Network& network) {
     const auto has_read = [](const Budget& budget) { return budget.used() <= budget.limit() / 2; };
     if (!has_read(network.unread)) return;
     for (auto next = network.parked.begin(); next != network.parked.end();) {
         Message& message = **next++;
         if (!has_read(message.call->peer().unread)) continue;
-        message.parked.leave();
         message.line->put(message);
+        message.parked.leave();
     }
     if (network.parked.empty()) parking.erase(&network);
 }
@@ -96,11 +112,12 @@ double Shared::stall_s(bool is_http) const {
 
 const std::string& Shared::date() {
     const std::time_t time = std::time(nullptr);
-    if (std::exchange(dated_at_, time) == time) return date_;
+    if (dated_at_ == time) return date_;
     std::tm broken_down{};
     gmtime_r(&time, &broken_down);
     std::array<char, 64> text;
     date_.assign(text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &broken_down));
+    dated_at_ = time;
     return date_;
 }
 
@@ -140,7 +157,8 @@ bool Shared::give_way(const Network& greediest, std::size_t min_calls) {
         if (peer->slots.used() > min_calls) found.push_back(peer);
     std::sort(found.begin(), found.end(),
               [](const Peer* one, const Peer* other) { return one->slots.used() > other->slots.used(); });
-    return std::any_of(found.begin(), found.end(), [&](Peer* peer) REQUIRES(the_lock) { return peer->give_way(greediest); });
+    return std::any_of(found.begin(), found.end(),
+                       [&](Peer* peer) REQUIRES(the_lock) { return peer->give_way(greediest); });
 }
 
 void Shared::shed() {
@@ -170,7 +188,7 @@ void Shared::end_stalled(double time) {
     for (auto& [address, network] : networks) {
         auto& receiving = network.receiving;
         while (!receiving.empty() && time - receiving.front()->came() > settings.limits.caller_timeout_s)
-            receiving.front()->end_slow();
+            receiving.front()->or_reset([&]() REQUIRES(the_lock) { receiving.front()->end_slow(); });
         if (!receiving.empty()) due.by(receiving.front()->came() + settings.limits.caller_timeout_s);
     }
 }

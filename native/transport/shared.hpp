@@ -53,7 +53,9 @@ struct TransportSettings {
         const auto found = http_statuses.find(code);
         return found == http_statuses.end() ? 500 : found->second;
     }
-    const Response& response(Refusal refusal, std::size_t words) const { return responses[words][std::size_t(refusal)]; }
+    const Response& response(Refusal refusal, std::size_t words) const {
+        return responses[words][std::size_t(refusal)];
+    }
 };
 
 /// Call that the transport ended by itself, for Python to count.
@@ -67,7 +69,8 @@ struct Ended {
 /// Calls that the transport has ended by itself since Python last asked: up to a limit, and the number of further ones.
 class EndedCalls {
 public:
-    void note(const Ended& call);
+    /// Notes a call. Never fails: if there is no memory for it, it is only counted as uncounted.
+    void note(const Ended& call) noexcept;
     std::vector<Ended> hand_over() { return std::exchange(calls_, {}); }
     std::size_t uncounted() const { return uncounted_; }
 
@@ -87,8 +90,9 @@ public:
     /// Removes and returns a message, or null if its caller has left.
     Message* remove(std::uint64_t id);
 
-    /// Removes a message, if it is there, because its caller has left; Python will be told.
-    void abandon(std::uint64_t id, bool is_of_application = false);
+    /// Removes a message, if it is there, because its caller has left; Python will be told. If memory for that fails,
+    /// Python notices when it answers.
+    void abandon(std::uint64_t id, bool is_of_application = false) noexcept;
 
     bool has_news(bool of_application = false) const { return !gone_[of_application].empty(); }
     std::vector<std::uint64_t> hand_over_gone(bool of_application = false) {
@@ -136,22 +140,22 @@ public:
     Events events GUARDED_BY(the_lock);
     Counters begun GUARDED_BY(the_lock);
     std::uint64_t last_id GUARDED_BY(the_lock) = 0;  // of a message
-    double began GUARDED_BY(the_lock) = now();       // when a call that takes a slot last began, of whatever kind
+    double began GUARDED_BY(the_lock) = now();  // when a call that takes a slot last began, of whatever kind
     DueTime due GUARDED_BY(the_lock);
 
-    Budget slots GUARDED_BY(the_lock);   // of unary calls that take one
-    Budget open GUARDED_BY(the_lock);    // calls of every kind
+    Budget slots GUARDED_BY(the_lock);  // of unary calls that take one
+    Budget open GUARDED_BY(the_lock);  // calls of every kind
     Budget requests GUARDED_BY(the_lock);  // of the application, that are open
-    Budget owed GUARDED_BY(the_lock);    // calls whose answers are owed
-    Budget held GUARDED_BY(the_lock);    // bytes of requests that came and were not taken
+    Budget owed GUARDED_BY(the_lock);  // calls whose answers are owed
+    Budget held GUARDED_BY(the_lock);  // bytes of requests that came and were not taken
     Budget making GUARDED_BY(the_lock);  // bytes of long requests that are served in slices
     Budget unread GUARDED_BY(the_lock);  // bytes of answers that callers have not read
 
     std::unordered_map<std::string, Network> networks GUARDED_BY(the_lock);  // by what their addresses begin with
     std::set<Network*> parking GUARDED_BY(the_lock);  // of which messages wait until more of answers is read
     std::set<Peer*> peers GUARDED_BY(the_lock);
-    std::vector<std::uint64_t> to_send GUARDED_BY(the_lock);  // connections of which something is to be sent
-    std::list<Call*> reading GUARDED_BY(the_lock);   // with a slot, whose requests are on their way, the oldest first
+    std::list<Peer*> to_send GUARDED_BY(the_lock);  // of which something is to be sent
+    std::list<Call*> reading GUARDED_BY(the_lock);  // with a slot, whose requests are on their way, the oldest first
     std::list<GrpcCall*> watchers GUARDED_BY(the_lock);  // of health, and of services that nobody knows
     std::multimap<double, Call*> deadlines GUARDED_BY(the_lock);
 
@@ -162,7 +166,9 @@ public:
     /// Returns the network with the highest `count`; there must be a network.
     template <typename Count>
     Network& greediest(const Count& count) REQUIRES(the_lock) {
-        const auto has_less = [&count](const auto& one, const auto& other) { return count(one.second) < count(other.second); };
+        const auto has_less = [&count](const auto& one, const auto& other) {
+            return count(one.second) < count(other.second);
+        };
         return std::max_element(networks.begin(), networks.end(), has_less)->second;
     }
 
@@ -185,7 +191,7 @@ public:
     /// Lets a message wait until more of the answers is read.
     void park(Message& message) REQUIRES(the_lock);
 
-    /// Puts messages in line again whose callers have read enough.
+    /// Puts messages in line again whose callers have read enough; tries again later if memory fails.
     void unpark(Network& network) REQUIRES(the_lock);
     void unpark_all() REQUIRES(the_lock);
 
@@ -205,6 +211,7 @@ public:
 
 private:
     bool give_way(const Network& greediest, std::size_t min_calls) REQUIRES(the_lock);
+    void unpark_some(Network& network) REQUIRES(the_lock);
 
     std::array<std::shared_ptr<const Trailer>, std::size_t(Refusal::count)> trailers_;
     std::string date_ GUARDED_BY(the_lock);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <new>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -23,15 +24,19 @@ namespace transport {
 namespace {
 
 constexpr int max_unsent_by_kernel = 1 << 17;  // bytes that the socket takes and hasn't sent: else, some megabytes
-constexpr int max_accepted = 64;     // before those that are connected have their turn
+constexpr int max_accepted = 64;  // before those that are connected have their turn
 constexpr double accepts_s = 0.00025;
-constexpr double opens_s = 1.0 / 512, opens_at_once = 256;  // of connections of one network: for each, and how many may come at once
+constexpr double opens_s = 1.0 / 512,
+                 opens_at_once = 256;  // of connections of one network: for each, and how many may come at once
 constexpr std::size_t max_extra = 8;  // connections beyond all that there may be, each for a probe or a scrape
-constexpr double min_rest_s = 1;  // after which a connection may be ended for the sake of one that has no more right to it
-constexpr double ahead_s = 0.005;  // that a network may have had more than the one whose turn it is, and is read all the same
+constexpr double min_rest_s =
+    1;  // after which a connection may be ended for the sake of one that has no more right to it
+constexpr double ahead_s =
+    0.005;  // that a network may have had more than the one whose turn it is, and is read all the same
 constexpr double min_poll_s = 1e-4;  // for which those are read who are ready, though others wait for the lock
-constexpr double polls_s = 0.001;  // for which new calls are read before those that wait have their turn: most may be refused
-constexpr double refusal_s = 5e-5;   // that one refusal may take of all time, at most: some eight times what it costs
+constexpr double polls_s =
+    0.001;  // for which new calls are read before those that wait have their turn: most may be refused
+constexpr double refusal_s = 5e-5;  // that one refusal may take of all time, at most: some eight times what it costs
 constexpr double rests_for_one = 16;  // seconds for each that was read in vain
 constexpr double max_rest_s = 0.5;
 
@@ -41,7 +46,8 @@ Sockets::Sockets(Mutex& mutex, Shared& shared, std::vector<Listener> listeners)
     : mutex_(mutex), shared_(shared), listeners_(std::move(listeners)) {
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
     wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (epoll_ < 0 || wake_ < 0) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
+    if (epoll_ < 0 || wake_ < 0)
+        throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
     watch(epoll_, wake_, waking, EPOLLIN, EPOLL_CTL_ADD);
     have_spare();
 }
@@ -107,12 +113,14 @@ void Sockets::wake() {
 
 void Sockets::accept_all(std::size_t index) {
     const double until = now() + accepts_s;
-    for (int accepted = 0; accepted < max_accepted && now() <= until && is_listening_ && index < listeners_.size(); ++accepted) {
+    for (int accepted = 0; accepted < max_accepted && now() <= until && is_listening_ && index < listeners_.size();
+         ++accepted) {
         const double began = now();
         sockaddr_storage address{};
         socklen_t size = sizeof address;
         const auto accepted_from = [&]() REQUIRES(the_lock) {
-            return accept4(listeners_[index].socket, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            return accept4(listeners_[index].socket, reinterpret_cast<sockaddr*>(&address), &size,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
         };
         int socket = accepted_from();
         const bool is_last = socket < 0 && (errno == EMFILE || errno == ENFILE) && spare_ >= 0;
@@ -120,53 +128,63 @@ void Sockets::accept_all(std::size_t index) {
             ::close(std::exchange(spare_, -1));
             socket = accepted_from();
         }
-        if (socket < 0) {
+        Descriptor owned(socket);
+        if (!owned) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 shared_.events.note(EventKind::paused, {}, 0, index);
                 watch_listeners(false);  // until the next tick
             }
             return have_spare();
         }
-        Network& network = shared_.network(network_of(bytes_of(address)));
-        PeerAddress peer_address = peer_address_of(index, address);
-        const bool is_full = is_last || shared_.connections[peer_address.is_http] >= shared_.settings.limits.max_connections;
-        if (is_full && !make_way(network, peer_address.is_http)) {
-            peer_address.is_extra = peer_address.is_http && !is_last && have_extra();
-            if (!peer_address.is_extra) {
-                shared_.events.note(is_last ? EventKind::no_descriptor : EventKind::turned_away, network.prefix, 0, index);
-                ::close(socket);
-                have_spare();
-                shared_.due.by(0);  // its network may be forgotten
-                continue;
-            }
+        try {
+            Network& network = shared_.network(network_of(bytes_of(address)));
+            if (admit(std::move(owned), peer_address_of(index, address), network, is_last))
+                network.account.charge(std::min(now() - began, accepts_s));
+        } catch (const std::bad_alloc&) {
+            shared_.events.note(EventKind::no_memory, {}, 0, index);  // its socket is closed
         }
         have_spare();
-        setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent_by_kernel, sizeof max_unsent_by_kernel);
-        const int on = 1;
-        setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
-        const std::uint64_t id = ++last_connection_;
-        const auto& tls = peer_address.is_encrypted ? tls_[peer_address.is_http] : nullptr;
-        const auto& connection =
-            connections_.emplace(id, std::make_unique<Connection>(shared_, socket, id, network, tls, std::move(peer_address))).first->second;
-        connection->watched = EPOLLIN;
-        watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
-        connection->list();
-        connection->peer().note(connection->peer().peer_address.is_extra ? EventKind::accepted_extra : EventKind::accepted);
-        have_newcomer_rest(*connection);
-        network.account.charge(std::min(now() - began, accepts_s));
     }
+}
+
+/// Makes a connection of a socket; returns false if there is no room for it. `is_last`: no more descriptors are left.
+bool Sockets::admit(Descriptor socket, PeerAddress peer_address, Network& network, bool is_last) {
+    const bool is_full =
+        is_last || shared_.connections[peer_address.is_http] >= shared_.settings.limits.max_connections;
+    if (is_full && !make_way(network, peer_address.is_http)) {
+        peer_address.is_extra = peer_address.is_http && !is_last && have_extra();
+        if (!peer_address.is_extra) {
+            const EventKind why = is_last ? EventKind::no_descriptor : EventKind::turned_away;
+            shared_.events.note(why, network.prefix, 0, peer_address.listener);
+            shared_.due.by(0);  // its network may be forgotten
+            return false;
+        }
+    }
+    setsockopt(socket.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent_by_kernel, sizeof max_unsent_by_kernel);
+    const int on = 1;
+    setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
+    const std::uint64_t id = ++last_connection_;
+    const auto& tls = peer_address.is_encrypted ? tls_[peer_address.is_http] : nullptr;
+    auto made = std::make_unique<Connection>(shared_, std::move(socket), id, network, tls, std::move(peer_address));
+    Connection& connection = *connections_.emplace(id, std::move(made)).first->second;
+    connection.watched = EPOLLIN;
+    watch(epoll_, connection.socket(), id, EPOLLIN, EPOLL_CTL_ADD);
+    connection.list();
+    connection.peer().note(connection.peer().peer_address.is_extra ? EventKind::accepted_extra : EventKind::accepted);
+    have_newcomer_rest(connection);
+    return true;
 }
 
 PeerAddress Sockets::peer_address_of(std::size_t index, const sockaddr_storage& address) const {
     const Listener& listener = listeners_[index];
     PeerAddress found{.listener = index,
-                   .is_http = listener.is_http,
-                   .is_encrypted = listener.is_encrypted && tls_[listener.is_http],
-                   .is_extra = false,
-                   .address = {},
-                   .port = 0,
-                   .is_for_probes = listener.is_for_probes,
-                   .is_trusted = shared_.settings.proxies.holds(bytes_of(address))};
+                      .is_http = listener.is_http,
+                      .is_encrypted = listener.is_encrypted && tls_[listener.is_http],
+                      .is_extra = false,
+                      .address = {},
+                      .port = 0,
+                      .is_for_probes = listener.is_for_probes,
+                      .is_trusted = shared_.settings.proxies.holds(bytes_of(address))};
     if (!listener.is_http) return found;
     std::array<char, INET6_ADDRSTRLEN> text{};
     const auto& four = reinterpret_cast<const sockaddr_in&>(address);
@@ -285,7 +303,8 @@ void Sockets::read(const std::vector<std::uint64_t>& ready) {
             continue;
         }
         connection.list();  // if only to write: TLS may have waited with reading for that
-        const double refused_s = double(connection.refused()) * refusal_s, vain_s = connection.take_excess() * rests_for_one;
+        const double refused_s = double(connection.refused()) * refusal_s,
+                     vain_s = connection.take_excess() * rests_for_one;
         const EventKind why = vain_s > refused_s ? EventKind::rested_in_vain : EventKind::rested_refused;
         if (refused_s + vain_s > 0) have_rest_for(connection, refused_s + vain_s, why);
     }
@@ -332,18 +351,18 @@ void Sockets::end_rests(double time) {
 void Sockets::watch_for(Connection& connection) {
     const bool may_read = connection.rests_until == 0, reads = may_read && connection.wants_to_read();
     const bool looks = may_read && !reads && !connection.has_hung_up();  // whether its peer closes their side
-    const std::uint32_t events = (reads ? EPOLLIN : 0u) | (looks ? EPOLLRDHUP : 0u) | (connection.wants_to_write() ? EPOLLOUT : 0u);
+    const std::uint32_t events =
+        (reads ? EPOLLIN : 0u) | (looks ? EPOLLRDHUP : 0u) | (connection.wants_to_write() ? EPOLLOUT : 0u);
     if (std::exchange(connection.watched, events) == events) return;
     watch(epoll_, connection.socket(), connection.id(), events, EPOLL_CTL_MOD);
 }
 
 void Sockets::send_listed() {
-    for (const std::uint64_t id : std::exchange(shared_.to_send, {})) {
-        const auto found = connections_.find(id);
-        if (found == connections_.end()) continue;
-        Connection& connection = *found->second;
+    // Who is listed meanwhile has their turn the next time.
+    for (std::size_t left = shared_.to_send.size(); left > 0 && !shared_.to_send.empty(); --left) {
+        Connection& connection = *connections_.find(shared_.to_send.front()->id)->second;
         Network& network = connection.network();
-        if (!connection.send()) close(id);
+        if (!connection.send()) close(connection.id());
         else watch_for(connection);
         if (!network.parked.empty()) shared_.unpark(network);
     }
@@ -389,12 +408,11 @@ bool Sockets::shed_unread_of(const Network& greediest) {
 }
 
 void Sockets::tick(double time) {
-    std::vector<std::uint64_t> over;
-    for (const auto& [id, connection] : connections_) {
-        if (connection->tick(time)) shared_.due.by(connection->due());
-        else over.push_back(id);
+    for (auto next = connections_.begin(); next != connections_.end();) {
+        Connection& connection = *next++->second;
+        if (connection.tick(time)) shared_.due.by(connection.due());
+        else close(connection.id());
     }
-    for (const std::uint64_t id : over) close(id);
     end_rests(time);
 }
 
@@ -410,14 +428,13 @@ void Sockets::drain() {
 
 void Sockets::go_away() {
     close_listeners();
-    std::vector<std::uint64_t> unready;
-    for (const auto& [id, connection] : connections_) {
-        connection->peer().ends_for(EventKind::stopped);
-        connection->go_away();
-        connection->list();
-        if (!connection->is_ready()) unready.push_back(id);
+    for (auto next = connections_.begin(); next != connections_.end();) {
+        Connection& connection = *next++->second;
+        connection.peer().ends_for(EventKind::stopped);
+        connection.go_away();
+        connection.list();
+        if (!connection.is_ready()) close(connection.id());
     }
-    for (const std::uint64_t id : unready) close(id);
 }
 
 void Sockets::close_all() {

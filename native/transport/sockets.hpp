@@ -81,6 +81,7 @@ private:
     void watch_listeners(bool watched) REQUIRES(the_lock);
     void close_listeners() REQUIRES(the_lock);
     void accept_all(std::size_t index) REQUIRES(the_lock);
+    bool admit(Descriptor socket, PeerAddress peer_address, Network& network, bool is_last) REQUIRES(the_lock);
     PeerAddress peer_address_of(std::size_t index, const sockaddr_storage& address) const REQUIRES(the_lock);
     void have_newcomer_rest(Connection& connection) REQUIRES(the_lock);
     void have_spare() REQUIRES(the_lock);
@@ -108,7 +109,7 @@ private:
     std::uint64_t last_connection_ GUARDED_BY(the_lock) = 0;
     std::vector<std::uint64_t> resting_ GUARDED_BY(the_lock);
     double rested_at_ GUARDED_BY(the_lock) = never;  // when the first of them has rested
-    std::uint64_t rests_ GUARDED_BY(the_lock) = 0;   // of connections, so far
+    std::uint64_t rests_ GUARDED_BY(the_lock) = 0;  // of connections, so far
 };
 
 }  // namespace transport

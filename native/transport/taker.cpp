@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "failure.hpp"
 #include "http_call.hpp"
 
 namespace transport {
@@ -15,24 +16,27 @@ constexpr double given_up_s = 30;   // after which a thread is taken for one tha
 constexpr double cheap_s = 0.02;    // for which others count, once they were taken, where something is costly
 constexpr std::size_t lately = 64;  // batches within which one who asks for little may ask again
 
+/// Takes a message's content out of it; as the last step, so that the message keeps it if memory for the rest fails.
 TakenMessage taken_of(Message& message) REQUIRES(the_lock) {
     const Call& call = *message.call;
-    return {.id = message.id,
-            .method = call.method(),
-            .content = std::exchange(message.content, {}),
-            .deadline = call.deadline(),
-            .metadata = call.metadata(),
-            .caller = call.caller(),
-            .network = call.network().number,
-            .arrived = message.arrived,
-            .inflated_size = message.size,
-            .is_compressed = message.is_compressed,
-            .is_lost = false,
-            .is_plain = call.is_plain() && !message.is_for_python,
-            .is_http = call.is_http(),
-            .is_in_stream = call.is_stream(),
-            .key_digest = call.key_digest(),
-            .usage = call.usage()};
+    TakenMessage taken{.id = message.id,
+                       .method = call.method(),
+                       .content = {},
+                       .deadline = call.deadline(),
+                       .metadata = call.metadata(),
+                       .caller = call.caller(),
+                       .network = call.network().number,
+                       .arrived = message.arrived,
+                       .inflated_size = message.size,
+                       .is_compressed = message.is_compressed,
+                       .is_lost = false,
+                       .is_plain = call.is_plain() && !message.is_for_python,
+                       .is_http = call.is_http(),
+                       .is_in_stream = call.is_stream(),
+                       .key_digest = call.key_digest(),
+                       .usage = call.usage()};
+    taken.content.swap(message.content);
+    return taken;
 }
 
 HttpRequest request_of(Message& message) REQUIRES(the_lock) {
@@ -45,7 +49,7 @@ HttpRequest request_of(Message& message) REQUIRES(the_lock) {
                      .target = call.head.target,
                      .version = call.head.version.empty() ? "2" : call.head.version,
                      .headers = {},
-                     .body = std::exchange(message.content, {}),
+                     .body = {},
                      .is_whole = call.is_whole(),
                      .address = from.address,
                      .port = from.port,
@@ -56,6 +60,7 @@ HttpRequest request_of(Message& message) REQUIRES(the_lock) {
                      .arrived = message.arrived,
                      .deadline = call.deadline()};
     for (const auto& [name, value] : call.head.fields()) made.headers.emplace_back(name, value);
+    made.body.swap(message.content);
     return made;
 }
 
@@ -79,15 +84,13 @@ bool Taker::has_hasty_callers() const { return now() - cheap_at_ <= cheap_s; }
 
 void Taker::come_back() { costly_.erase(std::this_thread::get_id()); }
 
-Batch Taker::take(const TakeLimits& limits) {
-    Batch batch;
+void Taker::take(const TakeLimits& limits, Batch& batch) {
     Lines& lines = shared_.lines;
     take_from(lines.unmetered, max_unmetered, limits, batch);
     batch.work = take_small(limits, batch);
     lines.small.moved(batch.work, now());
     lines.metered.moved(take_from(lines.metered, limits.messages, limits, batch), now());
     batch.gone = shared_.outstanding.hand_over_gone();
-    return batch;
 }
 
 /// Takes messages from `line`; returns the work that they hold, in seconds.
@@ -183,8 +186,9 @@ bool Taker::take_together(Message& message, const TakeLimits& limits, Together& 
 bool Taker::is_for_another(const Message& message, const TakeLimits& limits, std::size_t count, bool has_modest) const {
     const bool is_sliced = message.is_long && limits.path != 0;
     const Line& line = *message.line;
-    const bool is_much = is_sliced ? message.job->untaken() > limits.small - count
-                                   : line.messages(*message.account) > limits.small || line.waiting(*message.account) > limits.soon_s;
+    const bool is_much =
+        is_sliced ? message.job->untaken() > limits.small - count
+                  : line.messages(*message.account) > limits.small || line.waiting(*message.account) > limits.soon_s;
     return is_much && (has_modest || (2 * count >= limits.small && since_modest_ < lately));
 }
 
@@ -192,7 +196,8 @@ bool Taker::is_for_another(const Message& message, const TakeLimits& limits, std
 /// while there are quick requests, one thread is kept free from those that take long.
 Allowed Taker::allowed(const TakeLimits& limits, double time) const {
     const bool may_begin = limits.takes_long && (limits.path == 0 || !shared_.making.is_full());
-    const auto costly = std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
+    const auto costly =
+        std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
     return {may_begin, time - cheap_at_ > cheap_s || std::size_t(costly) + 1 < std::max<std::size_t>(limits.runs, 2)};
 }
 
@@ -210,26 +215,38 @@ bool Taker::reserve(Message& message) {
 }
 
 void Taker::hand_over(Message& message, Batch& batch) {
-    message.line->take(message);
+    batch.messages.emplace_back();
+    const OnFailure undo([&]() REQUIRES(the_lock) {
+        batch.messages.pop_back();
+        shared_.outstanding.remove(message.id);
+    });
     shared_.outstanding.add(message);
+    batch.messages.back() = taken_of(message);
+    message.line->take(message);
     message.call->handed_over(message);
-    batch.messages.push_back(taken_of(message));
 }
 
 /// Takes a long message out of turn while a part of it is parsed.
 std::shared_ptr<Job> Taker::set_apart(Message& message, std::uint64_t path) {
-    message.line->set_apart(message);
-    if (!message.job) {
-        message.job = std::make_shared<Job>(path, taken_of(message));
-        shared_.outstanding.add(message);
-        message.call->shared_out(message);
+    if (message.job) {
+        message.line->set_apart(message);
+        return message.job;
     }
-    return message.job;
+    shared_.outstanding.add(message);
+    const OnFailure undo([&]() REQUIRES(the_lock) { shared_.outstanding.remove(message.id); });
+    TakenMessage taken = taken_of(message);
+    const OnFailure give_back([&] { message.content.swap(taken.content); });
+    auto job = std::make_shared<Job>(path, std::move(taken));
+    message.line->set_apart(message);
+    message.job = job;
+    message.call->shared_out(message);
+    return job;
 }
 
 /// Takes a slice of a message; returns its work, in seconds.
 double Taker::take_slice(Message& message, const SliceLimits& limits, Batch& batch) {
-    const Slice& slice = batch.slices.emplace_back(Job::cut(message.job, limits));
+    Slice& slice = batch.slices.emplace_back();
+    slice = Job::cut(message.job, limits);
     if (message.job->untaken() == 0) {
         message.line->take(message);
         message.state = Message::State::taken;
@@ -239,8 +256,7 @@ double Taker::take_slice(Message& message, const SliceLimits& limits, Batch& bat
     return slice.work;
 }
 
-HttpRequests Taker::take_requests(std::size_t max_requests) {
-    HttpRequests taken;
+void Taker::take_requests(std::size_t max_requests, HttpRequests& taken) {
     const double time = now();
     while (taken.requests.size() < max_requests) {
         Message* const message = shared_.lines.application.first();
@@ -253,13 +269,17 @@ HttpRequests Taker::take_requests(std::size_t max_requests) {
             shared_.park(*message);
             continue;
         }
-        shared_.lines.application.take(*message);
+        taken.requests.emplace_back();
+        const OnFailure undo([&]() REQUIRES(the_lock) {
+            taken.requests.pop_back();
+            shared_.outstanding.remove(message->id);
+        });
         shared_.outstanding.add(*message);
+        taken.requests.back() = request_of(*message);
+        shared_.lines.application.take(*message);
         message->call->handed_over(*message);
-        taken.requests.push_back(request_of(*message));
     }
     taken.gone = shared_.outstanding.hand_over_gone(true);
-    return taken;
 }
 
 }  // namespace transport

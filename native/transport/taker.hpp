@@ -74,17 +74,18 @@ public:
     double costly_wait_s() const REQUIRES(the_lock);
 
     /// Takes messages of unmetered calls, which even a full server answers, then the others; each kind in fair order.
-    Batch take(const TakeLimits& limits) REQUIRES(the_lock);
+    /// Throws std::bad_alloc if memory fails: then `batch` holds what was taken before, and the rest waits.
+    void take(const TakeLimits& limits, Batch& batch) REQUIRES(the_lock);
 
-    /// Takes requests for the application, in fair order.
-    HttpRequests take_requests(std::size_t max_requests) REQUIRES(the_lock);
+    /// Takes requests for the application, in fair order; throws as `take` does.
+    void take_requests(std::size_t max_requests, HttpRequests& taken) REQUIRES(the_lock);
 
     /// Returns whether a caller has recently asked for something that is answered quickly.
     bool has_hasty_callers() const REQUIRES(the_lock);
 
 private:
     struct Together {
-        double time;                       // that it is
+        double time;  // that it is
         std::size_t count = 0, bytes = 0;  // sentences, or calls, and their text
         double work = 0;
         bool has_modest = false;  // somebody who has all that they asked for in it
@@ -93,7 +94,8 @@ private:
     double take_small(const TakeLimits& limits, Batch& batch) REQUIRES(the_lock);
     bool set_aside(Message& message, const TakeLimits& limits, double time, Batch& batch) REQUIRES(the_lock);
     bool take_together(Message& message, const TakeLimits& limits, Together& together, Batch& batch) REQUIRES(the_lock);
-    bool is_for_another(const Message& message, const TakeLimits& limits, std::size_t count, bool has_modest) const REQUIRES(the_lock);
+    bool is_for_another(const Message& message, const TakeLimits& limits, std::size_t count, bool has_modest) const
+        REQUIRES(the_lock);
     Allowed allowed(const TakeLimits& limits, double time) const REQUIRES(the_lock);
     bool reserve(Message& message) REQUIRES(the_lock);
     void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
@@ -102,8 +104,9 @@ private:
 
     Shared& shared_;
     Sockets& sockets_;
-    std::map<std::thread::id, double> costly_ GUARDED_BY(the_lock);  // threads that are kept for long by what they took, and since when
-    double cheap_at_ GUARDED_BY(the_lock) = 0;           // when others were last taken
+    std::map<std::thread::id, double> costly_
+        GUARDED_BY(the_lock);  // threads that are kept for long by what they took, and since when
+    double cheap_at_ GUARDED_BY(the_lock) = 0;  // when others were last taken
     std::size_t since_modest_ GUARDED_BY(the_lock) = 0;  // batches since a small message whose caller had no other
 };
 

@@ -16,7 +16,8 @@ bool Tokens::append(const shared::Tokenizer& tokenizer, std::string_view sentenc
         ids_.resize(before);
         return false;
     }
-    if (is_truncated && truncation == Truncation::end) ids_.erase(ids_.begin() + long(before), ids_.end() - long(max_tokens));
+    if (is_truncated && truncation == Truncation::end)
+        ids_.erase(ids_.begin() + long(before), ids_.end() - long(max_tokens));
     ids_.resize(before + std::min(found, max_tokens));
     offsets_.push_back(std::int64_t(ids_.size()));
     readings_.push_back({ids_.size() - before, is_truncated});

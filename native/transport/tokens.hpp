@@ -16,7 +16,8 @@ class Tokens {
 public:
     /// Tokenises a sentence, of which the model reads `max_tokens` tokens. Returns false, and adds nothing, if it is to
     /// be left to Python: it isn't plain, has no token, or has more than it may.
-    bool append(const shared::Tokenizer& tokenizer, std::string_view sentence, Truncation truncation, std::size_t max_tokens);
+    bool append(const shared::Tokenizer& tokenizer, std::string_view sentence, Truncation truncation,
+                std::size_t max_tokens);
 
     /// Adds the sentences `from` to before `to` of `others`.
     void append(const Tokens& others, std::size_t from, std::size_t to);

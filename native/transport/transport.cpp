@@ -33,7 +33,8 @@ struct Polling {
 Transport::Transport(TransportSettings settings, std::vector<Listener> listeners)
     : shared_(std::move(settings)), sockets_(mutex_, shared_, std::move(listeners)), taker_(shared_, sockets_) {
     requests_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (requests_ < 0) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
+    if (requests_ < 0)
+        throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
 }
 
 Transport::~Transport() {
@@ -56,8 +57,8 @@ void Transport::set_certificates(const std::string& certificate, const std::stri
 }
 
 /// Queues requests of `method` that its codec can read in a separate line (Lines::set_small).
-void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
-                          std::size_t max_sentences, std::size_t row_bytes) {
+void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes,
+                          std::size_t sentences, std::size_t max_sentences, std::size_t row_bytes) {
     const Lock lock(mutex_);
     shared_.lines.set_small(method, std::move(codec), bytes, sentences, max_sentences, row_bytes);
 }
@@ -106,9 +107,14 @@ std::optional<Batch> Transport::take_batch(const TakeLimits& limits, double end,
         }
     }
     if (has_stopped_) return std::nullopt;
-    Batch taken = taker_.take(limits);
+    Batch taken;
+    try {
+        taker_.take(limits, taken);
+    } catch (const std::bad_alloc&) {  // what was taken so far is served
+    }
     taken.is_woken = woken_ > 0;
-    if (woken_ > 0 && --woken_ > 0) wake();  // both may have woken this one
+    woken_ -= taken.is_woken;
+    if (woken_ > 0) wake();  // both may have woken this one
     sockets_.send_listed();
     wake_application();
     // Somebody has to take the rest, and to look at the sockets meanwhile.
@@ -120,7 +126,10 @@ std::optional<Batch> Transport::take_batch(const TakeLimits& limits, double end,
 void Transport::poll(double timeout_s) {
     is_polling_ = true;
     const Polling polling{is_polling_};
-    sockets_.poll(timeout_s);
+    try {
+        sockets_.poll(timeout_s);
+    } catch (const std::bad_alloc&) {  // there may be memory the next time: what wasn't read is in the sockets still
+    }
     wake_application();
     polled_at_ = now();
     ++polls_;
@@ -144,7 +153,10 @@ void Transport::inflate(Batch& batch) {
             message->call->count_sentences(*message, taken.content);
         } else {
             shared_.outstanding.remove(taken.id);
-            message->call->refuse_taken(shared_.settings.status(Refusal::malformed), Refusal::malformed);
+            Call& call = *message->call;
+            call.or_reset([&]() REQUIRES(the_lock) {
+                call.refuse_taken(shared_.settings.status(Refusal::malformed), Refusal::malformed);
+            });
             settle();
         }
     }
@@ -206,33 +218,36 @@ void Transport::leave_to_python(Job& job) {
     Message* const message = shared_.outstanding.find(job.message.id);
     if (!message || message->job.get() != &job) return;
     Lines& lines = shared_.lines;
-    message->call->start_over(*message, message->call->is_http() ? lines.application : lines.metered);
+    Call& call = *message->call;
+    call.or_reset(
+        [&]() REQUIRES(the_lock) { call.start_over(*message, call.is_http() ? lines.application : lines.metered); });
     settle();
 }
 
-std::vector<bool> Transport::answer(Answers answers) {
-    std::vector<bool> are_wanted;
+void Transport::answer(Answers& answers) {
     const Lock lock(mutex_);
-    for (auto& [id, content, cut, work] : answers) {
-        Message* const message = shared_.outstanding.remove(id);
-        are_wanted.push_back(message);  // else its caller has left
+    for (Answer& given : answers) {
+        Message* const message = shared_.outstanding.remove(given.id);
+        given.is_wanted = message;
         if (!message) continue;
-        if (work > 0) {
-            Account& account = message->call->account();
-            account.charge(work - message->work);
-            account.took(message->size, work);
+        Call& call = *message->call;
+        if (given.work > 0) {
+            call.account().charge(given.work - message->work);
+            call.account().took(message->size, given.work);
         }
-        message->call->answer(*message, std::move(content), cut);
+        call.or_reset([&]() REQUIRES(the_lock) { call.answer(*message, std::move(given.content), given.cut); });
     }
     settle();
-    return are_wanted;
 }
 
 void Transport::fail(const Failures& failures) {
     const Lock lock(mutex_);
     for (const auto& [id, status] : failures) {
         Message* const message = shared_.outstanding.find(id);
-        if (message) message->call->fail(*message, status);
+        if (!message) continue;
+        const Status& said = status;
+        Call& call = *message->call;
+        call.or_reset([&]() REQUIRES(the_lock) { call.fail(*message, said); });
     }
     settle();
 }
@@ -240,8 +255,7 @@ void Transport::fail(const Failures& failures) {
 void Transport::deny(const std::vector<Denied>& calls) {
     const Lock lock(mutex_);
     for (const auto& [taken, denial] : calls) {
-        if (Message* const message = shared_.outstanding.remove(taken.id))
-            message->call->deny(denial);
+        if (Message* const message = shared_.outstanding.remove(taken.id)) message->call->deny(denial);
         else
             shared_.ended.note({int(taken.method), code_of_leaving(taken.deadline, taken.arrived, now()), Refusal::none,
                                 now() - taken.arrived});
@@ -259,11 +273,15 @@ void Transport::settle() {
 }
 
 void Transport::pass_on(Batch& batch) {
-    if (std::none_of(batch.messages.begin(), batch.messages.end(), [](const TakenMessage& taken) { return taken.is_http; })) return;
+    if (std::none_of(batch.messages.begin(), batch.messages.end(),
+                     [](const TakenMessage& taken) { return taken.is_http; }))
+        return;
     const Lock lock(mutex_);
     for (TakenMessage& taken : batch.messages) {
         Message* const message = taken.is_http ? shared_.outstanding.remove(taken.id) : nullptr;
-        if (message) message->call->pass_on(*message, std::move(taken.content));
+        if (!message) continue;
+        Call& call = *message->call;
+        call.or_reset([&]() REQUIRES(the_lock) { call.pass_on(*message, std::move(taken.content)); });
     }
     std::erase_if(batch.messages, [](const TakenMessage& taken) { return taken.is_http; });
     settle();
@@ -273,8 +291,13 @@ std::optional<HttpRequests> Transport::take_requests(std::size_t max_requests) {
     const Lock lock(mutex_);
     std::uint64_t ignored = 0;
     if (has_stopped_) return std::nullopt;  // and it stays readable
-    if (std::exchange(is_application_told_, false)) [[maybe_unused]] const ssize_t got = ::read(requests_, &ignored, sizeof ignored);
-    HttpRequests taken = taker_.take_requests(max_requests);
+    if (std::exchange(is_application_told_, false)) [[maybe_unused]]
+        const ssize_t got = ::read(requests_, &ignored, sizeof ignored);
+    HttpRequests taken;
+    try {
+        taker_.take_requests(max_requests, taken);
+    } catch (const std::bad_alloc&) {  // likewise
+    }
     settle();
     return taken;
 }
@@ -284,7 +307,8 @@ bool Transport::respond(std::uint64_t id, Response response) {
     Message* const message = shared_.outstanding.find(id);
     if (!message || message->line != &shared_.lines.application) return false;
     shared_.outstanding.remove(id);
-    static_cast<HttpCall*>(message->call)->respond(std::move(response));
+    auto& call = static_cast<HttpCall&>(*message->call);
+    call.or_reset([&]() REQUIRES(the_lock) { call.respond(std::move(response)); });
     settle();
     return true;
 }
@@ -357,11 +381,14 @@ void Transport::look_after() {
             }
             if (time >= shared_.due.time() && time - ticked_at_ >= ticks_s) tick(time);
         } catch (const std::bad_alloc&) {  // there may be memory the next time: without this thread no deadline ends
+            shared_.due.by(0);
         }
         // Who sleeps at the sockets looks at them meanwhile, and wakes this thread once something has come.
         const bool may_rest = is_polling_ && polls_ == std::exchange(polls, polls_);
         rests_until_ = may_rest ? std::max(shared_.due.time(), ticked_at_ + ticks_s) : 0;
-        const double wait_s = may_rest ? std::min(rests_until_ - now(), max_sleep_s) : is_polling_ ? ticks_s : unattended_s;
+        const double wait_s = may_rest      ? std::min(rests_until_ - now(), max_sleep_s)
+                              : is_polling_ ? ticks_s
+                                            : unattended_s;
         mutex_.wait(looked_, wait_s);
         rests_until_ = 0;
     }
@@ -384,7 +411,8 @@ void Transport::tick(double time) {
     shared_.turns.rest();
     std::erase_if(shared_.networks, [&](auto& entry) REQUIRES(the_lock) {
         Network& network = entry.second;
-        if (!network.forget_callers() || network.open() > 0 || network.account.start_tag() > shared_.turns.time()) return false;
+        if (!network.forget_callers() || network.open() > 0 || network.account.start_tag() > shared_.turns.time())
+            return false;
         if (network.rests_until > time) shared_.due.by(network.rests_until);
         else shared_.parking.erase(&network);
         return network.rests_until <= time;

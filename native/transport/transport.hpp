@@ -36,6 +36,7 @@ public:
         std::string content;
         std::size_t cut = 0;  // of its sentences, how many were longer than the model reads
         double work = 0;      // seconds of a core that it took; 0 where that is what was charged already
+        bool is_wanted = false;  // said once it was given: its caller had not left before
     };
     using Answers = std::vector<Answer>;
 
@@ -53,7 +54,7 @@ public:
     /// kept free.
     bool has_hasty_callers();
     void hand_over_polling();
-    std::vector<bool> answer(Answers answers);  // whether each is still wanted
+    void answer(Answers& answers);
     void fail(const Failures& failures);
     void deny(const std::vector<Denied>& calls);  // refuses and counts them: Python knows nothing of them
 
@@ -108,8 +109,8 @@ private:
     std::thread end_all(double end);
 
     Mutex mutex_;
-    std::condition_variable changed_;   // something may be taken, or somebody has to look at the sockets
-    std::condition_variable looked_;    // for the thread of the transport's own
+    std::condition_variable changed_;  // something may be taken, or somebody has to look at the sockets
+    std::condition_variable looked_;  // for the thread of the transport's own
     Shared shared_;
     Sockets sockets_;
     Taker taker_;
@@ -117,11 +118,13 @@ private:
     bool is_application_told_ GUARDED_BY(the_lock) = false;  // that there is something for it
     bool is_polling_ GUARDED_BY(the_lock) = false;
     bool has_stopped_ GUARDED_BY(the_lock) = false;
-    std::size_t idle_ GUARDED_BY(the_lock) = 0;    // threads that wait in take_messages while another looks at the sockets
-    std::size_t sated_ GUARDED_BY(the_lock) = 0;   // of them, those that take unmetered messages alone
+    std::size_t idle_ GUARDED_BY(the_lock) =
+        0;  // threads that wait in take_messages while another looks at the sockets
+    std::size_t sated_ GUARDED_BY(the_lock) = 0;  // of them, those that take unmetered messages alone
     std::size_t woken_ GUARDED_BY(the_lock) = 0;  // of those that wait, how many are to return with nothing
     std::uint64_t polls_ GUARDED_BY(the_lock) = 0;  // that have ended so far
-    double polled_at_ GUARDED_BY(the_lock) = now(), ticked_at_ GUARDED_BY(the_lock) = 0, max_lag_s_ GUARDED_BY(the_lock) = 0;
+    double polled_at_ GUARDED_BY(the_lock) = now(), ticked_at_ GUARDED_BY(the_lock) = 0,
+                      max_lag_s_ GUARDED_BY(the_lock) = 0;
     double rests_until_ GUARDED_BY(the_lock) = 0;  // of the transport's own thread; 0 where it looks around soon
     std::thread own_ GUARDED_BY(the_lock);
 };

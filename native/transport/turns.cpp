@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "failure.hpp"
+
 namespace transport {
 namespace {
 bool is_older(const Message* one, const Message* other) { return one->id < other->id; }
@@ -9,8 +11,12 @@ bool is_older(const Message* one, const Message* other) { return one->id < other
 
 void Turns::add(Message& message) {
     const Account& of_network = message.account->network();
-    FromNetwork& network = networks_.try_emplace(&of_network, FromNetwork{of_network}).first->second;
-    Caller& caller = network.callers.try_emplace(message.account, Caller{*message.account}).first->second;
+    FromNetwork& network = networks_.try_emplace(&of_network, of_network).first->second;
+    const OnFailure undo([&] {
+        std::erase_if(network.callers, [](const auto& entry) { return entry.second.messages.empty(); });
+        if (network.callers.empty()) networks_.erase(&of_network);
+    });
+    Caller& caller = network.callers.try_emplace(message.account, *message.account).first->second;
     auto& messages = caller.messages;
     messages.insert(std::upper_bound(messages.begin(), messages.end(), &message, is_older), &message);
     ++size_;

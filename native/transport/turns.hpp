@@ -15,9 +15,10 @@ namespace transport {
 /// oldest message.
 class Turns {
 public:
+    /// Adds a message. If that throws, for lack of memory, nothing has changed.
     void add(Message& message);
 
-    /// Removes a message, if it is here.
+    /// Removes a message, if it is here. Takes no memory, and never fails; neither does moving its caller.
     void remove(Message& message);
 
     /// Moves the caller of a message to its new position after it was charged.
@@ -40,17 +41,21 @@ public:
 
 private:
     struct Caller {
-        const Account& account;
+        explicit Caller(const Account& of) : account(of) {}
         double start_tag() const { return account.start_tag(); }
-        std::vector<Message*> messages{};  // the oldest first
-        Order<Caller>::Key key{};
+
+        const Account& account;
+        std::vector<Message*> messages;  // the oldest first
+        Order<Caller>::Node node;
     };
     struct FromNetwork {
-        const Account& account;
+        explicit FromNetwork(const Account& of) : account(of) {}
         double start_tag() const { return account.start_tag(); }
-        std::unordered_map<const Account*, Caller> callers{};
-        Order<Caller> order{};
-        Order<FromNetwork>::Key key{};
+
+        const Account& account;
+        std::unordered_map<const Account*, Caller> callers;
+        Order<Caller> order;
+        Order<FromNetwork>::Node node;
     };
 
     void stand_anew(FromNetwork& network, Caller& caller);

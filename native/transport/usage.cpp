@@ -36,7 +36,8 @@ std::string beginning(const Status& status) {
 /// Returns what a long UTF-8 sentence counts beyond one: one for every 4,096 characters.
 std::int64_t extra_of(std::string_view sentence) {
     if (sentence.size() < std::size_t(long_chars)) return 0;
-    return std::count_if(sentence.begin(), sentence.end(), [](char byte) { return (byte & 0xc0) != 0x80; }) / long_chars;
+    return std::count_if(sentence.begin(), sentence.end(), [](char byte) { return (byte & 0xc0) != 0x80; }) /
+           long_chars;
 }
 
 /// Converts seconds to nanoseconds, as in google.protobuf.Duration.

@@ -27,14 +27,15 @@ std::u32string code_points(nb::handle text) {
     const std::size_t size = std::size_t(PyUnicode_GetLength(text.ptr()));
     std::u32string points(size + 1, 0);  // a zero comes after them
     static_assert(sizeof(Py_UCS4) == sizeof(char32_t));
-    if (!PyUnicode_AsUCS4(text.ptr(), reinterpret_cast<Py_UCS4*>(points.data()), Py_ssize_t(size + 1), 1)) throw nb::python_error();
+    if (!PyUnicode_AsUCS4(text.ptr(), reinterpret_cast<Py_UCS4*>(points.data()), Py_ssize_t(size + 1), 1))
+        throw nb::python_error();
     points.resize(size);
     return points;
 }
 
 void construct(WordPiece* self, std::unordered_map<std::string, std::uint32_t> vocabulary,
-               const std::unordered_map<std::string, std::string>& characters, const std::vector<nb::str>& added, std::string prefix,
-               std::string unknown, std::size_t max_chars) {
+               const std::unordered_map<std::string, std::string>& characters, const std::vector<nb::str>& added,
+               std::string prefix, std::string unknown, std::size_t max_chars) {
     Definition definition{std::move(vocabulary), {}, {}, std::move(prefix), std::move(unknown), max_chars};
     for (const auto& [character, written] : characters) {
         const std::u32string points = code_points(nb::str(character.c_str(), character.size()));
@@ -48,7 +49,8 @@ void construct(WordPiece* self, std::unordered_map<std::string, std::uint32_t> v
 bool encode_utf8(const WordPiece& self, std::string_view text, std::size_t max_tokens, Ids& ids) {
     if (is_ascii(text)) return self.encode(reinterpret_cast<const Py_UCS1*>(text.data()), text.size(), max_tokens, ids);
     std::u32string points;
-    return decode(text, points) && self.encode(reinterpret_cast<const Py_UCS4*>(points.data()), points.size(), max_tokens, ids);
+    return decode(text, points) &&
+           self.encode(reinterpret_cast<const Py_UCS4*>(points.data()), points.size(), max_tokens, ids);
 }
 
 bool encode_text(const WordPiece& self, PyObject* text, std::size_t max_tokens, Ids& ids) {
@@ -81,7 +83,8 @@ nb::list encode(const WordPiece& self, const nb::sequence& texts, std::size_t ma
             continue;
         }
         const std::size_t kept = std::min(ids.size(), max_tokens);
-        found.append(nb::make_tuple(list_of(keep_end ? ids.data() + ids.size() - kept : ids.data(), kept), ids.size() > max_tokens));
+        found.append(nb::make_tuple(list_of(keep_end ? ids.data() + ids.size() - kept : ids.data(), kept),
+                                    ids.size() > max_tokens));
     }
     return found;
 }
@@ -102,7 +105,8 @@ nb::capsule share(nb::object self) {
 NB_MODULE(_wordpiece, module) {
     nb::set_leak_warnings(false);  // a process may end while a tokenizer serves
     nb::class_<WordPiece>(module, "WordPiece")
-        .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "characters"_a, "added"_a, "prefix"_a, "unknown"_a, "max_chars"_a)
+        .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "characters"_a, "added"_a, "prefix"_a, "unknown"_a,
+             "max_chars"_a)
         .def("share", &share)
         .def("encode", &encode, "texts"_a, "max_tokens"_a, nb::kw_only(), "keep_end"_a = false);
 }

@@ -18,7 +18,8 @@ std::size_t characters_in(std::string_view utf8) {
 WordPiece::WordPiece(const Definition& definition)
     : beginnings_(trie_.root()), continuations_(trie_.root()), max_chars_(definition.max_chars) {
     const auto unknown = definition.vocabulary.find(definition.unknown);
-    if (unknown == definition.vocabulary.end()) throw std::invalid_argument("the vocabulary has no token for unknown words");
+    if (unknown == definition.vocabulary.end())
+        throw std::invalid_argument("the vocabulary has no token for unknown words");
     unknown_ = unknown->second;
     for (const auto& [entry, id] : definition.vocabulary) {
         trie_.add(beginnings_, entry, id);

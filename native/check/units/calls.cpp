@@ -143,7 +143,8 @@ TEST(a_key_is_asked_for_once_a_call) {
     CHECK(caller.said(caller.call("/t/Unary", "", false)) == "no_key");  // its request isn't waited for
     CHECK(caller.said(caller.call("/t/Unary", framed("x"), true, {{"authorization", "Bearer two"}})) == "unknown_key");
     CHECK(caller.said(caller.call("/t/Unary", framed("x"), true,
-                                  {{"authorization", "Bearer one"}, {"authorization", "Bearer one"}})) == "unknown_key");
+                                  {{"authorization", "Bearer one"}, {"authorization", "Bearer one"}})) ==
+          "unknown_key");
     Call& call = caller.call("/t/Unary", framed("x"), true, {{"authorization", "Bearer one"}});
     CHECK(!call.has_ended() && call.caller() != caller.peer.id);
     CHECK(!caller.call("/t/Probe", framed("x")).has_ended());

@@ -6,7 +6,8 @@ using namespace transport;
 using namespace units;
 
 /// ASan's own (sanitizer/allocator_interface.h, which not every GCC brings).
-extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, std::size_t), void (*)(const volatile void*));
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, std::size_t),
+                                                         void (*)(const volatile void*));
 
 namespace {
 
@@ -113,5 +114,6 @@ TEST(no_more_of_a_network_is_kept_than_its_prefix) {
     Events events;
     events.note(EventKind::accepted, network_of(std::string("\x20\x01\x0d\xb8\0\1\0\2host-8-b", 16)), 1, 0);
     events.note(EventKind::accepted, std::string("\x20\x01\x0d\xb8\0\1\0\2host-8-b", 16), 1, 0);
-    CHECK(events.list(false).size() == 1 && events.list(false)[0].network() == std::string_view("\x20\x01\x0d\xb8\0\1\0\2", 8));
+    CHECK(events.list(false).size() == 1 &&
+          events.list(false)[0].network() == std::string_view("\x20\x01\x0d\xb8\0\1\0\2", 8));
 }

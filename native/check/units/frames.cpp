@@ -24,7 +24,8 @@ TEST(bytes_of_data_frames_are_known_wherever_they_are_cut) {
         Frames frames;
         std::map<int, std::size_t> found;
         for (std::size_t at = 0; at < bytes.size(); at += size)
-            frames.look(std::string_view(bytes).substr(at, size), [&](int stream, std::size_t count) { found[stream] += count; });
+            frames.look(std::string_view(bytes).substr(at, size),
+                        [&](int stream, std::size_t count) { found[stream] += count; });
         CHECK((found == std::map<int, std::size_t>{{3, 7}}));
     }
 }

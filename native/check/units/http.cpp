@@ -12,7 +12,8 @@ TransportSettings web_settings(const Limits& limits = {}) {
     made.methods.push_back({"/v1/e", false, true, true});
     made.methods.push_back({"/healthz", false, false, true});
     made.hosts = Hosts{{"known"}, false};
-#define TRANSPORT_SAID(name, words) made.responses[0][std::size_t(Refusal::name)] = {418, {{"x-refusal", #name}}, #name};
+#define TRANSPORT_SAID(name, words) \
+    made.responses[0][std::size_t(Refusal::name)] = {418, {{"x-refusal", #name}}, #name};
     TRANSPORT_REFUSALS(TRANSPORT_SAID)
 #undef TRANSPORT_SAID
     return made;
@@ -21,7 +22,8 @@ TransportSettings web_settings(const Limits& limits = {}) {
 /// Calls of one HTTP connection, written in HTTP/2's notation.
 class Web : public Caller {
 public:
-    explicit Web(Shared& shared, std::uint64_t id = 1) : Caller(shared, id, "a", {0, true, false, false, "127.0.0.1", 1}) {}
+    explicit Web(Shared& shared, std::uint64_t id = 1)
+        : Caller(shared, id, "a", {0, true, false, false, "127.0.0.1", 1}) {}
 
     HttpCall& ask(std::string_view verb, std::string_view path, std::string_view body, bool ends = true,
                   const std::vector<Header>& headers = {}) {
@@ -65,9 +67,14 @@ TEST(what_is_odd_in_a_head_is_for_the_application) {
     Web caller(shared);
     const Caller::Header json{"content-type", "application/JSON; charset=utf-8"};
     CHECK(caller.ask("POST", "/v1/e", "{}", true, {json}).is_plain());
-    for (const std::vector<Caller::Header>& headers : std::vector<std::vector<Caller::Header>>{
-             {}, {json, json}, {json, {"origin", "x"}}, {json, {"host", "known"}}, {json, {"content-encoding", "br"}},
-             {{"content-type", "text/json"}}, {json, {"x-stainless-read-timeout", "1 s"}}})
+    for (const std::vector<Caller::Header>& headers :
+         std::vector<std::vector<Caller::Header>>{{},
+                                                  {json, json},
+                                                  {json, {"origin", "x"}},
+                                                  {json, {"host", "known"}},
+                                                  {json, {"content-encoding", "br"}},
+                                                  {{"content-type", "text/json"}},
+                                                  {json, {"x-stainless-read-timeout", "1 s"}}})
         CHECK(!caller.ask("POST", "/v1/e", "{}", true, headers).is_plain());
     CHECK(!caller.ask("POST", "/v1/e?x", "{}", true, {json}).is_plain());
     CHECK(!caller.ask("GET", "/v1/e", "{}", true, {json}).is_of_method());
@@ -95,7 +102,8 @@ TEST(a_request_that_is_passed_on_comes_back_as_it_was) {
     std::string content = std::exchange(message->content, {});
     shared.outstanding.remove(message->id);
     CHECK(message->call->pass_on(*message, std::move(content)));
-    CHECK(shared.lines.application.size() == 1 && shared.slots.used() == 1 && shared.held.used() == 2 + message_overhead);
+    CHECK(shared.lines.application.size() == 1 && shared.slots.used() == 1 &&
+          shared.held.used() == 2 + message_overhead);
     CHECK(shared.lines.application.first()->content == "{}");
     shared.end_expired(now());
     message->call->refuse(Refusal::full);

@@ -105,7 +105,8 @@ TEST(nobody_has_had_more_of_what_nobody_waited_for) {
 TEST(turns_are_of_all_lines_together) {
     Line line, other;
     Waiting waiting;
-    for (int count = 0; count < 9; ++count) waiting.put(line, 1, 10), waiting.put(line, 2, 10), waiting.put(other, 1, 1000);
+    for (int count = 0; count < 9; ++count)
+        waiting.put(line, 1, 10), waiting.put(line, 2, 10), waiting.put(other, 1, 1000);
     CHECK(waiting.take_messages(other, 1) == "1");
     CHECK(waiting.take_messages(line, 9) == "222222222");
 }
@@ -173,10 +174,11 @@ TEST(who_is_late_counts_the_networks_before_its_own) {
     Waiting waiting;
     double time = 0;
     for (std::uint64_t caller = 1; caller <= 4; ++caller)
-        for (int count = 0; count < 3; ++count) waiting.put(line, caller, 136, never, false, caller == 4 ? "one" : "many");
+        for (int count = 0; count < 3; ++count)
+            waiting.put(line, caller, 136, never, false, caller == 4 ? "one" : "many");
     pace(line, time, work_of(136), 1);
-    CHECK(std::abs(line.wait_s(waiting.account(4, "one")) - 6) < 0.01);   // three of its own, and as many of the others
-    CHECK(std::abs(line.wait_s(waiting.account(5, "one"))) < 0.01);       // nothing of its own stands before its first
+    CHECK(std::abs(line.wait_s(waiting.account(4, "one")) - 6) < 0.01);  // three of its own, and as many of the others
+    CHECK(std::abs(line.wait_s(waiting.account(5, "one"))) < 0.01);  // nothing of its own stands before its first
     CHECK(std::abs(line.wait_s(waiting.account(1, "many")) - 12) < 0.01);
 }
 
@@ -265,10 +267,11 @@ TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
     CHECK(message.listed == 2 && message.expected == 2000);
     CHECK(line_of("\n\1a\n\1b\n\1c") == &lines.small && message.is_long);  // of many sentences
     CHECK(line_of("\n\x09"
-                  "123456789") == &lines.small && message.is_long);                              // of many bytes
+                  "123456789") == &lines.small &&
+          message.is_long);  // of many bytes
     CHECK(line_of("\n\1a\n\1b\n\1c\n\1d") == &lines.metered && !message.is_long);  // too many sentences
-    CHECK(line_of("\n\1a\x10\1") == &lines.small);   // an option
-    CHECK(line_of("\x10\1") == &lines.small);        // nothing to embed
+    CHECK(line_of("\n\1a\x10\1") == &lines.small);  // an option
+    CHECK(line_of("\x10\1") == &lines.small);  // nothing to embed
     CHECK(line_of("\n\1a\x20\1") == &lines.metered);  // a size that the model doesn't offer
     CHECK(line_of("\n\1a\x30\1") == &lines.metered);  // a field that isn't known
     message.is_compressed = true;

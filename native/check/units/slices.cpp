@@ -18,7 +18,8 @@ TEST(others_have_turns_between_the_slices_of_a_long_message) {
     waiting.put(line, 1, 5);
     line.take_slice(list, 40e-6);
     waiting.put(line, 2, 10);
-    CHECK(waiting.caller_of(*line.first()) == 2 && is_about(line.work(), work_of(100) + work_of(5) + work_of(10) - 40e-6));
+    CHECK(waiting.caller_of(*line.first()) == 2 &&
+          is_about(line.work(), work_of(100) + work_of(5) + work_of(10) - 40e-6));
     CHECK(waiting.take_messages(line, 1) == "2");
     line.take_slice(list, 40e-6);
     CHECK(is_about(line.waiting(waiting.account(1)), work_of(100) + work_of(5) - 80e-6));

@@ -45,9 +45,7 @@ Limits with(Value Limits::* name, Given value) {
     return limits;
 }
 
-inline std::string framed(std::string_view content) {
-    return prefix_of(content.size()).append(content);
-}
+inline std::string framed(std::string_view content) { return prefix_of(content.size()).append(content); }
 
 /// Calls of one connection, without a real protocol: it records the answers to each.
 class Caller : public StreamControl {
@@ -86,7 +84,7 @@ private:
     void end(const Call& call, HeaderFields trailers) override { note(call, trailers); }
     void resume(const Call&) override {}
     void consume(const Call& call, std::size_t bytes) override { consumed_[call.stream()] += bytes; }
-    void reset(const Call& call) override { resets_.insert(call.stream()); }
+    void reset(const Call& call, EventKind) override { resets_.insert(call.stream()); }
     void note(const Call& call, HeaderFields fields);
 
     std::int32_t next_ = -1;
