@@ -15,6 +15,7 @@ ALWAYS_INLINE Lanes::Words all_words(const char* at) {
     return Lanes::all_words(word);
 }
 
+/// Weights, states and sums in float32, one number to a word.
 struct Float32 {
     using Sum = Lanes::Float;
     using Word = Lanes::Float;
@@ -38,7 +39,7 @@ struct Float32 {
     static void store(char* next, int unit, Lanes::Float h) { Lanes::store(reinterpret_cast<float*>(next) + unit, h); }
 };
 
-// Weights and states rounded to bfloat16, two to a word; sums in float32. Widening is a shift: this runs anywhere.
+/// Weights and states rounded to bfloat16, two to a word; sums in float32. Widening is a shift: this runs anywhere.
 struct Bf16 {
     using Sum = Lanes::Float;
     using Word = Lanes::Words;
@@ -72,9 +73,9 @@ private:
     }
 };
 
-// Weights as int8, each row of them in steps of its own; states as 127·h, since |h| <= 1: a scale that no batch
-// changes. x86 multiplies unsigned bytes with signed ones, so states are 128 more there, which `correction` takes from
-// their sums again. Four to a word, and sums of integers: exact, so each processor finds the same.
+/// Weights as int8, each row of them in steps of its own; states as 127·h, since |h| <= 1: a scale that no batch
+/// changes. x86 multiplies unsigned bytes with signed ones, so states are 128 more there, which `correction` takes from
+/// their sums again. Four to a word, and sums of integers: exact, so each processor finds the same.
 struct Int8 {
     using Sum = Lanes::Words;
     using Word = Lanes::Words;

@@ -14,7 +14,7 @@
 
 namespace bothends {
 
-// Sentences as they were asked for, and the order in which they are begun.
+/// Sentences as they were asked for, and the order in which they are begun.
 struct Sentences {
     const std::int32_t* token_ids;
     const std::int64_t* offsets;  // of `token_ids`; sentence s has those from offsets[s] to offsets[s + 1]
@@ -23,14 +23,14 @@ struct Sentences {
     std::int64_t first_token;  // what the states of the layers below and above are counted from
 };
 
-// The first layer's inputs; of the layers above, `table` is nullptr.
+/// The first layer's inputs; of the layers above, `table` is nullptr.
 struct Inputs {
     Table* table;
     const PackedWeights* fold;
     const EmbeddingTable* embeddings;
 };
 
-// One direction of one layer over some sentences: the work that workers share.
+/// One direction of one layer over some sentences: the work that workers share.
 struct Pass {
     const Shape& shape;
     const PackedWeights& packed;
@@ -43,14 +43,14 @@ struct Pass {
     std::atomic<std::int64_t> next{0};  // in `order`
 };
 
-// Interrupts a run once `now` differs from `before`.
+/// Interrupts a run once `now` differs from `before`.
 struct Stop {
     const std::atomic<std::uint64_t>& now;
     std::uint64_t before;
     bool asked() const { return now.load(std::memory_order_relaxed) != before; }
 };
 
-// A thread's slots, kept from one run to the next. Not shared.
+/// A thread's slots, kept from one run to the next. Not shared.
 class Chain {
 public:
     Chain(const Shape& shape, int slots);

@@ -18,7 +18,7 @@ namespace bothends {
 
 constexpr int directions = 2;
 
-// Token ids of all sentences after each other; sentence s has those from offsets[s] to offsets[s + 1].
+/// Token ids of all sentences after each other; sentence s has those from offsets[s] to offsets[s + 1].
 struct Request {
     const std::int32_t* token_ids;
     std::int64_t tokens;
@@ -26,6 +26,7 @@ struct Request {
     std::int64_t sentences;
 };
 
+/// A BiLSTM's packed weights, with the memory and threads that runs share. Safe to use from several threads.
 class Encoder {
 public:
     using Layer = std::array<DirectionWeights, directions>;

@@ -1,5 +1,6 @@
 // Float32 lanes in a ymm register. Included inside the unnamed namespace of a level's file.
 
+/// AVX2's registers, and the operations on them that all arithmetics are made of.
 struct Lanes {
     using Float = __m256;
     using Words = __m256i;

@@ -1,5 +1,6 @@
 // Float32 lanes in a zmm register. Included inside the unnamed namespace of a level's file.
 
+/// AVX-512's registers, and the operations on them that all arithmetics are made of.
 struct Lanes {
     using Float = __m512;
     using Words = __m512i;

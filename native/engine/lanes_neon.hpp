@@ -1,6 +1,7 @@
 // Four float32 lanes in a NEON register, as every AArch64 processor has them. Included inside the unnamed namespace of
 // a level's file.
 
+/// NEON's registers, and the operations on them that all arithmetics are made of.
 struct Lanes {
     using Float = float32x4_t;
     using Words = int32x4_t;

@@ -1,6 +1,7 @@
 // Four float32 lanes, as GCC's and Clang's vectors have them on any processor. Included inside the unnamed namespace of
 // a level's file.
 
+/// Vectors that any compiler translates, and the operations on them that all arithmetics are made of.
 struct Lanes {
     typedef float Float __attribute__((vector_size(16)));
     typedef std::int32_t Words __attribute__((vector_size(16)));

@@ -23,7 +23,7 @@ const Level* avx2_level();
 const Level* avx512_level();
 const Level* neon_level();
 
-// One precision's functions in place of a level's own, for processors that have instructions for just that.
+/// One precision's functions in place of a level's own, for processors that have instructions for just that.
 struct Replacement {
     Tiles step;
     void (*peak)(std::int64_t rounds, float* sink);

@@ -10,6 +10,7 @@
 
 namespace bothends {
 
+/// Frees aligned memory.
 struct Deleter {
     void operator()(char* memory) const { ::operator delete(memory, std::align_val_t(alignment)); }
 };

@@ -9,6 +9,7 @@
 
 namespace bothends {
 
+/// Pool of objects that are made when none is idle, and leased to one caller at a time.
 template <class Object>
 class ObjectPool {
 public:

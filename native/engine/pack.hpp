@@ -6,14 +6,14 @@
 
 namespace bothends {
 
-// One direction of one layer: float32, gates stacked i, o, f, c.
+/// One direction of one layer: float32, gates stacked i, o, f, c.
 struct DirectionWeights {
     const float* w;  // [4·hidden, inputs]
     const float* r;  // [4·hidden, hidden]
     const float* b;  // [8·hidden]: W's biases, then R's
 };
 
-// Packed weights and the memory that they point into.
+/// Packed weights and the memory that they point into.
 struct PackedBuffer {
     PackedWeights packed;
     Memory memory;

@@ -8,6 +8,7 @@
 
 namespace bothends {
 
+/// Sizes of an encoder, its precision, and the level that it is computed at.
 struct Shape {
     const Level* level;
     Precision precision;

@@ -11,7 +11,7 @@
 
 namespace bothends {
 
-// The embedding table as it was given; it stays its owner's.
+/// The embedding table as it was given; it stays its owner's.
 struct EmbeddingTable {
     const void* numbers;  // [vocabulary, shape.embedding]
     bool half;            // float16; else float32
@@ -21,6 +21,7 @@ struct EmbeddingTable {
     const float* vector(std::int32_t token, int size, float* scratch) const;
 };
 
+/// Folded inputs of one direction, by token: rows that are made once and read by all threads.
 class Table {
 public:
     // Keeps at most `budget` rows.

@@ -12,6 +12,7 @@
 
 namespace bothends {
 
+/// Threads that help any caller with work that can be shared. Started when first needed.
 class ThreadPool {
 public:
     // One worker's part: takes what is left of the work until nothing is.

@@ -6,14 +6,15 @@
 
 namespace bothends {
 
+/// Number format of weights and states.
 enum class Precision { float32, bf16, int8 };
 constexpr int precisions = 3;
 constexpr int gates = 4;               // i, o, f, c, as ONNX stacks them
 constexpr int max_rows = 6;           // of a tile, at any level
 constexpr std::size_t alignment = 64;  // of everything that is loaded as lanes
 
-// Packed weights of one direction of one layer. A "word" is 32 bits: one float32, two bf16 or four int8 of one weight
-// row, so that a tile's inner loop is the same at each precision. Tile order is [block of `width` units][gate][unit].
+/// Packed weights of one direction of one layer. A "word" is 32 bits: one float32, two bf16 or four int8 of one weight
+/// row, so that a tile's inner loop is the same at each precision. Tile order is [block of `width` units][gate][unit].
 struct PackedWeights {
     const char* weights;             // words [block][input words, then state words][gate][unit]
     const float* bias;               // tile order; W's and R's, added
@@ -26,7 +27,7 @@ struct PackedWeights {
     bool half_start;  // true if `Row::start` is float16
 };
 
-// One sentence's part of a step.
+/// One sentence's part of a step.
 struct Row {
     const char* input;  // words [input_words]
     const char* state;  // words [state_words]: h, as the precision holds it
@@ -39,11 +40,12 @@ struct Row {
 // Does `block` of the units for as many rows as the function was made for.
 using Tile = void (*)(const PackedWeights&, int block, const Row* rows);
 
+/// Functions of one precision, one for each number of rows.
 struct Tiles {
     Tile of[max_rows];  // by rows - 1
 };
 
-// The functions of one instruction set.
+/// The functions of one instruction set.
 struct Level {
     const char* name;
     int width;  // units in a block

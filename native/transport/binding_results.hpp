@@ -25,6 +25,7 @@ namespace transport::python {
 namespace nb = nanobind;
 using namespace nb::literals;
 
+/// Message as Python gets it.
 struct Message {
     std::uint64_t id;
     std::size_t method;
@@ -36,12 +37,14 @@ struct Message {
     nb::bytes key;
 };
 
+/// What `take_messages` returns to Python: messages, and the ids of those whose calls are over.
 struct Batch {
     nb::typed<nb::list, Message> messages;
     nb::typed<nb::list, nb::int_> over;
     bool is_given_up;
 };
 
+/// Group of ended calls of one method, status and refusal, as Python gets it, with how long each took.
 struct Ended {
     int method, code;
     std::optional<Refusal> refusal;
@@ -53,6 +56,7 @@ using GivenHeaders = std::vector<std::pair<nb::bytes, nb::bytes>>;
 using GivenResponse = std::tuple<int, GivenHeaders, nb::bytes>;  // status, headers, body
 using Headers = nb::typed<nb::list, nb::typed<nb::tuple, nb::bytes, nb::bytes>>;
 
+/// Request over HTTP as Python gets it.
 struct Request {
     std::uint64_t id;
     std::size_t listener;
@@ -71,6 +75,7 @@ struct Request {
     std::optional<double> deadline;
 };
 
+/// What `take_requests` returns to Python: requests, and the ids of those whose callers have left.
 struct Requests {
     nb::typed<nb::list, Request> requests;
     nb::typed<nb::list, nb::int_> over;

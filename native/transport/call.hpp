@@ -31,6 +31,8 @@ class Shared;
 struct Network;
 class StreamControl;
 
+/// One call of any protocol, from its headers until its answer is sent; subclasses parse and write their
+/// protocol's.
 class Call {
 public:
     using Metadata = std::vector<std::pair<std::size_t, std::string>>;  // index among the wanted headers, and value

@@ -13,8 +13,9 @@
 
 namespace transport {
 
-/// Certificate chain, its key, and the authority that signs callers' certificates, as PEM. If `is_http`, HTTP/1.1 is
-/// offered besides HTTP/2. Throws std::runtime_error.
+/// TLS settings that a listener's connections share, made from PEM texts: a certificate chain, its key, and the
+/// authority that signs callers' certificates. An empty `client_ca` asks for no client certificate. If `is_http`,
+/// HTTP/1.1 is offered besides HTTP/2. The constructor throws std::runtime_error.
 class Tls {
 public:
     Tls(const std::string& certificate, const std::string& key, const std::string& client_ca, bool is_http);

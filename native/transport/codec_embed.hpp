@@ -8,6 +8,7 @@
 
 namespace transport {
 
+/// Codec of bothends.v1's Embed.
 class EmbedCodec : public Codec {
 public:
     /// `empty` is the status for a request without sentences.

@@ -16,6 +16,7 @@ namespace transport::infer {
 /// Tensors that a response may hold.
 enum Tensor : std::size_t { embedding, token_count, truncated, tensors };
 
+/// Name and number format of a tensor, in the protocol's words.
 struct Described {
     std::string_view name, datatype;
     std::size_t bytes;  // of a number

@@ -45,6 +45,7 @@ namespace transport {
     X(std::size_t, network_unread_bytes, 64 << 20, "Most unread bytes of answers of a network.")                 \
     X(std::size_t, unread_total_bytes, 256 << 20, "Most bytes of all answers that callers have not read.")
 
+/// Bounds of a transport: those that settings give, and constants.
 struct Limits {
 #define TRANSPORT_FIELD(type, name, value, words) type name = value;
     TRANSPORT_SETTINGS(TRANSPORT_FIELD)
@@ -76,6 +77,7 @@ struct Limits {
     X(over_rate, "Its key has had its sentences of this second.") \
     X(over_concurrency, "Its key has its sentences in progress.")
 
+/// Reason for which the transport refuses a call; `count` is how many there are.
 enum class Refusal {
     none,
 #define TRANSPORT_VALUE(name, words) name,
@@ -125,6 +127,7 @@ inline constexpr std::array http_refusals{
     X(call_reset, "A call was reset: its frames break the protocol or its bounds.")                                    \
     X(call_parked, "A request was held back: of its connection's or network's answers too much is unread.")
 
+/// What an event tells.
 enum class EventKind : std::uint8_t {
 #define TRANSPORT_VALUE(name, words) name,
     TRANSPORT_EVENTS(TRANSPORT_VALUE)
@@ -149,6 +152,7 @@ struct Response {
 
 using Responses = std::array<Response, std::size_t(Refusal::count)>;
 
+/// Method of either protocol that a transport admits.
 struct Method {
     std::string path;  // "/package.Service/Method"
     bool is_stream = false;
@@ -182,6 +186,7 @@ struct Method {
     X(rests, "Times that a connection was paused so far.")           \
     X(lag_s, "Longest time between two polls since last asked.")
 
+/// Measurements at one moment, all as doubles.
 struct Figures {
 #define TRANSPORT_FIELD(name, words) double name = 0;
     TRANSPORT_FIGURES(TRANSPORT_FIELD)

@@ -11,6 +11,7 @@ namespace transport {
 
 constexpr std::size_t prefix_size = 5;  // before each message: a flag, and its length as a big-endian uint32
 
+/// What the five bytes before a gRPC message say of it.
 struct Prefix {
     bool is_compressed = false;
     std::size_t size = 0;

@@ -15,6 +15,7 @@
 
 namespace transport {
 
+/// Call over gRPC, unary or a stream.
 class GrpcCall final : public Call {
 public:
     using Call::Call;

@@ -17,6 +17,7 @@ namespace transport {
 
 constexpr double closed_patience_s = 1;  // with whoever has closed their side, as who is gone has, too
 
+/// Session that speaks HTTP/1.1.
 class Http1Session final : public Session {
 public:
     /// Speaks HTTP/1.1 for `peer`. Must be destroyed before `peer`.

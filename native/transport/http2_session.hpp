@@ -12,6 +12,7 @@
 
 namespace transport {
 
+/// Session that speaks HTTP/2.
 class Http2Session final : public Session {
 public:
     /// Speaks HTTP/2 for `peer`. Must be destroyed before `peer`.

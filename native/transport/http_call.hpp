@@ -16,6 +16,7 @@
 
 namespace transport {
 
+/// Call over HTTP: a method's, a probe's, or a request for the application.
 class HttpCall final : public Call {
 public:
     using Call::Call;

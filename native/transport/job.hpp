@@ -66,6 +66,7 @@ struct LongLimits {
     std::size_t sentences, sentence_bytes, tokens;
 };
 
+/// Long request that several threads serve in slices, with its rows.
 class Job {
 public:
     /// `of_path` is the number of the fast path (fast_path.hpp) that serves it; no other may go on with it, since its models
@@ -101,7 +102,8 @@ public:
     /// Sets the cost of its sentences, once it is completely parsed.
     void set_pace(const Pace& pace) { pace_ = pace; }
 
-    /// Returns the cost of all of it; `max_work_at_once` returns that of its longest sentence, which can't be cut.
+    /// Returns the estimated cost of the whole request, in seconds of one core. `max_work_at_once` returns that of its
+    /// longest sentence, which can't be cut.
     double work() const { return double(tokens_.size()) * pace_.token_s + double(tokens_.sentences()) * pace_.row_s; }
     double max_work_at_once() const;
 

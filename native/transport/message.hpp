@@ -20,6 +20,7 @@ class Line;
 // Bytes that each costs besides its own, about: without it, empty ones by the million would be held for nothing.
 constexpr std::size_t message_overhead = 256;
 
+/// Message of a call, from its arrival to its answer.
 struct Message {
     enum class State { waiting, shared_out, taken, answered };  // shared out: some of its slices wait, others are taken
     std::uint64_t id = 0;

@@ -13,6 +13,7 @@
 
 namespace transport {
 
+/// Model as requests name it and responses show it.
 struct NamedModel {
     std::vector<std::string> names;    // by which requests ask for it; an empty one is for those that name none
     std::string shown, version;        // its name and version, as responses have them

@@ -21,6 +21,7 @@ constexpr std::size_t encodings = 6;
 constexpr std::array<std::string_view, 3> words_of(Truncation) { return {"error", "start", "end"}; }
 constexpr std::array<std::string_view, 4> words_of(Encoding) { return {"float32", "float16", "int8", "sign_bits"}; }
 
+/// What a request asks for beside its sentences.
 struct Options {
     Truncation truncation = Truncation::start;
     bool is_normalized = false;  // whether each embedding is scaled to length 1

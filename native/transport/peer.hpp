@@ -44,6 +44,7 @@ protected:
     ~StreamControl() = default;
 };
 
+/// One connection as its calls see it: its network, its key's holder, its budgets and deadlines.
 class Peer {
 public:
     Peer(Shared& shared, std::uint64_t id, Network& network, PeerAddress peer_address = {}) REQUIRES(the_lock);

@@ -7,6 +7,7 @@
 
 namespace transport {
 
+/// Listener by which a connection came, and its other end's address.
 struct PeerAddress {
     std::size_t listener = 0;  // its place
     bool is_http = false;      // else gRPC's

@@ -9,6 +9,7 @@
 
 namespace transport {
 
+/// Protocol of one connection: makes calls of received bytes, and bytes of their answers.
 class Session : public StreamControl {
 public:
     virtual ~Session() = default;

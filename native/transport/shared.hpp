@@ -114,10 +114,12 @@ struct SlicedDepth {
     void add(const Message& message);
 };
 
+/// Totals since the start.
 struct Counters {
     std::uint64_t connections = 0, calls = 0, resets = 0, received_bytes = 0, sent_bytes = 0;
 };
 
+/// State that all connections of a transport share, under its lock.
 class Shared {
 public:
     explicit Shared(TransportSettings settings);

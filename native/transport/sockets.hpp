@@ -25,6 +25,7 @@ struct Listener {
     bool is_for_probes = false;
 };
 
+/// Listening sockets and connections of a transport, and the `epoll` that watches them.
 class Sockets {
 public:
     using Certificates = std::array<std::shared_ptr<Tls>, 2>;  // of gRPC's listeners, and of HTTP's

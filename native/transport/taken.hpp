@@ -12,6 +12,7 @@ namespace transport {
 
 class Usage;
 
+/// Message as whoever answers it gets it; it no longer refers to its call.
 struct TakenMessage {
     std::uint64_t id;
     std::size_t method;

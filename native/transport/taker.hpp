@@ -18,6 +18,7 @@
 
 namespace transport {
 
+/// What one thread takes at once.
 struct Batch {
     std::vector<TakenMessage> messages;
     std::vector<Slice> slices;      // of long requests
@@ -44,6 +45,7 @@ struct HttpRequest {
     double arrived, deadline;
 };
 
+/// Requests that the application takes at once, and the ids of those whose callers have left.
 struct HttpRequests {
     std::vector<HttpRequest> requests;
     std::vector<std::uint64_t> gone;
@@ -60,6 +62,7 @@ struct TakeLimits {
     std::size_t runs = 1;    // that there may be at once
 };
 
+/// Chooses what a thread takes next, by whose turn it is.
 class Taker {
 public:
     Taker(Shared& shared, Sockets& sockets) : shared_(shared), sockets_(sockets) {}
