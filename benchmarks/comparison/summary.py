@@ -49,8 +49,9 @@ def served(found: ComparisonResults) -> str:
     peer = best(found.rows, _CALLERS.name)
     beside = "" if peer is None else f"; mosec, another model server, at its best settings {peer.sentences_per_s:,.0f}"
     return (
-        f"- **Fast as a server.** With {_CALLERS.concurrency} callers, each sending one sentence at a time, a server on "
-        f"{found.machine['cores']} cores answers {' and '.join(rows)}{beside}. [By load](docs/performance.md)."
+        f"- **Fast as a server.** With {_CALLERS.concurrency} callers, each sending one sentence at a time, "
+        f"a server on {found.machine['cores']} cores answers {' and '.join(rows)}{beside}. "
+        "[By load](docs/performance.md)."
     )
 
 

@@ -54,7 +54,10 @@ def test_both_protocols_are_named_where_both_were_measured() -> None:
     made.rows += [row(ours(engine, "native"), load, sentences_per_s=2000) for engine in (FLOAT32, INT8)]
     made.rows += [row(form_of(ours(FLOAT32, "native"), BASE64), load, sentences_per_s=900)]
     made.rows += [row("mosec 4", load, sentences_per_s=700)]
-    assert "2,000 a second over gRPC and 900 over HTTP; mosec, another model server, at its best settings 700." in summary.served(made)
+    assert (
+        "2,000 a second over gRPC and 900 over HTTP; mosec, another model server, at its best settings 700."
+        in summary.served(made)
+    )
     opening = summary.markdown(made).partition("\n")[0]
     assert opening.startswith(
         "A server on 2 cores answers 8 callers of one sentence at a time: over gRPC 2,000 sentences"
