@@ -18,8 +18,10 @@ def batches(
 ) -> Iterator[Numbers]:
     """Yield batches of sentence numbers without end, int64 [plan.size], each of one kind. The seed determines them.
 
-    Each epoch is shuffled anew, and `plan.share` of its sentences go into batches from one neighbourhood. Sentences are
-    sorted by length inside buckets of `plan.bucket` batches, and the batches shuffled again. A group (neighbouring
+    `lengths`, `groups`, `kinds` and `neighbourhoods` have one number for each sentence, int64 [sentences]: its tokens,
+    its group, its source's kind, its cluster (None where there are no clusters). Each epoch is shuffled anew, and
+    `plan.share` of its sentences go into batches from one neighbourhood. Sentences are sorted by length inside buckets
+    of `plan.bucket` batches, and the batches shuffled again. A group (neighbouring
     sentences with one number in `groups`, which is ascending) stays together, with the length and neighbourhood of its
     first sentence, unless the end of a batch splits it. An epoch uses no sentence twice, and of each kind (in each
     neighbourhood) all except a remainder of less than a batch. Raises RecipeError if no kind fills a batch.

@@ -28,7 +28,9 @@ class PublicSet:
     """Hash of the original, where others have published it; else the counts alone tell whether it is the right one."""
 
     def path_in(self, folder: Path) -> Path:
-        """Return its path in `folder`: a file of pairs, or a folder of a collection."""
+        """Return where this test set is kept in `folder`: a .tsv file for sentence pairs, a folder for a retrieval
+        collection.
+        """
         return folder / (f"{self.name}.tsv" if self.kind == "pairs" else self.name)
 
     @property

@@ -218,18 +218,22 @@ def other_agent(scene: Scene, chance: random.Random) -> str:
 
 
 def other_verb(scene: Scene, chance: random.Random) -> str:
-    """Return the scene with another verb: "a man is washing a horse"."""
+    """Return a sentence that describes the scene with a different verb, drawn by `chance`: "a man is washing a
+    horse".
+    """
     verbs = VERBS[scene.patient.kind] if scene.patient else DOINGS
     return plain(replace(scene, verb=chance.choice([verb for verb in verbs if verb != scene.verb])))
 
 
 def other_patient(scene: Scene, chance: random.Random) -> str:
-    """Return the scene with another patient: "a man is riding a bicycle"."""
+    """Return a sentence that describes the scene with another patient of the same kind, drawn by `chance`: "a man is
+    riding a bicycle".
+    """
     return plain(replace(scene, patient=scene.patient and any_noun(chance, scene.patient.kind)))
 
 
 def other_place(scene: Scene, chance: random.Random) -> str:
-    """Return the scene at another place, or without one."""
+    """Return a sentence that describes the scene at a place drawn by `chance`, or at none."""
     return plain(replace(scene, place=chance.choice(["", *PLACES]).replace("-", " ")))
 
 

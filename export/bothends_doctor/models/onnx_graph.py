@@ -164,7 +164,9 @@ def _reads(node: onnx.NodeProto) -> list[str]:
 
 
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """Return a copy of the model that has these tensors as outputs."""
+    """Return a copy of the model whose only outputs are the named tensors; each may be any intermediate tensor of the
+    graph.
+    """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     declared = {value.name: value for value in model.graph.output}

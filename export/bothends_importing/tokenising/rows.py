@@ -41,7 +41,9 @@ def unused_rows(said: Sequence[int | str], *, rows: int) -> frozenset[int]:
 
 
 def rows_in_use(unused: Collection[int]) -> Iterator[int]:
-    """Yield the rows that have words, in ascending order without end."""
+    """Yield the row numbers 0, 1, 2, … that aren't in `unused`, without end: the rows of an embedding table to give
+    words to.
+    """
     return (row for row in count() if row not in unused)
 
 

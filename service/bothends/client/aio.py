@@ -114,7 +114,7 @@ class AsyncClient:
 
 
 class AsyncTransport:
-    """Transport whose waits suspend the task."""
+    """Sender of calls to one server on asyncio: waiting for an answer suspends the calling task, not the thread."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint

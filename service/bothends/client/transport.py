@@ -19,7 +19,7 @@ class Method:
 
 
 class Cancellable(Protocol):
-    """Call in progress."""
+    """Call in progress that can be cancelled."""
 
     def cancel(self) -> Any:
         """Cancel the call at the server, because its answer is no longer wanted."""

@@ -87,7 +87,8 @@ class Dispatcher:
         in_stream: bool = False,
         work: int = 1,
     ) -> Callable[[Inbound], None]:
-        """Make the handler of calls to `method`. `behaviour` settles its call, at once or later, or raises.
+        """Make the handler of calls to `method`. `parse` makes the request of its bytes; `behaviour` gets that and the
+        call's context, and settles the call, at once or later, or raises.
 
         `in_stream` is for messages of a stream, since metrics count the stream as a whole. `work` is how many bytes of
         text to embed one byte of a request stands for; a request that is long by that measure waits for its turn.

@@ -78,8 +78,8 @@ class Section(BaseModel):
     ) -> Self:
         """Make settings from the given flags (by field name), then the environment, then the file, then the defaults.
 
-        `bounds` are set by the calling program itself, and may be fixed ones. Raises SettingsError that names the flag,
-        the variable or the file's key at fault.
+        `bounds` are values from the calling program. They override all others, and may set fields that users can't.
+        Raises SettingsError that names the flag, the variable or the file's key at fault.
         """
         given = cls.given(flags, environment, file)
         try:

@@ -154,7 +154,7 @@ class Ended(Protocol):
 
     @property
     def code(self) -> int:
-        """gRPC status code with which they ended."""
+        """gRPC status code with which the calls of this group ended."""
 
     @property
     def refusal(self) -> Enum | None:

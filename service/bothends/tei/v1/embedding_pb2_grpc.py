@@ -269,7 +269,7 @@ class TokenizeServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def TokenizeStream(self, request_iterator, context):
-        """Cuts texts as they come, and answers each in its turn. A text that fails ends the stream.
+        """Tokenises texts as they come, and answers them in order. A text that fails ends the stream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -97,7 +97,10 @@ class Streams:
                 self.registry.owe_nothing(stream.context)
 
     def count(self, connection: str, messages: int, size: int) -> None:
-        """Count messages and bytes that enter a connection's window, or with negative numbers leave it."""
+        """Count messages and bytes that were read ahead and aren't answered yet (negative: that were answered).
+
+        It isn't HTTP/2's window.
+        """
         self.bytes += size
         self.messages[connection] += messages
         if not self.messages[connection]:
