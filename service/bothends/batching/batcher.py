@@ -53,7 +53,9 @@ class Batcher(AbstractContextManager["Batcher"]):
     ) -> None:
         """Run at most `workers` batches at once, and give up one that takes longer than `engine_timeout_s`.
 
-        `budgets` limit what waits, and are the largest of all models'. With `spare_core`, the engine is a GPU.
+        `budgets` limit what waits, and are the largest of all models'. `spare_core` means that engines run on a GPU,
+        and leave a core free: one more thread then takes and delivers meanwhile. `clock` and `sleep` are the time, in
+        seconds.
         """
         self._runner = Runner(at_once=workers, clock=clock)
         self._waiting = Scheduler(budgets, self._runner.seconds_for)

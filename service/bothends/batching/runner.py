@@ -52,7 +52,9 @@ class Throughput:
         self._per_s = 0.0
 
     def record(self, work: float, seconds: float, *, at_once: int) -> None:
-        """Record `work` that took `seconds` while `at_once` runs were in progress."""
+        """Record `work`, in tokens of a model whose cost is 1, that took `seconds` while `at_once` runs were in
+        progress.
+        """
         if seconds > 0:
             speed = work / seconds * at_once
             self._per_s += (speed - self._per_s) * (_WEIGHT if self._per_s else 1.0)
@@ -91,7 +93,7 @@ class Runner:
         return self._run(batch) if batch else []
 
     def ran(self, record: BatchRecord, terms: Terms) -> None:
-        """Record a batch that ran elsewhere."""
+        """Record a batch that ran elsewhere, with the model of these `terms`, for estimates, metrics and traces."""
         self._throughput.record(record.tokens * terms.cost, record.engine_s, at_once=self._at_once)
         self.report(record, terms, tracing.NO_SPAN)
 

@@ -26,9 +26,8 @@ class Scheduler:
     """Sentences that wait, and the choice of the batches that they run in."""
 
     def __init__(self, budgets: Budgets, seconds_for: Callable[[float], float]) -> None:
-        """Start empty. `seconds_for` estimates the duration of an amount of work.
-
-        `budgets` limit what waits; each model's own limit its batches.
+        """Start empty. `seconds_for` returns the estimated seconds of an amount of work, in tokens of a model whose
+        cost is 1. `budgets` limit what waits in all; each model's own, in its terms, limit its batches.
         """
         self._seconds_for = seconds_for
         self._max_queue_tokens = budgets.max_queue_tokens

@@ -28,9 +28,8 @@ class PerThreadTask:
             return threading.get_ident() in self._left
 
     def do(self) -> None:
-        """Call the function in one of the threads.
-
-        What it raises is only logged, since later work will meet the same error.
+        """Call the function in the calling thread. What it raises is only logged, since later work will meet the same
+        error.
         """
         try:
             self._act()

@@ -42,9 +42,9 @@ class Watchdog:
         clock: Callable[[], float],
         also: Callable[[Callable[[int], float]], None] = lambda _: None,
     ) -> None:
-        """Watch until closed. `also` is called at each check, to give up runs that are watched elsewhere.
-
-        It gets a function that returns the seconds in which a thread couldn't run since the last check.
+        """Watch until closed. At each check `also` is called with a function, by which it gives up runs that are
+        watched elsewhere: that returns the seconds in which the thread with this identifier couldn't run since the last
+        check.
         """
         self._timeout_s = timeout_s
         self._on_overdue = on_overdue

@@ -53,7 +53,8 @@ class Backlog:
     ) -> None:
         """Parse in the threads of `pool`, which `close` shuts down, or in two threads of its own.
 
-        `answer_budget` is for answers to calls that need it.
+        At most `max_bytes` bytes of requests wait. Answers to calls that keep room (`CallContext.keeps_room`) have it
+        in `answer_budget`.
         """
         self.answer_budget = answer_budget or AnswerBudget()
         self.answer_budget.on_freed(self._read_more)
@@ -109,7 +110,7 @@ class Backlog:
                 self._pool.submit(self._read_next)
 
     def drop(self, entry: _Waiting) -> None:
-        """Remove a request that is no longer wanted."""
+        """Remove the request of `entry`, which waits, because it is no longer wanted."""
         with self._lock:
             self._turns.remove(entry, entry.caller)
 

@@ -21,8 +21,8 @@ class ByteBudget:
         self.held_bytes = 0
 
     def arrival(self, network: bytes, shed: Callable[[], None]) -> "Arrival":
-        """Return a context manager that counts a request of `network` while it arrives; `shed` is called to drop the
-        request.
+        """Return a context manager that counts a request while it arrives. `network` is its caller's, as
+        `sockets.network` has it; `shed` is called to drop the request.
         """
         return Arrival(self, network, shed)
 

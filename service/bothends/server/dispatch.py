@@ -65,10 +65,12 @@ class Dispatcher:
         backlog: Backlog,
         max_wait_s: float = 10.0,
     ) -> None:
-        """`concurrency` and `wait_s` decide which calls are admitted; `concurrency` is None if the transport has
-        decided already.
+        """`concurrency` limits the calls in progress; it is None if the transport has done that already. `wait_s`
+        returns the estimated wait, in seconds, of a sentence that arrives now; calls that can't wait for so long are
+        refused.
 
-        Long requests are parsed in the `backlog`.
+        `keys` identify callers; None if callers need no key. Long requests are parsed in the `backlog`. A request may
+        take `max_wait_s` seconds to arrive while others need its slot.
         """
         self._backlog = backlog
         self._metrics = metrics
@@ -124,7 +126,7 @@ class Dispatcher:
 
     def open_handler(self, act: Callable[[bytes], bytes]) -> Callable[[Inbound], None]:
         """Make the handler of calls that need no key, aren't counted in metrics, and are answered at once with
-        `act(request)`.
+        `act(request)`, where request and answer are bytes.
         """
 
         def begin(call: Inbound, content: bytes | None) -> None:

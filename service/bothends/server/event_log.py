@@ -19,18 +19,18 @@ class EventLog:
     """The events of one transport. Lines hold a caller's network, never more of an address, nor a sentence or a key."""
 
     def __init__(self, events: Callable[..., Iterable["Event"]]) -> None:
-        """`events` is the transport's."""
+        """`events` is the transport's method of that name: it returns what the transport has decided lately."""
         self._events = events
 
     def write_all(self) -> None:
-        """Log the last of them, a line each, and how many there are: at every level, since somebody asked."""
+        """Log the latest events, a line each, and how many they are: at every log level, since somebody asked."""
         events = list(self._events())
         for event in events:
             _write(logging.INFO, event)
         _handle(logging.INFO, "that is what the transport has decided lately", {"lines": len(events)})
 
     def follow(self) -> None:
-        """Log at debug what is new since this was last called."""
+        """Log at debug level the events since the last call of this."""
         if _log.isEnabledFor(logging.DEBUG):
             for event in self._events(are_new=True):
                 _write(logging.DEBUG, event)

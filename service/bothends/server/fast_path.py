@@ -68,9 +68,10 @@ class FastPaths:
         metrics: Metrics,
         logs_each: Callable[[], bool],
     ) -> None:
-        """Serve small requests, unless each call is logged, or spans are kept of it.
+        """Serve small requests, unless each call is logged (`logs_each` returns True), or spans are kept of it.
 
-        `methods` are by their places among the transport's.
+        `methods` are those that C++ answers, by their places among the transport's methods; `embedders` are one for
+        each model, the default model's first. Counts go to `metrics`.
         """
         self._logs_each = logs_each
         self._provider: object = None
@@ -99,8 +100,10 @@ class FastPaths:
     def take_messages(
         self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool
     ) -> Batch | None:
-        """Take messages from the transport, and answer plain requests in C++ meanwhile; see
-        `PlainCalls.take_messages`.
+        """Take messages from the transport, and answer plain requests in C++ meanwhile. Returns those that Python has
+        to answer; None once the transport has stopped.
+
+        Parameters and errors are those of `PlainCalls.take_messages`.
         """
         newest = self._current()
         if newest is None or not may_run:  # who has no core leaves long requests to those who have one

@@ -66,7 +66,7 @@ class Readiness:
         return self._has_begun and model not in self._unfit and not self.is_stopping
 
     def begin(self, models: Sequence[str]) -> None:
-        """Mark `models`, which are all that are served, as healthy."""
+        """Mark `models`, the names of all that are served, as healthy."""
         with self._telling:
             self._has_begun = True
             for model in models:
@@ -180,8 +180,8 @@ class ModelService:
         return self._readiness.is_fit
 
     def start(self, let_calls_in: Callable[[], None] = lambda: None) -> None:
-        """Start to serve, after everything that calls need was made: admit calls, report readiness, supervise the
-        models.
+        """Start to serve, after everything that calls need was made: call `let_calls_in`, by which ports admit calls,
+        report readiness, and supervise the models.
         """
         # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
         gc.collect()

@@ -43,7 +43,9 @@ class PendingBodies:
         return len(self._waits)
 
     def add(self, caller: PendingCaller, error: BothendsError) -> Wait:
-        """Add a caller. If it is evicted, it fails with `error`. Cancel the returned entry if the call ends."""
+        """Add a caller whose request arrives from now on. If it is evicted, it fails with `error`. Cancel the returned
+        entry if the call ends.
+        """
         wait = Wait(self, caller, monotonic() + self.max_wait_s, error)
         with self._lock:
             self._waits[caller] = wait

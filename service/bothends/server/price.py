@@ -18,7 +18,7 @@ class Price:
         self._is_noted = False
 
     def note(self, units: float, seconds: float) -> None:
-        """Add a measurement: `units` took `seconds`."""
+        """Add a measurement: `units` units of work took `seconds` seconds of one core."""
         if units > 0 and seconds > 0:
             latest = seconds / units
             if self._is_noted:

@@ -69,7 +69,9 @@ class KeyAccount:
         return self.usage.in_progress
 
     def capped(self, sentences: int) -> int:
-        """Return `sentences`, or the key's quota if that allows fewer in one request."""
+        """Return the number of sentences that one request of this key may have: `sentences`, or its quota if that is
+        less.
+        """
         return min(sentences, self.limits.concurrent_sentences or sentences)
 
     def take_share(self, sentences: int, *, extra: int = 0) -> None:

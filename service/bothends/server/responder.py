@@ -38,8 +38,8 @@ class Responder:
         return self.embedder.name
 
     def embed(self, query: Query, context: CallContext, write: Write) -> None:
-        """Embed a query within the call's deadline, and send `write(embeddings)`. If the caller leaves, its work is
-        cancelled.
+        """Embed a query within the call's deadline, and send the caller the bytes that `write` makes of the embeddings,
+        in the thread that ran the model. If the caller leaves, its work is cancelled.
 
         Raises what `Embedder.begin` raises, or QuotaError.
         """
@@ -64,7 +64,9 @@ class Responder:
         return most if context.account is None else context.account.capped(most)
 
     def charge(self, sentences: Sequence[Sized], context: CallContext) -> None:
-        """Count `sentences` against the caller's quota, and note model and number for the log."""
+        """Count `sentences` against the caller's quota, and note model and number for the call's log line. Raises
+        QuotaError.
+        """
         context.asked.model, context.asked.sentences = self.name, len(sentences)
         if context.account is not None and len(sentences) <= self.embedder.limits.sentences:  # else nobody is served
             context.charge(len(sentences), extra=extra(sentences))

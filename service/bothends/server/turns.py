@@ -48,7 +48,7 @@ class Account:
         return max(self.used, self.clock.time - _MAX_SAVED_S)
 
     def charge(self, seconds: float) -> None:
-        """Add `seconds` of use; a negative number corrects an earlier estimate."""
+        """Add `seconds` of one core to what was used; a negative number corrects an earlier estimate."""
         if self in self.clock.waiting:
             self.clock.advance()
         self.used = min(self.start_tag + seconds, self.clock.time + _MAX_DEBT_S)
@@ -93,7 +93,9 @@ class Turns(Generic[ItemT]):
         return sum(len(network.flows) for network in self._networks.values())
 
     def put(self, item: ItemT, caller: Caller, *, work_s: float, size: int = 0) -> None:
-        """Add an item that takes about `work_s` seconds and has `size` bytes, after the caller's other items."""
+        """Add an item of `caller`, after the caller's other items; it takes about `work_s` seconds of one core, and has
+        `size` bytes.
+        """
         network = self._networks.get(caller.network)
         if network is None:
             network = self._networks[caller.network] = _Network(Account(self._clock))

@@ -202,7 +202,7 @@ class Transport(Protocol):
         """
 
     def ended(self) -> Sequence[Ended]:
-        """Return the calls that the transport has ended by itself since the last call of this."""
+        """Return groups of the calls that the transport has ended by itself since the last call of this."""
         ...
 
     def set_serving(self, serving: bool, services: Sequence[str] | None = None) -> None:

@@ -49,7 +49,7 @@ COUNTED: dict[Reason, RefusalKind] = {
 
 
 def statuses(settings: GrpcSettings) -> dict[Reason, Status]:
-    """Make the gRPC status for each reason."""
+    """Make the gRPC status with which calls are refused for each reason, by what `settings` allow."""
     inflated = settings.max_inflated_bytes
     patience_s = f"{settings.caller_timeout_s:g} s"
     silent = f"the stream's caller sent or read nothing for {patience_s}, and its place was needed"

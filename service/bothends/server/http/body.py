@@ -22,7 +22,7 @@ class BodyTurns:
         self._turns = asyncio.Semaphore(_A_ROUND)
 
     async def one(self) -> None:
-        """Wait for a turn, and for the event loop's next round."""
+        """Wait for a turn to read a piece of a body, and for the event loop's next round."""
         async with self._turns:
             await asyncio.sleep(0)
 

@@ -30,9 +30,8 @@ class Hosts(NamedTuple):
 
     @classmethod
     def of(cls, settings: PortSettings, bound_to: str) -> Self | None:
-        """Return the host names that `settings` allow; None if all are allowed.
-
-        A server that is bound to a loopback address (`bound_to`) allows its machine's own names.
+        """Return the host names that `settings` allow; None if all are allowed. `bound_to` is the address that the
+        server listens on: if it is a loopback address, its machine's own names are allowed.
         """
         is_local = is_loopback(bound_to)
         names = settings.allowed_host_names

@@ -31,12 +31,16 @@ class Asking(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)  # which also stands in the OpenAPI document
 
     def as_options(self, **own: Any) -> Options:
-        """Return what is asked for, with what a front makes of its `own` words."""
+        """Return the options of this request. `own` are values of options that the API has in other words, as the front
+        has translated them; they come before the request's fields.
+        """
         return Options(**{name: getattr(self, name) for name in OPTIONS if name in type(self).model_fields} | own)
 
 
 def with_options(front: str) -> Callable[[type[AskingT]], type[AskingT]]:
-    """Add to a front's request the options that its API has by our names, but for those that stand in it."""
+    """Return a decorator of a front's request: it adds the options that the API of `front`, a folder of server/fronts,
+    calls by our names, except those that the class declares itself.
+    """
 
     def add(kind: type[AskingT]) -> type[AskingT]:
         added: dict[str, Any] = {
@@ -50,7 +54,7 @@ def with_options(front: str) -> Callable[[type[AskingT]], type[AskingT]]:
 
 
 def texts(given: Any, *, name: str) -> Sequence[str]:
-    """Return a list of texts from one text or several.
+    """Return a list of texts from `given`, a value of JSON: one text or a list of them. `name` is its field's.
 
     Raises RequestError that says what is wrong without quoting the text.
     """

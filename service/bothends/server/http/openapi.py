@@ -62,7 +62,9 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
 
 
 def routes(made: Mapping[str, Any]) -> list[BaseRoute]:
-    """Make the route of a document. It needs no key, just as gRPC's reflection needs none."""
+    """Make the route of the OpenAPI document `made`, given as JSON values. It needs no key, just as gRPC's reflection
+    needs none.
+    """
     content = orjson.dumps(made)
 
     async def openapi(_: Request) -> Response:

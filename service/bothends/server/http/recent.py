@@ -24,7 +24,7 @@ class Recent(Generic[T]):
         self._newest: list[T] = []
 
     async def get(self) -> T:
-        """Return the result, which is at most a moment old."""
+        """Return the result of `make`, which is at most a moment old."""
         async with self._lock:
             now = monotonic()
             if not self._newest or self._paid_until - now <= _BURST_S:

@@ -32,7 +32,9 @@ class EmbeddingService:
     """Unary methods of the service, over all models. Each settles its call, at once or later."""
 
     def __init__(self, responders: Responders, *, max_message_bytes: int, transport: str) -> None:
-        """Answer by `responders`. The other two are told to callers who ask."""
+        """Answer by `responders`. GetModel tells callers `max_message_bytes`, the largest message that the server
+        reads, and the name of the `transport`.
+        """
         self._responders = responders
         self._transport = transport
         self._max_message_bytes = max_message_bytes

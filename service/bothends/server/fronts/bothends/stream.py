@@ -93,7 +93,7 @@ class EmbedStreams:
     @staticmethod
     def write_failed(status: status_pb2.Status, sentences: int, model: LoadedModel) -> bytes:
         """Return the response to a message of `sentences` sentences after a run of `model` failed that can't be
-        repeated: an error for each sentence.
+        repeated: the error `status` for each sentence.
         """
         return encode_items([status] * sentences, model.config.version)
 

@@ -49,7 +49,9 @@ _OTHER = _Bound("fields that aren't known", 64, _SMALL_BYTES)
 
 
 def check(content: bytes, *, max_texts: int) -> None:
-    """Raise RequestError if a serialised request has more fields, or longer ones, than any client needs."""
+    """Raise RequestError if a serialised ModelInferRequest has more fields, or longer ones, than any client needs for
+    `max_texts` texts.
+    """
     if len(content) <= _SHORT_BYTES:
         return
     for field in _checked(memoryview(content), _REQUEST, "").get(_INPUTS, ()):

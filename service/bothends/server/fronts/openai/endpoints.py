@@ -116,9 +116,10 @@ def _say_and_write(context: CallContext, model: str, encoding: str, found: Embed
 
 
 def write(model: str, encoding: str, found: Embeddings) -> bytes:
-    """Write the response as JSON, in the engine's thread.
+    """Return the response to a request for embeddings as JSON. It is called in the engine's thread.
 
-    Each float32 has the fewest digits that read back as the same number.
+    `model` is the name to show, `encoding` is float or base64 (of float32, little-endian). Each number of float has the
+    fewest digits that read back as the same float32.
     """
     rows = np.ascontiguousarray(found.rows)
     vectors = rows if encoding == "float" else [base64.b64encode(row).decode() for row in rows.astype("<f4")]

@@ -79,7 +79,9 @@ class Page:
     """Routes of the web page over one server."""
 
     def __init__(self, served: Served) -> None:
-        """Serve numbers to the callers of /metrics, and all else but the files to those of the other fronts."""
+        """Serve the page of `served`: its live numbers to the callers who may read /metrics, its files to everybody,
+        and all else to the callers of the other fronts.
+        """
         service = served.service
         self._responder = service.responders.default
         self._is_ready = service.is_ready

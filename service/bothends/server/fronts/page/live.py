@@ -11,10 +11,11 @@ from ....observe.model_metrics import SECONDS
 
 
 def live(registry: CollectorRegistry, embedding: Collection[str]) -> dict[str, Any]:
-    """Collect counts since the start as JSON values: sentences, requests by status code and by latency, and what waits
-    now.
+    """Collect counts since the start from `registry`, as JSON values: sentences, requests by status code and by
+    latency, and what waits now.
 
-    `embedding` names the methods whose latency is shown; faster methods would make it look shorter, and streams longer.
+    `embedding` names the methods, as metrics label them, whose latency is shown; faster methods would make it look
+    shorter, and streams longer.
     """
     codes, at_most, sums = Counter[str](), Counter[float](), Counter[str]()
     for sample in (sample for family in registry.collect() for sample in family.samples):

@@ -28,13 +28,18 @@ class RpcRoutes:
         create_codec: CreateCodec | None = None,
         streams: WaitingStreams | None = None,
     ) -> Route:
-        """Route a service's method to `act`, which gets each call's request, or each message of a stream, as parsed by
-        `parse`.
+        """Route the method `name` of `service` to `act`, which gets each call's request, or each message of a stream,
+        as parsed by `parse`, and the call's context.
+
+        `create_codec` makes the codec by which C++ answers plain requests of the method. `streams` are told to drain
+        and close as the server stops.
         """
         named = tracing.MethodName.rpc(service, name)
         handle = self._dispatcher.handler(named, parse, act, in_stream=is_stream)
         return Route(Method(f"/{service}/{name}", is_stream), handle, named.name, create_codec, streams)
 
     def probe(self, service: str, name: str, act: Callable[[bytes], bytes], *, is_stream: bool = False) -> Route:
-        """Route a method to `act`, which answers at once; its calls need no key and aren't counted in metrics."""
+        """Route the method `name` of `service` to `act`, which answers at once, bytes to bytes; its calls need no key
+        and aren't counted in metrics.
+        """
         return Route(Method(f"/{service}/{name}", is_stream, is_metered=False), self._dispatcher.open_handler(act))

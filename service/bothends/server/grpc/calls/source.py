@@ -128,9 +128,10 @@ class Calls:
         renew: Callable[[], None] = lambda: None,
         fast: PlainCalls | None = None,
     ) -> None:
-        """`wait_s` estimates how long a sentence waits now; `renew` is called now and then.
+        """Take the calls of `transport`, whose methods have these `routes`, in the same order.
 
-        `fast` takes in the transport's place.
+        `wait_s` returns the estimated seconds that a sentence waits now; `renew` is called about ten times a second, to
+        look at certificates. With `fast`, messages are taken by it, and plain requests answered in C++.
         """
         self._transport = transport
         self._routes = routes

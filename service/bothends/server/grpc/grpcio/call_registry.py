@@ -93,7 +93,10 @@ class CallRegistry:
     def hand_over(
         self, method: int, content: bytes, context: Context, arrived: float, *, is_metered: bool = True
     ) -> Pending:
-        """Queue a message for the threads that run the model; returns it with the future of its outcome."""
+        """Queue a message for the threads that run the model; returns it with the future of its outcome.
+
+        `method` is the index of its method, `arrived` the time (by `time.monotonic`) at which it came.
+        """
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
         peer, key = context.peer(), self._open.get(id(context)) or b""
         message = GrpcioMessage(
@@ -104,7 +107,7 @@ class CallRegistry:
         return Pending(message, outcome)
 
     def settle(self, outcomes: Iterable[tuple[int, Outcome]]) -> None:
-        """Deliver outcomes to the calls that wait for them."""
+        """Deliver outcomes, each with its message's id, to the calls that wait for them."""
         for message_id, outcome in outcomes:
             waiting = self._outcomes.pop(message_id, None)
             if waiting is not None and not waiting.done():
@@ -117,7 +120,10 @@ class CallRegistry:
         return self.queue.leave(pending.message)
 
     def record(self, method: int, began: float, code: int = _OK, refusal: Reason | None = None) -> None:
-        """Count a call that ended without reaching the model's threads."""
+        """Count a call that ended without reaching the model's threads: `method` is the index of its method, `began`
+        the time (by `time.monotonic`) at which it came, `code` its gRPC status code, `refusal` why it was refused, if
+        it was.
+        """
         self.queue.record(method, code, refusal, monotonic() - began)
 
     def record_left(self, method: int, began: float, context: Context) -> None:

@@ -32,7 +32,9 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no ty
         self._watchers: Counter[bytes] = Counter()
 
     def set_serving(self, serving: bool, services: Iterable[str] | None = None) -> None:
-        """Set the health of these services (None: all). Does nothing once the server drains."""
+        """Set the health of these services (None: all): SERVING if `serving`, else NOT_SERVING. Does nothing once the
+        server drains.
+        """
         status = _SERVING if serving and not self._is_draining else _NOT_SERVING
         for service in list(self._statuses) if services is None else services:
             self._statuses[service] = status

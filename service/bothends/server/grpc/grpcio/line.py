@@ -27,8 +27,8 @@ class Line:
         return len(self._turns)
 
     def lag_s(self, ahead: int) -> float:
-        """Estimate the seconds that a new message would wait: the number of messages here plus `ahead`, times their
-        mean time.
+        """Estimate the seconds that a new message would wait: the mean time of a message times the number of those here
+        and of `ahead` more.
         """
         return (len(self._turns) + ahead) * self._mean_s
 
