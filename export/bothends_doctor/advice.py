@@ -122,7 +122,7 @@ _KNOWN = {
 
 
 def of(key: str) -> Diagnosis:
-    """Return the mistake with this key."""
+    """Return the mistake with this key, one of `known()`."""
     name, do = _KNOWN[key]
     return Diagnosis(key, name, do)
 

@@ -41,7 +41,9 @@ class Examination:
 
 
 def examine(model: Model, state_dict: Reference | None = None, *, seed: int = 0) -> Examination:
-    """Examine a model. Raises DoctorError if it can't be run or rebuilt."""
+    """Examine a model, and compare its weights with those of `state_dict`, if given. `seed` draws the random sentences.
+    Raises DoctorError if it can't be run or rebuilt.
+    """
     random = np.random.default_rng(seed)
     harness = find_layout(model, random)
     model = harness.model
@@ -141,12 +143,16 @@ def _match(harness: Harness, inspection: Inspection, batch: Batch, seen: list[Ac
 
 
 def computed(harness: Harness, inspection: Inspection, batch: Batch) -> Computed:
-    """Return the states of `batch`, computed from the file's own weights."""
+    """Return the states of `batch`, computed from the file's own weights, which `inspection` has found; `harness` looks
+    up the vectors of its tokens.
+    """
     return Computed.of(inspection, harness.vectors(batch), batch.lengths)
 
 
 def right_rows(harness: Harness, batch: Batch, stack: Stack, key: str) -> Array | None:
-    """Return the correct rows for `batch`: PyTorch computes each sentence alone, and the reading `key` pools it."""
+    """Return the correct rows for `batch`, float32 [batch, k]: PyTorch computes each sentence alone by the weights of
+    `stack`, and the reading `key` pools it. None if the reading isn't applicable.
+    """
     states = run(stack, harness.vectors(batch), batch.lengths, packed=[True] * len(stack.layers))
     return right(key).compute(Context(states, batch.lengths, stack.directions))
 

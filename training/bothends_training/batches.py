@@ -46,7 +46,9 @@ def batches(
 
 
 def interleaved(common: Iterator[Numbers], others: Iterator[Numbers], share: float) -> Iterator[Numbers]:
-    """Yield batches of both, evenly mixed: of any first n, floor(n · share) are from `others`."""
+    """Yield batches from two iterators, evenly mixed: of any first n, floor(n · share) are from `others`, the rest from
+    `common`. `share` is a number from 0 to 1.
+    """
     for number in count(1):
         yield next(others if int(number * share) > int((number - 1) * share) else common)
 

@@ -31,8 +31,9 @@ def read_sentences(
 ) -> list[str]:
     """Return the first `count` sentences of `path`, without counting those that `skip` rejects.
 
-    Of a source that `shares` names, only that share of sentences is used. The sentence's own hash decides, so that a
-    larger share includes a smaller one. Raises RecipeError for fewer than two sentences.
+    `shares` maps the name of a source to the share of its sentences, from 0 to 1, that is used; all are of sources that
+    it doesn't name. The sentence's own hash decides, so that a larger share includes a smaller one. Raises RecipeError
+    for fewer than two sentences.
     """
     found = (text for source, text in read_lines(path) if place(text) < shares.get(source, 1))
     sentences = list(islice((text for text in found if not skip(text)), count))
@@ -107,7 +108,9 @@ class TokenisedCorpus:
         return np.arange(len(self.sentences)) >= self.documents
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the concatenated ids of sentences `rows`, int64 [tokens], and their lengths, int64 [rows]."""
+        """Return the ids of the sentences with these numbers, `rows` int64 [rows], one after the other, int64 [tokens],
+        and their lengths, int64 [rows].
+        """
         lengths = self.offsets[rows + 1] - self.offsets[rows]  # not of the whole corpus at every step
         first = np.cumsum(lengths) - lengths
         places = np.arange(lengths.sum()) + np.repeat(self.offsets[rows] - first, lengths)

@@ -57,8 +57,8 @@ class Dataset:
         return coverage
 
     def neighbourhoods(self, count: int, *, seed: int) -> NDArray[np.int64] | None:
-        """Return the neighbourhood of each sentence, by the vectors of the first teacher that embeds all; None if
-        `count` is 0.
+        """Return the number of each text's neighbourhood, int64 [texts]: a cluster, of `count`, of the vectors of the
+        first teacher that embeds all texts. None if `count` is 0.
         """
         if not count:
             return None
@@ -112,7 +112,9 @@ def read_corpus(recipe: Recipe, folder: Path, held_out: Sequence[str], tokenizer
 
 
 def texts_for(spec: TeacherSpec, corpus: TokenisedCorpus) -> NDArray[np.int64]:
-    """Return the numbers of the texts that a teacher embeds: of the first sentences, and of the first documents."""
+    """Return the numbers of the texts in `corpus` that the teacher of `spec` embeds, int64 [texts]: of the first
+    sentences, and of the first documents, as many as `spec` says.
+    """
     count = corpus.documents if spec.sentences is None else min(spec.sentences, corpus.documents)
     numbers = corpus.groups[corpus.documents :]
     if spec.documents is not None:
@@ -132,8 +134,8 @@ def held_out_sentences(recipe: Recipe, folder: Path, tokenizer: Tokenizer) -> di
 
 
 def score(teachers: Sequence[Source], every: Sequence[Pairs], cache: Path, progress: Progress) -> None:
-    """Show how well each teacher ranks the pairs on which the student is scored, and so for the sum of their
-    similarities.
+    """Show by `progress` how well each teacher ranks the pairs of `every` dev set, on which the student is scored, and
+    so for the sum of their similarities. Vectors are kept in `cache`.
     """
     shown: dict[str, list[str]] = {}
     for pairs in every:
@@ -173,7 +175,9 @@ def student_tokenizer(recipe: Recipe, folder: Path, cache: Path) -> tuple[Tokeni
 
 
 def bare_tokenizer(file: Path) -> str:
-    """Return a tokenizer.json without the marks that a transformer needs around a sentence, and without truncation."""
+    """Return the text of the tokenizer.json in `file`, without the marks that a transformer needs around a sentence,
+    and without truncation.
+    """
     try:
         definition = json.loads(file.read_text(encoding="utf-8"))
         definition.update(post_processor=None, truncation=None, padding=None)

@@ -147,8 +147,8 @@ def _number(text: str, where: str) -> float:
 
 
 def spearman(scores: Sequence[float], first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Return Spearman's rank correlation × 100 of people's scores with pairs' cosines; both arrays are [pairs,
-    dimension].
+    """Return Spearman's rank correlation × 100 of people's `scores` [pairs] with the cosines of pairs of vectors: row i
+    of `first` with row i of `second`, both float32 [pairs, dimension].
     """
     return float(spearmanr(scores, (_unit(first) * _unit(second)).sum(axis=1)).statistic) * 100
 

@@ -40,9 +40,11 @@ def choose(plan: HeldOut, corpus: Path) -> dict[str, list[str]]:
 
 
 def judged(chosen: dict[str, list[str]], judge: Source, cache: Path) -> list[Pairs]:
-    """Return each source's sentences as pairs, and pairs of sentences with their copies, scored by the judge's cosines.
+    """Return each source's sentences as pairs, and pairs of sentences with their copies, scored by the cosines of the
+    `judge`'s vectors.
 
-    They are also written to `cache`, as files that `bothends evaluate` reads.
+    `chosen` maps a source's name to its held-out sentences. The pairs are also written to `cache`, as files that
+    `bothends evaluate` reads.
     """
     everything = [sentence for sentences in chosen.values() for sentence in sentences]
     copies = [(text, copy) for text in everything for copy in compose(text, random.Random(text), copies=1)]  # noqa: S311
@@ -60,8 +62,8 @@ def near_and_far(sentences: list[str], judge: Source, cache: Path) -> list[tuple
     """Return about as many different pairs of these sentences as there are sentences, from nearest neighbours to
     unrelated.
 
-    A sentence has few neighbours and many unrelated sentences, so the other one's rank by the judge's cosines is chosen
-    evenly on a logarithmic scale.
+    A sentence has few neighbours and many unrelated sentences, so the other one's rank by the cosines of the `judge`'s
+    vectors, which are kept in `cache`, is chosen evenly on a logarithmic scale.
     """
     vectors = cached_vectors(judge, sentences, cache)[:]
     cosines = vectors @ vectors.T

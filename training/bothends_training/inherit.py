@@ -11,7 +11,8 @@ _NAME = "name"
 
 
 def tables(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Return all tables of the recipe at `path`, completed by those of its `base`, a file in the same folder.
+    """Return all tables of the recipe at `path`, completed by those of its `base`, a file in the same folder. `above`
+    are the recipes that led here.
 
     Raises RecipeError if a file can't be read, or recipes form a cycle.
     """
@@ -32,7 +33,9 @@ def tables(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def laid_over(own: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
-    """Return `own` with what only `base` has. Tables are merged key by key, and tables in lists by their names."""
+    """Return the tables of `own`, completed by keys that only `base` has. Tables are merged key by key, and tables in
+    lists by their names.
+    """
     return base | {key: _joined(value, base.get(key)) for key, value in own.items()}
 
 

@@ -32,7 +32,8 @@ class Judges:
 
 
 def find(folder: Path) -> Judges:
-    """Return all of PAIRS and COLLECTIONS that are in `folder`, and the repository's own files.
+    """Return the test data in `folder`, as far as it is there (the files of PAIRS, the folders of COLLECTIONS), and the
+    repository's own files.
 
     Raises PairsError or TrialError if one can't be read.
     """
@@ -49,7 +50,9 @@ def find(folder: Path) -> Judges:
 
 
 def read(files: Iterable[Path], folders: Iterable[Path], triples: Iterable[Path]) -> Judges:
-    """Return the named test data. Raises PairsError or TrialError if a file can't be read."""
+    """Return the named test data: `files` of scored pairs, `folders` of collections, files of `triples`. Raises
+    PairsError or TrialError if one can't be read.
+    """
     return Judges(
         [read_pairs(file) for file in files],
         [read_collection(folder) for folder in folders],

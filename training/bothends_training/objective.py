@@ -70,8 +70,10 @@ class Objective(nn.Module):
 
 
 def averaged(targets: Sequence[Tensor | None], weights: Sequence[float]) -> Tensor:
-    """Return the cosines of all pairs, [batch, batch]: the weighted average over teachers that have vectors of the
-    batch.
+    """Return the cosines of all pairs of a batch, float32 [batch, batch]: the average over the teachers that have
+    vectors of it, weighted by `weights`.
+
+    `targets` are each teacher's vectors [batch, its dimension], or None.
     """
     present = [(weight, found) for weight, found in zip(weights, targets, strict=True) if found is not None and weight]
     total = sum(weight for weight, _ in present)
@@ -93,6 +95,9 @@ class Head(nn.Module):
     """Imitation, relation and family losses of one kind of vector, with a linear map into each teacher's space."""
 
     def __init__(self, dimension: int, teachers: Sequence[int], plan: Loss) -> None:
+        """Make maps from vectors of `dimension` numbers into each teacher's space; `teachers` holds the dimension of
+        each. `plan` has the losses' settings.
+        """
         super().__init__()
         self._plan = plan
         self.to_teachers = nn.ModuleList(nn.Linear(dimension, width) for width in teachers)
@@ -126,13 +131,15 @@ def nested(embedding: Tensor, size: int) -> Tensor:
 
 
 def similarities(vectors: Tensor) -> Tensor:
-    """Return the cosines of all pairs, [batch, batch]."""
+    """Return the cosines of all pairs of `vectors` [batch, dimension]: [batch, batch]."""
     unit = functional.normalize(vectors, dim=1)
     return unit @ unit.T
 
 
 def log_rows(cosines: Tensor, temperature: float) -> Tensor:
-    """Return the log-probabilities of every other sentence by similarity, [batch, batch - 1]."""
+    """Return for each sentence the log-probabilities of every other one, [batch, batch - 1]: a softmax of its row of
+    `cosines` [batch, batch] divided by `temperature`, without the diagonal.
+    """
     size, logits = len(cosines), cosines / temperature
     # Without the first number, every (size + 1)-th is a sentence's cosine to itself: no mask, whose count a GPU would
     # have to tell first, and whose gradient is added up number by number.

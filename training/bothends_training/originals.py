@@ -57,8 +57,8 @@ def semeval_archive(original: bytes) -> Files:
 
 
 def smart_archive(original: bytes, *, names: Sequence[str]) -> Files:
-    """Return a collection from a tar in SMART's format: `names` are its files of documents, questions and relevant
-    pairs.
+    """Return a collection from a tar in SMART's format. `names` are its files of documents, of questions and of
+    relevant pairs, in this order.
 
     A document is its title and its abstract; questions without a relevant document are left out.
     """

@@ -75,8 +75,8 @@ class Layout:
 
 
 def cuts_of(sizes: Numbers) -> list[tuple[int, int]]:
-    """Return where to cut the time of a batch at the least cost, as (start, stop); `sizes` are lengths, in ascending
-    order.
+    """Return where to cut the time of a batch at the least cost, as (start, stop) in steps; `sizes` are the lengths of
+    its sentences, int64 [batch], in ascending order.
     """
     ends = np.concatenate(([0], np.unique(sizes)))
     active = len(sizes) - np.searchsorted(sizes, ends, side="right")  # sentences that go on after each
@@ -100,6 +100,7 @@ class RaggedLSTM:
     """
 
     def __init__(self, lstm: nn.RNNBase) -> None:
+        """Compute by the parameters of `lstm`, a bidirectional `nn.LSTM`."""
         self._layers = [
             [_unidirectional(lstm, layer, direction) for direction in _DIRECTIONS] for layer in range(lstm.num_layers)
         ]
@@ -126,6 +127,7 @@ class PackedLSTM:
     """
 
     def __init__(self, lstm: nn.RNNBase) -> None:
+        """Compute by `lstm`, a bidirectional `nn.LSTM`."""
         self._lstm = lstm
 
     def __call__(self, vectors: Tensor, lengths: Numbers) -> Tensor:

@@ -108,7 +108,9 @@ class Scene:
 
 
 def family(chance: random.Random, *, size: int = 5) -> list[str]:
-    """Return a scene's sentence and up to `size` - 1 others, all different."""
+    """Return a scene's sentence and up to `size` - 1 others, all different: some say the same, some something else.
+    `chance` draws the scene and the changes.
+    """
     scene = any_scene(chance)
     made = [plain(scene), *(render(scene, chance) for render in chance.sample(SAME, 2))]
     made += [change(scene, chance) for change in chance.sample(OTHER, len(OTHER))]

@@ -120,8 +120,10 @@ class Run:
 
 
 def begin(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset, device: torch.device) -> Run:
-    """Return a student at step 0: with the weights of other encoders, or its token embeddings taken from the
-    teachers.
+    """Return a student of `recipe` at step 0 on `device`: with the weights of other encoders, or its token embeddings
+    taken from the teachers.
+
+    Paths in the recipe are relative to `folder`; teachers' vectors are kept in `cache`.
     """
     run = new_student(recipe, dataset, device)
     if recipe.start:
@@ -138,7 +140,9 @@ def begin(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset, device: t
 
 
 def initial_token_embeddings(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset) -> NDArray[np.float32]:
-    """Return initial token embeddings, float32 [tokens, embedding], from the teachers' vectors of single tokens."""
+    """Return initial token embeddings, float32 [tokens, embedding], from the teachers' vectors of single tokens, which
+    are kept in `cache`. Paths in `recipe` are relative to `folder`.
+    """
     counts = np.bincount(dataset.corpus.ids, minlength=dataset.tokenizer.vocabulary_size)
     tokens = dataset.tokenizer.vocabulary()
     teachers = [open_teacher(spec, folder, cache) for spec in recipe.teachers]

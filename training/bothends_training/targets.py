@@ -20,7 +20,9 @@ class Targets:
     """
 
     def __init__(self, dataset: Dataset, device: torch.device, *, are_resident: bool | None = None) -> None:
-        """Read the vectors of `dataset` for a student on `device`; `are_resident` says otherwise than above."""
+        """Read the teachers' vectors of `dataset` for a student on `device`. `are_resident` says whether all are held
+        in the device's memory; None leaves it to the device.
+        """
         self._device, self._places = device, dataset.places
         self._vectors = dataset.vectors
         self._tables: list[Tensor] | None = None
@@ -28,7 +30,9 @@ class Targets:
             self._tables = [resident(vectors.kept, vectors.rows, device) for vectors in dataset.vectors]
 
     def of(self, texts: NDArray[np.int64]) -> list[Tensor | None]:
-        """Return each teacher's unit vectors of these texts, float32 [texts, its dimension]; None if it lacks some."""
+        """Return each teacher's unit vectors of the texts with these numbers (int64 [texts]), float32 [texts, its
+        dimension]; None if it lacks some.
+        """
         return [
             self._read(number, found[texts]) if found[texts].min() >= 0 else None
             for number, found in enumerate(self._places)
@@ -41,7 +45,9 @@ class Targets:
 
 
 def resident(kept: NDArray[np.float16], rows: NDArray[np.int64], device: torch.device) -> Tensor:
-    """Copy some rows of a mapped file to a device's memory, float16 [rows, dimension]."""
+    """Copy the rows of `kept` (float16 [all rows, dimension], mapped from a file) with the numbers `rows` to the memory
+    of `device`, float16 [rows, dimension].
+    """
     table = torch.empty(len(rows), kept.shape[1], dtype=torch.float16, device=device)
     for start in range(0, len(rows), _ROWS):
         part = rows[start : start + _ROWS]

@@ -151,11 +151,12 @@ def _onnx(model: Path, output: str | None) -> _Forward:
 def token_embeddings(
     vectors: NDArray[np.float32], frequencies: NDArray[np.float64], *, size: int, norm: float, frequency_scale: float
 ) -> NDArray[np.float32]:
-    """Return initial token embeddings, float32 [tokens, size], from a teacher's vectors of single tokens.
+    """Return initial token embeddings, float32 [tokens, size], from a teacher's vectors of single tokens, float32
+    [tokens, dimension], and the tokens' relative `frequencies` [tokens].
 
     They are centred, projected to the first `size` principal directions, scaled to `norm` on average, and weighted with
-    a/(a+p) for a token of relative frequency p (smooth inverse frequency: Arora, Liang and Ma, "A Simple but
-    Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017).
+    a/(a+p) for a token of relative frequency p, where a is `frequency_scale` (smooth inverse frequency: Arora, Liang
+    and Ma, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017).
     """
     if size > vectors.shape[1]:
         raise RecipeError(f"embedding_size {size} exceeds the {vectors.shape[1]} numbers of the teachers' vectors")

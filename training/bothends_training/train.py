@@ -88,7 +88,9 @@ def prepare_run(recipe: Recipe, folder: Path, cache: Path, progress: Progress, *
 
 
 def saved_state(recipe: Recipe, out: Path, device: torch.device) -> dict[str, Any] | None:
-    """Return the state that an earlier run left in `out`, or None. Raises RecipeError if it was another recipe's."""
+    """Return the state that an earlier run of `recipe` left in `out`, with tensors on `device`, or None. Raises
+    RecipeError if it was another recipe's.
+    """
     if not (out / STATE).exists():
         return None
     state: dict[str, Any] = torch.load(out / STATE, map_location=device, weights_only=True)
@@ -103,7 +105,9 @@ def digest(recipe: Recipe) -> str:
 
 
 def steps(job: Job, run: Run) -> None:
-    """Take the steps, one batch each; evaluate and save at intervals, and at the end."""
+    """Take the steps of `job` that `run` hasn't taken yet, one batch each; evaluate and save at intervals, and at the
+    end.
+    """
     plan = job.recipe.optimisation
     bar = job.progress.add_task("student learns", total=plan.steps, completed=run.step)
     started = time.perf_counter() - run.seconds
@@ -123,7 +127,7 @@ def steps(job: Job, run: Run) -> None:
 
 
 def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
-    """Return the batches of a whole run, from its first step."""
+    """Return the batches of a whole run, from its first step: the numbers of each one's texts, int64 [batch]."""
     plan, seed = recipe.batches, recipe.seed
     found = dataset.neighbourhoods(plan.neighbourhoods, seed=seed)
     first, texts = dataset.corpus.documents, len(dataset.corpus.sentences)
@@ -157,7 +161,8 @@ def evaluate(job: Job, run: Run) -> None:
 
 
 def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
-    """Take one step of gradient descent on the sentences `rows`; returns the loss, a scalar on the student's device.
+    """Take one step of gradient descent on the texts with the numbers `rows`, int64 [batch]; returns the loss, a scalar
+    on the student's device.
 
     Nothing here waits for a GPU: the host prepares the next batch meanwhile.
     """
@@ -183,7 +188,7 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
 
 
 def read(job: Job, run: Run, rows: NDArray[np.int64]) -> Tensor:
-    """Return the student's embeddings of a batch, [batch, dimension]."""
+    """Return the student's embeddings of the texts with the numbers `rows`, int64 [batch]: [batch, dimension]."""
     ids, lengths = job.dataset.corpus.batch(rows)
     vectors = run.encoder.embedding(send(ids, job.device))
     return run.lstm(functional.dropout(vectors, job.recipe.optimisation.token_dropout), lengths)

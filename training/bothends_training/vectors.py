@@ -91,7 +91,8 @@ class Vectors:
 def cached_vectors(
     teacher: Source, sentences: Sequence[str], cache: Path, advance: Advance = lambda _: None, *, chunk: int = CHUNK
 ) -> Vectors:
-    """Return the teacher's vectors of `sentences`; those that `cache` lacks are computed first, chunk by chunk.
+    """Return the teacher's vectors of `sentences`; those that the folder `cache` lacks are computed first, `chunk`
+    sentences at a time. `advance` is called with the number of sentences that are done, as they are.
 
     If another process is filling the same teacher's folder, it is waited for.
     """

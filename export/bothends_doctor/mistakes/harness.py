@@ -33,12 +33,12 @@ class Harness:
     bounds: Bounds = field(default_factory=Bounds)
 
     def tokens(self, size: int, time: int) -> Tokens:
-        """Return random sentences without padding."""
+        """Return `size` random sentences of `time` steps, without padding."""
         return tokens(self.model, self.random, size, time, without=self.pad)
 
     def batch(self, size: int, time: int, lengths: NDArray[np.int64] | None = None) -> Batch:
-        """Return random sentences of these lengths (by default different ones), padded with random tokens or the pad
-        token.
+        """Return `size` random sentences of these lengths (by default different ones, up to `time`), padded to `time`
+        steps with random tokens or the pad token.
         """
         ends = ragged(size, time) if lengths is None else lengths
         return self.repad(Batch(self.tokens(size, time), ends))
@@ -105,7 +105,9 @@ class Harness:
 
 
 def tokens(model: Model, random: np.random.Generator, size: int, time: int, *, without: int | None = None) -> Tokens:
-    """Return random ids or vectors, [size, time] or [size, time, features]."""
+    """Return `size` random sentences of `time` steps, without padding: ids [size, time], or vectors [size, time,
+    features]. The id `without` isn't among them.
+    """
     if model.vocabulary is None:
         return random.standard_normal((size, time, model.features), dtype=np.float32)
     ids = random.integers(0, model.vocabulary, size=(size, time))
@@ -113,8 +115,8 @@ def tokens(model: Model, random: np.random.Generator, size: int, time: int, *, w
 
 
 def ragged(size: int, time: int) -> NDArray[np.int64]:
-    """Return lengths from 1 to `time`; `time` is always among them, since PyTorch cuts a padded batch to its longest
-    sentence.
+    """Return `size` lengths from 1 to `time`, int64 [size]; `time` is always among them, since PyTorch cuts a padded
+    batch to its longest sentence.
     """
     scaled = [max(1, round(length * time / TIME)) for length in _LENGTHS]
     lengths = np.array(list(itertools.islice(itertools.cycle(scaled), size)))

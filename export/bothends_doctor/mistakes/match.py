@@ -112,9 +112,11 @@ Observation = tuple[Sequence[Activation], Computed]
 
 
 def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bounds) -> Match | None:
-    """Return the reading that agrees with the file in every batch, at the last observed tensor that any reading fits.
+    """Return the reading that agrees with the file in every batch, at the last observed tensor that any reading fits;
+    None if none fits. If several do, it is the correct one, or else the nearest.
 
-    If several fit, it is the correct one, or else the nearest.
+    `observations` have each batch's states and the file's rows; `heads` are what may come after the pooling; `bounds`
+    say how much rows may differ.
     """
     first, *others = observations
     for index in reversed(first[0]):

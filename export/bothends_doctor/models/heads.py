@@ -15,7 +15,9 @@ _MAX_LINEARS = 6
 
 
 def guesses(others: Mapping[str, Array]) -> tuple[Head, ...]:
-    """Return guesses: no head, unit length, and each linear layer or two of them, with their usual activations."""
+    """Return guesses of what comes after the pooling: nothing, unit length, and each linear layer or two of them, with
+    their usual activations. `others` are the file's tensors beside the recurrent layers', by name.
+    """
     after: dict[str, Callable[[Array], Array]] = {
         "": lambda rows: rows,
         " and tanh": np.tanh,

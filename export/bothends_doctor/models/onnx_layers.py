@@ -108,7 +108,9 @@ def _unusual(node: onnx.NodeProto, attributes: dict[str, Any], directions: int) 
 
 
 def weights(graph: Graph, found: Sequence[Sequence[Node]]) -> list[list[Direction]]:
-    """Return the weights of each layer's directions, with gates in PyTorch's order. Raises DoctorError."""
+    """Return the weights of each layer's directions, with gates in PyTorch's order. `found` are the layers' nodes, as
+    `layers` returns them. Raises DoctorError.
+    """
     names = [
         name
         for layer in found

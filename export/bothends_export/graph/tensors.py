@@ -24,7 +24,9 @@ ONNX_TO_TORCH: dict[Cell, tuple[int, ...]] = {"lstm": (0, 2, 3, 1), "gru": (1, 0
 
 
 def reorder(array: Array, order: Sequence[int], hidden_size: int) -> Array:
-    """Return `array` with its gates' blocks of `hidden_size` rows in another order."""
+    """Return `array` [gates·hidden, …] with its gates' blocks of `hidden_size` rows in another order: block i is the
+    old block `order[i]`.
+    """
     return np.concatenate([array[gate * hidden_size : (gate + 1) * hidden_size] for gate in order])
 
 

@@ -158,7 +158,7 @@ def _refused(layer: Layer, key: str, found: object, needed: object, file: Path) 
 
 
 def sizes(cells: list[KerasRecurrentLayer]) -> dict[str, Any]:
-    """Return the fields of an EncoderConfig that follow from stacked layers."""
+    """Return the fields of an EncoderConfig that follow from `cells`, the stacked layers from the bottom up."""
     first = cells[0]
     return {
         "cell": first.kind,

@@ -178,7 +178,9 @@ class Embedder:
             return self._trusted().reader.decode(ids, skip_special_tokens=skip_special_tokens)
 
     def finish(self, accepted: AcceptedRequest, rows: NDArray[np.float32]) -> Embeddings:
-        """Finish `embed`: `rows` are the result of the future that `begin` returned."""
+        """Finish `embed`: make embeddings of `rows`, float32 [sentences, dimension], the result of the future that
+        `begin` returned with `accepted`.
+        """
         self.metrics.embedded(accepted.token_counts, sum(accepted.truncated))
         return Embeddings(
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
@@ -193,7 +195,7 @@ class Embedder:
         self._queue.ran(record, self.terms)
 
     def pull_from(self, source: WorkSource) -> None:
-        """Submit what arrives at `source`, in the threads that run the model."""
+        """Submit whatever arrives at `source`, in the threads that run the model, until it ends."""
         self._queue.pull_from(source)
 
     def close(self, *, timeout_s: float = 30, others: Sequence["Embedder"] = ()) -> bool:

@@ -106,7 +106,9 @@ class InputReader:
         return self._checked(zip(texts, read, strict=True), options, refuse)
 
     def decode(self, ids: Sequence[TokenIds], *, skip_special_tokens: bool) -> list[str]:
-        """Return the text of each list of token ids; an id outside the table fails the whole request."""
+        """Return the text of each list of token ids, without the texts of special tokens if `skip_special_tokens`; an
+        id outside the table fails the whole request.
+        """
         self.check(len(ids), DEFAULT_OPTIONS)
         if (total := sum(map(len, ids))) > self._limits.tokens:
             raise RequestError(f"{total} tokens are more than this server's limit of {self._limits.tokens} a request")

@@ -97,7 +97,9 @@ class LoadedModel:
             return self._engine.run(sentences)
 
     def run_flat(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Embed sentences given as arrays, like `run`. The arrays aren't kept."""
+        """Embed sentences like `run`, given as arrays: sentence i has the ids `token_ids[offsets[i] : offsets[i + 1]]`,
+        and `offsets` are int64 [sentences + 1]. The arrays aren't kept.
+        """
         with self._running():
             return self._engine.run_flat(token_ids, offsets)
 

@@ -54,10 +54,11 @@ _proved: set[tuple[str, str]] = set()
 
 
 def prove(path: Path, settings: EmbedderSettings, *, niceness: int = NICE) -> Proof:
-    """Start to prove the bundle at `path`, unless it was proved before, by this process or with the package.
+    """Start to prove the bundle at `path` as `settings` would load it, unless it was proved before, by this process or
+    with the package.
 
-    `niceness` gives other processes priority, whose callers wait. Raises BundleError if there is no bundle, or its
-    files don't have the hashes in its config.
+    `niceness`, from 0 to 19, gives other processes priority, whose callers wait. Raises BundleError if there is no
+    bundle, or its files don't have the hashes in its config.
     """
     config = read_config(path)
     if (digest(config), _written(settings)) in _proved or _is_packaged(config):

@@ -31,10 +31,11 @@ def self_test(
     *,
     tolerance: float,
 ) -> SelfTest:
-    """Run the golden sentences through `run`, each alone and all at once.
+    """Run the golden sentences of `bundle` through `run`, each alone and all at once.
 
-    Raises SelfTestError if tokens differ, or a number of a vector differs by more than `tolerance`. If `run` is a
-    server's queue, its OverloadedError and NotServingError pass through.
+    `run` returns rows, float32 [sentences, dimension], for sentences as token ids. Raises SelfTestError if `tokenizer`
+    gives other tokens, or a number of a vector differs by more than `tolerance`. If `run` is a server's queue, its
+    OverloadedError and NotServingError pass through.
     """
     golden = bundle.golden
     try:

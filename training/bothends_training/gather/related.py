@@ -37,7 +37,9 @@ def related(corpus: Path, shares: Mapping[str, float], *, size: int = 9) -> Iter
 
 
 def leaves(vectors: NDArray[np.float32], size: int) -> Iterator[NDArray[np.int64]]:
-    """Yield numbers of vectors, float32 [vectors, dimension], in groups of at most `size` close ones."""
+    """Yield numbers of vectors in groups of at most `size` close ones, each int64 [at most size]; `vectors` are float32
+    [vectors, dimension].
+    """
     stack = [np.arange(len(vectors))]
     while stack:
         rows = stack.pop()
