@@ -37,9 +37,10 @@ def write(
     version: str,
     table: Literal["float32", "float16"],
 ) -> int:
-    """Write a checkpoint to the new folder `out`; returns its size in bytes.
+    """Write the encoder `found` as a checkpoint to the new folder `out`; returns its size in bytes.
 
-    Raises SourceError, and then writes nothing.
+    `source` and `format_name` say in its config where it comes from; `name` (None: its own) and `version` are
+    the model's, `table` the type of its embedding table. Raises SourceError, and then writes nothing.
     """
     notes = [*found.notes]
     if table == "float16":

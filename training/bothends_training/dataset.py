@@ -67,7 +67,8 @@ class Dataset:
 
 
 def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Dataset:
-    """Read and tokenise the corpus, and have every teacher embed it. Raises RecipeError, PairsError or TrialError.
+    """Read and tokenise the corpus, and have every teacher of `recipe` embed it, whose vectors are kept in `cache`.
+    Paths in the recipe are relative to `folder`. Raises RecipeError, PairsError or TrialError.
 
     All checks that can fail come before the teachers start, since those may take hours.
     """
@@ -99,7 +100,9 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Da
 
 
 def read_corpus(recipe: Recipe, folder: Path, held_out: Sequence[str], tokenizer: Tokenizer) -> TokenisedCorpus:
-    """Return the sentences with their copies, and the documents, all tokenised."""
+    """Return the sentences with their copies, and the documents, all tokenised by `tokenizer`; no near duplicates of
+    the sentences `held_out` are among them. Paths in `recipe` are relative to `folder`.
+    """
     found = groups(recipe.corpus, folder, held_out)
     labels = {}
     for group in found:
@@ -151,10 +154,10 @@ def score(teachers: Sequence[Source], every: Sequence[Pairs], cache: Path, progr
 
 
 def groups(plan: Corpus, folder: Path, held_out: Sequence[str]) -> list[list[str]]:
-    """Return the sentences to learn from, each with its copies.
+    """Return the sentences to learn from, each with its copies; the path in `plan` is relative to `folder`.
 
-    Sentences that are too long are left out, and so are near duplicates of the sentences by which models are chosen,
-    which must not be learned; that includes copies and made-up sentences.
+    Sentences that are too long are left out, and so are near duplicates of the sentences `held_out`, by which models
+    are chosen, which must not be learned; that includes copies and made-up sentences.
     """
     near = NearDuplicates(held_out, plan.near_match) if plan.near_match else None
 

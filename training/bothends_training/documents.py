@@ -15,10 +15,10 @@ from .recipe import Documents
 
 
 def read_documents(plan: Documents, folder: Path, near: NearDuplicates | None) -> list[list[str]]:
-    """Return the texts of each document, none of them empty or repeated.
+    """Return the texts of each document, none of them empty or repeated; the path in `plan` is relative to `folder`.
 
-    A text that nearly matches a held-out one is left out, and a passage if one of its sentences does. Raises
-    RecipeError if the file can't be read, or holds too few documents.
+    A text that nearly matches a held-out one, by the index `near`, is left out, and a passage if one of its sentences
+    does. Raises RecipeError if the file can't be read, or holds too few documents.
     """
     path = (folder / plan.path).resolve()
     found: list[list[str]] = []

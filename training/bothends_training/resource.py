@@ -39,7 +39,7 @@ class Resource(Part):
         return (self._base(folder, cache) / self.path).resolve()
 
     def locate(self, folder: Path, cache: Path) -> Path:
-        """Return the same path. Raises RecipeError also if nothing is there."""
+        """Return what `path_in` returns. Raises RecipeError also if nothing is there."""
         found = self.path_in(folder, cache)
         if not found.exists():
             raise RecipeError(f"{found} is missing; the recipe names it")

@@ -59,8 +59,8 @@ class Collection:
         return len(self.queries)
 
     def cosines(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the cosines of each question with each document, float32 [questions, documents], for embeddings of
-        `texts`.
+        """Return the cosines of each question with each document, float32 [questions, documents], by the embeddings of
+        `texts`, float32 [texts, dimension].
         """
         unit = _unit(vectors)
         found: NDArray[np.float32] = unit[len(self.documents) :] @ unit[: len(self.documents)].T

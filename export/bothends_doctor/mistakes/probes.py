@@ -32,7 +32,9 @@ def _result(about: str, verdict: Verdict, says: str, *mistakes: str) -> ProbeRes
 
 
 def reading(found: Match | None, harness: Harness, directions: int) -> ProbeResult:
-    """Describe what the embedding is made of."""
+    """Describe what the embedding is made of: the reading `found`, None if none matches. The encoder runs in the layout
+    of `harness`, and its layers have 1 or 2 `directions`.
+    """
     if found is None:
         return _result("reads", "unknown", "matches none of what is known")
     seen = ", ".join(sorted(found.seen.sources))
@@ -49,7 +51,9 @@ def reading(found: Match | None, harness: Harness, directions: int) -> ProbeResu
 
 
 def padding(leak: Leak, harness: Harness, found: Match | None) -> ProbeResult:
-    """Check whether the content after a sentence's end changes its row."""
+    """Check whether the content after a sentence's end changes its row, by the measured `leak`. `found` is the reading
+    that matches, if any.
+    """
     if harness.pad is not None:
         return _result("padding", "right", f"token {harness.pad} is taken for padding and doesn't leak; use no other")
     worst = max(leak.padding, leak.alone or 0.0)
@@ -71,7 +75,9 @@ def padding(leak: Leak, harness: Harness, found: Match | None) -> ProbeResult:
 
 
 def leak(harness: Harness, batch: Batch, found: Match | None, stack: Stack) -> Leak:
-    """Measure how each sentence's row changes with other padding, and alone."""
+    """Measure how the row of each sentence of `batch` changes with other padding, and alone. Rows are compared at the
+    tensor at which the reading `found` was seen, or else at the output.
+    """
     base = _place(harness.run(batch), found)
     other = _place(harness.run(harness.repad(batch)), found)
     changed = np.abs(base - other)
@@ -102,7 +108,9 @@ Tried = dict[int, str]
 
 
 def sizes(harness: Harness, inspection: Inspection, found: Match | None, time: int) -> tuple[Tried, Tried]:
-    """Try batches of other sizes, and times other than `time`: whether the model runs, and gives the same rows."""
+    """Try batches of other sizes, and times other than `time`: whether the model runs, and gives the rows that the
+    reading `found` gives. Returns two mappings, of batch sizes and of times, to what is wrong; empty text is right.
+    """
     batches = {} if harness.layout.batch else {size: _tried(harness, inspection, found, size, time) for size in _SIZES}
     times = (
         {} if harness.layout.time else {time: _tried(harness, inspection, found, harness.size, time) for time in _TIMES}
@@ -136,7 +144,7 @@ def _computed_rows(found: Match, computed: Computed) -> Array | None:
 
 
 def frozen(tried: tuple[Tried, Tried], harness: Harness, found: Match | None) -> list[ProbeResult]:
-    """Check whether batch size and time are free, not frozen."""
+    """Check whether batch size and time are free, not frozen, by what `sizes` returned as `tried`."""
     batches, times = tried
     step_is_frozen = found is not None and found.reading.key == "constant_step"
     return [
@@ -158,7 +166,9 @@ def _axis(name: str, only: int | None, tried: Tried, key: str, is_read: bool) ->
 
 
 def axes(model: Model, inspection: Inspection, harness: Harness, found: Match | None) -> ProbeResult:
-    """Check whether the cells run along the tokens' axis."""
+    """Check whether the cells run along the tokens' axis, by what a run has shown (`inspection`), the layout of
+    `harness`, and the reading `found`.
+    """
     mixed = inspection.swaps_axes or (found is not None and found.reading.key == "batch_time_mixed")
     ports = {port.role: port for port in model.about.inputs}
     declared = ports["tokens"].shape or ()
@@ -220,7 +230,9 @@ def weights(model: Model, stack: Stack, state_dict: Reference | None) -> ProbeRe
 
 
 def reset(model: Model, stack: Stack, state_dict: Reference | None) -> ProbeResult:
-    """Check whether a GRU in ONNX is of PyTorch's variant."""
+    """Check whether a GRU in ONNX is of PyTorch's variant, which resets after its linear layer. `stack` has its
+    weights; without a `state_dict` and biases it can't be told.
+    """
     if stack.cell != "gru" or model.about.opset is None:
         return ProbeResult(())
     if stack.linear_before_reset:

@@ -147,7 +147,9 @@ class Model(Protocol):
         """
 
     def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
-        """Run a batch; the output is the last of the returned activations. Raises RunFailedError."""
+        """Run a batch, whose axis in the file's own order is `batch_axis`, 0 or 1; the output is the last of the
+        returned activations. Raises RunFailedError.
+        """
 
     def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:
         """Find the weights and their use by running `batch`. Raises DoctorError if PyTorch has no such cells."""

@@ -48,7 +48,9 @@ class RecurrentGraph:
         return self._graph.constant(f"doctor_{name}", np.asarray(values, dtype=dtype))
 
     def over(self, kind: str, tensor: str, axis: int, output: str, **attributes: Any) -> str:
-        """Add a node that works along an axis, given as an input or an attribute according to the opset."""
+        """Add a node of this `kind` that works on `tensor` along `axis`, which is an input or an attribute according to
+        the opset. Returns `output`, the name of what it makes.
+        """
         if self.opset >= _AXES_ARE_INPUTS[kind]:
             return self.add(kind, [tensor, self.constant(f"axis_{axis}", [axis])], output, **attributes)
         return self.add(kind, [tensor], output, axes=[axis], **attributes)
@@ -100,7 +102,11 @@ class RecurrentGraph:
         )
 
     def pool(self, key: str, output: str, finals: Sequence[str], lengths: str, result: str) -> None:
-        """Add one of POOLINGS, which computes the tensor `result` [batch, k]."""
+        """Add one of POOLINGS, the one with this `key`, which computes the tensor `result` [batch, k].
+
+        `output` names the top layer's Y [time, batch, directions·state], `finals` each layer's Y_h, as `recurrence`
+        returns them; `lengths` names an int32 [batch].
+        """
         if key in ("final_states", "all_layers"):
             last = finals[-1]
             if key == "all_layers" and len(finals) > 1:

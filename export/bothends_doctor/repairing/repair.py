@@ -85,7 +85,11 @@ def check_out(out: Path) -> None:
 
 
 def repair(examined: Examination, state_dict: Reference | None, out: Path, *, seed: int = 0) -> Repaired:
-    """Write the repaired model to the new file `out`. Raises DoctorError if it can't, and then writes nothing."""
+    """Write the repaired model to the new file `out`, if it is proved equal to PyTorch by weights of `state_dict`, or
+    else of the file. `seed` draws the sentences of that proof.
+
+    Raises DoctorError if it can't, and then writes nothing.
+    """
     model = examined.model
     if not isinstance(model, OnnxModel):
         raise DoctorError("TorchScript can't be repaired; change the Python code as is said and export it again")

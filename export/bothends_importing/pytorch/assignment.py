@@ -48,7 +48,9 @@ def table_of(candidates: Candidates, names: Names, input_size: int) -> str:
 def projection_of(
     candidates: Candidates, names: Names, table: Tensor, *, input_size: int, pooled_size: int
 ) -> Linear | None:
-    """Return the linear layer between table and cells; None if the cells read the table's rows."""
+    """Return the linear layer between `table` and cells, which read vectors of `input_size`; None if the cells read the
+    table's rows. It is the one that `names` names, or else the only one of `candidates` that fits.
+    """
     shape = (input_size, table.shape[1])
     if names.input_projection is not None:
         linear = candidates.module(names.input_projection, "input_projection", dimensions=2)
@@ -73,7 +75,9 @@ def projection_of(
 
 
 def head_of(candidates: Candidates, config: StateDictConfig, pooled_size: int) -> Linear | None:
-    """Return the linear layer after the pooling; None if there is none."""
+    """Return the linear layer after the pooling, whose rows have `pooled_size` numbers; None if there is none. It is
+    the one that `config` names, or else the only one of `candidates` that fits.
+    """
     if config.names.head is not None:
         head = candidates.module(config.names.head, "head", dimensions=2)
         if head.weight.shape[1] != pooled_size:
@@ -119,7 +123,10 @@ def norm_of(candidates: Candidates, config: StateDictConfig, size: int) -> Linea
 
 
 def initial_state_of(candidates: Candidates, names: Names, part: str, shape: tuple[int, int]) -> str | None:
-    """Return the name of the learned `h_0` or `c_0`, [layers·directions, (1,) size]; None if there is none."""
+    """Return the name of the learned initial state `part`, h_0 or c_0, of this `shape` [layers·directions, size]
+    (perhaps with a 1 between); None if there is none. It is the one that `names` names, or else the only one of
+    `candidates` that fits.
+    """
     shapes = [shape, (shape[0], 1, shape[1])]
     named: str | None = getattr(names, part)
     if named is not None:

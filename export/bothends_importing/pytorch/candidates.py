@@ -121,7 +121,9 @@ class Candidates:
         return SourceError(f"{self.file} {problem}")
 
     def several(self, what: str, key: str, names: Sequence[str]) -> SourceError:
-        """Return the error that several candidates fit."""
+        """Return the error that several candidates, with these `names`, fit as `what`, and that the TOML file has to
+        choose by `key`.
+        """
         lines = " or ".join(f'{key} = "{printable(name)}"' for name in names[:4])
         more = f" (and {len(names) - 4} more)" if len(names) > 4 else ""
         return self.refused(

@@ -96,7 +96,11 @@ def assemble(
     before: Sequence[tuple[str, int]] = (),
     after: Sequence[tuple[str, int]] = (),
 ) -> str:
-    """Return the text of a tokenizer.json. Raises TokenisingError if the library can't load it."""
+    """Return the text of a tokenizer.json: its steps `normalise` and `split` a text, its `model` finds the tokens, and
+    the tokens (text, id) of `before` and `after` are put around them.
+
+    Raises TokenisingError if the library can't load it.
+    """
     definition = json.dumps(
         {
             "version": "1.0",

@@ -93,9 +93,11 @@ def tokenise_pieces(
     bos: bool = False,
     eos: bool = False,
 ) -> Tokenising:
-    """Return the tokenizer.json of a SentencePiece model whose piece i has row `rows_of[i]`.
+    """Return the tokenizer.json of a SentencePiece model, `proto`, whose piece i has row `rows_of[i]`; errors name its
+    file, `source`.
 
-    The steps in `first` are applied to the text before the model's own.
+    The steps in `first` are applied to the text before the model's own. `bos` and `eos` are as in
+    `tokenise_sentencepiece`.
     """
     try:
         found = entries(proto)

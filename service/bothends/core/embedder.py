@@ -165,7 +165,11 @@ class Embedder:
         deadline: float | None = None,
         is_over: Callable[[], bool] = lambda: False,
     ) -> tuple[str, list[Pieces]]:
-        """Return the model's version and the tokens of each sentence. Raises like `begin`."""
+        """Return the model's version and the tokens of each sentence, with texts and positions. `options` say how long
+        sentences are cut; `deadline` and `is_over` are as in `begin`.
+
+        Raises like `begin`.
+        """
         model, reader = self._trusted()
         reader.check(len(sentences), options)
         with native_code:

@@ -81,9 +81,8 @@ class Explanation:
         return np.stack((_cosines(vectors, self.embedding), *(_cosines(half, right) for half, right in pairs)))
 
     def as_json(self, *, numbers: int | None = None) -> dict[str, Any]:
-        """Return all of it as JSON values.
-
-        `numbers` limits each state to this many evenly chosen components; None keeps all.
+        """Return the tokens, the states and their cosines as JSON values. `numbers` limits each state to this many
+        evenly chosen components; None keeps all.
         """
         hidden, count, candidates = self.forward.shape[1], len(self.pieces.texts), self.candidates
         chosen = np.linspace(0, hidden - 1, min(numbers or hidden, hidden)).round().astype(int)

@@ -84,7 +84,8 @@ class InputReader:
     def read(
         self, sentences: Sentences, options: Options, *, check_deadline: Callable[[], None], on_error: OnError = refuse
     ) -> list[Tokens]:
-        """Return the tokens of each readable sentence, in order.
+        """Return the tokens of each readable sentence, in order. `on_error` is called with the error of each other; by
+        default it raises that.
 
         `check_deadline` is called now and then; it may raise.
         """

@@ -29,7 +29,7 @@ class AcceptedRequest:
 
     @classmethod
     def of(cls, tokens: Sequence[Tokens], options: Options, model_version: str) -> Self:
-        """Make one from the tokens of each sentence."""
+        """Make one from the tokens of each sentence, read with `options` by the model of this version."""
         counts = [len(sentence.ids) for sentence in tokens]
         return cls(model_version, counts, [sentence.truncated for sentence in tokens], options)
 

@@ -42,7 +42,11 @@ def terms_of(
     metrics: ModelMetrics,
     on_fault: Callable[[Fault, Engine], None],
 ) -> Terms:
-    """Make the batching terms for `model` and later versions of it."""
+    """Make the batching terms for `model` and later versions of it: budgets by `settings` and by the model's size, and
+    what a token costs.
+
+    Batches are reported to `metrics`; `on_fault` is called with an engine's fault and the engine.
+    """
     return Terms(_budgets(model, settings), metrics.batch_ran, on_fault, _cost(model.config))
 
 

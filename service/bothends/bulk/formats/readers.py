@@ -48,9 +48,11 @@ def text(source: Source) -> RowReader:
 
 
 def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter: str) -> RowReader:
-    """Read CSV with a header. A record with more or fewer cells than the header is a bad row; a blank line is no row.
+    """Read CSV with a header: sentences from the column named `column` (None: the one that is likely), and beside them
+    the columns named in `keep`.
 
-    The rows end with FileError at an unclosed quote, since what follows could be one cell or many.
+    A record with more or fewer cells than the header is a bad row; a blank line is no row. The rows end with FileError
+    at an unclosed quote, since what follows could be one cell or many.
     """
     records = csv.reader(_decoded(source), delimiter=delimiter, strict=True)
     try:
@@ -65,7 +67,9 @@ def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter:
 
 
 def objects(source: Source, column: str | None, keep: Sequence[str]) -> RowReader:
-    """Read JSON lines, each of which must be an object."""
+    """Read JSON lines, each of which must be an object: sentences from its member `column` (None: the one that is
+    likely), and beside them the members named in `keep`.
+    """
     lines = source.lines()
     first = next((line for line in lines if line is not None), None)
     found = _object(first or b"")

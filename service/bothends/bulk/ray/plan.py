@@ -41,7 +41,7 @@ class Plan:
     """Name that no other run has."""
 
     def job(self, source: Path, output: Path, *, overwrite: bool) -> Job:
-        """Return the job of one file."""
+        """Return the job of one file: embed the rows of `source` into `output`, which may exist if `overwrite`."""
         kind = format_of(source, self.input_format, INPUTS, piped="txt", flag="--input-format")
         return Job(source, output, kind, self.output_format, self.column, self.keep, overwrite, self.options)
 

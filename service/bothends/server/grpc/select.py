@@ -54,7 +54,8 @@ def listen(
     http: socket.socket | None = None,
     health: socket.socket | None = None,
 ) -> Listener:
-    """Bind gRPC's port for `transport`; the native one also takes over HTTP's sockets.
+    """Bind gRPC's port for `transport`, with the `certificates` of its connections (None: no TLS). The native one also
+    takes over the sockets of `http` and of the separate `health` port.
 
     Raises StartupError that says why a port can't be bound.
     """

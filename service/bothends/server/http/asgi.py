@@ -89,7 +89,9 @@ class Exchange:
             self.respond(self._status, self._headers, b"".join(self._content))
 
     def respond(self, status: int, headers: Headers, content: bytes) -> None:
-        """Send a complete response. Does nothing if one was sent or the caller has left."""
+        """Send a complete response, with HTTP's `status` and these headers. Does nothing if one was sent or the caller
+        has left.
+        """
         if self.is_over:
             return
         self._over.set()

@@ -174,7 +174,9 @@ def outputs(request: inference_pb2.ModelInferRequest) -> list[str]:
 
 
 def response(found: Embeddings, *, wanted: list[str], model: str, request_id: str) -> bytes:
-    """Serialise the ModelInferResponse with the tensors named in `wanted`."""
+    """Serialise the ModelInferResponse with the tensors named in `wanted`, made of the embeddings `found`. It repeats
+    the name of the `model` and the request's own `request_id`.
+    """
     message = inference_pb2.ModelInferResponse(model_name=model, model_version=found.model_version, id=request_id)
     for name in wanted:
         values = OUTPUTS[name].values(found)

@@ -95,7 +95,8 @@ class CallRegistry:
     ) -> Pending:
         """Queue a message for the threads that run the model; returns it with the future of its outcome.
 
-        `method` is the index of its method, `arrived` the time (by `time.monotonic`) at which it came.
+        `method` is the index of its method, `arrived` the time (by `time.monotonic`) at which it came. Messages of
+        methods that aren't metered come before all others.
         """
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
         peer, key = context.peer(), self._open.get(id(context)) or b""
@@ -127,11 +128,13 @@ class CallRegistry:
         self.queue.record(method, code, refusal, monotonic() - began)
 
     def record_left(self, method: int, began: float, context: Context) -> None:
-        """Count a call whose caller has left or whose deadline has passed."""
+        """Count a call whose caller has left or whose deadline has passed. `method` is the index of its method, `began`
+        the time (by `time.monotonic`) at which it came.
+        """
         self.record(method, began, code_of_leaving(deadline(context), began))
 
     async def refuse(self, method: int, began: float, context: Context, reason: Reason) -> NoReturn:
-        """End a call with the status of `reason`, and count it. Always raises."""
+        """End a call with the status of `reason`, and count it; the others are as in `record`. Always raises."""
         status = self._statuses[reason]
         self.record(method, began, status[0], reason)
         await self.abort(context, status)

@@ -82,7 +82,9 @@ class MessageQueue:
             return False
 
     def record(self, method: int, code: int, refusal: Reason | None, seconds: float) -> None:
-        """Count a call that ended by itself, `seconds` after it arrived."""
+        """Count a call that ended by itself, `seconds` after it arrived: `method` is the index of its method, `code`
+        its gRPC status code, `refusal` why it was refused, if it was.
+        """
         with self._changed:
             self._ended.setdefault((method, code, refusal), []).append(seconds)
 
@@ -99,8 +101,9 @@ class MessageQueue:
             self._changed.notify()
 
     def take_messages(self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int) -> GrpcioBatch | None:
-        """Wait up to `wait_s` seconds for messages, or for the end of earlier ones, and return both; None once
-        closed.
+        """Wait up to `wait_s` seconds for messages, or for the end of earlier ones, and return both; None once closed.
+
+        The other parameters are those of `Transport.take_messages`.
         """
 
         def has_come() -> bool:

@@ -66,7 +66,9 @@ class GrpcioListener:
         statuses: Statuses,
         http: object = None,  # noqa: ARG002  uvicorn serves that
     ) -> "GrpcioTransport":
-        """Make the transport on this port; may be called once."""
+        """Make the transport on this port; may be called once. The parameters are those of `Listener.serve`; `http`
+        isn't used.
+        """
         registry = CallRegistry(frozenset(headers), statuses, self._settings)
         return self.run(self._transport(registry, methods, health))
 
@@ -142,7 +144,9 @@ class GrpcioTransport:
     def take_messages(
         self, max_messages: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22
     ) -> Batch | None:
-        """Wait for messages, or for the end of earlier ones, and return both; None once stopped."""
+        """Wait for messages, or for the end of earlier ones, and return both; None once stopped. The parameters are
+        those of `Transport.take_messages`.
+        """
         return self._queue.take_messages(max_messages, wait_s, queue_s, max_bytes)
 
     def wake(self) -> None:

@@ -44,7 +44,7 @@ class NativeListener:
         statuses: Statuses,
         http: HttpTerms | None = None,
     ) -> Transport:
-        """Make the transport on these sockets; may be called once."""
+        """Make the transport on these sockets; may be called once. The parameters are those of `Listener.serve`."""
         from bothends_native import transport
 
         listeners = [
