@@ -98,7 +98,8 @@ def _existing_parent(out: Path) -> Path:
 def lift(opened: Bundle) -> Encoder:
     """Return the PyTorch encoder with the weights of `opened`. Raises BundleError if `bothends export` didn't write it.
 
-    The golden vectors in the bundle, which the original encoder computed, prove that nothing was lost.
+    It isn't checked here that nothing was lost: compare it with the bundle's golden vectors, which the original
+    encoder computed.
     """
     config = encoder_config(opened.config)
     try:

@@ -61,7 +61,9 @@ class Report:
 
     @property
     def noise(self) -> float | None:
-        """Noise of the longest sentences if it determines their bound; None if `tolerance` does."""
+        """Difference of PyTorch's float32 from its float64 in the longest sentences, if the largest bound follows from
+        it; None if that is `tolerance`.
+        """
         return self.rows[-1].noise if self.bound > self.tolerance else None
 
     @property

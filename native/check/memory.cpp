@@ -143,7 +143,8 @@ TransportSettings settings() {
     return told;
 }
 
-/// A transport, and what Python does with it.
+/// A transport that listens for gRPC and HTTP, and a stand-in for Python that takes its messages and requests and
+/// answers them.
 class Served {
 public:
     Served() : transport_(settings(), {{listening(grpc), false, false}, {listening(http), true, false}}) {
@@ -154,7 +155,7 @@ public:
         transport_.start();
     }
 
-    /// Takes what has come, and answers it, some times.
+    /// Takes what has come and answers it, `rounds` times.
     void serve(int rounds = 4) {
         for (; rounds > 0; --rounds) {
             std::optional<Batch> batch;

@@ -288,7 +288,8 @@ void Call::close() {
     give_unread_back(unread_);
 }
 
-/// Counts the call's end, unless Python took it as a whole and counts it itself.
+/// Notes in `Shared::ended`, for the metrics, that the call ended with gRPC's status `code`, and after how long; not if
+/// Python took the whole call and counts it itself.
 void Call::count(int code) {
     const auto method = is_counted_by_python_ ? std::nullopt : counted_method();
     if (method) shared_.ended.note({*method, code, refusal_, now() - arrived_});

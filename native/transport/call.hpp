@@ -93,7 +93,8 @@ public:
     /// Ends the call with `status` in place of the message's answer, after all messages before it.
     virtual void fail(const Message& message, const Status& status) REQUIRES(the_lock) = 0;
 
-    /// Leaves a message, whose content is `content` again, to the application. Returns false if the protocol has none.
+    /// Puts a taken message back, with its `content`, into the line of the HTTP application in Python. Returns false, and
+    /// does nothing, for gRPC, which has no such application.
     virtual bool pass_on(Message&, std::string&& /*content*/) REQUIRES(the_lock) { return false; }
 
     // What ends it, or not.

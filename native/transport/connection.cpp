@@ -128,7 +128,9 @@ bool Connection::send_ready() {
     return true;
 }
 
-/// Sends as much as the socket takes, or as much as one connection may before others have their turn.
+/// Sends as much as the socket takes, or as much as one connection may before others have their turn. Returns `all` if
+/// nothing is left, `more` if others have their turn first, `later` if the socket is full, `over` if the connection has
+/// ended.
 Connection::Sent Connection::send_some() {
     for (std::size_t written = 0;;) {
         while (out_.size() < max_unsent) {

@@ -110,7 +110,8 @@ Report FastPath::take_messages(std::size_t max_messages, double wait_s, double q
     }
 }
 
-/// Returns how much to take at once.
+/// Returns the limits of the next take: the caller's for messages to Python, and the fast path's settings for small
+/// calls and slices; no small calls if no other model run may begin now (`may_run`).
 TakeLimits FastPath::at_once(std::size_t max_messages, std::size_t max_bytes, bool may_run) const {
     const std::size_t max_tokens = std::max(max_run_tokens, settings_.max_bytes_together / token_bytes);
     const std::size_t max_sentences = std::max(max_run_sentences, settings_.max_together);

@@ -22,7 +22,7 @@ struct InStream {
 /// Model run, and the calls that it is for.
 struct Run {
     double began = 0;
-    std::size_t model = 0;  // that computes; the thread's next may be for others of these, by another
+    std::size_t model = 0;  // that computes now; some messages wait for the thread's next run, of another model
     std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids of small unary calls', by method
     std::vector<InStream> in_streams;                            // small ones
     std::vector<std::shared_ptr<Job>> jobs;

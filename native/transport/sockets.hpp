@@ -51,8 +51,8 @@ public:
     /// Sends what has become ready.
     void send_listed() REQUIRES(the_lock);
 
-    /// Ends calls while all unread answers together exceed the limit: those of the slowest reader in the network with
-    /// the most.
+    /// While unread answers exceed the limit, closes the connection with the most unread of the network that has the
+    /// most; on a trusted proxy's connection only that network's calls end.
     void shed_unread() REQUIRES(the_lock);
 
     /// Drops unread answers of a network, so that `bytes` of a more modest one's can be made; returns false if there is

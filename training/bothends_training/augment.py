@@ -88,7 +88,7 @@ def scramble(sentence: str, chance: random.Random) -> str:
 
 def replace_word(sentence: str, between: dict[str, list[str]], chance: random.Random) -> str:
     """Return the sentence with one word replaced by another that was read between the same two words, if there is
-    one.
+    one: `between` has the words that were, by the pair of words around them.
     """
     words = sentence.split()
     contexts = list(_contexts(words))

@@ -43,13 +43,13 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Reading that gives what the file computed."""
+    """A way of making an embedding of the states, right or a known mistake, whose rows equal what the file computed."""
 
     reading: Reading
     packed: bool
     """True if it reads states that stop at the sentence's end."""
     seen: Activation
-    """Place in the file whose rows it gives."""
+    """Place in the file whose rows it gives; `difference` says how nearly."""
     head: Head
     difference: float
 

@@ -31,7 +31,7 @@ _OTHERS = (
 
 
 def is_onnx(file: Path) -> bool:
-    """Return True if a file starts like an ONNX file, with the format's version."""
+    """Return True if a file begins as ONNX files do, with the field of the format's version."""
     try:
         with file.open("rb") as opened:
             head = opened.read(9)

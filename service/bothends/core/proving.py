@@ -79,7 +79,9 @@ def _check_tokenizer(bundle: Bundle) -> None:
 
 
 def main() -> None:
-    """Read one task, and print its verdict."""
+    """Prove the bundle that the JSON task on standard input names, within the task's limits of memory and time, and
+    print the verdict as JSON.
+    """
     asked = json.load(sys.stdin)
     bound(asked["max_bytes"], asked["max_s"], asked["niceness"])
     settings = EmbedderSettings.model_validate(asked["settings"]).model_copy(update={"device": "cpu", "workers": 1})

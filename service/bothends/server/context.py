@@ -37,7 +37,7 @@ class Asked:
 
 
 class Work(Protocol):
-    """Work that is done on behalf of a call."""
+    """What was begun for a call, and can be cancelled once the call ends without it: its caller left, or it failed."""
 
     def cancel(self) -> object:
         """Stop the work if possible, because its result is no longer wanted."""

@@ -24,7 +24,7 @@ class RunSummary:
 
     @property
     def exit_code(self) -> int:
-        """Exit code of the command, as for a run of one file."""
+        """Exit code of the command: 0 if no file failed, 2 if each failure was a wrong setting, otherwise 1."""
         return 0 if not self._failed else 2 if all(self._failed) else 1
 
     def add(self, answer: dict[str, Any]) -> None:
@@ -49,7 +49,7 @@ class RunSummary:
         self._cut += answer["cut"]
 
     def line(self, seconds: float) -> str:
-        """Return one line about all files."""
+        """Return a line that sums up the run, which took `seconds`: files, rows, rate, rows that were cut or bad."""
         rows = self._rows - self._before
         rate = f", {rows / seconds:,.0f} rows/s" if rows and seconds else ""
         by = f" by {self._model}" if self._model else ""

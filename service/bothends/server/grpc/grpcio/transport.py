@@ -161,7 +161,7 @@ class GrpcioTransport:
         self._settle(ids, contents)
 
     def fail(self, ids: Sequence[int], statuses: Sequence[Status]) -> None:
-        """Send error statuses."""
+        """End the messages `ids` with one error status each, as `Transport.fail` says."""
         self._settle(ids, statuses)
 
     def _settle(self, ids: Sequence[int], outcomes: Sequence[Outcome]) -> None:
