@@ -27,14 +27,14 @@
 import math
 from typing import ClassVar, Literal, Self
 
-RefusalKind = Literal["full", "quota", "deadline", "draining", "unfit", "invalid", "unauthenticated"]
+Refusal = Literal["full", "quota", "deadline", "draining", "unfit", "invalid", "unauthenticated"]
 """Why a request was turned away: no room, no share left, no time, no longer, not now, its own mistake, or no key."""
 
 
 class BothendsError(Exception):
     """Base of every error that bothends raises on purpose; its text is one line for people."""
 
-    refusal: ClassVar[RefusalKind | None] = None
+    refusal: ClassVar[Refusal | None] = None
     """Kind under which a refusal is counted; None for an error that is a failure, not a refusal."""
 
 
@@ -118,7 +118,7 @@ class UnauthenticatedError(BothendsError):
 class OverloadedError(BothendsError):
     """Refusal because the queue is full. Nothing was accepted; `retry_after_s` says when to try again (seconds)."""
 
-    refusal: ClassVar[RefusalKind | None] = "full"
+    refusal: ClassVar[Refusal | None] = "full"
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
@@ -137,7 +137,7 @@ class QuotaError(OverloadedError):
 class NotServingError(BothendsError):
     """Refusal because the server's model isn't healthy. Nothing was accepted; another server may answer."""
 
-    refusal: ClassVar[RefusalKind | None] = "unfit"
+    refusal: ClassVar[Refusal | None] = "unfit"
 
 
 class DrainingError(NotServingError):

@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 
 from bothends.batching.request import Depth
 from bothends.engines.contract import BatchRecord
-from bothends.errors import RefusalKind
+from bothends.errors import Refusal
 from bothends.observe.metrics import CODES, Metrics
 from bothends.observe.model_metrics import PHASES, SECONDS
 
@@ -31,7 +31,7 @@ def test_everything_is_present_at_zero() -> None:
     assert 'bothends_request_seconds_count{method="Embed"} 0.0' in page
     for phase in PHASES:
         assert f'bothends_phase_seconds_count{{model="old",phase="{phase}"}} 0.0' in page
-    for reason in get_args(RefusalKind):
+    for reason in get_args(Refusal):
         assert f'bothends_refused_requests_total{{reason="{reason}"}} 0.0' in page
     assert 'bothends_truncated_sentences_total{model="old"} 0.0' in page
     assert 'bothends_selftest_success{model="old"} 0.0' in page

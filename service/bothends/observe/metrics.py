@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge, ProcessCollector
 
-from ..errors import RefusalKind
+from ..errors import Refusal
 from .model_metrics import SECONDS, ModelFamilies, ModelMetrics
 from .scrape import QueueCollector, Registry, TransportCollector
 from .tally import Histogram, Tally
@@ -20,7 +20,7 @@ from .tally import Histogram, Tally
 Path = Literal["native", "python"]
 """What a request took: C++ alone, or Python."""
 PATHS: tuple[Path, ...] = get_args(Path)
-REFUSALS: tuple[RefusalKind, ...] = get_args(RefusalKind)
+REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
 CODES = (
     "OK",
     "INVALID_ARGUMENT",
@@ -109,7 +109,7 @@ class Metrics:
         self._path_of |= {(method, path): self._path_requests.labels(method, path) for path in PATHS}
 
     def answered(
-        self, method: str, code: str, seconds: float, *, refusal: RefusalKind | None = None, trace_id: str | None = None
+        self, method: str, code: str, seconds: float, *, refusal: Refusal | None = None, trace_id: str | None = None
     ) -> None:
         """Count a request to a registered method that Python answered: its gRPC status code, and the `seconds` that it
         took.
@@ -123,7 +123,7 @@ class Metrics:
             self._refusals[refusal].inc()
 
     def answered_all(
-        self, method: str, code: str, seconds: Sequence[float], *, path: Path | None, refusal: RefusalKind | None = None
+        self, method: str, code: str, seconds: Sequence[float], *, path: Path | None, refusal: Refusal | None = None
     ) -> None:
         """Count similar requests as `answered` does one; `path` is None if the transport refused them."""
         self._count_of[method, code].inc(len(seconds))
@@ -133,7 +133,7 @@ class Metrics:
         if refusal is not None:
             self._refusals[refusal].inc(len(seconds))
 
-    def messages(self, method: str, path: Path, count: int, *, refusal: RefusalKind | None = None) -> None:
+    def messages(self, method: str, path: Path, count: int, *, refusal: Refusal | None = None) -> None:
         """Count the messages of a stream, all alike. The stream itself is counted by `answered` when it ends."""
         self._path_of[method, path].inc(count)
         if refusal is not None:

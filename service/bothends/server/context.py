@@ -10,7 +10,7 @@ from typing import Protocol
 from google.rpc import code_pb2, status_pb2
 from opentelemetry.trace import Span
 
-from ..errors import BothendsError, RefusalKind, RequestError
+from ..errors import BothendsError, Refusal, RequestError
 from ..observe.unforeseen import error_site
 from ..wire.status import to_status
 from .answer_budget import AnswerBudget, Share
@@ -19,9 +19,9 @@ from .inbound import ChoosesStatus, HasHeaders, Inbound, KeepsRoom, code_of_leav
 from .quota import KeyAccount
 
 _log = logging.getLogger(__name__)
-_SERVERS_REASONS: frozenset[RefusalKind] = frozenset(("full", "draining", "unfit"))
+_SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
 """Refusals that are the server's doing, and take nothing of the caller's share."""
-Settled = Callable[[int, RefusalKind | None], None]
+Settled = Callable[[int, Refusal | None], None]
 """Function that is called once, with a call's gRPC status code, and with why it was refused if it was."""
 
 
@@ -178,7 +178,7 @@ class CallContext:
             work.cancel()
 
     def _settle(
-        self, code: int, refused: RefusalKind | None = None, failed: status_pb2.Status | None = None
+        self, code: int, refused: Refusal | None = None, failed: status_pb2.Status | None = None
     ) -> Work | None:
         """Settle the call; returns the work that was done for it until now, or None if it was already settled."""
         with self._lock:

@@ -15,7 +15,7 @@ from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
 from ..core.inputs import SHORT_BYTES
-from ..errors import BothendsError, DeadlineError, OverloadedError, RefusalKind, RequestError, UnauthenticatedError
+from ..errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError, UnauthenticatedError
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..observe.tracing import MethodName
@@ -179,7 +179,7 @@ class Dispatcher:
                 raise
             concurrency.enter()
 
-    def _leave(self, count: Settled, code: int, refused: RefusalKind | None) -> None:
+    def _leave(self, count: Settled, code: int, refused: Refusal | None) -> None:
         try:
             count(code, refused)
         except Exception as error:  # a bug of ours, for which no caller is to wait
@@ -189,13 +189,13 @@ class Dispatcher:
                 self._concurrency.leave()
 
     def _count_message(
-        self, method: MethodName, call: Inbound, span: Span, _: Asked, code: int, refused: RefusalKind | None
+        self, method: MethodName, call: Inbound, span: Span, _: Asked, code: int, refused: Refusal | None
     ) -> None:
         self._metrics.messages(method.name, "python", 1, refusal=refused)
         tracing.answered(span, method, code_pb2.Code.Name(code), call.wire_status(code))
 
     def _count(
-        self, method: MethodName, call: Inbound, span: Span, asked: Asked, code: int, refused: RefusalKind | None
+        self, method: MethodName, call: Inbound, span: Span, asked: Asked, code: int, refused: Refusal | None
     ) -> None:
         seconds, name = time.monotonic() - call.arrived, code_pb2.Code.Name(code)
         trace_id = tracing.trace_id(span)

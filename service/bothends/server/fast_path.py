@@ -16,7 +16,7 @@ from ..core.inputs import FEW, SHORT_BYTES
 from ..core.lent import CalledModel
 from ..core.loaded import LoadedModel
 from ..engines.contract import BatchRecord
-from ..errors import EngineError, RefusalKind
+from ..errors import EngineError, Refusal
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..wire.status import to_status
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bothends_native.transport import Transport as NativeTransport
 
 
-_REFUSALS: dict[str, RefusalKind] = {"INVALID_ARGUMENT": "invalid"}
+_REFUSALS: dict[str, Refusal] = {"INVALID_ARGUMENT": "invalid"}
 """Reasons by which calls that C++ refuses are counted, by their codes."""
 
 
@@ -164,7 +164,7 @@ class FastPaths:
             else:
                 self._transport.fail([message.id], [prepared(status)])
 
-    def _answered(self, place: int, code: str, seconds: Sequence[float], refusal: RefusalKind | None = None) -> None:
+    def _answered(self, place: int, code: str, seconds: Sequence[float], refusal: Refusal | None = None) -> None:
         self._metrics.answered_all(self._methods[place].name, code, seconds, path="native", refusal=refusal)
 
     def _current(self) -> PathOf | None:

@@ -9,7 +9,7 @@ from ...errors import (
     DrainingError,
     OverloadedError,
     QuotaError,
-    RefusalKind,
+    Refusal,
     RequestError,
     UnauthenticatedError,
 )
@@ -23,7 +23,7 @@ _RETRY_S = 0.1
 """Seconds after which to try again, where a place may be free at any moment."""
 _LATE_RETRY_S = 0.5
 """The same where more comes than can be answered."""
-COUNTED: dict[Reason, RefusalKind] = {
+COUNTED: dict[Reason, Refusal] = {
     Reason.no_key: "unauthenticated",
     Reason.unknown_key: "unauthenticated",
     Reason.full: "full",
