@@ -249,7 +249,7 @@ void bind_contract(nb::module_& module) {
         module, "Limits", nb::sig("class Limits(typing.Protocol)"),
         "Limits of a transport, which it reads from the server's settings. A new one has defaults, and what is given "
         "by name.");
-    limits.def("__init__", &construct_limits, "given"_a);
+    limits.def("__init__", &construct_limits, "given"_a, nb::sig("def __init__(self, **given: float) -> None"));
 #define TRANSPORT_BIND(type, name, value, words) limits.def_ro(#name, &Limits::name, words);
     TRANSPORT_SETTINGS(TRANSPORT_BIND)
 #undef TRANSPORT_BIND
