@@ -202,6 +202,12 @@ class Recipe(Part):
     batches: Batches = Batches()
     loss: Loss = Loss()
     optimisation: Optimisation
+    fit: int = Field(
+        0,
+        ge=0,
+        description="the last groups of the corpus's sentences that are taught nothing: how well the student fits its "
+        "teachers on them, and on the first ones as many, is told while it trains",
+    )
     held_out: HeldOut | None = Field(None, description="pairs made from the corpus, scored while it trains as dev is")
     dev: list[str] = Field(default_factory=list, description="files of score⇥sentence⇥sentence, scored while it trains")
     retrieval: list[str] = Field(
@@ -224,6 +230,12 @@ class Recipe(Part):
     def _what_is_held_out_is_not_read(self) -> Self:
         if self.held_out and self.corpus.near_match is None:
             raise ValueError("held_out: corpus.near_match says what isn't read because it is like held-out sentences")
+        return self
+
+    @model_validator(mode="after")
+    def _as_much_is_taught_as_is_not(self) -> Self:
+        if 2 * self.fit > self.corpus.sentences:
+            raise ValueError(f"fit: at most half of the corpus's {self.corpus.sentences} sentences")
         return self
 
     @model_validator(mode="after")

@@ -29,6 +29,7 @@ from .dataset import Dataset, prepare
 from .device import choose, send
 from .errors import RecipeError
 from .evaluate import spearman
+from .fit import fit, looked_at, taught
 from .recipe import Recipe
 from .student import Run, begin, new_student
 from .targets import Targets
@@ -140,12 +141,12 @@ def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
         drawn = batches(lengths[part], dataset.corpus.groups[part], kinds, near, plan, seed=seed)
         return (rows + part.start for rows in drawn)
 
-    sentences = among(slice(0, first))
+    sentences = among(slice(0, taught(recipe, dataset.corpus)))
     return interleaved(sentences, among(slice(first, texts)), plan.documents) if first < texts else sentences
 
 
 def evaluate(job: Job, run: Run) -> None:
-    """Score the dev pairs and trials, add an entry to the history and show it."""
+    """Score the dev pairs, trials and how well it fits its teachers, add a line to the history and show it."""
     scores = {}
     trained = run.trained  # made anew at each look
     for pairs in job.dataset.dev:
@@ -153,6 +154,10 @@ def evaluate(job: Job, run: Run) -> None:
         scores[pairs.name] = spearman(pairs.scores, first, second)
     for trial in job.dataset.trials:
         scores[trial.name] = trial.score(embed(trained, job.dataset.tokenizer, trial.texts))
+    for name, texts in looked_at(job.recipe, job.dataset.corpus).items():
+        vectors = embed(trained, job.dataset.tokenizer, [job.dataset.corpus.sentences[number] for number in texts])
+        told = fit(send(vectors, job.device), run.objective.served, job.targets.of(texts), job.recipe)
+        scores |= {f"{name} {measure}": value for measure, value in told.items()}
     loss = {"loss": float(np.mean([float(loss) for loss in run.losses]))} if run.losses else {}
     run.history.append({"step": run.step, **loss, **scores})
     run.losses.clear()

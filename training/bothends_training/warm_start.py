@@ -15,6 +15,7 @@ from bothends_export.encoder import Encoder
 from bothends_export.export import lift
 
 from .errors import RecipeError
+from .grow import SIZES, grow
 
 
 def mean_weights(paths: Sequence[Path], shares: Sequence[float], student: Encoder, tokenizer: str) -> dict[str, Tensor]:
@@ -32,9 +33,9 @@ def mean_weights(paths: Sequence[Path], shares: Sequence[float], student: Encode
 def load(path: Path, config: EncoderConfig, tokenizer: str) -> Encoder:
     """Return the encoder in the folder `path`, a checkpoint or a bundle.
 
-    Raises RecipeError if its sizes differ from `config`, except for a smaller hidden_size of one layer, or if its
-    tokenizer isn't `tokenizer`, the text of a tokenizer.json, since its weights would mean something else. Raises
-    CheckpointError or BundleError if the folder is broken.
+    Raises RecipeError if its sizes differ from `config`, except for those that a student may have more of, or if its
+    tokenizer isn't `tokenizer`, the text of a tokenizer.json: its weights would mean something else. Raises
+    CheckpointError or BundleError where the folder is broken.
     """
     if (path / bundle.MODEL).exists():
         opened = Bundle.open(path)
@@ -42,33 +43,9 @@ def load(path: Path, config: EncoderConfig, tokenizer: str) -> Encoder:
     else:
         loaded = checkpoint.load(path)
         encoder, theirs = loaded.encoder, loaded.tokenizer
-    hidden = encoder.config.hidden_size
-    can_grow = hidden < config.hidden_size and config.layers == 1
-    if encoder.config.model_copy(update={"hidden_size": config.hidden_size} if can_grow else {}) != config:
+    sizes = {size: getattr(config, size) for size in SIZES if getattr(encoder.config, size) <= getattr(config, size)}
+    if encoder.config.model_copy(update=sizes) != config:
         raise RecipeError(f"{path} has other sizes ({encoder.config}) than the recipe's student ({config})")
     if json.loads(theirs) != json.loads(tokenizer):
         raise RecipeError(f"{path} has another tokenizer than the recipe's student")
     return encoder
-
-
-def grow(encoder: Encoder, student: Encoder) -> dict[str, Tensor]:
-    """Return the weights of `student` with its first units replaced by the encoder's; these get no input from the
-    others.
-
-    So the first units of each direction compute what the encoder computed (after Chen, Goodfellow and Shlens,
-    "Net2Net", ICLR 2016), and the others start with the student's own weights.
-    """
-    before, after = encoder.config.hidden_size, student.config.hidden_size
-    weights = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
-    for name, known in encoder.state_dict().items():
-        if name == "embedding.weight":
-            weights[name] = known
-            continue
-        gates = weights[name].view(-1, after, *weights[name].shape[1:])  # of all units, one gate after the other
-        theirs = known.view(-1, before, *known.shape[1:])
-        if ".weight_hh" in name:
-            gates[:, :before, before:] = 0
-            gates[:, :before, :before] = theirs
-        else:
-            gates[:, :before] = theirs
-    return weights
