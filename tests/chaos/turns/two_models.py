@@ -51,14 +51,14 @@ class TwoModels:
     def _judged(self, outcome: Outcome, alone: Any, beside: Any, slow_alone: Any, attack: Any) -> Outcome:
         share = beside["sentences_per_s"] / alone["sentences_per_s"]
         outcome.figures = {
-            "fast_a_second_alone": alone["sentences_per_s"],
-            "fast_a_second": beside["sentences_per_s"],
+            "fast_a_second_alone": round(alone["sentences_per_s"]),
+            "fast_a_second": round(beside["sentences_per_s"]),
             "share_ratio": share,
             "fast_p50_alone_ms": alone["latency_ms"]["p50"],
             "fast_p50_ms": beside["latency_ms"]["p50"],
             "fast_p99_ms": beside["latency_ms"]["p99"],
-            "slow_a_second_alone": slow_alone["sentences_per_s"],
-            "slow_a_second": attack["sentences_per_s"],
+            "slow_a_second_alone": round(slow_alone["sentences_per_s"]),
+            "slow_a_second": round(attack["sentences_per_s"]),
             "before": self.before,
         }
         for load in (alone, beside, slow_alone, attack):
