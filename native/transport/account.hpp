@@ -21,10 +21,15 @@ public:
 
     void note(double units, double seconds) {
         if (units <= 0 || seconds <= 0) return;
-        const double before = unit_s_.load(std::memory_order_relaxed);
+        const double before = unit_s_.load(std::memory_order_relaxed),
+                     latest = capped(units, seconds, max_dearer) / units;
         const bool is_first = !is_noted_.exchange(true, std::memory_order_relaxed);
-        const double latest = is_first ? seconds / units : std::min(seconds / units, max_dearer * before);
         unit_s_.store(is_first ? latest : before + weight * (latest - before), std::memory_order_relaxed);
+    }
+
+    /// Returns `seconds`, but at most some times what so many units usually take, once that is known.
+    double capped(double units, double seconds, double max_times) const {
+        return is_noted() ? std::min(seconds, max_times * of(units)) : seconds;
     }
     double of(double units) const { return units * unit_s_.load(std::memory_order_relaxed); }
     bool is_noted() const { return is_noted_.load(std::memory_order_relaxed); }

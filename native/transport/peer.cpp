@@ -94,9 +94,9 @@ void Peer::reset_unread(const Network& of) {
 
 void Peer::charge(double seconds, std::size_t bytes, Price& price) {
     constexpr std::size_t of_visit = 256, of_call = 64;  // bytes that each counts besides
-    constexpr double most = 8;  // times as much as usual: what takes longer is the machine's doing
+    constexpr double max_times = 8;  // as much as usual: what takes longer is the machine's doing
     const double units = double(bytes + of_visit);
-    if (price.is_noted()) seconds = std::min(seconds, most * price.of(units));
+    seconds = price.capped(units, seconds, max_times);
     price.note(units, seconds);
     std::size_t touched = 0;
     for (const auto& [of, count] : touched_) touched += count + of_call;
