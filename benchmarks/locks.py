@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 import engines
+from comparison.forms import FLOAT
 from generator import run, write_bodies
 from load.build import build
 from loads import Load, unary
@@ -87,13 +88,6 @@ def serve(folder: Path, engine: str) -> Counting:
     return Counting(ours_at(engine, process, engine), told)
 
 
-def over_http(server: Server) -> Server:
-    """Return the server as the generator calls its OpenAI API."""
-    return replace(
-        server, port=server.http_port, flags=("--protocol", "http", "--body", "openai", "--model", "english")
-    )
-
-
 def measure(counting: Counting, server: Server, load_of: Load, bodies: Path, seconds: float) -> Iterator[Mutex]:
     """Measure each mutex that is held for some part of a microsecond a sentence, the longest-held one first."""
     counting.tell()
@@ -133,7 +127,7 @@ def main(engine: str, seconds: float) -> None:
         bodies = write_bodies(folder / "bodies", load(None).texts)
         counting = serve(folder, engine)
         with counting.server as server:
-            for kind, at in (("gRPC", server), ("HTTP", over_http(server))):
+            for kind, at in (("gRPC", server), ("HTTP", FLOAT.on(server))):
                 for callers in CALLERS:
                     named = replace(unary(callers), name=f"{kind}, {callers} callers")
                     found += measure(counting, at, named, bodies, seconds)
