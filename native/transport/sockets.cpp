@@ -43,19 +43,15 @@ constexpr double max_rest_s = 0.5;
 }  // namespace
 
 Sockets::Sockets(Mutex& mutex, Shared& shared, std::vector<Listener> listeners)
-    : mutex_(mutex), shared_(shared), listeners_(std::move(listeners)) {
-    epoll_ = epoll_create1(EPOLL_CLOEXEC);
-    wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (epoll_ < 0 || wake_ < 0)
+    : mutex_(mutex),
+      shared_(shared),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      listeners_(std::move(listeners)) {
+    if (!epoll_ || !wake_)
         throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
-    watch(epoll_, wake_, waking, EPOLLIN, EPOLL_CTL_ADD);
+    watch(epoll_.get(), wake_.get(), waking, EPOLLIN, EPOLL_CTL_ADD);
     have_spare();
-}
-
-Sockets::~Sockets() {
-    ::close(wake_);
-    if (spare_ >= 0) ::close(spare_);
-    ::close(epoll_);
 }
 
 void Sockets::listen() {
@@ -66,7 +62,8 @@ void Sockets::watch_listeners(bool watched) {
     is_listening_ = watched;
     if (!watched) shared_.due.by(0);
     for (std::size_t index = 0; index < listeners_.size(); ++index)
-        watch(epoll_, listeners_[index].socket, listening | index, EPOLLIN, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
+        watch(epoll_.get(), listeners_[index].socket, listening | index, EPOLLIN,
+              watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
 }
 
 void Sockets::close_listeners() {
@@ -79,7 +76,7 @@ void Sockets::poll(double timeout_s) {
     if (timeout_s > 0) timeout_s = std::clamp(rested_at_ - now(), 0.0, timeout_s);
     const int milliseconds = timeout_s > 0 ? int(std::min(std::ceil(timeout_s * 1000), 1e6)) : 0;
     mutex_.unlock();
-    const int count = epoll_wait(epoll_, events.data(), int(events.size()), milliseconds);
+    const int count = epoll_wait(epoll_.get(), events.data(), int(events.size()), milliseconds);
     mutex_.lock();
     mutex_.stand_back(polls_s);
     if (const double time = now(); time >= rested_at_) end_rests(time);
@@ -89,7 +86,7 @@ void Sockets::poll(double timeout_s) {
         const std::uint64_t what = data.u64;
         if (what == waking) {
             std::uint64_t ignored = 0;
-            [[maybe_unused]] const ssize_t got = ::read(wake_, &ignored, sizeof ignored);
+            [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &ignored, sizeof ignored);
         } else if (what & listening) {
             accept_all(what & ~listening);  // some of those that are ready may have to go
         } else if (flags & (EPOLLERR | EPOLLHUP) && has_hung_up(what)) {
@@ -108,7 +105,7 @@ void Sockets::poll(double timeout_s) {
 
 void Sockets::wake() {
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t put = ::write(wake_, &one, sizeof one);
+    [[maybe_unused]] const ssize_t put = ::write(wake_.get(), &one, sizeof one);
 }
 
 void Sockets::accept_all(std::size_t index) {
@@ -123,9 +120,9 @@ void Sockets::accept_all(std::size_t index) {
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
         };
         int socket = accepted_from();
-        const bool is_last = socket < 0 && (errno == EMFILE || errno == ENFILE) && spare_ >= 0;
+        const bool is_last = socket < 0 && (errno == EMFILE || errno == ENFILE) && spare_;
         if (is_last) {
-            ::close(std::exchange(spare_, -1));
+            spare_ = {};
             socket = accepted_from();
         }
         Descriptor owned(socket);
@@ -168,7 +165,7 @@ bool Sockets::admit(Descriptor socket, PeerAddress peer_address, Network& networ
     auto made = std::make_unique<Connection>(shared_, std::move(socket), id, network, tls, std::move(peer_address));
     Connection& connection = *connections_.emplace(id, std::move(made)).first->second;
     connection.watched = EPOLLIN;
-    watch(epoll_, connection.socket(), id, EPOLLIN, EPOLL_CTL_ADD);
+    watch(epoll_.get(), connection.socket(), id, EPOLLIN, EPOLL_CTL_ADD);
     connection.list();
     connection.peer().note(connection.peer().peer_address.is_extra ? EventKind::accepted_extra : EventKind::accepted);
     have_newcomer_rest(connection);
@@ -212,7 +209,7 @@ void Sockets::have_newcomer_rest(Connection& connection) {
 /// Keeps a spare file descriptor, which is given up when there are no others, to accept a caller and refuse or admit
 /// it.
 void Sockets::have_spare() {
-    if (spare_ < 0) spare_ = fcntl(wake_, F_DUPFD_CLOEXEC, 0);
+    if (!spare_) spare_ = fcntl(wake_.get(), F_DUPFD_CLOEXEC, 0);
 }
 
 /// Ends a connection so that one of `newcomer` can be accepted by listeners of that kind. In the network that has the
@@ -354,7 +351,7 @@ void Sockets::watch_for(Connection& connection) {
     const std::uint32_t events =
         (reads ? EPOLLIN : 0u) | (looks ? EPOLLRDHUP : 0u) | (connection.wants_to_write() ? EPOLLOUT : 0u);
     if (std::exchange(connection.watched, events) == events) return;
-    watch(epoll_, connection.socket(), connection.id(), events, EPOLL_CTL_MOD);
+    watch(epoll_.get(), connection.socket(), connection.id(), events, EPOLL_CTL_MOD);
 }
 
 void Sockets::send_listed() {
@@ -373,7 +370,8 @@ void Sockets::close(std::uint64_t id) {
     if (found == connections_.end()) return;
     Peer& peer = found->second->peer();
     peer.note(peer.end);
-    watch(epoll_, found->second->socket(), id, 0, EPOLL_CTL_DEL);  // a process forked off may keep the socket open
+    watch(epoll_.get(), found->second->socket(), id, 0,
+          EPOLL_CTL_DEL);  // a process forked off may keep the socket open
     connections_.erase(found);
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "connection.hpp"
+#include "descriptor.hpp"
 #include "lock.hpp"
 #include "shared.hpp"
 
@@ -32,7 +33,6 @@ public:
 
     /// Takes over `listeners` for the transport with this lock. Nothing is accepted before `listen`.
     Sockets(Mutex& mutex, Shared& shared, std::vector<Listener> listeners);
-    ~Sockets();
     Sockets(const Sockets&) = delete;
     Sockets& operator=(const Sockets&) = delete;
 
@@ -101,8 +101,8 @@ private:
 
     Mutex& mutex_;
     Shared& shared_;
-    int epoll_ = -1, wake_ = -1;
-    int spare_ GUARDED_BY(the_lock) = -1;
+    const Descriptor epoll_, wake_;
+    Descriptor spare_ GUARDED_BY(the_lock);
     std::vector<Listener> listeners_ GUARDED_BY(the_lock);
     bool is_listening_ GUARDED_BY(the_lock) = false;
     Certificates tls_ GUARDED_BY(the_lock);

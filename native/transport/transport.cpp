@@ -31,16 +31,14 @@ struct Polling {
 }  // namespace
 
 Transport::Transport(TransportSettings settings, std::vector<Listener> listeners)
-    : shared_(std::move(settings)), sockets_(mutex_, shared_, std::move(listeners)), taker_(shared_, sockets_) {
-    requests_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (requests_ < 0)
-        throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
+    : shared_(std::move(settings)),
+      sockets_(mutex_, shared_, std::move(listeners)),
+      taker_(shared_, sockets_),
+      requests_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    if (!requests_) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
 }
 
-Transport::~Transport() {
-    stop(0);
-    ::close(requests_);
-}
+Transport::~Transport() { stop(0); }
 
 void Transport::start() {
     const Lock lock(mutex_);
@@ -292,7 +290,7 @@ std::optional<HttpRequests> Transport::take_requests(std::size_t max_requests) {
     std::uint64_t ignored = 0;
     if (has_stopped_) return std::nullopt;  // and it stays readable
     if (std::exchange(is_application_told_, false)) [[maybe_unused]]
-        const ssize_t got = ::read(requests_, &ignored, sizeof ignored);
+        const ssize_t got = ::read(requests_.get(), &ignored, sizeof ignored);
     HttpRequests taken;
     try {
         taker_.take_requests(max_requests, taken);
@@ -318,7 +316,7 @@ void Transport::wake_application() {
     const bool has_some = shared_.lines.application.size() > 0 || shared_.outstanding.has_news(true) || has_stopped_;
     if (!has_some || std::exchange(is_application_told_, true)) return;
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t put = ::write(requests_, &one, sizeof one);
+    [[maybe_unused]] const ssize_t put = ::write(requests_.get(), &one, sizeof one);
 }
 
 std::vector<Ended> Transport::ended() {

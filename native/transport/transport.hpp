@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "descriptor.hpp"
 #include "job.hpp"
 #include "lock.hpp"
 #include "shared.hpp"
@@ -76,7 +77,7 @@ public:
     std::optional<HttpRequests> take_requests(std::size_t max_requests);
 
     /// Returns an eventfd that is readable while there are requests, or news of those that were taken.
-    int requests_descriptor() const { return requests_; }
+    int requests_descriptor() const { return requests_.get(); }
 
     /// Answers a request; returns false if its caller had left.
     bool respond(std::uint64_t id, Response response);
@@ -114,7 +115,7 @@ private:
     Shared shared_;
     Sockets sockets_;
     Taker taker_;
-    int requests_ = -1;
+    const Descriptor requests_;
     bool is_application_told_ GUARDED_BY(the_lock) = false;  // that there is something for it
     bool is_polling_ GUARDED_BY(the_lock) = false;
     bool has_stopped_ GUARDED_BY(the_lock) = false;
