@@ -55,6 +55,8 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
         ({}, {"BOTHENDS_RELOAD_S": "1"}, "unknown setting BOTHENDS_RELOAD_S"),
         ({"max_message_bytes": "99999999999"}, {}, "--max-message-bytes 99999999999"),
         ({"max_batch_tokens": "0"}, {}, "--max-batch-tokens 0: input should be greater than or equal to 1"),
+        ({"transport_shards": "0"}, {}, "--transport-shards 0: input should be greater than or equal to 1"),
+        ({}, {"BOTHENDS_TRANSPORT_SHARDS": "65"}, "BOTHENDS_TRANSPORT_SHARDS 65: input should be less than or equal"),
     ],
 )
 def test_a_wrong_setting_is_named_by_its_source(
@@ -164,6 +166,18 @@ def test_a_fixed_bound_is_no_option_but_a_programs_to_set() -> None:
 def test_what_follows_from_other_settings(given: dict[str, str], expected: dict[str, object]) -> None:
     settings = Settings.load(given, {})
     assert {name: getattr(settings, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "cores", "takers", "expected"),
+    [(None, 2, 2, 2), (None, 2, 8, 8), (None, 96, 96, 64), (None, 1, 8, 1), (4, 1, 1, 4), (1, 16, 16, 1)],
+)
+def test_a_transport_has_as_many_shards_as_threads_take_from_it(
+    given: int | None, cores: int, takers: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless it is told a number, or there is one core, where several would only take turns."""
+    monkeypatch.setattr("bothends.settings.ports.usable_cpus", lambda: cores)
+    assert GrpcSettings(transport_shards=given).shards_for(takers) == expected
 
 
 def shown_default(name: str) -> str:

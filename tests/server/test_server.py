@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -27,7 +28,9 @@ from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.messages import SERVICE
+from tests.support import shards
 from tests.support.doors import serving
+from tests.support.transports import native_alone
 from tests.support.until import TIMEOUT_S, until
 from tests.support.watching import BY_THE_NATIVE_TRANSPORT
 
@@ -87,6 +90,30 @@ def test_the_transports_figures_are_metrics(toy_bundle: Bundle) -> None:
         assert values["bothends_http_connections_limit"] == "7.0"
         assert float(values["bothends_grpc_received_bytes_total"]) > 0
         assert float(values["bothends_grpc_sent_bytes_total"]) > 0
+
+
+@native_alone
+@pytest.mark.skipif(shards.asked() is not None, reason="servers have as many as was asked for")
+def test_a_transport_has_a_shard_for_each_worker(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or as many as the settings say; then it serves."""
+    from bothends_native import transport
+
+    made, make = list[int](), transport.Transport
+
+    def noted(*given: Any, limits: Any, **more: Any) -> transport.Transport:
+        made.append(limits.transport_shards)
+        return make(*given, limits=limits, **more)
+
+    monkeypatch.setattr(transport, "Transport", noted)
+    monkeypatch.setattr("bothends.settings.ports.usable_cpus", lambda: 2)
+    for given in (None, 4):
+        settings = Settings(bundle=toy_bundle.path, device="cpu", port=0, http_port=0, workers=3)
+        fresh = Server(settings.model_copy(update={"transport_shards": given}))
+        fresh.start()
+        with Client(f"127.0.0.1:{fresh.port}") as client:
+            assert len(client.encode(["dragons"])) == 1
+        assert fresh.stop()
+    assert made == [3, 4]
 
 
 def test_a_slow_reader_gets_all_of_what_was_accepted(drained: list[ModelService]) -> None:

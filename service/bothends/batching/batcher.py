@@ -86,6 +86,11 @@ class Batcher(AbstractContextManager["Batcher"]):
             return self._waiting.wait_s
 
     @property
+    def max_pulling(self) -> int:
+        """Most threads that pull from the source at once."""
+        return self._pollers.max_threads
+
+    @property
     def _wanted(self) -> int:
         with self._changed:
             return max(0, self._waiting.wanted)

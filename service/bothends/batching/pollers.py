@@ -43,6 +43,11 @@ class Pollers:
         """Number of runs that can't start, because the threads for them are inside `pull`."""
         return 0 if self._spare_core else len(self._threads)
 
+    @property
+    def max_threads(self) -> int:
+        """Most threads that may be inside the source's `pull` at once."""
+        return self._workers + self._spare_core
+
     def has_this_thread(self) -> bool:
         """Return True if the calling thread is inside the source's `pull`."""
         return threading.get_ident() in self._threads
@@ -52,7 +57,7 @@ class Pollers:
         if self.source is None:
             return False
         if self._spare_core:
-            return len(self._threads) < (self._workers + 1 if self.source.runs_itself else 1)
+            return len(self._threads) < (self.max_threads if self.source.runs_itself else 1)
         return running + len(self._threads) < self._workers
 
     def is_unattended(self) -> bool:

@@ -94,6 +94,11 @@ class Embedder:
         """Number of model runs at once, over all models that share the queue."""
         return self._queue.workers
 
+    @property
+    def max_pulling(self) -> int:
+        """Most threads that take from a source of work at once, for all models that share the queue."""
+        return self._queue.max_pulling
+
     def prove(self) -> SelfTest:
         """Self-test the model through the queue, as callers use it.
 

@@ -207,6 +207,7 @@ class Server:
             health=(*self._all, *service.responders.names),
             statuses=statuses(self.settings),
             http=HttpTerms(http_words(self.settings, self._fronts), HTTP_STATUSES, hosts),
+            shards=self.settings.shards_for(service.embedder.max_pulling),
         )
         self._renew = self._renewing(listener)
         native = cast("NativeTransport", self.grpc) if self.transport == "native" else None

@@ -24,7 +24,8 @@ _QUEUE_TOKENS = 1 << 18
 _TOKENS_A_SENTENCE = 256
 
 
-def _usable_cpus() -> int:
+def usable_cpus() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -104,7 +105,7 @@ class BatchingSettings(Section):
     workers: int = option(
         "What computes",
         "Model runs at once on a CPU, one thread each; the default is one a core. A GPU has two.",
-        default_factory=_usable_cpus,
+        default_factory=usable_cpus,
         ge=1,
         le=1024,
     )

@@ -8,11 +8,12 @@ from pydantic import model_validator
 
 from ..errors import SettingsError
 from ..options import Truncation
-from .model import ReloadSettings
+from .model import ReloadSettings, usable_cpus
 from .section import INT32, Section, fixed, flag, names, option
 
 _INFLATED_BYTES = 4 << 20
 """What a compressed request may become, within the largest request: a kilobyte may say a thousand times as much."""
+_MAX_SHARDS = 64
 
 
 class ListenerSettings(Section):
@@ -91,6 +92,14 @@ class GrpcSettings(ListenerSettings):
         "auto",
         is_rare=True,
     )
+    transport_shards: int | None = option(
+        "Connections",
+        "Parts of the native transport that work side by side, each with a share of the connections; the default is "
+        "one for each thread that takes from it, and one where there is one core.",
+        is_rare=True,
+        ge=1,
+        le=_MAX_SHARDS,
+    )
     max_connection_requests: int = fixed(
         "Requests at once of one gRPC connection: enough to fill batches by itself. More wait at the caller.", 256
     )
@@ -118,6 +127,12 @@ class GrpcSettings(ListenerSettings):
         "that pings don't mend. The third that comes too early closes its connection.",
         30.0,
     )
+
+    def shards_for(self, takers: int) -> int:
+        """Return the number of parts that a native transport has, from which at most `takers` threads take at once."""
+        if self.transport_shards is not None:
+            return self.transport_shards
+        return min(takers, _MAX_SHARDS) if usable_cpus() > 1 else 1
 
 
 class HttpSettings(ListenerSettings):

@@ -121,7 +121,11 @@ def serve(name: TransportName) -> Iterator[Open]:
             settings = Settings(port=0, **near)
             listener = listen(name, settings, None)
             transport = listener.serve(
-                METHODS, headers=["wanted"], health=["", "test.Service"], statuses=statuses(settings)
+                METHODS,
+                headers=["wanted"],
+                health=["", "test.Service"],
+                statuses=statuses(settings),
+                shards=settings.shards_for(1),
             )
             transport.start()
             stack.callback(transport.stop, 0.0)

@@ -256,12 +256,13 @@ class Listener(Protocol):
         health: Sequence[str],
         statuses: Statuses,
         http: HttpTerms | None = None,
+        shards: int = 1,
     ) -> Transport:
         """Make the transport on this port; may be called once.
 
         `methods` are what it offers, `headers` the request headers that messages keep, `health` the names that health
-        checks may ask for, `statuses` the status for each refusal, and `http` the configuration of a transport that
-        also serves HTTP.
+        checks may ask for, `statuses` the status for each refusal, `http` the configuration of a transport that also
+        serves HTTP, and `shards` the number of its parts, where it may have several.
         """
         ...
 

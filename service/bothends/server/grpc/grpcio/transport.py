@@ -65,9 +65,10 @@ class GrpcioListener:
         health: Sequence[str],
         statuses: Statuses,
         http: object = None,  # noqa: ARG002  uvicorn serves that
+        shards: int = 1,  # noqa: ARG002  one event loop serves all
     ) -> "GrpcioTransport":
         """Make the transport on this port; may be called once. The parameters are those of `Listener.serve`; `http`
-        isn't used.
+        and `shards` aren't used.
         """
         registry = CallRegistry(frozenset(headers), statuses, self._settings)
         return self.run(self._transport(registry, methods, health))

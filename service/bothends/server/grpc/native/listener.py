@@ -43,6 +43,7 @@ class NativeListener:
         health: Sequence[str],
         statuses: Statuses,
         http: HttpTerms | None = None,
+        shards: int = 1,
     ) -> Transport:
         """Make the transport on these sockets; may be called once. The parameters are those of `Listener.serve`."""
         from bothends_native import transport
@@ -56,6 +57,7 @@ class NativeListener:
             )
             for place, one in enumerate(self._sockets)
         ]
+        limits: Any = self._settings.model_copy(update={"transport_shards": shards})  # a number, which types can't tell
         responses = http.responses if http else {}
         index_of = {front: index for index, front in enumerate(responses)}
         self._transport = transport.Transport(
@@ -73,7 +75,7 @@ class NativeListener:
             headers=headers,
             health=health,
             statuses=_by_refusal(statuses),
-            limits=self._settings,
+            limits=limits,
             max_wait=MAX_WAIT,
             responses=[_by_refusal(each) for each in responses.values()],
             http_statuses=http.statuses if http else {},
