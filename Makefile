@@ -13,7 +13,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api runbook chart lock audit wheels wheels-test dist site clean
+.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-shards test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api runbook chart lock audit wheels wheels-test dist site clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -48,12 +48,15 @@ test: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.protoc $(VENV)/.helm ## Insta
 	exit $$tested
 
 # Of the tests that serve by a real server, those that speak gRPC or HTTP to it: the contract's own tests are of both transports in `make test`.
-GRPCIO = $(addprefix tests/server/,fronts/bothends fronts/kserve fronts/ollama fronts/openai fronts/page/test_endpoints.py \
+SERVED = $(addprefix tests/server/,fronts/bothends fronts/kserve fronts/ollama fronts/openai fronts/page/test_endpoints.py \
 	fronts/page/test_live.py fronts/tei grpc/calls/test_reflection.py http test_ports.py test_server.py test_tls.py test_web_routes.py) \
 	$(addprefix tests/promises/,test_access.py test_blank.py test_connections.py test_limits.py test_secrets.py)
 
 test-grpcio: $(VENV)/.test ## Test servers by grpcio and uvicorn, as where the native transport isn't built
-	@BOTHENDS_TRANSPORT=grpcio $(BIN)/pytest $(WORKERS) $(GRPCIO) $(ARGS)
+	@BOTHENDS_TRANSPORT=grpcio $(BIN)/pytest $(WORKERS) $(SERVED) $(ARGS)
+
+test-shards: $(VENV)/.test $(VENV)/.native-tried ## Test the native transport, and servers by it, with four parts that work side by side
+	@$(BIN)/pytest $(WORKERS) --transport-shards 4 tests/native/transport $(SERVED) $(ARGS)
 
 test-slow: $(VENV)/.slow $(VENV)/.native-tried $(VENV)/.clients $(VENV)/.oldest $(VENV)/.site ## Test what kills, waits, trains, or starts other people's clients
 	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)
@@ -61,7 +64,7 @@ test-slow: $(VENV)/.slow $(VENV)/.native-tried $(VENV)/.clients $(VENV)/.oldest 
 test-timing: $(VENV)/.test $(VENV)/.native-tried ## Test what measures time or memory, on a machine with nothing else to do
 	@$(BIN)/pytest -m "timing and $(APART)" $(ARGS)
 
-test-all: test test-grpcio test-slow test-timing ## Run test, test-grpcio, test-slow and test-timing
+test-all: test test-grpcio test-shards test-slow test-timing ## Run test, test-grpcio, test-shards, test-slow and test-timing
 
 chaos: $(VENV)/.slow $(VENV)/.native-tried ## Attack what is promised (ARGS=--long: for an hour; --report tests/chaos/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
@@ -91,7 +94,7 @@ coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test run
 mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one package)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too, where they are built), import contracts, C++'s format, and what the native lock guards
+lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too, where they are built), import contracts, C++'s format, and what the native locks guard
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

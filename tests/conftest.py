@@ -17,11 +17,12 @@ from bothends.model.bundle import Bundle, default_path
 from bothends.server import ports
 from bothends.server.grpc.select import select
 from bothends.server.server import Server
-from bothends.settings import Settings
+from bothends.settings import GrpcSettings, Settings
 from bothends_export import checkpoint
 from bothends_export.checkpoint import Checkpoint, CheckpointConfig
 from bothends_export.encoder import Encoder
 from bothends_export.export import export
+from tests.support import shards
 from tests.support.awaited import Awaited
 from tests.support.serving import Running, finish, start
 from tests.support.supervised import Supervised
@@ -38,12 +39,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos", "attacks on what is promised (make chaos)")
     group.addoption("--long", action="store_true", help="the long form, for about an hour instead of minutes")
     group.addoption("--report", type=Path, metavar="FILE", help="write what was measured to FILE, a JSON")
+    parser.addoption("--transport-shards", type=int, metavar="N", help="have native transports of N parts")
 
 
-def pytest_configure() -> None:
-    """Have BOTHENDS_TRANSPORT choose the transport of servers in the tests' own process too, which read no
-    environment.
+def pytest_configure(config: pytest.Config) -> None:
+    """Have variables choose the transport, and the number of its parts, of servers in the tests' own process too, which
+    read no environment.
     """
+    if given := config.getoption("--transport-shards"):
+        os.environ[shards.VARIABLE] = str(given)
+    if number := shards.asked():
+        GrpcSettings.shards_for = lambda settings, takers: settings.transport_shards or number  # type: ignore[method-assign]
     if chosen := os.environ.get("BOTHENDS_TRANSPORT"):
         ports.select = lambda settings: select(  # type: ignore[attr-defined]
             settings.model_copy(update={"transport": chosen}) if settings.transport == "auto" else settings

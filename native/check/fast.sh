@@ -14,7 +14,8 @@ cd "$here/.."
 transport=tests/native/transport
 # Leaks are not looked for: an interpreter that ends leaves much behind. The tests ask the transport for what it still holds.
 # No conftest.py but the transport's own: fixtures of encoders, and what else needs PyTorch, are for `make native-check`.
-env ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 PYTHONPATH="$here/build/modules/address:service${PYTHONPATH:+:$PYTHONPATH}" \
+# A transport of several parts does all that one of a single part does, and more.
+env BOTHENDS_TRANSPORT_SHARDS=4 ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 PYTHONPATH="$here/build/modules/address:service${PYTHONPATH:+:$PYTHONPATH}" \
     LD_PRELOAD="$("$CXX" -print-file-name=libasan.so) $("$CXX" -print-file-name=libubsan.so)" \
     "$python" -m pytest -q -p no:cacheprovider --confcutdir=$transport \
     $transport/test_compressed.py $transport/test_deadlines.py $transport/test_fast_path.py $transport/test_held.py \

@@ -54,9 +54,10 @@ public:
         const Lines& lines = shared_.lines;
         const std::size_t left = lines.size() + lines.application.size() + (lines.application.work() > 0) +
                                  shared_.outstanding.size() + shared_.reading.size() + shared_.deadlines.size() +
-                                 shared_.slots.used() + shared_.open.used() + shared_.owed.used() +
+                                 shared_.all->slots.used() + shared_.open.used() + shared_.owed.used() +
                                  shared_.held.used() + shared_.unread.used() + shared_.requests.used() +
-                                 shared_.peers.size() + network.open() + network.held.used() + network.receiving.size();
+                                 shared_.peers.size() + network.connections + network.slots.used() +
+                                 network.held.used() + network.receiving.size();
         if (left > 0) abort();
     }
 

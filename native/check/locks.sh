@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the transport's lock guards is touched by whoever holds it: Clang's thread-safety analysis, by transport/lock.hpp's words.
+# What a shard's lock guards is touched by whoever holds one: Clang's thread-safety analysis, by transport/lock.hpp's words.
 #
 # native/check/locks.sh [PYTHON]     where there is no Clang, it says so and looks at nothing; it looks at binding.cpp, too, where
 #                                    PYTHON has nanobind

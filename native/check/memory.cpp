@@ -132,9 +132,10 @@ Keys keys() {
     return {{digest, nullptr}};
 }
 
-TransportSettings settings() {
+TransportSettings settings(std::size_t shards) {
     TransportSettings told = fuzz::settings();
     told.limits = Limits{};
+    told.limits.transport_shards = shards;
     told.limits.max_message_bytes = 2000;
     told.methods = {{"/t/Unary", false, true}, {"/t/Row", true, true}, {"/t/Probe", false, false}};
     told.methods.insert(told.methods.end(), {{"/e", false, true, true}, {"/h", false, false, true}});
@@ -147,7 +148,8 @@ TransportSettings settings() {
 /// answers them.
 class Served {
 public:
-    Served() : transport_(settings(), {{listening(grpc), false, false}, {listening(http), true, false}}) {
+    explicit Served(std::size_t shards)
+        : transport_(settings(shards), {{listening(grpc), false, false}, {listening(http), true, false}}) {
         const NamedModels models({{{""}, "\"m\"", "\"v\"", 4, {}}});
         transport_.set_small(0, std::make_shared<EmbedCodec>(models, Status{}), 32, 3, 9, 64);
         transport_.set_small(3, std::make_shared<OpenAICodec>(models, Truncation::start), 64, 3, 9, 64);
@@ -386,6 +388,23 @@ std::int64_t fail_each(Served& served, Neighbours& neighbours, const Conversatio
     }
 }
 
+/// Fails each allocation of all conversations with a transport of so many shards.
+void fail_each(std::size_t shards) {
+    std::printf("%zu shards\n", shards);
+    is_exposed = false;
+    Served served(shards);
+    Neighbours neighbours(served);
+    neighbours.ask();
+    for (const Conversation& conversation : conversations())
+        check(hold(served, conversation, "where none fails"), std::string(conversation.name) + ": isn't answered");
+    for (const Conversation& conversation : conversations())
+        for (const bool on : {false, true})
+            std::printf("%s: %lld allocations%s\n", conversation.name,
+                        (long long)fail_each(served, neighbours, conversation, on), on ? ", with all after each" : "");
+    for (const EventKind what : {EventKind::no_memory, EventKind::call_no_memory})
+        check(served.has_noted(what), "an operator isn't told that there was no memory");
+}
+
 }  // namespace
 
 // Not in line, where GCC would see `free` meet what came of `new`.
@@ -398,17 +417,6 @@ std::int64_t fail_each(Served& served, Neighbours& neighbours, const Conversatio
 [[gnu::noinline]] void operator delete(void* held, std::size_t) noexcept { std::free(held); }
 
 int main() {
-    is_exposed = false;
-    Served served;
-    Neighbours neighbours(served);
-    neighbours.ask();
-    for (const Conversation& conversation : conversations())
-        check(hold(served, conversation, "where none fails"), std::string(conversation.name) + ": isn't answered");
-    for (const Conversation& conversation : conversations())
-        for (const bool on : {false, true})
-            std::printf("%s: %lld allocations%s\n", conversation.name,
-                        (long long)fail_each(served, neighbours, conversation, on), on ? ", with all after each" : "");
-    for (const EventKind what : {EventKind::no_memory, EventKind::call_no_memory})
-        check(served.has_noted(what), "an operator isn't told that there was no memory");
+    for (const std::size_t shards : {1, 3}) fail_each(shards);
     return has_failed;
 }

@@ -13,7 +13,7 @@ if [ ! -e "$build/units" ] || [ -n "$(find "$here/transport" "$here/check/units"
     cd "$build"
     # As two files: most of the compiler's time goes into headers.
     printf "#include \"$here/transport/%s.cpp\"\n" call codec_embed grpc grpc_call http_call http_head job json_number keys line lines peer proxies shape shared tokens trailer turns usage >parts.cpp
-    printf "#include \"$here/check/units/%s.cpp\"\n" main calls events frames http lines numbers proxies sharing slices >tests.cpp
+    printf "#include \"$here/check/units/%s.cpp\"\n" main calls events frames http lines numbers proxies shards sharing slices >tests.cpp
     $cxx -c parts.cpp & parts=$!
     $cxx -c tests.cpp
     wait $parts

@@ -5,9 +5,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <set>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace transport {
 
@@ -91,48 +94,105 @@ private:
     Members members_;
 };
 
-/// Virtual time of a fair queue (start-time fair queueing, Goyal et al., SIGCOMM 1996): the least time used by any
-/// account that has something waiting. If nothing waits, all accounts become equal.
-class TurnClock {
+/// Virtual time of a fair queue whose accounts wait in several shards (start-time fair queueing, Goyal et al., SIGCOMM
+/// 1996): the least time used by any account that has something waiting anywhere. If nothing waits, all accounts become
+/// equal. Any thread may ask for it and change it.
+class VirtualTime {
 public:
-    double time() const { return time_; }
-    void begin_waiting(Account& account) { waiting_.add(account, ++count_); }
-    void end_waiting(Account& account);
+    explicit VirtualTime(std::size_t shards = 1) : firsts_(shards) {
+        for (auto& first : firsts_) first = never_waits;
+    }
+    VirtualTime(const VirtualTime&) = delete;
+    VirtualTime& operator=(const VirtualTime&) = delete;
+
+    double time() const { return time_.load(std::memory_order_relaxed); }
 
     /// Notes the used time of an account.
-    void passed(double used) { latest_ = std::max(latest_, used); }
-    void advance();
+    void passed(double used) { raise(latest_, used); }
 
-    /// Makes all accounts equal if nothing waits.
-    void rest() {
-        if (waiting_.empty()) time_ = latest_;
+    /// Notes that something waits in a shard whose account has used so much.
+    void begins_waiting(std::size_t shard, double start_tag) {
+        if (start_tag < firsts_[shard].load(std::memory_order_relaxed))
+            firsts_[shard].store(start_tag, std::memory_order_relaxed);
+    }
+
+    /// Notes the least used time of what waits in a shard; infinite if nothing does.
+    void set_first(std::size_t shard, double start_tag) {
+        // Of several shards each would otherwise have all cores see a change for each sentence.
+        const double before = firsts_[shard].load(std::memory_order_relaxed);
+        if (firsts_.size() > 1 && start_tag >= before && start_tag < before + quantum_s) return;
+        if (start_tag != before) firsts_[shard].store(start_tag, std::memory_order_relaxed);
+        advance();
     }
 
     Price byte{1e-6};  // of requests; only ratios matter until some was noted
 
 private:
-    Order<Account> waiting_;
-    std::uint64_t count_ = 0;
-    double time_ = 0, latest_ = 0;
+    static constexpr double never_waits = std::numeric_limits<double>::infinity(), quantum_s = 1e-4;
+
+    static void raise(std::atomic<double>& value, double to) {
+        double before = value.load(std::memory_order_relaxed);
+        while (before < to && !value.compare_exchange_weak(before, to, std::memory_order_relaxed)) {
+        }
+    }
+    void advance() {
+        double first = never_waits;
+        for (const auto& each : firsts_) first = std::min(first, each.load(std::memory_order_relaxed));
+        raise(time_, first < never_waits ? first : latest_.load(std::memory_order_relaxed));
+    }
+
+    std::atomic<double> time_{0}, latest_{0};
+    std::vector<std::atomic<double>> firsts_;  // by shard
 };
 
-/// Seconds of a core that a network, or a caller of it, has used. A caller's seconds count for its network, too.
+/// Accounts with something waiting in one shard, and the virtual time of all.
+class TurnClock {
+public:
+    explicit TurnClock(VirtualTime& all, std::size_t shard = 0) : all_(all), shard_(shard) {}
+
+    double time() const { return all_.time(); }
+    void begin_waiting(Account& account);
+    void end_waiting(Account& account);
+    void passed(double used) { all_.passed(used); }
+    void advance();
+
+    /// Makes all accounts equal if nothing waits anywhere.
+    void rest() {
+        if (waiting_.empty()) all_.set_first(shard_, std::numeric_limits<double>::infinity());
+    }
+
+    Price& byte() { return all_.byte; }
+    const Price& byte() const { return all_.byte; }
+
+private:
+    VirtualTime& all_;
+    const std::size_t shard_;
+    Order<Account> waiting_;
+    std::uint64_t count_ = 0;
+};
+
+/// Used seconds of a core, which several shards count.
+using UsedTime = std::atomic<double>;
+
+/// Seconds of a core that a network, or a caller of it, has used. A caller's seconds count for its network, too. Each
+/// shard has an account of its own for a network and for a key, and they share what they count.
 class Account {
 public:
-    explicit Account(TurnClock& clock, Account* whole = nullptr) : clock_(clock), whole_(whole) {}
+    explicit Account(TurnClock& clock, Account* whole = nullptr,
+                     std::shared_ptr<UsedTime> used = std::make_shared<UsedTime>(0))
+        : clock_(clock), whole_(whole), used_(std::move(used)) {}
     Account(const Account&) = delete;
     Account& operator=(const Account&) = delete;
 
     /// Returns the used seconds for the order of turns: an account that was idle has saved at most `max_saved_s`.
-    double start_tag() const { return std::max(used_, clock_.time() - max_saved_s); }
+    double start_tag() const { return std::max(used_->load(std::memory_order_relaxed), clock_.time() - max_saved_s); }
 
     /// Adds used seconds; a negative number corrects an earlier estimate. Nobody's debt exceeds `max_debt_s`.
     void charge(double seconds) {
         for (Account* each = this; each; each = each->whole_) {
             if (each->waiting_ > 0)
                 each->clock_.advance();  // to where its turn began: who comes now stands before its next one
-            each->used_ = std::min(each->start_tag() + seconds, each->clock_.time() + max_debt_s);
-            each->clock_.passed(each->used_);
+            each->clock_.passed(each->add(seconds));
         }
     }
 
@@ -154,14 +214,14 @@ public:
     double estimate(std::size_t bytes) const {
         const Account* known = this;
         while (!known->byte_.is_noted() && known->whole_) known = known->whole_;
-        return (known->byte_.is_noted() ? known->byte_ : known->clock_.byte).of(double(bytes + message_bytes));
+        return (known->byte_.is_noted() ? known->byte_ : known->clock_.byte()).of(double(bytes + message_bytes));
     }
 
     /// Notes the measured cost of a request of this size.
     void took(std::size_t bytes, double seconds) {
         for (Account* each = this; each; each = each->whole_) {
             each->byte_.note(double(bytes + message_bytes), seconds);
-            if (!each->whole_) each->clock_.byte.note(double(bytes + message_bytes), seconds);
+            if (!each->whole_) each->clock_.byte().note(double(bytes + message_bytes), seconds);
         }
     }
 
@@ -172,14 +232,27 @@ private:
     static constexpr double max_debt_s = 1, max_saved_s = 5e-4;
     static constexpr std::size_t message_bytes = 64;  // what a request takes besides, as if it had so many bytes more
 
+    /// Adds used seconds for this account alone; returns what it has used now.
+    double add(double seconds) {
+        double before = used_->load(std::memory_order_relaxed), after = 0;
+        do after = std::min(std::max(before, clock_.time() - max_saved_s) + seconds, clock_.time() + max_debt_s);
+        while (!used_->compare_exchange_weak(before, after, std::memory_order_relaxed));
+        return after;
+    }
+
     TurnClock& clock_;
     Account* const whole_;
+    const std::shared_ptr<UsedTime> used_;
     Price byte_;
-    double used_ = 0;
     std::size_t waiting_ = 0;
 };
 
-inline void TurnClock::advance() { time_ = std::max(time_, waiting_.first().start_tag()); }
+inline void TurnClock::begin_waiting(Account& account) {
+    waiting_.add(account, ++count_);
+    all_.begins_waiting(shard_, account.start_tag());
+}
+
+inline void TurnClock::advance() { all_.set_first(shard_, waiting_.first().start_tag()); }
 
 inline void TurnClock::end_waiting(Account& account) {
     waiting_.remove(account);

@@ -26,7 +26,7 @@ Call::Call(Peer& peer, StreamControl& streams, std::int32_t stream)
       network_(&peer.network),
       account_(&peer.account),
       arrived_(now()),
-      held_(Budget::unlimited, &peer.held),
+      held_(unlimited, &peer.held),
       progressed_(arrived_) {
     shared_.open.use(1);
     ++account_->users;
@@ -126,7 +126,7 @@ Refusal Call::refusal() const {
     if (!takes_slot()) return Refusal::none;
     const Line* const line = line_ahead();
     if (line && shared_.lines.is_late(*line, *account_, patience_s())) return Refusal::late;
-    return shared_.slots.is_full() ? Refusal::full : Refusal::none;
+    return shared_.all->slots.is_full() ? Refusal::full : Refusal::none;
 }
 
 // Not all of its time: an estimate may be wrong, and comes before it is read.

@@ -99,23 +99,26 @@ Tls::Tls(const std::string& certificate, const std::string& key, const std::stri
     if (!client_ca.empty()) trust(context, client_ca);
 }
 
-Channel::Channel(Descriptor socket, const std::shared_ptr<Tls>& tls) : socket_(std::move(socket)), tls_(tls) {
+Channel::Channel(Descriptor socket, const std::shared_ptr<Tls>& tls)
+    : socket_(std::make_shared<Descriptor>(std::move(socket))), tls_(tls) {
     if (!tls_) return;
     ssl_.reset(SSL_new(tls_->get()));
-    if (!ssl_ || SSL_set_fd(ssl_.get(), socket_.get()) != 1) throw std::bad_alloc();
+    if (!ssl_ || SSL_set_fd(ssl_.get(), socket_->get()) != 1) throw std::bad_alloc();
     SSL_set_accept_state(ssl_.get());
 }
 
 bool Channel::is_ready() const { return !ssl_ || SSL_is_init_finished(ssl_.get()); }
 
+Channel::Result Channel::read_from(const Descriptor& socket, std::span<std::uint8_t> room, std::size_t& count) {
+    const ssize_t got = ::recv(socket.get(), room.data(), room.size(), 0);
+    count = got > 0 ? std::size_t(got) : 0;
+    if (got > 0) return Result::some;
+    if (got == 0) return Result::closed;
+    return errno == EAGAIN || errno == EINTR ? Result::later : Result::ended;
+}
+
 Channel::Result Channel::read(std::span<std::uint8_t> room, std::size_t& count) {
-    if (!ssl_) {
-        const ssize_t got = ::recv(socket_.get(), room.data(), room.size(), 0);
-        count = got > 0 ? std::size_t(got) : 0;
-        if (got > 0) return Result::some;
-        if (got == 0) return Result::closed;
-        return errno == EAGAIN || errno == EINTR ? Result::later : Result::ended;
-    }
+    if (!ssl_) return read_from(*socket_, room, count);
     wants_to_write_ = false;
     ERR_clear_error();
     const int got = SSL_read(ssl_.get(), room.data(), int(room.size()));
@@ -123,15 +126,20 @@ Channel::Result Channel::read(std::span<std::uint8_t> room, std::size_t& count) 
     return got > 0 ? Result::some : failed(got);
 }
 
+Channel::Result Channel::write_to(const Descriptor& socket, std::span<const char> bytes, std::size_t& count) {
+    const ssize_t put = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    count = put > 0 ? std::size_t(put) : 0;
+    if (put >= 0) return Result::some;
+    return errno == EAGAIN || errno == EINTR ? Result::later : Result::ended;
+}
+
 Channel::Result Channel::write(std::span<const char> bytes, std::size_t& count) {
-    wants_to_write_ = false;
     if (!ssl_) {
-        const ssize_t put = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        count = put > 0 ? std::size_t(put) : 0;
-        if (put >= 0) return Result::some;
-        wants_to_write_ = errno == EAGAIN;
-        return errno == EAGAIN || errno == EINTR ? Result::later : Result::ended;
+        const Result result = write_to(*socket_, bytes, count);
+        wrote(result);
+        return result;
     }
+    wants_to_write_ = false;
     ERR_clear_error();
     const auto most = std::min<std::size_t>(bytes.size(), std::numeric_limits<int>::max());
     const int put = SSL_write(ssl_.get(), bytes.data(), int(most));
@@ -150,7 +158,7 @@ Channel::Result Channel::failed(int result) {
 
 void Channel::close_write() {
     if (ssl_ && is_ready()) SSL_shutdown(ssl_.get());
-    ::shutdown(socket_.get(), SHUT_WR);
+    ::shutdown(socket_->get(), SHUT_WR);
 }
 
 }  // namespace transport

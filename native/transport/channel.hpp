@@ -35,7 +35,16 @@ public:
 
     Channel(Descriptor socket, const std::shared_ptr<Tls>& tls);
 
-    int socket() const { return socket_.get(); }
+    int socket() const { return socket_->get(); }
+
+    /// Returns the socket, for whoever reads or writes it while the connection may end.
+    const std::shared_ptr<const Descriptor>& shared_socket() const { return socket_; }
+
+    /// Reads from a socket without TLS, as `read` does. Needs no lock.
+    static Result read_from(const Descriptor& socket, std::span<std::uint8_t> room, std::size_t& count);
+
+    /// Writes as much of `bytes` as fits to a socket without TLS. Needs no lock.
+    static Result write_to(const Descriptor& socket, std::span<const char> bytes, std::size_t& count);
     bool is_ready() const;  // TLS has shaken hands
     bool is_encrypted() const { return ssl_ != nullptr; }
 
@@ -45,6 +54,9 @@ public:
     /// Writes as much of `bytes` as fits; returns `later` with wants_to_write set if the socket is full.
     Result write(std::span<const char> bytes, std::size_t& count);
     bool wants_to_write() const { return wants_to_write_; }
+
+    /// Notes what `write_to` has returned.
+    void wrote(Result result) { wants_to_write_ = result == Result::later; }
 
     /// Declares that nothing more will be written; what the peer still sends may be read.
     void close_write();
@@ -56,7 +68,7 @@ private:
 
     Result failed(int result);
 
-    const Descriptor socket_;
+    const std::shared_ptr<const Descriptor> socket_;
     std::shared_ptr<Tls> tls_;
     std::unique_ptr<SSL, Free> ssl_;
     bool wants_to_write_ = false;

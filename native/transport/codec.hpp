@@ -50,7 +50,7 @@ public:
     virtual ~Codec() = default;
 
     /// Returns how many sentences a request seems to have, or 1 if counting would take long; none if it can't be plain
-    /// or has more than `max_sentences`. It takes no memory and little time, since the transport's lock is held. `read`
+    /// or has more than `max_sentences`. It takes no memory and little time, since a shard's lock is held. `read`
     /// may still decline the request.
     virtual std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const = 0;
 

@@ -19,6 +19,7 @@ constexpr std::string_view preface =
 constexpr int max_reads = 16;                // before the other connections have their turn
 constexpr std::size_t max_at_once = 1 << 19;  // bytes that are sent, likewise
 constexpr std::size_t min_direct = 1 << 14;
+constexpr std::size_t max_made = 1 << 15;  // bytes of answers that are copied, to be written while the lock is free
 constexpr double last_call_s = 1;  // between the notice that a connection is to end and its last stream
 
 /// Returns what `act` returns, which is whether the connection of `peer` goes on; false if it throws.
@@ -53,12 +54,13 @@ Connection::Connection(Shared& shared, Descriptor socket, std::uint64_t id, Netw
     peer_.due.by(began_ + shared.settings.limits.caller_timeout_s);
 }
 
-bool Connection::receive(double until) noexcept {
-    return goes_on(peer_, [&]() REQUIRES(the_lock) { return read_some(until); });
+bool Connection::receive(double until, const Incoming& incoming) noexcept {
+    return goes_on(peer_, [&]() REQUIRES(the_lock) { return read_some(until, incoming); });
 }
 
 bool Connection::send() noexcept {
-    return goes_on(peer_, [&]() REQUIRES(the_lock) { return send_ready(); });
+    if (is_being_written_) return true;  // by whoever sends the rest, too
+    return !has_lost_some_ && goes_on(peer_, [&]() REQUIRES(the_lock) { return send_ready(); });
 }
 
 bool Connection::tick(double time) noexcept {
@@ -66,26 +68,43 @@ bool Connection::tick(double time) noexcept {
     return goes_on(peer_, [&]() REQUIRES(the_lock) { return check_timeouts(time); });
 }
 
-bool Connection::read_some(double until) {
+void Connection::begin_reading(Incoming& incoming, std::span<std::uint8_t> room) const {
+    if (channel_.is_encrypted() || !wants_to_read()) return;
+    incoming.socket = channel_.shared_socket();
+    incoming.room = room.first(peer_.overhead.piece(room.size()));
+}
+
+bool Connection::read_some(double until, const Incoming& incoming) {
     static thread_local std::array<std::uint8_t, 1 << 14> room;  // of calls that are refused, half a millisecond
-    for (int reads = 0; reads < max_reads && wants_to_read(); ++reads) {
+    auto read = Read::more;
+    if (incoming.socket)
+        read = take_in(incoming.result, incoming.room.first(incoming.count), incoming.count == incoming.room.size(),
+                       until);
+    for (int reads = 0; reads < max_reads && read == Read::more && wants_to_read(); ++reads) {
         std::size_t count = 0;
         // What TLS has unpacked is read whole: its socket says nothing more of that.
         const std::size_t most = channel_.is_encrypted() ? room.size() : peer_.overhead.piece(room.size());
         const Channel::Result result = channel_.read(std::span(room).first(most), count);
-        if (result == Channel::Result::ended)
-            return over(channel_.is_ready() ? EventKind::left : EventKind::no_handshake);
-        if (result == Channel::Result::later) return true;
-        if (result == Channel::Result::closed) return half_close();
-        const double time = now();
-        peer_.overhead.came(count, time - std::exchange(read_at_, time));
-        shared_.begun.received_bytes += count;
-        if (is_closed_) continue;  // only its end is waited for
-        if (!take_in({reinterpret_cast<const char*>(room.data()), count})) return over(EventKind::malformed);
-        if (peer_.refused > 0 || peer_.overhead.is_much() || read_at_ > until) return true;  // more of that can wait
-        if (count < most && !channel_.is_encrypted()) return true;  // the socket holds no more
+        read = take_in(result, std::span(room).first(count), count == most || channel_.is_encrypted(), until);
     }
-    return true;
+    return read != Read::ended;
+}
+
+/// Handles what was read; `is_full`: there may be more.
+Connection::Read Connection::take_in(Channel::Result result, std::span<const std::uint8_t> bytes, bool is_full,
+                                     double until) {
+    if (result == Channel::Result::ended)
+        return over(channel_.is_ready() ? EventKind::left : EventKind::no_handshake), Read::ended;
+    if (result == Channel::Result::later) return Read::enough;
+    if (result == Channel::Result::closed) return half_close() ? Read::enough : Read::ended;
+    const double time = now();
+    peer_.overhead.came(bytes.size(), time - std::exchange(read_at_, time));
+    shared_.begun.received_bytes += bytes.size();
+    if (is_closed_) return Read::more;  // only its end is waited for
+    if (!take_in({reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
+        return over(EventKind::malformed), Read::ended;
+    if (peer_.refused > 0 || peer_.overhead.is_much() || read_at_ > until) return Read::enough;  // more can wait
+    return is_full ? Read::more : Read::enough;  // else the socket holds no more
 }
 
 /// Processes received bytes, once the peer's protocol is known.
@@ -118,7 +137,12 @@ bool Connection::send_ready() {
     const double began = now();
     const std::uint64_t before = shared_.begun.sent_bytes;
     const Sent sent = send_some();
-    peer_.charge(now() - began, shared_.begun.sent_bytes - before, shared_.sent);
+    peer_.charge(now() - began, shared_.begun.sent_bytes - before, shared_.all->sent);
+    return is_sent(sent);
+}
+
+/// Does what follows once something was sent; returns false if the connection has ended.
+bool Connection::is_sent(Sent sent) {
     if (sent == Sent::over) return false;
     has_more_ = sent == Sent::more;
     if (sent != Sent::all) return true;
@@ -126,6 +150,52 @@ bool Connection::send_ready() {
     if (is_half_closed_ && !is_busy()) return false;  // what more there is could be sent if its peer said that it may
     if (session_->is_over()) close_write();
     return true;
+}
+
+bool Connection::make_ready(Outgoing& outgoing) noexcept {
+    if (is_closed_ || !session_ || channel_.is_encrypted() || !out_.empty() || peer_.unread.used() > max_made)
+        return false;
+    const double began = now();
+    bool is_all = false;
+    has_lost_some_ = !goes_on(peer_, [&]() REQUIRES(the_lock) { return is_all = fill_out(), true; });
+    if (out_.empty() || !is_all) return false;  // `send` sees the same
+    peer_.unlist();
+    has_more_ = false;
+    outgoing.id = id();
+    outgoing.socket = channel_.shared_socket();
+    outgoing.bytes = std::exchange(out_, {});
+    outgoing.took_s = now() - began;
+    peer_.charge_ahead(outgoing.bytes.size(), shared_.all->sent);
+    is_being_written_ = true;
+    return true;
+}
+
+/// Takes all that is ready out of the session; returns false if there is more, or the connection has ended.
+bool Connection::fill_out() {
+    wrote_at_ = now();
+    while (out_.size() <= 2 * max_made) {
+        const auto bytes = session_->next();
+        if (!bytes) return false;
+        if (bytes->empty()) return true;
+        out_.append(*bytes);
+        peer_.unread.use(bytes->size());
+    }
+    return false;
+}
+
+bool Connection::wrote(Outgoing& outgoing) noexcept {
+    is_being_written_ = false;
+    if (outgoing.result == Channel::Result::ended) return false;
+    channel_.wrote(outgoing.result);
+    outgoing.bytes.drop(outgoing.count);
+    out_ = std::move(outgoing.bytes);
+    peer_.unread.give_back(outgoing.count);
+    note_sent(outgoing.count);
+    Peer::took(outgoing.took_s, outgoing.count, shared_.all->sent);
+    if (outgoing.result == Channel::Result::later) peer_.due.by(wrote_at_ + peer_.stall_s());
+    if (!out_.empty() && outgoing.result == Channel::Result::some) list();
+    const bool is_all = out_.empty() && !peer_.is_listed();  // else more has become ready meanwhile
+    return goes_on(peer_, [&]() REQUIRES(the_lock) { return is_sent(is_all ? Sent::all : Sent::later); });
 }
 
 /// Sends as much as the socket takes, or as much as one connection may before others have their turn. Returns `all` if

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "channel.hpp"
+#include "incoming.hpp"
+#include "outgoing.hpp"
 #include "peer.hpp"
 #include "session.hpp"
 
@@ -27,8 +29,13 @@ public:
 
     void list() REQUIRES(the_lock) { peer_.list(); }
 
-    /// Reads what has arrived, for at most until that time; returns false if the connection has ended.
-    bool receive(double until) noexcept REQUIRES(the_lock);
+    /// Prepares a read of its first bytes while the lock is free. Does nothing where they are encrypted, or aren't read
+    /// now.
+    void begin_reading(Incoming& incoming, std::span<std::uint8_t> room) const REQUIRES(the_lock);
+
+    /// Handles the first bytes, if they were read, and reads what else has arrived, for at most until that time; returns
+    /// false if the connection has ended.
+    bool receive(double until, const Incoming& incoming = {}) noexcept REQUIRES(the_lock);
 
     /// Returns the number of calls that were refused for lack of room since the last call of this, if their callers can
     /// wait.
@@ -37,8 +44,18 @@ public:
     /// Returns the seconds of unproductive reading since the last call of this, if they are many.
     double take_excess() REQUIRES(the_lock) { return peer_.overhead.take_excess(); }
 
-    /// Writes what can be written; returns false if the connection has ended.
+    /// Writes what can be written, unless a thread does so already; returns false if the connection has ended.
     bool send() noexcept REQUIRES(the_lock);
+
+    /// Makes what can be sent, for it to be written while the lock is free. Returns whether it did: what is encrypted or
+    /// long is sent by `send`. Until `wrote` is called, nothing else is sent.
+    bool make_ready(Outgoing& outgoing) noexcept REQUIRES(the_lock);
+
+    /// Notes what was written; returns false if the connection has ended.
+    bool wrote(Outgoing& outgoing) noexcept REQUIRES(the_lock);
+
+    /// Returns whether a thread writes what `make_ready` has made.
+    bool is_being_written() const REQUIRES(the_lock) { return is_being_written_; }
 
     /// Checks its timeouts if one is due; returns false if the connection has ended.
     bool tick(double now) noexcept REQUIRES(the_lock);
@@ -71,21 +88,27 @@ public:
     bool is_busy() const REQUIRES(the_lock) { return peer_.messages.used() > 0; }
 
     /// Returns whether all answers were passed to the socket.
-    bool is_flushed() const REQUIRES(the_lock) { return out_.empty() || !peer_.owes; }
+    bool is_flushed() const REQUIRES(the_lock) { return (out_.empty() && !is_being_written_) || !peer_.owes; }
 
 private:
+    enum class Sent { all, more, later, over };
+
     /// Says why it is over, and so returns false.
     bool over(EventKind why) REQUIRES(the_lock) {
         peer_.ends_for(why);
         return false;
     }
-    bool read_some(double until) REQUIRES(the_lock);
+    bool read_some(double until, const Incoming& incoming) REQUIRES(the_lock);
+    enum class Read { more, enough, ended };
+    Read take_in(Channel::Result result, std::span<const std::uint8_t> bytes, bool is_full, double until)
+        REQUIRES(the_lock);
     bool send_ready() REQUIRES(the_lock);
+    bool fill_out() REQUIRES(the_lock);
+    bool is_sent(Sent sent) REQUIRES(the_lock);
     bool check_timeouts(double time) REQUIRES(the_lock);
     void close_write() REQUIRES(the_lock);
     bool half_close() REQUIRES(the_lock);
     bool take_in(std::string_view bytes) REQUIRES(the_lock);
-    enum class Sent { all, more, later, over };
     Sent send_some() REQUIRES(the_lock);
     void note_sent(std::size_t bytes) REQUIRES(the_lock);
 
@@ -99,6 +122,8 @@ private:
     std::unique_ptr<Session> session_;  // null until its peer's first bytes say what they speak
     std::string first_;  // those bytes, as long as they may be either
     Bytes out_;  // taken out of the session, and not taken by the socket
+    bool has_lost_some_ = false;  // of what it takes out of the session, for lack of memory
+    bool is_being_written_ = false;  // by a thread that has what was in it, and doesn't hold the lock
     bool has_more_ = false;  // of what may be sent, once others have had their turn
     std::size_t wrote_ = 0;  // bytes since it was last noted that its peer gets on
 

@@ -19,6 +19,7 @@ namespace transport {
     X(std::size_t, max_header_bytes, 16 << 10, "Most bytes of a call's headers.")                                    \
     X(std::size_t, max_concurrent_requests, 512, "Most unary calls that hold a slot: being read, waiting or taken.") \
     X(std::size_t, max_connections, 512, "Most connections of gRPC's listeners at once, and of HTTP's.")             \
+    X(std::size_t, transport_shards, 1, "Parts with a lock each, among which connections are shared out.")           \
     X(double, http_idle_s, 75, "Seconds after which an HTTP connection without requests is closed.")                 \
     X(std::size_t, max_connection_requests, 256, "Most open calls of one connection.")                               \
     X(double, caller_timeout_s, 10, "Seconds for TLS, first frames, and a request whose slot others need.")          \

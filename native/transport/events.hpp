@@ -28,11 +28,12 @@ struct Event {
     Refusal refusal{};  // of a call; none where nobody refused one
 
     std::string_view network() const { return {prefix.data(), prefix_size}; }
-    bool is_like(const Event& other) const {
-        const auto what = [](const Event& of) {
-            return std::tie(of.prefix, of.prefix_size, of.listener, of.kind, of.refusal);
-        };
-        return what(*this) == what(other);
+    bool is_like(const Event& other) const { return what() == other.what(); }
+
+    /// Returns all that is alike of events that are counted as one.
+    std::tuple<const std::array<char, 8>&, const std::uint8_t&, const std::uint8_t&, const EventKind&, const Refusal&>
+    what() const {
+        return std::tie(prefix, prefix_size, listener, kind, refusal);
     }
 };
 
@@ -75,6 +76,28 @@ public:
             if (ring_[index].change > known) found.push_back(ring_[index]);
         std::sort(found.begin(), found.end(),
                   [](const Event& one, const Event& other) { return one.change < other.change; });
+        return found;
+    }
+
+    /// Returns events of several rings as one list, in order of time. What is alike is counted once.
+    static std::vector<Event> merged(const std::vector<std::vector<Event>>& rings) {
+        std::vector<Event> all, found;
+        for (const auto& ring : rings) all.insert(all.end(), ring.begin(), ring.end());
+        // What is alike stands together, so that thousands of networks take no square of that in time.
+        std::sort(all.begin(), all.end(), [](const Event& one, const Event& other) {
+            return std::make_pair(one.what(), one.last) < std::make_pair(other.what(), other.last);
+        });
+        for (Event next : all) {
+            if (!found.empty() && found.back().is_like(next) && next.first - found.back().last <= in_a_row_s) {
+                next.count += found.back().count;
+                next.first = std::min(found.back().first, next.first);
+                found.pop_back();
+            }
+            found.push_back(next);
+        }
+        std::sort(found.begin(), found.end(), [](const Event& one, const Event& other) {
+            return std::make_pair(one.last, one.what()) < std::make_pair(other.last, other.what());
+        });
         return found;
     }
 

@@ -15,7 +15,8 @@
 namespace transport {
 namespace {
 
-constexpr double reports_s = 0.1;        // after which Python has a look at what was served
+constexpr double reports_s = 0.1;        // after which one thread has Python look at what all have served
+constexpr double returns_s = 0.5;        // after which each one returns: there may be another model
 constexpr double looks_s = 0.005;        // after which one without a place sees whether there is one
 constexpr double slice_s = 0.002;  // of a run, about, that holds slices of long requests: others wait for its end
 constexpr double together_s = 2 * slice_s;  // of small ones that are computed together
@@ -31,11 +32,23 @@ std::size_t cut(std::span<const Reading> readings) {
         std::count_if(readings.begin(), readings.end(), [](const Reading& each) { return each.is_truncated; }));
 }
 
-void count(std::span<const Reading> answered, RunCounts& served) {
+void count_tokens(std::span<const Reading> answered, RunCounts& served) {
     for (const Reading& reading : answered) {
         served.counts.push_back(reading.tokens);
         served.truncated += reading.is_truncated;
     }
+}
+
+/// Returns what is to be counted of a long request that is answered at `time`.
+RunCounts counts_of(const Job& job, double time) {
+    RunCounts served;
+    served.model = job.request().model;
+    served.tokenise_s = job.tokenise_s();
+    served.serialise_s = job.serialise_s();
+    if (job.message.is_in_stream) ++served.messages[job.message.method];
+    else served.seconds[job.message.method].push_back(time - job.message.arrived);
+    count_tokens(job.tokens().readings(), served);
+    return served;
 }
 
 }  // namespace
@@ -93,21 +106,33 @@ FastPath::FastPath(Transport& transport, Settings settings, std::vector<Reader> 
 Report FastPath::take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes,
                                std::uint64_t thread) {
     const double begins_at = now() + queue_s;
-    double end = now() + wait_s;
+    double end = now() + wait_s, reports_at = never;
     Report report;
     while (true) {
         const bool may_run = runs_.count() < settings_.max_runs;
-        const double left = std::min(end - now(), may_run ? wait_s : looks_s);
+        const double left = std::min(std::min(end, reports_at) - now(), may_run ? wait_s : looks_s);
         report.batch =
             transport_.take_messages(at_once(max_messages, max_bytes, may_run), std::max(0.0, left), begins_at);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
-        if (!batch.messages.empty()) end = std::min(end, now() + reports_s);
+        if (!batch.messages.empty()) {
+            end = std::min(end, now() + returns_s);
+            reports_at = std::min(reports_at, now() + reports_s);
+        }
         report.is_given_up = !serve(*report.batch, thread);
         transport_.pass_on(*report.batch);
         const bool has_news = !batch.messages.empty() || !batch.gone.empty() || batch.is_woken || report.is_given_up;
-        if (has_news || now() >= end) return report;
+        if (has_news || now() >= end || (now() >= reports_at && is_to_report(reports_at))) return report;
     }
+}
+
+/// Returns whether the calling thread is to report what was served; else sets when it is to ask again.
+bool FastPath::is_to_report(double& again_at) {
+    const double time = now();
+    double reported_at = reported_at_;
+    if (time >= reported_at + reports_s && reported_at_.compare_exchange_strong(reported_at, time)) return true;
+    again_at = reported_at_ + reports_s;
+    return false;
 }
 
 /// Returns the limits of the next take: the caller's for messages to Python, and the fast path's settings for small
@@ -214,14 +239,13 @@ void FastPath::answer_known(const std::vector<std::pair<TakenMessage, Request>>&
     for (const auto& [call, request] : known)
         if (request.error) failures.emplace_back(call.id, *request.error);
         else answers.push_back({call.id, *request.response});
-    const std::lock_guard lock(served_mutex_);
-    if (!failures.empty()) transport_.fail(failures);
-    if (!answers.empty()) transport_.answer(answers);
     const double time = now();
     for (const auto& [call, request] : known)
         if (request.error) told.unanswered.push_back({call.method, request.error->code, time - call.arrived});
         else told.seconds[call.method].push_back(time - call.arrived);
-    served_.push_back(std::move(told));
+    note(std::move(told));  // before callers have their answers
+    if (!failures.empty()) transport_.fail(failures);
+    if (!answers.empty()) transport_.answer(answers);
 }
 
 /// Adds slices to the work, unless nobody waits for them any more.
@@ -304,7 +328,7 @@ void FastPath::write(Work& work) {
             codec.append(request, {numbers, dimension, index, of_call[index]}, content);
         codec.end(request, of_call, content);
         readings = readings.subspan(of_call.size());
-        count(of_call, work.served);
+        count_tokens(of_call, work.served);
     }
     if (!work.calls.empty()) {
         work.served.serialise_s = now() - began;
@@ -342,29 +366,34 @@ void FastPath::answer(Work& work) {
     for (const auto& job : work.whole)
         answers.push_back({job->message.id, job->take_response(), cut(job->tokens().readings())});
     work.charges.clear();  // before its caller can come again
-    const std::lock_guard lock(served_mutex_);
-    transport_.answer(answers);
+    if (!work.calls.empty()) work.served.serialise_s += now() - began;
+    if (answers.empty()) return note(std::move(work.served));
+    transport_.answer(answers, [&](const std::vector<std::size_t>& indices) { count(work, answers, indices); });
+}
+
+/// Counts answers that are about to be sent; with the first of them, the run.
+void FastPath::count(Work& work, const Transport::Answers& answers, const std::vector<std::size_t>& indices) {
     const double time = now();
-    if (!work.calls.empty()) work.served.serialise_s += time - began;
-    for (std::size_t call = 0; call < work.calls.size(); ++call) {
-        const TakenMessage& of = work.calls[call];
+    RunCounts served = std::exchange(work.served, {});
+    served.model = work.model;
+    for (const std::size_t index : indices) {
+        const bool is_wanted = answers[index].is_wanted;
+        if (index >= work.calls.size()) {
+            if (is_wanted) note(counts_of(*work.whole[index - work.calls.size()], time));
+            continue;  // else the transport has counted its end
+        }
+        const TakenMessage& of = work.calls[index];
         const double seconds = time - of.arrived;
-        if (of.is_in_stream) ++work.served.messages[of.method];  // the transport counts a stream, at its end
-        else if (answers[call].is_wanted) work.served.seconds[of.method].push_back(seconds);
-        else work.served.unanswered.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
+        if (of.is_in_stream) ++served.messages[of.method];  // the transport counts a stream, at its end
+        else if (is_wanted) served.seconds[of.method].push_back(seconds);
+        else served.unanswered.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
     }
-    served_.push_back(std::move(work.served));
-    for (std::size_t index = 0; index < work.whole.size(); ++index) {
-        if (!answers[work.calls.size() + index].is_wanted) continue;  // the transport has counted its end
-        const Job& job = *work.whole[index];
-        RunCounts& served = served_.emplace_back();
-        served.model = work.model;
-        served.tokenise_s = job.tokenise_s();
-        served.serialise_s = job.serialise_s();
-        if (job.message.is_in_stream) ++served.messages[job.message.method];
-        else served.seconds[job.message.method].push_back(time - job.message.arrived);
-        count(job.tokens().readings(), served);
-    }
+    note(std::move(served));
+}
+
+void FastPath::note(RunCounts served) {
+    const std::lock_guard lock(served_mutex_);
+    served_.push_back(std::move(served));
 }
 
 /// Returns the cost of a small request, in seconds of a core.

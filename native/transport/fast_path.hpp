@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -86,6 +87,7 @@ private:
     struct Works;
 
     TakeLimits at_once(std::size_t max_messages, std::size_t max_bytes, bool may_run) const;
+    bool is_to_report(double& again_at);
     bool serve(Batch& batch, std::uint64_t thread);
     Pace pace_of(const Request& request) const;
     double work_of(const Work& work, std::size_t call) const;
@@ -99,6 +101,8 @@ private:
     void leave_to_python(Work& work, Batch& batch);
     void write(Work& work);
     void answer(Work& work);
+    void count(Work& work, const Transport::Answers& answers, const std::vector<std::size_t>& indices);
+    void note(RunCounts served);
 
     Transport& transport_;
     const Settings settings_;
@@ -108,7 +112,8 @@ private:
     std::array<Price, encodings> written_;  // of a byte, by its row's encoding
     const std::uint64_t number_;
     Runs runs_;
-    std::mutex served_mutex_;  // held from before callers have their answers
+    std::atomic<double> reported_at_{0};  // when a thread last returned to have Python count what was served
+    std::mutex served_mutex_;
     std::vector<RunCounts> served_;
 };
 

@@ -95,26 +95,38 @@ std::optional<int> GrpcCall::counted_method() const {
 bool GrpcCall::take_place() {
     if (kind_ != Kind::health_watch) return true;
     const std::size_t most = shared_.settings.limits.max_connections;  // one for each connection that there may be
-    Network& network = peer_.network;
-    auto& watchers = shared_.watchers;
-    if (network.watches >= most) return false;
-    if (watchers.size() >= max_networks * most) {
-        const auto has_less = [](const GrpcCall* one, const GrpcCall* other) {
-            return one->peer_.network.watches < other->peer_.network.watches;
+    std::atomic<std::size_t>& own = peer_.network.all->watches;
+    if (own >= most) return false;
+    if (shared_.all->watchers >= max_networks * most) {
+        const auto most_of_one = [](Shared& in) REQUIRES(the_lock) {
+            return in.watchers.empty() ? 0 : greediest_of(in.watchers).watches();
         };
-        GrpcCall& last = **std::max_element(watchers.begin(), watchers.end(), has_less);
-        if (last.peer_.network.watches <= network.watches + 1) return false;
-        last.refuse(Refusal::crowded);
+        const Shared::Act give_way = [&](Shared& in) REQUIRES(the_lock) {
+            if (in.watchers.empty() || greediest_of(in.watchers).watches() <= own + 1) return false;
+            greediest_of(in.watchers).refuse(Refusal::crowded);
+            return true;
+        };
+        if (!shared_.where_most(most_of_one, give_way)) return false;
     }
-    watching_.stand_for(watchers, watchers.insert(watchers.end(), this));
-    ++network.watches;
+    watching_.stand_for(shared_.watchers, shared_.watchers.insert(shared_.watchers.end(), this));
+    ++own;
+    ++shared_.all->watchers;
     return true;
 }
+
+GrpcCall& GrpcCall::greediest_of(const std::list<GrpcCall*>& watchers) {
+    const auto has_less = [](const GrpcCall* one, const GrpcCall* other)
+                              REQUIRES(the_lock) { return one->watches() < other->watches(); };
+    return **std::max_element(watchers.begin(), watchers.end(), has_less);
+}
+
+std::size_t GrpcCall::watches() const { return peer_.network.all->watches; }
 
 void GrpcCall::give_place_back() {
     if (!watching_) return;
     watching_.leave();
-    --peer_.network.watches;
+    --peer_.network.all->watches;
+    --shared_.all->watchers;
 }
 
 void GrpcCall::data_came(std::string_view bytes) {
@@ -205,7 +217,7 @@ void GrpcCall::accept(std::unique_ptr<Message> message) {
     if (was_maybe_small && lines.is_late(line, *account_, patience_s())) return refuse(Refusal::late);
     reading_.leave();
     message->call = this;
-    message->id = ++shared_.last_id;
+    message->id = shared_.next_id();
     message->arrived = kind_ == Kind::stream ? now() : arrived_;
     message->patience_s = kind_ == Kind::stream ? never : patience_s();
     messages_.push_back(std::move(message));  // before it waits: who takes it finds it here

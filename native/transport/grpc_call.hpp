@@ -83,6 +83,9 @@ private:
     void submit_http_status(std::string_view status) REQUIRES(the_lock);
 
     Kind kind_ = Kind::unknown;
+    static GrpcCall& greediest_of(const std::list<GrpcCall*>& watchers) REQUIRES(the_lock);
+    std::size_t watches() const REQUIRES(the_lock);
+
     Entry<std::list<GrpcCall*>> watching_;  // among those who watch health
     bool is_grpc_ = false, is_post_ = false, is_gzip_ = false, has_unknown_encoding_ = false, has_bad_timeout_ = false;
     bool has_other_headers_ = false;  // than a trace's, of those that Python wants to see

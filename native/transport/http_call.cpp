@@ -197,7 +197,7 @@ void HttpCall::accept(bool is_whole) {
     message_ = std::make_unique<Message>();
     message_->call = this;
     message_->account = account_;
-    message_->id = ++shared_.last_id;
+    message_->id = shared_.next_id();
     message_->arrived = arrived_;
     message_->patience_s = patience_s();
     message_->is_compressed = kind_ == Kind::method && inflated > 0;

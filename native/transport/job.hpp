@@ -93,7 +93,7 @@ public:
     /// Returns the bytes that it holds, including those of its rows of this dimension.
     std::size_t bytes(std::size_t dimension) const;
 
-    // With the transport's lock.
+    // With the lock of its message's shard.
 
     /// Returns whether it is completely parsed, so that its slices may be taken.
     bool is_whole() const { return is_whole_; }

@@ -7,7 +7,7 @@
 namespace transport::json {
 namespace {
 
-constexpr std::size_t max_looked_at = 8 << 10;  // bytes of a body, with the transport's lock: some microseconds
+constexpr std::size_t max_looked_at = 8 << 10;  // bytes of a body, with a shard's lock: some microseconds
 
 /// Counts the texts of a body's list without parsing what is around it. Quotation marks inside texts may make the count
 /// too high.

@@ -32,4 +32,7 @@ private:
 /// Returns a number for the holder of a key with this digest, which differs from all connections' numbers.
 std::uint64_t caller_of(const std::string& digest);
 
+/// Returns whether a caller's number is that of a key's holder, and not a connection's.
+inline bool is_of_key(std::uint64_t caller) { return caller >> 63; }
+
 }  // namespace transport

@@ -13,12 +13,11 @@ constexpr double min_kept = 0.5;
 // Of what one take says, so that a process that was stopped isn't taken for slow.
 constexpr double max_pause_s = 0.05, max_slower = 4;
 constexpr double overtaken = 2;   // as the batcher's queue has it (service/bothends/batching/scheduler.py)
-
-/// Returns the sort key of a message's turn: its network's used time, its caller's, and its age.
-auto turn_of(const Message& message) {
-    return std::make_tuple(message.account->network().start_tag(), message.account->start_tag(), message.id);
-}
 }  // namespace
+
+std::tuple<double, double, std::uint64_t> Line::turn_of(const Message& message) {
+    return {message.account->network().start_tag(), message.account->start_tag(), message.id};
+}
 
 Line::Kind Line::kind_of(const Message& message) {
     if (message.is_long && !message.job) return message.is_costly ? unbegun_costly : unbegun;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <tuple>
 #include <unordered_map>
 
 #include "account.hpp"
@@ -47,6 +48,9 @@ public:
 
     /// Changes the estimated cost of a message that is out of turn.
     void estimate_anew(Message& message, double work);
+
+    /// Returns the sort key of a message's turn: its network's used time, its caller's, and its age.
+    static std::tuple<double, double, std::uint64_t> turn_of(const Message& message);
 
     /// Returns the message whose turn it is, or null.
     Message* first(Allowed allowed = {});

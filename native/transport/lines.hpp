@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -19,6 +20,9 @@ namespace transport {
 /// slot.
 class Lines {
 public:
+    /// `begins_at` is where all shards' lines keep when a sentence that Python takes now would start.
+    explicit Lines(std::atomic<double>& begins_at) : begins_at_(begins_at) {}
+
     Line metered, small, unmetered;
     Line application;  // requests over HTTP, which are taken apart from all messages
 
@@ -35,16 +39,15 @@ public:
     /// the fast path.
     Line& choose(Message& message, std::size_t method, bool may_be_small, double left_s = never);
 
-    /// Sets the time at which a sentence that Python takes now would start. It is a time, not a wait in seconds, since
-    /// the thread that sets it may sleep for long.
-    void set_queue(double begins_at) { begins_at_ = begins_at; }
-
     /// Returns whether a caller's next message would wait in `in` for longer than `patience_s` seconds.
     bool is_late(const Line& in, const Account& caller, double patience_s) const;
 
     /// Returns the last message of `in` if it is late because of messages that arrived after it and come before it;
     /// null otherwise.
     Message* late(const Line& in) const;
+
+    /// Returns the message that takes a slot, or a stream's, whose turn it is; null if there is none.
+    Message* next();
 
     /// Returns whether a message waits that would occupy a thread for long.
     bool has_costly() const { return metered.has_costly() || small.has_costly(); }
@@ -61,7 +64,7 @@ private:
     };
 
     std::map<std::size_t, Small> small_;  // by method
-    double begins_at_ = 0;
+    std::atomic<double>& begins_at_;
 };
 
 }  // namespace transport

@@ -1,4 +1,4 @@
-// The transport's lock, and what Clang is told of it (clang.llvm.org/docs/ThreadSafetyAnalysis.html): -Wthread-safety
+// A shard's lock, and what Clang is told of it (clang.llvm.org/docs/ThreadSafetyAnalysis.html): -Wthread-safety
 // then refuses whoever touches what it guards without it. Other compilers see nothing of that.
 #pragma once
 
@@ -6,6 +6,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
+
+#include "clock.hpp"
 
 #ifdef __clang__
 #define THREAD_SAFETY(attribute) __attribute__((attribute))
@@ -23,15 +26,16 @@
 
 namespace transport {
 
-/// Capability of holding the lock of the transport that a connection, a call or a line belongs to. Each transport has
-/// its own mutex; the compiler can't tell them apart, but no thread holds two.
+/// Capability of holding the lock of the shard that a connection, a call or a line belongs to. Each shard has its own
+/// mutex; the compiler can't tell them apart. A thread that holds one takes another only if that is free (`TryLock`), so
+/// no two threads can wait for each other.
 struct CAPABILITY("lock") Holding {
     /// Asserts that the caller holds the lock, where the compiler can't see it: in callbacks from a library.
     void is_sure() const ASSERT_HELD(this) {}
 };
 inline constexpr Holding the_lock;
 
-/// Mutex of a transport. Other threads get it before the thread that polls the sockets, which would otherwise take it
+/// Mutex of a shard. Other threads get it before the thread that polls the sockets, which would otherwise take it
 /// back before they wake.
 class Mutex {
 public:
@@ -46,6 +50,9 @@ public:
         if (--entering_ == 0) entered_.notify_all();
     }
 
+    /// Locks it if it is free; returns whether it was.
+    bool try_enter() NO_THREAD_SAFETY_ANALYSIS { return mutex_.try_lock(); }
+
     bool is_wanted() const { return entering_ > 0; }
 
     /// Lets waiting threads have it first, for at most `seconds`.
@@ -56,20 +63,13 @@ public:
         held.release();
     }
 
-    /// Waits for `changed` for at most `seconds`, releasing the lock meanwhile.
-    void wait(std::condition_variable& changed, double seconds) REQUIRES(the_lock) {
-        std::unique_lock held(mutex_, std::adopt_lock);
-        changed.wait_for(held, std::chrono::duration<double>(seconds));
-        held.release();
-    }
-
 private:
     std::mutex mutex_;
-    std::atomic<int> entering_{0};     // threads that wait for it, and don't look at the sockets
+    std::atomic<int> entering_{0};  // threads that wait for it, and don't look at the sockets
     std::condition_variable entered_;  // none of them waits any more
 };
 
-/// Scoped lock of a transport's mutex.
+/// Scoped lock of a shard's mutex.
 class SCOPED_CAPABILITY Lock {
 public:
     explicit Lock(Mutex& mutex) ACQUIRE(the_lock) : mutex_(mutex) { mutex_.enter(); }
@@ -79,6 +79,32 @@ public:
 
 private:
     Mutex& mutex_;
+};
+
+/// Scoped lock of a shard's mutex if that becomes free within some seconds; false if it doesn't. The compiler doesn't
+/// follow a lock that may fail: whoever got it says `the_lock.is_sure()`.
+class TryLock {
+public:
+    explicit TryLock(Mutex& mutex, double wait_s = 0) : mutex_(enters(mutex, wait_s) ? &mutex : nullptr) {}
+    ~TryLock() NO_THREAD_SAFETY_ANALYSIS {
+        if (mutex_) mutex_->unlock();
+    }
+    TryLock(const TryLock&) = delete;
+    TryLock& operator=(const TryLock&) = delete;
+
+    explicit operator bool() const { return mutex_ != nullptr; }
+
+private:
+    static bool enters(Mutex& mutex, double wait_s) {
+        if (mutex.try_enter()) return true;
+        for (const double end = now() + wait_s; now() < end;) {
+            std::this_thread::yield();
+            if (mutex.try_enter()) return true;
+        }
+        return false;
+    }
+
+    Mutex* const mutex_;
 };
 
 }  // namespace transport

@@ -1,17 +1,18 @@
-// A network, whose callers share what they are given: what one of them uses counts for all.
+// A network in one shard. Its callers share what they are given: what one of them uses counts for all.
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "account.hpp"
 #include "budget.hpp"
+#include "networks.hpp"
 
 namespace transport {
 
@@ -31,42 +32,39 @@ private:
     double seconds_ = 0, noted_at_ = 0;
 };
 
-/// Budgets that all networks share.
+/// What all networks of a shard use together; null where nobody counts it.
 struct Wholes {
-    Budget &slots, &held, &unread;
+    Budget *slots = nullptr, *held = nullptr, *unread = nullptr;
 };
 
-/// State of one network: one IPv4 address, one half of an IPv6 address (a /64), or all sockets without an IP address.
-/// For a call through a trusted proxy, the proxy says which network it is.
+/// State of one network in one shard: what its connections there have and use. What it has in all is in `all`.
 struct Network {
-    Network(std::string address, TurnClock& clock, const Wholes& all, std::size_t max_unread)
-        : prefix(std::move(address)),
-          account(clock),
-          slots(Budget::unlimited, &all.slots),
-          held(Budget::unlimited, &all.held),
-          unread(max_unread, &all.unread) {}
+    Network(std::shared_ptr<NetworkTotals> totals, TurnClock& clock, std::size_t shard, const Wholes& wholes = {})
+        : all(std::move(totals)),
+          account(clock, nullptr, std::shared_ptr<UsedTime>(all, &all->used)),
+          callers(all->callers, shard),
+          slots(all->slots, wholes.slots),
+          held(all->held, wholes.held),
+          unread(all->unread, wholes.unread) {}
 
-    const std::string prefix;  // what its addresses begin with
+    const std::shared_ptr<NetworkTotals> all;
+    const std::string& prefix = all->prefix;
+    const std::uint64_t number = all->number;
     Account account;
     TurnClock callers;                                    // that take turns with each other
     std::unordered_map<std::uint64_t, Account> accounts;  // of callers, by their numbers
 
-    std::array<std::size_t, 2> connections{};  // to gRPC's listeners, and to HTTP's
-    std::size_t extra = 0;                     // connections beyond those that there may be
-    std::size_t watches = 0;                   // calls that wait for changes of health
-    Budget slots;                // of unary calls that take one
-    Budget held;                 // bytes of requests that came and were not taken
-    Budget unread;               // bytes of answers that its callers have not read, or that are being made
+    std::size_t connections = 0;  // in this shard
+    Budget slots;                 // of unary calls that take one
+    Budget held;                  // bytes of requests that came and were not taken
+    Budget unread;                // bytes of answers that its callers have not read, or that are being made
     std::list<Call*> receiving;  // whose message has begun to come, the one of which nothing came for the longest first
     std::list<Message*> parked;  // that wait until more of answers is read
 
-    std::size_t open() const { return connections[0] + connections[1] + extra; }
-
-    Account& account_of(std::uint64_t caller) { return accounts.try_emplace(caller, callers, &account).first->second; }
-
-    static std::uint64_t& last_number() {
-        static std::uint64_t last = 0;  // never 0: that is none
-        return last;
+    Account& account_of(std::uint64_t caller) {
+        const auto found = accounts.find(caller);
+        if (found != accounts.end()) return found->second;
+        return accounts.try_emplace(caller, callers, &account, all->used_by(caller)).first->second;
     }
 
     /// Forgets callers that have nothing here any more. Returns whether no caller is left.
@@ -77,11 +75,6 @@ struct Network {
         });
         return accounts.empty();
     }
-
-    const std::uint64_t number = ++last_number();  // by which Python knows it
-
-    double rests_until = 0;  // by when all that was read in vain will have had the time that there is for it
-    double opened_until = 0;  // by when all connections that it has opened will have had theirs
 };
 
 }  // namespace transport

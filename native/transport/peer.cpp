@@ -13,10 +13,10 @@ Peer::Peer(Shared& all, std::uint64_t number, Network& from, PeerAddress at)
       id(number),
       network(from),
       peer_address(std::move(at)),
-      slots(Budget::unlimited),
+      slots(unlimited),
       held(all.settings.limits.held_bytes, &from.held),
       // Behind a proxy are many networks, each of which has bounds of its own.
-      unread(peer_address.is_trusted ? Budget::unlimited : all.settings.limits.unread_bytes,
+      unread(peer_address.is_trusted ? unlimited : all.settings.limits.unread_bytes,
              peer_address.is_trusted ? nullptr : &from.unread),
       account(from.account_of(number)),
       requests(all.settings.limits.connection_requests, &all.requests),
@@ -24,8 +24,10 @@ Peer::Peer(Shared& all, std::uint64_t number, Network& from, PeerAddress at)
       used_at(now()),
       idle_since(used_at) {
     shared.peers.insert(this);
-    if (peer_address.is_extra) ++network.extra;
-    else ++network.connections[peer_address.is_http], ++shared.connections[peer_address.is_http];
+    ++shared.all->standings[shared.index].connections;
+    ++network.connections;
+    if (!peer_address.is_extra)
+        ++network.all->connections[peer_address.is_http], ++shared.all->connections[peer_address.is_http];
     ++shared.begun.connections;
     ++account.users;
 }
@@ -35,8 +37,10 @@ Peer::~Peer() {
     unlist();
     --account.users;
     shared.peers.erase(this);
-    if (peer_address.is_extra) --network.extra;
-    else --network.connections[peer_address.is_http], --shared.connections[peer_address.is_http];
+    --shared.all->standings[shared.index].connections;
+    --network.connections;
+    if (!peer_address.is_extra)
+        --network.all->connections[peer_address.is_http], --shared.all->connections[peer_address.is_http];
 }
 
 void Peer::list() {
@@ -93,11 +97,17 @@ void Peer::reset_unread(const Network& of) {
 }
 
 void Peer::charge(double seconds, std::size_t bytes, Price& price) {
-    constexpr std::size_t of_visit = 256, of_call = 64;  // bytes that each counts besides
     constexpr double max_times = 8;  // as much as usual: what takes longer is the machine's doing
-    const double units = double(bytes + of_visit);
-    seconds = price.capped(units, seconds, max_times);
-    price.note(units, seconds);
+    seconds = price.capped(units(bytes), seconds, max_times);
+    price.note(units(bytes), seconds);
+    share_out(seconds);
+}
+
+void Peer::charge_ahead(std::size_t bytes, const Price& price) { share_out(price.of(units(bytes))); }
+
+/// Charges these seconds to the accounts of what was touched.
+void Peer::share_out(double seconds) {
+    constexpr std::size_t of_call = 64;  // bytes that each counts besides
     std::size_t touched = 0;
     for (const auto& [of, count] : touched_) touched += count + of_call;
     if (touched_.empty()) account.charge(seconds);

@@ -81,6 +81,7 @@ public:
     /// never fails.
     void list() REQUIRES(the_lock);
     void unlist() REQUIRES(the_lock);
+    bool is_listed() const REQUIRES(the_lock) { return ticket_.empty(); }
 
     /// Notes what was decided about its connection.
     void note(EventKind what) REQUIRES(the_lock) {
@@ -122,6 +123,12 @@ public:
     /// Charges the seconds of a read or write to the accounts that it was for, at about this price a byte.
     void charge(double seconds, std::size_t bytes, Price& price) REQUIRES(the_lock);
 
+    /// Charges what a write usually takes to the accounts that it is for. They may be gone once it is known what it took.
+    void charge_ahead(std::size_t bytes, const Price& price) REQUIRES(the_lock);
+
+    /// Notes what a write took that was charged ahead.
+    static void took(double seconds, std::size_t bytes, Price& price) { price.note(units(bytes), seconds); }
+
     /// Refuses the call that holds the most bytes.
     void shed() REQUIRES(the_lock);
 
@@ -135,6 +142,10 @@ public:
     void end_stalled_calls(double time) REQUIRES(the_lock);
 
 private:
+    /// Returns what a read or write costs, in bytes: each of them counts for some besides.
+    static double units(std::size_t bytes) { return double(bytes + 256); }
+    void share_out(double seconds) REQUIRES(the_lock);
+
     std::unordered_map<std::int32_t, std::unique_ptr<Call>> calls_;
     std::vector<std::pair<Account*, std::size_t>> touched_;
     std::list<Peer*> ticket_{this};  // stands there, or among those of which something is to be sent

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <new>
 #include <utility>
 
@@ -50,22 +51,73 @@ void SlicedDepth::add(const Message& message) {
     tokens += is_read ? message.job->untaken_tokens() : message.size / token_bytes;
 }
 
-Shared::Shared(TransportSettings told)
-    : settings(std::move(told)),
-      slots(settings.limits.max_concurrent_requests),
-      requests(settings.limits.requests),
-      held(settings.limits.held_total_bytes),
-      making(settings.limits.making_bytes),
-      unread(settings.limits.unread_total_bytes) {
+Shared::Shared(std::shared_ptr<Totals> totals, std::size_t number)
+    : all(std::move(totals)),
+      index(number),
+      turns(all->turns, index),
+      lines(all->queue_begins_at),
+      requests(all->requests),
+      making(all->making),
+      slots(all->slots),
+      held(all->held),
+      unread(all->unread) {
     for (const std::string& service : settings.health_services) is_serving[service] = false;
     std::transform(settings.statuses.begin(), settings.statuses.end(), trailers_.begin(),
                    [](const Status& status) { return std::make_shared<const Trailer>(status); });
 }
 
 Network& Shared::network(const std::string& address) {
+    const auto found = networks.find(address);
+    if (found != networks.end()) return found->second;
     return networks
-        .try_emplace(address, address, turns, Wholes{slots, held, unread}, settings.limits.network_unread_bytes)
+        .try_emplace(address, all->networks.find_or_add(address), turns, index, Wholes{&slots, &held, &unread})
         .first->second;
+}
+
+Network* Shared::network_of(const NetworkTotals& totals) {
+    const auto found = networks.find(totals.prefix);
+    return found == networks.end() ? nullptr : &found->second;
+}
+
+void Shared::publish() {
+    Standing& here = all->standings[index];
+    const Message* const next = lines.next();
+    Turn turn = next ? turn_of(*next) : Turn{};
+    turn.is_urgent = lines.unmetered.size() > 0 || outstanding.has_news();
+    here.set_turn(turn);
+    const Message* const small = lines.small.first();
+    here.small_network = small ? small->call->network().number : 0;
+    here.small_tag = small ? small->account->network().start_tag() : never;
+    here.slow_at = reading.empty() ? never : reading.front()->arrived() + settings.limits.caller_timeout_s;
+    here.waiting = lines.size() + outstanding.has_news();
+    here.has_costly = lines.has_costly();
+    here.has_requests = lines.application.size() > 0 || outstanding.has_news(true);
+    here.due = due.time();
+}
+
+Turn Shared::turn_of(const Message& message) {
+    const Account& account = *message.account;
+    const bool is_only = message.line->messages(account) == 1;
+    return {.modesty = is_only ? 2 - message.is_long : 0,
+            .network = message.call->network().number,
+            .network_tag = account.network().start_tag(),
+            .caller_tag = account.start_tag()};
+}
+
+bool Shared::where_most(const std::function<std::size_t(Shared&)>& measure, const Act& act) {
+    std::size_t most = 0;
+    const Shared* where = this;
+    const auto look = [&](Shared& in) {
+        const std::size_t count = measure(in);
+        if (count > most) most = count, where = &in;
+        return false;
+    };
+    look(*this);
+    in_others(std::ref(look));  // for which no memory is taken
+    if (most == 0) return false;
+    if (where == this && act(*this)) return true;
+    return in_others([&](Shared& in) { return &in == where && act(in); }) || (where != this && act(*this)) ||
+           in_others(act);
 }
 
 void Shared::park(Message& message) {
@@ -139,40 +191,117 @@ void Shared::set_serving(bool serving, const std::vector<std::string>& services)
 }
 
 bool Shared::make_way(const Call& newcomer, double time) {
-    if (!reading.empty() && time - reading.front()->arrived() > settings.limits.caller_timeout_s) {
-        reading.front()->refuse(Refusal::slow);
+    const Act end_slow = [time](Shared& in) REQUIRES(the_lock) {
+        if (in.reading.empty() || time - in.reading.front()->arrived() <= in.settings.limits.caller_timeout_s)
+            return false;
+        in.reading.front()->refuse(Refusal::slow);
         return true;
-    }
-    const Network& greediest = this->greediest([](const Network& network) { return network.slots.used(); });
-    const bool is_much_greedier = greediest.slots.used() >= 2 * (newcomer.network().slots.used() + 1);
-    if (&greediest != &newcomer.network() && is_much_greedier && give_way(greediest, 0)) return true;
-    return newcomer.peer().slots.used() == 0 && give_way(greediest, 1);
+    };
+    if (end_slow(*this) || (all->has_slow(time) && in_others(end_slow))) return true;
+    const auto greediest = all->networks.greediest([](const NetworkTotals& of) { return of.slots.used(); });
+    const NetworkTotals& own = *newcomer.network().all;
+    const bool is_much_greedier = greediest->slots.used() >= 2 * (own.slots.used() + 1);
+    const auto gives_way = [&](std::size_t min_calls) REQUIRES(the_lock) {
+        const auto most_of_one = [min_calls](Shared& in) REQUIRES(the_lock) {
+            std::size_t most = 0;
+            for (const Peer* peer : in.peers) most = std::max(most, peer->slots.used());
+            return most > min_calls ? most : 0;
+        };
+        return where_most(most_of_one,
+                          [&](Shared& in) REQUIRES(the_lock) { return in.give_way(*greediest, min_calls); });
+    };
+    if (greediest.get() != &own && is_much_greedier && gives_way(0)) return true;
+    return newcomer.peer().slots.used() == 0 && gives_way(1);
 }
 
 /// Refuses a call of a network: the latest one on the connection with which it has most, which must be more than
 /// `min_calls`. Returns false if all of its calls were taken.
-bool Shared::give_way(const Network& greediest, std::size_t min_calls) {
+bool Shared::give_way(const NetworkTotals& greediest, std::size_t min_calls) {
+    const Network* const network = network_of(greediest);
+    if (!network) return false;
     std::vector<Peer*> found;
     for (Peer* peer : peers)
         if (peer->slots.used() > min_calls) found.push_back(peer);
     std::sort(found.begin(), found.end(),
               [](const Peer* one, const Peer* other) { return one->slots.used() > other->slots.used(); });
     return std::any_of(found.begin(), found.end(),
-                       [&](Peer* peer) REQUIRES(the_lock) { return peer->give_way(greediest); });
+                       [&](Peer* peer) REQUIRES(the_lock) { return peer->give_way(*network); });
 }
 
 void Shared::shed() {
-    while (held.is_exceeded()) {
-        Network* const greediest = &this->greediest([](const Network& network) { return network.held.used(); });
-        if (!greediest->receiving.empty() && now() - greediest->receiving.front()->came() > stalled_s) {
-            greediest->receiving.front()->refuse(Refusal::room);
-            continue;
-        }
-        Peer* holder = nullptr;
-        for (Peer* peer : peers)
-            if (&peer->network == greediest && (!holder || peer->held.used() > holder->held.used())) holder = peer;
-        holder->shed();
+    while (all->held.is_exceeded()) {
+        const auto greediest = all->networks.greediest([](const NetworkTotals& of) { return of.held.used(); });
+        const Act stalled = [&](Shared& in) REQUIRES(the_lock) { return in.shed_stalled_of(*greediest); };
+        if (stalled(*this) || in_others(stalled)) continue;
+        const auto most = [&](Shared& in) REQUIRES(the_lock) {
+            const Peer* const holder = in.most_held_by(*greediest);
+            return holder ? holder->held.used() : 0;
+        };
+        const Act largest = [&](Shared& in) REQUIRES(the_lock) {
+            Peer* const holder = in.most_held_by(*greediest);
+            if (holder) holder->shed();
+            return holder != nullptr;
+        };
+        if (!where_most(most, largest)) return;
     }
+}
+
+bool Shared::shed_stalled_of(const NetworkTotals& greediest) {
+    Network* const network = network_of(greediest);
+    if (!network || network->receiving.empty() || now() - network->receiving.front()->came() <= stalled_s) return false;
+    network->receiving.front()->refuse(Refusal::room);
+    return true;
+}
+
+/// Returns the connection on which a network holds the most bytes; null if it holds none here.
+Peer* Shared::most_held_by(const NetworkTotals& greediest) {
+    Peer* found = nullptr;
+    for (Peer* peer : peers)
+        if (peer->network.all.get() == &greediest && peer->held.used() > (found ? found->held.used() : 0)) found = peer;
+    return found;
+}
+
+void Shared::shed_unread() {
+    while (all->unread.is_exceeded()) {
+        const auto greediest = all->networks.greediest([](const NetworkTotals& of) { return of.unread.used(); });
+        if (!greediest || !shed_unread_of(*greediest)) return;
+    }
+}
+
+bool Shared::shed_unread_for(const Network& modest, std::size_t bytes) {
+    const auto greediest = all->networks.greediest([](const NetworkTotals& of) { return of.unread.used(); });
+    return greediest != modest.all && greediest->unread.used() > modest.all->unread.used() + bytes &&
+           shed_unread_of(*greediest);
+}
+
+/// Closes the connection on which a network has left the most unread. A proxy's connection carries calls of others,
+/// too: then only that network's calls end.
+bool Shared::shed_unread_of(const NetworkTotals& greediest) {
+    const auto most = [&](Shared& in) REQUIRES(the_lock) {
+        const Network* const network = in.network_of(greediest);
+        const Peer* const of = network ? in.most_unread_by(*network) : nullptr;
+        return of ? of->unread_of(*network) : 0;
+    };
+    return where_most(most, [&](Shared& in) REQUIRES(the_lock) {
+        const Network* const network = in.network_of(greediest);
+        Peer* const of = network ? in.most_unread_by(*network) : nullptr;
+        if (!of) return false;
+        if (of->peer_address.is_trusted) {
+            of->reset_unread(*network);
+        } else {
+            of->ends_for(EventKind::shed);
+            in.close(*of);
+        }
+        return true;
+    });
+}
+
+/// Returns the connection on which a network has left the most unread; null if it has left nothing.
+Peer* Shared::most_unread_by(const Network& network) {
+    Peer* found = nullptr;
+    for (Peer* peer : peers)
+        if (peer->unread_of(network) > (found ? found->unread_of(network) : 0)) found = peer;
+    return found;
 }
 
 void Shared::end_late(const Line& in) {

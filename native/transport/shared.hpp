@@ -1,4 +1,4 @@
-// What all connections of a transport share: lines, budgets, counts, and who gives way where there is no room.
+// What all connections of a shard share: lines, budgets, counts, and who gives way where there is no room.
 #pragma once
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -21,42 +22,19 @@
 #include "clock.hpp"
 #include "contract.hpp"
 #include "events.hpp"
-#include "http_head.hpp"
 #include "job.hpp"
 #include "keys.hpp"
 #include "lines.hpp"
 #include "lock.hpp"
 #include "network.hpp"
-#include "proxies.hpp"
+#include "settings.hpp"
+#include "totals.hpp"
 #include "trailer.hpp"
 
 namespace transport {
 
 class GrpcCall;
 class Peer;
-
-/// Configuration of a transport, fixed before it starts.
-struct TransportSettings {
-    Limits limits;
-    Statuses statuses;
-    std::vector<Responses> responses = std::vector<Responses>(1);  // of HTTP's refusals, in the words of each API
-    std::map<int, int> http_statuses;  // HTTP's status of gRPC's; 500 of all others
-    std::optional<Hosts> hosts;   // that a plain call over HTTP may ask for; all, where none are named
-    Proxies proxies;              // that say who calls
-    std::vector<Method> methods;
-    std::vector<std::string> headers;       // that Python wants to see
-    std::vector<std::string> health_services;  // that grpc.health.v1 knows
-    double max_wait = 1;  // share of its time that a call may be expected to wait
-
-    const Status& status(Refusal refusal) const { return statuses[std::size_t(refusal)]; }
-    int http_status(int code) const {
-        const auto found = http_statuses.find(code);
-        return found == http_statuses.end() ? 500 : found->second;
-    }
-    const Response& response(Refusal refusal, std::size_t words) const {
-        return responses[words][std::size_t(refusal)];
-    }
-};
 
 /// Call that the transport ended by itself, for Python to count.
 struct Ended {
@@ -114,43 +92,53 @@ struct SlicedDepth {
     void add(const Message& message);
 };
 
-/// Totals since the start.
+/// Counts since the start.
 struct Counters {
     std::uint64_t connections = 0, calls = 0, resets = 0, received_bytes = 0, sent_bytes = 0;
 };
 
-/// State that all connections of a transport share, under its lock.
+/// State that all connections of a shard share, under its lock.
 class Shared {
 public:
-    explicit Shared(TransportSettings settings);
+    Shared(std::shared_ptr<Totals> totals, std::size_t index);
 
-    const TransportSettings settings;
+    /// State of a server's only shard.
+    explicit Shared(TransportSettings told) : Shared(std::make_shared<Totals>(std::move(told)), 0) {}
+
+    const std::shared_ptr<Totals> all;  // shards
+    const TransportSettings& settings = all->settings;
+    const std::size_t index;
+
+    /// Does something in the other shards, one after the other, until it returns true; returns whether it did. Shards
+    /// whose locks others hold for longer than a moment are left out.
+    using Act = std::function<bool(Shared&)>;
+    std::function<bool(const Act&)> in_others = [](const Act&) { return false; };
+
+    std::function<void(Peer&)> close = [](Peer&) {};  // closes a connection here
 
     /// Returns the trailer of a gRPC call that is refused for this reason; for Refusal::none, of one that was answered.
     const std::shared_ptr<const Trailer>& trailer(Refusal refusal) const { return trailers_[std::size_t(refusal)]; }
 
-    std::optional<Keys> keys GUARDED_BY(the_lock);  // none: callers need no key
+    std::shared_ptr<const Keys> keys GUARDED_BY(the_lock);  // null: callers need no key
     std::map<std::string, bool, std::less<>> is_serving GUARDED_BY(the_lock);  // by the services that health knows
     bool is_traced GUARDED_BY(the_lock) = false;  // spans are kept of calls
     bool is_draining GUARDED_BY(the_lock) = false;
 
-    Price read, sent;  // of bytes
     TurnClock turns GUARDED_BY(the_lock);  // of networks; before whatever waits
     Lines lines GUARDED_BY(the_lock);
     Outstanding outstanding GUARDED_BY(the_lock);
     EndedCalls ended GUARDED_BY(the_lock);
     Events events GUARDED_BY(the_lock);
     Counters begun GUARDED_BY(the_lock);
-    std::uint64_t last_id GUARDED_BY(the_lock) = 0;  // of a message
     double began GUARDED_BY(the_lock) = now();  // when a call that takes a slot last began, of whatever kind
     DueTime due GUARDED_BY(the_lock);
 
-    Budget slots GUARDED_BY(the_lock);  // of unary calls that take one
     Budget open GUARDED_BY(the_lock);  // calls of every kind
-    Budget requests GUARDED_BY(the_lock);  // of the application, that are open
     Budget owed GUARDED_BY(the_lock);  // calls whose answers are owed
-    Budget held GUARDED_BY(the_lock);  // bytes of requests that came and were not taken
+    Budget requests GUARDED_BY(the_lock);  // of the application, that are open
     Budget making GUARDED_BY(the_lock);  // bytes of long requests that are served in slices
+    Budget slots GUARDED_BY(the_lock);  // of unary calls that take one
+    Budget held GUARDED_BY(the_lock);  // bytes of requests that came and were not taken
     Budget unread GUARDED_BY(the_lock);  // bytes of answers that callers have not read
 
     std::unordered_map<std::string, Network> networks GUARDED_BY(the_lock);  // by what their addresses begin with
@@ -161,18 +149,20 @@ public:
     std::list<GrpcCall*> watchers GUARDED_BY(the_lock);  // of health, and of services that nobody knows
     std::multimap<double, Call*> deadlines GUARDED_BY(the_lock);
 
-    std::array<std::size_t, 2> connections GUARDED_BY(the_lock){};  // of gRPC's listeners and of HTTP's, but extra ones
-
     Network& network(const std::string& address) REQUIRES(the_lock);
 
-    /// Returns the network with the highest `count`; there must be a network.
-    template <typename Count>
-    Network& greediest(const Count& count) REQUIRES(the_lock) {
-        const auto has_less = [&count](const auto& one, const auto& other) {
-            return count(one.second) < count(other.second);
-        };
-        return std::max_element(networks.begin(), networks.end(), has_less)->second;
-    }
+    /// Returns a number for a message, which no other has. Its last eight bits say in which shard the message is.
+    std::uint64_t next_id() REQUIRES(the_lock) { return ++last_id_ << shard_bits | index; }
+    static std::size_t shard_of(std::uint64_t id) { return id & ((1 << shard_bits) - 1); }
+
+    /// Tells the other shards what waits here, and when something is due.
+    void publish() REQUIRES(the_lock);
+
+    static Turn turn_of(const Message& message) REQUIRES(the_lock);
+
+    /// Does `act` in the shard where `measure` is the highest; where it is 0 everywhere, or that fails, in whichever it
+    /// succeeds. Returns whether it did.
+    bool where_most(const std::function<std::size_t(Shared&)>& measure, const Act& act) REQUIRES(the_lock);
 
     /// Returns for how many seconds a caller may read nothing of its answers.
     double stall_s(bool is_http) const REQUIRES(the_lock);
@@ -202,6 +192,14 @@ public:
     /// most.
     void shed() REQUIRES(the_lock);
 
+    /// Ends answers that nobody reads while all of them exceed their bound: of the network that has the most unread, on
+    /// the connection that has.
+    void shed_unread() REQUIRES(the_lock);
+
+    /// Drops unread answers of a network, so that `bytes` of a more modest one's can be made; returns false if there is
+    /// none.
+    bool shed_unread_for(const Network& modest, std::size_t bytes) REQUIRES(the_lock);
+
     /// Ends calls at the end of `in` that are late because of others.
     void end_late(const Line& in) REQUIRES(the_lock);
 
@@ -212,8 +210,17 @@ public:
     void end_stalled(double time) REQUIRES(the_lock);
 
 private:
-    bool give_way(const Network& greediest, std::size_t min_calls) REQUIRES(the_lock);
+    static constexpr unsigned shard_bits = 8;
+
+    Network* network_of(const NetworkTotals& totals) REQUIRES(the_lock);
+    bool give_way(const NetworkTotals& greediest, std::size_t min_calls) REQUIRES(the_lock);
+    bool shed_stalled_of(const NetworkTotals& greediest) REQUIRES(the_lock);
+    Peer* most_held_by(const NetworkTotals& greediest) REQUIRES(the_lock);
+    bool shed_unread_of(const NetworkTotals& greediest) REQUIRES(the_lock);
+    Peer* most_unread_by(const Network& network) REQUIRES(the_lock);
     void unpark_some(Network& network) REQUIRES(the_lock);
+
+    std::uint64_t last_id_ GUARDED_BY(the_lock) = 0;
 
     std::array<std::shared_ptr<const Trailer>, std::size_t(Refusal::count)> trailers_;
     std::string date_ GUARDED_BY(the_lock);

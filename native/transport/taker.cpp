@@ -7,13 +7,13 @@
 
 #include "failure.hpp"
 #include "http_call.hpp"
+#include "peer.hpp"
 
 namespace transport {
 namespace {
 
 constexpr std::size_t max_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
-constexpr double given_up_s = 30;   // after which a thread is taken for one that hangs
-constexpr double cheap_s = 0.02;    // for which others count, once they were taken, where something is costly
+constexpr double enough_of = 0.125;  // of the time that a batch may take, while one who asks for little may ask again
 constexpr std::size_t lately = 64;  // batches within which one who asks for little may ask again
 
 /// Takes a message's content out of it; as the last step, so that the message keeps it if memory for the rest fails.
@@ -71,37 +71,28 @@ bool is_to_read(const Message& message, const TakeLimits& limits) {
 
 }  // namespace
 
-bool Taker::has_some(const TakeLimits& limits) {
+void Taker::take(Taking& taking) {
     Lines& lines = shared_.lines;
-    const Allowed allowed = this->allowed(limits, now());
-    return lines.unmetered.size() > 0 || (limits.messages > 0 && lines.metered.first(allowed)) ||
-           (limits.small > 0 && lines.small.first(allowed)) || shared_.outstanding.has_news();
+    taking.goes_on = false;
+    std::size_t unmetered_bytes = 0;
+    take_from(lines.unmetered, max_unmetered, taking, taking.unmetered, unmetered_bytes);
+    const double work = take_small(taking);
+    taking.batch.work += work;
+    lines.small.moved(work, now());
+    lines.metered.moved(take_from(lines.metered, taking.limits.messages, taking, taking.metered, taking.metered_bytes),
+                        now());
+    for (const std::uint64_t id : shared_.outstanding.hand_over_gone()) taking.batch.gone.push_back(id);
 }
 
-double Taker::costly_wait_s() const { return shared_.lines.has_costly() ? cheap_s : never; }
-
-bool Taker::has_hasty_callers() const { return now() - cheap_at_ <= cheap_s; }
-
-void Taker::come_back() { costly_.erase(std::this_thread::get_id()); }
-
-void Taker::take(const TakeLimits& limits, Batch& batch) {
-    Lines& lines = shared_.lines;
-    take_from(lines.unmetered, max_unmetered, limits, batch);
-    batch.work = take_small(limits, batch);
-    lines.small.moved(batch.work, now());
-    lines.metered.moved(take_from(lines.metered, limits.messages, limits, batch), now());
-    batch.gone = shared_.outstanding.hand_over_gone();
-}
-
-/// Takes messages from `line`; returns the work that they hold, in seconds.
-double Taker::take_from(Line& line, std::size_t max_messages, const TakeLimits& limits, Batch& batch) {
-    const double time = now();
-    std::size_t bytes = 0;
+/// Takes messages from `line`, of which `count` with so many `bytes` are in the batch; returns their work, in seconds.
+double Taker::take_from(Line& line, std::size_t max_messages, Taking& taking, std::size_t& count, std::size_t& bytes) {
     double work = 0;
-    for (std::size_t count = 0; count < max_messages;) {
-        Message* const message = line.first(allowed(limits, time));
-        if (!message || (bytes > 0 && bytes + message->size > limits.bytes)) break;
-        if (message->call->deadline() <= time) {
+    while (count < max_messages) {
+        Message* const message = line.first(allowed(taking));
+        if (!message || (bytes > 0 && bytes + message->size > taking.limits.bytes)) break;
+        const bool may_yield = &line != &shared_.lines.unmetered && (count > 0 || taking.yields);
+        if (may_yield && is_overtaken(*message, taking)) break;
+        if (message->call->deadline() <= taking.time) {
             message->call->expire();
         } else if (!reserve(*message)) {
             shared_.park(*message);
@@ -109,8 +100,8 @@ double Taker::take_from(Line& line, std::size_t max_messages, const TakeLimits& 
             ++count;
             bytes += message->size;
             work += message->work;
-            if (message->is_costly) costly_.emplace(std::this_thread::get_id(), time);
-            hand_over(*message, batch);
+            if (message->is_costly) shared_.all->costly.begin(taking.time);
+            hand_over(*message, taking.batch);
         }
     }
     return work;
@@ -118,34 +109,43 @@ double Taker::take_from(Line& line, std::size_t max_messages, const TakeLimits& 
 
 /// Takes small requests whole, slices of long ones, and one long request to parse, all in fair order. Returns the work
 /// of what is computed, in seconds.
-double Taker::take_small(const TakeLimits& limits, Batch& batch) {
-    Together together{.time = now()};
-    while (together.count < limits.small) {
-        Allowed allowed = this->allowed(limits, together.time);
-        allowed.begin = allowed.begin && !batch.unread;
+double Taker::take_small(Taking& taking) {
+    const std::size_t count = taking.small;
+    const double work = taking.work;
+    while (taking.small < taking.limits.small && !taking.is_full) {
+        Allowed allowed = this->allowed(taking);
+        allowed.begin = allowed.begin && !taking.batch.unread;
         Message* const message = shared_.lines.small.first(allowed);
-        if (!message || (message->is_long && !limits.takes_long)) break;
-        if (batch.unread && is_to_read(*message, limits)) break;  // one is read at a time
-        if (set_aside(*message, limits, together.time, batch)) continue;
-        if (!take_together(*message, limits, together, batch)) break;
+        if (!message || (message->is_long && !taking.limits.takes_long)) break;
+        if (taking.batch.unread && is_to_read(*message, taking.limits)) break;  // one is read at a time
+        if ((taking.small > 0 || taking.yields) && is_overtaken(*message, taking)) break;
+        if (set_aside(*message, taking)) continue;
+        taking.is_full = !take_together(*message, taking);
     }
-    since_modest_ += together.count > 0;
-    return together.work;
+    if (count == 0 && taking.small > 0) ++shared_.all->since_modest, ++shared_.all->since_few;
+    return taking.work - work;
+}
+
+/// Returns whether a message of another shard has its turn before this one.
+bool Taker::is_overtaken(const Message& message, Taking& taking) const {
+    taking.goes_on = taking.next.is_before(Shared::turn_of(message));
+    return taking.goes_on;
 }
 
 /// Handles a message that can't be computed in its turn; returns true if it has left the line, or is in a new place.
-bool Taker::set_aside(Message& message, const TakeLimits& limits, double time, Batch& batch) {
+bool Taker::set_aside(Message& message, Taking& taking) {
+    const TakeLimits& limits = taking.limits;
     Call& call = *message.call;
     const bool is_begun = message.job && message.job->is_whole();
-    if (call.deadline() <= time) {
+    if (call.deadline() <= taking.time) {
         call.expire();
     } else if (message.job && message.job->path != limits.path) {
         call.start_over(message, *message.line);
     } else if (!is_begun && message.reserved == 0 && !reserve(message)) {
         shared_.park(message);
     } else if (is_to_read(message, limits)) {  // which comes after the others are answered
-        if (message.is_costly) costly_.emplace(std::this_thread::get_id(), time);
-        batch.unread = set_apart(message, limits.path);
+        if (message.is_costly) shared_.all->costly.begin(taking.time);
+        taking.batch.unread = set_apart(message, limits.path);
     } else {
         return false;
     }
@@ -154,51 +154,68 @@ bool Taker::set_aside(Message& message, const TakeLimits& limits, double time, B
 
 /// Adds a message, or a slice of it, to those that are computed together; returns false if the batch ends with it or
 /// before it.
-bool Taker::take_together(Message& message, const TakeLimits& limits, Together& together, Batch& batch) {
+bool Taker::take_together(Message& message, Taking& taking) {
+    const TakeLimits& limits = taking.limits;
+    Batch& batch = taking.batch;
     const bool is_sliced = message.is_long && limits.path != 0, is_costly = message.is_costly;
-    if (is_for_another(message, limits, together.count, together.has_modest)) return false;
+    if (is_for_another(message, taking)) return false;
     const Line& line = *message.line;
     const Account& account = *message.account;
+    const Network& network = message.call->network();
     if (is_sliced) {
-        together.work += take_slice(message, limits.slices.together_with(together.count, together.bytes), batch);
-        together.bytes += batch.slices.back().bytes;
-        together.count += batch.slices.back().sentences();
+        taking.work += take_slice(message, limits.slices.together_with(taking.small, taking.small_bytes), batch);
+        taking.small_bytes += batch.slices.back().bytes;
+        taking.small += batch.slices.back().sentences();
     } else {
         const bool is_too_much =
-            together.bytes + message.size > limits.small_bytes || together.work + message.work > limits.soon_s;
-        if (together.bytes > 0 && is_too_much) return false;
-        ++together.count;
-        together.bytes += message.size;
-        together.work += message.work;
+            taking.small_bytes + message.size > limits.small_bytes || taking.work + message.work > limits.soon_s;
+        if (taking.small_bytes > 0 && is_too_much) return false;
+        ++taking.small;
+        taking.small_bytes += message.size;
+        taking.work += message.work;
         hand_over(message, batch);
     }
     const bool is_modest = line.waiting(account) == 0;
-    if (is_modest && !is_sliced) since_modest_ = 0;
-    together.has_modest = together.has_modest || is_modest;
-    if (is_costly) costly_.emplace(std::this_thread::get_id(), together.time);
-    else cheap_at_ = together.time;
+    if (is_modest && !is_sliced) shared_.all->since_modest = 0;
+    taking.has_modest = taking.has_modest || is_modest;
+    // All shards count what a network has asked for; of what waits, this one sees its own part.
+    const bool is_of_few = line.messages(account.network()) == 0 && 2 * network.slots.used() <= limits.small;
+    if (is_of_few && !is_sliced) {
+        shared_.all->few_of = network.number;
+        shared_.all->since_few = 0;
+    }
+    taking.has_few = taking.has_few || is_of_few;
+    if (is_costly) shared_.all->costly.begin(taking.time);
+    else shared_.all->cheap_at = taking.time;
     return !is_costly;
 }
 
-/// Returns whether a batch of `count` ends before this message. A caller whose whole request is in the batch must not
-/// wait for the rest of a list, or of a caller with a thousand calls; nor, if it asks again soon, for the end of their
-/// large batch.
-bool Taker::is_for_another(const Message& message, const TakeLimits& limits, std::size_t count, bool has_modest) const {
+/// Returns whether a batch ends before this message. A caller whose whole request is in the batch must not wait for the
+/// rest of a list, or of a caller with a thousand calls, nor a network with few for one whose callers have so many; nor,
+/// if it asks again soon, for the end of their large batch.
+bool Taker::is_for_another(const Message& message, const Taking& taking) const {
+    const TakeLimits& limits = taking.limits;
+    const Totals& all = *shared_.all;
     const bool is_sliced = message.is_long && limits.path != 0;
+    const bool is_half = 2 * taking.small >= limits.small;
     const Line& line = *message.line;
     const bool is_much =
-        is_sliced ? message.job->untaken() > limits.small - count
+        is_sliced ? message.job->untaken() > limits.small - taking.small
                   : line.messages(*message.account) > limits.small || line.waiting(*message.account) > limits.soon_s;
-    return is_much && (has_modest || (2 * count >= limits.small && since_modest_ < lately));
+    if (is_much && (taking.has_modest || (is_half && all.since_modest < lately))) return true;
+    const Network& network = message.call->network();
+    const bool is_enough = is_half || taking.work >= enough_of * limits.soon_s;
+    return network.slots.used() > limits.small &&
+           (taking.has_few || (is_enough && all.since_few < lately && all.few_of != network.number));
 }
 
 /// Returns what a thread may take. No long request is started while the rows of started ones use too much memory; and
 /// while there are quick requests, one thread is kept free from those that take long.
-Allowed Taker::allowed(const TakeLimits& limits, double time) const {
+Allowed Taker::allowed(const Taking& taking) const {
+    const TakeLimits& limits = taking.limits;
     const bool may_begin = limits.takes_long && (limits.path == 0 || !shared_.making.is_full());
-    const auto costly =
-        std::count_if(costly_.begin(), costly_.end(), [time](const auto& of) { return time - of.second < given_up_s; });
-    return {may_begin, time - cheap_at_ > cheap_s || std::size_t(costly) + 1 < std::max<std::size_t>(limits.runs, 2)};
+    const bool is_spare = shared_.all->costly.count(taking.time) + 1 < std::max<std::size_t>(limits.runs, 2);
+    return {may_begin, taking.time - shared_.all->cheap_at > cheap_s || is_spare};
 }
 
 /// Counts the expected answer to a waiting message as unread by its caller, its network and all; returns false if that
@@ -206,7 +223,7 @@ Allowed Taker::allowed(const TakeLimits& limits, double time) const {
 bool Taker::reserve(Message& message) {
     Call& call = *message.call;
     const std::size_t bytes = message.expected;
-    while (!shared_.unread.has_room_for(bytes) && sockets_.shed_unread_for(call.network(), bytes)) {
+    while (!shared_.unread.has_room_for(bytes) && shared_.shed_unread_for(call.network(), bytes)) {
     }
     const bool has_room = call.peer().unread.has_room_for(bytes) && call.network().unread.has_room_for(bytes) &&
                           shared_.unread.has_room_for(bytes);
@@ -279,7 +296,7 @@ void Taker::take_requests(std::size_t max_requests, HttpRequests& taken) {
         shared_.lines.application.take(*message);
         message->call->handed_over(*message);
     }
-    taken.gone = shared_.outstanding.hand_over_gone(true);
+    for (const std::uint64_t id : shared_.outstanding.hand_over_gone(true)) taken.gone.push_back(id);
 }
 
 }  // namespace transport

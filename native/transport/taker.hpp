@@ -3,20 +3,20 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "job.hpp"
+#include "clock.hpp"
 #include "lock.hpp"
 #include "shared.hpp"
-#include "sockets.hpp"
 
 namespace transport {
+
+constexpr double cheap_s = 0.02;  // for which others count, once they were taken, where something is costly
 
 /// What one thread takes at once.
 struct Batch {
@@ -62,55 +62,57 @@ struct TakeLimits {
     std::size_t runs = 1;    // that there may be at once
 };
 
-/// Chooses what a thread takes next, by whose turn it is.
+/// A batch while it is taken, from one shard after the other.
+struct Taking {
+    const TakeLimits& limits;
+    Batch& batch;
+    const double time = now();  // that it is
+    Turn next{};                // the first of those in other shards
+    bool yields = false;  // takes nothing where that has its turn before: who told of an earlier one may have had more
+
+    std::size_t unmetered = 0;  // messages that were taken before all others
+    std::size_t metered = 0, metered_bytes = 0;  // messages for Python
+    std::size_t small = 0, small_bytes = 0;  // sentences, or calls, that are computed together, and their text
+    double work = 0;  // seconds of a core that those take
+    bool has_modest = false;  // somebody who has all that they asked for in it
+    bool has_few = false;  // a network that asks for little, of which nothing else waits
+    bool is_full = false;  // it ends with what was taken so far
+    bool goes_on = false;  // the shard whose turn is next comes before the rest of this one
+
+    /// Returns how many messages, and sentences of long ones, were taken.
+    std::size_t count() const { return unmetered + metered + small; }
+
+    /// Returns whether something was taken.
+    bool has_some() const { return count() > 0 || batch.unread || !batch.gone.empty(); }
+};
+
+/// Chooses what a thread takes next of what waits in a shard, by whose turn it is.
 class Taker {
 public:
-    Taker(Shared& shared, Sockets& sockets) : shared_(shared), sockets_(sockets) {}
-
-    /// Notes that the calling thread is done with what it took before.
-    void come_back() REQUIRES(the_lock);
-
-    /// Returns whether there is something to take within these limits.
-    bool has_some(const TakeLimits& limits) REQUIRES(the_lock);
-
-    /// Returns the seconds after which something may be taken that is too costly now.
-    double costly_wait_s() const REQUIRES(the_lock);
+    explicit Taker(Shared& shared) : shared_(shared) {}
 
     /// Takes messages of unmetered calls, which even a full server answers, then the others; each kind in fair order.
-    /// Throws std::bad_alloc if memory fails: then `batch` holds what was taken before, and the rest waits.
-    void take(const TakeLimits& limits, Batch& batch) REQUIRES(the_lock);
+    /// Throws std::bad_alloc if memory fails: then the batch holds what was taken before, and the rest waits.
+    void take(Taking& taking) REQUIRES(the_lock);
 
     /// Takes requests for the application, in fair order; throws as `take` does.
     void take_requests(std::size_t max_requests, HttpRequests& taken) REQUIRES(the_lock);
 
-    /// Returns whether a caller has recently asked for something that is answered quickly.
-    bool has_hasty_callers() const REQUIRES(the_lock);
-
 private:
-    struct Together {
-        double time;  // that it is
-        std::size_t count = 0, bytes = 0;  // sentences, or calls, and their text
-        double work = 0;
-        bool has_modest = false;  // somebody who has all that they asked for in it
-    };
-    double take_from(Line& line, std::size_t max_messages, const TakeLimits& limits, Batch& batch) REQUIRES(the_lock);
-    double take_small(const TakeLimits& limits, Batch& batch) REQUIRES(the_lock);
-    bool set_aside(Message& message, const TakeLimits& limits, double time, Batch& batch) REQUIRES(the_lock);
-    bool take_together(Message& message, const TakeLimits& limits, Together& together, Batch& batch) REQUIRES(the_lock);
-    bool is_for_another(const Message& message, const TakeLimits& limits, std::size_t count, bool has_modest) const
+    double take_from(Line& line, std::size_t max_messages, Taking& taking, std::size_t& count, std::size_t& bytes)
         REQUIRES(the_lock);
-    Allowed allowed(const TakeLimits& limits, double time) const REQUIRES(the_lock);
+    double take_small(Taking& taking) REQUIRES(the_lock);
+    bool is_overtaken(const Message& message, Taking& taking) const REQUIRES(the_lock);
+    bool set_aside(Message& message, Taking& taking) REQUIRES(the_lock);
+    bool take_together(Message& message, Taking& taking) REQUIRES(the_lock);
+    bool is_for_another(const Message& message, const Taking& taking) const REQUIRES(the_lock);
+    Allowed allowed(const Taking& taking) const REQUIRES(the_lock);
     bool reserve(Message& message) REQUIRES(the_lock);
     void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
     std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);
     double take_slice(Message& message, const SliceLimits& limits, Batch& batch) REQUIRES(the_lock);
 
     Shared& shared_;
-    Sockets& sockets_;
-    std::map<std::thread::id, double> costly_
-        GUARDED_BY(the_lock);  // threads that are kept for long by what they took, and since when
-    double cheap_at_ GUARDED_BY(the_lock) = 0;  // when others were last taken
-    std::size_t since_modest_ GUARDED_BY(the_lock) = 0;  // batches since a small message whose caller had no other
 };
 
 }  // namespace transport

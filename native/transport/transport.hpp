@@ -1,21 +1,25 @@
 // A gRPC server for whoever answers many calls at once: take a batch, compute, answer the batch.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "acceptor.hpp"
 #include "descriptor.hpp"
 #include "job.hpp"
 #include "lock.hpp"
-#include "shared.hpp"
-#include "sockets.hpp"
+#include "shard.hpp"
+#include "sleepers.hpp"
 #include "taker.hpp"
 
 namespace transport {
@@ -29,6 +33,10 @@ struct Denied {
 /// gRPC and HTTP server without a dedicated reading thread: threads that come to take messages poll the sockets,
 /// threads that answer write to them, and a thread of the transport's own polls while all others are busy. So no core
 /// is taken from the threads that compute, and messages that arrive meanwhile form larger batches.
+///
+/// Connections are shared out among shards, each with a lock of its own. A thread reads and takes from its own shard
+/// first, and takes from others where a turn is clearly earlier, or while its batch has room. Every method may be
+/// called by any thread.
 class Transport {
 public:
     using Failures = std::vector<std::pair<std::uint64_t, Status>>;
@@ -55,7 +63,11 @@ public:
     /// kept free.
     bool has_hasty_callers();
     void hand_over_polling();
-    void answer(Answers& answers);
+
+    /// Answers messages, shard by shard. `counted` is called for those of each shard, by their indices, once it is
+    /// known who wants them and before anybody can have read them. That shard's lock is held meanwhile.
+    using Counted = std::function<void(const std::vector<std::size_t>& indices)>;
+    void answer(Answers& answers, const Counted& counted = [](const auto&) {});
     void fail(const Failures& failures);
     void deny(const std::vector<Denied>& calls);  // refuses and counts them: Python knows nothing of them
 
@@ -86,48 +98,64 @@ public:
     double quiet_s();
     bool wait_idle(double timeout_s);
     void stop(double grace_s);
-    void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
-                   std::size_t max_sentences, std::size_t row_bytes);
+    void set_small(std::size_t method, const std::shared_ptr<const Codec>& codec, std::size_t bytes,
+                   std::size_t sentences, std::size_t max_sentences, std::size_t row_bytes);
     void set_traced(bool traced);
     void set_keys(std::optional<Keys> keys);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
     Figures figures();
     SlicedDepth sliced();
-    const TransportSettings& settings() const { return shared_.settings; }
+    const TransportSettings& settings() const { return totals_->settings; }
 
 private:
+    Shard& home();
+    Shard& shard_of(std::uint64_t id) const { return *shards_[Shared::shard_of(id) % shards_.size()]; }
     std::optional<Batch> take_batch(const TakeLimits& limits, double end, double begins_at);
+    void take(Taking& taking, Shard& home, bool waits);
+    void take_certainly(Taking& taking);
+    void take_from(Shard& shard, Taking& taking) REQUIRES(the_lock);
+    Shard* next(const Shard& home, std::uint64_t left_out) const;
     void inflate(Batch& batch);
-    void poll(double timeout_s) REQUIRES(the_lock);
-    void settle() REQUIRES(the_lock);
-    void wake() REQUIRES(the_lock);
-    void wake_idle() REQUIRES(the_lock);
-    void wake_application() REQUIRES(the_lock);
+    static void answer(Shared& in, Answer& given) REQUIRES(the_lock);
+    void look_around(Shard& home, const TakeLimits& limits);
+    void poll(Shard& home, double timeout_s, std::size_t enough);
+    void handle(std::uint64_t what);
+    void settle(Shard& shard) REQUIRES(the_lock);
+    void tell(const Shard& shard);
+    void wake();
+    void wake_poller();
+    void wake_application();
+    bool visit(const Shared& from, const Shared::Act& act);
+    template <typename Items, typename IdOf, typename Act>
+    void by_shard(Items& items, const IdOf& id_of, const Act& act);
     void look_after();
-    void wake_own(double by) REQUIRES(the_lock);
-    void tick(double time) REQUIRES(the_lock);
-    bool is_idle() const REQUIRES(the_lock);
+    bool stand_in(double time);
+    void publish_all();
+    double due() const;
+    void wake_own(double by);
+    std::size_t waiting() const;
+    bool has_costly() const;
+    bool has_requests() const;
+    void tick(double time);
+    bool is_idle();
     std::thread end_all(double end);
 
-    Mutex mutex_;
-    std::condition_variable changed_;  // something may be taken, or somebody has to look at the sockets
-    std::condition_variable looked_;  // for the thread of the transport's own
-    Shared shared_;
-    Sockets sockets_;
-    Taker taker_;
-    const Descriptor requests_;
-    bool is_application_told_ GUARDED_BY(the_lock) = false;  // that there is something for it
-    bool is_polling_ GUARDED_BY(the_lock) = false;
-    bool has_stopped_ GUARDED_BY(the_lock) = false;
-    std::size_t idle_ GUARDED_BY(the_lock) =
-        0;  // threads that wait in take_messages while another looks at the sockets
-    std::size_t sated_ GUARDED_BY(the_lock) = 0;  // of them, those that take unmetered messages alone
-    std::size_t woken_ GUARDED_BY(the_lock) = 0;  // of those that wait, how many are to return with nothing
-    std::uint64_t polls_ GUARDED_BY(the_lock) = 0;  // that have ended so far
-    double polled_at_ GUARDED_BY(the_lock) = now(), ticked_at_ GUARDED_BY(the_lock) = 0,
-                      max_lag_s_ GUARDED_BY(the_lock) = 0;
-    double rests_until_ GUARDED_BY(the_lock) = 0;  // of the transport's own thread; 0 where it looks around soon
-    std::thread own_ GUARDED_BY(the_lock);
+    const std::shared_ptr<Totals> totals_;
+    const Descriptor epoll_, wake_, requests_;
+    std::vector<std::unique_ptr<Shard>> shards_;
+    Acceptor acceptor_;
+    Sleepers sleepers_;
+    std::atomic<bool> is_application_told_{false};  // that there is something for it, since it last came
+    std::atomic<bool> is_polling_{false};  // a thread looks at all sockets, or sleeps there
+    std::atomic<bool> has_stopped_{false};
+    std::atomic<std::uint64_t> polls_{0};  // that have ended so far
+    std::atomic<std::size_t> polled_{0}, next_for_application_{0};  // shards that are read, or asked, next
+    std::atomic<double> polled_at_{now()}, max_lag_s_{0};
+
+    std::mutex own_mutex_;  // of the transport's own thread, which sleeps by `looked_`
+    std::condition_variable looked_;
+    std::atomic<double> rests_until_{0};  // that thread, if nobody wakes it; 0 where it looks around soon
+    std::thread own_;
 };
 
 }  // namespace transport

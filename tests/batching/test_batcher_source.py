@@ -202,6 +202,11 @@ def test_with_a_core_to_spare_nothing_waits_outside(fed: Fed, engine: HangingEng
     assert engine.batches[1] == [[2], [3]]
 
 
+@pytest.mark.parametrize(("spare_core", "expected"), [(False, 2), (True, 3)])
+def test_so_many_threads_pull_at_most(fed: Fed, spare_core: bool, expected: int) -> None:
+    assert fed(workers=2, spare_core=spare_core).batcher.max_pulling == expected
+
+
 def test_in_process_callers_are_served_beside_a_source(fed: Fed, engine: HangingEngine) -> None:
     """A caller that submits from its own thread needs nothing to come to the source."""
     inbox = fed()

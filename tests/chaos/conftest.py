@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.support import shards
 from tests.support.serving import Running, finish, start
 
 from .answers import Reference
@@ -32,7 +33,8 @@ class Form:
         return long if self.long else short
 
     def __str__(self) -> str:
-        return self.pick("short", "long")
+        number = shards.asked()
+        return self.pick("short", "long") + (f" with {number} shards" if number else "")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -139,7 +139,7 @@ TEST(whoever_leaves_is_counted_once) {
 TEST(a_key_is_asked_for_once_a_call) {
     Shared shared(settings());
     Caller caller(shared, 1);
-    shared.keys = Keys{{KeyDigest().of("Bearer one"), nullptr}};
+    shared.keys = std::make_shared<const Keys>(Keys{{KeyDigest().of("Bearer one"), nullptr}});
     CHECK(caller.said(caller.call("/t/Unary", "", false)) == "no_key");  // its request isn't waited for
     CHECK(caller.said(caller.call("/t/Unary", framed("x"), true, {{"authorization", "Bearer two"}})) == "unknown_key");
     CHECK(caller.said(caller.call("/t/Unary", framed("x"), true,

@@ -125,8 +125,8 @@ TEST(a_message_that_leaves_gives_its_callers_next_its_turn) {
 }
 
 TEST(nobody_is_late_by_their_own_work) {
-    Lines lines;
     Waiting waiting;
+    Lines lines{waiting.all.queue_begins_at};
     double time = 0;
     waiting.put(lines.metered, 1, 4);
     waiting.put(lines.metered, 1, 4);
@@ -139,8 +139,8 @@ TEST(nobody_is_late_by_their_own_work) {
 }
 
 TEST(who_is_let_in_is_not_refused_for_those_who_come_soon_after) {
-    Lines lines;
     Waiting waiting;
+    Lines lines{waiting.all.queue_begins_at};
     double time = 0;
     waiting.put(lines.metered, 2, 100, 60);
     pace(lines.metered, time, work_of(100), 1);
@@ -154,18 +154,18 @@ TEST(who_is_let_in_is_not_refused_for_those_who_come_soon_after) {
 }
 
 TEST(who_is_many_makes_nobody_else_late) {
-    Lines lines;
     Waiting waiting;
+    Lines lines{waiting.all.queue_begins_at};
     double time = 0;
     for (int count = 0; count < 600; ++count) waiting.put(lines.metered, 1, 100);
     pace(lines.metered, time, work_of(100), 1);
     CHECK(lines.is_late(lines.metered, waiting.account(1), 60));
     CHECK(!lines.is_late(lines.metered, waiting.account(2), 60));
     CHECK(!lines.is_late(lines.metered, waiting.account(2, "another"), 60));
-    lines.set_queue(now() + 3600);
+    waiting.all.queue_begins_at = now() + 3600;
     CHECK(lines.is_late(lines.metered, waiting.account(2), 60));
     CHECK(!lines.is_late(lines.small, waiting.account(2), 60));  // what Python has taken keeps no small one waiting
-    lines.set_queue(now());  // it is over, though nobody has told another time since
+    waiting.all.queue_begins_at = now();  // it is over, though nobody has told another time since
     CHECK(!lines.is_late(lines.metered, waiting.account(2), 60));
 }
 
@@ -249,9 +249,11 @@ TEST(what_is_costly_leaves_its_turn_where_it_may_not_be_taken) {
 }
 
 TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
-    Lines lines;
+    std::atomic<double> begins_at{0};
+    Lines lines{begins_at};
     lines.set_small(1, std::make_shared<EmbedCodec>(NamedModels({{{""}, "", ""}}), Status{}), 10, 2, 3, 1000);
-    TurnClock clock;
+    VirtualTime turns;
+    TurnClock clock{turns};
     Account account(clock);
     Message message;
     message.account = &account;
@@ -282,7 +284,7 @@ TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
 TEST(a_holders_budget_counts_in_the_whole_until_it_goes) {
     Budget all(10);
     {
-        Budget network(Budget::unlimited, &all), call(3, &network), other(3, &network);
+        Budget network(unlimited, &all), call(3, &network), other(3, &network);
         call.use(4);
         other.use(6);
         CHECK(call.is_exceeded() && all.is_full() && !all.is_exceeded());

@@ -33,7 +33,10 @@ public:
     }
 
     Account& account(std::uint64_t caller, const std::string& network = "a") {
-        return networks_.try_emplace(network, network, clock, all_, Budget::unlimited).first->second.account_of(caller);
+        const auto found = networks_.find(network);
+        if (found != networks_.end()) return found->second.account_of(caller);
+        return networks_.try_emplace(network, all.networks.find_or_add(network), clock, 0)
+            .first->second.account_of(caller);
     }
 
     std::uint64_t caller_of(const Message& message) { return callers_[message.account]; }
@@ -45,11 +48,10 @@ public:
         return found;
     }
 
-    TurnClock clock;
+    Totals all{settings()};
+    TurnClock clock{all.turns};
 
 private:
-    Budget slots_, held_, unread_;
-    Wholes all_{slots_, held_, unread_};
     std::map<std::string, Network> networks_;
     std::map<const Account*, std::uint64_t> callers_;
     std::list<Message> messages_;

@@ -73,6 +73,9 @@ def _busy() -> Iterator[tuple[str, Attack]]:
     for kind, (flood, before) in floods.items():
         for who, ask in {**_SINGLE, "lists": embed(_ONE * 32)}.items():
             yield f"{kind}-{who}", Beside(flood, ask, Bars(), before)
+    for door, single in _SINGLE.items():
+        many = Flood(single, connections=250, in_flight=4)  # a thousand calls at once, in all of a transport's shards
+        yield f"1000-singles-{door}", Beside(many, single, Bars(None, p99_ratio=3), "–")
 
 
 def _loads() -> Iterator[tuple[str, Attack]]:

@@ -41,6 +41,7 @@ class Bars:
     """Most that the neighbour's times may be: multiples of what they are alone, and milliseconds."""
 
     p50_ratio: float | None = 3.0
+    p99_ratio: float | None = None
     p99_ms: float | None = None
     newcomer_ms: float | None = None
 
@@ -118,6 +119,8 @@ class Beside:
             outcome.wrongs.append(f"a call took {max(_ms([*beside, *came])) / 1000:.1f} s")
         if self.bars.p50_ratio is not None:
             outcome.hold(float(outcome.figures["others_p50_ratio"]), self.bars.p50_ratio, "p50 over that alone")
+        if self.bars.p99_ratio is not None:
+            outcome.hold(_percentile(beside, 99) / _percentile(alone, 99), self.bars.p99_ratio, "p99 over that alone")
         if self.bars.p99_ms is not None:
             outcome.hold(_percentile(beside, 99), self.bars.p99_ms, "p99 in ms")
         if self.bars.newcomer_ms is not None:

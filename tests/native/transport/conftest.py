@@ -1,4 +1,6 @@
-"""Transports, each gone by its test's end with nothing left in it."""
+"""Transports, each gone by its test's end with nothing left in it. They have one part, and in a second run of each
+test several.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,9 +9,30 @@ import pytest
 
 pytest.importorskip("bothends_native.transport", reason="bothends-native has no transport here", exc_type=ImportError)
 
+from tests.support.shards import VARIABLE, asked
+
 from .fast import Fast
 from .served import Served
 from .victim import MAX_GROWTH_MB, SMALL, Victim, attacked
+
+SHARDS = [pytest.param(1, id=pytest.HIDDEN_PARAM), pytest.param(4, id="4-shards")]
+WITHOUT_TRANSPORT = {"test_units"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test with one shard and with four, unless a number was asked for."""
+    is_without = metafunc.module.__name__.rpartition(".")[2] in WITHOUT_TRANSPORT
+    if not (asked() or is_without):
+        metafunc.parametrize("shards", SHARDS, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shards(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Number of the parts of a transport that doesn't say it, here and in processes that a test starts."""
+    number = getattr(request, "param", None) or asked() or 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(number))
+        yield number
 
 
 @pytest.fixture
@@ -41,9 +64,9 @@ def fast(serve: Callable[..., Served]) -> Iterator[Fast]:
 
 
 @pytest.fixture(scope="module")
-def victim() -> Iterator[Victim]:
+def victim(shards: int) -> Iterator[Victim]:
     """A transport that is attacked by a module's tests, of which little is left in the end."""
-    with attacked(**SMALL) as victim:
+    with attacked(**SMALL, transport_shards=shards) as victim:
         yield victim
         victim.let_go()
         assert victim.kept_mb < MAX_GROWTH_MB / 4

@@ -10,6 +10,7 @@ import grpc
 from bothends_native.transport import Ended, Hosts, Limits, Listener, Message, Method, Refusal, Transport
 
 from bothends.server.http.failure import HTTP_STATUSES
+from tests.support import shards
 from tests.support.doors import ALONE
 from tests.support.until import TIMEOUT_S, until
 
@@ -104,7 +105,7 @@ class Served:
             headers=["x-note", "traceparent", "tracestate"],
             health=["", "t.T"],
             statuses={Refusal[name]: status for name, status in STATUSES.items()},
-            limits=Limits(**limits),
+            limits=Limits(**{"transport_shards": shards.asked() or 1} | limits),
             max_wait=max_wait,
             responses=[
                 {

@@ -9,6 +9,7 @@ from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import encoder_of, path_of
+from .raw import Raw, framed, several
 from .served import ECHO, Served
 
 
@@ -45,6 +46,34 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
         while not calls[-1].done():
             path.take_messages(0, 0.1, 0.0, 0, 1)
         assert [len(batch.counts) for batch in path.served()][:7] == [max_together // 2] * 7
+
+
+def test_a_network_with_a_call_is_not_computed_beside_one_of_many_callers(serve: Callable[..., Served]) -> None:
+    """However few calls each of those has: it isn't with any of them, and their batches are small while it may ask."""
+    served, calls, max_together = serve(), 48, 8
+    path = path_of(served, encoder_of(), max_together=max_together)
+    content = framed(EmbedRequest(sentences=["a"]).SerializeToString())
+    with (
+        Raw(served.port, source="127.0.0.2") as modest,
+        Raw(served.port, source="127.0.0.3") as first,
+        several(served.port, calls, source="127.0.0.3") as greedy,
+    ):
+        first.call(ECHO, framed(bytes(500_000)))
+        taken = served.take_messages(1)  # so that its network's turn is later than the other's, on any machine
+        asked = [each.call(ECHO, content) for each in greedy]
+        until(lambda: served.figure("waiting") == calls)
+        for _ in range(2):
+            call = modest.call(ECHO, content)
+            until(lambda: served.figure("waiting") == calls + 1)
+            path.take_messages(0, 0.0, 0.0, 0, 1)
+            assert [len(batch.counts) for batch in path.served()] == [1]
+            modest.over(call)
+        while served.figure("waiting"):
+            path.take_messages(0, 0.0, 0.0, 0, 1)
+        assert max(len(batch.counts) for batch in path.served()) == max_together // 2
+        for each, of in zip(greedy, asked, strict=True):
+            each.over(of)
+        served.transport.answer([message.id for message in taken], [b""])
 
 
 def test_a_thousand_calls_are_computed_together_where_nobody_else_asks(serve: Callable[..., Served]) -> None:

@@ -18,8 +18,8 @@ END = b"0\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-def strict() -> Iterator[Web]:
-    with web(max_message_bytes=1 << 20) as served:
+def strict(shards: int) -> Iterator[Web]:
+    with web(max_message_bytes=1 << 20, transport_shards=shards) as served:
         yield served.answering_requests()
 
 

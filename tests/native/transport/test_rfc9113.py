@@ -164,9 +164,9 @@ class Peer:
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+def port(shards: int) -> Iterator[int]:
     """A transport, and that it holds nothing in the end."""
-    served = Served().answering()
+    served = Served(transport_shards=shards).answering()
     yield served.port
     served.let_go(of_connections=True)
     served.stop()

@@ -1,0 +1,126 @@
+// What all shards of a transport share: bounds in all, networks, and whose turn it is in each.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "account.hpp"
+#include "budget.hpp"
+#include "clock.hpp"
+#include "costly_runs.hpp"
+#include "networks.hpp"
+#include "settings.hpp"
+
+namespace transport {
+
+/// Turn of the first message that waits in a shard, to compare it with that of another shard.
+struct Turn {
+    bool is_urgent = false;  // taken before all others
+    int modesty = 0;         // 2 if its caller waits for nothing else, 1 if that is a list, 0 if they wait for more
+    std::uint64_t network = 0;
+    double network_tag = never, caller_tag = never;  // what its network and its caller have used; infinite without one
+
+    /// Returns whether it comes before another so clearly that a thread leaves the other's shard for it. In one network
+    /// a caller that asks for less needs no lead: it would otherwise wait for the rest of one that asks for much.
+    bool is_before(const Turn& other) const {
+        if (is_urgent != other.is_urgent) return is_urgent;
+        const bool is_same = network == other.network;
+        const double ahead_s = is_same && modesty > other.modesty ? 0 : clearly_s;
+        return is_same ? caller_tag + ahead_s < other.caller_tag : network_tag + ahead_s < other.network_tag;
+    }
+
+private:
+    static constexpr double clearly_s = 0.00005;  // of a core: for less, another lock isn't worth it
+};
+
+/// What a shard tells the others of itself before whoever has changed it releases its lock, so that they needn't take
+/// that to look.
+struct alignas(64) Standing {
+    std::atomic<std::size_t> waiting{0};  // messages, and what else a worker may take
+    std::atomic<bool> has_costly{false};  // some of those would keep a thread for long
+    std::atomic<bool> has_requests{false};  // for the application
+    std::atomic<double> due{never};  // when something ends by itself
+    std::atomic<double> rested_at{never};  // when the first connection that rests has rested
+    std::atomic<std::size_t> connections{0};
+    std::atomic<double> slow_at{never};  // when the oldest request with a slot that is still on its way is too slow
+    std::atomic<std::uint64_t> small_network{0};  // whose turn it is among small requests, and what it has used
+    std::atomic<double> small_tag{never};
+
+    /// Sets, or returns, whose turn is next. Who asks meanwhile may get parts of two turns: whoever takes looks again.
+    void set_turn(const Turn& turn) {
+        is_urgent_ = turn.is_urgent;
+        modesty_ = turn.modesty;
+        network_ = turn.network;
+        network_tag_ = turn.network_tag;
+        caller_tag_ = turn.caller_tag;
+    }
+    Turn turn() const { return {is_urgent_, modesty_, network_, network_tag_, caller_tag_}; }
+
+private:
+    std::atomic<bool> is_urgent_{false};
+    std::atomic<int> modesty_{0};
+    std::atomic<std::uint64_t> network_{0};
+    std::atomic<double> network_tag_{never}, caller_tag_{never};
+};
+
+/// State that all shards of a transport share. Any thread may ask for it and change it: each part is atomic, or has a
+/// lock of its own, in which nothing else is locked.
+class Totals {
+public:
+    explicit Totals(TransportSettings told)
+        : settings(std::move(told)), standings(std::max<std::size_t>(settings.limits.transport_shards, 1)) {}
+    Totals(const Totals&) = delete;
+    Totals& operator=(const Totals&) = delete;
+
+    const TransportSettings settings;
+    std::vector<Standing> standings;  // by shard
+
+    Pool slots{settings.limits.max_concurrent_requests};  // of unary calls that take one
+    Pool requests{settings.limits.requests};  // of the application, that are open
+    Pool held{settings.limits.held_total_bytes, block(settings.limits.held_total_bytes)};
+    Pool making{settings.limits.making_bytes};  // bytes of long requests that are served in slices
+    Pool unread{settings.limits.unread_total_bytes, block(settings.limits.unread_total_bytes)};
+
+    Networks networks{standings.size(), settings.limits.network_unread_bytes};
+    VirtualTime turns{standings.size()};  // of networks
+    Price read, sent;  // of bytes
+    std::array<std::atomic<std::size_t>, 2> connections{};  // of gRPC's listeners and of HTTP's, without extra ones
+    std::atomic<std::size_t> watchers{0};  // of health, and of services that nobody knows
+
+    CostlyRuns costly;
+    std::atomic<double> cheap_at{0};  // when something that isn't costly was last taken
+    std::atomic<std::size_t> since_modest{0};  // batches since a small message whose caller had no other
+    std::atomic<std::size_t> since_few{0};  // batches since one of a network that asks for little
+    std::atomic<std::uint64_t> few_of{0};  // that network
+    std::atomic<double> queue_begins_at{0};  // when a sentence that Python takes now would start
+
+    /// Returns the network whose small request is the first in all shards but this one, and what it has used.
+    std::pair<std::uint64_t, double> first_small(std::size_t but) const {
+        std::pair<std::uint64_t, double> first{0, never};
+        for (std::size_t index = 0; index < standings.size(); ++index) {
+            const Standing& there = standings[index];
+            const double tag = index == but ? never : there.small_tag.load();
+            if (tag < first.second) first = {there.small_network, tag};
+        }
+        return first;
+    }
+
+    /// Returns whether some request with a slot has been on its way for too long, in whichever shard.
+    bool has_slow(double time) const {
+        return std::any_of(standings.begin(), standings.end(),
+                           [time](const Standing& there) { return there.slow_at < time; });
+    }
+
+private:
+    /// Returns how much of a bound one shard leases at once: little enough that all of them stay near it.
+    std::size_t block(std::size_t limit) const {
+        return standings.size() == 1 ? 1 : std::max<std::size_t>(1, limit / (1024 * standings.size()));
+    }
+};
+
+}  // namespace transport
