@@ -22,6 +22,8 @@ class Bar:
     """Function of the run's results."""
     less_is_better: bool = False
     """Direction of a bar without an aim."""
+    digits: int | None = None
+    """Digits after the point, where not as many as figures of its unit have."""
 
     @property
     def at_most(self) -> bool:
@@ -36,7 +38,7 @@ class Bar:
         """Return a value with its unit."""
         if math.isinf(value):
             return "none in time"
-        digits = 0 if self.unit in ("µs", "MB", "/s") else 2
+        digits = self.digits if self.digits is not None else 0 if self.unit in ("µs", "MB", "/s") else 2
         return f"{value:,.{digits}f} {self.unit}".strip()
 
 

@@ -22,6 +22,7 @@ from comparison import bars as comparison_bars
 from comparison import chart as comparison_chart
 from comparison import report as comparison_report
 from comparison import summary as comparison_summary
+from comparison import wall_page
 from comparison.results import ComparisonResults
 from comparison.suite import FULL as COMPARISON_FULL
 from comparison.suite import QUICK as COMPARISON_QUICK
@@ -117,6 +118,7 @@ def _write_docs(engines: Results | None, servers: ComparisonResults) -> None:
     mark(comparison_chart.draw(servers, images).name)
     for markers, text in comparison_summary.parts(servers).items():
         report.replace_between_markers(_DOCS / "performance.md", text, markers=markers)
+    report.replace_between_markers(_DOCS / "scaling.md", wall_page.markdown(servers), markers=wall_page.MARKERS)
     readme, line = _DOCS.parent / "README.md", comparison_summary.served(servers)
     report.replace_between_markers(readme, line, markers=comparison_summary.SERVED)
     report.replace_between_markers(_REPORT, comparison_report.markdown(servers), markers=comparison_report.MARKERS)

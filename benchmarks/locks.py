@@ -1,8 +1,9 @@
-"""Measures for how long each mutex of a server is held: what one lock takes of a sentence bounds a process on any
-number of cores.
+"""Measures for how long each mutex of a server is held, and Python's own lock: what one of them takes of a sentence
+bounds a process on any number of cores.
 
 python benchmarks/locks.py                          # int8; gRPC and HTTP, 1 to 128 callers
-python benchmarks/locks.py --engine "bothends, float32" --seconds 5
+python benchmarks/locks.py --shards 1 --shards 4 --callers 128 --connections 4 --connections 128
+python benchmarks/locks.py --engine "native float32" --seconds 5 --json locks.json
 """
 
 import json
@@ -11,8 +12,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -21,36 +22,70 @@ from rich.table import Table
 
 import engines
 from comparison.forms import FLOAT
+from comparison.results import Held
 from generator import run, write_bodies
 from load.build import build
-from loads import Load, unary
+from loads import Load
 from processes import Process
-from results import INT8
+from results import INT8, ours
 from sentences import load
-from servers import BANNER, BOTHENDS, Server, ours_at
+from servers import BANNER, BOTHENDS, Server, Split, ours_at
 
 SOURCE = Path(__file__).parent / "held" / "held.c"
 CALLERS = 1, 8, 32, 128
+GIL, TRANSPORT = "GIL", "_transport"
+"""Names of Python's own lock, and of the module whose mutexes are the transport's."""
+_UNKNOWN = " 🙂"
+"""What the native tokenizer leaves to Python's, and with it the call."""
+_MIN_US = 0.1
+"""Microseconds of a sentence from which on a mutex has a line."""
 _TELLS_S = 10.0
 """Time in which a process must have written what it counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutex:
-    """One mutex under one load. Times are of a sentence."""
+    """One mutex under one load, or the GIL. Times are of a sentence."""
 
-    load: str
-    sentences_per_s: float
     module: str
     holds: float
     """Times that it was taken."""
     held_us: float
+    cpu_us: float
+    """Time of a processor while it was held: less than `held_us` where its holders had to wait for one."""
+    inner_us: float
+    """Part of `held_us` for which its holder held another before it."""
     waited_us: float
 
     @property
     def wall_per_s(self) -> float:
-        """Sentences a second at which it would always be held: no number of cores gives more."""
-        return 1e6 / self.held_us
+        """Sentences a second at which a processor would always be under it: no number of cores gives more."""
+        return 1e6 / self.cpu_us
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """All mutexes of a server under one load, the longest-held one first, and the GIL."""
+
+    server: str
+    load: str
+    sentences_per_s: float
+    mutexes: list[Mutex]
+    gil: Mutex
+
+    def held(self) -> Held:
+        """Return what bars are set on."""
+        parts = [each for each in self.mutexes if each.module == TRANSPORT]
+        return Held(
+            self.server,
+            self.load,
+            self.sentences_per_s,
+            longest_us=max((each.held_us for each in self.mutexes), default=0.0),
+            longest_cpu_us=max((each.cpu_us for each in self.mutexes), default=0.0),
+            sum_us=sum(each.held_us - each.inner_us for each in parts),
+            waited_us=sum(each.waited_us for each in parts),
+            gil_us=self.gil.cpu_us,
+        )
 
 
 class Counting:
@@ -74,64 +109,146 @@ class Counting:
         return first["seconds"], rest
 
 
-def serve(folder: Path, engine: str) -> Counting:
-    """Start a server whose mutexes are counted. Raises ClickException where there is no compiler, or no server."""
-    library, told = folder / "held.so", folder / "held.jsonl"
+def compile_library(folder: Path) -> Path:
+    """Compile the library that counts. Raises ClickException where there is no compiler."""
+    library = folder / "held.so"
     command = ["cc", "-O2", "-shared", "-fPIC", str(SOURCE), "-o", str(library), "-ldl"]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise click.ClickException(f"{SOURCE.name} can't be compiled: {getattr(error, 'stderr', error)}") from error
-    variables = {"LD_PRELOAD": str(library), "HELD_OUT": str(told)}
-    serving = [str(BOTHENDS), "serve", "--port", "0", "--http-port", "0", *engines.flags(engine)]
-    process = Process(engine, serving, ready=BANNER, log=folder / "server.log", variables=variables)
-    return Counting(ours_at(engine, process, engine), told)
+    return library
 
 
-def measure(counting: Counting, server: Server, load_of: Load, bodies: Path, seconds: float) -> Iterator[Mutex]:
-    """Measure each mutex that is held for some part of a microsecond a sentence, the longest-held one first."""
+def serve(folder: Path, engine: str, split: Split) -> Counting:
+    """Start a server whose mutexes are counted. Raises ClickException where there is no compiler, or no server."""
+    told, name = folder / "held.jsonl", split.of(ours(engine))
+    variables = {"LD_PRELOAD": str(compile_library(folder)), "HELD_OUT": str(told)}
+    serving = [str(BOTHENDS), "serve", "--port", "0", "--http-port", "0", *engines.flags(engine), *split.flags()]
+    process = Process(name, serving, ready=BANNER, log=folder / "server.log", variables=variables)
+    return Counting(ours_at(name, process, engine), told)
+
+
+def measure(
+    counting: Counting, at: Server, load_of: Load, bodies: Path, *, seconds: float, warmup_s: float = 0.2
+) -> Counted:
+    """Measure each mutex of a server, which callers of that load know as `at`. Raises ClickException."""
     counting.tell()
-    found = run(server, load_of, bodies, warmup_s=0.2, seconds=seconds).found
-    counted_s, mutexes = counting.tell()
+    found = run(at, load_of, bodies, warmup_s=warmup_s, seconds=seconds).found
+    counted_s, told = counting.tell()
     rate = float(found["sentences_per_s"])
-    sentences = rate * counted_s
-    for each in sorted(mutexes, key=lambda one: -float(one["held_s"])):
-        held_us = 1e6 * float(each["held_s"]) / sentences
-        if held_us < 0.1:
-            return
-        module = Path(str(each["module"])).name.partition(".")[0]
-        waited_us = 1e6 * float(each["waited_s"]) / sentences
-        yield Mutex(load_of.name, rate, module, float(each["holds"]) / sentences, held_us, waited_us)
+    if not rate:
+        raise click.ClickException(f"nothing was answered; statuses {found['statuses']}")
+    mutexes = [_mutex(each, rate * counted_s) for each in told]
+    (gil,) = (each for each in mutexes if each.module == GIL)
+    mutexes.sort(key=lambda each: -each.held_us)
+    return Counted(counting.server.name, load_of.name, rate, [each for each in mutexes if each is not gil], gil)
 
 
-def show(console: Console, found: list[Mutex]) -> None:
-    """Print a line a mutex, and what the longest-held one leaves of more cores."""
-    table = Table("load", "sentences/s", "mutex of", "taken", "held, µs", "waited, µs", "wall, sentences/s", box=None)
+def _mutex(told: dict[str, float | str], sentences: float) -> Mutex:
+    """Return what was told of a mutex, by the sentence."""
+    module = Path(str(told["module"])).name.partition(".")[0]
+    held_us, cpu_us, inner_us, waited_us = (
+        1e6 * float(told[name]) / sentences for name in ("held_s", "cpu_s", "inner_s", "waited_s")
+    )
+    return Mutex(module, float(told["holds"]) / sentences, held_us, cpu_us, inner_us, waited_us)
+
+
+def through_python(texts: Iterable[str]) -> list[str]:
+    """Return the sentences as calls with them take Python's path: with a character that the native tokenizer lacks."""
+    return [text + _UNKNOWN for text in texts]
+
+
+def loads(callers: Sequence[int], connections: Sequence[int]) -> Iterator[Load]:
+    """Yield the loads of one sentence a call over gRPC; no more connections than callers."""
+    for count in callers:
+        for few in dict.fromkeys(min(count, each) for each in connections):
+            yield on(count, few)
+
+
+def on(callers: int, connections: int) -> Load:
+    """Return a load of so many callers over gRPC, on so many connections."""
+    return Load(
+        f"gRPC, {_counted(callers, 'caller')} on {_counted(connections, 'connection')}",
+        concurrency=callers,
+        connections=connections,
+    )
+
+
+def by_python(plain: Load) -> Load:
+    """Return the same load of `through_python`'s sentences."""
+    return replace(plain, name=f"{plain.name}, through Python")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count > 1)}"
+
+
+def show(console: Console, found: list[Counted]) -> None:
+    """Print a line a mutex, what the longest-held one leaves of more cores, and what the transport's are together: a
+    mutex that is held within another counts once there.
+    """
+    headings = ("mutex of", "taken", "held, µs", "by processor, µs", "waited, µs", "wall, sentences/s")
     for each in found:
-        cells = (f"{each.sentences_per_s:,.0f}", each.module, f"{each.holds:.2f}", f"{each.held_us:.2f}")
-        table.add_row(each.load, *cells, f"{each.waited_us:.2f}", f"{each.wall_per_s:,.0f}")
-    console.print(table)
+        console.print(f"\n{each.server}, {each.load}: {each.sentences_per_s:,.0f} sentences/s", highlight=False)
+        table = Table(*headings, box=None)
+        for mutex in [*each.mutexes, each.gil]:
+            if mutex.held_us >= _MIN_US:
+                times = (f"{time:.2f}" for time in (mutex.holds, mutex.held_us, mutex.cpu_us, mutex.waited_us))
+                table.add_row(mutex.module, *times, f"{mutex.wall_per_s:,.0f}")
+        held = each.held()
+        longest = (f"{time:.2f}" for time in (held.longest_us, held.longest_cpu_us))
+        table.add_row("longest", "", *longest, "", f"{1e6 / held.longest_cpu_us:,.0f}")
+        table.add_row("sum of transport", "", f"{held.sum_us:.2f}", "", f"{held.waited_us:.2f}")
+        console.print(table)
+
+
+def _of(server: Server, counting: Counting, folder: Path, among: Sequence[Load], seconds: float) -> Iterator[Counted]:
+    """Measure every load over gRPC and HTTP, and those calls that take Python's path."""
+    texts = load(None).texts
+    plain = write_bodies(folder / "bodies", texts)
+    unknown = write_bodies(folder / "unknown", through_python(texts))
+    for each in among:
+        yield measure(counting, server, each, plain, seconds=seconds)
+    for callers in dict.fromkeys(each.concurrency for each in among):
+        over = Load(f"HTTP, {_counted(callers or 0, 'caller')}", concurrency=callers)
+        yield measure(counting, FLOAT.on(server), over, plain, seconds=seconds)
+    yield measure(counting, server, by_python(among[-1]), unknown, seconds=seconds)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--engine", type=click.Choice(engines.built()), default=INT8, show_default=True, help="Engine of the server."
-)
+    "--engine", "names", type=click.Choice(engines.built()), multiple=True, default=[INT8], show_default=True,
+    help="Engine of the server; again for another.",
+)  # fmt: skip
+@click.option("--shards", type=int, multiple=True, help="Parts of the transport; again for another number.")
+@click.option("--workers", type=int, help="Threads that compute.")
+@click.option("--callers", type=int, multiple=True, default=CALLERS, show_default=True, help="Calls at a time.")
+@click.option("--connections", type=int, multiple=True, default=[4], show_default=True, help="Connections over gRPC.")
 @click.option("--seconds", default=3.0, show_default=True, help="Measured time of a load.")
-def main(engine: str, seconds: float) -> None:
-    """Measure each mutex of a server under loads of one sentence a call, over gRPC and HTTP."""
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Where to write what was found, too.")
+def main(
+    *,
+    names: tuple[str, ...],
+    shards: tuple[int, ...],
+    workers: int | None,
+    callers: tuple[int, ...],
+    connections: tuple[int, ...],
+    seconds: float,
+    file: Path | None,
+) -> None:
+    """Measure each mutex of a server under loads of one sentence a call, over gRPC and HTTP, and through Python."""
     build()
-    found: list[Mutex] = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        bodies = write_bodies(folder / "bodies", load(None).texts)
-        counting = serve(folder, engine)
-        with counting.server as server:
-            for kind, at in (("gRPC", server), ("HTTP", FLOAT.on(server))):
-                for callers in CALLERS:
-                    named = replace(unary(callers), name=f"{kind}, {callers} callers")
-                    found += measure(counting, at, named, bodies, seconds)
+    found: list[Counted] = []
+    for engine in names:
+        for parts in shards or [None]:
+            with tempfile.TemporaryDirectory() as name:
+                counting = serve(Path(name), engine, Split(parts, workers))
+                with counting.server as server:
+                    found += _of(server, counting, Path(name), list(loads(callers, connections)), seconds)
     show(Console(), found)
+    if file:
+        file.write_text(json.dumps([asdict(each) for each in found], indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,29 @@ IMPORTS = {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """Parts of our transport and threads that compute, where not as many as the server takes by itself."""
+
+    shards: int | None = None
+    workers: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Words for them; none where all is the server's own choice."""
+        counted = ((self.workers, "worker"), (self.shards, "shard"))
+        return ", ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in counted if count)
+
+    def of(self, server: str) -> str:
+        """Return the name of that server, so split."""
+        return f"{server}, {self.name}" if self.name else server
+
+    def flags(self) -> list[str]:
+        """Return the flags of `bothends serve`."""
+        counted = {"--workers": self.workers, "--transport-shards": self.shards}
+        return [word for flag, count in counted.items() if count for word in (flag, str(count))]
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """A running server. `flags` are the load generator's; `engine` is the one that ours runs on."""
 

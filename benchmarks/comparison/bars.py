@@ -10,7 +10,7 @@ from bars import Bar, Verdict
 from loads import PEAK, unary, wide
 from results import FLOAT32, INT8, ONNXRUNTIME
 
-from . import form_bars
+from . import form_bars, shard_bars
 from .loads import CELLS, EMPTY, GREEDY, LISTS, LISTS_200, LISTS_1000, POLITE, SINGLE_200, SINGLE_1000, SINGLES, STORMS
 from .results import ComparisonResults, best, named
 
@@ -120,5 +120,6 @@ def judge(found: ComparisonResults) -> dict[str, list[Verdict]]:
         "the server beside mosec": _over_mosec(),
         "the server beyond its peak": _beyond_the_peak(),
         "what a call costs, and whose turn it is": _costs_and_turns(),
+        "the transport in shards": shard_bars.bars(),
     }
     return {what: [Verdict(bar, bar.figure(found)) for bar in bars] for what, bars in groups.items()}

@@ -5,7 +5,7 @@ Every form is measured beside it in the same turn, on the same server unless it 
 
 from dataclasses import dataclass, replace
 
-from loads import PEAK, Load, unary
+from loads import PEAK, Load, unary, wide
 from results import FLOAT32, INT8
 from servers import Server
 
@@ -39,9 +39,9 @@ def form_of(server: str, form: Form | None) -> str:
     return server if form is None else f"{server}, {form.name}"
 
 
-def _openai(encoding: str) -> Form:
+def _openai(encoding: str, *lists: Load) -> Form:
     flags = ("--protocol", "http", "--body", "openai", "--model", "english", "--encoding", encoding)
-    return Form(f"/v1/embeddings {encoding}", flags, (FLOAT32, INT8), SINGLE, is_http=True)
+    return Form(f"/v1/embeddings {encoding}", flags, (FLOAT32, INT8), (*SINGLE, *lists), is_http=True)
 
 
 def _of_api(path: str, body: str) -> Form:
@@ -55,7 +55,7 @@ def _option(name: str, *flags: str, dimension: int | None = None) -> Form:
 
 SINGLE = (unary(1), unary(8), unary(32), PEAK)
 """Loads of one sentence a request, by their number of callers."""
-BASE64, FLOAT = _openai("base64"), _openai("float")
+BASE64, FLOAT = _openai("base64", wide(4)), _openai("float")
 TEI, OLLAMA = _of_api("/embed", "tei"), _of_api("/api/embed", "ollama")
 OPTIONS = (
     _option("normalize", "--normalize", "1"),

@@ -7,7 +7,7 @@ CELLS = (unary(1), unary(8), unary(32), PEAK, wide(4))
 LONG_CELLS = (unary(32), wide(4))
 """Closed loops that every server is under with longer sentences too."""
 LONG_LISTS = Load("1,000 sentences × 2", batch=1000, concurrency=2)
-FED = (unary(32), PEAK)
+FED = (unary(32), PEAK, unary(512))
 """Closed loops by which a device that takes no time is fed."""
 SHORT = range(10, 21)
 """Tokens of a sentence as people send them; longer ones have more."""

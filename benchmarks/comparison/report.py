@@ -11,7 +11,7 @@ from results import FLOAT32, INT8, OURS, Row
 
 from .bars import judge
 from .forms import FORMS, SHARE, SINGLE, form_of
-from .loads import CELLS, LONG_LISTS, MAX_LOAD_CORES, SHORT
+from .loads import CELLS, FED, LONG_LISTS, MAX_LOAD_CORES, SHORT
 from .results import ComparisonResults, Storm, best, named
 
 MARKERS = ("<!-- comparison:begin -->", "<!-- comparison:end -->")
@@ -45,6 +45,8 @@ def tables(found: ComparisonResults, *, brief: bool) -> Iterator[Table]:
     yield _neighbours(found)
     yield _empty(found)
     yield _alone(found)
+    yield _held(found)
+    yield _memory(found)
 
 
 def _notes(found: ComparisonResults) -> list[str]:
@@ -98,7 +100,7 @@ def _closed(title: str, rows: Sequence[Row], *, brief: bool) -> Table:
     headings = ["load", "server", "sentences/s", "p50 ms", "p99 ms", "server CPU µs a sentence", "server's cores",
                 "RSS MB", "load's cores"]  # fmt: skip
     lines: list[Sequence[str]] = []
-    for load in (*CELLS, LONG_LISTS):
+    for load in dict.fromkeys((*CELLS, LONG_LISTS, *FED)):
         here = [row for row in rows if row.load == load.name]
         top = best(here, load.name)
         for row in here:
@@ -160,3 +162,21 @@ def _alone(found: ComparisonResults) -> Table:
     lines = [[each.server, each.load, number(each.sentences_per_s, 0), number(1000 * each.cpu_s_per_1000, 1)]
              for each in found.alone]  # fmt: skip
     return Table("An engine by itself, with no server around it", headings, lines, words=2)
+
+
+def _held(found: ComparisonResults) -> Table:
+    headings = ["load", "server", "sentences/s", "longest", "by processor", "transport's", "waited", "Python's"]
+    lines = []
+    for each in found.held:
+        times = (each.longest_us, each.longest_cpu_us, each.sum_us, each.waited_us, each.gil_us)
+        lines.append([each.load, each.server, number(each.sentences_per_s, 0), *(number(time, 2) for time in times)])
+    title = (
+        "Locks, µs a sentence: the longest-held mutex, by the clock and by processor time; all of the transport's, and "
+        "the wait for them; Python's own lock"
+    )
+    return Table(title, headings, lines, words=2)
+
+
+def _memory(found: ComparisonResults) -> Table:
+    lines = [[each.load, each.server, number(each.rss_mb, 1)] for each in found.memory]
+    return Table("Memory by shards", ["when", "server", "RSS MB"], lines, words=2)

@@ -84,6 +84,40 @@ class Alone:
     cpu_s_per_1000: float
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A server's mutexes under one load. Times are of a sentence, in microseconds."""
+
+    server: str
+    load: str
+    sentences_per_s: float
+    longest_us: float
+    """Time for which the longest-held mutex was held, by the clock."""
+    longest_cpu_us: float
+    """Time of a processor under the mutex that takes the most of it: what is left where nobody waits for a core."""
+    sum_us: float
+    """Time for which the transport's mutexes were held, all together; one within another counts once."""
+    waited_us: float
+    """Time for which threads waited for the transport's mutexes, all together."""
+    gil_us: float
+    """Time of a processor under Python's own lock."""
+
+    @property
+    def lock_us(self) -> float:
+        """Return the time of a processor under whichever lock takes the most of it."""
+        return max(self.longest_cpu_us, self.gil_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A server's memory at some time."""
+
+    server: str
+    load: str
+    """Words for when it was."""
+    rss_mb: float
+
+
 @dataclass(slots=True)
 class ComparisonResults:
     """The findings of a whole run."""
@@ -103,6 +137,8 @@ class ComparisonResults:
     storms: list[Storm] = field(default_factory=list)
     neighbours: list[Neighbours] = field(default_factory=list)
     alone: list[Alone] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    memory: list[Memory] = field(default_factory=list)
 
     def judged(self, engine: str) -> str:
         """Return the name of the server that bars are set on."""
@@ -122,7 +158,8 @@ class ComparisonResults:
     @classmethod
     def of(cls, data: dict[str, Any]) -> "ComparisonResults":
         """Make it of what JSON holds."""
-        kinds = {"rows": Row, "longer": Row, "empty": Empty, "storms": Storm, "neighbours": Neighbours, "alone": Alone}
+        kinds = {"rows": Row, "longer": Row, "empty": Empty, "storms": Storm, "neighbours": Neighbours, "alone": Alone,
+                 "held": Held, "memory": Memory}  # fmt: skip
         return cls(**data | {name: [kind(**each) for each in data.get(name, [])] for name, kind in kinds.items()})
 
 

@@ -18,6 +18,7 @@ from results import FLOAT32, IDLE, INT8, MOSEC, ONNXRUNTIME, ours
 from servers import BOTHENDS, MOSEC_BATCHES, Server, start_mosec, start_ours
 
 from .forms import SHARE, form_of
+from .shards import FEW, MANY, ONE, start_split
 
 ENGINES = (FLOAT32, INT8, ONNXRUNTIME)
 TRANSPORTS = ("native", "grpcio")
@@ -43,7 +44,10 @@ class Servers:
         self.transports: list[str | None] = []
         self.skipped: list[str] = []
         self.beside: dict[str, Server] = {}
-        """Servers of ours that mosec isn't compared with: one whose callers have keys, and one on an idle device."""
+        """Servers of ours that mosec isn't compared with: one whose callers have keys, one on an idle device, and those
+        whose shards are told.
+        """
+        self.has_shards = False
 
     def start(self, logs: Path, stack: ExitStack) -> None:
         """Start all that can run; they stop with `stack`. Raises ClickException where bothends can't run at all."""
@@ -60,6 +64,10 @@ class Servers:
         compared = len(self.running)
         if INT8 in engines.built():
             self._start(SHARE.name, [partial(start_keyed, transport=self.transports[0])], logs, stack)
+        if "native" in self.transports:
+            splits = [(ONE, FLOAT32), (ONE, INT8), (MANY, INT8), (FEW, INT8)]
+            starts = [partial(start_split, split, engine=name, transport="native") for split, name in splits]
+            self.has_shards = self._start("a transport in shards", starts, logs, stack)
         self._start(IDLE, [gpu_host.start], logs, stack)
         self.beside = {server.name: server for server in self.running[compared:]}
         del self.running[compared:]

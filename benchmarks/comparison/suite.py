@@ -1,6 +1,6 @@
 """The whole run: rounds in which all servers take turns at each load, so that other work falls on all of them alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,9 +22,10 @@ from sentences import Sentences
 from servers import MOSEC_BATCHES, Server
 from tokens import token_ids, tokenizer_of
 
-from .forms import FORMS, SHARE, form_of, forms_at
+from .forms import BASE64, FORMS, SHARE, form_of, forms_at
 from .loads import CELLS, EMPTY, FED, LONG_CELLS, LONG_LISTS, PAIRS, SHORT, STORMS
 from .results import Alone, ComparisonResults, Empty, Neighbours, fastest
+from .shards import APART, FEW, HELD, ITSELF, MANY, ONE, TOGETHER, count_held, weigh
 from .starting import ENGINES, ON_GRPCIO, Servers
 from .storms import Weather
 
@@ -47,13 +48,15 @@ class Options:
     rounds: int = 3
     max_other_cores: float = 0.3
     """Cores of other work beyond which a row is measured anew, once."""
+    calls: int = 100_000
+    """Calls after which memory is measured."""
 
     def total_s(self) -> float:
         """Rough seconds that a run takes. Only the progress bar uses it."""
         ours, settings = len(ENGINES) + len(ON_GRPCIO), len(MOSEC_BATCHES)
         forms = sum(len(form.engines) * len(form.loads) for form in (*FORMS, SHARE)) + 1 + len(FED)
         cells = len(CELLS) * (ours + _SETTINGS) + len(LONG_CELLS) * (len(ENGINES) + 1) + forms
-        rest = len(EMPTY) + 3 * len(PAIRS) + 6 * len(STORMS)
+        rest = len(EMPTY) + 3 * len(PAIRS) + 6 * len(STORMS) + sum(map(len, HELD.values())) + 6 * len(CELLS)
         rounds = self.rounds * ((cells + rest) * self.row_s + _CEILING_S)
         return rounds + len(CELLS) * settings * _SORTING * self.row_s + 3 * (ours + settings + 2)
 
@@ -64,7 +67,7 @@ class Options:
 
 
 FULL = Options()
-QUICK = Options(seconds=0.3, warmup_s=0.1, rounds=1)
+QUICK = Options(seconds=0.3, warmup_s=0.1, rounds=1, calls=10_000)
 
 
 class ComparisonSuite:
@@ -78,8 +81,8 @@ class ComparisonSuite:
         self._before: list[Row] = []
         """Rows of all settings of mosec, by which the best are chosen."""
         short, longer = _by_length(sentences.texts)
-        self._text = short[0][1]
-        self._ceiling = _ceiling([text for _, text in short])
+        self._texts = [text for _, text in short]
+        self._ceiling = _ceiling(self._texts)
         self._short, self._longer = (
             generator.write_bodies(folder / name, [text for _, text in texts])
             for name, texts in (("short.txt", short), ("longer.txt", longer))
@@ -104,6 +107,7 @@ class ComparisonSuite:
             self._sort_settings()
             for number in range(1, self._options.rounds + 1):
                 self._round(f"round {number} of {self._options.rounds}")
+        self._shards()
         for name in ("rows", "longer", "empty", "storms", "neighbours"):
             setattr(found, name, medians(getattr(found, name)))
         if self._ceiling:
@@ -135,11 +139,15 @@ class ComparisonSuite:
             self._transport(server)
 
     def _forms(self, server: Server, load: Load) -> list[Server]:
-        """Return the server, and where it is judged, what callers of other forms know it as, to be measured in turn."""
+        """Return the server, and where it is judged, its like with one shard, and what callers of other forms know it
+        as, to be measured in turn.
+        """
         if server.engine is None or server.name != self._results.judged(server.engine):
             return [server]
         keyed = self._servers.beside.get(form_of(server.name, SHARE)) if load in SHARE.loads else None
-        return [server, *(form.on(server) for form in forms_at(server, load)), *([keyed] if keyed else [])]
+        one = self._servers.beside.get(ONE.of(server.name))
+        same = [one, BASE64.on(one)] if one else []
+        return [server, *same, *(form.on(server) for form in forms_at(server, load)), *([keyed] if keyed else [])]
 
     def _beside(self, text: str) -> None:
         """Measure long lists beside what the engine does by itself, and a device that takes no time."""
@@ -151,9 +159,33 @@ class ComparisonSuite:
                 self._ceiling.measure_one_by_one()
                 for _ in range(_CEILING_TURNS):
                     self._ceiling.measure_schedules()
+        for load in CELLS:
+            for split in (MANY, FEW):
+                if server_of := self._servers.beside.get(split.of(found.judged(INT8))):
+                    found.rows += self._row(server_of, load, self._short, text)
         if device := self._servers.beside.get(IDLE):
             for load in FED:
                 found.rows += self._row(device, load, self._short, text)
+
+    def _shards(self) -> None:
+        """Count mutexes, and measure the memory of shards, each on a server of its own."""
+        found, options, has_shards = self._results, self._options, self._servers.has_shards
+        for split in [each for each in HELD if INT8 in engines.built() and (has_shards or each is ITSELF)]:
+            rows, what = options.rounds * len(HELD[split]), f"mutexes, {split.name or 'as it comes'}"
+            count = partial(count_held, split, self._texts, rounds=options.rounds, **self._times)
+            found.held += self._apart(what, rows, count)
+        for split in (TOGETHER, APART) if has_shards else ():
+            measure = partial(weigh, split, self._folder, self._short, transport="native", calls=options.calls)
+            found.memory += self._apart(f"memory, {split.name}", 2, measure)
+
+    def _apart(self, what: str, rows: float, measure: Callable[[], Iterable[T]]) -> list[T]:
+        """Measure on a server that `measure` starts; where that can't be, a line says why."""
+        with self._show.doing(what, rows * self._options.row_s):
+            try:
+                return list(measure())
+            except click.ClickException as error:
+                self._results.skipped.append(f"{what}: {error.message.splitlines()[-1].strip()}")
+                return []
 
     def _transport(self, server: Server) -> None:
         """Measure what isn't compared with mosec: what calls cost, who waits for whom, and more than it can do."""
@@ -164,7 +196,7 @@ class ComparisonSuite:
             measure = partial(self._neighbours, server, load, other)
             found.neighbours += self._try(server, f"{load.name}, beside {other.name}", 3, measure)
         for peak, storms in STORMS:
-            weather = Weather(server, self._short, self._text, **self._times)
+            weather = Weather(server, self._short, self._texts[0], **self._times)
             for measured in self._try(server, f"storms over {peak.name}", 6, partial(weather.measure, peak, storms)):
                 found.storms += measured
 

@@ -9,7 +9,7 @@ from results import FLOAT32, INT8, ours
 from sample_results import row
 
 from . import report as comparison_report
-from . import summary
+from . import summary, wall_page
 from .forms import BASE64, form_of
 from .results import ComparisonResults
 
@@ -34,6 +34,7 @@ def test_the_documents_show_what_the_json_holds() -> None:
     for file, text, (begin, end) in (
         *((ROOT / "docs" / "performance.md", text, markers) for markers, text in summary.parts(record).items()),
         (ROOT / "README.md", summary.served(record), summary.SERVED),
+        (ROOT / "docs" / "scaling.md", wall_page.markdown(record), wall_page.MARKERS),
         (ROOT / "benchmarks" / "report.md", comparison_report.markdown(record), comparison_report.MARKERS),
     ):
         shown = file.read_text("utf-8").partition(begin)[2].partition(end)[0]
