@@ -146,6 +146,7 @@ std::vector<std::uint64_t> Sockets::in_order(std::span<const std::uint64_t> read
     }
     std::sort(turns.begin(), turns.end());
     std::vector<std::uint64_t> ids;
+    ids.reserve(turns.size());
     for (const auto& [network, own, id] : turns) ids.push_back(id);
     return ids;
 }
