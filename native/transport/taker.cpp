@@ -94,13 +94,14 @@ double Taker::take_from(Line& line, std::size_t max_messages, Taking& taking, st
         if (may_yield && is_overtaken(*message, taking)) break;
         if (message->call->deadline() <= taking.time) {
             message->call->expire();
+        } else if (message->is_costly && !begin_costly(taking)) {
+            break;
         } else if (!reserve(*message)) {
             shared_.park(*message);
         } else {
             ++count;
             bytes += message->size;
             work += message->work;
-            if (message->is_costly) shared_.all->costly.begin(taking.time);
             hand_over(*message, taking.batch);
         }
     }
@@ -144,8 +145,8 @@ bool Taker::set_aside(Message& message, Taking& taking) {
     } else if (!is_begun && message.reserved == 0 && !reserve(message)) {
         shared_.park(message);
     } else if (is_to_read(message, limits)) {  // which comes after the others are answered
-        if (message.is_costly) shared_.all->costly.begin(taking.time);
-        taking.batch.unread = set_apart(message, limits.path);
+        taking.is_full = message.is_costly && !begin_costly(taking);
+        if (!taking.is_full) taking.batch.unread = set_apart(message, limits.path);
     } else {
         return false;
     }
@@ -163,6 +164,7 @@ bool Taker::take_together(Message& message, Taking& taking) {
     const Account& account = *message.account;
     const Network& network = message.call->network();
     if (is_sliced) {
+        if (is_costly && !begin_costly(taking)) return false;
         taking.work += take_slice(message, limits.slices.together_with(taking.small, taking.small_bytes), batch);
         taking.small_bytes += batch.slices.back().bytes;
         taking.small += batch.slices.back().sentences();
@@ -170,6 +172,7 @@ bool Taker::take_together(Message& message, Taking& taking) {
         const bool is_too_much =
             taking.small_bytes + message.size > limits.small_bytes || taking.work + message.work > limits.soon_s;
         if (taking.small_bytes > 0 && is_too_much) return false;
+        if (is_costly && !begin_costly(taking)) return false;
         ++taking.small;
         taking.small_bytes += message.size;
         taking.work += message.work;
@@ -185,8 +188,7 @@ bool Taker::take_together(Message& message, Taking& taking) {
         shared_.all->since_few = 0;
     }
     taking.has_few = taking.has_few || is_of_few;
-    if (is_costly) shared_.all->costly.begin(taking.time);
-    else shared_.all->cheap_at = taking.time;
+    if (!is_costly) shared_.all->cheap_at = taking.time;
     return !is_costly;
 }
 
@@ -214,9 +216,18 @@ bool Taker::is_for_another(const Message& message, const Taking& taking) const {
 Allowed Taker::allowed(const Taking& taking) const {
     const TakeLimits& limits = taking.limits;
     const bool may_begin = limits.takes_long && (limits.path == 0 || !shared_.making.is_full());
-    const bool is_spare = shared_.all->costly.count(taking.time) + 1 < std::max<std::size_t>(limits.runs, 2);
-    return {may_begin, taking.time - shared_.all->cheap_at > cheap_s || is_spare};
+    return {may_begin, shared_.all->costly.count(taking.time) < max_costly(taking)};
 }
+
+/// Returns how many threads may be kept for long by what they take.
+std::size_t Taker::max_costly(const Taking& taking) const {
+    const bool has_quick = taking.time - shared_.all->cheap_at <= cheap_s;
+    return has_quick ? std::max<std::size_t>(taking.limits.runs, 2) - 1 : unlimited;
+}
+
+/// Notes that the thread is about to take something costly; returns false where another thread, in another shard, was
+/// first.
+bool Taker::begin_costly(const Taking& taking) { return shared_.all->costly.begin(taking.time, max_costly(taking)); }
 
 /// Counts the expected answer to a waiting message as unread by its caller, its network and all; returns false if that
 /// would exceed a limit. If only the total is exceeded, a network with clearly more unread bytes gives way.

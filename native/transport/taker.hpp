@@ -107,6 +107,8 @@ private:
     bool take_together(Message& message, Taking& taking) REQUIRES(the_lock);
     bool is_for_another(const Message& message, const Taking& taking) const REQUIRES(the_lock);
     Allowed allowed(const Taking& taking) const REQUIRES(the_lock);
+    std::size_t max_costly(const Taking& taking) const REQUIRES(the_lock);
+    bool begin_costly(const Taking& taking) REQUIRES(the_lock);
     bool reserve(Message& message) REQUIRES(the_lock);
     void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
     std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);
