@@ -35,12 +35,6 @@ Line& Lines::choose(Message& message, std::size_t method, bool may_be_small, dou
     return small;
 }
 
-Message* Lines::next() {
-    Message *const of_small = small.first(), *const of_metered = metered.first();
-    const bool is_small = of_small && (!of_metered || Line::turn_of(*of_small) < Line::turn_of(*of_metered));
-    return is_small ? of_small : of_metered;
-}
-
 bool Lines::is_late(const Line& in, const Account& caller, double patience_s) const {
     const double left_s = max_expected * patience_s - queue_s(in);
     return in.wait_s() > left_s && in.wait_s(caller) > left_s;

@@ -46,9 +46,6 @@ public:
     /// null otherwise.
     Message* late(const Line& in) const;
 
-    /// Returns the message that takes a slot, or a stream's, whose turn it is; null if there is none.
-    Message* next();
-
     /// Returns whether a message waits that would occupy a thread for long.
     bool has_costly() const { return metered.has_costly() || small.has_costly(); }
 

@@ -81,11 +81,12 @@ Network* Shared::network_of(const NetworkTotals& totals) {
 
 void Shared::publish() {
     Standing& here = all->standings[index];
-    const Message* const next = lines.next();
+    const Message *const small = lines.small.first(), *const metered = lines.metered.first();
+    const bool is_small = small && (!metered || Line::turn_of(*small) < Line::turn_of(*metered));
+    const Message* const next = is_small ? small : metered;
     Turn turn = next ? turn_of(*next) : Turn{};
     turn.is_urgent = lines.unmetered.size() > 0 || outstanding.has_news();
     here.set_turn(turn);
-    const Message* const small = lines.small.first();
     here.small_network = small ? small->call->network().number : 0;
     here.small_tag = small ? small->account->network().start_tag() : never;
     here.slow_at = reading.empty() ? never : reading.front()->arrived() + settings.limits.caller_timeout_s;
@@ -261,15 +262,19 @@ Peer* Shared::most_held_by(const NetworkTotals& greediest) {
     return found;
 }
 
+std::shared_ptr<NetworkTotals> Shared::greediest_in_unread() const {
+    return all->networks.greediest([](const NetworkTotals& of) { return of.unread.used(); });
+}
+
 void Shared::shed_unread() {
     while (all->unread.is_exceeded()) {
-        const auto greediest = all->networks.greediest([](const NetworkTotals& of) { return of.unread.used(); });
+        const auto greediest = greediest_in_unread();
         if (!greediest || !shed_unread_of(*greediest)) return;
     }
 }
 
 bool Shared::shed_unread_for(const Network& modest, std::size_t bytes) {
-    const auto greediest = all->networks.greediest([](const NetworkTotals& of) { return of.unread.used(); });
+    const auto greediest = greediest_in_unread();
     return greediest != modest.all && greediest->unread.used() > modest.all->unread.used() + bytes &&
            shed_unread_of(*greediest);
 }

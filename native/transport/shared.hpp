@@ -216,6 +216,7 @@ private:
     bool give_way(const NetworkTotals& greediest, std::size_t min_calls) REQUIRES(the_lock);
     bool shed_stalled_of(const NetworkTotals& greediest) REQUIRES(the_lock);
     Peer* most_held_by(const NetworkTotals& greediest) REQUIRES(the_lock);
+    std::shared_ptr<NetworkTotals> greediest_in_unread() const;
     bool shed_unread_of(const NetworkTotals& greediest) REQUIRES(the_lock);
     Peer* most_unread_by(const Network& network) REQUIRES(the_lock);
     void unpark_some(Network& network) REQUIRES(the_lock);

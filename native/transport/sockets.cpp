@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <new>
+#include <optional>
 #include <tuple>
 #include <utility>
 

@@ -110,10 +110,20 @@ public:
         return first;
     }
 
+    /// Returns the earliest of a time that each shard tells.
+    double first(std::atomic<double> Standing::* time) const {
+        double found = never;
+        for (const Standing& each : standings) found = std::min(found, (each.*time).load());
+        return found;
+    }
+
     /// Returns whether some request with a slot has been on its way for too long, in whichever shard.
-    bool has_slow(double time) const {
+    bool has_slow(double time) const { return first(&Standing::slow_at) < time; }
+
+    /// Returns whether a shard tells that.
+    bool any(std::atomic<bool> Standing::* what) const {
         return std::any_of(standings.begin(), standings.end(),
-                           [time](const Standing& there) { return there.slow_at < time; });
+                           [what](const Standing& each) { return (each.*what).load(); });
     }
 
 private:

@@ -36,6 +36,18 @@ constexpr double visits_rest = 9;   // times as long as it has tried so, it trie
 constexpr double closes_s = 0.005;  // between two looks at whether a stopping server's callers have left
 constexpr std::size_t never_enough = std::numeric_limits<std::size_t>::max();
 
+/// Makes an eventfd readable.
+void ring(const Descriptor& bell) {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t put = ::write(bell.get(), &one, sizeof one);
+}
+
+/// Makes an eventfd readable no longer.
+void silence(const Descriptor& bell) {
+    std::uint64_t ignored = 0;
+    [[maybe_unused]] const ssize_t got = ::read(bell.get(), &ignored, sizeof ignored);
+}
+
 /// Returns those events that are of connections of one shard; `events` are in the order of what they carry.
 std::span<const epoll_event> of_shard(std::span<const epoll_event> events, std::size_t index) {
     const auto from = [events](std::size_t shard) {
@@ -225,7 +237,7 @@ void Transport::look_around(Shard& home, const TakeLimits& limits) {
 /// there. With 0, it reads its own shard alone, and leaves all else to the thread that looks at all.
 void Transport::poll(Shard& home, double timeout_s, std::size_t enough) {
     std::array<epoll_event, 512> events;
-    for (const auto& shard : shards_) timeout_s = std::min(timeout_s, shard->standing().rested_at - now());
+    if (timeout_s > 0) timeout_s = std::min(timeout_s, rested_at() - now());
     const int milliseconds = timeout_s > 0 ? int(std::min(std::ceil(timeout_s * 1000), 1e6)) : 0;
     const int count = epoll_wait(epoll_.get(), events.data(), int(events.size()), milliseconds);
     const std::span<epoll_event> ready(events.data(), std::size_t(std::max(count, 0)));
@@ -256,9 +268,7 @@ void Transport::poll(Shard& home, double timeout_s, std::size_t enough) {
 /// Handles an event that is of no connection: somebody connects, or has woken the thread that sleeps at the sockets.
 void Transport::handle(std::uint64_t what) {
     if (what & listening) return acceptor_.accept_all(what & ~listening);
-    if (what != waking) return;
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &ignored, sizeof ignored);
+    if (what == waking) silence(wake_);
 }
 
 /// Inflates compressed messages whose turn it is, without holding a lock.
@@ -292,12 +302,7 @@ void Transport::inflate(Batch& batch) {
 /// Wakes a thread that waits in take_messages, and the one that sleeps at the sockets if no other can take everything.
 void Transport::wake() {
     sleepers_.announce();
-    if (!sleepers_.has_hungry() && is_polling_) wake_poller();
-}
-
-void Transport::wake_poller() {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t put = ::write(wake_.get(), &one, sizeof one);
+    if (!sleepers_.has_hungry() && is_polling_) ring(wake_);
 }
 
 /// Makes one take_messages return early: one that waits now, or otherwise the next one.
@@ -313,9 +318,10 @@ void Transport::hand_over_polling() {
 
 bool Transport::has_hasty_callers() { return now() - totals_->cheap_at <= cheap_s; }
 
-/// Calls `act` for items that belong to messages, in each shard under its lock, and sends what has become ready.
-template <typename Items, typename IdOf, typename Act>
-void Transport::by_shard(Items& items, const IdOf& id_of, const Act& act) {
+/// Calls `act` for items that belong to messages, in each shard under its lock, then `before_sent` for that shard, and
+/// sends what has become ready. Takes no memory.
+template <typename Items, typename IdOf, typename Act, typename BeforeSent>
+void Transport::by_shard(Items& items, const IdOf& id_of, const Act& act, const BeforeSent& before_sent) {
     std::uint64_t shards = 0;
     for (const auto& item : items) shards |= std::uint64_t(1) << shard_of(id_of(item)).shared.index;
     for (const auto& shard : shards_) {
@@ -323,8 +329,14 @@ void Transport::by_shard(Items& items, const IdOf& id_of, const Act& act) {
         const Lock lock(shard->mutex);
         for (auto& item : items)
             if (&shard_of(id_of(item)) == shard.get()) act(shard->shared, item);
+        before_sent(*shard);
         settle(*shard);
     }
+}
+
+template <typename Items, typename IdOf, typename Act>
+void Transport::by_shard(Items& items, const IdOf& id_of, const Act& act) {
+    by_shard(items, id_of, act, [](const Shard&) {});
 }
 
 void Transport::put_back(Job& job, bool is_whole, std::size_t bytes, std::size_t response_bytes, double took_s) {
@@ -361,22 +373,18 @@ void Transport::leave_to_python(Job& job) {
 }
 
 void Transport::answer(Answers& answers, const Counted& counted) {
-    std::uint64_t shards = 0;
-    for (const Answer& given : answers) shards |= std::uint64_t(1) << shard_of(given.id).shared.index;
-    for (const auto& shard : shards_) {
-        if (!(shards >> shard->shared.index & 1)) continue;
-        const Lock lock(shard->mutex);
-        for (Answer& given : answers)
-            if (&shard_of(given.id) == shard.get()) answer(shard->shared, given);
+    const auto count = [&](const Shard& shard) {
         try {
             std::vector<std::size_t> here;
             for (std::size_t index = 0; index < answers.size(); ++index)
-                if (&shard_of(answers[index].id) == shard.get()) here.push_back(index);
+                if (&shard_of(answers[index].id) == &shard) here.push_back(index);
             counted(here);
         } catch (const std::bad_alloc&) {  // who isn't counted is answered all the same
         }
-        settle(*shard);
-    }
+    };
+    by_shard(
+        answers, [](const Answer& given) { return given.id; },
+        [](Shared& in, Answer& given) REQUIRES(the_lock) { answer(in, given); }, count);
 }
 
 void Transport::answer(Shared& in, Answer& given) {
@@ -456,7 +464,7 @@ bool Transport::visit(const Shared& from, const Shared::Act& act) {
 void Transport::pass_on(Batch& batch) {
     const auto is_http = [](const TakenMessage& taken) { return taken.is_http; };
     if (std::none_of(batch.messages.begin(), batch.messages.end(), is_http)) return;
-    by_shard(  // for which no memory is taken
+    by_shard(
         batch.messages, [](const TakenMessage& taken) { return taken.id; },
         [](Shared& in, TakenMessage& taken) REQUIRES(the_lock) {
             Message* const message = taken.is_http ? in.outstanding.remove(taken.id) : nullptr;
@@ -468,8 +476,7 @@ void Transport::pass_on(Batch& batch) {
 }
 
 std::optional<HttpRequests> Transport::take_requests(std::size_t max_requests) {
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] const ssize_t got = ::read(requests_.get(), &ignored, sizeof ignored);
+    silence(requests_);
     is_application_told_ = false;  // who tells it from now on makes it readable again: nothing that it reads now
     if (has_stopped_) return wake_application(), std::nullopt;
     HttpRequests taken;
@@ -502,9 +509,7 @@ bool Transport::respond(std::uint64_t id, Response response) {
 
 /// Wakes the application for its requests, once for all that arrive before it comes.
 void Transport::wake_application() {
-    if (is_application_told_.exchange(true)) return;
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t put = ::write(requests_.get(), &one, sizeof one);
+    if (!is_application_told_.exchange(true)) ring(requests_);
 }
 
 std::vector<Ended> Transport::ended() {
@@ -569,10 +574,7 @@ Figures Transport::figures() {
     return sum;
 }
 
-bool Transport::has_requests() const {
-    return std::any_of(totals_->standings.begin(), totals_->standings.end(),
-                       [](const Standing& each) { return each.has_requests.load(); });
-}
+bool Transport::has_requests() const { return totals_->any(&Standing::has_requests); }
 
 double Transport::quiet_s() {
     double began = 0;
@@ -589,17 +591,13 @@ std::size_t Transport::waiting() const {
     return sum;
 }
 
-bool Transport::has_costly() const {
-    return std::any_of(totals_->standings.begin(), totals_->standings.end(),
-                       [](const Standing& each) { return each.has_costly.load(); });
-}
+bool Transport::has_costly() const { return totals_->any(&Standing::has_costly); }
 
 /// Returns when the next thing in any shard ends by itself.
-double Transport::due() const {
-    double first = never;
-    for (const Standing& each : totals_->standings) first = std::min(first, each.due.load());
-    return first;
-}
+double Transport::due() const { return totals_->first(&Standing::due); }
+
+/// Returns when the first connection that rests in any shard has rested.
+double Transport::rested_at() const { return totals_->first(&Standing::rested_at); }
 
 /// Polls the sockets while no other thread does, and ends what has timed out. Runs in the transport's own thread.
 void Transport::look_after() {
@@ -718,7 +716,7 @@ std::thread Transport::end_all(double end) {
     has_stopped_ = true;
     sleepers_.wake_all();
     looked_.notify_all();
-    wake_poller();
+    ring(wake_);
     wake_application();
     return std::move(own_);
 }

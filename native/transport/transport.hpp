@@ -123,15 +123,17 @@ private:
     void settle(Shard& shard) REQUIRES(the_lock);
     void tell(const Shard& shard);
     void wake();
-    void wake_poller();
     void wake_application();
     bool visit(const Shared& from, const Shared::Act& act);
+    template <typename Items, typename IdOf, typename Act, typename BeforeSent>
+    void by_shard(Items& items, const IdOf& id_of, const Act& act, const BeforeSent& before_sent);
     template <typename Items, typename IdOf, typename Act>
     void by_shard(Items& items, const IdOf& id_of, const Act& act);
     void look_after();
     bool stand_in(double time);
     void publish_all();
     double due() const;
+    double rested_at() const;
     void wake_own(double by);
     std::size_t waiting() const;
     bool has_costly() const;
