@@ -34,6 +34,7 @@ constexpr double hands_over_s = 0.00015;  // work of so long is worth another th
 constexpr double visits_s = 0.002;  // for which a thread that holds one shard's lock tries to get another's
 constexpr double visits_rest = 9;   // times as long as it has tried so, it tries no longer than once
 constexpr double closes_s = 0.005;  // between two looks at whether a stopping server's callers have left
+constexpr std::size_t max_visits = 8;  // to shards, for one batch: what a few hold fills it, and each has a lock
 constexpr std::size_t never_enough = std::numeric_limits<std::size_t>::max();
 
 /// Makes an eventfd readable.
@@ -167,12 +168,14 @@ std::optional<Batch> Transport::take_batch(const TakeLimits& limits, double end,
     return taken;
 }
 
-/// Takes from the shard whose turn it is, in doubt the thread's own, and from others while the batch has room. Others
-/// whose lock is taken are left out, unless it is clearly their turn, or it `waits`.
+/// Takes from the shard whose turn it is, in doubt the thread's own, and from some others while the batch has room.
+/// Others whose lock is taken are left out, unless it is clearly their turn, or it `waits`.
 void Transport::take(Taking& taking, Shard& home, bool waits) {
     std::uint64_t left_out = 0;
     taking.yields = !waits;  // else it takes what it may
-    while (Shard* const shard = taking.is_full ? nullptr : next(home, left_out)) {
+    for (std::size_t visits = 0; !taking.is_full && (visits < max_visits || !taking.has_some()); ++visits) {
+        Shard* const shard = next(home, left_out);
+        if (!shard) return;
         const std::uint64_t own = std::uint64_t(1) << shard->shared.index;
         const Shard* const other = next(home, left_out | own);
         taking.next = other ? other->standing().turn() : Turn{};
