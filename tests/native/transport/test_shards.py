@@ -24,6 +24,28 @@ CALLERS = 8
 """Connections, of which no part is left out for long, and some parts have more than one."""
 
 
+def test_who_connects_comes_to_where_the_fewest_are(serve: Serve, shards: int) -> None:
+    """Each part has as many connections as another, and who takes the places of some who left comes to those parts."""
+    served = serve()
+
+    def parts(callers: list[Raw]) -> list[int]:
+        """The part that each caller came to, which is the low byte of its message's id."""
+        for number, caller in enumerate(callers):
+            caller.echo(b"%d" % number)
+        found = {int(message.content): message.id & 0xFF for message in served.take_messages(len(callers))}
+        return [found[number] for number in range(len(callers))]
+
+    with ExitStack() as stack:
+        stayed = [stack.enter_context(Raw(served.port)) for _ in range(CALLERS)]
+        first = parts(stayed)
+        assert Counter(first) == dict.fromkeys(range(shards), CALLERS // shards)
+        left = [caller for caller, part in zip(stayed, first, strict=True) if part == first[2]]
+        for caller in left:
+            caller.socket.close()
+        until(lambda: served.figure("connections") == CALLERS - len(left))
+        assert set(parts([stack.enter_context(Raw(served.port)) for _ in left])) == {first[2]}
+
+
 def test_every_connection_is_answered(echo: Served) -> None:
     with several(echo.port, CALLERS) as callers:
         assert echo.figure("connections") == CALLERS
