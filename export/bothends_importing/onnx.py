@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bothends.model.architecture import EncoderConfig, Pooling
+from bothends.model.architecture import EncoderConfig
 from bothends.model.architecture import Head as LinearHead
+from bothends.model.pooling import Pooling
 from bothends.text import printable
 from bothends_doctor.errors import DoctorError, RunFailedError
 from bothends_doctor.examine import Examination, examine, right_rows

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from bothends.model.graph import Graph
+from bothends.model.nodes import Graph
 from bothends_export.graph import cell_tensors, node_protos
 
 from ..mistakes.recurrence import Direction, Stack

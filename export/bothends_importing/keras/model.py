@@ -11,7 +11,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from bothends.model.architecture import EncoderConfig, Head, Pooling
+from bothends.model.architecture import EncoderConfig, Head
+from bothends.model.pooling import Pooling
 from bothends.text import printable
 from bothends.validation import one_line
 

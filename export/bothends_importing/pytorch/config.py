@@ -24,8 +24,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bothends.model.architecture import Pooling
 from bothends.model.bundle import NAME
+from bothends.model.pooling import Pooling
 from bothends.text import printable
 from bothends.validation import first_problem, one_line
 
