@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.model.architecture import Cell, EncoderConfig
+from bothends.model.architecture import Cell, EncoderConfig, layer_name
 from bothends.model.graph import TABLE
 
 Array = NDArray[np.floating[Any]]
@@ -135,7 +135,7 @@ def initial_to_torch(layers: Sequence[Weights], config: EncoderConfig) -> dict[s
 
 def _names(config: EncoderConfig, layer: int) -> list[str]:
     """Names of each direction's tensors in a state dict, with {} in the place of their kind: `lstm.{}_l0_reverse`."""
-    name = f"{config.cell}.{layer}.{{}}_l0" if config.is_uneven else f"{config.cell}.{{}}_l{layer}"
+    name = layer_name(config.cell, layer, is_uneven=config.is_uneven)
     return [f"{name}{end}" for end in ("", "_reverse")[: config.directions]]
 
 

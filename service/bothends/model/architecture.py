@@ -188,3 +188,11 @@ class EncoderConfig(BaseModel):
         if self.head:
             parts.append(f"a head of {self.head.size}")
         return ", ".join(parts)
+
+
+def layer_name(cell: Cell, layer: int, *, is_uneven: bool) -> str:
+    """Return the name of a layer's weights in a state dict, with {} for their kind: "lstm.{}_l0"; "_reverse" follows.
+
+    A stack that is uneven (EncoderConfig.is_uneven) has a module for each layer: "lstm.0.{}_l0".
+    """
+    return f"{cell}.{layer}.{{}}_l0" if is_uneven else f"{cell}.{{}}_l{layer}"
