@@ -47,6 +47,12 @@ class Attention(BaseModel):
     hops: int = Field(1, gt=0, le=_MAX_HOPS, description="weighted means that are taken, each by scores of its own")
 
 
+def check_attention(pooling: Pooling, attention: Attention | None) -> None:
+    """Raise ValueError unless `attention` is there where it is the pooling, and only there."""
+    if (pooling == "attention") != (attention is not None):
+        raise ValueError("attention: the pooling of this name has its sizes there, and no other pooling has any")
+
+
 class EncoderConfig(BaseModel):
     """Architecture of an encoder; together with the weights it is all that PyTorch needs to rebuild it."""
 
@@ -90,8 +96,7 @@ class EncoderConfig(BaseModel):
 
     @model_validator(mode="after")
     def _attention_has_its_sizes(self) -> Self:
-        if (self.pooling == "attention") != (self.attention is not None):
-            raise ValueError("attention: the pooling of this name has its sizes there, and no other pooling has any")
+        check_attention(self.pooling, self.attention)
         return self
 
     @model_validator(mode="after")
