@@ -10,6 +10,7 @@ import pytest
 
 from bothends.core.loaded import LoadedModel
 from bothends.engines import native
+from bothends.engines.encoder_speeds import EncoderSpeeds
 from bothends.engines.native_parts import Speeds, remedy
 from bothends.engines.onnx_weights import Weights, read
 from bothends.engines.select import candidates, choose_device
@@ -89,7 +90,8 @@ def test_an_encoder_that_it_does_not_compute_goes_to_onnxruntime(
         assert provider == "CPUExecutionProvider"
         (line,) = caplog.messages
         assert line.startswith("slow: the native engine can't serve toy: it doesn't compute ")
-        assert line.endswith(f"; onnxruntime computes {COST}: it serves {KIND}")
+        cost = EncoderSpeeds.of_record().computed(bundle.config)
+        assert line.endswith(f"; onnxruntime computes {cost}: it serves {KIND}")
         with pytest.raises(DeviceError, match="the native engine can't serve toy: it doesn't compute"):
             loaded(bundle, engine="native")
 
