@@ -44,7 +44,7 @@ struct Model {
         for (float number : table) half_table.push_back(to_half(number));
         for (int layer = 0; layer < layers; ++layer) {
             Encoder::Layer both;
-            for (Weights& weights : both) {
+            for (DirectionWeights& weights : both) {
                 const auto add = [&](std::size_t count) {
                     arrays.push_back(random_numbers(source, count));
                     return arrays.back().data();
@@ -97,10 +97,11 @@ struct Kind {
 };
 
 std::unique_ptr<Encoder> made(const Model& model, const Kind& kind, std::int64_t table_rows, int slots) {
-    const Shape shape{&kind.level, kind.precision, embedding, hidden, int(model.weights_of.size())};
+    Shape shape{&kind.level, kind.precision, max_directions, embedding, {}};
+    for (std::size_t layer = 0; layer < model.weights_of.size(); ++layer) shape.add_layer(hidden);
     const void* numbers = kind.half ? static_cast<const void*>(model.half_table.data()) : model.table.data();
-    return std::make_unique<Encoder>(shape, Embeddings{numbers, kind.half, vocabulary}, model.weights_of, table_rows,
-                                     slots);
+    return std::make_unique<Encoder>(shape, EmbeddingTable{numbers, kind.half, vocabulary}, model.weights_of,
+                                     table_rows, slots);
 }
 
 void check_schedules(const Model& model, const Kind& kind) {

@@ -57,9 +57,12 @@ public:
         : table_(std::move(table)) {
         const bool half = table_.dtype() == float16;
         must_be("table", table_, half ? float16 : nb::dtype<float>(), {any_size, any_size});
-        Shape shape{&level_named(level), precision_named(precision),
-                    within("table's size", table_.shape(1), 1, max_hidden), 0,
-                    within("the number of layers", std::int64_t(layers.size()), 1, max_layers)};
+        Shape shape{&level_named(level),
+                    precision_named(precision),
+                    max_directions,
+                    within("table's size", table_.shape(1), 1, max_hidden),
+                    {}};
+        within("the number of layers", std::int64_t(layers.size()), 1, max_layers);
         const EmbeddingTable embeddings{table_.data(), half, std::int64_t(table_.shape(0))};
         within("table's vocabulary", embeddings.vocabulary, 1, max_vocabulary - 1);
         std::vector<Array> held;  // until the weights are packed
@@ -114,9 +117,10 @@ private:
         for (const nb::dict& layer : layers) {
             const std::string name = "layers[" + std::to_string(weights.size()) + "]";
             const Array r = array_of(layer, name + "[\"R\"]", "R");
-            if (weights.empty() && r.ndim() == 3)
-                shape.hidden = within("hidden", std::int64_t(r.shape(2)), 1, max_hidden);
-            const std::int64_t hidden = shape.hidden, inputs = weights.empty() ? shape.embedding : 2 * hidden;
+            const std::int64_t inputs = weights.empty() ? shape.embedding : shape.dimension();
+            const std::int64_t hidden =
+                within("hidden", r.ndim() == 3 ? std::int64_t(r.shape(2)) : max_hidden, 1, max_hidden);
+            shape.add_layer(int(hidden));
             const auto both = [&](const char* key, std::initializer_list<std::int64_t> sizes) {
                 const std::string full = name + "[\"" + key + "\"]";
                 held.push_back(array_of(layer, full, key));
@@ -165,9 +169,9 @@ NB_MODULE(_engine, module) {
         .def_prop_ro("level", [](PythonEncoder& self) { return self.encoder().shape().level->name; })
         .def_prop_ro("precision",
                      [](PythonEncoder& self) { return precision_names[int(self.encoder().shape().precision)]; })
-        .def_prop_ro("hidden", [](PythonEncoder& self) { return self.encoder().shape().hidden; })
+        .def_prop_ro("hidden", [](PythonEncoder& self) { return self.encoder().shape().top().hidden; })
         .def_prop_ro("dimension", [](PythonEncoder& self) { return self.encoder().shape().dimension(); })
-        .def_prop_ro("layers", [](PythonEncoder& self) { return self.encoder().shape().layers; })
+        .def_prop_ro("layers", [](PythonEncoder& self) { return self.encoder().shape().layers.size(); })
         .def_prop_ro("folded_rows", [](PythonEncoder& self) { return self.encoder().folded_rows(); })
         .def_prop_ro("bytes", [](PythonEncoder& self) { return self.encoder().bytes(); });
 }

@@ -31,9 +31,11 @@ void over_blocks(const Level& level, const Tiles& tiles, const PackedWeights& pa
 }  // namespace
 
 Chain::Chain(const Shape& shape, int slots) : shape_(shape), slots_(slots) {
-    const std::size_t state = rounded(shape.state_bytes()),
-                      floats = rounded(std::size_t(shape.units()) * sizeof(float)),
-                      start = rounded(shape.start_bytes()), embedding = rounded(shape.embedding * sizeof(float)),
+    const std::size_t state = rounded(shape.largest([](const LayerShape& layer) { return layer.state_bytes(); })),
+                      floats =
+                          rounded(shape.largest([](const LayerShape& layer) { return layer.units(); }) * sizeof(float)),
+                      start = rounded(shape.layers.front().start_bytes()),
+                      embedding = rounded(shape.embedding * sizeof(float)),
                       each = 2 * state + 2 * floats + start + embedding;
     memory_ = allocated(each * slots);
     char* at = memory_.get();
@@ -76,26 +78,28 @@ void Chain::begin(const Pass& pass, Slot& slot, std::int64_t sentence) {
     slot.length = pass.sentences.offsets[sentence + 1] - slot.first;
     slot.done = 0;
     slot.state = slot.own[1];
-    std::memset(slot.own[1], shape_.zero(), shape_.state_bytes());
-    std::memset(slot.cell, 0, shape_.units() * sizeof(float));
+    std::memset(slot.own[1], pass.sizes().zero(), pass.sizes().state_bytes());
+    std::memset(slot.cell, 0, pass.sizes().units() * sizeof(float));
 }
 
 void Chain::prepare(const Pass& pass) {
-    const std::size_t state = shape_.state_bytes();
+    const std::size_t state = pass.sizes().state_bytes();
+    const std::size_t own = shape_.states_bytes(pass.layer),
+                      below = pass.below ? shape_.states_bytes(pass.layer - 1) : 0;
     rows_.clear(), missing_.clear(), made_.clear();
     for (int index = 0; index < active_; ++index) {
         Slot& slot = slots_[index];
         const std::int64_t at = token(pass, slot);
-        const std::size_t of_states = std::size_t(at - pass.sentences.first_token) * 2 * state;
+        const std::size_t place = std::size_t(at - pass.sentences.first_token);
         Row row{nullptr, slot.state, reinterpret_cast<const char*>(pass.packed.bias), slot.cell, nullptr, nullptr};
-        row.next = pass.above ? pass.above + of_states + (pass.backward ? state : 0) : slot.own[slot.done & 1];
+        row.next = pass.above ? pass.above + place * own + (pass.backward ? state : 0) : slot.own[slot.done & 1];
         if (!pass.above && slot.done == slot.length - 1) row.last = slot.last;
         if (pass.inputs.table) {
             const std::int32_t token_id = pass.sentences.token_ids[at];
             row.start = pass.inputs.table->find(token_id);
             if (!row.start) row.start = missing(pass, slot, token_id);
         } else {
-            row.input = pass.below + of_states;
+            row.input = pass.below + place * below;
         }
         rows_.push_back(row);
     }
@@ -114,7 +118,7 @@ const char* Chain::missing(const Pass& pass, Slot& slot, std::int32_t token_id) 
 }
 
 void Chain::fold(const Pass& pass) {
-    over_blocks(*shape_.level, shape_.level->fold[shape_.half_table()], *pass.inputs.fold, missing_, false);
+    over_blocks(*shape_.level, shape_.level->fold[pass.sizes().half_table()], *pass.inputs.fold, missing_, false);
     for (const Made& made : made_) pass.inputs.table->publish(made.token, made.row);
 }
 
@@ -134,8 +138,9 @@ void Chain::advance(const Pass& pass) {
 }
 
 void Chain::finish(const Pass& pass, const Slot& slot) const {
-    float* row = pass.rows + slot.sentence * shape_.dimension() + (pass.backward ? shape_.hidden : 0);
-    std::memcpy(row, slot.last, shape_.hidden * sizeof(float));
+    const int hidden = pass.sizes().hidden;
+    float* row = pass.rows + slot.sentence * shape_.dimension() + (pass.backward ? hidden : 0);
+    std::memcpy(row, slot.last, hidden * sizeof(float));
 }
 
 }  // namespace bothends

@@ -33,14 +33,17 @@ struct Inputs {
 /// One direction of one layer over some sentences: the work that workers share.
 struct Pass {
     const Shape& shape;
+    std::size_t layer;
     const PackedWeights& packed;
     Inputs inputs;
     Sentences sentences;
     bool backward;
-    const char* below;  // states of both directions of the layer below, by token; nullptr for the first layer
+    const char* below;  // states of all directions of the layer below, by token; nullptr for the first layer
     char* above;        // where this layer's states go; nullptr for the top layer
     float* rows;        // [all sentences, dimension], where the top layer's final states go
     std::atomic<std::int64_t> next{0};  // in `order`
+
+    const LayerShape& sizes() const { return shape.layers[layer]; }
 };
 
 /// Interrupts a run once `now` differs from `before`.

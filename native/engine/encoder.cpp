@@ -18,13 +18,14 @@ Encoder::Encoder(const Shape& shape, const EmbeddingTable& embeddings, const std
                  std::int64_t table_rows, int slots)
     : shape_(shape), embeddings_(embeddings), slots_(slots) {
     table_rows = std::min(table_rows, embeddings.vocabulary);
-    for (int direction = 0; direction < directions; ++direction) {
+    const std::size_t row_bytes = shape_.layers.front().start_bytes();
+    layers_.resize(layers.size());
+    for (int direction = 0; direction < shape_.directions; ++direction) {
         folds_[direction] = pack_fold(shape_, layers[0][direction]);
-        tables_[direction] = std::make_unique<Table>(embeddings.vocabulary, table_rows, shape_.start_bytes());
-    }
-    for (const Layer& layer : layers) {
-        const auto pack = layers_.empty() ? pack_first : pack_above;
-        layers_.push_back({pack(shape_, layer[0]), pack(shape_, layer[1])});
+        tables_[direction] = std::make_unique<Table>(embeddings.vocabulary, table_rows, row_bytes);
+        layers_[0][direction] = pack_first(shape_, layers[0][direction]);
+        for (std::size_t layer = 1; layer < layers.size(); ++layer)
+            layers_[layer][direction] = pack_above(shape_, layer, layers[layer][direction]);
     }
 }
 
@@ -34,7 +35,7 @@ bool Encoder::run(const Request& request, int threads, float* rows) {
     const auto scratch = scratches_.lease([] { return std::make_unique<Scratch>(); });
     for (std::int64_t from = 0, to; from < request.sentences; from = to) {
         to = request.sentences;
-        if (shape_.layers > 1)  // as many sentences as fill a window, and at least one
+        if (shape_.layers.size() > 1)  // as many sentences as fill a window, and at least one
             for (to = from + 1; to < request.sentences; ++to)
                 if (request.offsets[to + 1] - request.offsets[from] > window_tokens) break;
         if (!run_window(request, from, to, *scratch, threads, stop, rows)) return false;
@@ -67,8 +68,10 @@ bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t
     std::stable_sort(scratch.order.begin(), scratch.order.end(), [offsets](std::int64_t one, std::int64_t other) {
         return offsets[one + 1] - offsets[one] > offsets[other + 1] - offsets[other];
     });
-    if (shape_.layers > 1) {
-        const std::size_t bytes = std::size_t(offsets[to] - offsets[from]) * directions * shape_.state_bytes();
+    if (shape_.layers.size() > 1) {
+        const std::size_t of_token =
+            shape_.directions * shape_.largest([](const LayerShape& layer) { return layer.state_bytes(); });
+        const std::size_t bytes = std::size_t(offsets[to] - offsets[from]) * of_token;
         if (bytes > scratch.bytes) {
             scratch.bytes = 0;
             for (Memory& states : scratch.states) states = allocated(bytes);
@@ -76,17 +79,19 @@ bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t
         }
     }
     const Sentences sentences{request.token_ids, offsets, scratch.order.data(), to - from, offsets[from]};
-    for (int layer = 0; layer < shape_.layers; ++layer)
+    for (std::size_t layer = 0; layer < shape_.layers.size(); ++layer)
         if (!run_layer(layer, sentences, scratch, threads, stop, rows)) return false;
     return true;
 }
 
-bool Encoder::run_layer(int layer, const Sentences& sentences, Scratch& scratch, int threads, const Stop& stop,
+bool Encoder::run_layer(std::size_t layer, const Sentences& sentences, Scratch& scratch, int threads, const Stop& stop,
                         float* rows) {
-    const bool first = layer == 0, top = layer == shape_.layers - 1;
+    const bool first = layer == 0, top = layer == shape_.layers.size() - 1;
+    const int directions = shape_.directions;
     const auto pass = [&](int direction) {
         const Inputs inputs{first ? tables_[direction].get() : nullptr, &folds_[direction].packed, &embeddings_};
         return Pass{shape_,
+                    layer,
                     layers_[layer][direction].packed,
                     inputs,
                     sentences,
@@ -95,21 +100,23 @@ bool Encoder::run_layer(int layer, const Sentences& sentences, Scratch& scratch,
                     top ? nullptr : scratch.states[(layer + 1) % 2].get(),
                     rows};
     };
-    Pass passes[directions] = {pass(0), pass(1)};
+    Pass passes[max_directions] = {pass(0), pass(directions - 1)};  // of one direction, the second is unused
     std::atomic<bool> whole{true};
     pool_.run(threads, [&](int worker) {
         const auto chain = chains_.lease([this] { return std::make_unique<Chain>(shape_, slots_); });
-        for (int direction : {worker % directions, 1 - worker % directions})  // its own, then what is left of the other
-            if (!chain->run(passes[direction], stop)) whole = false;
+        for (int turn = 0; turn < directions; ++turn)  // its own direction, then what is left of the other
+            if (!chain->run(passes[(worker + turn) % directions], stop)) whole = false;
     });
     return whole;
 }
 
-std::int64_t Encoder::folded_rows() const { return std::max(tables_[0]->rows(), tables_[1]->rows()); }
+std::int64_t Encoder::folded_rows() const {
+    return std::max(tables_[0]->rows(), tables_[shape_.directions - 1]->rows());
+}
 
 std::size_t Encoder::bytes() const {
     std::size_t total = 0;
-    for (int direction = 0; direction < directions; ++direction) {
+    for (int direction = 0; direction < shape_.directions; ++direction) {
         total += folds_[direction].bytes + tables_[direction]->bytes();
         for (const auto& layer : layers_) total += layer[direction].bytes;
     }

@@ -16,7 +16,7 @@
 
 namespace bothends {
 
-constexpr int directions = 2;
+constexpr int max_directions = 2;
 
 /// Token ids of all sentences after each other; sentence s has those from offsets[s] to offsets[s + 1].
 struct Request {
@@ -26,10 +26,10 @@ struct Request {
     std::int64_t sentences;
 };
 
-/// A BiLSTM's packed weights, with the memory and threads that runs share. Safe to use from several threads.
+/// Packed weights of an encoder, with the memory and threads that runs share. Safe to use from several threads.
 class Encoder {
 public:
-    using Layer = std::array<DirectionWeights, directions>;
+    using Layer = std::array<DirectionWeights, max_directions>;  // of one direction, the second is unused
 
     // Weights are copied, the embeddings are not. At most `table_rows` tokens are kept folded.
     Encoder(const Shape& shape, const EmbeddingTable& embeddings, const std::vector<Layer>& layers,
@@ -59,14 +59,15 @@ private:
     void check(const Request& request) const;
     bool run_window(const Request& request, std::int64_t from, std::int64_t to, Scratch& scratch, int threads,
                     const Stop& stop, float* rows);
-    bool run_layer(int layer, const Sentences& sentences, Scratch& scratch, int threads, const Stop& stop, float* rows);
+    bool run_layer(std::size_t layer, const Sentences& sentences, Scratch& scratch, int threads, const Stop& stop,
+                   float* rows);
 
     Shape shape_;
     EmbeddingTable embeddings_;
     int slots_;
-    std::vector<std::array<PackedBuffer, directions>> layers_;
-    std::array<PackedBuffer, directions> folds_;
-    std::array<std::unique_ptr<Table>, directions> tables_;
+    std::vector<std::array<PackedBuffer, max_directions>> layers_;
+    std::array<PackedBuffer, max_directions> folds_;
+    std::array<std::unique_ptr<Table>, max_directions> tables_;
     std::atomic<std::uint64_t> stops_{0};
     ObjectPool<Chain> chains_;
     ObjectPool<Scratch> scratches_;

@@ -10,9 +10,9 @@ namespace {
 
 // The numbers that each gate of each padded unit reads, and its bias.
 struct Dense {
-    Dense(const Shape& shape, const DirectionWeights& weights, int width)
-        : units(shape.units()), columns(width), numbers(std::size_t(gates) * units * columns), biases(gates * units) {
-        const std::size_t hidden = shape.hidden;
+    Dense(const LayerShape& layer, const DirectionWeights& weights, int width)
+        : units(layer.units()), columns(width), numbers(std::size_t(gates) * units * columns), biases(gates * units) {
+        const std::size_t hidden = layer.hidden;
         for (int gate = 0; gate < gates; ++gate) {
             const float* of_gate = weights.b + gate * hidden;
             for (std::size_t unit = 0; unit < hidden; ++unit)
@@ -29,6 +29,7 @@ struct Dense {
     }
 
     float* row(int gate, int unit) { return &numbers[(std::size_t(gate) * units + unit) * columns]; }
+    const float* row(int gate, int unit) const { return &numbers[(std::size_t(gate) * units + unit) * columns]; }
     float bias(int gate, int unit) const { return biases[gate * units + unit]; }
 
     int units, columns;
@@ -82,8 +83,8 @@ float pack_int8(const PackedWeights& packed, Order order, int gate, int unit, co
     return step;
 }
 
-PackedBuffer pack(const Shape& shape, Dense dense, Precision precision) {
-    const int words = dense.columns / (precision == Precision::float32 ? 1 : shape.numbers_in_word());
+PackedBuffer pack(const LayerShape& layer, const Dense& dense, Precision precision) {
+    const int words = dense.columns / (precision == Precision::float32 ? 1 : layer.numbers_in_word());
     const std::size_t lanes = std::size_t(dense.units) * gates, weight_bytes = lanes * words * 4;
     PackedBuffer made{{}, allocated(weight_bytes + 3 * 4 * lanes), weight_bytes + 3 * 4 * lanes};
     char* const weights = made.memory.get();
@@ -92,9 +93,9 @@ PackedBuffer pack(const Shape& shape, Dense dense, Precision precision) {
     std::int32_t* const corrections = reinterpret_cast<std::int32_t*>(scales + lanes);
     PackedWeights& packed = made.packed;
     packed.weights = weights, packed.bias = biases, packed.scale = scales, packed.correction = corrections;
-    packed.blocks = dense.units / shape.level->width;
+    packed.blocks = dense.units / layer.level->width;
     packed.block_bytes = std::ptrdiff_t(weight_bytes / packed.blocks);
-    const Order order{shape.level->width};
+    const Order order{layer.level->width};
     for (int gate = 0; gate < gates; ++gate) {
         for (int unit = 0; unit < dense.units; ++unit) {
             const std::size_t lane = order.lane(gate, unit);
@@ -105,7 +106,7 @@ PackedBuffer pack(const Shape& shape, Dense dense, Precision precision) {
             if (precision != Precision::int8) continue;
             std::int32_t sum = 0;
             scales[lane] = pack_int8(packed, order, gate, unit, row, dense.columns, weights, sum) / 127;
-            corrections[lane] = -shape.level->int8_offset * sum;
+            corrections[lane] = -layer.level->int8_offset * sum;
         }
     }
     return made;
@@ -114,30 +115,33 @@ PackedBuffer pack(const Shape& shape, Dense dense, Precision precision) {
 }  // namespace
 
 PackedBuffer pack_first(const Shape& shape, const DirectionWeights& weights) {
-    Dense dense(shape, weights, shape.units());
-    dense.copy(0, weights.r, shape.hidden, shape.hidden, 0, shape.hidden);
-    PackedBuffer made = pack(shape, std::move(dense), shape.precision);
-    made.packed.state_words = shape.units() / shape.numbers_in_word();
-    made.packed.half_start = shape.half_table();
+    const LayerShape& layer = shape.layers.front();
+    Dense dense(layer, weights, layer.units());
+    dense.copy(0, weights.r, layer.hidden, layer.hidden, 0, layer.hidden);
+    PackedBuffer made = pack(layer, dense, layer.precision);
+    made.packed.state_words = layer.state_words();
+    made.packed.half_start = layer.half_table();
     return made;
 }
 
-PackedBuffer pack_above(const Shape& shape, const DirectionWeights& weights) {
-    const int units = shape.units(), hidden = shape.hidden;
-    Dense dense(shape, weights, 3 * units);
-    dense.copy(0, weights.w, hidden, 2 * hidden, 0, hidden);           // what the forward direction below says
-    dense.copy(units, weights.w, hidden, 2 * hidden, hidden, hidden);  // and the backward one
-    dense.copy(2 * units, weights.r, hidden, hidden, 0, hidden);
-    PackedBuffer made = pack(shape, std::move(dense), shape.precision);
-    made.packed.state_words = units / shape.numbers_in_word();
-    made.packed.input_words = 2 * made.packed.state_words;
+PackedBuffer pack_above(const Shape& shape, std::size_t index, const DirectionWeights& weights) {
+    const LayerShape &layer = shape.layers[index], &below = shape.layers[index - 1];
+    const int inputs = shape.directions * below.hidden, inputs_padded = shape.directions * below.units();
+    Dense dense(layer, weights, inputs_padded + layer.units());
+    for (int direction = 0; direction < shape.directions; ++direction)  // what each direction below says
+        dense.copy(direction * below.units(), weights.w, layer.hidden, inputs, direction * below.hidden, below.hidden);
+    dense.copy(inputs_padded, weights.r, layer.hidden, layer.hidden, 0, layer.hidden);
+    PackedBuffer made = pack(layer, dense, layer.precision);
+    made.packed.state_words = layer.state_words();
+    made.packed.input_words = shape.directions * below.state_words();
     return made;
 }
 
 PackedBuffer pack_fold(const Shape& shape, const DirectionWeights& weights) {
-    Dense dense(shape, weights, shape.embedding);
-    dense.copy(0, weights.w, shape.hidden, shape.embedding, 0, shape.embedding);
-    PackedBuffer made = pack(shape, std::move(dense), Precision::float32);
+    const LayerShape& layer = shape.layers.front();
+    Dense dense(layer, weights, shape.embedding);
+    dense.copy(0, weights.w, layer.hidden, shape.embedding, 0, shape.embedding);
+    PackedBuffer made = pack(layer, dense, Precision::float32);
     made.packed.input_words = shape.embedding;
     return made;
 }
