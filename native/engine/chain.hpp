@@ -64,6 +64,8 @@ public:
 private:
     struct Slot {
         std::int64_t sentence, first, length, done;  // `first` of its tokens; steps `done`
+        std::int64_t begun;                          // steps whose inputs are added already
+        char* sums;                                  // of the step, where it is begun
         const char* state;                           // h before the step
         char* own[2];                                // h of every other step, where no layer above reads it
         float* cell;
@@ -74,14 +76,19 @@ private:
 
     void refill(Pass& pass);
     void begin(const Pass& pass, Slot& slot, std::int64_t sentence);
+    bool begin_ahead(const Pass& pass);
     void prepare(const Pass& pass);
     const char* missing(const Pass& pass, Slot& slot, std::int32_t token_id);
     void fold(const Pass& pass);
     void advance(const Pass& pass);
     void finish(const Pass& pass, const Slot& slot) const;
 
-    static std::int64_t token(const Pass& pass, const Slot& slot) {
-        return slot.first + (pass.backward ? slot.length - 1 - slot.done : slot.done);
+    static std::int64_t token(const Pass& pass, const Slot& slot, std::int64_t step) {
+        return slot.first + (pass.backward ? slot.length - 1 - step : step);
+    }
+    // Where a token's states of all directions are, among those of a layer.
+    std::size_t states_at(const Pass& pass, std::size_t layer, std::int64_t token) const {
+        return std::size_t(token - pass.sentences.first_token) * shape_.states_bytes(layer);
     }
 
     const Shape& shape_;
@@ -94,6 +101,7 @@ private:
     };
     std::vector<Made> made_;
     int active_ = 0;
+    char* ahead_;  // sums of steps that are begun
 };
 
 }  // namespace bothends

@@ -86,7 +86,7 @@ float pack_int8(const PackedWeights& packed, Order order, int gate, int unit, co
 PackedBuffer pack(const LayerShape& layer, const Dense& dense, Precision precision) {
     const int words = dense.columns / (precision == Precision::float32 ? 1 : layer.numbers_in_word());
     const std::size_t lanes = std::size_t(dense.units) * gates, weight_bytes = lanes * words * 4;
-    PackedBuffer made{{}, allocated(weight_bytes + 3 * 4 * lanes), weight_bytes + 3 * 4 * lanes};
+    PackedBuffer made{{}, allocated_for_reading(weight_bytes + 3 * 4 * lanes), weight_bytes + 3 * 4 * lanes};
     char* const weights = made.memory.get();
     float* const biases = reinterpret_cast<float*>(weights + weight_bytes);
     float* const scales = biases + lanes;

@@ -26,6 +26,7 @@ struct LayerShape {
     char zero() const { return precision == Precision::int8 ? char(level->int8_offset) : char(0); }
     bool half_table() const { return precision != Precision::float32; }
     std::size_t start_bytes() const { return std::size_t(units()) * gates * (half_table() ? 2 : 4); }  // of one token
+    std::size_t sums_bytes() const { return std::size_t(units()) * gates * 4; }  // of one token, unfinished
     std::size_t recurrent_bytes() const { return state_bytes() * units() * gates; }  // of weights
 };
 

@@ -24,6 +24,7 @@ struct PackedWeights {
     int blocks;
     int input_words;  // 0 where `Row::start` holds the input's product already
     int state_words;
+    int words() const { return input_words + state_words; }
     bool half_start;  // true if `Row::start` is float16
 };
 
@@ -35,26 +36,37 @@ struct Row {
     float* cell;        // float32 [units]: c, read and written
     char* next;         // h of this step, as the precision holds it; of a fold: the row of the table
     float* last;        // float32 [units]: h of this step once more, or nullptr
+    char* sums;         // unfinished sums, as the precision adds them up: of a part that ends before the last word
+};
+
+/// Words that a tile adds. A part that doesn't begin with the first word goes on from `Row::sums`, and one that doesn't
+/// end with the last leaves them there; so a step may be done in parts, and finds the same bits.
+struct Part {
+    int from, to;
+    std::ptrdiff_t at;  // where in `Row::sums` those of the block are, in bytes
 };
 
 // Does `block` of the units for as many rows as the function was made for.
-using Tile = void (*)(const PackedWeights&, int block, const Row* rows);
+using Tile = void (*)(const PackedWeights&, int block, const Row* rows, Part part);
 
-/// Functions of one precision, one for each number of rows.
+/// Functions of one precision: one for each number of rows, and one for several blocks of a single row.
 struct Tiles {
     Tile of[max_rows];  // by rows - 1
+    Tile wide;  // of one row, for `Level::wide_blocks` blocks from `block` on
 };
 
 /// The functions of one instruction set.
 struct Level {
     const char* name;
     int width;  // units in a block
-    int rows;   // most rows of a tile
+    int rows;  // most rows of a tile
+    int wide_blocks;
     Tiles step[precisions];
     Tiles fold[2];  // to float32, to float16
     // Runs `rounds` of the inner loop on registers alone; each is rows × gates × width × (1, 2 or 4) multiply-adds.
     void (*peak[precisions])(std::int64_t rounds, float* sink);
     int int8_offset;  // an int8 state is this + 127·h
+    std::ptrdiff_t sums_bytes() const { return std::ptrdiff_t(gates) * width * 4; }  // of a block and a row
 };
 
 }  // namespace bothends
