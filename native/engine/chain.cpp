@@ -24,7 +24,6 @@ void over_blocks(const Level& level, const Tiles& tiles, const PackedWeights& pa
                  Walk walk) {
     const int count = static_cast<int>(rows.size()), groups = (count + level.rows - 1) / level.rows;
     const int most = count == 1 && tiles.wide ? level.wide_blocks : 1;
-    const std::ptrdiff_t start_bytes = std::ptrdiff_t(gates) * level.width * (packed.half_start ? 2 : 4);
     for (int turn = 0, each = most; turn < packed.blocks; turn += each) {
         if (packed.blocks - turn < most) each = 1;
         const int last = packed.blocks - each, block = walk.back ? last - turn : turn;
@@ -33,8 +32,8 @@ void over_blocks(const Level& level, const Tiles& tiles, const PackedWeights& pa
         for (int group = 0; group < groups; ++group) {
             const int from = count * group / groups, to = count * (group + 1) / groups;
             for (int row = from; row < to; ++row)  // a table's row comes from far away, piece by piece
-                for (std::ptrdiff_t at = 0; at < each * start_bytes; at += 64)
-                    __builtin_prefetch(rows[row].start + next * start_bytes + at);
+                for (std::ptrdiff_t at = 0; at < each * packed.start_bytes; at += 64)
+                    __builtin_prefetch(rows[row].start + next * packed.start_bytes + at);
             const Tile tile = each > 1 ? tiles.wide : tiles.of[to - from - 1];
             tile(packed, block, &rows[from], part);
         }
@@ -49,7 +48,8 @@ Chain::Chain(const Shape& shape, int slots) : shape_(shape), slots_(slots) {
                           rounded(shape.largest([](const LayerShape& layer) { return layer.units(); }) * sizeof(float)),
                       start = rounded(shape.layers.front().start_bytes()),
                       embedding = rounded(shape.embedding * sizeof(float)),
-                      each = 2 * state + 2 * floats + start + embedding;
+                      apart = shape.cell == Cell::gru_reset_before ? state + 2 * floats : 0,
+                      each = 2 * state + 3 * floats + apart + start + embedding;
     // For layers above the first.
     const std::size_t sums = shape.largest([](const LayerShape& layer) { return layer.sums_bytes(); });
     memory_ = allocated(each * slots + (shape.layers.size() > 1 ? max_rows_ahead * sums : 0));
@@ -57,7 +57,9 @@ Chain::Chain(const Shape& shape, int slots) : shape_(shape), slots_(slots) {
     for (Slot& slot : slots_) {
         const auto next = [&at](std::size_t bytes) { return std::exchange(at, at + bytes); };
         slot.own[0] = next(state), slot.own[1] = next(state);
-        slot.cell = reinterpret_cast<float*>(next(floats)), slot.last = reinterpret_cast<float*>(next(floats));
+        const auto next_floats = [&] { return reinterpret_cast<float*>(next(floats)); };
+        slot.cell = next_floats(), slot.pooled[0] = next_floats(), slot.pooled[1] = next_floats();
+        if (apart > 0) slot.reset = next(state), slot.update = next_floats(), slot.candidate = next_floats();
         slot.start = next(start), slot.embedding = reinterpret_cast<float*>(next(embedding));
     }
     ahead_ = at;
@@ -67,6 +69,7 @@ Chain::Chain(const Shape& shape, int slots) : shape_(shape), slots_(slots) {
 bool Chain::run(Pass& pass, const Stop& stop) {
     active_ = 0;
     const Level& level = *shape_.level;
+    const CellTiles& tiles = level.tiles[static_cast<int>(shape_.precision)];
     // Every other step goes back: what a cache still holds of weights that are larger than it is what was read last.
     const bool large = pass.packed.blocks * pass.packed.block_bytes > (512 << 10);  // for a core's own cache
     for (bool back = false;; back = large && !back) {
@@ -75,8 +78,12 @@ bool Chain::run(Pass& pass, const Stop& stop) {
         if (stop.asked()) return false;
         const bool ahead = begin_ahead(pass);
         prepare(pass);
-        over_blocks(level, level.step[static_cast<int>(shape_.precision)], pass.packed, rows_,
+        over_blocks(level, tiles.step[static_cast<int>(shape_.cell)], pass.packed, rows_,
                     {ahead ? pass.packed.input_words : 0, pass.packed.words(), level.sums_bytes(), back});
+        if (shape_.cell == Cell::gru_reset_before) {
+            const PackedWeights& candidate = pass.cell.candidate.packed;
+            over_blocks(level, tiles.candidate, candidate, rows_, {0, candidate.words(), 0, back});
+        }
         advance(pass);
     }
 }
@@ -96,8 +103,8 @@ void Chain::begin(const Pass& pass, Slot& slot, std::int64_t sentence) {
     slot.length = pass.sentences.offsets[sentence + 1] - slot.first;
     slot.done = slot.begun = 0;
     slot.state = slot.own[1];
-    std::memset(slot.own[1], pass.sizes().zero(), pass.sizes().state_bytes());
-    std::memset(slot.cell, 0, pass.sizes().units() * sizeof(float));
+    std::memcpy(slot.own[1], pass.cell.initial_state.get(), pass.sizes().state_bytes());
+    std::memcpy(slot.cell, pass.cell.initial_cell.data(), pass.sizes().units() * sizeof(float));
 }
 
 // Adds the inputs of steps to come, as rows of full tiles, where sentences are too few to fill them and no more come.
@@ -122,7 +129,8 @@ bool Chain::begin_ahead(const Pass& pass) {
             rows_.push_back(row);
         }
     }
-    over_blocks(level, level.step[static_cast<int>(shape_.precision)], pass.packed, rows_,
+    const CellTiles& tiles = level.tiles[static_cast<int>(shape_.precision)];
+    over_blocks(level, tiles.step[static_cast<int>(shape_.cell)], pass.packed, rows_,
                 {0, pass.packed.input_words, level.sums_bytes(), false});
     return true;
 }
@@ -133,11 +141,12 @@ void Chain::prepare(const Pass& pass) {
     for (int index = 0; index < active_; ++index) {
         Slot& slot = slots_[index];
         const std::int64_t at = token(pass, slot, slot.done);
-        Row row{nullptr, slot.state, reinterpret_cast<const char*>(pass.packed.bias), slot.cell, nullptr,
-                nullptr, slot.sums};
+        Row row{};
+        row.state = slot.state, row.start = reinterpret_cast<const char*>(pass.packed.bias), row.cell = slot.cell;
+        row.reset = slot.reset, row.update = slot.update, row.candidate = slot.candidate, row.sums = slot.sums;
         row.next = pass.above ? pass.above + states_at(pass, pass.layer, at) + (pass.backward ? state : 0)
                               : slot.own[slot.done & 1];
-        if (!pass.above && slot.done == slot.length - 1) row.last = slot.last;
+        if (!pass.above) sink(pass, slot, row);
         if (pass.inputs.table) {
             const std::int32_t token_id = pass.sentences.token_ids[at];
             row.start = pass.inputs.table->find(token_id);
@@ -156,8 +165,10 @@ const char* Chain::missing(const Pass& pass, Slot& slot, std::int32_t token_id) 
     if (row) made_.push_back({token_id, row});
     else row = slot.start;
     const float* vector = inputs.embeddings->vector(token_id, shape_.embedding, slot.embedding);
-    missing_.push_back({reinterpret_cast<const char*>(vector), nullptr,
-                        reinterpret_cast<const char*>(inputs.fold->bias), nullptr, row, nullptr, nullptr});
+    Row to{};
+    to.input = reinterpret_cast<const char*>(vector), to.start = reinterpret_cast<const char*>(inputs.fold->bias);
+    to.next = row;
+    missing_.push_back(to);
     return row;
 }
 
@@ -183,10 +194,41 @@ void Chain::advance(const Pass& pass) {
     }
 }
 
+// Says which of a top layer's states are taken, and how. Each direction counts its own steps, so that the mean's sum is in
+// their order.
+void Chain::sink(const Pass& pass, const Slot& slot, Row& row) const {
+    if (pass.sinks.steps) {
+        const std::size_t place = std::size_t(token(pass, slot, slot.done) - pass.sentences.first_token);
+        row.pooled = pass.sinks.steps + (place * shape_.directions + pass.backward) * pass.sizes().units();
+        return;
+    }
+    const bool is_first = slot.done == 0, is_last = slot.done == slot.length - 1;
+    float* const pooled = slot.pooled[0];
+    switch (shape_.pooling) {
+        case Pooling::final_states: row.pooled = is_last ? pooled : nullptr; break;
+        case Pooling::last_output: row.pooled = (pass.backward ? is_first : is_last) ? pooled : nullptr; break;
+        case Pooling::first_and_last_output: row.pooled = is_first ? pooled : is_last ? slot.pooled[1] : nullptr; break;
+        case Pooling::max: row.pooled = pooled, row.sink = is_first ? Sink::store : Sink::max; break;
+        case Pooling::mean: row.pooled = pooled, row.sink = is_first ? Sink::store : Sink::sum; break;
+        case Pooling::attention: break;
+    }
+}
+
 void Chain::finish(const Pass& pass, const Slot& slot) const {
+    const Sinks& sinks = pass.sinks;
+    if (sinks.steps) return;
     const int hidden = pass.sizes().hidden;
-    float* row = pass.rows + slot.sentence * shape_.dimension() + (pass.backward ? hidden : 0);
-    std::memcpy(row, slot.last, hidden * sizeof(float));
+    float* row = sinks.pooled + (slot.sentence - sinks.first_sentence) * sinks.pooled_size + pass.backward * hidden;
+    const float *first = slot.pooled[0], *last = slot.length > 1 ? slot.pooled[1] : first;
+    if (shape_.pooling == Pooling::mean) {
+        const float length = static_cast<float>(slot.length);
+        std::transform(first, first + hidden, row, [length](float sum) { return sum / length; });
+    } else if (shape_.pooling == Pooling::first_and_last_output) {
+        std::memcpy(row, pass.backward ? last : first, hidden * sizeof(float));
+        std::memcpy(row + shape_.directions * hidden, pass.backward ? first : last, hidden * sizeof(float));
+    } else {
+        std::memcpy(row, first, hidden * sizeof(float));
+    }
 }
 
 }  // namespace bothends

@@ -1,8 +1,11 @@
 #include "encoder.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string>
+
+#include "folding.hpp"
 
 namespace bothends {
 namespace {
@@ -14,19 +17,37 @@ std::string at(const char* array, std::int64_t index) { return array + ("[" + st
 
 }  // namespace
 
-Encoder::Encoder(const Shape& shape, const EmbeddingTable& embeddings, const std::vector<Layer>& layers,
+Encoder::Encoder(const Shape& shape, const EmbeddingTable& embeddings, const EncoderWeights& weights,
                  std::int64_t table_rows, int slots)
     : shape_(shape), embeddings_(embeddings), slots_(slots) {
-    table_rows = std::min(table_rows, embeddings.vocabulary);
+    for (std::size_t layer = 0; layer < shape_.layers.size(); ++layer)
+        for (int direction = 0; direction < shape_.directions; ++direction)
+            if (const float* h_0 = weights.layers[layer][direction].h_0)
+                for (int unit = 0; unit < shape_.layers[layer].hidden; ++unit)
+                    shape_.layers[layer].state_bound = std::max(shape_.layers[layer].state_bound, std::fabs(h_0[unit]));
+    pack(weights);
     const std::size_t row_bytes = shape_.layers.front().start_bytes();
-    layers_.resize(layers.size());
-    for (int direction = 0; direction < shape_.directions; ++direction) {
-        folds_[direction] = pack_fold(shape_, layers[0][direction]);
-        tables_[direction] = std::make_unique<Table>(embeddings.vocabulary, table_rows, row_bytes);
-        layers_[0][direction] = pack_first(shape_, layers[0][direction]);
-        for (std::size_t layer = 1; layer < layers.size(); ++layer)
-            layers_[layer][direction] = pack_above(shape_, layer, layers[layer][direction]);
-    }
+    for (int direction = 0; direction < shape_.directions; ++direction)
+        tables_[direction] =
+            std::make_unique<Table>(embeddings.vocabulary, std::min(table_rows, embeddings.vocabulary), row_bytes);
+}
+
+void Encoder::pack(const EncoderWeights& weights) {
+    layers_.resize(shape_.layers.size());
+    for (std::size_t layer = 0; layer < layers_.size(); ++layer)
+        for (int direction = 0; direction < shape_.directions; ++direction) {
+            DirectionWeights of = weights.layers[layer][direction];
+            std::optional<FoldedWeights> folded;
+            const bool projected = layer > 0 && !weights.projections.empty();
+            const LinearWeights below = projected ? weights.projections[layer - 1] : LinearWeights{};
+            if (const LinearWeights& linear = layer > 0 ? below : weights.input_projection) {
+                folded.emplace(of, gates_of(shape_.cell) * shape_.layers[layer].hidden, linear);
+                of = folded->weights();
+            }
+            if (layer == 0) folds_[direction] = pack_fold(shape_, of);
+            layers_[layer][direction] = pack_cell(shape_, layer, of);
+        }
+    readout_.emplace(shape_, weights);
 }
 
 bool Encoder::run(const Request& request, int threads, float* rows) {
@@ -35,7 +56,7 @@ bool Encoder::run(const Request& request, int threads, float* rows) {
     const auto scratch = scratches_.lease([] { return std::make_unique<Scratch>(); });
     for (std::int64_t from = 0, to; from < request.sentences; from = to) {
         to = request.sentences;
-        if (shape_.layers.size() > 1)  // as many sentences as fill a window, and at least one
+        if (has_windows())  // as many sentences as fill a window, and at least one
             for (to = from + 1; to < request.sentences; ++to)
                 if (request.offsets[to + 1] - request.offsets[from] > window_tokens) break;
         if (!run_window(request, from, to, *scratch, threads, stop, rows)) return false;
@@ -79,26 +100,43 @@ bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t
         }
     }
     const Sentences sentences{request.token_ids, offsets, scratch.order.data(), to - from, offsets[from]};
+    const Sinks top = sinks(request, from, to, scratch, rows);
     for (std::size_t layer = 0; layer < shape_.layers.size(); ++layer)
-        if (!run_layer(layer, sentences, scratch, threads, stop, rows)) return false;
+        if (!run_layer(layer, sentences, top, scratch, threads, stop)) return false;
+    if (!readout_->is_nothing())
+        readout_->run({offsets + from, to - from, top.pooled, top.steps}, scratch.readout, rows + from * dimension());
     return true;
 }
 
-bool Encoder::run_layer(std::size_t layer, const Sentences& sentences, Scratch& scratch, int threads, const Stop& stop,
-                        float* rows) {
+// Where the top layer's states go: into rows, or, if more is computed of them, into memory of the window.
+Sinks Encoder::sinks(const Request& request, std::int64_t from, std::int64_t to, Scratch& scratch, float* rows) const {
+    const std::size_t size = readout_->pooled_size();
+    if (readout_->is_nothing()) return {rows, size, 0, nullptr};
+    const auto sized = [](std::vector<float>& numbers, std::size_t count) {
+        if (numbers.size() < count) numbers.resize(count);
+        return numbers.data();
+    };
+    if (!readout_->keeps_steps()) return {sized(scratch.pooled, std::size_t(to - from) * size), size, from, nullptr};
+    const std::size_t tokens = std::size_t(request.offsets[to] - request.offsets[from]);
+    return {nullptr, 0, from, sized(scratch.steps, tokens * shape_.directions * shape_.top().units())};
+}
+
+bool Encoder::run_layer(std::size_t layer, const Sentences& sentences, const Sinks& sinks, Scratch& scratch,
+                        int threads, const Stop& stop) {
     const bool first = layer == 0, top = layer == shape_.layers.size() - 1;
     const int directions = shape_.directions;
     const auto pass = [&](int direction) {
         const Inputs inputs{first ? tables_[direction].get() : nullptr, &folds_[direction].packed, &embeddings_};
         return Pass{shape_,
                     layer,
-                    layers_[layer][direction].packed,
+                    layers_[layer][direction],
+                    layers_[layer][direction].step.packed,
                     inputs,
                     sentences,
                     direction == 1,
                     first ? nullptr : scratch.states[layer % 2].get(),
                     top ? nullptr : scratch.states[(layer + 1) % 2].get(),
-                    rows};
+                    sinks};
     };
     Pass passes[max_directions] = {pass(0), pass(directions - 1)};  // of one direction, the second is unused
     std::atomic<bool> whole{true};
@@ -115,10 +153,10 @@ std::int64_t Encoder::folded_rows() const {
 }
 
 std::size_t Encoder::bytes() const {
-    std::size_t total = 0;
+    std::size_t total = readout_->bytes();
     for (int direction = 0; direction < shape_.directions; ++direction) {
         total += folds_[direction].bytes + tables_[direction]->bytes();
-        for (const auto& layer : layers_) total += layer[direction].bytes;
+        for (const auto& layer : layers_) total += layer[direction].bytes();
     }
     return total;
 }

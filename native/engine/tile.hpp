@@ -1,59 +1,64 @@
 // A fused tile: a few rows × one block of units × 4 gates of sums in registers; then gates and states while they are
 // there. Included after a level's lanes, gates and arithmetics.
 
-template <class A, int ROWS>
-using Sums = typename A::Sum[ROWS][gates];
+template <class A, int ROWS, int GATES = gates>
+using Sums = typename A::Sum[ROWS][GATES];
 
-// The weights of one word, all gates.
+// The weights of one word: of one gate, and of an LSTM's.
 constexpr std::ptrdiff_t gate_bytes = 4 * Lanes::width, word_bytes = gates * gate_bytes;
 constexpr int wide_blocks = Lanes::rows == 6 ? 4 : 2;
 
 // Adds the products of the words in one lane of each row's numbers.
-template <class A, int LANE, int ROWS>
-ALWAYS_INLINE void add_lane(Sums<A, ROWS>& sums, const typename A::Word (&numbers)[ROWS], const char* weights) {
+template <class A, int LANE, int ROWS, int GATES>
+ALWAYS_INLINE void add_lane(Sums<A, ROWS, GATES>& sums, const typename A::Word (&numbers)[ROWS], const char* weights) {
     UNROLLED
-    for (int pair = 0; pair < gates; pair += 2) {
+    for (int pair = 0; pair < GATES; pair += 2) {
+        const bool is_whole = pair + 1 < GATES;
         asm volatile("" ::: "memory");  // or GCC would load weights of more gates than it has registers for
         const typename A::Word weight[2] = {A::load(weights + pair * gate_bytes),
-                                            A::load(weights + (pair + 1) * gate_bytes)};
+                                            A::load(weights + (pair + is_whole) * gate_bytes)};
         UNROLLED
         for (int row = 0; row < ROWS; ++row) A::template dot_lane<LANE>(sums[row][pair], numbers[row], weight[0]);
+        if (!is_whole) break;
         UNROLLED
         for (int row = 0; row < ROWS; ++row) A::template dot_lane<LANE>(sums[row][pair + 1], numbers[row], weight[1]);
     }
 }
 
 // Adds the products of four words of each row, which are loaded at once; in the order in which they stand, as always.
-template <class A, int ROWS>
-ALWAYS_INLINE void add_four(Sums<A, ROWS>& sums, const char* const (&numbers)[ROWS], std::ptrdiff_t at,
+template <class A, int ROWS, int GATES>
+ALWAYS_INLINE void add_four(Sums<A, ROWS, GATES>& sums, const char* const (&numbers)[ROWS], std::ptrdiff_t at,
                             const char* weights) {
     typename A::Word four[ROWS];
     UNROLLED
     for (int row = 0; row < ROWS; ++row) four[row] = A::load(numbers[row] + at);
-    add_lane<A, 0, ROWS>(sums, four, weights);
-    add_lane<A, 1, ROWS>(sums, four, weights + word_bytes);
-    add_lane<A, 2, ROWS>(sums, four, weights + 2 * word_bytes);
-    add_lane<A, 3, ROWS>(sums, four, weights + 3 * word_bytes);
+    constexpr std::ptrdiff_t of_word = GATES * gate_bytes;
+    add_lane<A, 0, ROWS, GATES>(sums, four, weights);
+    add_lane<A, 1, ROWS, GATES>(sums, four, weights + of_word);
+    add_lane<A, 2, ROWS, GATES>(sums, four, weights + 2 * of_word);
+    add_lane<A, 3, ROWS, GATES>(sums, four, weights + 3 * of_word);
 }
 
 // Adds the products of `words` words of each row with the weights; returns where the weights go on.
-template <class A, int ROWS>
-ALWAYS_INLINE const char* accumulate(Sums<A, ROWS>& sums, const char* const (&numbers)[ROWS], int words,
+template <class A, int ROWS, int GATES = gates>
+ALWAYS_INLINE const char* accumulate(Sums<A, ROWS, GATES>& sums, const char* const (&numbers)[ROWS], int words,
                                      const char* weights) {
+    constexpr std::ptrdiff_t of_word = GATES * gate_bytes;
     const std::ptrdiff_t end = 4 * std::ptrdiff_t{words};
     std::ptrdiff_t at = 0;
     if constexpr (A::by_lane) {
-        for (; at + 16 <= end; at += 16, weights += 4 * word_bytes) add_four<A, ROWS>(sums, numbers, at, weights);
+        for (; at + 16 <= end; at += 16, weights += 4 * of_word) add_four<A, ROWS, GATES>(sums, numbers, at, weights);
     }
-    for (; at < end; at += 4, weights += word_bytes) {
-        typename A::Word weight[gates] = {A::load(weights), A::load(weights + gate_bytes),
-                                          A::load(weights + 2 * gate_bytes), A::load(weights + 3 * gate_bytes)};
+    for (; at < end; at += 4, weights += of_word) {
+        typename A::Word weight[GATES];
+        UNROLLED
+        for (int gate = 0; gate < GATES; ++gate) weight[gate] = A::load(weights + gate * gate_bytes);
         if constexpr (ROWS > 1) Lanes::keep(weight);
         UNROLLED
         for (int row = 0; row < ROWS; ++row) {
             const typename A::Word number = A::all(numbers[row] + at);
             UNROLLED
-            for (int gate = 0; gate < gates; ++gate) A::dot(sums[row][gate], number, weight[gate]);
+            for (int gate = 0; gate < GATES; ++gate) A::dot(sums[row][gate], number, weight[gate]);
         }
     }
     return weights;
@@ -144,8 +149,8 @@ ALWAYS_INLINE void finish(const Sums<A, COUNT>& sums, const PackedWeights& packe
         const Row& row = rows[row_of<BLOCKS>(index)];
         const int unit = (first + block_of<BLOCKS>(index)) * Lanes::width;
         const Lanes::Float h = next_state(row.cell + unit, of_o[index]);
-        A::store(row.next, unit, h);
-        if (row.last) Lanes::store(row.last + unit, h);
+        A::store(packed, row.next, unit, h);
+        if (row.pooled) pool(row, unit, h);
     }
 }
 
