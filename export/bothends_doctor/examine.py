@@ -52,7 +52,7 @@ def examine(model: Model, state_dict: Reference | None = None, *, seed: int = 0)
     _check_numbers(model, inspection)
     harness = replace(harness, bounds=Bounds(_noise(harness, inspection.stack)))
     found, batch, seen = _matched(harness, inspection, batch)
-    true_stack = state_dict.stack if state_dict else inspection.stack.as_pytorch()
+    true_stack = state_dict.stack if state_dict else inspection.stack.as_meant()
     sizes = probes.sizes(harness, inspection, found, batch.time)
     leak = probes.leak(harness, batch, found, inspection.stack)
     if harness.needs_no_padding:

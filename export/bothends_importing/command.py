@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import click
 
-from bothends.model.architecture import Pooling
+from bothends.model.pooling import Pooling
 from bothends.text import printable
 
 from .options import FORMATS, Format, ImportOptions

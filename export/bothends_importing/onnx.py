@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bothends.model.architecture import EncoderConfig, Pooling
+from bothends.model.architecture import EncoderConfig, layer_name
 from bothends.model.architecture import Head as LinearHead
+from bothends.model.pooling import Pooling
 from bothends.text import printable
 from bothends_doctor.errors import DoctorError, RunFailedError
 from bothends_doctor.examine import Examination, examine, right_rows
@@ -62,6 +63,8 @@ def _mapped(file: Path, examined: Examination) -> MappedEncoder:
         vocabulary_size=len(table),
         embedding_size=stack.input_size,
         hidden_size=stack.hidden_size,
+        hidden_sizes=stack.hidden_sizes if len(set(stack.hidden_sizes)) > 1 else None,
+        reset_after=stack.linear_before_reset,
         projection_size=None if stack.layers[0][0].weight_hr is None else stack.state_size,
         layers=len(stack.layers),
         bidirectional=stack.directions == 2,
@@ -183,10 +186,10 @@ def _cells(encoder: EncoderConfig, directions: list[Direction]) -> dict[str, tor
     made: dict[str, torch.Tensor] = {}
     for index, one in enumerate(directions):
         layer, backward = divmod(index, encoder.directions)
-        suffix = f"_l{layer}{'_reverse' if backward else ''}"
+        whole = layer_name(encoder.cell, layer, is_uneven=encoder.is_uneven) + ("_reverse" if backward else "")
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"):
             if (array := getattr(one, name)) is not None:
-                made[f"{encoder.cell}.{name}{suffix}"] = torch.from_numpy(np.ascontiguousarray(array))
+                made[whole.format(name)] = torch.from_numpy(np.ascontiguousarray(array))
     if encoder.learned_initial_states:
         sizes = {"h_0": encoder.state_size} | ({"c_0": encoder.hidden_size} if encoder.cell == "lstm" else {})
         for name, size in sizes.items():

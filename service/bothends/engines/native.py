@@ -85,6 +85,7 @@ def _lacks(config: EncoderConfig) -> str | None:
         "learned initial states": config.learned_initial_states,
         f"{config.pooling} pooling": config.pooling != "final_states",
         "heads": config.head is not None,
+        "layers of unequal width": config.hidden_sizes is not None,
     }
     found = [what for what, is_so in missing.items() if is_so]
     return " or ".join(found) if found else None

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..errors import BundleError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import MODEL, Bundle
-from ..model.graph import HALF, INPUTS, OUTPUTS, TABLE, Node, encoder_graph
+from ..model.graph import INPUTS, OUTPUTS, TABLE, encoder_graph
+from ..model.nodes import HALF, Node
 from .onnx_sound import FLOATS, sound_graph
 
 _ATTRIBUTES = {1: "f", 2: "i", 3: "s", 7: "ints"}
@@ -89,7 +90,7 @@ def _unnamed(nodes: Iterable[Node], given: set[str]) -> list[Node]:
 
 
 def _node(node: Any) -> Node:
-    """A node of the file in the words of `bothends.model.graph`."""
+    """A node of the file in the words of `bothends.model.nodes`."""
     return Node(
         node.op_type.decode(),
         tuple(name.decode() for name in node.input),
