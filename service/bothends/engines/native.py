@@ -33,7 +33,6 @@ PROMISED_COSINES: dict[str, float] = {"bf16": 0.9999, "int8": 0.9995}
 """Least cosine to float32's embedding by precision, for any text that doesn't repeat itself."""
 
 
-_COMPUTES = "it serves bidirectional LSTMs with biases that are read by their final states"
 _WORTH = 1.1
 """Products a second, over float32's, below which a precision brings nothing: gates cost the same in each."""
 _CACHES_BYTES = 32 << 20
@@ -69,30 +68,16 @@ def obstacle(config: BundleConfig) -> Fallback | None:
     """Return why the native engine can't compute a model of this config; None if it can."""
     if not is_built():
         return Fallback(misfit() or "the native engine isn't installed", remedy("engine"))
-    if (lacks := _lacks(config)) is not None:
-        return Fallback(f"the native engine can't serve {config.name}: it doesn't compute {lacks}", _COMPUTES)
     return None
 
 
-def _lacks(config: EncoderConfig) -> str | None:
-    """Name, for a person, the parts of this encoder that can't be computed here; None where all can."""
-    missing = {
-        "GRUs": config.cell != "lstm",
-        "encoders of one direction": not config.bidirectional,
-        "cells without biases": not config.bias,
-        "projected states": config.projection_size is not None,
-        "input projections": config.input_projection is not None,
-        "learned initial states": config.learned_initial_states,
-        f"{config.pooling} pooling": config.pooling != "final_states",
-        "heads": config.head is not None,
-        "layers of unequal width": config.hidden_sizes is not None,
-    }
-    found = [what for what, is_so in missing.items() if is_so]
-    return " or ".join(found) if found else None
+def _cell(config: EncoderConfig) -> str:
+    """Return what the engine calls the cell."""
+    return config.cell if config.reset_after else "gru_reset_before"
 
 
 class NativeEngine:
-    """LSTMs of a bundle in bothends-native. A run uses the thread that calls it; any number of threads may call."""
+    """Encoder of a bundle in bothends-native. A run uses the thread that calls it; any number of threads may call."""
 
     device = "cpu"
     pads = False
@@ -115,7 +100,17 @@ class NativeEngine:
                 f"{bundle.config.vocabulary_size}"
             )
         try:
-            self._encoder = engine.Encoder(weights.table, weights.layers, precision=precision, level=level)
+            self._encoder = engine.Encoder(
+                weights.table,
+                weights.layers,
+                cell=_cell(bundle.config),
+                pooling=bundle.config.pooling,
+                input_projection=weights.input_projection,
+                attention=weights.attention,
+                head=weights.head,
+                precision=precision,
+                level=level,
+            )
         except ValueError as error:
             raise BundleError(f"{bundle.path / MODEL} can't be loaded: {printable(error)}") from error
         self._stopped = engine.Interrupted
