@@ -117,10 +117,10 @@ def test_a_graph_that_computes_something_else_is_refused(
 def test_another_encoder_than_config_says_is_refused(
     make_bundle: Callable[..., Bundle], shape: dict[str, object]
 ) -> None:
-    bundle = make_bundle(**shape)
-    read(bundle)
+    plain, other = make_bundle(), make_bundle(**shape)
+    read(other)
     with pytest.raises(BundleError, match="isn't the graph"):
-        read(replace(make_bundle(), model=bundle.model))
+        read(replace(other, model=plain.model))
 
 
 def test_a_model_that_export_never_wrote_is_refused(english: Bundle) -> None:

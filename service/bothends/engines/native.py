@@ -19,6 +19,7 @@ from ..settings import Level
 from ..text import printable
 from .arrays import flat
 from .contract import TokenIds
+from .encoder_speeds import EncoderSpeeds
 from .fallback import Fallback
 from .native_parts import remedy
 from .onnx_weights import read
@@ -33,8 +34,12 @@ PROMISED_COSINES: dict[str, float] = {"bf16": 0.9999, "int8": 0.9995}
 """Least cosine to float32's embedding by precision, for any text that doesn't repeat itself."""
 
 
+MAX_WIDTH = 1 << 14
+"""Largest size of the table's vectors and of a layer's states: what native/engine/given_weights.cpp lets in."""
+_COMPUTES = "it serves every cell, pooling and head, of layers that are less wide"
 _WORTH = 1.1
 """Products a second, over float32's, below which a precision brings nothing: gates cost the same in each."""
+_TURNS = 4
 _CACHES_BYTES = 32 << 20
 """Weights of one direction that no cache holds: there memory is what a step waits for, and fewer bytes are faster."""
 
@@ -45,15 +50,13 @@ def is_built() -> bool:
 
 
 def warn_if_slow(precision: Precision, level: Level, recurrent_bytes: int) -> None:
-    """Log one line if this processor computes no faster in `precision` than in float32, by a measurement of 0.1 s.
+    """Log one line if this processor computes no faster in `precision` than in float32, by 0.1 s of a core.
 
     `recurrent_bytes` is the size of one direction's recurrent weights in float32.
     """
     if precision == "float32" or recurrent_bytes > _CACHES_BYTES:
         return
-    from bothends_native.engine import peak  # needed only to serve with it
-
-    times = peak(level=level, precision=precision) / peak(level=level, precision="float32")
+    times = speedup(precision, level)
     if times < _WORTH:
         _log.warning(
             "--precision %s is no faster than float32 on this processor (%.2f × its products a second) and less "
@@ -64,11 +67,33 @@ def warn_if_slow(precision: Precision, level: Level, recurrent_bytes: int) -> No
         )
 
 
+def speedup(precision: Precision, level: Level) -> float:
+    """Return how many times as many products as in float32 this processor computes in `precision`, from registers.
+
+    Both are measured in seconds of a core, in turns, and the best of each counts: other work on the machine takes
+    turns from either, or slows a core's other half, and makes neither faster.
+    """
+    from bothends_native.engine import peak  # needed only to serve with it
+
+    rates = [(peak(level=level, precision=precision), peak(level=level, precision="float32")) for _ in range(_TURNS)]
+    reduced, full = zip(*rates, strict=True)
+    return float(max(reduced) / max(full))
+
+
 def obstacle(config: BundleConfig) -> Fallback | None:
     """Return why the native engine can't compute a model of this config; None if it can."""
     if not is_built():
         return Fallback(misfit() or "the native engine isn't installed", remedy("engine"))
+    if (missing := lacks(config)) is not None:
+        why = f"the native engine can't serve {config.name}: it doesn't compute {missing}"
+        return Fallback(why, _COMPUTES, EncoderSpeeds.of_record().computed(config))
     return None
+
+
+def lacks(config: EncoderConfig) -> str | None:
+    """Name, for a person, what of this encoder the native engine can't compute; None where it can all."""
+    widest = max(config.embedding_size, *config.widths)
+    return f"tables or layers of {widest:,} numbers" if widest > MAX_WIDTH else None
 
 
 def _cell(config: EncoderConfig) -> str:
