@@ -43,8 +43,8 @@ struct Model {
         table = random_numbers(source, vocabulary * embedding);
         for (float number : table) half_table.push_back(to_half(number));
         for (int layer = 0; layer < layers; ++layer) {
-            Encoder::Layer both;
-            for (Weights& weights : both) {
+            LayerWeights both;
+            for (DirectionWeights& weights : both) {
                 const auto add = [&](std::size_t count) {
                     arrays.push_back(random_numbers(source, count));
                     return arrays.back().data();
@@ -53,13 +53,13 @@ struct Model {
                 weights.r = add(std::size_t(gates) * hidden * hidden);
                 weights.b = add(std::size_t(gates) * 2 * hidden);
             }
-            weights_of.push_back(both);
+            weights_of.layers.push_back(both);
         }
     }
     std::vector<float> table;
     std::vector<std::uint16_t> half_table;
     std::vector<std::vector<float>> arrays;
-    std::vector<Encoder::Layer> weights_of;
+    EncoderWeights weights_of;
 };
 
 struct Text {
@@ -80,7 +80,7 @@ struct Text {
 };
 
 std::vector<float> rows_of(Encoder& encoder, const Request& request, int threads) {
-    std::vector<float> rows(std::size_t(request.sentences) * encoder.shape().dimension());
+    std::vector<float> rows(std::size_t(request.sentences) * encoder.dimension());
     expect(encoder.run(request, threads, rows.data()), "a run that was not stopped");
     return rows;
 }
@@ -97,10 +97,11 @@ struct Kind {
 };
 
 std::unique_ptr<Encoder> made(const Model& model, const Kind& kind, std::int64_t table_rows, int slots) {
-    const Shape shape{&kind.level, kind.precision, embedding, hidden, int(model.weights_of.size())};
+    Shape shape{&kind.level, kind.precision, Cell::lstm, max_directions, embedding};
+    for (std::size_t layer = 0; layer < model.weights_of.layers.size(); ++layer) shape.add_layer(hidden);
     const void* numbers = kind.half ? static_cast<const void*>(model.half_table.data()) : model.table.data();
-    return std::make_unique<Encoder>(shape, Embeddings{numbers, kind.half, vocabulary}, model.weights_of, table_rows,
-                                     slots);
+    return std::make_unique<Encoder>(shape, EmbeddingTable{numbers, kind.half, vocabulary}, model.weights_of,
+                                     table_rows, slots);
 }
 
 void check_schedules(const Model& model, const Kind& kind) {
@@ -145,7 +146,7 @@ bool is_exact(const Kind& kind) {
 void check_bits(const Model& model, const Kind& kind) {
     constexpr float max_difference[precisions] = {0, 2e-3f, 1.5e-2f};
     const Text text(1, 12);
-    const int precision = static_cast<int>(kind.precision), layers = static_cast<int>(model.weights_of.size());
+    const int precision = static_cast<int>(kind.precision), layers = static_cast<int>(model.weights_of.layers.size());
     const Kind exact{kind.level, Precision::float32, kind.half};
     const auto rows = rows_of(*made(model, kind, vocabulary, 7), text.request(), 1);
     const auto wanted = rows_of(*made(model, exact, vocabulary, 7), text.request(), 1);
@@ -175,7 +176,7 @@ void check_callers(const Model& model, const Kind& kind) {
 void check_stop(const Model& model, const Kind& kind) {
     const Text endless(1, 2, 1 << 20);
     const auto encoder = made(model, kind, vocabulary, 4);
-    std::vector<float> rows(std::size_t(2) * encoder->shape().dimension());
+    std::vector<float> rows(std::size_t(2) * encoder->dimension());
     std::atomic<bool> over{false};
     std::thread caller([&] {
         expect(!encoder->run(endless.request(), 2, rows.data()), "a run that was stopped");
@@ -194,7 +195,7 @@ void check_refusals(const Model& model, const Kind& kind) {
     const std::vector<std::vector<std::int32_t>> wrong_ids = {{vocabulary}, {-1}, {}};
     for (const auto& ids : wrong_ids) {
         const std::vector<std::int64_t> offsets = {0, std::int64_t(ids.size())};
-        std::vector<float> row(std::size_t(encoder->shape().dimension()));
+        std::vector<float> row(std::size_t(encoder->dimension()));
         try {
             encoder->run({ids.data(), std::int64_t(ids.size()), offsets.data(), 1}, 1, row.data());
             expect(false, "a request that is wrong is refused");

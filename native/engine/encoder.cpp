@@ -1,8 +1,11 @@
 #include "encoder.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string>
+
+#include "folding.hpp"
 
 namespace bothends {
 namespace {
@@ -14,18 +17,37 @@ std::string at(const char* array, std::int64_t index) { return array + ("[" + st
 
 }  // namespace
 
-Encoder::Encoder(const Shape& shape, const EmbeddingTable& embeddings, const std::vector<Layer>& layers,
+Encoder::Encoder(const Shape& shape, const EmbeddingTable& embeddings, const EncoderWeights& weights,
                  std::int64_t table_rows, int slots)
     : shape_(shape), embeddings_(embeddings), slots_(slots) {
-    table_rows = std::min(table_rows, embeddings.vocabulary);
-    for (int direction = 0; direction < directions; ++direction) {
-        folds_[direction] = pack_fold(shape_, layers[0][direction]);
-        tables_[direction] = std::make_unique<Table>(embeddings.vocabulary, table_rows, shape_.start_bytes());
-    }
-    for (const Layer& layer : layers) {
-        const auto pack = layers_.empty() ? pack_first : pack_above;
-        layers_.push_back({pack(shape_, layer[0]), pack(shape_, layer[1])});
-    }
+    for (std::size_t layer = 0; layer < shape_.layers.size(); ++layer)
+        for (int direction = 0; direction < shape_.directions; ++direction)
+            if (const float* h_0 = weights.layers[layer][direction].h_0)
+                for (int unit = 0; unit < shape_.layers[layer].hidden; ++unit)
+                    shape_.layers[layer].state_bound = std::max(shape_.layers[layer].state_bound, std::fabs(h_0[unit]));
+    pack(weights);
+    const std::size_t row_bytes = shape_.layers.front().start_bytes();
+    for (int direction = 0; direction < shape_.directions; ++direction)
+        tables_[direction] =
+            std::make_unique<Table>(embeddings.vocabulary, std::min(table_rows, embeddings.vocabulary), row_bytes);
+}
+
+void Encoder::pack(const EncoderWeights& weights) {
+    layers_.resize(shape_.layers.size());
+    for (std::size_t layer = 0; layer < layers_.size(); ++layer)
+        for (int direction = 0; direction < shape_.directions; ++direction) {
+            DirectionWeights of = weights.layers[layer][direction];
+            std::optional<FoldedWeights> folded;
+            const bool projected = layer > 0 && !weights.projections.empty();
+            const LinearWeights below = projected ? weights.projections[layer - 1] : LinearWeights{};
+            if (const LinearWeights& linear = layer > 0 ? below : weights.input_projection) {
+                folded.emplace(of, gates_of(shape_.cell) * shape_.layers[layer].hidden, linear);
+                of = folded->weights();
+            }
+            if (layer == 0) folds_[direction] = pack_fold(shape_, of);
+            layers_[layer][direction] = pack_cell(shape_, layer, of);
+        }
+    readout_.emplace(shape_, weights);
 }
 
 bool Encoder::run(const Request& request, int threads, float* rows) {
@@ -34,7 +56,7 @@ bool Encoder::run(const Request& request, int threads, float* rows) {
     const auto scratch = scratches_.lease([] { return std::make_unique<Scratch>(); });
     for (std::int64_t from = 0, to; from < request.sentences; from = to) {
         to = request.sentences;
-        if (shape_.layers > 1)  // as many sentences as fill a window, and at least one
+        if (has_windows())  // as many sentences as fill a window, and at least one
             for (to = from + 1; to < request.sentences; ++to)
                 if (request.offsets[to + 1] - request.offsets[from] > window_tokens) break;
         if (!run_window(request, from, to, *scratch, threads, stop, rows)) return false;
@@ -67,8 +89,10 @@ bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t
     std::stable_sort(scratch.order.begin(), scratch.order.end(), [offsets](std::int64_t one, std::int64_t other) {
         return offsets[one + 1] - offsets[one] > offsets[other + 1] - offsets[other];
     });
-    if (shape_.layers > 1) {
-        const std::size_t bytes = std::size_t(offsets[to] - offsets[from]) * directions * shape_.state_bytes();
+    if (shape_.layers.size() > 1) {
+        const std::size_t of_token =
+            shape_.directions * shape_.largest([](const LayerShape& layer) { return layer.state_bytes(); });
+        const std::size_t bytes = std::size_t(offsets[to] - offsets[from]) * of_token;
         if (bytes > scratch.bytes) {
             scratch.bytes = 0;
             for (Memory& states : scratch.states) states = allocated(bytes);
@@ -76,42 +100,63 @@ bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t
         }
     }
     const Sentences sentences{request.token_ids, offsets, scratch.order.data(), to - from, offsets[from]};
-    for (int layer = 0; layer < shape_.layers; ++layer)
-        if (!run_layer(layer, sentences, scratch, threads, stop, rows)) return false;
+    const Sinks top = sinks(request, from, to, scratch, rows);
+    for (std::size_t layer = 0; layer < shape_.layers.size(); ++layer)
+        if (!run_layer(layer, sentences, top, scratch, threads, stop)) return false;
+    if (!readout_->is_nothing())
+        readout_->run({offsets + from, to - from, top.pooled, top.steps}, scratch.readout, rows + from * dimension());
     return true;
 }
 
-bool Encoder::run_layer(int layer, const Sentences& sentences, Scratch& scratch, int threads, const Stop& stop,
-                        float* rows) {
-    const bool first = layer == 0, top = layer == shape_.layers - 1;
+// Where the top layer's states go: into rows, or, if more is computed of them, into memory of the window.
+Sinks Encoder::sinks(const Request& request, std::int64_t from, std::int64_t to, Scratch& scratch, float* rows) const {
+    const std::size_t size = readout_->pooled_size();
+    if (readout_->is_nothing()) return {rows, size, 0, nullptr};
+    const auto sized = [](std::vector<float>& numbers, std::size_t count) {
+        if (numbers.size() < count) numbers.resize(count);
+        return numbers.data();
+    };
+    if (!readout_->keeps_steps()) return {sized(scratch.pooled, std::size_t(to - from) * size), size, from, nullptr};
+    const std::size_t tokens = std::size_t(request.offsets[to] - request.offsets[from]);
+    return {nullptr, 0, from, sized(scratch.steps, tokens * shape_.directions * shape_.top().units())};
+}
+
+bool Encoder::run_layer(std::size_t layer, const Sentences& sentences, const Sinks& sinks, Scratch& scratch,
+                        int threads, const Stop& stop) {
+    const bool first = layer == 0, top = layer == shape_.layers.size() - 1;
+    const int directions = shape_.directions;
     const auto pass = [&](int direction) {
         const Inputs inputs{first ? tables_[direction].get() : nullptr, &folds_[direction].packed, &embeddings_};
         return Pass{shape_,
-                    layers_[layer][direction].packed,
+                    layer,
+                    layers_[layer][direction],
+                    layers_[layer][direction].step.packed,
                     inputs,
                     sentences,
                     direction == 1,
                     first ? nullptr : scratch.states[layer % 2].get(),
                     top ? nullptr : scratch.states[(layer + 1) % 2].get(),
-                    rows};
+                    sinks};
     };
-    Pass passes[directions] = {pass(0), pass(1)};
+    Pass passes[max_directions] = {pass(0), pass(directions - 1)};  // of one direction, the second is unused
     std::atomic<bool> whole{true};
     pool_.run(threads, [&](int worker) {
         const auto chain = chains_.lease([this] { return std::make_unique<Chain>(shape_, slots_); });
-        for (int direction : {worker % directions, 1 - worker % directions})  // its own, then what is left of the other
-            if (!chain->run(passes[direction], stop)) whole = false;
+        for (int turn = 0; turn < directions; ++turn)  // its own direction, then what is left of the other
+            if (!chain->run(passes[(worker + turn) % directions], stop)) whole = false;
     });
     return whole;
 }
 
-std::int64_t Encoder::folded_rows() const { return std::max(tables_[0]->rows(), tables_[1]->rows()); }
+std::int64_t Encoder::folded_rows() const {
+    return std::max(tables_[0]->rows(), tables_[shape_.directions - 1]->rows());
+}
 
 std::size_t Encoder::bytes() const {
-    std::size_t total = 0;
-    for (int direction = 0; direction < directions; ++direction) {
+    std::size_t total = readout_->bytes();
+    for (int direction = 0; direction < shape_.directions; ++direction) {
         total += folds_[direction].bytes + tables_[direction]->bytes();
-        for (const auto& layer : layers_) total += layer[direction].bytes;
+        for (const auto& layer : layers_) total += layer[direction].bytes();
     }
     return total;
 }

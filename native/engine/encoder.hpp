@@ -5,18 +5,18 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "chain.hpp"
 #include "object_pool.hpp"
 #include "pack.hpp"
+#include "readout.hpp"
 #include "shape.hpp"
 #include "table.hpp"
 #include "thread_pool.hpp"
 
 namespace bothends {
-
-constexpr int directions = 2;
 
 /// Token ids of all sentences after each other; sentence s has those from offsets[s] to offsets[s + 1].
 struct Request {
@@ -26,13 +26,11 @@ struct Request {
     std::int64_t sentences;
 };
 
-/// A BiLSTM's packed weights, with the memory and threads that runs share. Safe to use from several threads.
+/// Packed weights of an encoder, with the memory and threads that runs share. Safe to use from several threads.
 class Encoder {
 public:
-    using Layer = std::array<DirectionWeights, directions>;
-
     // Weights are copied, the embeddings are not. At most `table_rows` tokens are kept folded.
-    Encoder(const Shape& shape, const EmbeddingTable& embeddings, const std::vector<Layer>& layers,
+    Encoder(const Shape& shape, const EmbeddingTable& embeddings, const EncoderWeights& weights,
             std::int64_t table_rows, int slots);
 
     // Rows float32 [sentences, dimension]. False if it was stopped; then rows aren't valid. Throws
@@ -45,6 +43,7 @@ public:
     std::uint64_t stops() const { return stops_.load(std::memory_order_relaxed); }
 
     const Shape& shape() const { return shape_; }
+    int dimension() const { return readout_->dimension(); }
     std::int64_t folded_rows() const;
     std::size_t bytes() const;
 
@@ -54,19 +53,26 @@ private:
         std::vector<std::int64_t> order;
         Memory states[2];
         std::size_t bytes = 0;
+        std::vector<float> pooled, steps;  // of the top layer, where more follows
+        ReadoutScratch readout;
     };
 
     void check(const Request& request) const;
+    void pack(const EncoderWeights& weights);
+    bool has_windows() const { return shape_.layers.size() > 1 || !readout_->is_nothing(); }
     bool run_window(const Request& request, std::int64_t from, std::int64_t to, Scratch& scratch, int threads,
                     const Stop& stop, float* rows);
-    bool run_layer(int layer, const Sentences& sentences, Scratch& scratch, int threads, const Stop& stop, float* rows);
+    bool run_layer(std::size_t layer, const Sentences& sentences, const Sinks& sinks, Scratch& scratch, int threads,
+                   const Stop& stop);
+    Sinks sinks(const Request& request, std::int64_t from, std::int64_t to, Scratch& scratch, float* rows) const;
 
     Shape shape_;
     EmbeddingTable embeddings_;
     int slots_;
-    std::vector<std::array<PackedBuffer, directions>> layers_;
-    std::array<PackedBuffer, directions> folds_;
-    std::array<std::unique_ptr<Table>, directions> tables_;
+    std::vector<std::array<PackedCell, max_directions>> layers_;
+    std::array<PackedBuffer, max_directions> folds_;
+    std::array<std::unique_ptr<Table>, max_directions> tables_;
+    std::optional<Readout> readout_;  // always there, once weights are packed
     std::atomic<std::uint64_t> stops_{0};
     ObjectPool<Chain> chains_;
     ObjectPool<Scratch> scratches_;

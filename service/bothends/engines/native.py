@@ -34,7 +34,9 @@ PROMISED_COSINES: dict[str, float] = {"bf16": 0.9999, "int8": 0.9995}
 """Least cosine to float32's embedding by precision, for any text that doesn't repeat itself."""
 
 
-_COMPUTES = "it serves bidirectional LSTMs with biases that are read by their final states"
+MAX_WIDTH = 1 << 14
+"""Largest size of the table's vectors and of a layer's states: what native/engine/given_weights.cpp lets in."""
+_COMPUTES = "it serves every cell, pooling and head, of layers that are less wide"
 _WORTH = 1.1
 """Products a second, over float32's, below which a precision brings nothing: gates cost the same in each."""
 _TURNS = 4
@@ -89,24 +91,18 @@ def obstacle(config: BundleConfig) -> Fallback | None:
 
 
 def lacks(config: EncoderConfig) -> str | None:
-    """Name, for a person, the parts of this encoder that the native engine can't compute; None where it can all."""
-    missing = {
-        "GRUs": config.cell != "lstm",
-        "encoders of one direction": not config.bidirectional,
-        "cells without biases": not config.bias,
-        "projected states": config.projection_size is not None,
-        "input projections": config.input_projection is not None,
-        "learned initial states": config.learned_initial_states,
-        f"{config.pooling} pooling": config.pooling != "final_states",
-        "heads": config.head is not None,
-        "layers of unequal width": config.hidden_sizes is not None,
-    }
-    found = [what for what, is_so in missing.items() if is_so]
-    return " or ".join(found) if found else None
+    """Name, for a person, what of this encoder the native engine can't compute; None where it can all."""
+    widest = max(config.embedding_size, *config.widths)
+    return f"tables or layers of {widest:,} numbers" if widest > MAX_WIDTH else None
+
+
+def _cell(config: EncoderConfig) -> str:
+    """Return what the engine calls the cell."""
+    return config.cell if config.reset_after else "gru_reset_before"
 
 
 class NativeEngine:
-    """LSTMs of a bundle in bothends-native. A run uses the thread that calls it; any number of threads may call."""
+    """Encoder of a bundle in bothends-native. A run uses the thread that calls it; any number of threads may call."""
 
     device = "cpu"
     pads = False
@@ -129,7 +125,17 @@ class NativeEngine:
                 f"{bundle.config.vocabulary_size}"
             )
         try:
-            self._encoder = engine.Encoder(weights.table, weights.layers, precision=precision, level=level)
+            self._encoder = engine.Encoder(
+                weights.table,
+                weights.layers,
+                cell=_cell(bundle.config),
+                pooling=bundle.config.pooling,
+                input_projection=weights.input_projection,
+                attention=weights.attention,
+                head=weights.head,
+                precision=precision,
+                level=level,
+            )
         except ValueError as error:
             raise BundleError(f"{bundle.path / MODEL} can't be loaded: {printable(error)}") from error
         self._stopped = engine.Interrupted
