@@ -34,22 +34,6 @@ ALWAYS_INLINE void add_inputs(Sums<A, ROWS, gru_gates>& sums, const PackedWeight
         accumulate<A, ROWS, gru_gates>(sums, numbers, packed.input_words, packed.weights + block * packed.block_bytes);
 }
 
-// Whether the part ends with the inputs, of which it then leaves the sums.
-template <class A, int ROWS>
-ALWAYS_INLINE bool leave_inputs(const Sums<A, ROWS, gru_gates>& sums, const PackedWeights& packed, const Row* rows,
-                                Part part) {
-    if (part.to == packed.words()) return false;
-    UNROLLED
-    for (int row = 0; row < ROWS; ++row) std::memcpy(rows[row].sums + part.at, sums[row], sizeof sums[row]);
-    return true;
-}
-
-// Where a block's weights of states begin, behind those of inputs.
-template <int GATES>
-ALWAYS_INLINE const char* states_of(const PackedWeights& packed, int block) {
-    return packed.weights + block * packed.block_bytes + packed.input_words * GATES * gate_bytes;
-}
-
 // In memory, row by row, so that the sums that are added to never are.
 template <class A, int ROWS, int GATES>
 ALWAYS_INLINE void copy(Sums<A, ROWS, GATES>& to, const Sums<A, ROWS, GATES>& from) {
@@ -58,6 +42,24 @@ ALWAYS_INLINE void copy(Sums<A, ROWS, GATES>& to, const Sums<A, ROWS, GATES>& fr
         UNROLLED
         for (int gate = 0; gate < GATES; ++gate) to[row][gate] = from[row][gate];
     }
+}
+
+// Whether the part ends with the inputs, of which it then leaves the sums.
+template <class A, int ROWS>
+ALWAYS_INLINE bool leave_inputs(const Sums<A, ROWS, gru_gates>& sums, const PackedWeights& packed, const Row* rows,
+                                Part part) {
+    if (part.to == packed.words()) return false;
+    Sums<A, ROWS, gru_gates> left;
+    copy<A, ROWS, gru_gates>(left, sums);
+    UNROLLED
+    for (int row = 0; row < ROWS; ++row) std::memcpy(rows[row].sums + part.at, left[row], sizeof left[row]);
+    return true;
+}
+
+// Where a block's weights of states begin, behind those of inputs.
+template <int GATES>
+ALWAYS_INLINE const char* states_of(const PackedWeights& packed, int block) {
+    return packed.weights + block * packed.block_bytes + packed.input_words * GATES * gate_bytes;
 }
 
 // The candidate's sum of its inputs, which the reset gate leaves as it is: what a tile added, or the table's.
