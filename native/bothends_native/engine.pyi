@@ -34,21 +34,26 @@ class Encoder:
         level: _Level = "auto",
         table_rows: int | None = None,
         slots: int | None = None,
+        threads: int = 1,
     ) -> None:
         """Take weights as the initialisers of ONNX's LSTM have them, gates in the order i, o, f, c.
 
         `table` is [vocabulary, embedding]; it isn't copied and must not change. Of each layer, float32: W
         [2, 4·hidden, inputs], R [2, 4·hidden, hidden], B [2, 8·hidden]. `table_rows`: most tokens whose input product
         is kept, by default as many as 64 MiB hold. `slots`: sentences that a thread computes side by side,
-        by default 12, and 48 where weights are too large for the caches.
+        by default 12, and 48 where weights are too large for the caches. `threads`: most that compute at once in this
+        process, of all callers and encoders, while helpers of this one are among them.
         Raises ValueError for anything that isn't so, and for numbers that aren't finite.
         """
 
-    def run(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64], *, threads: int = 1) -> NDArray[np.float32]:
+    def run(
+        self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64], *, threads: int | None = None
+    ) -> NDArray[np.float32]:
         """Embeddings [sentences, 2·hidden] of `token_ids`, all sentences after each other.
 
         Sentence s has those from offsets[s] to offsets[s + 1]; `offsets` begins with 0 and ends with how many there
-        are. Releases the GIL. Up to `threads` - 1 of the encoder's own threads help the caller's, as they are free.
+        are. Releases the GIL. Up to `threads` - 1 of the encoder's own threads help the caller's, as they are free; by
+        default where it is worth it, on cores that no caller has used for some milliseconds, until one wants them.
         Raises ValueError for ids outside the table, a sentence without tokens, another dtype or an array in pieces;
         Interrupted if it was stopped.
         """
