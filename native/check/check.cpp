@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -178,6 +179,41 @@ void check_callers(const Model& model, const Kind& kind) {
     for (std::thread& caller : callers) caller.join();
 }
 
+// Callers come and go, some of them while a helper works for another: each has its own rows all the same.
+void check_idle(const Model& model, const Kind& kind) {
+    const Text much(3, 2 * sentences_of_a_text, 200);
+    const auto encoder = made(model, kind, vocabulary, 12);
+    const auto expected = rows_of(*encoder, much.request(), 1);
+    const auto run_idle = [&] {
+        std::vector<float> rows(expected.size());
+        double helped_s = 0;
+        expect(encoder->run(much.request(), encoder->idle_threads(), rows.data(), helped_s), "a run on idle cores");
+        expect(same(rows, expected), "a run on idle cores, " + kind.name());
+    };
+    for (int round = 0; round < 2; ++round) {
+        run_idle();
+        std::thread other(run_idle);
+        run_idle();
+        other.join();
+    }
+}
+
+void check_cores() {
+    Cores cores;
+    constexpr int threads = 2;
+    std::optional<Cores::Caller> first(std::in_place, cores, threads), second;
+    expect(cores.are_idle(threads), "the second core is idle");
+    std::optional<Cores::Helper> helper(std::in_place, cores, threads);
+    expect(helper->helps() && !helper->leaves(), "a helper takes the second core");
+    expect(!Cores::Helper(cores, threads).helps(), "there is no third");
+    second.emplace(cores, threads);
+    expect(helper->leaves() && helper->leaves(), "a helper leaves once a caller wants its core");
+    helper.reset(), first.reset(), second.reset();
+    expect(!cores.are_idle(threads), "cores that were wanted a moment ago aren't idle");
+    first.emplace(cores, threads);
+    expect(Cores::Helper(cores, threads).helps(), "each has left");
+}
+
 void check_stop(const Model& model, const Kind& kind) {
     const Text endless(1, 2, 1 << 20);
     const auto encoder = made(model, kind, vocabulary, 4);
@@ -227,8 +263,10 @@ int main(int count, char** arguments) {
         }
         const Kind best{levels().front(), Precision::float32, false};
         check_stop(model, best);
+        check_idle(model, best);
         check_refusals(model, best);
     }
+    check_cores();
     std::printf("%s\n", failures ? "failed" : "everything holds");
     return failures != 0;
 }

@@ -23,7 +23,7 @@ namespace {
 
 using namespace nb::literals;
 
-constexpr int max_embedding = 1 << 14, max_slots = 1024, max_threads = 1024;
+constexpr int max_embedding = 1 << 14, max_slots = 1024, max_run_threads = 256, max_threads = 1024;
 constexpr std::int64_t max_vocabulary = std::int64_t{1} << 31;
 constexpr const char* precision_names[] = {"float32", "bf16", "int8"};
 constexpr const char* cell_names[] = {"lstm", "gru", "gru_reset_before"};
@@ -80,7 +80,7 @@ public:
         const std::int64_t* ends = numbers<std::int64_t>("offsets", offsets, {any_size});
         if (offsets.shape(0) == 0) throw std::invalid_argument("offsets is empty; it begins with 0");
         const Threads wanted =
-            threads ? Threads{within("threads", *threads, 1, max_threads), false} : encoder_->idle_threads();
+            threads ? Threads{within("threads", *threads, 1, max_run_threads), false} : encoder_->idle_threads();
         const Request request{ids, std::int64_t(token_ids.shape(0)), ends, std::int64_t(offsets.shape(0)) - 1};
         const std::size_t rows = std::size_t(request.sentences), dimension = std::size_t(encoder_->dimension());
         std::unique_ptr<float[]> results(new float[rows * dimension]);

@@ -187,7 +187,7 @@ void Chain::advance(const Pass& pass) {
     for (int index = 0; index < active_;) {
         Slot& slot = slots_[index];
         slot.state = rows_[index].next;
-        slot.sums += pass.sizes().sums_bytes();
+        if (slot.done < slot.begun) slot.sums += pass.sizes().sums_bytes();
         if (++slot.done < slot.length) {
             ++index;
             continue;
