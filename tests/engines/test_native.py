@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bothends.core.embedder import Embedder
 from bothends.core.selftest import self_test
 from bothends.engines import native
+from bothends.engines.bounds import promised_cosine
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import NotServingError
@@ -52,7 +53,7 @@ def test_below_float32_the_cosine_is_what_is_promised(english: Bundle, precision
     texts = kinds(english, texts=100)
     exact, other = native.NativeEngine(english), native.NativeEngine(english, precision=precision)
     for kind in ("golden sentences", "sentences of docs/", "random tokens"):
-        assert lowest_cosine(exact, other, texts[kind]) >= native.PROMISED_COSINES[precision], kind
+        assert lowest_cosine(exact, other, texts[kind]) >= promised_cosine(english.config, precision), kind
 
 
 @settings(max_examples=30)

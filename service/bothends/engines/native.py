@@ -18,6 +18,7 @@ from ..options import Precision
 from ..settings import Level
 from ..text import printable
 from .arrays import flat
+from .bounds import tolerance
 from .contract import TokenIds
 from .encoder_speeds import EncoderSpeeds
 from .fallback import Fallback
@@ -25,15 +26,6 @@ from .native_parts import remedy
 from .onnx_weights import read
 
 _log = logging.getLogger(__name__)
-_TOLERANCES: dict[Precision, float] = {"float32": 0.0, "bf16": 5e-3, "int8": 3e-2}
-"""Tolerated difference of a golden sentence's number from PyTorch's, at least: about twice what tests/native saw of
-random encoders. A wrong gate, half or order is off by 0.1 and more; so may text be that repeats itself."""
-
-
-PROMISED_COSINES: dict[str, float] = {"bf16": 0.9999, "int8": 0.9995}
-"""Least cosine to float32's embedding by precision, for any text that doesn't repeat itself."""
-
-
 MAX_WIDTH = 1 << 14
 """Largest size of the table's vectors and of a layer's states: what native/engine/given_weights.cpp lets in."""
 _COMPUTES = "it serves every cell, pooling and head, of layers that are less wide"
@@ -147,7 +139,7 @@ class NativeEngine:
         self._stopped = engine.Interrupted
         self.dimension: int = self._encoder.dimension
         self.provider = f"native/{self._encoder.level}/{precision}"
-        self.tolerance = max(bundle.config.tolerance, _TOLERANCES[precision])
+        self.tolerance = max(bundle.config.tolerance, tolerance(bundle.config, precision))
         if self.dimension != bundle.config.dimension:
             raise BundleError(f"{bundle.path / MODEL} gives {self.dimension} numbers, config.json says another number")
         warn_if_slow(precision, level, bundle.config.recurrent_bytes)
