@@ -6,6 +6,7 @@ Weights are read from the bundle's model.onnx, like those of onnxruntime.
 import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,7 @@ def lacks(config: EncoderConfig) -> str | None:
     return f"tables or layers of {widest:,} numbers" if widest > MAX_WIDTH else None
 
 
-def _cell(config: EncoderConfig) -> str:
+def _cell(config: EncoderConfig) -> Literal["lstm", "gru", "gru_reset_before"]:
     """Return what the engine calls the cell."""
     return config.cell if config.reset_after else "gru_reset_before"
 
