@@ -153,10 +153,14 @@ class NativeEngine:
         """
         return self.run_flat(*flat(sentences))
 
-    def run_flat(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the embeddings of sentences given as arrays, as `run` computes them."""
+    def run_flat(
+        self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64], *, threads: int = 1
+    ) -> NDArray[np.float32]:
+        """Return the embeddings of sentences given as arrays, as `run` computes them; the bits are those of one thread
+        with any number of `threads`.
+        """
         try:
-            return self._encoder.run(token_ids, offsets)
+            return self._encoder.run(token_ids, offsets, threads=threads)
         except self._stopped as error:
             raise NotServingError("the model run was stopped") from error
 

@@ -135,6 +135,7 @@ def _head(graph: Graph, head: Head, pooled: str) -> None:
     linear = graph.linear("head.linear", pooled, "embedding" if head.then == "none" else "linear")
     if head.then == "layer_norm":
         learned = ["head.norm.weight", "head.norm.bias"]
-        graph.add("LayerNormalization", [linear, *learned], "embedding", axis=-1, epsilon=head.epsilon)
+        epsilon = float(np.float32(head.epsilon))  # as a file holds it
+        graph.add("LayerNormalization", [linear, *learned], "embedding", axis=-1, epsilon=epsilon)
     elif head.then != "none":
         graph.add({"tanh": "Tanh", "relu": "Relu"}[head.then], [linear], "embedding")
