@@ -23,7 +23,7 @@ namespace {
 
 using namespace nb::literals;
 
-constexpr int max_embedding = 1 << 14, max_slots = 1024, max_threads = 256;
+constexpr int max_embedding = 1 << 14, max_slots = 1024, max_run_threads = 256, max_threads = 1024;
 constexpr std::int64_t max_vocabulary = std::int64_t{1} << 31;
 constexpr const char* precision_names[] = {"float32", "bf16", "int8"};
 constexpr const char* cell_names[] = {"lstm", "gru", "gru_reset_before"};
@@ -53,7 +53,7 @@ public:
     PythonEncoder(Array table, const std::vector<nb::dict>& layers, const std::string& cell, const std::string& pooling,
                   const std::optional<nb::dict>& input_projection, const std::optional<nb::dict>& attention,
                   const std::optional<nb::dict>& head, const std::string& precision, const std::string& level,
-                  std::optional<std::int64_t> table_rows, std::optional<std::int64_t> slots)
+                  std::optional<std::int64_t> table_rows, std::optional<std::int64_t> slots, std::int64_t threads)
         : table_(std::move(table)) {
         const bool half = table_.dtype() == float16;
         must_be("table", table_, half ? float16 : nb::dtype<float>(), {any_size, any_size});
@@ -69,21 +69,25 @@ public:
         const std::int64_t budget = table_rows.value_or(shape.usual_table_rows());
         within("table_rows", budget, 0, max_vocabulary - 1);
         const int side_by_side = within("slots", slots.value_or(shape.usual_slots()), 1, max_slots);
+        const int at_once = within("threads", threads, 1, max_threads);
         const nb::gil_scoped_release release;
-        encoder_ = std::make_unique<Encoder>(shape, embeddings, given.weights(), budget, side_by_side);
+        encoder_ = std::make_unique<Encoder>(shape, embeddings, given.weights(), budget, side_by_side, at_once);
     }
 
-    nb::ndarray<nb::numpy, float, nb::ndim<2>> run(const Array& token_ids, const Array& offsets, std::int64_t threads) {
+    nb::ndarray<nb::numpy, float, nb::ndim<2>> run(const Array& token_ids, const Array& offsets,
+                                                   std::optional<std::int64_t> threads) {
         const std::int32_t* ids = numbers<std::int32_t>("token_ids", token_ids, {any_size});
         const std::int64_t* ends = numbers<std::int64_t>("offsets", offsets, {any_size});
         if (offsets.shape(0) == 0) throw std::invalid_argument("offsets is empty; it begins with 0");
-        within("threads", threads, 1, max_threads);
+        const Threads wanted =
+            threads ? Threads{within("threads", *threads, 1, max_run_threads), false} : encoder_->idle_threads();
         const Request request{ids, std::int64_t(token_ids.shape(0)), ends, std::int64_t(offsets.shape(0)) - 1};
         const std::size_t rows = std::size_t(request.sentences), dimension = std::size_t(encoder_->dimension());
         std::unique_ptr<float[]> results(new float[rows * dimension]);
         {
             const nb::gil_scoped_release release;
-            if (!encoder_->run(request, int(threads), results.get())) throw Interrupted("stopped while it ran");
+            double helped_s = 0;
+            if (!encoder_->run(request, wanted, results.get(), helped_s)) throw Interrupted("stopped while it ran");
         }
         nb::capsule owner(results.get(), [](void* memory) noexcept { delete[] static_cast<float*>(memory); });
         return {results.release(), {rows, dimension}, owner};
@@ -100,10 +104,11 @@ public:
 
 private:
     static bool run_borrowed(void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences,
-                             float* rows) {
+                             float* rows, double& helped_s) {
         auto& encoder = *static_cast<Encoder*>(of);
         try {
-            if (!encoder.run({ids, offsets[sentences], offsets, std::int64_t(sentences)}, 1, rows)) return false;
+            const Request request{ids, offsets[sentences], offsets, std::int64_t(sentences)};
+            if (!encoder.run(request, encoder.idle_threads(), rows, helped_s)) return false;
         } catch (const std::exception&) {
             return false;  // who asked asks again where errors are told
         }
@@ -136,12 +141,13 @@ NB_MODULE(_engine, module) {
     nb::class_<PythonEncoder>(module, "Encoder")
         .def(nb::init<Array, const std::vector<nb::dict>&, const std::string&, const std::string&,
                       const std::optional<nb::dict>&, const std::optional<nb::dict>&, const std::optional<nb::dict>&,
-                      const std::string&, const std::string&, std::optional<std::int64_t>,
-                      std::optional<std::int64_t>>(),
+                      const std::string&, const std::string&, std::optional<std::int64_t>, std::optional<std::int64_t>,
+                      std::int64_t>(),
              "table"_a, "layers"_a, nb::kw_only(), "cell"_a = "lstm", "pooling"_a = "final_states",
              "input_projection"_a = nb::none(), "attention"_a = nb::none(), "head"_a = nb::none(),
-             "precision"_a = "float32", "level"_a = "auto", "table_rows"_a = nb::none(), "slots"_a = nb::none())
-        .def("run", &PythonEncoder::run, "token_ids"_a, "offsets"_a, nb::kw_only(), "threads"_a = 1)
+             "precision"_a = "float32", "level"_a = "auto", "table_rows"_a = nb::none(), "slots"_a = nb::none(),
+             "threads"_a = 1)
+        .def("run", &PythonEncoder::run, "token_ids"_a, "offsets"_a, nb::kw_only(), "threads"_a = nb::none())
         .def("share", &PythonEncoder::share)
         .def("stop", [](PythonEncoder& self) { self.encoder().stop(); })
         .def_prop_ro("level", [](PythonEncoder& self) { return self.encoder().shape().level->name; })

@@ -66,16 +66,21 @@ Chain::Chain(const Shape& shape, int slots) : shape_(shape), slots_(slots) {
     rows_.reserve(std::max(slots, max_rows_ahead)), missing_.reserve(slots), made_.reserve(slots);
 }
 
-bool Chain::run(Pass& pass, const Stop& stop) {
+Ending Chain::run(Pass& pass, const Stop& stop, Cores::Helper* helper) {
     active_ = 0;
+    return go_on(pass, stop, helper);
+}
+
+Ending Chain::go_on(Pass& pass, const Stop& stop, Cores::Helper* helper) {
     const Level& level = *shape_.level;
     const CellTiles& tiles = level.tiles[static_cast<int>(shape_.precision)];
     // Every other step goes back: what a cache still holds of weights that are larger than it is what was read last.
     const bool large = pass.packed.blocks * pass.packed.block_bytes > (512 << 10);  // for a core's own cache
     for (bool back = false;; back = large && !back) {
         refill(pass);
-        if (active_ == 0) return true;
-        if (stop.asked()) return false;
+        if (active_ == 0) return Ending::whole;
+        if (stop.asked()) return Ending::stopped;
+        if (helper && helper->leaves()) return Ending::left;
         const bool ahead = begin_ahead(pass);
         prepare(pass);
         over_blocks(level, tiles.step[static_cast<int>(shape_.cell)], pass.packed, rows_,
@@ -182,7 +187,7 @@ void Chain::advance(const Pass& pass) {
     for (int index = 0; index < active_;) {
         Slot& slot = slots_[index];
         slot.state = rows_[index].next;
-        slot.sums += pass.sizes().sums_bytes();
+        if (slot.done < slot.begun) slot.sums += pass.sizes().sums_bytes();
         if (++slot.done < slot.length) {
             ++index;
             continue;

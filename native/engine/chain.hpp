@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cores.hpp"
 #include "memory.hpp"
 #include "pack.hpp"
 #include "shape.hpp"
@@ -21,6 +22,7 @@ struct Sentences {
     const std::int64_t* order;
     std::int64_t count;        // in `order`
     std::int64_t first_token;  // what the states of the layers below and above are counted from
+    std::int64_t tokens;       // of all of them
 };
 
 /// The first layer's inputs; of the layers above, `table` is nullptr.
@@ -62,27 +64,32 @@ struct Stop {
     bool asked() const { return now.load(std::memory_order_relaxed) != before; }
 };
 
+/// How a chain's part of a pass ended.
+enum class Ending { whole, stopped, left };
+
 /// A thread's slots, kept from one run to the next. Not shared.
 class Chain {
 public:
     Chain(const Shape& shape, int slots);
 
-    // Does as much of the pass as other workers leave. False if the run was stopped.
-    bool run(Pass& pass, const Stop& stop);
+    // Does as much of the pass as other workers leave. A helper may leave in between; then another thread goes on with
+    // what it had begun.
+    Ending run(Pass& pass, const Stop& stop, Cores::Helper* helper = nullptr);
+    Ending go_on(Pass& pass, const Stop& stop, Cores::Helper* helper = nullptr);
 
 private:
     struct Slot {
         std::int64_t sentence, first, length, done;  // `first` of its tokens; steps `done`
-        std::int64_t begun;                          // steps whose inputs are added already
-        char* sums;                                  // of the step, where it is begun
-        const char* state;                           // h before the step
-        char* own[2];                                // h of every other step, where no layer above reads it
+        std::int64_t begun;  // steps whose inputs are added already
+        char* sums;  // of the step, where it is begun
+        const char* state;  // h before the step
+        char* own[2];  // h of every other step, where no layer above reads it
         float* cell;
-        float* pooled[2];    // what `sink` has taken
-        char* reset;         // of a GRU whose reset gate comes first, as `Row` has them
+        float* pooled[2];  // what `sink` has taken
+        char* reset;  // of a GRU whose reset gate comes first, as `Row` has them
         float* update;
         float* candidate;
-        char* start;       // its input's product, where the table has none
+        char* start;  // its input's product, where the table has none
         float* embedding;  // its token's vector, where that is widened
     };
 

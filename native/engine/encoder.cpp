@@ -1,9 +1,13 @@
 #include "encoder.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "folding.hpp"
 
@@ -13,13 +17,45 @@ namespace {
 // Tokens of a window where there are layers above the first. Their states take 8 MB a layer at hidden 256 in float32.
 constexpr std::int64_t window_tokens = 4096;
 
+// Bytes of weights that all tokens of a layer's direction meet, from which on another thread is woken for it: about
+// 100 µs of work.
+constexpr std::int64_t shared_bytes = 20'000'000;
+
+/// Chains that helpers left, and what they were at: their caller goes on with them.
+struct Left {
+    struct Begun {
+        ObjectPool<Chain>::Lease chain;
+        Pass& pass;
+    };
+
+    void add(ObjectPool<Chain>::Lease chain, Pass& pass) {
+        const std::lock_guard lock(mutex);
+        begun.push_back({std::move(chain), pass});
+    }
+
+    std::mutex mutex;
+    std::vector<Begun> begun;
+};
+
+/// Adds the time for which it lives.
+class Stopwatch {
+public:
+    explicit Stopwatch(std::atomic<std::int64_t>& total_ns) : total_ns_(total_ns) {}
+    Stopwatch(const Stopwatch&) = delete;
+    ~Stopwatch() { total_ns_ += (std::chrono::steady_clock::now() - began_) / std::chrono::nanoseconds(1); }
+
+private:
+    std::atomic<std::int64_t>& total_ns_;
+    const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
 std::string at(const char* array, std::int64_t index) { return array + ("[" + std::to_string(index) + "]"); }
 
 }  // namespace
 
 Encoder::Encoder(const Shape& shape, const EmbeddingTable& embeddings, const EncoderWeights& weights,
-                 std::int64_t table_rows, int slots)
-    : shape_(shape), embeddings_(embeddings), slots_(slots) {
+                 std::int64_t table_rows, int slots, int max_threads)
+    : shape_(shape), embeddings_(embeddings), slots_(slots), max_threads_(max_threads) {
     for (std::size_t layer = 0; layer < shape_.layers.size(); ++layer)
         for (int direction = 0; direction < shape_.directions; ++direction)
             if (const float* h_0 = weights.layers[layer][direction].h_0)
@@ -50,18 +86,21 @@ void Encoder::pack(const EncoderWeights& weights) {
     readout_.emplace(shape_, weights);
 }
 
-bool Encoder::run(const Request& request, int threads, float* rows) {
+bool Encoder::run(const Request& request, Threads threads, float* rows, double& helped_s) {
     check(request);
-    const Stop stop{stops_, stops_.load(std::memory_order_relaxed)};
+    const Cores::Caller caller(Cores::all(), max_threads_);
+    Running running{{stops_, stops_.load(std::memory_order_relaxed)}, threads, rows};
+    bool is_whole = true;
     const auto scratch = scratches_.lease([] { return std::make_unique<Scratch>(); });
-    for (std::int64_t from = 0, to; from < request.sentences; from = to) {
+    for (std::int64_t from = 0, to; is_whole && from < request.sentences; from = to) {
         to = request.sentences;
         if (has_windows())  // as many sentences as fill a window, and at least one
             for (to = from + 1; to < request.sentences; ++to)
                 if (request.offsets[to + 1] - request.offsets[from] > window_tokens) break;
-        if (!run_window(request, from, to, *scratch, threads, stop, rows)) return false;
+        is_whole = run_window(request, from, to, *scratch, running);
     }
-    return true;
+    helped_s += double(running.helped_ns) * 1e-9;
+    return is_whole;
 }
 
 void Encoder::check(const Request& request) const {
@@ -79,8 +118,8 @@ void Encoder::check(const Request& request) const {
                                         "; the table has rows 0 to " + std::to_string(embeddings_.vocabulary - 1));
 }
 
-bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t to, Scratch& scratch, int threads,
-                         const Stop& stop, float* rows) {
+bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t to, Scratch& scratch,
+                         Running& running) {
     const std::int64_t* offsets = request.offsets;
     scratch.order.resize(std::size_t(to - from));
     for (std::int64_t sentence = from; sentence < to; ++sentence)
@@ -99,12 +138,14 @@ bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t
             scratch.bytes = bytes;
         }
     }
-    const Sentences sentences{request.token_ids, offsets, scratch.order.data(), to - from, offsets[from]};
-    const Sinks top = sinks(request, from, to, scratch, rows);
+    const Sentences sentences{request.token_ids, offsets,       scratch.order.data(),
+                              to - from,         offsets[from], offsets[to] - offsets[from]};
+    const Sinks top = sinks(request, from, to, scratch, running.rows);
     for (std::size_t layer = 0; layer < shape_.layers.size(); ++layer)
-        if (!run_layer(layer, sentences, top, scratch, threads, stop)) return false;
+        if (!run_layer(layer, sentences, top, scratch, running)) return false;
     if (!readout_->is_nothing())
-        readout_->run({offsets + from, to - from, top.pooled, top.steps}, scratch.readout, rows + from * dimension());
+        readout_->run({offsets + from, to - from, top.pooled, top.steps}, scratch.readout,
+                      running.rows + from * dimension());
     return true;
 }
 
@@ -122,7 +163,7 @@ Sinks Encoder::sinks(const Request& request, std::int64_t from, std::int64_t to,
 }
 
 bool Encoder::run_layer(std::size_t layer, const Sentences& sentences, const Sinks& sinks, Scratch& scratch,
-                        int threads, const Stop& stop) {
+                        Running& running) {
     const bool first = layer == 0, top = layer == shape_.layers.size() - 1;
     const int directions = shape_.directions;
     const auto pass = [&](int direction) {
@@ -139,13 +180,34 @@ bool Encoder::run_layer(std::size_t layer, const Sentences& sentences, const Sin
                     sinks};
     };
     Pass passes[max_directions] = {pass(0), pass(directions - 1)};  // of one direction, the second is unused
+    Left left;
     std::atomic<bool> whole{true};
-    pool_.run(threads, [&](int worker) {
-        const auto chain = chains_.lease([this] { return std::make_unique<Chain>(shape_, slots_); });
-        for (int turn = 0; turn < directions; ++turn)  // its own direction, then what is left of the other
-            if (!chain->run(passes[(worker + turn) % directions], stop)) whole = false;
+    pool_.run(workers(layer, sentences, running.threads), [&](int worker) {
+        std::optional<Cores::Helper> helper;
+        if (worker > 0 && running.threads.only_idle && !helper.emplace(Cores::all(), max_threads_).helps()) return;
+        std::optional<Stopwatch> stopwatch;
+        if (worker > 0) stopwatch.emplace(running.helped_ns);
+        auto chain = chains_.lease([this] { return std::make_unique<Chain>(shape_, slots_); });
+        for (int turn = 0; turn < directions; ++turn) {  // its own direction, then what is left of the other
+            Pass& own = passes[(worker + turn) % directions];
+            const Ending ending = chain->run(own, running.stop, helper ? &*helper : nullptr);
+            if (ending == Ending::stopped) whole = false;
+            if (ending == Ending::left) return left.add(std::move(chain), own);
+        }
     });
+    for (const auto& [chain, of] : left.begun)
+        if (chain->go_on(of, running.stop) == Ending::stopped) whole = false;
     return whole;
+}
+
+// How many threads are worth it for a layer: as many as there are directions, and full slots of them.
+int Encoder::workers(std::size_t layer, const Sentences& sentences, Threads threads) const {
+    if (threads.max == 1 || !threads.only_idle) return threads.max;
+    const PackedWeights& packed = layers_[layer][0].step.packed;
+    const std::int64_t bytes = sentences.tokens * packed.blocks * packed.block_bytes;
+    if (bytes < shared_bytes || !Cores::all().are_idle(max_threads_)) return 1;
+    const std::int64_t full = (sentences.count + slots_ - 1) / slots_;
+    return int(std::min<std::int64_t>(threads.max, full * shape_.directions));
 }
 
 std::int64_t Encoder::folded_rows() const {

@@ -6,6 +6,7 @@ Weights are read from the bundle's model.onnx, like those of onnxruntime.
 import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,20 +89,25 @@ def lacks(config: EncoderConfig) -> str | None:
     return f"tables or layers of {widest:,} numbers" if widest > MAX_WIDTH else None
 
 
-def _cell(config: EncoderConfig) -> str:
+def _cell(config: EncoderConfig) -> Literal["lstm", "gru", "gru_reset_before"]:
     """Return what the engine calls the cell."""
     return config.cell if config.reset_after else "gru_reset_before"
 
 
 class NativeEngine:
-    """Encoder of a bundle in bothends-native. A run uses the thread that calls it; any number of threads may call."""
+    """Encoder of a bundle in bothends-native. Any number of threads may call; a run uses the one that calls it, and cores
+    that no caller uses.
+    """
 
     device = "cpu"
     pads = False
 
-    def __init__(self, bundle: Bundle, *, precision: Precision = "float32", level: Level = "auto") -> None:
+    def __init__(
+        self, bundle: Bundle, *, precision: Precision = "float32", level: Level = "auto", threads: int = 1
+    ) -> None:
         """Pack the bundle's weights for the instructions of `level`; "auto" is the best that the processor has.
 
+        Helpers compute only while fewer than `threads` threads do in this process, of all its native engines.
         Raises DeviceError if the level isn't available here, and BundleError if the model isn't what config.json says.
         """
         if (found := obstacle(bundle.config)) is not None:
@@ -127,6 +133,7 @@ class NativeEngine:
                 head=weights.head,
                 precision=precision,
                 level=level,
+                threads=threads,
             )
         except ValueError as error:
             raise BundleError(f"{bundle.path / MODEL} can't be loaded: {printable(error)}") from error

@@ -34,7 +34,7 @@ class Weights:
     table: NDArray[np.float32] | NDArray[np.float16]
     """Embedding table, [vocabulary, embedding]."""
     layers: list[dict[str, NDArray[np.float32]]]
-    """Each layer's tensors by their names in the graph, without the layer's number: "W", "R", perhaps "B" and others."""
+    """Tensors of each layer by their names in the graph, without the number: "W", "R", perhaps "B", "P" and others."""
     input_projection: dict[str, NDArray[np.float32]] | None = None
     """`weight` [embedding, input] and `bias` of the linear layer before the cells, if there is one."""
     attention: dict[str, NDArray[np.float32]] | None = None
@@ -45,7 +45,7 @@ class Weights:
     @classmethod
     def named_as_in_graph(cls, arrays: Arrays, config: EncoderConfig) -> "Weights":
         """Return the weights of an encoder from its arrays by their names in the graph. Raises KeyError without one."""
-        head = None
+        head: dict[str, Any] | None = None
         if config.head:
             head = {**_linear(arrays, "head.linear"), "then": config.head.then}
             if config.head.then == "layer_norm":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bothends.engines.onnx_weights import Weights
 from bothends.model.architecture import EncoderConfig
+from bothends.options import Precision
 from bothends_export.encoder import Encoder
 from bothends_export.graph.tensors import named_as_in_graph
 
@@ -22,7 +23,7 @@ Rows = NDArray[np.float32]
 LEVELS: list[str] = engine.levels()
 FUSED = [level for level in LEVELS if level != "portable" or platform.machine() in ("aarch64", "arm64")]
 """Levels that multiply and add with one rounding: they give the same bits. On x86 portable can't."""
-PRECISIONS = ["float32", "bf16", "int8"]
+PRECISIONS: list[Precision] = ["float32", "bf16", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
