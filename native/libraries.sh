@@ -29,10 +29,11 @@ upstream() { # upstream URL SHA256: unpacks what is there into $source; false wh
     unpack "$file" "$2"
 }
 
-debian() { # debian FOLDER FILE SHA256: likewise of a source package, from the mirror that apt is set up for
+debian() { # debian FOLDER FILE SHA256: likewise of a source package, from the mirror that apt is set up for, or from everybody's
     # shellcheck disable=SC2016 # apt's own word
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 'debian/$' || echo http://deb.debian.org/debian/)
     holds "$2" "$3" || /usr/lib/apt/apt-helper -o APT::Sandbox::User=root download-file \
-        "$(apt-get indextargets --format '$(REPO_URI)' | grep -m 1 'debian/$')pool/main/$1/$2" "$archives/$2" "SHA256:$3" >/dev/null
+        "${mirror}pool/main/$1/$2" "$archives/$2" "SHA256:$3" >/dev/null
     unpack "$2" "$3"
 }
 
