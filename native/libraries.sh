@@ -14,6 +14,7 @@ archives=$(cd "$2" && pwd)
 compiler=${3:+$(cd "$3" && pwd)/}
 shift "$(($# < 3 ? $# : 3))"
 [ $# -gt 0 ] || set -- zlib yyjson llhttp nghttp2 openssl
+python=${PYTHON:-python3}
 built=$(mktemp -d)
 trap 'rm -rf "$built"' EXIT
 export CC="${compiler}cc" AR="${compiler}ar" RANLIB="${compiler}ranlib"
@@ -39,7 +40,7 @@ debian() { # debian FOLDER FILE SHA256: likewise of a source package, from the m
 
 pypi() { # pypi PROJECT VERSION SHA256: likewise of a project's sdist, from the index that pip is set up for
     echo "$1==$2 --hash=sha256:$3" >"$built/requirements.txt"
-    holds "$1-$2.tar.gz" "$3" || "${PYTHON:-python3}" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
+    holds "$1-$2.tar.gz" "$3" || "$python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
         --dest "$archives" --requirement "$built/requirements.txt"
     unpack "$1-$2.tar.gz" "$3"
 }
@@ -47,7 +48,10 @@ pypi() { # pypi PROJECT VERSION SHA256: likewise of a project's sdist, from the 
 unpack() { # unpack FILE SHA256
     holds "$1" "$2" || { echo "$archives/$1 isn't what it should be: sha256 $2" >&2; exit 1; }
     source=$(mktemp -d "$built/XXXXXX")
-    tar -xf "$archives/$1" -C "$source" --strip-components 1
+    case $1 in # Python has what xz does, which isn't everywhere
+        *.xz) "$python" -c 'import lzma, shutil, sys; shutil.copyfileobj(lzma.open(sys.argv[1]), sys.stdout.buffer)' "$archives/$1" ;;
+        *) gzip -dc "$archives/$1" ;;
+    esac | tar -x -C "$source" --strip-components 1
 }
 
 archive() { # archive NAME WORD...: what these words to the compiler make, as a library
