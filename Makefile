@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 VERSION := native/pyproject.toml # of all that is installed
 NATIVE := $(wildcard native/*.* native/engine/* native/transport/* native/shared/* native/wordpiece/* native/bothends_native/*.py*)
 COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
-TRANSPORT := the headers of nghttp2 (1.68.1, or 1.61 with CVE-2026-27135 mended), llhttp, yyjson, OpenSSL and zlib (Debian 13: apt install libnghttp2-dev libllhttp-dev libyyjson-dev libssl-dev zlib1g-dev)
+TRANSPORT := the headers of OpenSSL and zlib (Debian: apt install libssl-dev zlib1g-dev), where nghttp2, llhttp or yyjson aren't here with a network to fetch them by
 
 # One worker more than cores, since tests wait now and then, and four at the most: each makes models and servers of its own.
 WORKERS = --numprocesses $$($(BIN)/python -c 'import os; print(min(4, 1 + os.cpu_count()))') --dist loadfile

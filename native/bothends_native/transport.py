@@ -35,8 +35,8 @@ except ModuleNotFoundError as missing:
     if missing.name != f"{__package__}._transport":
         raise
     raise ImportError(
-        "bothends-native was built without its transport: this isn't Linux, or one of libnghttp2-dev, "
-        "libllhttp-dev, libyyjson-dev, libssl-dev and zlib1g-dev was missing, or the first has CVE-2026-27135"
+        "bothends-native was built without its transport: this isn't Linux, libssl-dev or zlib1g-dev was missing, "
+        "or nghttp2, llhttp and yyjson were neither here in releases that will do nor could be fetched"
     ) from None
 
 __all__ = [

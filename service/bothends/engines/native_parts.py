@@ -21,7 +21,7 @@ from ..native_version import misfit
 
 Part = Literal["engine", "transport"]
 """A part of bothends-native: "engine" computes, "transport" speaks gRPC and HTTP."""
-_LIBRARIES = "libnghttp2-dev libllhttp-dev libyyjson-dev libssl-dev zlib1g-dev"
+_LIBRARIES = "libssl-dev zlib1g-dev"
 """Debian's packages with the headers that the transport is built with."""
 _PACKAGES: dict[Part, str] = {"engine": f"g++ python3-dev {_LIBRARIES}", "transport": _LIBRARIES}
 """Debian packages that a clone needs for the missing part. Without the engine there is no transport either."""
