@@ -1,9 +1,8 @@
 """Makes a native tokenizer that gives the same ids as the Hugging Face library, where that is possible.
 
-Everything that it knows about Unicode is taken from the library when it is made, so that both agree in any version.
+Everything that it knows about Unicode it asks of the library, so that both agree in any version.
 """
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 import tokenizers
@@ -11,12 +10,13 @@ from tokenizers import models, normalizers, pre_tokenizers
 
 from ..native_version import misfit
 from ..text import is_blank
+from .characters import Characters
 
 if TYPE_CHECKING:
     from bothends_native.wordpiece import WordPiece
 
-_CHARACTERS = (*range(0x0530), *range(0x1E00, 0x2100))
-"""Code points of Latin, Greek and Cyrillic, accents, punctuation and currencies: all of 99.9 % of English sentences."""
+_MAX_ADDED_BYTES = 256
+"""Most bytes of an added token: one is looked for at each place of a text."""
 
 
 def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
@@ -31,46 +31,33 @@ def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
     except ImportError:
         return None
     model = library.model
-    added = library.get_added_tokens_decoder().values()
+    added = library.get_added_tokens_decoder()
     if not (
         isinstance(library.normalizer, normalizers.BertNormalizer)
         and isinstance(library.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
         and isinstance(model, models.WordPiece)
         and library.post_processor is None
-        and not any(token.normalized for token in added)  # they are looked for in the text as it came
+        and all(map(_is_simple, added.values()))
     ):
         return None
     vocabulary = library.get_vocab(with_added_tokens=False)
     if model.unk_token not in vocabulary or sorted(vocabulary.values()) != list(range(len(vocabulary))):
         return None  # where added tokens share an id, the library doesn't tell of all of them
+    are_touched = any(token.single_word for token in added.values())
+    characters = Characters(library.normalizer, library.pre_tokenizer, are_touched=are_touched)
     return WordPiece(
         vocabulary,
-        characters=_characters(library),
-        added=[token.content for token in added],
+        ask=characters.block,
+        added=[(token.content, index, token.single_word) for index, token in added.items()],
         prefix=model.continuing_subword_prefix,
         unknown=model.unk_token,
         max_chars=model.max_input_chars_per_word,
     )
 
 
-def _characters(library: tokenizers.Tokenizer) -> dict[str, str]:
-    """Return what becomes of each character that is normalised alone, regardless of its neighbours.
-
-    BERT's normaliser and pre-tokeniser process one character at a time, except for Unicode's canonical order, which may
-    swap combining marks. Marks that aren't dropped are left out, and so are characters that this Python's Unicode
-    lacks, which may be such marks; and spaces that become more than the end of a word. A text of spaces alone is blank,
-    and without spaces, native code only has to know whether a text has a token.
+def _is_simple(added: tokenizers.AddedToken) -> bool:
+    """Return whether a token is looked for in the text as it came, and is found wherever it stands: spaces alone may be
+    another's, which strips them.
     """
-    known = (chr(code) for code in _CHARACTERS if unicodedata.category(chr(code)) != "Cn")
-    written = {character: _written(library, character) for character in known}
-    return {
-        character: text
-        for character, text in written.items()
-        if not any(map(unicodedata.combining, text)) and not (is_blank(character) and text.strip(" "))
-    }
-
-
-def _written(library: tokenizers.Tokenizer, character: str) -> str:
-    """Return what becomes of `character` between two letters, with a space wherever a word ends."""
-    normal = library.normalizer.normalize_str(f"a{character}a")
-    return " ".join(word for word, _ in library.pre_tokenizer.pre_tokenize_str(normal))[1:-1]
+    is_short = len(added.content.encode()) <= _MAX_ADDED_BYTES
+    return not added.normalized and not is_blank(added.content) and is_short
