@@ -41,6 +41,8 @@ inline void read_sentences(std::string_view text) {
     static const wordpiece::WordPiece tokenizer({{{"a", 1}, {"##a", 2}, {"aa", 3}, {"?", 0}, {"\u00e9", 4}, {"##m", 5}},
                                                  &answers,
                                                  {{"[A]", 6, false}, {"[A", 7, true}},
+                                                 {},
+                                                 {},
                                                  "##",
                                                  "?",
                                                  8});

@@ -1,6 +1,7 @@
 // Tokenizers to Python: texts in, ids out. The GIL is held while a text is short: ids become Python's own while it takes a
 // microsecond, and letting go of the GIL and getting it back may take longer than all of them.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unordered_map.h>
@@ -50,9 +51,9 @@ Characters::Ask asking(nb::callable ask) {
 }
 
 void construct(WordPiece* self, std::unordered_map<std::string, std::uint32_t> vocabulary, nb::callable ask,
-               const std::vector<std::tuple<std::string, std::uint32_t, bool>>& added, std::string prefix,
-               std::string unknown, std::size_t max_chars) {
-    Definition definition{std::move(vocabulary), asking(std::move(ask)), {},
+               const std::vector<std::tuple<std::string, std::uint32_t, bool>>& added, Ids before, Ids after,
+               std::optional<std::string> prefix, std::optional<std::string> unknown, std::size_t max_chars) {
+    Definition definition{std::move(vocabulary), asking(std::move(ask)), {},       std::move(before), std::move(after),
                           std::move(prefix),     std::move(unknown),     max_chars};
     for (const auto& [content, id, is_single_word] : added) definition.added.push_back({content, id, is_single_word});
     new (self) WordPiece(definition);
@@ -111,8 +112,9 @@ nb::capsule share(nb::object self) {
 NB_MODULE(_wordpiece, module) {
     nb::set_leak_warnings(false);  // a process may end while a tokenizer serves
     nb::class_<WordPiece>(module, "WordPiece")
-        .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "ask"_a, "added"_a, "prefix"_a, "unknown"_a,
-             "max_chars"_a)
+        .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "ask"_a, "added"_a = nb::tuple(),
+             "before"_a = nb::tuple(), "after"_a = nb::tuple(), "prefix"_a = nb::none(), "unknown"_a = nb::none(),
+             "max_chars"_a = SIZE_MAX)
         .def("share", &share)
         .def("encode", &encode, "texts"_a, "max_tokens"_a, nb::kw_only(), "keep_end"_a = false);
 }

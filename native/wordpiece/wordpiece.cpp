@@ -109,14 +109,19 @@ WordPiece::WordPiece(const Definition& definition)
       beginnings_(trie_.root()),
       continuations_(trie_.root()),
       added_(trie_.root()),
+      before_(definition.before),
+      after_(definition.after),
       max_chars_(definition.max_chars) {
-    const auto unknown = definition.vocabulary.find(definition.unknown);
-    if (unknown == definition.vocabulary.end())
-        throw std::invalid_argument("the vocabulary has no token for unknown words");
-    unknown_ = unknown->second;
+    if (definition.unknown) {
+        const auto unknown = definition.vocabulary.find(*definition.unknown);
+        if (unknown == definition.vocabulary.end())
+            throw std::invalid_argument("the vocabulary has no token for unknown words");
+        unknown_ = unknown->second;
+    }
     for (const auto& [entry, id] : definition.vocabulary) {
         trie_.add(beginnings_, entry, id);
-        if (entry.starts_with(definition.prefix)) trie_.add(continuations_, entry.substr(definition.prefix.size()), id);
+        if (const auto& prefix = definition.prefix; prefix && entry.starts_with(*prefix))
+            trie_.add(continuations_, entry.substr(prefix->size()), id);
     }
     for (const Added& token : definition.added) {
         if (token.content.empty()) continue;
@@ -132,6 +137,8 @@ WordPiece::WordPiece(const Definition& definition)
 bool WordPiece::encode(std::string_view text, std::size_t max_tokens, Ids& ids) const {
     if (!is_utf8(text)) return false;
     const std::size_t most = max_tokens > SIZE_MAX - ids.size() ? SIZE_MAX : ids.size() + max_tokens;
+    ids.insert(ids.end(), before_.begin(), before_.end());
+    const std::size_t begin = ids.size();
     Text written(*this, ids);
     std::size_t seen = 0;  // where the last token ends that was found, whether it counts or not
     for (std::size_t at = 0; at < text.size();) {
@@ -154,7 +161,9 @@ bool WordPiece::encode(std::string_view text, std::size_t max_tokens, Ids& ids) 
         if (ids.size() > most) return true;
     }
     written.end();
-    return true;
+    const bool has_any = ids.size() > begin;
+    ids.insert(ids.end(), after_.begin(), after_.end());
+    return has_any || (before_.empty() && after_.empty());
 }
 
 /// Returns whether no letter or digit touches a part of a text.
@@ -176,7 +185,7 @@ void WordPiece::spell(std::string_view word, Ids& ids) const {
         const Trie::Match match = too_long ? Trie::Match{} : trie_.longest(root, word);
         if (!match.size) {
             ids.resize(before);
-            ids.push_back(unknown_);
+            if (unknown_) ids.push_back(*unknown_);
             return;
         }
         ids.push_back(match.id);

@@ -29,13 +29,14 @@ struct Definition {
     std::unordered_map<std::string, std::uint32_t> vocabulary;
     Characters::Ask ask;  // what becomes of characters
     std::vector<Added> added;
-    std::string prefix;     // of entries that go on with a word
-    std::string unknown;    // the entry of a word that can't be spelt
-    std::size_t max_chars;  // of a word; a longer one is unknown
+    Ids before, after;                   // what is set around a text's own
+    std::optional<std::string> prefix;   // of entries that go on with a word; without it each entry is a whole word
+    std::optional<std::string> unknown;  // the entry of a word that can't be spelt; without it such a word has none
+    std::size_t max_chars;               // of a word; a longer one is unknown
 };
 
 /// WordPiece tokenizer without knowledge of Unicode: it asks what becomes of the characters that it meets, and a text
-/// with one that isn't known is declined. Safe to use from several threads at once.
+/// with one that isn't known is declined, as is one with nothing but what is set around it. Safe to use from several threads at once.
 class WordPiece {
 public:
     explicit WordPiece(const Definition& definition);
@@ -62,7 +63,8 @@ private:
     std::vector<Found> found_;  // by id in the trie of added tokens
     std::array<bool, 256> begins_added_{};  // by a token's first byte
     std::array<char, 256> only_{};  // what becomes of an ASCII letter or digit; 0 for all others
-    std::uint32_t unknown_;
+    Ids before_, after_;
+    std::optional<std::uint32_t> unknown_;
     std::size_t max_chars_;
 };
 

@@ -6,6 +6,7 @@ So neither has tables of Unicode that the other could differ from, whatever the 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import tokenizers
 from tokenizers import AddedToken, models, normalizers, pre_tokenizers
@@ -32,19 +33,26 @@ class Characters:
 
     def __init__(
         self,
-        normalizer: normalizers.BertNormalizer,
+        normalizer: normalizers.Normalizer | None,
         pre_tokenizer: pre_tokenizers.PreTokenizer,
         *,
-        are_touched: bool,
+        bert: dict[str, Any] | None = None,
+        unsure: str = "",
+        are_touched: bool = False,
     ) -> None:
-        """Ask these two; with `are_touched` also which characters are a word's, as added tokens see it."""
-        clean, chinese, strip, lower = (
-            getattr(normalizer, name) for name in ("clean_text", "handle_chinese_chars", "strip_accents", "lowercase")
-        )
-        self._normalizer, self._pre_tokenizer, self._are_touched = normalizer, pre_tokenizer, are_touched
-        self._decomposes: bool = lower if strip is None else strip
-        self._before = normalizers.BertNormalizer(clean, chinese, strip_accents=False, lowercase=False)
-        """The steps before the text is decomposed."""
+        """Ask these two; with `are_touched` also which characters are a word's, as added tokens see it.
+
+        `bert` has the options of a BERT's normaliser, if `normalizer` is one. Characters of `unsure` are left to the
+        library.
+        """
+        self._normalizer, self._pre_tokenizer = normalizer, pre_tokenizer
+        self._unsure, self._are_touched = unsure, are_touched
+        self._before: normalizers.Normalizer | None = None
+        """The steps before a text is decomposed, which BERT's normaliser does to strip accents; None if it doesn't."""
+        if bert and (bert["lowercase"] if bert["strip_accents"] is None else bert["strip_accents"]):
+            self._before = normalizers.BertNormalizer(
+                bert["clean_text"], bert["handle_chinese_chars"], strip_accents=False, lowercase=False
+            )
 
     def block(self, first: int) -> list[tuple[Becomes, bool]]:
         """Return what becomes of the `BLOCK` characters from `first`, and whether each is a word's.
@@ -55,11 +63,11 @@ class Characters:
         characters = [chr(code) for code in range(first, first + BLOCK)]
         written = self._written(characters)
         found: list[Becomes] = [
-            None if is_blank(character) and text.strip(" ") else text
+            None if character in self._unsure or (is_blank(character) and text.strip(" ")) else text
             for character, text in zip(characters, written, strict=True)
         ]
-        if self._decomposes:
-            for index, parts in self._in_order(characters):
+        if self._before is not None:
+            for index, parts in self._in_order(characters, self._before):
                 found[index] = parts
         words = _are_words(characters) if self._are_touched else [False] * BLOCK
         return list(zip(found, words, strict=True))
@@ -68,15 +76,17 @@ class Characters:
         return _each(self._split, texts)
 
     def _split(self, text: str) -> str:
-        normal = self._normalizer.normalize_str(text)
+        normal = text if self._normalizer is None else self._normalizer.normalize_str(text)
         return " ".join(word for word, _ in self._pre_tokenizer.pre_tokenize_str(normal))
 
-    def _in_order(self, characters: Sequence[str]) -> Iterator[tuple[int, tuple[Part, ...]]]:
+    def _in_order(
+        self, characters: Sequence[str], before: normalizers.Normalizer
+    ) -> Iterator[tuple[int, tuple[Part, ...]]]:
         """Yield the index and the parts of each character of which some are marks: all of them, or one that stays.
 
         Those that vanish between marks, as controls do, have no parts.
         """
-        decomposed = _each(_DECOMPOSED.normalize_str, _each(self._before.normalize_str, characters))
+        decomposed = _each(_DECOMPOSED.normalize_str, _each(before.normalize_str, characters))
         every = sorted(set("".join(decomposed)))
         marks = {
             part

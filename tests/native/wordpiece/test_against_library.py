@@ -17,6 +17,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from bothends.model.bundle import Bundle
 from bothends.model.wordpiece import native_wordpiece
+from bothends_importing.tokenising.word_rules import Split, WordRules
+from bothends_importing.tokenising.words import tokenise_words
 from tests.importing.tokenising.hard_texts import HARD, TEXTS, every_real_sentence, real_sentences
 
 pytest.importorskip(
@@ -58,7 +60,8 @@ class Pair:
         twin = native_wordpiece(library)
         assert twin is not None
         self.library, self.native = library, twin
-        self._declines = () if library.normalizer.clean_text else tuple(SEPARATORS)
+        cleans = isinstance(library.normalizer, BertNormalizer) and library.normalizer.clean_text
+        self._declines = () if cleans else tuple(SEPARATORS)
 
     def agree(self, texts: Sequence[str]) -> None:
         """Assert that ids of `texts` are the library's, and that none is declined."""
@@ -230,6 +233,28 @@ def test_what_is_a_word_is_the_librarys(block: int) -> None:
     """An added token for single words is found by the same characters as the library has it."""
     pair = made([])
     pair.agree([way.format(chr(code)) for code in range(block, block + 0x100) for way in ("{}<mar", "<mar{}")])
+
+
+@pytest.mark.parametrize(("before", "after"), [((), ()), (("<s>",), ("</s>", "</s>"))])
+@pytest.mark.parametrize("unknown", ["<unk>", None])
+@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("split", ["whitespace", "words_and_marks"])
+def test_words_of_an_import(
+    split: Split, lowercase: bool, unknown: str | None, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    """Whole words, split as an import does; what is left to the library holds a sigma, or nothing but `before`."""
+    rules = WordRules(split, lowercase, unknown, before, after)
+    words = ["<unk>", "<s>", "</s>", *"aé.,!日ß한🙂σs_", "the", "The", "'s", "naïve", "\u0301", "ss", "i̇", "5", "don't"]
+    ids = {word: index for index, word in enumerate(words)}
+    pair = Pair(tokenizers.Tokenizer.from_str(tokenise_words(ids, rules, rows=len(ids)).definition))
+    texts = [*HARD, *texts_of_every_script(300, seed=3), *CHARACTERS[:0x3100:3], "the Naïve ß.a 日a 🙂 İ don't", "xyz"]
+    texts += [f"a{one}a the{one}" for one in CHARACTERS[:0x3100]]
+    read = pair.native.encode(texts, sys.maxsize)
+    nothing = [*(ids[word] for word in (*before, *after))]
+    for text, found, expected in zip(texts, read, pair.library.encode_batch_fast(texts), strict=True):
+        is_left = (lowercase and "Σ" in text) or (nothing and expected.ids == nothing)
+        is_left = is_left or any(separator in text for separator in SEPARATORS)
+        assert found == (expected.ids, False) or (found is None and is_left), ascii(text)
 
 
 def test_a_word_is_unknown_past_its_max_characters(packaged: Pair) -> None:
