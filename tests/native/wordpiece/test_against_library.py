@@ -29,6 +29,8 @@ Flags = tuple[bool, bool, bool | None, bool]
 FLAGS: list[Flags] = list(itertools.product([True, False], [True, False], [True, False, None], [True, False]))
 """Options of BERT's normaliser: clean_text, handle_chinese_chars, strip_accents, lowercase."""
 USUAL: Flags = (True, True, None, True)
+LONG_S = 3600
+"""Time that a test may take in its long form."""
 BOTH_WAYS = [pytest.param(flags, marks=[pytest.mark.slow] * (flags != USUAL)) for flags in FLAGS]
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ADDED = [
@@ -112,6 +114,7 @@ def test_real_sentences(packaged: Pair) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(LONG_S)
 def test_real_sentences_of_every_kind(packaged: Pair, pytestconfig: pytest.Config) -> None:
     """A twentieth of two million, or all of them: pytest -m slow --long tests/native/wordpiece, for some minutes."""
     step = 1 if pytestconfig.getoption("--long") else 20
@@ -131,6 +134,7 @@ def test_hard_texts_whatever_the_options(flags: Flags, packaged: Pair) -> None:
     made([*itertools.islice(sorted(vocabulary), 0, None, 7), *map(chr, range(33, 127))], flags=flags).agree(HARD)
 
 
+@pytest.mark.timeout(LONG_S)
 @pytest.mark.parametrize("flags", BOTH_WAYS)
 def test_every_character(flags: Flags, pytestconfig: pytest.Config) -> None:
     """Alone, in a word, between words, and among accents and marks that stay; past Latin, Greek, Cyrillic, and what is
@@ -146,6 +150,7 @@ def test_every_character(flags: Flags, pytestconfig: pytest.Config) -> None:
             pair.agree([way.format(character) for character in characters])
 
 
+@pytest.mark.timeout(LONG_S)
 @pytest.mark.parametrize("flags", BOTH_WAYS)
 def test_every_mark_beside_marks_of_each_class(flags: Flags) -> None:
     """And what decomposes into marks, and the marks that stay, where accents are stripped, beside each other."""
@@ -172,17 +177,16 @@ def texts_of_every_script(count: int, *, seed: int) -> Iterator[str]:
         yield "".join(word + (" " if chance.random() < 0.6 else chance.choice(others)) for word in words)
 
 
+@pytest.mark.timeout(LONG_S)
 @pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_texts_of_every_script(packaged: Pair, count: int, pytestconfig: pytest.Config) -> None:
     """Or two million: pytest -m slow --long tests/native/wordpiece."""
-    texts = texts_of_every_script(2_000_000 if pytestconfig.getoption("--long") else count, seed=count)
+    is_long = pytestconfig.getoption("--long") and count > 5_000
+    texts = texts_of_every_script(2_000_000 if is_long else count, seed=count)
     known = of_characters(CHARACTERS[:0x3100] + CHARACTERS[0xA000:0xAC00] + CHARACTERS[0x10000:0x12000] + KEPT)
-    for index in itertools.count():
-        batch = list(itertools.islice(texts, 10_000))
-        if not batch:
-            return
-        (known if index % 2 else packaged).agree(batch)
-        known.agree(batch[:1000])
+    while batch := list(itertools.islice(texts, 10_000)):
+        known.agree(batch)
+        packaged.agree(batch)
 
 
 @settings(max_examples=400)
