@@ -59,12 +59,12 @@ def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
         from bothends_native.wordpiece import WordPiece  # not in every environment
     except ImportError:
         return None
-    if obstacle(library) is not None:
+    parts, vocabulary = parts_of(library), library.get_vocab(with_added_tokens=False)
+    if any(_obstacles(library, parts, vocabulary)):
         return None
-    model, parts, added = library.model, parts_of(library), library.get_added_tokens_decoder()
+    model, added = library.model, library.get_added_tokens_decoder()
     is_bpe = isinstance(model, models.BPE)
     before, after = _around(parts["post_processor"]) or ([], [])
-    vocabulary = library.get_vocab(with_added_tokens=False)
     has_pieces = isinstance(model, models.WordPiece)
     return WordPiece(
         {word[1:]: index for word, index in vocabulary.items()} if is_bpe else vocabulary,
@@ -80,16 +80,15 @@ def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
 
 def obstacle(library: tokenizers.Tokenizer) -> str | None:
     """Name what native code doesn't know of a tokenizer, for a person; None where it knows all."""
-    parts = parts_of(library)
-    return next(_obstacles(library, parts), None)
+    return next(_obstacles(library, parts_of(library), library.get_vocab(with_added_tokens=False)), None)
 
 
-def _obstacles(library: tokenizers.Tokenizer, parts: dict[str, Any]) -> Iterator[str]:
+def _obstacles(library: tokenizers.Tokenizer, parts: dict[str, Any], vocabulary: dict[str, int]) -> Iterator[str]:
     cuts, is_marked = list(steps_of(parts["pre_tokenizer"])), False
     if isinstance(library.model, models.BPE):
         is_marked = cuts[1:] == [_MARKED]
         cuts = cuts[:1] if is_marked else cuts
-    yield from _of_model(library, is_marked)
+    yield from _of_model(library.model, vocabulary, is_marked)
     if not _is_known(list(steps_of(parts["normalizer"]))):
         yield f"its normalizer ({_types(parts['normalizer'])})"
     if len(cuts) != 1 or cuts[0] not in _SPLITS:
@@ -100,8 +99,7 @@ def _obstacles(library: tokenizers.Tokenizer, parts: dict[str, Any]) -> Iterator
         yield "an added token that is normalized, blank or long"
 
 
-def _of_model(library: tokenizers.Tokenizer, is_marked: bool) -> Iterator[str]:
-    model, vocabulary = library.model, library.get_vocab(with_added_tokens=False)
+def _of_model(model: models.Model, vocabulary: dict[str, int], is_marked: bool) -> Iterator[str]:
     if isinstance(model, models.BPE):
         options = (model.unk_token, model.continuing_subword_prefix, model.end_of_word_suffix, model.dropout)
         is_whole = model.ignore_merges and not model.byte_fallback and not any(options)
