@@ -18,6 +18,8 @@ class Load:
     """gRPC connections, where not as many as the generator takes by itself."""
     path: str | None = None
     """Method that is called, where not the server's own for sentences."""
+    unknown_field: int | None = None
+    """1 for calls of gRPC with a field that nobody knows, which our server's C++ leaves to Python."""
 
     def of(self, capacity: float) -> "Load":
         """Return the same load with its rate."""
@@ -30,7 +32,12 @@ class Load:
     def flags(self) -> list[str]:
         """Return the load generator's flags."""
         pace = ["--concurrency", str(self.concurrency)] if self.rate is None else ["--rate", f"{self.rate:.1f}"]
-        optional = {"--deadline-ms": self.deadline_ms, "--connections": self.connections, "--path": self.path}
+        optional = {
+            "--deadline-ms": self.deadline_ms,
+            "--connections": self.connections,
+            "--path": self.path,
+            "--unknown-field": self.unknown_field,
+        }
         given = [word for flag, value in optional.items() if value is not None for word in (flag, str(value))]
         return [*pace, "--batch", str(self.batch), *given]
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -35,8 +35,6 @@ SOURCE = Path(__file__).parent / "held" / "held.c"
 CALLERS = 1, 8, 32, 128
 GIL, TRANSPORT = "GIL", "_transport"
 """Names of Python's own lock, and of the module whose mutexes are the transport's."""
-_UNKNOWN = " 🙂"
-"""What the native tokenizer leaves to Python's, and with it the call."""
 _MIN_US = 0.1
 """Microseconds of a sentence from which on a mutex has a line."""
 _TELLS_S = 10.0
@@ -154,11 +152,6 @@ def _mutex(told: dict[str, float | str], sentences: float) -> Mutex:
     return Mutex(module, float(told["holds"]) / sentences, held_us, cpu_us, inner_us, waited_us)
 
 
-def through_python(texts: Iterable[str]) -> list[str]:
-    """Return the sentences as calls with them take Python's path: with a character that the native tokenizer lacks."""
-    return [text + _UNKNOWN for text in texts]
-
-
 def loads(callers: Sequence[int], connections: Sequence[int]) -> Iterator[Load]:
     """Yield the loads of one sentence a call over gRPC; no more connections than callers."""
     for count in callers:
@@ -176,8 +169,8 @@ def on(callers: int, connections: int) -> Load:
 
 
 def by_python(plain: Load) -> Load:
-    """Return the same load of `through_python`'s sentences."""
-    return replace(plain, name=f"{plain.name}, through Python")
+    """Return the same load of calls that take Python's path."""
+    return replace(plain, name=f"{plain.name}, through Python", unknown_field=1)
 
 
 def _counted(count: int, what: str) -> str:
@@ -205,15 +198,13 @@ def show(console: Console, found: list[Counted]) -> None:
 
 def _of(server: Server, counting: Counting, folder: Path, among: Sequence[Load], seconds: float) -> Iterator[Counted]:
     """Measure every load over gRPC and HTTP, and those calls that take Python's path."""
-    texts = load(None).texts
-    plain = write_bodies(folder / "bodies", texts)
-    unknown = write_bodies(folder / "unknown", through_python(texts))
+    plain = write_bodies(folder / "bodies", load(None).texts)
     for each in among:
         yield measure(counting, server, each, plain, seconds=seconds)
     for callers in dict.fromkeys(each.concurrency for each in among):
         over = Load(f"HTTP, {_counted(callers or 0, 'caller')}", concurrency=callers)
         yield measure(counting, FLOAT.on(server), over, plain, seconds=seconds)
-    yield measure(counting, server, by_python(among[-1]), unknown, seconds=seconds)
+    yield measure(counting, server, by_python(among[-1]), plain, seconds=seconds)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

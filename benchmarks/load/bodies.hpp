@@ -49,6 +49,7 @@ class Bodies {
         if (truncation) after_ += number(2, truncation);
         if (flags.whole("--normalize", 0, 0, 1)) after_ += number(3, 1);
         if (dimensions) after_ += number(4, dimensions);
+        if (flags.whole("--unknown-field", 0, 0, 1)) after_ += number(6, 1);
         break;
       case Format::kInfer: {
         std::string shape = varint(batch_) + varint(1);

@@ -29,6 +29,7 @@ const char kUsage[] = R"(usage: load --port N --bodies FILE (--concurrency N | -
   --encoding NAME         openai: its encoding_format, base64 or float (base64)
   --truncation 0|1|2|3    embed: as the contract numbers it (0: none is sent)
   --normalize 0|1         embed: unit length
+  --unknown-field 0|1     embed: a field that no schema has
   --dimensions N          embed, openai, tei, ollama: the first N numbers alone
   --connections N         grpc: connections (4)
   --key KEY               the callers' key, sent as `authorization: Bearer KEY`

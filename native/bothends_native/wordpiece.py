@@ -1,6 +1,6 @@
 """The tokenizer: it turns text into ids of a WordPiece vocabulary.
 
-`bothends` says what becomes of each character, and has another tokenizer for texts that hold others.
+`bothends` says what becomes of each character, when it is first met.
 """
 
 from ._wordpiece import WordPiece

@@ -1,6 +1,7 @@
 #!/bin/sh
 # libFuzzer under ASan and UBSan, where nothing may leak: frames, messages and sentences to the transport (check/fuzz_transport.cpp),
-# requests over HTTP to it (check/fuzz_http.cpp), and requests to the codecs of its fast path (check/fuzz_codecs.cpp).
+# requests over HTTP to it (check/fuzz_http.cpp), requests to the codecs of its fast path (check/fuzz_codecs.cpp), and texts to the
+# tokenizer (check/fuzz_wordpiece.cpp).
 #
 # native/check/fuzz.sh [SECONDS]     each for a minute by default; needs Clang. What was found stays in native/build/transport/corpus
 set -eu
@@ -35,3 +36,4 @@ compile
 fuzz codecs -dict="$here/check/codecs.dict"
 fuzz http -dict="$here/check/http.dict"
 fuzz transport
+fuzz wordpiece

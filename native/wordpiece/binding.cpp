@@ -1,18 +1,20 @@
-// Tokenizers to Python: texts in, ids out. The GIL is held: ids become Python's own while a text takes a microsecond, and letting
-// go of it and getting it back may take longer than all of them. So a text has a greatest size here.
+// Tokenizers to Python: texts in, ids out. The GIL is held while a text is short: ids become Python's own while it takes a
+// microsecond, and letting go of the GIL and getting it back may take longer than all of them.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unordered_map.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <exception>
 #include <new>
-#include <stdexcept>
+#include <optional>
 #include <string_view>
 
-#include "../shared/capsule.hpp"
 #include "../shared/borrowed.hpp"
-#include "utf8.hpp"
+#include "../shared/capsule.hpp"
 #include "wordpiece.hpp"
 
 namespace nb = nanobind;
@@ -21,44 +23,49 @@ using namespace nb::literals;
 namespace wordpiece {
 namespace {
 
-constexpr Py_ssize_t max_text = 1 << 16;  // code points
+constexpr Py_ssize_t short_bytes = 1 << 14;
 
-std::u32string code_points(nb::handle text) {
-    const std::size_t size = std::size_t(PyUnicode_GetLength(text.ptr()));
-    std::u32string points(size + 1, 0);  // a zero comes after them
-    static_assert(sizeof(Py_UCS4) == sizeof(char32_t));
-    if (!PyUnicode_AsUCS4(text.ptr(), reinterpret_cast<Py_UCS4*>(points.data()), Py_ssize_t(size + 1), 1))
-        throw nb::python_error();
-    points.resize(size);
-    return points;
+/// Reads what Python says of a character: None, a text, or (rank, text) of each part.
+Answer answer_of(nb::handle told, bool is_word) {
+    if (told.is_none()) return {{}, is_word};
+    if (PyUnicode_Check(told.ptr())) return {nb::cast<std::string>(told), is_word};
+    std::vector<Part> parts;
+    for (const nb::handle part : told) {
+        auto [rank, written] = nb::cast<std::tuple<std::uint8_t, std::string>>(part);
+        parts.push_back({rank, std::move(written)});
+    }
+    return {std::move(parts), is_word};
 }
 
-void construct(WordPiece* self, std::unordered_map<std::string, std::uint32_t> vocabulary,
-               const std::unordered_map<std::string, std::string>& characters, const std::vector<nb::str>& added,
-               std::string prefix, std::string unknown, std::size_t max_chars) {
-    Definition definition{std::move(vocabulary), {}, {}, std::move(prefix), std::move(unknown), max_chars};
-    for (const auto& [character, written] : characters) {
-        const std::u32string points = code_points(nb::str(character.c_str(), character.size()));
-        if (points.size() != 1) throw std::invalid_argument("characters has a key that isn't one character");
-        definition.characters[points[0]] = written;
-    }
-    for (const nb::str& token : added) definition.added.push_back(code_points(token));
+/// Asks Python, whoever asks: it takes the GIL, unless the calling thread has it.
+Characters::Ask asking(nb::callable ask) {
+    return [ask = std::move(ask)](char32_t first) {
+        const nb::gil_scoped_acquire acquire;
+        std::vector<Answer> answers;
+        for (const nb::handle told : ask(std::uint32_t(first))) {
+            const nb::tuple pair = nb::cast<nb::tuple>(told);
+            answers.push_back(answer_of(pair[0], nb::cast<bool>(pair[1])));
+        }
+        return answers;
+    };
+}
+
+void construct(WordPiece* self, std::unordered_map<std::string, std::uint32_t> vocabulary, nb::callable ask,
+               const std::vector<std::tuple<std::string, std::uint32_t, bool>>& added, Ids before, Ids after,
+               std::optional<std::string> prefix, std::optional<std::string> unknown, std::size_t max_chars) {
+    Definition definition{std::move(vocabulary), asking(std::move(ask)), {},       std::move(before), std::move(after),
+                          std::move(prefix),     std::move(unknown),     max_chars};
+    for (const auto& [content, id, is_single_word] : added) definition.added.push_back({content, id, is_single_word});
     new (self) WordPiece(definition);
 }
 
-bool encode_utf8(const WordPiece& self, std::string_view text, std::size_t max_tokens, Ids& ids) {
-    if (is_ascii(text)) return self.encode(reinterpret_cast<const Py_UCS1*>(text.data()), text.size(), max_tokens, ids);
-    std::u32string points;
-    return decode(text, points) &&
-           self.encode(reinterpret_cast<const Py_UCS4*>(points.data()), points.size(), max_tokens, ids);
-}
-
 bool encode_text(const WordPiece& self, PyObject* text, std::size_t max_tokens, Ids& ids) {
-    if (PyUnicode_GetLength(text) > max_text) return false;
     Py_ssize_t size = 0;
     const char* const bytes = PyUnicode_AsUTF8AndSize(text, &size);  // of an ASCII text its own; others keep theirs
     if (!bytes) PyErr_Clear();  // half a surrogate pair
-    return bytes && encode_utf8(self, {bytes, std::size_t(size)}, max_tokens, ids);
+    std::optional<nb::gil_scoped_release> released;
+    if (size > short_bytes) released.emplace();
+    return bytes && self.encode({bytes, std::size_t(size)}, max_tokens, ids);
 }
 
 nb::object list_of(const std::uint32_t* ids, std::size_t count) {
@@ -91,8 +98,8 @@ nb::list encode(const WordPiece& self, const nb::sequence& texts, std::size_t ma
 
 bool encode_borrowed(const void* of, std::string_view text, std::size_t max_tokens, Ids& ids) {
     try {
-        return encode_utf8(*static_cast<const WordPiece*>(of), text, max_tokens, ids);
-    } catch (const std::bad_alloc&) {
+        return static_cast<const WordPiece*>(of)->encode(text, max_tokens, ids);
+    } catch (const std::exception&) {
         return false;  // each module may have a runtime of its own, so nothing is thrown from one into another
     }
 }
@@ -105,8 +112,9 @@ nb::capsule share(nb::object self) {
 NB_MODULE(_wordpiece, module) {
     nb::set_leak_warnings(false);  // a process may end while a tokenizer serves
     nb::class_<WordPiece>(module, "WordPiece")
-        .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "characters"_a, "added"_a, "prefix"_a, "unknown"_a,
-             "max_chars"_a)
+        .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "ask"_a, "added"_a = nb::tuple(),
+             "before"_a = nb::tuple(), "after"_a = nb::tuple(), "prefix"_a = nb::none(), "unknown"_a = nb::none(),
+             "max_chars"_a = SIZE_MAX)
         .def("share", &share)
         .def("encode", &encode, "texts"_a, "max_tokens"_a, nb::kw_only(), "keep_end"_a = false);
 }

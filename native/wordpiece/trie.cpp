@@ -1,6 +1,5 @@
 #include "trie.hpp"
 
-#include <bit>
 #include <stdexcept>
 #include <utility>
 
@@ -8,42 +7,41 @@ namespace wordpiece {
 
 Trie::Node Trie::root() {
     if (ids_.size() == max_nodes) throw std::length_error("the vocabulary is too large");
-    ids_.push_back(no_id);
+    ids_.push_back(0);
     return Node(ids_.size() - 1);
 }
 
 void Trie::add(Node root, std::string_view entry, std::uint32_t id) {
     if (entry.empty()) return;
     Node node = root;
+    Edge* last = nullptr;
     for (const char byte : entry) {
         if (ids_.size() * 2 > edges_.size()) grow();
-        Edge& edge = edges_[place(key_of(node, byte))];
-        if (!edge.key) edge = {key_of(node, byte), this->root()};
-        node = edge.child;
+        last = &edges_[place(key_of(node, byte))];
+        if (!last->key) *last = {key_of(node, byte), this->root()};
+        node = last->child & ~is_entry;
     }
+    last->child |= is_entry;
     ids_[node] = id;
 }
 
 Trie::Match Trie::longest(Node root, std::string_view text) const {
-    Match found{0, 0};
-    Node node = root;
+    Node node = root, last = 0;
+    std::size_t size = 0;
     for (std::size_t at = 0; at < text.size();) {
-        node = edges_[place(key_of(node, text[at++]))].child;
-        if (!node) break;
-        if (ids_[node] != no_id) found = {std::uint32_t(ids_[node]), at};
+        const Edge& edge = edges_[place(key_of(node, text[at++]))];
+        if (!edge.key) break;
+        node = edge.child & ~is_entry;
+        if (!(edge.child & is_entry)) continue;
+        last = node;
+        size = at;
     }
-    return found;
-}
-
-/// Returns the slot of `key` in the hash table, or where it would be.
-std::size_t Trie::place(std::uint32_t key) const {
-    std::size_t at = key * 0x9E3779B1u >> (32 - std::countr_zero(edges_.size()));
-    while (edges_[at].key && edges_[at].key != key) at = (at + 1) & (edges_.size() - 1);
-    return at;
+    return {ids_[last], size};
 }
 
 void Trie::grow() {
     const std::vector<Edge> old = std::exchange(edges_, std::vector<Edge>(edges_.size() * 2));
+    --shift_;
     for (const Edge& edge : old)
         if (edge.key) edges_[place(edge.key)] = edge;
 }

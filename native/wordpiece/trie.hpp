@@ -33,19 +33,26 @@ public:
 private:
     struct Edge {
         std::uint32_t key = 0;  // 0: none
-        Node child = 0;
+        std::uint32_t child = 0;  // and whether an entry ends there
     };
 
     static constexpr std::uint32_t max_nodes = 1 << 24;  // a key is a node and a byte
-    static constexpr std::uint64_t no_id = 1ull << 32;
+    static constexpr std::uint32_t is_entry = 1u << 31;
 
     static std::uint32_t key_of(Node node, char byte) { return node << 8 | static_cast<unsigned char>(byte); }
 
-    std::size_t place(std::uint32_t key) const;
+    /// Returns the slot of `key` in the hash table, or where it would be.
+    std::size_t place(std::uint32_t key) const {
+        std::size_t at = key * 0x9E3779B1u >> shift_;
+        while (edges_[at].key && edges_[at].key != key) at = (at + 1) & (edges_.size() - 1);
+        return at;
+    }
+
     void grow();
 
-    std::vector<Edge> edges_;         // a power of two of them, at most half full
-    std::vector<std::uint64_t> ids_;  // by node; node 0 is none
+    std::vector<Edge> edges_;  // a power of two of them, at most half full
+    int shift_ = 32 - 10;      // of a hash: bits that name no slot
+    std::vector<std::uint32_t> ids_;  // by node; node 0 is none
 };
 
 }  // namespace wordpiece

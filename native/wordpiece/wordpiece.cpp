@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "utf8.hpp"
+
 namespace wordpiece {
 namespace {
-
-constexpr char32_t max_character = 0x10FFFF;
-constexpr std::size_t max_written = 255;  // bytes of one character
 
 std::size_t characters_in(std::string_view utf8) {
     return std::count_if(utf8.begin(), utf8.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
@@ -15,64 +14,166 @@ std::size_t characters_in(std::string_view utf8) {
 
 }  // namespace
 
+/// A text on its way: the word that isn't at its end, and the marks behind it, which may have to be put in order.
+class WordPiece::Text {
+public:
+    Text(const WordPiece& of, Ids& ids) : of_(of), ids_(ids) {}
+
+    /// Adds a byte that ends no word.
+    void add(char byte) {
+        if (!marks_.empty()) order();
+        put(byte);
+    }
+
+    /// Adds a character. Returns false if nobody knows what becomes of it.
+    bool add(char32_t point) {
+        const Block& block = of_.characters_.block_of(point);
+        const Character& character = block.characters[point % Block::size];
+        if (character.kind == Character::Kind::parts) {
+            for (std::size_t index = 0; index < character.size; ++index) add(block.parts[character.begin + index]);
+            return true;
+        }
+        if (!marks_.empty()) order();
+        switch (character.kind) {
+            case Character::Kind::unknown: return false;
+            case Character::Kind::itself: put(point); break;
+            case Character::Kind::spaced:
+                end_word();
+                put(point);
+                end_word();
+                break;
+            default: write(block.text_of(character));
+        }
+        return true;
+    }
+
+    void add_token(std::uint32_t id) {
+        end();
+        ids_.push_back(id);
+    }
+
+    /// Ends the last word.
+    void end() {
+        if (!marks_.empty()) order();
+        end_word();
+    }
+
+private:
+    void add(const Part& part) {
+        if (part.rank > 0) {
+            marks_.push_back(&part);
+            return;
+        }
+        if (!marks_.empty()) order();
+        write(part.written);
+    }
+
+    /// Writes the marks in canonical order: by their ranks, and those of one rank as they came.
+    void order() {
+        std::stable_sort(marks_.begin(), marks_.end(), [](const Part* a, const Part* b) { return a->rank < b->rank; });
+        for (const Part* const mark : marks_) write(mark->written);
+        marks_.clear();
+    }
+
+    void write(std::string_view written) {
+        for (const char byte : written)
+            if (byte == ' ') end_word();
+            else put(byte);
+    }
+
+    void put(char byte) {
+        if (size_ == word_.size()) word_.resize(2 * size_);
+        word_[size_++] = byte;
+    }
+
+    void put(char32_t point) {
+        if (word_.size() - size_ < max_bytes) word_.resize(2 * word_.size());
+        size_ += wordpiece::encode(point, word_.data() + size_);
+    }
+
+    void end_word() {
+        if (size_ == 0) return;
+        of_.spell({word_.data(), size_}, ids_);
+        size_ = 0;
+    }
+
+    const WordPiece& of_;
+    Ids& ids_;
+    std::vector<char> word_ = std::vector<char>(64);
+    std::size_t size_ = 0;  // of the word
+    std::vector<const Part*> marks_;
+};
+
 WordPiece::WordPiece(const Definition& definition)
-    : beginnings_(trie_.root()), continuations_(trie_.root()), max_chars_(definition.max_chars) {
-    const auto unknown = definition.vocabulary.find(definition.unknown);
-    if (unknown == definition.vocabulary.end())
-        throw std::invalid_argument("the vocabulary has no token for unknown words");
-    unknown_ = unknown->second;
+    : characters_(definition.ask),
+      beginnings_(trie_.root()),
+      continuations_(trie_.root()),
+      added_(trie_.root()),
+      before_(definition.before),
+      after_(definition.after),
+      max_chars_(definition.max_chars) {
+    if (definition.unknown) {
+        const auto unknown = definition.vocabulary.find(*definition.unknown);
+        if (unknown == definition.vocabulary.end())
+            throw std::invalid_argument("the vocabulary has no token for unknown words");
+        unknown_ = unknown->second;
+    }
     for (const auto& [entry, id] : definition.vocabulary) {
         trie_.add(beginnings_, entry, id);
-        if (entry.starts_with(definition.prefix)) trie_.add(continuations_, entry.substr(definition.prefix.size()), id);
+        if (const auto& prefix = definition.prefix; prefix && entry.starts_with(*prefix))
+            trie_.add(continuations_, entry.substr(prefix->size()), id);
     }
-    for (const auto& [character, written] : definition.characters) write(character, written);
-    for (const std::u32string& token : definition.added) {
-        if (token.empty()) continue;
-        added_.push_back(token);
-        // One that begins with a character that isn't known is never met: its text is declined for that one.
-        if (token[0] < characters_.size()) characters_[token[0]].begins_added = true;
+    for (const Added& token : definition.added) {
+        if (token.content.empty()) continue;
+        trie_.add(added_, token.content, std::uint32_t(found_.size()));
+        found_.push_back({token.id, token.is_single_word});
+        begins_added_[static_cast<unsigned char>(token.content[0])] = true;
     }
+    const Block& first = characters_.block_of(0);
+    for (std::size_t byte = 0; byte < 0x80; ++byte)
+        if (!begins_added_[byte]) only_[byte] = first.only(char32_t(byte));
 }
 
-void WordPiece::write(char32_t character, std::string_view written) {
-    if (character > max_character) throw std::invalid_argument("a character is no code point");
-    if (written.size() > max_written) throw std::invalid_argument("too much becomes of a character");
-    if (character >= characters_.size()) characters_.resize(character + 1);
-    characters_[character] = {std::uint32_t(written_.size()), std::uint8_t(written.size()), true};
-    written_ += written;
-}
-
-template <typename Unit>
-bool WordPiece::encode(const Unit* text, std::size_t size, std::size_t max_tokens, Ids& ids) const {
-    std::string word;
-    const std::size_t before = ids.size();
-    for (std::size_t at = 0; at < size; ++at) {
-        if (text[at] >= characters_.size()) return false;
-        const Character& character = characters_[text[at]];
-        if (!character.known || (character.begins_added && is_added(text + at, size - at))) return false;
-        for (const char byte : std::string_view(written_).substr(character.begin, character.size)) {
-            if (byte != ' ') {
-                word += byte;
+bool WordPiece::encode(std::string_view text, std::size_t max_tokens, Ids& ids) const {
+    if (!is_utf8(text)) return false;
+    const std::size_t most = max_tokens > SIZE_MAX - ids.size() ? SIZE_MAX : ids.size() + max_tokens;
+    ids.insert(ids.end(), before_.begin(), before_.end());
+    const std::size_t begin = ids.size();
+    Text written(*this, ids);
+    std::size_t seen = 0;  // where the last token ends that was found, whether it counts or not
+    for (std::size_t at = 0; at < text.size();) {
+        const auto byte = static_cast<unsigned char>(text[at]);
+        if (only_[byte]) {
+            written.add(only_[byte]);
+            ++at;
+            continue;
+        }
+        if (begins_added_[byte] && at >= seen) {
+            const Trie::Match match = trie_.longest(added_, text.substr(at));
+            seen = at + match.size;
+            if (match.size && (!found_[match.id].is_single_word || is_apart(text, at, seen))) {
+                written.add_token(found_[match.id].id);
+                at = seen;
                 continue;
             }
-            spell(word, ids);
-            word.clear();
-            if (ids.size() - before > max_tokens) return true;
         }
+        if (!written.add(next(text, at))) return false;
+        if (ids.size() > most) return true;
     }
-    spell(word, ids);
-    return true;
+    written.end();
+    const bool has_any = ids.size() > begin;
+    ids.insert(ids.end(), after_.begin(), after_.end());
+    return has_any || (before_.empty() && after_.empty());
 }
 
-template bool WordPiece::encode(const std::uint8_t*, std::size_t, std::size_t, Ids&) const;
-template bool WordPiece::encode(const std::uint32_t*, std::size_t, std::size_t, Ids&) const;
+/// Returns whether no letter or digit touches a part of a text.
+bool WordPiece::is_apart(std::string_view text, std::size_t begin, std::size_t end) const {
+    if (begin > 0 && is_word(before(text, begin))) return false;
+    return end == text.size() || !is_word(next(text, end));
+}
 
-/// Returns whether `text` starts with an added token.
-template <typename Unit>
-bool WordPiece::is_added(const Unit* text, std::size_t size) const {
-    return std::ranges::any_of(added_, [&](const std::u32string& token) {
-        return token.size() <= size && std::equal(token.begin(), token.end(), text);
-    });
+bool WordPiece::is_word(char32_t point) const {
+    return characters_.block_of(point).characters[point % Block::size].is_word;
 }
 
 /// Appends the longest entry that is a prefix of the word, then the longest that continues it, up to its end; or the
@@ -84,7 +185,7 @@ void WordPiece::spell(std::string_view word, Ids& ids) const {
         const Trie::Match match = too_long ? Trie::Match{} : trie_.longest(root, word);
         if (!match.size) {
             ids.resize(before);
-            ids.push_back(unknown_);
+            if (unknown_) ids.push_back(*unknown_);
             return;
         }
         ids.push_back(match.id);

@@ -27,6 +27,8 @@ HOSTILE = {
     "combining marks": "e\u0301",
     "marks in the wrong order": "\u0301\u0316",
     "marks that decompose": "\u0344\u0316",
+    "marks that stay, in the wrong order": "\u302e\u1b44",
+    "marks that stay, in an order of their own": "\u302e\U0001d165\u1b44\U0001d16d\U00016ff0",
     "ligatures that expand": "\ufdfa",
     "jamo": "\u1112\u1161\u11ab",
     "hangul": "\ud55c",
@@ -37,6 +39,7 @@ HOSTILE = {
     "spaces": "a" + " " * 99,
     "control characters": "a\x00\u200b",
     "far planes": "\U0002f800",
+    "emoji": "\U0001f469\U0001f3fd\u200d",
 }
 
 
@@ -51,7 +54,7 @@ def of_size(piece: str, chars: int) -> str:
 
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_text_takes_time_by_its_length(tokenizer: Tokenizer, piece: str) -> None:
-    """Tokenising by the library, which reads what the native tokenizer doesn't, is linear to the limit."""
+    """Tokenising by the library, which reads what native tokenizers don't, is linear to the limit."""
     assert_linear(lambda size: tokenizer.pieces([of_size(piece, size)]))
 
 

@@ -62,6 +62,26 @@ def test_hard_texts(both: Both, agree: Callable[[Sequence[bytes]], int]) -> None
     assert both.served("Embed", "native") > before + answered / 2
 
 
+def test_no_text_is_left_to_python(both: Both, agree: Callable[[Sequence[bytes]], int]) -> None:
+    """Signs, every script, marks, controls, what nobody assigned a meaning to, and added tokens."""
+    texts = [
+        "a 🙂 👩🏽",
+        "a brand™ →",
+        "日本語",
+        "한국어",
+        "שלום",
+        "مرحبا",
+        "ภาษาไทย",
+        "नमस्ते",
+        "e\u0301\u0323",
+        "[SEP]a[SEP]",
+    ]
+    texts += ["a\u200b\x00\ue000", "\U0010ffff \u0378", "가\u302e\u1b44", "龍" * 300]
+    before = both.served("Embed", "native")
+    assert [agree([EmbedRequest(sentences=[text]).SerializeToString()]) for text in texts] == [1] * len(texts)
+    assert both.served("Embed", "native") == before + len(texts)
+
+
 def test_requests_of_any_kind(both: Both, agree: Callable[[Sequence[bytes]], int]) -> None:
     """Known options and unknown ones, sentences of every script, none at all, or too many."""
     before = both.served("Embed", "native")

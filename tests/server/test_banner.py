@@ -1,7 +1,10 @@
 """The banner's word on speed: a server that could answer far more sentences says so, and so does its log."""
 
+import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,8 @@ from bothends.engines.native_parts import Speeds, remedy
 from bothends.model.bundle import Bundle
 from bothends.server.banner import slowness
 from bothends.server.server import Server
+from bothends_export.checkpoint import Checkpoint
+from bothends_export.export import export
 from tests.support.doors import serving
 
 from .models import serving_all
@@ -90,6 +95,25 @@ def test_each_of_several_models_is_told_of(
     named = [f"{name}={folder}" for name, folder in zip(("a", "b", "c"), folders, strict=True)]
     with caplog.at_level(logging.WARNING), serving_all(*named) as server:
         assert said(server) == [(f"{WIDE}; {costs(toy_bundle)}", KIND)]
+
+
+@needs_native
+def test_a_tokenizer_that_is_not_native_is_told_with_its_cost(
+    toy_checkpoint: tuple[Path, Checkpoint], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its engine is; where grpcio speaks, all calls are Python's anyway."""
+    definition = json.loads(toy_checkpoint[1].tokenizer) | {"pre_tokenizer": {"type": "Whitespace"}}
+    bundle = export(replace(toy_checkpoint[1], tokenizer=json.dumps(definition)), tmp_path / "odd")
+    why = "native code can't tokenise for toy, as it doesn't know its pre_tokenizer (Whitespace): "
+    why += "a call of one sentence takes 1.8 times the processor time"
+    better = "it reads BERT's tokenizers, and whole words split at white space"
+    with caplog.at_level(logging.WARNING), serving(bundle) as server:
+        if server.transport != "native":
+            pytest.skip("bothends-native has no transport here")
+        assert said(server) == [(why, better)]
+    assert caplog.messages == [f"slow: {why}: {better}"]
+    with serving(bundle, transport="grpcio") as server:
+        assert (why, better) not in said(server)
 
 
 def test_without_the_native_parts_it_says_both_and_what_to_install(

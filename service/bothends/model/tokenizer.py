@@ -15,7 +15,7 @@ from ..chunks import chunks
 from ..errors import BothendsError, BundleError, EngineError, RequestError
 from ..text import printable
 from .tokenizer_allowlist import check_parts
-from .wordpiece import native_wordpiece
+from .wordpiece import native_wordpiece, obstacle
 
 _PIECE_CHARS = 1 << 16
 _SHORT_CHARS = 1024
@@ -61,6 +61,11 @@ class Tokenizer:
         self._native = native_wordpiece(self._tokenizer)
         self._max_tokens = max_tokens
         self._source = source
+
+    @cached_property
+    def obstacle(self) -> str | None:
+        """What native code doesn't know of this tokenizer, for a person; None where it knows all."""
+        return None if self._native is not None else obstacle(self._tokenizer)
 
     @cached_property
     def vocabulary_size(self) -> int:

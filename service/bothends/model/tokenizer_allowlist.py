@@ -69,19 +69,19 @@ def _reasons(tokenizer: tokenizers.Tokenizer) -> Iterator[str]:
         yield f"looks at words of up to {model.max_input_chars_per_word} characters, more than {_MAX_WORD_CHARS}"
     if isinstance(model, models.BPE) and model.dropout:
         yield "drops merges by chance"
-    parts = _parts(tokenizer)
+    parts = parts_of(tokenizer)
     for name, types in _PARTS.items():
-        steps = list(_steps(parts[name]))
+        steps = list(steps_of(parts[name]))
         if len(steps) > _MAX_STEPS:
             yield f"has {len(steps)} steps in its {name}, more than {_MAX_STEPS}"
         for step in steps:
             if step["type"] not in types:
                 yield f"has a {name} of the type {step['type']}"
             yield from _against(step)
-    yield from _growth(list(_steps(parts["normalizer"])))
+    yield from _growth(list(steps_of(parts["normalizer"])))
 
 
-def _parts(tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
+def parts_of(tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
     """Return the parts of a tokenizer.json as it is written, without the vocabulary, which may be large."""
     bare = tokenizers.Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))  # noqa: S106  a token of text
     for name in _PARTS:
@@ -91,7 +91,7 @@ def _parts(tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
     return parts
 
 
-def _steps(part: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+def steps_of(part: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
     """Yield the steps of a part that aren't sequences; a part that is one step yields itself."""
     if part is None:
         return
@@ -100,7 +100,7 @@ def _steps(part: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
         yield part
         return
     for step in inner:
-        yield from _steps(step)
+        yield from steps_of(step)
 
 
 def _against(step: dict[str, Any]) -> Iterator[str]:

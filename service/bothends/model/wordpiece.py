@@ -1,28 +1,57 @@
 """Makes a native tokenizer that gives the same ids as the Hugging Face library, where that is possible.
 
-Everything that it knows about Unicode is taken from the library when it is made, so that both agree in any version.
+Everything that it knows about Unicode it asks of the library, so that both agree in any version.
 """
 
-import unicodedata
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import tokenizers
-from tokenizers import models, normalizers, pre_tokenizers
+from tokenizers import models
 
 from ..native_version import misfit
 from ..text import is_blank
+from .characters import Characters
+from .tokenizer_allowlist import parts_of, steps_of
 
 if TYPE_CHECKING:
     from bothends_native.wordpiece import WordPiece
 
-_CHARACTERS = (*range(0x0530), *range(0x1E00, 0x2100))
-"""Code points of Latin, Greek and Cyrillic, accents, punctuation and currencies: all of 99.9 % of English sentences."""
+Step = dict[str, Any]
+"""One normaliser, pre-tokeniser or post-processor, as it is written in a tokenizer.json."""
+
+_MAX_ADDED_BYTES = 256
+"""Most bytes of an added token: one is looked for at each place of a text."""
+_FINAL_SIGMA: Step = {
+    "type": "Replace",
+    "pattern": {"Regex": r"(?!\p{Case_Ignorable})\p{Cased}\p{Case_Ignorable}*+\KΣ(?!\p{Case_Ignorable}*+\p{Cased})"},
+    "content": "ς",
+}
+"""What an import has before `Lowercase`, since Python's `str.lower` knows the form of a sigma that ends a word."""
+_SIGMA = "Σ"
+_SPACE, _WORD = r"[\s\x1C-\x1F]", r"[\p{L}\p{N}_]"
+_SPLITS: list[Step] = [
+    {"type": "BertPreTokenizer"},
+    {"type": "WhitespaceSplit"},
+    {"type": "Split", "pattern": {"Regex": f"{_SPACE}+"}, "behavior": "Removed", "invert": False},
+    {
+        "type": "Split",
+        "pattern": {"Regex": rf"{_WORD}++|(?!{_WORD}|{_SPACE})(?m:.)"},
+        "behavior": "Removed",
+        "invert": True,
+    },
+]
+"""Ways to cut a text that look at one character: spaces end words, or each mark too. The last two are an import's."""
+_MARK = " "
+_MARKED: Step = {"type": "Metaspace", "replacement": _MARK, "prepend_scheme": "always", "split": False}
+"""The mark that an import sets before words of a vocabulary without a token for unknown ones."""
 
 
 def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
     """Return a native tokenizer that gives `library`'s ids for each text that it doesn't decline.
 
-    None if bothends-native isn't installed in this version, or if `library` isn't a tokenizer like BERT's.
+    None if bothends-native isn't installed in this version, or if there is an `obstacle`.
     """
     if misfit() is not None:
         return None
@@ -30,47 +59,104 @@ def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
         from bothends_native.wordpiece import WordPiece  # not in every environment
     except ImportError:
         return None
-    model = library.model
-    added = library.get_added_tokens_decoder().values()
-    if not (
-        isinstance(library.normalizer, normalizers.BertNormalizer)
-        and isinstance(library.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
-        and isinstance(model, models.WordPiece)
-        and library.post_processor is None
-        and not any(token.normalized for token in added)  # they are looked for in the text as it came
-    ):
+    parts, vocabulary = parts_of(library), library.get_vocab(with_added_tokens=False)
+    if any(_obstacles(library, parts, vocabulary)):
         return None
-    vocabulary = library.get_vocab(with_added_tokens=False)
-    if model.unk_token not in vocabulary or sorted(vocabulary.values()) != list(range(len(vocabulary))):
-        return None  # where added tokens share an id, the library doesn't tell of all of them
+    model, added = library.model, library.get_added_tokens_decoder()
+    is_bpe = isinstance(model, models.BPE)
+    before, after = _around(parts["post_processor"]) or ([], [])
+    has_pieces = isinstance(model, models.WordPiece)
     return WordPiece(
-        vocabulary,
-        characters=_characters(library),
-        added=[token.content for token in added],
-        prefix=model.continuing_subword_prefix,
-        unknown=model.unk_token,
-        max_chars=model.max_input_chars_per_word,
+        {word[1:]: index for word, index in vocabulary.items()} if is_bpe else vocabulary,
+        ask=_characters(library, parts, are_touched=any(token.single_word for token in added.values())).block,
+        added=[(token.content, index, token.single_word) for index, token in added.items()],
+        before=before,
+        after=after,
+        prefix=model.continuing_subword_prefix if has_pieces else None,
+        unknown=None if is_bpe else model.unk_token,
+        max_chars=model.max_input_chars_per_word if has_pieces else sys.maxsize,
     )
 
 
-def _characters(library: tokenizers.Tokenizer) -> dict[str, str]:
-    """Return what becomes of each character that is normalised alone, regardless of its neighbours.
+def obstacle(library: tokenizers.Tokenizer) -> str | None:
+    """Name what native code doesn't know of a tokenizer, for a person; None where it knows all."""
+    return next(_obstacles(library, parts_of(library), library.get_vocab(with_added_tokens=False)), None)
 
-    BERT's normaliser and pre-tokeniser process one character at a time, except for Unicode's canonical order, which may
-    swap combining marks. Marks that aren't dropped are left out, and so are characters that this Python's Unicode
-    lacks, which may be such marks; and spaces that become more than the end of a word. A text of spaces alone is blank,
-    and without spaces, native code only has to know whether a text has a token.
+
+def _obstacles(library: tokenizers.Tokenizer, parts: dict[str, Any], vocabulary: dict[str, int]) -> Iterator[str]:
+    cuts, is_marked = list(steps_of(parts["pre_tokenizer"])), False
+    if isinstance(library.model, models.BPE):
+        is_marked = cuts[1:] == [_MARKED]
+        cuts = cuts[:1] if is_marked else cuts
+    yield from _of_model(library.model, vocabulary, is_marked)
+    if not _is_known(list(steps_of(parts["normalizer"]))):
+        yield f"its normalizer ({_types(parts['normalizer'])})"
+    if len(cuts) != 1 or cuts[0] not in _SPLITS:
+        yield f"its pre_tokenizer ({_types(parts['pre_tokenizer'])})"
+    if _around(parts["post_processor"]) is None:
+        yield f"its post_processor ({_types(parts['post_processor'])})"
+    if not all(map(_is_simple, library.get_added_tokens_decoder().values())):
+        yield "an added token that is normalized, blank or long"
+
+
+def _of_model(model: models.Model, vocabulary: dict[str, int], is_marked: bool) -> Iterator[str]:
+    if isinstance(model, models.BPE):
+        options = (model.unk_token, model.continuing_subword_prefix, model.end_of_word_suffix, model.dropout)
+        is_whole = model.ignore_merges and not model.byte_fallback and not any(options)
+        if not (is_marked and is_whole and all(len(word) > 1 and word[0] == _MARK for word in vocabulary)):
+            yield "its model (BPE)"
+    elif not isinstance(model, models.WordPiece | models.WordLevel):
+        yield f"its model ({type(model).__name__})"
+    elif model.unk_token not in vocabulary:
+        yield "a vocabulary without its token for unknown words"
+    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
+        # Where added tokens share an id, the library doesn't tell of all of them.
+        yield "a vocabulary whose ids have gaps, or are of two words"
+
+
+def _is_known(steps: list[Step]) -> bool:
+    """Return whether normalisers are BERT's, or see one character at a time, but for a sigma that ends a word."""
+    if [step["type"] for step in steps] == ["BertNormalizer"]:
+        return True
+    return all(step in (_FINAL_SIGMA, {"type": "Lowercase"}) for step in steps)
+
+
+def _characters(library: tokenizers.Tokenizer, parts: dict[str, Any], *, are_touched: bool) -> Characters:
+    steps = list(steps_of(parts["normalizer"]))
+    bert = steps[0] if steps and steps[0]["type"] == "BertNormalizer" else None
+    return Characters(
+        library.normalizer,
+        library.pre_tokenizer,
+        bert=bert,
+        unsure=_SIGMA if _FINAL_SIGMA in steps else "",
+        are_touched=are_touched,
+    )
+
+
+def _around(step: Step | None) -> tuple[list[int], list[int]] | None:
+    """Return the ids that a post-processor sets before and after a text; None if it does anything else."""
+    if step is None:
+        return [], []
+    if step["type"] == "BertProcessing":
+        return [step["cls"][1]], [step["sep"][1]]
+    if step["type"] != "TemplateProcessing":
+        return None
+    ends: tuple[list[int], list[int]] = [], []
+    texts = 0
+    for piece in step["single"]:
+        texts += "Sequence" in piece
+        if "SpecialToken" in piece:
+            ends[texts > 0].extend(step["special_tokens"][piece["SpecialToken"]["id"]]["ids"])
+    return ends if texts == 1 else None
+
+
+def _is_simple(added: tokenizers.AddedToken) -> bool:
+    """Return whether a token is looked for in the text as it came, and is found wherever it stands: spaces alone may be
+    another's, which strips them.
     """
-    known = (chr(code) for code in _CHARACTERS if unicodedata.category(chr(code)) != "Cn")
-    written = {character: _written(library, character) for character in known}
-    return {
-        character: text
-        for character, text in written.items()
-        if not any(map(unicodedata.combining, text)) and not (is_blank(character) and text.strip(" "))
-    }
+    is_short = len(added.content.encode()) <= _MAX_ADDED_BYTES
+    return not added.normalized and not is_blank(added.content) and is_short
 
 
-def _written(library: tokenizers.Tokenizer, character: str) -> str:
-    """Return what becomes of `character` between two letters, with a space wherever a word ends."""
-    normal = library.normalizer.normalize_str(f"a{character}a")
-    return " ".join(word for word, _ in library.pre_tokenizer.pre_tokenize_str(normal))[1:-1]
+def _types(part: Step | None) -> str:
+    return ", ".join(dict.fromkeys(step["type"] for step in steps_of(part))) or "none"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..settings import Settings
-from .banner import banner, slowness
+from .banner import banner, slow_tokenizers, slowness
 from .concurrency_limit import linger
 from .dispatch import REQUEST_ID, logs_each_call
 from .event_log import EventLog
@@ -116,6 +116,8 @@ class Server:
         self.service.start(self._let_calls_in)
         models = [one.embedder.model for one in self.service.supervised]
         if (slow := slowness(self.settings, models, self.transport)) is not None:
+            _log.warning("slow: %s: %s", *slow)
+        for slow in slow_tokenizers(models, self.transport):
             _log.warning("slow: %s: %s", *slow)
         for one in self.service.supervised:
             model, test = one.embedder.model, one.embedder.model.self_test

@@ -11,6 +11,7 @@ from bothends.embeddings import Embeddings
 from bothends.options import Encoding
 from bothends.v1.embedding_pb2 import EmbedRequest
 from bothends.wire.messages import options
+from tests.support.characters import asking
 from tests.support.until import TIMEOUT_S
 
 from .served import ECHO, Served
@@ -65,8 +66,8 @@ def embed_codec(version: str = VERSION) -> transport.Codec:
 def tokenizer() -> wordpiece.WordPiece:
     return wordpiece.WordPiece(
         {word: index for index, word in enumerate(WORDS)},
-        characters={letter: letter for letter in "abmné"} | {" ": " "},
-        added=["[UNK]"],
+        ask=asking({letter: letter for letter in "abmné"} | {" ": " "}),
+        added=[("[UNK]", WORDS.index("[UNK]"), False)],
         prefix="##",
         unknown="[UNK]",
         max_chars=20,

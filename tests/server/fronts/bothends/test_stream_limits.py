@@ -14,15 +14,22 @@ from bothends.server.fronts.bothends.stream import EmbedStreams
 from bothends.server.fronts.bothends.waiting import WaitingMessages
 from bothends.server.keys import new
 from bothends.server.server import Server
-from tests.support.doors import TIMEOUT_S, connected, embed, serving
+from bothends.v1 import embedding_pb2, embedding_pb2_grpc
+from tests.support.doors import TIMEOUT_S, connected, embed, left_to_python, serving
 from tests.support.measured import sample
 from tests.support.streams import Stream, request
 from tests.support.until import until
 
 
-def left(*sentences: str) -> bytes:
-    """A message with a field that C++ doesn't know: it is Python's, whose engine stands still where a test wants it."""
-    return request(*sentences).SerializeToString() + b"\x30\x01"
+def left(*sentences: str) -> embedding_pb2.EmbedStreamRequest:
+    """A message of Python's."""
+    return left_to_python(request(*sentences))
+
+
+def filling_with(channel: grpc.Channel, *sentences: str) -> embedding_pb2.EmbedResponse:
+    """Make a call of Python's."""
+    call = embedding_pb2_grpc.EmbeddingServiceStub(channel).Embed
+    return call(left_to_python(embedding_pb2.EmbedRequest(sentences=sentences)), timeout=TIMEOUT_S)
 
 
 def waiting(server: Server) -> WaitingMessages:
@@ -41,7 +48,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
     with serving(toy_bundle, max_queue_tokens=20, selftest_s=0) as server, connected(server) as channel:
         gate.clear()
         with ThreadPoolExecutor(4) as pool, Stream(channel) as stream:
-            filling = pool.submit(embed, channel, *["there will be dragons 中"] * 40)
+            filling = pool.submit(filling_with, channel, *["there will be dragons"] * 40)
             until(lambda: sample(server, "bothends_queue_sentences") > 20)
             stream.send(*[left(*["a man plays the guitar"] * 5) for _ in range(20)])
             with pytest.raises(grpc.RpcError) as raised:
@@ -74,7 +81,7 @@ def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: B
     with serving(toy_bundle, max_queue_tokens=20, selftest_s=0) as server, connected(server) as channel:
         gate.clear()
         with ThreadPoolExecutor(1) as pool:
-            filling = pool.submit(embed, channel, *["there will be dragons 中"] * 40)
+            filling = pool.submit(filling_with, channel, *["there will be dragons"] * 40)
             until(lambda: sample(server, "bothends_queue_sentences") > 20)
             with Stream(channel) as stream:
                 stream.send(left(*["a man"] * 5))
