@@ -44,13 +44,13 @@ def map_state_dict(source: WeightsFile, config: StateDictConfig) -> MappedEncode
 
     Raises SourceError that names the tensor if a part is missing, two fit, a shape is wrong, or a tensor is unused.
     """
-    mapping = _Mapping(Candidates(source.file, dict(source.tensors)))
+    mapping = _Mapping(Candidates(source.file, dict(source.tensors), source.ignored))
     found = _take_cells(mapping, config)
     table = _take_table(mapping, config, found.input_size, source.extras)
     fields = {**found.sizes(), "vocabulary_size": len(table), "embedding_size": table.shape[1]}
     encoder = _described(mapping.remaining, {**fields, "pooling": config.encoder.pooling or "final_states"})
     projection = projection_of(
-        mapping.remaining, config.names, table, input_size=found.input_size, pooled_size=encoder.pooled_size
+        mapping.remaining, config, table, input_size=found.input_size, pooled_size=encoder.pooled_size
     )
     if projection:
         mapping.linear("input_projection", projection)
