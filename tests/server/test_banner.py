@@ -18,7 +18,7 @@ SPEEDS = Speeds.of_record()
 
 
 needs_native = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
-GRU = "the native engine can't serve toy: it doesn't compute GRUs"
+GRU = "the native engine doesn't compute GRUs"
 COMPUTED = f"onnxruntime computes {SPEEDS.computed()}"
 KIND = "it serves bidirectional LSTMs with biases that are read by their final states"
 
