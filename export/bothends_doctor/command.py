@@ -10,6 +10,9 @@ from typing import NoReturn
 
 import click
 
+from bothends.cli.paths import check_file
+from bothends.errors import FileError
+
 
 @click.command(short_help="Tell what is wrong with an encoder that was exported elsewhere.")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -41,8 +44,11 @@ def doctor(file: Path, state_dict: Path | None, output: str | None, fix: Path | 
     from .errors import DoctorError, RunFailedError
 
     try:
+        check_file(file)
+        if state_dict is not None:
+            check_file(state_dict)
         code = _examine(file, state_dict, output, fix, as_json, seed)
-    except (DoctorError, RunFailedError) as error:
+    except (FileError, DoctorError, RunFailedError) as error:
         _refuse(str(error), as_json)
     sys.exit(code)
 

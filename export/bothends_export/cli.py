@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from bothends.cli.choice import Choice
+from bothends.cli.paths import check_folder
 from bothends.options import Precision
 
 if TYPE_CHECKING:
@@ -26,6 +28,13 @@ def export(checkpoint: Path, out: Path, card: Path | None) -> None:
 
     CHECKPOINT is a folder of model.safetensors, config.json and tokenizer.json.
     """
+    from bothends.errors import BundleError
+
+    from .new_path import must_be_new
+
+    check_folder(checkpoint)  # before PyTorch is imported, so that a wrong path is told at once
+    must_be_new(out, BundleError)
+
     from rich.progress import Progress
 
     from . import checkpoint as checkpoints
@@ -52,17 +61,17 @@ def export(checkpoint: Path, out: Path, card: Path | None) -> None:
     help="The checkpoint it was made from; without it the weights are read back from the bundle, "
     "and the golden vectors that the checkpoint gave at export hold them to it.",
 )
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where it runs.")
+@click.option("--device", type=Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where it runs.")
 @click.option(
     "--engine",
-    type=click.Choice(["onnxruntime", "native"]),
+    type=Choice(["onnxruntime", "native"]),
     default="onnxruntime",
     show_default=True,
     help="What runs it there.",
 )
 @click.option(
     "--precision",
-    type=click.Choice(get_args(Precision)),
+    type=Choice(get_args(Precision)),
     default="float32",
     show_default=True,
     help="Of the native engine.",
@@ -83,6 +92,8 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
     from bothends.settings import EngineSettings
 
     opened = Bundle.open(bundle)  # before PyTorch is imported, so that a wrong folder is told at once
+    if checkpoint is not None:
+        check_folder(checkpoint)
 
     from . import checkpoint as checkpoints
     from .equivalence import comparisons

@@ -115,7 +115,9 @@ def encoder_config(config: BundleConfig) -> EncoderConfig:
 
 
 def fitting(opened: Bundle, checkpoint: Checkpoint) -> Encoder:
-    """Return the encoder of `checkpoint`. Raises BundleError if its sizes differ from those of `opened`."""
-    if (theirs := checkpoint.config.encoder) != (ours := encoder_config(opened.config)):
-        raise BundleError(f"{opened.path} has other sizes ({ours}) than the checkpoint ({theirs})")
+    """Return the encoder of `checkpoint`. Raises BundleError, which names the fields that differ in `opened`."""
+    ours, theirs = encoder_config(opened.config).model_dump(), checkpoint.config.encoder.model_dump()
+    differ = [f"{name} is {ours[name]} and {theirs[name]}" for name in ours if ours[name] != theirs[name]]
+    if differ:
+        raise BundleError(f"{opened.path} isn't of this checkpoint: {', '.join(differ)} (in the bundle and there)")
     return checkpoint.encoder

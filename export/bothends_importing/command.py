@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import click
 
+from bothends.cli.choice import Choice
+from bothends.cli.paths import check_exists, check_file
 from bothends.model.pooling import Pooling
 from bothends.text import printable
 
@@ -31,7 +33,7 @@ def _source_options(command: FunctionT) -> FunctionT:
     """Add the further options that a format needs."""
     for option in reversed(
         [
-            click.option("--format", "format_name", type=click.Choice(FORMATS), metavar="FORMAT",
+            click.option("--format", "format_name", type=Choice(FORMATS), metavar="FORMAT",
                          help=f"One of {', '.join(FORMATS)}; by default, the one that SOURCE shows."),
             click.option("--encoder", type=_FILE, metavar="TOML",
                          help="pytorch, torchscript: which tensor is which, where that can't be guessed, and how text "
@@ -40,7 +42,7 @@ def _source_options(command: FunctionT) -> FunctionT:
                          "table have no piece."),
             click.option("--tokenizer", type=_FILE, metavar="FILE",
                          help="pytorch, torchscript, keras, onnx: a tokenizer.json or a SentencePiece model."),
-            click.option("--pooling", type=click.Choice(get_args(Pooling)), metavar="POOLING",
+            click.option("--pooling", type=Choice(get_args(Pooling)), metavar="POOLING",
                          help="pytorch, torchscript: how states become one vector, final_states, max, mean, "
                          "last_output or first_and_last_output. infersent: max or mean.  "
                          "[default: final_states; max]"),
@@ -76,7 +78,7 @@ def _source_options(command: FunctionT) -> FunctionT:
 @click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="Cut longer sentences.  [default: 256]")
 @click.option("--name", help="The model's name; by default, the format's.")
 @click.option("--version", default="1", show_default=True, help="The model's version.")
-@click.option("--table", type=click.Choice(["float32", "float16"]), default="float32", show_default=True,
+@click.option("--table", type=Choice(["float32", "float16"]), default="float32", show_default=True,
               help="How token vectors are kept; float16 takes half the room and rounds.")  # fmt: skip
 def import_(
     source: Path,
@@ -100,6 +102,8 @@ def import_(
       bothends import laser2.pt --spm laser2.spm --out checkpoint
       bothends import model.tar.gz --out checkpoint
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
+    _check_paths(source, given)
+
     from rich.console import Console
 
     from .formats import import_encoder
@@ -119,6 +123,14 @@ def import_(
         console.print(_notes(found.notes))
     written = write(out, found, source=source, format_name=chosen, name=name, version=version, table=table)
     click.echo(f"checkpoint in {out}, {written / 1e6:.1f} MB; next: bothends export {out} --out BUNDLE")
+
+
+def _check_paths(source: Path, given: dict[str, Any]) -> None:
+    """Raise FileError for a path that leads nowhere, before PyTorch is imported or a large file is read."""
+    check_exists(source)  # a folder may be AllenNLP's
+    for name, path in given.items():
+        if isinstance(path, Path):
+            (check_exists if name == "vocabulary" else check_file)(path)
 
 
 def _import_options(given: dict[str, Any]) -> tuple[ImportOptions, Callable[[], None]]:

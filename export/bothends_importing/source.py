@@ -32,6 +32,8 @@ class WeightsFile:
     """Plain data of the file: numbers, strings, None, and lists and dicts of them."""
     notes: list[str] = field(default_factory=list)
     """Changes that reading made, a sentence each."""
+    ignored: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Tensors that the user leaves out, as the file has them."""
 
 
 def join_names(names: Sequence[str]) -> str:

@@ -55,10 +55,10 @@ def test_the_same_bytes_as_in_this_process(
 
 def test_many_bad_ones_of_one_request(embed: Embed, servers: list[Server], tmp_path: Path) -> None:
     """Half of all, and all of them."""
-    for name, texts in (("half", ["dragons", "\x00"] * 100), ("all", ["\x00"] * 200)):
+    for name, code, texts in (("half", 0, ["dragons", "\x00"] * 100), ("all", 1, ["\x00"] * 200)):
         source = write_lines(tmp_path / f"{name}.txt", texts)
         made = tmp_path / f"{name}.npy"
-        embed("--input", source, "--output", made, "--server", addresses(servers[:1]), local=False)
+        embed("--input", source, "--output", made, "--server", addresses(servers[:1]), local=False, code=code)
         assert sorted(files.bad(made)) == [row for row, text in enumerate(texts) if text == "\x00"]
 
 

@@ -92,7 +92,11 @@ def test_an_input_of_bad_rows_only(embed: Embed, tmp_path: Path) -> None:
     for output in files.OUTPUTS:
         (tmp_path / "in.txt").write_bytes(b"\n\n\x00\n")
         made = tmp_path / f"out.{output}"
-        embed("--input", tmp_path / "in.txt", "--output", made)
+        said = embed("--input", tmp_path / "in.txt", "--output", made, code=1).stderr
+        assert said == (
+            f"Error: no row of {tmp_path}/in.txt holds text that can be embedded; is this a text file? "
+            f"{made}.bad.jsonl says why of each.\n"
+        )
         assert files.read(made) == {}
         assert sorted(files.bad(made)) == [0, 1, 2]
 

@@ -40,7 +40,7 @@ def test_other_formats_come_through_standard_input_too(embed: Embed) -> None:
     ended = embed("-", "--input-format", "csv", "--keep", "id", given='id,text\n1,"two\nlines"\n')
     assert json.loads(ended.stdout)["id"] == "1"
     assert embed("-", "--input-format", "jsonl", given='{"text": "dragons"}').stderr == "column: text\n"
-    assert embed("-", given="").stdout == ""
+    assert embed("-", given="", code=1).stdout == ""
 
 
 @pytest.mark.parametrize("output", ["npy", pytest.param("jsonl", marks=pytest.mark.slow)])

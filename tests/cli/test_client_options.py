@@ -55,7 +55,7 @@ def test_the_command_line_connects_by_tls_with_a_key_from_a_file(
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
-        (["--ca", "nowhere.pem"], 2, "Error: can't use the CA file (nowhere.pem): No such file or directory"),
+        (["--ca", "nowhere.pem"], 2, "Error: CA file nowhere.pem: No such file or directory"),
         (["--api-key-file", "nowhere"], 2, "Error: can't read the API key in nowhere: No such file or directory"),
         (["--cert", "x.pem"], 2, "Error: a client certificate needs its private key"),
         (["--server", "a:1,b:2"], 2, "Error: 'a:1' is no IP address with a port"),

@@ -1,6 +1,7 @@
 """`bothends deduplicate` finds what is said again, and nothing else."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,6 @@ def test_what_stays_is_printed_in_order(tmp_path: Path) -> None:
     assert deduplicate(tmp_path / "twice.txt", "--unique", "--threshold", 1).stdout == "One line.\nNo other.\n"
     rows = deduplicate(tmp_path / "twice.txt", "--unique", "--threshold", 1, "--json").stdout
     assert [json.loads(line)["row"] for line in rows.splitlines()] == [0, 2]
-    (tmp_path / "none.txt").write_text("", encoding="utf-8")
-    assert deduplicate(tmp_path / "none.txt").stdout == ""
 
 
 def test_it_shares_an_index_with_search(tmp_path: Path) -> None:
@@ -53,6 +52,7 @@ def test_it_shares_an_index_with_search(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        ([os.devnull, "--input-format", "txt"], 1, f"Error: {os.devnull} has no rows; nothing was embedded"),
         (["nothing.txt"], 1, "nothing.txt can't be read: No such file or directory"),
         ([NOTES, "--threshold", 0], 2, "--threshold"),
         ([NOTES, "--server", "127.0.0.1:1"], 1, "no bothends server answers at 127.0.0.1:1"),

@@ -1,6 +1,7 @@
 """The command line as people use it: start, call, and every way to be told no."""
 
 import logging
+import os
 import re
 import shlex
 import shutil
@@ -82,10 +83,13 @@ def test_serving_loads_no_client_and_no_uvicorn() -> None:
         (["serve", "--device", "tpu"], 2, "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
         (["serve", "--colour", "red"], 2, "No such option"),
         (["serve", "--host", "256.1.1.1"], 1, "can't listen on 256.1.1.1"),
-        (["export", "nowhere", "--out", "x"], 1, "model.safetensors is missing"),
-        (["train", "nowhere.toml"], 1, "nowhere.toml: No such file"),
+        (["export", "nowhere", "--out", "x"], 1, "nowhere can't be read: No such file"),
+        (["export", os.devnull, "--out", "x"], 1, f"{os.devnull} is a file; name a folder"),
+        (["export", ".", "--out", "x"], 1, "model.safetensors is missing"),
+        (["train", "nowhere.toml"], 1, "nowhere.toml can't be read: No such file"),
         (["embed", "--server", "127.0.0.1:1", "x"], 1, "no bothends server answers at 127.0.0.1:1"),
-        (["nonsense"], 2, "No such command"),
+        (["nonsense"], 2, "Error: there is no command 'nonsense'; bothends --help lists them\n"),
+        (["embde", "x"], 2, "Error: there is no command 'embde'; did you mean embed?\n"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -103,15 +107,51 @@ def test_a_mistake_is_one_clear_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_folder_is_told_before_pytorch_is_imported() -> None:
-    """Importing it takes seconds, on a busy machine a minute."""
-    code = (
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["verify", "nowhere"], 1),
+        (["export", "nowhere", "--out", "x"], 1),
+        (["doctor", "nowhere"], 2),
+        (["import", "nowhere", "--out", "x"], 1),
+        (["import", __file__, "--vectors", "nowhere", "--out", "x"], 1),
+        (["train", "nowhere"], 1),
+    ],
+    ids=lambda value: " ".join(value[:1] + value[2:3]) if isinstance(value, list) else None,
+)
+def test_a_wrong_path_is_told_before_pytorch_is_imported(command: list[str], code: int) -> None:
+    """Importing it takes seconds, on a busy machine a minute; and where it isn't installed, the path is wrong still."""
+    program = (
         "import sys\nfrom click.testing import CliRunner\nfrom bothends.cli.main import main\n"
-        "answer = CliRunner().invoke(main, ['verify', 'nowhere'])\n"
-        "sys.exit(str((answer.exit_code, {'torch', 'onnx'} & {*sys.modules})))"
+        f"answer = CliRunner().invoke(main, {command})\n"
+        "sys.exit(str((answer.exit_code, 'nowhere' in answer.stderr, {'torch', 'onnx'} & {*sys.modules})))"
     )
-    ended = ran(sys.executable, "-c", code)
-    assert ended.stderr == "(1, set())\n"
+    ended = ran(sys.executable, "-c", program)
+    assert ended.stderr == f"({code}, True, set())\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["embed", "x", "--precision", "int9"], "is not one of 'float32', 'bf16', 'int8'; did you mean int8?"),
+        (["serve", "--engine", "nativ"], "did you mean native?"),
+        (["import", "x", "--out", "y", "--pooling", "maximum"], "did you mean max?"),
+        (["embed", "x", "--top", "3"], "No such option '--top'."),
+        (["embed", "--inptu", "x"], "Did you mean '--input'?"),
+        (["search", "x", "y", "--top", "0"], "0 is not in the range x>=1."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_word_is_one_line_that_asks_for_the_right_one(arguments: list[str], asked: str) -> None:
+    """How the command is used is shown where something is missing."""
+    answer = CliRunner().invoke(main, arguments)
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith("Error: ")
+    assert answer.stderr.count("\n") == 1
+    assert asked in answer.stderr
+    assert (
+        "Usage: " in CliRunner().invoke(main, arguments[:1] if arguments[0] in ("search", "import") else ["key"]).stderr
+    )
 
 
 @pytest.mark.parametrize("command", [["health"], ["embed", "x"]], ids=lambda command: command[0])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bothends.model.bundle import Bundle
 from tests.examples.notes import NOTES, TOPICS
 from tests.support.ran import ran
 from tests.support.serving import BOTHENDS
+from tests.support.without import without
 
 QUESTIONS = {
     "my loaf goes stale too quickly": TOPICS[0][0],
@@ -121,6 +123,9 @@ def test_what_a_graph_does_not_lead_to_is_not_shown(tmp_path: Path) -> None:
     ("arguments", "code", "said"),
     [
         ([NOTES, " "], 2, "the query ' ' is empty"),
+        (["missing.foo", "a"], 1, "missing.foo can't be read: No such file or directory"),
+        ([NOTES.parent, "a"], 1, f"{NOTES.parent} is a folder; name the file in it"),
+        ([os.devnull, "a", "--input-format", "txt"], 1, f"{os.devnull} has no rows; nothing was embedded"),
         ([NOTES, "a", "-"], 2, "- stands for all queries: give it alone"),
         ([NOTES, "a", "--dimensions", 100], 1, "100 dimensions can't be had; this model offers"),
         ([NOTES, "a", "--column", "text"], 2, "a text file has no columns"),
@@ -133,6 +138,31 @@ def test_a_mistake_is_one_clear_line(arguments: list[object], code: int, said: s
     last = search(*arguments, code=code).stderr.splitlines()[-1]
     assert last.startswith("Error: ")
     assert said in last
+
+
+def test_a_file_without_text_ends_with_one(tmp_path: Path) -> None:
+    """With an index, the reasons stay beside it."""
+    (tmp_path / "blank.txt").write_text("\n \n", encoding="utf-8")
+    told = f"Error: no row of {tmp_path}/blank.txt holds text that can be embedded; is this a text file?"
+    assert search(tmp_path / "blank.txt", "a", code=1).stderr == f"{told}\n"
+    indexed = search(tmp_path / "blank.txt", "a", "--index", tmp_path / "index", code=1)
+    assert indexed.stderr == f"{told} {tmp_path}/index/vectors.npy.bad.jsonl says why of each.\n"
+    assert (tmp_path / "index" / "vectors.npy.bad.jsonl").is_file()
+
+
+@pytest.mark.parametrize(("query", "flag"), [("", None), ("a", "--approximate"), ("a", "--hybrid")])
+def test_what_cant_be_searched_is_told_before_the_file_is_embedded(
+    tmp_path: Path, query: str, flag: str | None
+) -> None:
+    """Files are long: a query without a word, and a package that isn't installed."""
+    asked = [str(NOTES), query, "--index", str(tmp_path / "index"), *([flag] if flag else [])]
+    code = without("faiss", "bm25s")
+    ended = ran(sys.executable, "-c", code, "search", *asked, env={**os.environ, "BOTHENDS_SERVER": ""})
+    assert ended.returncode == (1 if flag else 2)
+    assert ended.stderr.startswith(
+        f"Error: bothends search {flag or ''}".rstrip() if flag == "--approximate" else "Error: "
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_reader_that_has_enough_ends_it() -> None:

@@ -3,8 +3,10 @@
 import re
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 
 from bothends import TLS, Client, ConnectionFailedError, InsecureKeyWarning, Retry, SettingsError
 from bothends.client.channel import Endpoint
@@ -64,6 +66,24 @@ def test_a_certificate_for_another_name(certificates: Certificates, either: type
             assert client.encode(["word"]).shape == (1, 2)
 
 
+def test_files_that_dont_fit_are_told_in_the_server_s_words(certificates: Certificates, tmp_path: Path) -> None:
+    """A key of another certificate, one under a passphrase, and a certificate that was cut off."""
+    cert, key, other = certificates.cert, certificates.key, tmp_path / "other.pem"
+    other.write_bytes(trustme.CA().issue_cert("elsewhere.example").private_key_pem.bytes())
+    locked, cut = tmp_path / "locked.pem", tmp_path / "cut.pem"
+    locked.write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\nSECRET\n-----END ENCRYPTED PRIVATE KEY-----\n")
+    cut.write_bytes(cert.read_bytes()[:200] + b"\n-----END CERTIFICATE-----\n")
+    for tls, told in (
+        (TLS(cert=cert, key=other), rf"^key {other}: isn't the key of certificate {cert}$"),
+        (TLS(cert=cert, key=locked), rf"^key {locked}: is encrypted; a program can't type its passphrase$"),
+        (TLS(cert=cut, key=key), rf"^certificate {cut}, key {key}: can't be read as PEM \(.+\)$"),
+        (TLS(ca=cut), rf"^CA file {cut}: can't be read as PEM certificates \(.+\)$"),
+    ):
+        with pytest.raises(SettingsError, match=told) as raised:
+            Client("127.0.0.1:1", tls=tls)
+        assert "SECRET" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [
@@ -72,8 +92,13 @@ def test_a_certificate_for_another_name(certificates: Certificates, either: type
         ("http://a:1/", {}, "'http://a:1/' is a URL; an address is host:port, as a:1"),
         ("localhost", {}, "'localhost' has no port; bothends serve takes localhost:50051 unless told otherwise"),
         ([], {}, "no server is named by"),
-        ("a:1", {"tls": TLS("nowhere.pem")}, "can't use the CA file (nowhere.pem): No such file"),
-        ("a:1", {"tls": TLS(cert=__file__, key=__file__)}, "can't use the client certificate and key"),
+        ("a:1", {"tls": TLS("nowhere.pem")}, "CA file nowhere.pem: No such file"),
+        ("a:1", {"tls": TLS(re.__file__)}, f"CA file {re.__file__}: holds no PEM certificate"),
+        (
+            "a:1",
+            {"tls": TLS(cert=re.__file__, key=re.__file__)},
+            f"certificate {re.__file__}: holds no PEM certificate",
+        ),
         ("a:1", {"tls": TLS(cert="x")}, "needs its private key"),
         (["10.0.0.1:1", "10.0.0.2:1"], {"tls": True}, "one name must be in the certificates of 10.0.0.1:1, 10.0.0.2:1"),
         ("127.0.0.1:1", {"api_key": "two words"}, "the API key is no key"),

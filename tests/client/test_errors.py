@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from bothends import TLS, BothendsError, Client, ConnectionFailedError, OverloadedError, Retry
+from bothends.client.errors import with_hint
 from bothends.v1 import embedding_pb2
 from tests.support.awaited import Awaited
 from tests.support.grpcs import answer, serving
@@ -41,6 +42,18 @@ def hinted(target: str, tls: TLS | bool, either: Either) -> str:
     with either(target, tls=tls, retry=ONCE) as client, pytest.raises(ConnectionFailedError) as raised:
         client.encode(["anyone?"])
     return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "errors resolving a:1: [field:hostname lookup error:address lookup failed for a:1: Domain name not found]",
+        "DNS resolution failed for a:1: UNAVAILABLE: getaddrinfo(name): Name or service not known",
+    ],
+)
+def test_an_unknown_host_is_told_in_plain_words(words: str) -> None:
+    """Nothing of gRPC's resolver is in them. Where no DNS server answers at all, gRPC's own words stay."""
+    assert with_hint(words).startswith("no such host is known here; ")
 
 
 def test_what_is_wrong_with_tls_is_told_with_what_to_do(certificates: Certificates, either: Either) -> None:

@@ -93,9 +93,9 @@ def test_a_wider_encoder_than_it_computes_goes_to_onnxruntime(
     bundle = make_bundle(hidden_size=16, embedding_size=7)
     assert loaded(bundle) == "CPUExecutionProvider"
     (line,) = caplog.messages
-    assert line.startswith("slow: the native engine can't serve toy: it doesn't compute tables or layers of 16 numbers")
+    assert line.startswith("slow: the native engine doesn't compute tables or layers of 16 numbers")
     assert f"; onnxruntime computes {EncoderSpeeds.of_record().computed(bundle.config)}: it serves " in line
-    with pytest.raises(DeviceError, match="the native engine can't serve toy: it doesn't compute"):
+    with pytest.raises(DeviceError, match="the native engine doesn't compute"):
         loaded(bundle, engine="native")
 
 

@@ -58,9 +58,9 @@ def test_verify_prints_a_table_and_an_exit_code(
 def test_verify_refuses_a_checkpoint_of_another_size(
     toy_bundle: Bundle, make_checkpoint: Callable[..., tuple[Path, Checkpoint]]
 ) -> None:
-    """Comparing different encoders is a mistake, said in one line."""
+    """Comparing different encoders is a mistake, said in one line with the fields that differ, and no others."""
     folder, _ = make_checkpoint(layers=2)
     result = CliRunner().invoke(main, ["verify", str(toy_bundle.path), "--checkpoint", str(folder)])
     assert result.exit_code == 1
-    assert "other sizes" in result.output
+    assert "isn't of this checkpoint: layers is 1 and 2 (in the bundle and there)" in result.output
     assert "Traceback" not in result.output

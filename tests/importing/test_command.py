@@ -24,5 +24,5 @@ def test_a_folder_that_is_there_stays_as_it_is(source: Path, tmp_path: Path) -> 
     (tmp_path / "out").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for out in ("out", "link"):
-        assert f"{out} exists already" in refused("import", tmp_path / "missing.pt", "--out", tmp_path / out)
+        assert f"{out} exists already" in refused("import", source, "--out", tmp_path / out)
     assert list((tmp_path / "out").iterdir()) == []

@@ -24,7 +24,7 @@ SPEEDS = Speeds.of_record()
 
 
 needs_native = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
-WIDE = "the native engine can't serve toy: it doesn't compute tables or layers of 40 numbers"
+WIDE = "the native engine doesn't compute tables or layers of 40 numbers"
 KIND = "it serves every cell, pooling and head, of layers that are less wide"
 
 

@@ -211,7 +211,7 @@ def replace_key(file: Path) -> None:
         ("cert.pem", garble, r"^--tls-cert \S+/cert.pem: holds no PEM certificate$"),
         ("key.pem", garble, r"^--tls-key \S+/key.pem: holds no PEM private key$"),
         ("cert.pem", cut, r"^--tls-cert \S+/cert.pem, --tls-key \S+/key.pem: can't be read as PEM \(.+\)$"),
-        ("key.pem", encrypt, r"^--tls-key \S+/key.pem: is encrypted; a server can't type its passphrase$"),
+        ("key.pem", encrypt, r"^--tls-key \S+/key.pem: is encrypted; a program can't type its passphrase$"),
         ("key.pem", replace_key, r"^--tls-key \S+/key.pem: isn't the key of --tls-cert \S+/cert.pem$"),
     ],
 )

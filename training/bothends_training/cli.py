@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from bothends.cli.paths import check_file
+
 from .evaluate_cli import evaluate
 
 __all__ = ["evaluate", "train"]
@@ -48,6 +50,8 @@ def train(
     Recipes whose checkpoints it begins with are followed first. A run that was stopped goes on where it was: give the
     same command again.
     """
+    check_file(recipe)
+
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from bothends_export.cli import export

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from bothends.cli.choice import Choice
 from bothends.options import Precision
 
 from .public_sets import SETS
@@ -51,7 +52,7 @@ def _places(names: tuple[str, ...], folder: Path, *, fetches: bool) -> list[Path
 @click.option(
     "--set",
     "sets",
-    type=click.Choice([*SETS, "all"]),
+    type=Choice([*SETS, "all"]),
     multiple=True,
     help="A public test set; --list-sets tells where each comes from.",
 )
@@ -101,7 +102,7 @@ def _places(names: tuple[str, ...], folder: Path, *, fetches: bool) -> list[Path
 @click.option(
     "--precision",
     "precisions",
-    type=click.Choice(get_args(Precision)),
+    type=Choice(get_args(Precision)),
     multiple=True,
     help="Of the engine; several are compared.  [default: float32; with nothing named, int8 too]",
 )

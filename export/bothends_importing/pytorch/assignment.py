@@ -11,6 +11,7 @@ from bothends.text import printable
 
 from .candidates import Candidates, Linear
 from .config import Names, StateDictConfig
+from .following import check_end
 
 _AFTERWARDS = re.compile("classif|logit|label|softmax|decoder|pred|tagger|att|score|query", re.IGNORECASE)
 """Names that people give to linears that read embeddings, or weigh them, and make none."""
@@ -46,12 +47,12 @@ def table_of(candidates: Candidates, names: Names, input_size: int) -> str:
 
 
 def projection_of(
-    candidates: Candidates, names: Names, table: Tensor, *, input_size: int, pooled_size: int
+    candidates: Candidates, config: StateDictConfig, table: Tensor, *, input_size: int, pooled_size: int
 ) -> Linear | None:
     """Return the linear layer between `table` and cells, which read vectors of `input_size`; None if the cells read the
-    table's rows. It is the one that `names` names, or else the only one of `candidates` that fits.
+    table's rows. It is the one that `config` names, or else the only one of `candidates` that fits.
     """
-    shape = (input_size, table.shape[1])
+    names, shape = config.names, (input_size, table.shape[1])
     if names.input_projection is not None:
         linear = candidates.module(names.input_projection, "input_projection", dimensions=2)
         if linear.weight.shape != shape:
@@ -70,6 +71,13 @@ def projection_of(
         raise candidates.refused(
             f"has {fit[0].shown}, which fits before the cells and after pooling; say in the TOML which: "
             f'[names] input_projection = "{name}" or head = "{name}"'
+        )
+    heads = [module.shown for module in candidates.modules(2) if module.weight.shape == (input_size, pooled_size)]
+    if fit and heads and table.shape[1] == input_size:
+        name = printable(fit[0].name)
+        raise candidates.refused(
+            f"has {fit[0].shown}, which fits before the cells and behind {heads[0]}; say in the TOML which: "
+            f'[names] input_projection = "{name}", or ignore = ["{name}.*"] where it stands behind'
         )
     return fit[0] if fit else None
 
@@ -131,8 +139,11 @@ def head_of(candidates: Candidates, config: StateDictConfig, pooled_size: int) -
                 f"has {head.shown} as head, which reads {head.weight.shape[1]} numbers; pooling = "
                 f'"{config.encoder.pooling or "final_states"}" gives {pooled_size}'
             )
+        check_end(candidates, config, head)
         return head
     fit = [module for module in candidates.modules(2) if module.weight.shape[1] == pooled_size]
+    for module in fit:
+        check_end(candidates, config, module)
     if len(fit) > 1:
         raise candidates.several("the head", "head", [module.name for module in fit])
     if fit and _AFTERWARDS.search(fit[0].name):

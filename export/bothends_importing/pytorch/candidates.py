@@ -4,8 +4,8 @@ If two fit one part, the error lists both and the line in the TOML file that dec
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -44,11 +44,13 @@ class Candidates:
 
     file: Path
     tensors: dict[str, Tensor]
+    ignored: Mapping[str, Tensor] = field(default_factory=dict)
+    """Tensors that the user leaves out: no part's, but they show what a layer is followed by."""
 
     def without(self, names: Iterable[str]) -> "Candidates":
         """Return the candidates that remain when `names` are used."""
         used = set(names)
-        return Candidates(self.file, {name: tensor for name, tensor in self.tensors.items() if name not in used})
+        return replace(self, tensors={name: tensor for name, tensor in self.tensors.items() if name not in used})
 
     def cells(self, named: str | list[str] | None) -> list[str]:
         """Return the prefixes of the tensors of an `nn.LSTM` or `nn.GRU`, or of several where the user names several,
@@ -98,6 +100,11 @@ class Candidates:
         found = [re.fullmatch(r"(?:(.*)\.)?weight", name) for name in names]
         modules = [self._module(match[1] or "") for match in found if match]
         return [module for module in modules if module.bias is None or module.bias.shape == module.weight.shape[:1]]
+
+    def linears_of_file(self) -> list[Linear]:
+        """Return the linear layers that no part has taken, also ignored ones; no tables of tokens."""
+        whole = replace(self, tensors={**self.ignored, **self.tensors})
+        return [linear for linear in whole.modules(2) if not _LIKE_A_TABLE.search(linear.name)]
 
     def module(self, name: str, key: str, *, dimensions: int) -> Linear:
         """Return the module that the TOML file names under `key`."""

@@ -44,7 +44,7 @@ def map_state_dict(source: WeightsFile, config: StateDictConfig) -> MappedEncode
 
     Raises SourceError that names the tensor if a part is missing, two fit, a shape is wrong, or a tensor is unused.
     """
-    mapping = _Mapping(Candidates(source.file, dict(source.tensors)))
+    mapping = _Mapping(Candidates(source.file, dict(source.tensors), source.ignored))
     found = _take_cells(mapping, config)
     attention = _take_attention(mapping, config, found.output_size)
     table = _take_table(mapping, config, found.input_size, source.extras)
@@ -52,7 +52,7 @@ def map_state_dict(source: WeightsFile, config: StateDictConfig) -> MappedEncode
     fields |= {"pooling": config.encoder.pooling or "final_states", "attention": attention}
     encoder = _described(mapping.remaining, fields)
     projection = projection_of(
-        mapping.remaining, config.names, table, input_size=found.input_size, pooled_size=encoder.pooled_size
+        mapping.remaining, config, table, input_size=found.input_size, pooled_size=encoder.pooled_size
     )
     if projection:
         mapping.linear("input_projection", projection)

@@ -48,10 +48,12 @@ def open_weights(file: Path, *, ignore: Sequence[str] = ()) -> WeightsFile:
     """
     kind = _kind(file)
     tensors, extras = _read(file, kind)
-    weights, notes = to_float32(drop_ignored(tensors, ignore, file), file)
+    kept = drop_ignored(tensors, ignore, file)
+    weights, notes = to_float32(kept, file)
     if not weights:
         raise SourceError(f"{file} holds no tensors{' but those to ignore' if ignore else ''}")
-    return WeightsFile(file, kind, weights, extras, notes)
+    ignored = {name: tensor for name, tensor in tensors.items() if name not in kept}
+    return WeightsFile(file, kind, weights, extras, notes, ignored)
 
 
 def _kind(file: Path) -> Kind:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import click
 
@@ -65,9 +66,20 @@ def _run(job: Job, reader: RowReader, engine: BulkEngine, sink: Sink) -> int:
         kept = "" if job.output is None else "; the same command goes on from there"
         _say(f"stopped after {sink.kept_rows():,} rows{kept}")
         return _INTERRUPTED
+    if done.rows == done.bad_rows:
+        raise nothing_to_embed(job.input, job.output, done.rows)
     if job.output is not None:
         _say(_summary(job, engine.model, done, done.rows - before, time.monotonic() - began))
     return 0
+
+
+def nothing_to_embed(source: Path | None, output: Path | None, rows: int) -> FileError:
+    """Return the error for an input none of whose `rows` has a vector; `output` is beside the list of their reasons."""
+    name = "standard input" if source is None else str(source)
+    if not rows:
+        return FileError(f"{name} has no rows; nothing was embedded")
+    why = f" {output}.bad.jsonl says why of each." if output is not None else ""
+    return FileError(f"no row of {name} holds text that can be embedded; is this a text file?{why}")
 
 
 def write_error(job: Job, error: OSError) -> FileError:

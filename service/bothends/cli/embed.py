@@ -20,6 +20,7 @@ from .client_options import CONNECTION, asks_server, connect, key_options, optio
 from .embed_options import MODEL, file_options, model_or_ray_options, sentence_options, vector_options
 from .file_or_words import file_meant
 from .grouped import GroupedCommand, given
+from .paths import check_file
 from .place import check_place, load_encoder, load_engine
 from .unread import unread
 
@@ -163,6 +164,8 @@ def _files(source: str, options: EmbedOptions, **flags: Any) -> int:
 def _file(source: str, options: EmbedOptions, connection: dict[str, Any] | None, **flags: Any) -> int:
     """Embed one file; return the exit code."""
     inputs, outputs = _path(source), _path(flags["output"])
+    if inputs is not None:
+        check_file(inputs)
     job = Job(
         inputs,
         outputs,

@@ -8,6 +8,7 @@ import click
 
 from ..bulk.job import INPUTS, OUTPUTS
 from ..options import OPTIONS, Precision
+from .choice import Choice
 from .grouped import FunctionT, option, options
 
 _SENTENCES, _FILE, _VECTORS, _HERE = "Sentences", "A file", "Vectors", "In this process"
@@ -22,7 +23,7 @@ sentence_options = options(
 
 column_options = options(
     option(_FILE, "--column", metavar="COLUMN", help="Which column holds the sentences; needed where several could."),
-    option(_FILE, "--input-format", type=click.Choice(list(dict.fromkeys(INPUTS.values()))),
+    option(_FILE, "--input-format", type=Choice(list(dict.fromkeys(INPUTS.values()))),
            help="What the input is, where its name doesn't say so."),
 )  # fmt: skip
 """Where in a file sentences are."""
@@ -36,7 +37,7 @@ file_options = options(
            help="Vectors: .parquet, .npy or .jsonl; - (the default) is stdout, as jsonl. "
            "With --engine ray a folder or its URL, of parquet unless --output-format says otherwise."),
     column_options,
-    option(_FILE, "--output-format", type=click.Choice(list(dict.fromkeys(OUTPUTS.values()))),
+    option(_FILE, "--output-format", type=Choice(list(dict.fromkeys(OUTPUTS.values()))),
            help="What the output is, where its name doesn't say so."),
     option(_FILE, "--keep", multiple=True, metavar="COLUMN",
            help="A column to copy to the output (parquet, jsonl); may be given several times."),
@@ -49,7 +50,7 @@ def vector_option(name: str) -> Callable[[FunctionT], FunctionT]:
     asked = OPTIONS[name]
     about: dict[str, Any] = {"metavar": "N", "type": asked.kind}
     if asked.words:
-        about = {"type": click.Choice(asked.words), "show_default": True}
+        about = {"type": Choice(asked.words), "show_default": True}
     elif asked.kind is bool:
         about = {"is_flag": True}
     return option(_VECTORS, f"--{name}", default=asked.default, help=asked.what, **about)
@@ -62,23 +63,23 @@ bundle_option = option(
     help="Folder of the model, or of its versions; without it, or by the name english, the packaged one.",
 )  # fmt: skip
 _computing = options(
-    option(_HERE, "--precision", type=click.Choice(get_args(Precision)),
+    option(_HERE, "--precision", type=Choice(get_args(Precision)),
            help="Numbers of the native engine; below float32 is faster and less exact."),
     option(_HERE, "--workers", type=int, metavar="N",
            help="Runs of the model at once on a CPU; by default one a core."),
 )  # fmt: skip
-_device_option = option(_HERE, "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs.")
+_device_option = option(_HERE, "--device", type=Choice(["auto", "cpu", "cuda"]), help="Where the model runs.")
 model_options = options(
     bundle_option,
     _device_option,
-    option(_HERE, "--engine", type=click.Choice(["auto", "onnxruntime", "native"]),
+    option(_HERE, "--engine", type=Choice(["auto", "onnxruntime", "native"]),
            help="What computes on a CPU; auto is native where it is installed."),
     _computing,
 )  # fmt: skip
 model_or_ray_options = options(
     bundle_option,
     _device_option,
-    option(_HERE, "--engine", type=click.Choice(["auto", "onnxruntime", "native", "ray"]),
+    option(_HERE, "--engine", type=Choice(["auto", "onnxruntime", "native", "ray"]),
            help="What computes on a CPU; auto is native where it is installed. ray: many files at once, by models on "
            "a Ray cluster, with --workers CPUs each."),
     _computing,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bulk.engines import BulkEngine
+from ..bulk.execute import nothing_to_embed
 from ..bulk.job import INPUTS, format_of
 from ..errors import SettingsError
 from ..search.index import VECTORS, indexed, unreadable
@@ -23,6 +24,7 @@ from ..text import printable
 from .client_options import CONNECTION, asks_server, key_options, optional_server_options, timeout_option
 from .embed_options import column_options, model_options, vector_option
 from .grouped import given, option, options
+from .paths import check_file
 from .place import check_place, load_engine
 
 _MIN_ROOM = 20
@@ -66,6 +68,7 @@ def opened(
     """Load the model or connect to a server, and embed the file at `path`, or read its vectors from its index."""
     is_local = "bundle" in given(ctx) or not asks_server(ctx)
     check_place(given(ctx), is_local=is_local)
+    check_file(path)
     kind = format_of(path, flags["input_format"], INPUTS, piped="txt", flag="--input-format")
     if kind == "txt" and (flags["column"] is not None or keep):
         raise SettingsError("a text file has no columns: --column and --keep are for csv, jsonl and parquet")
@@ -77,6 +80,8 @@ def opened(
         engine = load_engine(connection, {"normalize": True, "dimensions": dimensions}, **flags)
         stack.callback(engine.stop)
         vectors = indexed(file, index, engine, dimensions=dimensions, say=partial(click.echo, err=True))
+        if np.isnan(vectors[:, 0]).all():
+            raise nothing_to_embed(path, index / VECTORS if folder else None, len(vectors))
         found = Indexed(file, vectors, engine, index, unreadable(index))
         if found.unreadable:
             told = f"; {index / VECTORS}.bad.jsonl says why" if folder else ""

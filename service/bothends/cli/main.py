@@ -16,6 +16,8 @@ from typing import Any
 import click
 
 from ..errors import BothendsError, SettingsError
+from ..text import printable
+from .choice import did_you_mean
 from .client_options import connect, identity, key_options, server_options
 from .embed_options import bundle_option
 
@@ -57,10 +59,26 @@ class Commands(click.Group):
             return _unloadable(cmd_name, error)
         return loaded
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first argument names, or ask whether the nearest one was meant."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            asked = did_you_mean(args[0], self.list_commands(ctx)) or "; bothends --help lists them"
+            raise SettingsError(f"there is no command {printable(args[0])!r}{asked}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. The exit code is 2 for wrong settings, and 1 for any other error."""
+        """Run the command. The exit code is 2 for wrong settings, and 1 for any other error.
+
+        Where a word is wrong, the error says all; how the command is used is shown where something is missing.
+        """
         try:
             return super().invoke(ctx)
+        except click.MissingParameter:
+            raise
+        except (click.BadParameter, click.NoSuchOption) as error:
+            raise click.UsageError(error.format_message()) from error
         except BothendsError as error:
             kind = click.UsageError if isinstance(error, SettingsError) else click.ClickException
             raise kind(str(error)) from error

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -75,6 +76,8 @@ def search(
         raise SettingsError("- stands for all queries: give it alone")
     if is_hybrid and is_approximate:
         raise SettingsError("--hybrid looks at every row, and --approximate at few; give one of them")
+    _check_queries(queries)
+    _check_installed(is_hybrid=is_hybrid, is_approximate=is_approximate)
     with opened(ctx, file, keep=keep, **flags) as index:
         find = _finder(index, top, is_hybrid=is_hybrid, is_approximate=is_approximate)
         for asked in _batches(queries):
@@ -86,6 +89,19 @@ def search(
                 lines = [_as_json(query, found, picked, keep)] if as_json else _table(index, query, found, picked)
                 click.echo("\n".join(lines))
             sys.stdout.flush()
+
+
+def _check_queries(queries: Sequence[str]) -> None:
+    """Raise SettingsError for a query that no model can embed, before a file is embedded for it."""
+    for query in queries:
+        if (problem := row(query).problem) is not None:
+            raise SettingsError(f"the query {printable(query[:_SHOWN_QUERY])!r} {problem}")
+
+
+def _check_installed(*, is_hybrid: bool, is_approximate: bool) -> None:
+    """Raise ModuleNotFoundError for a package that the search will need, before a file is embedded."""
+    for name in ["bm25s", "Stemmer"] * is_hybrid + ["faiss"] * is_approximate:
+        import_module(name)
 
 
 def _batches(queries: Sequence[str]) -> Iterator[list[str]]:
@@ -114,9 +130,9 @@ def _finder(index: Indexed, top: int, *, is_hybrid: bool, is_approximate: bool) 
 
 def _embedded(index: Indexed, queries: list[str]) -> NDArray[np.float32]:
     """Embed queries. Raises SettingsError for one that can't be."""
-    problems = {place: problem for place, query in enumerate(queries) if (problem := row(query).problem) is not None}
-    found, more = (None, {}) if problems else index.engine.embed(queries)
-    for place, problem in (problems | more).items():
+    _check_queries(queries)
+    found, problems = index.engine.embed(queries)
+    for place, problem in problems.items():
         raise SettingsError(f"the query {printable(queries[place][:_SHOWN_QUERY])!r} {problem}")
     assert found is not None  # noqa: S101  all were embedded
     vectors: NDArray[np.float32] = found.rows

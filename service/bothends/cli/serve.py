@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from ..errors import BothendsError
+from .choice import Choice
 from .grouped import SHOWS_ALL, GroupedCommand, GroupedOption, option
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _option(name: str, field: "FieldInfo", shown_as: "Option") -> click.Option:
     if field.annotation is bool:
         names, shown, metavar = f"{names}/{flag('no_' + name)}", "on" if default else "off", None
     elif choices and isinstance(choices[0], str):
-        kind, metavar = click.Choice(choices), _METAVARS.get(name)
+        kind, metavar = Choice(choices), _METAVARS.get(name)
     elif Path in choices:
         kind = click.Path()
     text = f"{field.description}  [default: {shown}]" if isinstance(default, int | float | str) else field.description

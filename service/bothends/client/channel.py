@@ -4,7 +4,6 @@ import ipaddress
 import ssl
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, TypeAlias
@@ -12,6 +11,7 @@ from typing import Any, TypeAlias
 import grpc
 
 from ..errors import SettingsError
+from ..wire import pem
 from ..wire.messages import SERVICE
 
 Target: TypeAlias = str | Sequence[str]
@@ -58,19 +58,18 @@ class TLS:
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Read the files into gRPC credentials. Raises SettingsError that names the file at fault."""
-        from pathlib import Path  # with what it brings, it would slow down each `import bothends`
-
         if (self.cert is None) != (self.key is None):
             raise SettingsError("a client certificate needs its private key, and a key its certificate: give both")
         # Python's own reader says what is wrong with a file; gRPC's would only fail to connect.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if self.ca is not None:
-            with _naming("the CA file", self.ca):
-                context.load_verify_locations(self.ca)
-        if self.cert is not None:
-            with _naming("the client certificate and key", self.cert, self.key):
-                context.load_cert_chain(self.cert, self.key, password=lambda: "")  # never asks a person
-        ca, key, cert = (None if file is None else Path(file).read_bytes() for file in (self.ca, self.key, self.cert))
+        ca = _pem(self.ca, "CA file", pem.CERTIFICATE)
+        if ca is not None:
+            pem.check_authorities(ca, f"CA file {self.ca}", SettingsError)
+        cert = _pem(self.cert, "certificate", pem.CERTIFICATE)
+        key = _pem(self.key, "key", pem.PRIVATE_KEY)
+        if self.cert is not None and self.key is not None:
+            named = f"certificate {self.cert}", f"key {self.key}"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            pem.load_pair(context, self.cert, self.key, named=named, error=SettingsError)
         return grpc.ssl_channel_credentials(ca, key, cert)
 
 
@@ -220,10 +219,15 @@ def _authorization(api_key: str | None) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {api_key}"),)
 
 
-@contextmanager
-def _naming(what: str, *files: object) -> Iterator[None]:
+def _pem(path: str | PathLike[str] | None, what: str, label: bytes) -> bytes | None:
+    """Return the content of a file, PEM of this `label`. Raises SettingsError that says `what` it should be."""
+    from pathlib import Path  # with what it brings, it would slow down each `import bothends`
+
+    if path is None:
+        return None
     try:
-        yield
-    except OSError as error:  # ssl.SSLError is one
-        reason = (isinstance(error, ssl.SSLError) and error.reason) or error.strerror or "no PEM, or encrypted"
-        raise SettingsError(f"can't use {what} ({', '.join(map(str, files))}): {reason}") from error
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{what} {path}: {error.strerror}") from error
+    pem.check(content, label, f"{what} {path}", SettingsError)
+    return content

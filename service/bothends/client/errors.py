@@ -21,6 +21,13 @@ _HUNG_UP = (
     "--cert and --key)"
 )
 _FOR_HTTP = "that port is for HTTP; gRPC has another, 50051 unless bothends serve was told otherwise"
+_UNKNOWN_HOST = (
+    "Domain name not found",
+    "DNS server returned answer with no data",
+    "Name or service not known",
+    "nodename nor servname",
+)
+"""Words of gRPC's resolvers where nobody knows the host."""
 _NO_METHOD = "http2 header with status: 404"
 """Words of gRPC where what answers speaks HTTP/2, and knows no such path."""
 _HINTS = {
@@ -37,7 +44,12 @@ _HINTS = {
 
 
 def with_hint(details: str) -> str:
-    """Return gRPC's `details` with a hint if nothing speaks gRPC at that port, or no connection could be made."""
+    """Return gRPC's `details` with a hint if nothing speaks gRPC at that port, or no connection could be made.
+
+    An unknown host is told in plain words alone.
+    """
+    if any(words in details for words in _UNKNOWN_HOST):
+        return "no such host is known here; is its name right, and has this machine a DNS server that knows it?"
     hints = [hint for word, hint in _HINTS.items() if word in details and _NO_CONNECTION in details]
     hints += [_FOR_HTTP] if _NO_METHOD in details else []
     return f"{details}; {hints[0]}" if hints else details

@@ -78,7 +78,7 @@ def obstacle(config: BundleConfig) -> Fallback | None:
     if not is_built():
         return Fallback(misfit() or "the native engine isn't installed", remedy("engine"))
     if (missing := lacks(config)) is not None:
-        why = f"the native engine can't serve {config.name}: it doesn't compute {missing}"
+        why = f"the native engine doesn't compute {missing}"
         return Fallback(why, _COMPUTES, EncoderSpeeds.of_record().computed(config))
     return None
 
@@ -111,7 +111,8 @@ class NativeEngine:
         Raises DeviceError if the level isn't available here, and BundleError if the model isn't what config.json says.
         """
         if (found := obstacle(bundle.config)) is not None:
-            raise DeviceError(f"{found.why}: {found.remedy}")
+            instead = "; onnxruntime computes all: --engine onnxruntime --precision float32"
+            raise DeviceError(f"{bundle.path}: {found.why}: {found.remedy}{instead if is_built() else ''}")
         from bothends_native import engine  # needed only to serve with it
 
         if level not in ("auto", *engine.levels()):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import StartupError
+from ..wire import pem
 from .reloading import ReloadingFile, read_bytes
 from .validity import warnings
 
@@ -53,13 +54,13 @@ class Certificates:
         return context
 
     def _read(self) -> Identity:
-        certificate = _pem(self._certificate, "--tls-cert", b"CERTIFICATE-----")
-        key = _pem(self._key, "--tls-key", b"PRIVATE KEY-----")
-        client_ca = _pem(self._client_ca, "--tls-client-ca", b"CERTIFICATE-----") if self._client_ca else None
+        certificate = _pem(self._certificate, "--tls-cert", pem.CERTIFICATE)
+        key = _pem(self._key, "--tls-key", pem.PRIVATE_KEY)
+        client_ca = _pem(self._client_ca, "--tls-client-ca", pem.CERTIFICATE) if self._client_ca else None
         if client_ca is not None:
-            _check_ca(client_ca, f"--tls-client-ca {self._client_ca}")
+            pem.check_authorities(client_ca, f"--tls-client-ca {self._client_ca}", StartupError)
         self._warn(certificate, client_ca)
-        return Identity(certificate, key, client_ca, self._context(key))
+        return Identity(certificate, key, client_ca, self._context())
 
     def _warn(self, certificate: bytes, client_ca: bytes | None) -> None:
         """Log a warning about each certificate that isn't valid now."""
@@ -71,36 +72,15 @@ class Certificates:
             for warning in warnings(content, now):
                 _log.warning("%s %s: %s", name, path, warning)
 
-    def _context(self, key: bytes) -> ssl.SSLContext:
+    def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.set_alpn_protocols(["http/1.1"])
-        if b"ENCRYPTED" in key:
-            raise StartupError(f"--tls-key {self._key}: is encrypted; a server can't type its passphrase")
-        try:
-            context.load_cert_chain(self._certificate, self._key)
-        except OSError as error:  # SSLError is one
-            reason = getattr(error, "reason", None)
-            if reason == "KEY_VALUES_MISMATCH":
-                raise StartupError(f"--tls-key {self._key}: isn't the key of --tls-cert {self._certificate}") from error
-            raise StartupError(
-                f"--tls-cert {self._certificate}, --tls-key {self._key}: can't be read as PEM ({reason or error})"
-            ) from error
+        named = f"--tls-cert {self._certificate}", f"--tls-key {self._key}"
+        pem.load_pair(context, self._certificate, self._key, named=named, error=StartupError)
         return context
 
 
 def _pem(path: Path, setting: str, label: bytes) -> bytes:
     content = read_bytes(path, setting)
-    if label not in content:
-        raise StartupError(f"{setting} {path}: holds no PEM {label.decode().strip('-').lower()}")
+    pem.check(content, label, f"{setting} {path}", StartupError)
     return content
-
-
-def _check_ca(content: bytes, source: str) -> None:
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_verify_locations(
-            cadata=content.decode("ascii", "replace")
-        )
-    except (ssl.SSLError, ValueError) as error:
-        raise StartupError(
-            f"{source}: can't be read as PEM certificates ({getattr(error, 'reason', error)})"
-        ) from error

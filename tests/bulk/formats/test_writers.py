@@ -63,5 +63,6 @@ def test_every_encoding(embed: Embed, encoder: Encoder, tmp_path: Path, output: 
 @pytest.mark.parametrize("output", files.OUTPUTS)
 def test_an_empty_file_gives_an_empty_one(embed: Embed, tmp_path: Path, output: str) -> None:
     (tmp_path / "in.txt").write_bytes(b"")
-    embed("--input", tmp_path / "in.txt", "--output", tmp_path / f"out.{output}")
+    said = embed("--input", tmp_path / "in.txt", "--output", tmp_path / f"out.{output}", code=1).stderr
+    assert said == f"Error: {tmp_path}/in.txt has no rows; nothing was embedded\n"
     assert files.read(tmp_path / f"out.{output}") == {}

@@ -248,6 +248,12 @@ WRONG: dict[str, tuple[Callable[[], dict[str, Tensor]], str, str]] = {
     "two heads": (lambda: changed(fc__weight=ONES(3, 10), out__weight=ONES(2, 10)), "", 'head = "fc" or head = "out"'),
     "classifier": (lambda: changed(classifier__weight=ONES(2, 10)), "", 'ignore = ["classifier.*"] to embed before it'),
     "attention": (lambda: changed(attn__weight=ONES(1, 10)), "", 'ignore = ["attn.*"]'),
+    "before and behind": (
+        lambda: changed(fc__weight=ONES(7, 10), p__weight=ONES(7, 7)),
+        "",
+        "p [7, 7], which fits before the cells and behind fc [7, 10]; say in the TOML which: "
+        '[names] input_projection = "p", or ignore = ["p.*"] where',
+    ),
     "wrong head": (
         lambda: changed(fc__weight=ONES(3, 10)),
         '[names]\nhead = "cf"',
@@ -300,3 +306,68 @@ WRONG: dict[str, tuple[Callable[[], dict[str, Tensor]], str, str]] = {
 def test_what_can_t_be_mapped_is_refused_by_name(tmp_path: Path, wrong: str) -> None:
     make, text, expected = WRONG[wrong]
     assert expected in refusal(make(), tmp_path, text)
+
+
+def classifier(**tensors: Tensor) -> dict[str, Tensor]:
+    """A plain encoder whose 10 numbers two linear layers read, one after the other, and layers beside these."""
+    layers = {"fc1__weight": ONES(8, 10), "fc1__bias": ONES(8), "out__weight": ONES(2, 8), "out__bias": ONES(2)}
+    return changed(**layers, **tensors)
+
+
+THROUGH = '[names] head = "fc1" and [encoder] head_then = "relu", "tanh", "layer_norm" or "none"'
+NAMED = '[names]\nhead = "fc1"\n'
+CHAINS: dict[str, tuple[dict[str, Tensor], str, tuple[str, ...]]] = {
+    "as it comes": (
+        classifier(),
+        "",
+        ('before them: ignore = ["fc1.*", "out.*"];', f'fc1: ignore = ["out.*"], {THROUGH}'),
+    ),
+    "its last layer ignored": (
+        classifier(),
+        'ignore = ["out.*"]',
+        ('before them: ignore = ["out.*", "fc1.*"];', THROUGH),
+    ),
+    "its first layer named": (classifier(), NAMED, ('ignore = ["fc1.*", "out.*"];', THROUGH)),
+    "both, but not what stands between": (classifier(), f'ignore = ["out.*"]\n{NAMED}', (THROUGH,)),
+    "three layers": (
+        classifier(last__weight=ONES(3, 2)),
+        "",
+        ('before them: ignore = ["fc1.*", "out.*", "last.*"];', 'fc1: ignore = ["out.*", "last.*"],'),
+    ),
+    "of one size": (
+        changed(fc1__weight=ONES(10, 10), out__weight=ONES(2, 10)),
+        "",
+        (THROUGH, '; or [names] head = "out", if that reads the pooled states'),
+    ),
+    "called like a classifier": (
+        changed(classifier__0__weight=ONES(8, 10), classifier__2__weight=ONES(2, 8)),
+        "",
+        ('ignore = ["classifier.0.*", "classifier.2.*"]', 'head = "classifier.0"'),
+    ),
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_layers_that_follow_one_another_are_refused_with_both_readings(tmp_path: Path, chain: str) -> None:
+    state, text, lines = CHAINS[chain]
+    told = refusal(state, tmp_path, text)
+    assert "linear layers that may follow one another" in told
+    for line in lines:
+        assert line in told
+
+
+def test_each_reading_of_layers_that_follow_one_another_is_mapped_as_the_refusal_says_it(tmp_path: Path) -> None:
+    class Classifier(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = Plain()
+            self.fc1 = nn.Linear(10, 8)
+            self.out = nn.Linear(8, 2)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return torch.tanh(self.fc1(self.encoder(ids)))  # what `out` reads
+
+    module = Classifier()
+    file = saved(module.state_dict(), tmp_path / "w.pt")
+    agree(module.encoder, map_file(file, 'ignore = ["fc1.*", "out.*"]'))
+    agree(module, map_file(file, 'ignore = ["out.*"]\n[names]\nhead = "fc1"\n[encoder]\nhead_then = "tanh"'))
