@@ -95,8 +95,8 @@ def _cell(config: EncoderConfig) -> Literal["lstm", "gru", "gru_reset_before"]:
 
 
 class NativeEngine:
-    """Encoder of a bundle in bothends-native. Any number of threads may call; a run uses the one that calls it, and cores
-    that no caller uses.
+    """Encoder of a bundle in bothends-native. Any number of threads may call; a run uses the one that calls it, and
+    cores that no caller uses.
     """
 
     device = "cpu"
