@@ -4,6 +4,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,10 +21,10 @@ def _threads() -> int:
     return len(list(Path("/proc/self/task").iterdir()))
 
 
-def _helped_s(encoder: object, sentences: Sentences) -> float:
+def _helped_s(encoder: Any, sentences: Sentences) -> float:
     """Run, and return the seconds for which other threads computed meanwhile."""
     before = time.process_time() - time.thread_time()
-    encoder.run(*flat(sentences))  # type: ignore[attr-defined]
+    encoder.run(*flat(sentences))
     return time.process_time() - time.thread_time() - before
 
 
@@ -53,5 +54,5 @@ def test_bits_stay_while_callers_come_and_go(threads: int, precision: str) -> No
         for callers in (2, 3) * 8:
             for _ in range(2):  # alone, for so long that the next run is helped from its beginning
                 assert encoder.run(*flat(MUCH)).tobytes() == expected
-            runs = [pool.submit(encoder.run, *flat(MUCH)) for _ in range(callers)]
+            runs = [pool.submit(lambda: encoder.run(*flat(MUCH))) for _ in range(callers)]
             assert all(run.result().tobytes() == expected for run in runs)
