@@ -25,12 +25,20 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quick", is_flag=True, help="A few encoders, once: no figure means much.")
 @click.option("--only", multiple=True, type=click.Choice(list(shapes())), metavar="NAME", help="These encoders alone.")
+@click.option("--turns", default=5, show_default=True, type=click.IntRange(1), help="Of each engine.")
 @click.option("--markdown", is_flag=True, help="Print what the document would say, in place of tables.")
 @click.option("--json", type=click.Path(path_type=Path), help=f"Where to.  [default: {_RESULTS}]")
 @click.option("--docs", is_flag=True, help=f"Write {RECORD.name}, docs/performance.md, its picture and the record.")
 @click.option("--from", "earlier", type=_file, help="Show an earlier run's JSON and measure nothing.")
 def main(
-    *, quick: bool, only: tuple[str, ...], markdown: bool, json: Path | None, docs: bool, earlier: Path | None
+    *,
+    quick: bool,
+    only: tuple[str, ...],
+    turns: int,
+    markdown: bool,
+    json: Path | None,
+    docs: bool,
+    earlier: Path | None,
 ) -> None:
     """Measure encoders that people bring, by every engine that can compute them."""
     console = Console()
@@ -39,8 +47,9 @@ def main(
     if earlier:
         results = EncoderResults.open(earlier)
     else:
-        with Show(console, total_s=len(only) or len(QUICK if quick else shapes())) as show:
-            results = measure(quick=quick, show=show, names=only)
+        names = only or (QUICK if quick else tuple(shapes()))
+        with Show(console, total_s=len(names)) as show:
+            results = measure(names, turns=1 if quick else turns, show=show)
     if markdown:
         click.echo(page.markdown(results))
     else:

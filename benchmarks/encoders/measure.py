@@ -13,7 +13,7 @@ from progress import Show
 
 from .contenders import Contender, Ids, contenders
 from .results import TOKENS, EncoderResults, EncoderRow, Measured
-from .shapes import QUICK, VOCABULARY, operations, shapes
+from .shapes import VOCABULARY, operations, shapes
 
 _BATCHES = (8, 32)
 """Batch sizes that are tried; each engine's better one counts."""
@@ -34,13 +34,11 @@ class _Best:
     tried: dict[int, float] = field(default_factory=dict)
 
 
-def measure(*, quick: bool, show: Show, names: Sequence[str] = ()) -> EncoderResults:
-    """Measure all encoders, or with `quick` a few of them, once; `names` are those to measure instead."""
+def measure(names: Sequence[str], *, turns: int, show: Show) -> EncoderResults:
+    """Measure the encoders of these names."""
     torch.set_num_threads(1)
-    chosen = names or (QUICK if quick else tuple(shapes()))
-    turns = 1 if quick else 5
     rows = []
-    for name in chosen:
+    for name in names:
         with show.doing(name, 1):
             rows.append(_row(name, turns))
     return EncoderResults(machine.describe(), turns, rows)

@@ -95,7 +95,7 @@ def test_every_engine_that_can_is_measured() -> None:
     """The native engine's precisions where it computes the encoder, onnxruntime and PyTorch always."""
     names = ("256 × 1", "512 × 1, attention of 4 hops")
     with Show(Console(quiet=True), total_s=1) as show:
-        results = measure(quick=True, show=show, names=names)
+        results = measure(names, turns=1, show=show)
     for found, name in zip(results.rows, names, strict=True):
         computed = native.is_built() and native.lacks(shapes.shapes()[name]) is None
         assert {ONNXRUNTIME, PYTORCH} <= set(found.engines)

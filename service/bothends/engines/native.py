@@ -154,10 +154,11 @@ class NativeEngine:
         return self.run_flat(*flat(sentences))
 
     def run_flat(
-        self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64], *, threads: int = 1
+        self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64], *, threads: int | None = None
     ) -> NDArray[np.float32]:
-        """Return the embeddings of sentences given as arrays, as `run` computes them; the bits are those of one thread
-        with any number of `threads`.
+        """Return the embeddings of sentences given as arrays, as `run` computes them.
+
+        With `threads` it uses so many, whatever others do, else cores that are idle; bits are the same with any number.
         """
         try:
             return self._encoder.run(token_ids, offsets, threads=threads)

@@ -131,6 +131,11 @@ def provider_for(device: str, max_gpu_bytes: int | None = None) -> tuple[str, di
 
 def _load(bundle: Bundle, device: str, max_gpu_bytes: int | None) -> onnxruntime.InferenceSession:
     provider = _PROVIDERS[device]
+    if device == "cuda" and not bundle.config.reset_after:
+        raise DeviceError(
+            f"device cuda: {bundle.config.name} is a GRU that resets before its recurrent weights, which cuDNN hasn't "
+            "got; choose --device cpu"
+        )
     if provider not in onnxruntime.get_available_providers():
         raise DeviceError(
             f"device {device}: the installed onnxruntime has no {provider}; "
