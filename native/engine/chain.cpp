@@ -128,7 +128,7 @@ bool Chain::begin_ahead(const Pass& pass) {
         slot.begun = std::min(slot.length, slot.done + max_rows_ahead / active_);
         for (std::int64_t step = slot.done; step < slot.begun; ++step) {
             Row row{};
-            row.input = pass.below + states_at(pass, pass.layer - 1, token(pass, slot, step));
+            row.input = pass.below + inputs_at(pass, token(pass, slot, step));
             row.start = reinterpret_cast<const char*>(pass.packed.bias);
             row.sums = ahead_ + rows_.size() * sums_bytes;
             rows_.push_back(row);
@@ -149,15 +149,15 @@ void Chain::prepare(const Pass& pass) {
         Row row{};
         row.state = slot.state, row.start = reinterpret_cast<const char*>(pass.packed.bias), row.cell = slot.cell;
         row.reset = slot.reset, row.update = slot.update, row.candidate = slot.candidate, row.sums = slot.sums;
-        row.next = pass.above ? pass.above + states_at(pass, pass.layer, at) + (pass.backward ? state : 0)
-                              : slot.own[slot.done & 1];
+        row.next =
+            pass.above ? pass.above + states_at(pass, at) + (pass.backward ? state : 0) : slot.own[slot.done & 1];
         if (!pass.above) sink(pass, slot, row);
         if (pass.inputs.table) {
             const std::int32_t token_id = pass.sentences.token_ids[at];
             row.start = pass.inputs.table->find(token_id);
             if (!row.start) row.start = missing(pass, slot, token_id);
         } else {
-            row.input = pass.below + states_at(pass, pass.layer - 1, at);
+            row.input = pass.below + inputs_at(pass, at);
         }
         rows_.push_back(row);
     }

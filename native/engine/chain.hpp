@@ -49,7 +49,7 @@ struct Pass {
     Inputs inputs;
     Sentences sentences;
     bool backward;
-    const char* below;  // states of all directions of the layer below, by token; nullptr for the first layer
+    const char* below;  // inputs from the layer below, by token; nullptr for the first layer
     char* above;        // where this layer's states go; nullptr for the top layer
     Sinks sinks;        // of the top layer
     std::atomic<std::int64_t> next{0};  // in `order`
@@ -107,8 +107,12 @@ private:
         return slot.first + (pass.backward ? slot.length - 1 - step : step);
     }
     // Where a token's states of all directions are, among those of a layer.
-    std::size_t states_at(const Pass& pass, std::size_t layer, std::int64_t token) const {
-        return std::size_t(token - pass.sentences.first_token) * shape_.states_bytes(layer);
+    std::size_t states_at(const Pass& pass, std::int64_t token) const {
+        return std::size_t(token - pass.sentences.first_token) * shape_.states_bytes(pass.layer);
+    }
+    // Where a token's inputs are, among those that the layer below gives.
+    static std::size_t inputs_at(const Pass& pass, std::int64_t token) {
+        return std::size_t(token - pass.sentences.first_token) * pass.sizes().input_words() * 4;
     }
 
     const Shape& shape_;

@@ -70,12 +70,13 @@ Encoder::Encoder(const Shape& shape, const EmbeddingTable& embeddings, const Enc
 
 void Encoder::pack(const EncoderWeights& weights) {
     layers_.resize(shape_.layers.size());
+    add_inputs(weights);
     for (std::size_t layer = 0; layer < layers_.size(); ++layer)
         for (int direction = 0; direction < shape_.directions; ++direction) {
             DirectionWeights of = weights.layers[layer][direction];
             std::optional<FoldedWeights> folded;
-            const bool projected = layer > 0 && !weights.projections.empty();
-            const LinearWeights below = projected ? weights.projections[layer - 1] : LinearWeights{};
+            const bool folds = layer > 0 && !weights.projections.empty() && projections_.empty();
+            const LinearWeights below = folds ? weights.projections[layer - 1] : LinearWeights{};
             if (const LinearWeights& linear = layer > 0 ? below : weights.input_projection) {
                 folded.emplace(of, gates_of(shape_.cell) * shape_.layers[layer].hidden, linear);
                 of = folded->weights();
@@ -84,6 +85,20 @@ void Encoder::pack(const EncoderWeights& weights) {
             layers_[layer][direction] = pack_cell(shape_, layer, of);
         }
     readout_.emplace(shape_, weights);
+}
+
+// What layers above the first read: states as they are, in whose weights projections are folded; or in float32, where
+// that is less work, states that are projected between the layers.
+void Encoder::add_inputs(const EncoderWeights& weights) {
+    for (std::size_t layer = 1; layer < shape_.layers.size(); ++layer) {
+        const LayerShape& below = shape_.layers[layer - 1];
+        InputLayout& inputs = shape_.layers[layer].inputs;
+        inputs = {shape_.directions, below.hidden, below.units()};
+        if (weights.projections.empty() || shape_.precision != Precision::float32) continue;
+        projections_.emplace_back(*shape_.level, weights.projections[layer - 1], inputs);
+        const Linear& projection = projections_.back();
+        inputs = {1, projection.outputs(), projection.stride()};
+    }
 }
 
 bool Encoder::run(const Request& request, Threads threads, float* rows, double& helped_s) {
@@ -162,20 +177,32 @@ Sinks Encoder::sinks(const Request& request, std::int64_t from, std::int64_t to,
     return {nullptr, 0, from, sized(scratch.steps, tokens * shape_.directions * shape_.top().units())};
 }
 
+// The states of the layer below as this one reads them.
+const char* Encoder::inputs_of(std::size_t layer, const Sentences& sentences, Scratch& scratch) const {
+    const char* const below = scratch.states[layer % 2].get();
+    if (projections_.empty()) return below;
+    const Linear& projection = projections_[layer - 1];
+    const std::size_t numbers = shape_.states_bytes(layer - 1) / sizeof(float);
+    scratch.projected.resize(std::max(scratch.projected.size(), std::size_t(sentences.tokens) * projection.stride()));
+    projection.run(reinterpret_cast<const float*>(below), numbers, sentences.tokens, scratch.projected.data());
+    return reinterpret_cast<const char*>(scratch.projected.data());
+}
+
 bool Encoder::run_layer(std::size_t layer, const Sentences& sentences, const Sinks& sinks, Scratch& scratch,
                         Running& running) {
     const bool first = layer == 0, top = layer == shape_.layers.size() - 1;
     const int directions = shape_.directions;
+    const char* const inputs = first ? nullptr : inputs_of(layer, sentences, scratch);
     const auto pass = [&](int direction) {
-        const Inputs inputs{first ? tables_[direction].get() : nullptr, &folds_[direction].packed, &embeddings_};
+        const Inputs of_table{first ? tables_[direction].get() : nullptr, &folds_[direction].packed, &embeddings_};
         return Pass{shape_,
                     layer,
                     layers_[layer][direction],
                     layers_[layer][direction].step.packed,
-                    inputs,
+                    of_table,
                     sentences,
                     direction == 1,
-                    first ? nullptr : scratch.states[layer % 2].get(),
+                    inputs,
                     top ? nullptr : scratch.states[(layer + 1) % 2].get(),
                     sinks};
     };
@@ -216,6 +243,7 @@ std::int64_t Encoder::folded_rows() const {
 
 std::size_t Encoder::bytes() const {
     std::size_t total = readout_->bytes();
+    for (const Linear& projection : projections_) total += projection.bytes();
     for (int direction = 0; direction < shape_.directions; ++direction) {
         total += folds_[direction].bytes + tables_[direction]->bytes();
         for (const auto& layer : layers_) total += layer[direction].bytes();

@@ -65,6 +65,7 @@ private:
         Memory states[2];
         std::size_t bytes = 0;
         std::vector<float> pooled, steps;  // of the top layer, where more follows
+        std::vector<float> projected;  // states of the layer below
         ReadoutScratch readout;
     };
 
@@ -78,6 +79,8 @@ private:
 
     void check(const Request& request) const;
     void pack(const EncoderWeights& weights);
+    void add_inputs(const EncoderWeights& weights);
+    const char* inputs_of(std::size_t layer, const Sentences& sentences, Scratch& scratch) const;
     bool has_windows() const { return shape_.layers.size() > 1 || !readout_->is_nothing(); }
     bool run_window(const Request& request, std::int64_t from, std::int64_t to, Scratch& scratch, Running& running);
     bool run_layer(std::size_t layer, const Sentences& sentences, const Sinks& sinks, Scratch& scratch,
@@ -91,6 +94,7 @@ private:
     std::vector<std::array<PackedCell, max_directions>> layers_;
     std::array<PackedBuffer, max_directions> folds_;
     std::array<std::unique_ptr<Table>, max_directions> tables_;
+    std::vector<Linear> projections_;  // of each layer's states but the top's, where they aren't folded
     std::optional<Readout> readout_;  // always there, once weights are packed
     std::atomic<std::uint64_t> stops_{0};
     ObjectPool<Chain> chains_;

@@ -193,13 +193,14 @@ PackedCell pack_cell(const Shape& shape, std::size_t index, const DirectionWeigh
     const LayerShape& layer = shape.layers[index];
     const int hidden = layer.hidden, count = gates_of(layer.cell);
     const bool apart = layer.cell == Cell::gru_reset_before;
-    const LayerShape* const below = index > 0 ? &shape.layers[index - 1] : nullptr;
-    const int inputs = below ? shape.directions * below->units() : 0;
+    const bool is_first = index == 0;
+    const InputLayout& given = layer.inputs;
+    const int inputs = given.vectors * given.padded;
     Dense dense(count, layer.units(), inputs, layer.units());
     add_biases(dense, layer, weights);
-    for (int direction = 0; below && direction < shape.directions; ++direction)  // what each direction below says
-        dense.copy(direction * below->units(), weights.w, hidden, shape.directions * below->hidden,
-                   direction * below->hidden, below->hidden, factor(*below));
+    for (int vector = 0; vector < given.vectors; ++vector)  // what each direction below says
+        dense.copy(vector * given.padded, weights.w, hidden, given.vectors * given.size, vector * given.size,
+                   given.size, factor(shape.layers[index - 1]));
     dense.copy(inputs, weights.r, hidden, hidden, 0, hidden, factor(layer));
     if (apart) dense.state_gates = count - 1;
     PackedCell made;
@@ -212,7 +213,7 @@ PackedCell pack_cell(const Shape& shape, std::size_t index, const DirectionWeigh
     }
     for (PackedWeights* packed : {&made.step.packed, &made.candidate.packed}) {
         packed->state_steps = layer.state_steps();
-        packed->half_start = !below && layer.half_table();
+        packed->half_start = is_first && layer.half_table();
     }
     if (made.step.packed.half_start) made.step.packed.start_bytes /= 2;
     add_initial(made, layer, weights);

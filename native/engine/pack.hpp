@@ -32,11 +32,7 @@ PackedCell pack_cell(const Shape& shape, std::size_t layer, const DirectionWeigh
 // W and biases of the first layer, float32 at each precision: what makes the table's rows.
 PackedBuffer pack_fold(const Shape& shape, const DirectionWeights& weights);
 
-// A linear layer, float32 at each precision: outputs in their order, padded to full blocks. Its input is `vectors` of
-// `size` numbers each, which lie `padded` apart.
-struct InputLayout {
-    int vectors, size, padded;
-};
+// A linear layer, float32 at each precision: outputs in their order, padded to full blocks.
 PackedBuffer pack_linear(const Level& level, const LinearWeights& weights, InputLayout input);
 
 }  // namespace bothends

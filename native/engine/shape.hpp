@@ -14,12 +14,18 @@ namespace bothends {
 enum class Pooling { final_states, max, mean, last_output, first_and_last_output, attention };
 constexpr int poolings = 6;
 
+/// How a row of numbers lies: `vectors` of `size` each, `padded` apart.
+struct InputLayout {
+    int vectors, size, padded;
+};
+
 /// Sizes of one layer, which are the same in each direction.
 struct LayerShape {
     const Level* level;
     Precision precision;
     Cell cell;
     int hidden;             // of one direction
+    InputLayout inputs = {0, 0, 0};  // of each token, from the layer below; the first layer's come from the table
     float state_bound = 1;  // no number of a state is larger, but for rounding: 1, or what was learned for the first
 
     // Units as tiles compute them: padded with units whose weights are zeros and whose state stays 0. To a multiple of
@@ -27,6 +33,7 @@ struct LayerShape {
     int units() const { return (hidden + 15) / 16 * 16; }
     int state_words() const { return units() / numbers_in_word(precision); }
     std::size_t state_bytes() const { return std::size_t(state_words()) * 4; }  // h of one direction
+    int input_words() const { return inputs.vectors * inputs.padded / numbers_in_word(precision); }
     float state_steps() const { return 127 / state_bound; }  // of int8, in 1
     bool half_table() const { return precision != Precision::float32; }
     // Products of one token's input, as the table has them: full blocks of a linear layer's outputs.

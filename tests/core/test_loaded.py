@@ -58,7 +58,7 @@ def test_a_gpu_is_warmed_by_as_many_batches_as_will_run_at_once(
 
     engine = Counted(toy_bundle)
     engine.device = "cuda"
-    monkeypatch.setattr(loaded, "candidates", lambda *_: [Candidate(engine)])
+    monkeypatch.setattr(loaded, "candidates", lambda *_, **__: [Candidate(engine)])
     LoadedModel.load(toy_bundle, EmbedderSettings(max_batch_rows=64, max_batch_tokens=256))
     assert max(+ran) == 64
     assert set((+ran).values()) == {2}
@@ -71,7 +71,7 @@ def test_a_fallback_is_told_at_each_load(
     fallback = Fallback("no native engine", "build one")
     for led in (fallback, None):
         found = Candidate(OnnxRuntimeEngine(toy_bundle), led)
-        monkeypatch.setattr(loaded, "candidates", lambda *_, found=found: [found])
+        monkeypatch.setattr(loaded, "candidates", lambda *_, found=found, **__: [found])
         assert LoadedModel.load(toy_bundle, CPU).fallback == led
     cost = Speeds.of_record().computed()
     assert caplog.messages == [f"slow: no native engine; onnxruntime computes {cost}: build one"]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bothends.core.embedder import Embedder
+from bothends.core.loaded import LoadedModel
 from bothends.core.selftest import self_test
 from bothends.engines import native
 from bothends.engines.bounds import promised_cosine
@@ -27,6 +28,7 @@ from bothends.settings import EmbedderSettings
 from bothends_export.equivalence import verify
 from bothends_export.export import lift
 from tests.support.kinds_of_text import kinds, lowest_cosine
+from tests.support.until import eventually
 
 pytestmark = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 
@@ -163,6 +165,20 @@ def test_a_server_answers_with_the_engines_own_bits(engine: native.NativeEngine,
         rows = embedder.embed(SENTENCES * 20).rows
         ids = [tokens.ids for tokens in embedder.model.tokenizer.encode(SENTENCES)]
     assert rows.tobytes() == np.tile(engine.run(ids), (20, 1)).tobytes()
+
+
+def test_a_run_takes_idle_cores_up_to_the_workers(english: Bundle) -> None:
+    """Two workers let a run have a helper, soon: what others computed lately is remembered for a moment."""
+    asked = EmbedderSettings(device="cpu", engine="native")
+    alone, helped = (LoadedModel.load(english, asked.model_copy(update={"workers": workers})) for workers in (1, 2))
+
+    def helped_s(model: LoadedModel) -> float:
+        before = time.process_time() - time.thread_time()
+        model.run([[5] * 4000])
+        return time.process_time() - time.thread_time() - before
+
+    assert eventually(lambda: helped_s(helped) > 0.001, within_s=60)
+    assert helped_s(alone) < 0.001
 
 
 @pytest.fixture
