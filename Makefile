@@ -9,11 +9,11 @@ TRANSPORT := the headers of nghttp2 (1.68.1, or 1.61 with CVE-2026-27135 mended)
 
 # One worker more than cores, since tests wait now and then, and four at the most: each makes models and servers of its own.
 WORKERS = --numprocesses $$($(BIN)/python -c 'import os; print(min(4, 1 + os.cpu_count()))') --dist loadfile
-APART := not compose and not chaos and not ray and not standin
+APART := not compose and not chaos and not ray and not standin and not recipes
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-shards test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api runbook chart lock audit wheels wheels-test dist site clean
+.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-shards test-slow test-timing test-all recipes chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api runbook chart lock audit wheels wheels-test dist site clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -65,6 +65,9 @@ test-timing: $(VENV)/.test $(VENV)/.native-tried ## Test what measures time or m
 	@$(BIN)/pytest -m "timing and $(APART)" $(ARGS)
 
 test-all: test test-grpcio test-shards test-slow test-timing ## Run test, test-grpcio, test-shards, test-slow and test-timing
+
+recipes: $(VENV)/.test $(VENV)/.recipes ## Run what docs/guides/libraries.md shows, by the libraries that it names: 4 GB, by hand
+	@RECIPES=$(abspath $(VENV)/recipes) $(BIN)/pytest -m recipes tests/docs/test_libraries.py $(ARGS)
 
 chaos: $(VENV)/.slow $(VENV)/.native-tried ## Attack what is promised (ARGS=--long: for an hour; --report tests/chaos/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
@@ -196,6 +199,13 @@ $(VENV)/.clients: tests/clients/requirements.txt tests/clients/package.json | $(
 	@cp tests/clients/package.json $(VENV)/clients
 	@$(VENV)/clients/bin/npm install --prefix $(VENV)/clients --silent --no-audit --no-fund --ignore-scripts || \
 		echo "clients in JavaScript can't be installed here; their tests are skipped"
+	@touch $@
+
+# Libraries that take any encoder, and bothends: 4 GB, of which torch is 1.
+$(VENV)/.recipes: tests/clients/recipes.txt pyproject.toml | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/recipes
+	$(VENV)/recipes/bin/python -m pip install --quiet --disable-pip-version-check torch --index-url https://download.pytorch.org/whl/cpu
+	$(VENV)/recipes/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[cpu]" -r tests/clients/recipes.txt
 	@touch $@
 
 $(STANDIN)/.built: $(wildcard benchmarks/gpu/standin/*) | $(VENV)/bin/python

@@ -76,8 +76,11 @@ def test_it_knows_sentence_transformers_words(loaded: Encoder) -> None:
         SENTENCES[:2], normalize_embeddings=True, truncate_dim=64, batch_size=1, convert_to_numpy=True
     )
     assert found.tobytes() == expected.tobytes()
-    with pytest.raises(TypeError, match="rows are NumPy arrays"):
-        loaded.encode(SENTENCES, convert_to_tensor=True)
+    with pytest.raises(TypeError, match="no model here knows prompts"):
+        loaded.encode(SENTENCES, prompt="query: ")  # type: ignore[arg-type]
+    for given in (SENTENCES[:2], SENTENCES[0], []):
+        made: Any = loaded.encode(given, convert_to_tensor=True)
+        assert made.numpy().tobytes() == loaded.encode(given).tobytes()
 
 
 def test_any_number_in_order(toy: Encoder) -> None:

@@ -2,17 +2,19 @@
 
 import re
 import struct
+import sys
 from collections.abc import Iterator
 from typing import Any, get_args
 
 import grpc
 import numpy as np
 import pytest
+import torch
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from bothends import Client, SentenceError, nested
-from bothends.options import Encoding
+from bothends.options import EmbedOptions, EncodeOptions, Encoding, as_asked
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support.awaited import Awaited
@@ -148,6 +150,8 @@ def test_truncation_on_the_wire(stub: embedding_pb2_grpc.EmbeddingServiceStub) -
         ({"truncate_dim": None}, {}),
         ({"batch_size": 32, "show_progress_bar": False, "convert_to_numpy": True, "convert_to_tensor": False}, {}),
         ({"precision": "float32", "output_value": "sentence_embedding", "device": None, "prompt": None}, {}),
+        (dict.fromkeys(sorted(EncodeOptions.__annotations__.keys() - EmbedOptions.__annotations__)), {}),
+        ({"normalize": True, "normalize_embeddings": None, "pool": None}, {"normalize": True}),
     ],
     ids=str,
 )
@@ -162,8 +166,6 @@ def test_words_of_sentence_transformers_mean_ours(
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"convert_to_tensor": True}, "convert_to_tensor=True: rows are NumPy arrays; torch.from_numpy"),
-        ({"convert_to_numpy": False}, "convert_to_numpy=False: rows are NumPy arrays; torch.from_numpy"),
         ({"precision": "int8"}, "precision='int8': what you want is encoding=, which is float32, float16, int8"),
         ({"prompt_name": "query"}, "prompt_name='query': no model here knows prompts"),
         ({"device": "cuda"}, "device='cuda': what you want is Encoder.load(device=)"),
@@ -179,3 +181,26 @@ def test_a_word_that_is_nobodys_is_an_error_that_names_ours(
 ) -> None:
     with pytest.raises(TypeError, match=re.escape(message)):
         each_client.encode("there will be dragons", **asked)
+
+
+@pytest.mark.parametrize("encoding", ["float32", "float16", "int8", "sign_bits"])
+def test_tensors_hold_the_numbers_of_the_rows(each_client: Client | Awaited, encoding: Encoding) -> None:
+    """One tensor, or a list of them; of no rows and of one too, and they may be written to."""
+    texts = ["there will be dragons", "no"]
+    for given in (texts, texts[0], []):
+        rows = each_client.encode(given, encoding=encoding)
+        made: Any = each_client.encode(given, encoding=encoding, convert_to_tensor=True)
+        assert isinstance(made, torch.Tensor)
+        assert made.numpy().dtype == rows.dtype
+        assert made.numpy().shape == rows.shape
+        assert made.numpy().tobytes() == rows.tobytes()
+        made += 1
+    listed: Any = each_client.encode(texts, encoding=encoding, convert_to_numpy=False)
+    assert [type(row) for row in listed] == [torch.Tensor] * 2
+    assert torch.stack(listed).numpy().tobytes() == each_client.encode(texts, encoding=encoding).tobytes()
+
+
+def test_without_torch_a_tensor_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ModuleNotFoundError, match="a tensor needs torch; without it rows are NumPy arrays"):
+        as_asked(np.zeros((1, 2)), {"convert_to_tensor": True})

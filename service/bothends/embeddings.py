@@ -3,6 +3,8 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -83,16 +85,55 @@ def similarity(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]
     """Return the cosines of each of `first`, [rows, dimension] or one row, with each of `second`: float32 [rows, rows].
 
     Rows may hold numbers of any type except sign bits, for which ValueError is raised, and needn't have length 1. A row
-    of zeros has cosine 0 with every other. The name is that of sentence-transformers, whose `similarity` returns
-    tensors.
+    of zeros has cosine 0 with every other. The name is that of sentence-transformers; of tensors a tensor is made.
     """
-    if first.dtype == np.uint8 or second.dtype == np.uint8:
+    left, right = _unit(first), _unit(second)
+    return _like(left @ right.T, first, second)
+
+
+def similarity_pairwise(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the cosine of each of `first`, [rows, dimension], with the row of `second` at its place: float32 [rows].
+
+    Otherwise like `similarity`.
+    """
+    return _like(np.einsum("rd,rd->r", _unit(first), _unit(second)), first, second)
+
+
+def _unit(rows: Any) -> NDArray[np.float32]:
+    """Return `rows`, an array or a tensor of torch, as float32 [rows, dimension] of length 1; rows of zeros stay."""
+    found = np.atleast_2d(np.asarray(rows.detach().cpu() if _is_tensor(rows) else rows))
+    if found.dtype == np.uint8:
         raise ValueError("rows of sign bits have no cosine; count the bits that differ")
-    left, right = (np.atleast_2d(rows).astype(np.float32, copy=False) for rows in (first, second))
-    lengths = [np.linalg.norm(rows, axis=1) for rows in (left, right)]
-    divisors = np.outer(*lengths)
-    cosines: NDArray[np.float32] = np.divide(left @ right.T, divisors, out=np.zeros_like(divisors), where=divisors > 0)
-    return cosines
+    found = found.astype(np.float32, copy=False)
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 0)
+    return unit
+
+
+def _like(cosines: NDArray[np.float32], first: Any, second: Any) -> NDArray[np.float32]:
+    """Return `cosines`, as a tensor on their device where one of the two is a tensor."""
+    tensors = [rows for rows in (first, second) if _is_tensor(rows)]
+    if not tensors:
+        return cosines
+    made: NDArray[np.float32] = import_module("torch").from_numpy(cosines).to(tensors[0].device)
+    return made
+
+
+def _is_tensor(rows: Any) -> bool:
+    return hasattr(rows, "detach")  # without importing torch, which takes a second and most don't have
+
+
+class Compared:
+    """What a model has beside `encode` for programs that are written for sentence-transformers, by its names there."""
+
+    similarity = staticmethod(similarity)
+    """`bothends.embeddings.similarity`."""
+    similarity_pairwise = staticmethod(similarity_pairwise)
+    """`bothends.embeddings.similarity_pairwise`."""
+    similarity_fn_name = "cosine"
+    """Name of what both compute."""
+    model_card_data = SimpleNamespace(base_model=None, set_evaluation_metrics=lambda *_: None)
+    """Stands where evaluators write what they found: nothing keeps it here."""
 
 
 def rows_or_warning(found: Embeddings) -> NDArray[Any]:

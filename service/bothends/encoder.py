@@ -17,13 +17,13 @@ from .chunks import WINDOW, WINDOW_CHARS, chunks
 from .core.embedder import Embedder
 from .core.inputs import OnError, refuse
 from .core.query import AcceptedRequest, Rows
-from .embeddings import Embeddings, joined, rows_or_warning, similarity
+from .embeddings import Compared, Embeddings, joined, rows_or_warning
 from .engines.contract import engine_of, precision_of
 from .errors import SentenceError
 from .model.bundle import Bundle, default_path
 from .model.tokenizer import Pieces
 from .model.versions import newest
-from .options import EmbedOptions, EncodeOptions, Options, encoded, no_rows, ours, parse_options
+from .options import EmbedOptions, EncodeOptions, Options, as_asked, encoded, no_rows, ours, parse_options
 from .settings import EmbedderSettings, chosen
 
 _IN_FLIGHT = 2  # one is computed while the next is tokenised
@@ -34,7 +34,7 @@ _Begun: TypeAlias = tuple[AcceptedRequest, Rows]
 """A window on its way."""
 
 
-class Encoder:
+class Encoder(Compared):
     """Model in this process, safe to share between threads. Close it, or use it in `with`, to stop its threads.
 
     A process that is forked later has none of these threads, and needs an encoder of its own.
@@ -96,26 +96,39 @@ class Encoder:
         [dimension].
 
         `asked` are the options that EncodeOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`, and the
-        equivalent names in sentence-transformers. The rows equal those of `Client.encode` from a server of this model.
+        equivalent names in sentence-transformers, of which `convert_to_tensor` makes a tensor of torch. The rows equal
+        those of `Client.encode` from a server of this model.
+
         Warns with TruncationWarning if a sentence was cut. No sentences give [0, dimension]. Raises SentenceError (its
         `index` is that in `sentences`), RequestError or EngineError.
         """
         options = ours(asked)
         if isinstance(sentences, str):
-            row: NDArray[Any] = rows_or_warning(self.embed([sentences], **options))[0]
-            return row
-        if not (texts := _texts(sentences)):
-            return no_rows(self.dimension, self.nested_dimensions, **options)
-        return rows_or_warning(self.embed(texts, **options))
+            found: NDArray[Any] = rows_or_warning(self.embed([sentences], **options))[0]
+        elif texts := _texts(sentences):
+            found = rows_or_warning(self.embed(texts, **options))
+        else:
+            found = no_rows(self.dimension, self.nested_dimensions, **options)
+        return as_asked(found, asked)
 
     encode_query = encode_document = encode
     """The same, by sentence-transformers' names: this model has no prompts that would make them differ."""
-    similarity = staticmethod(similarity)
-    """`bothends.embeddings.similarity`, by sentence-transformers' name."""
 
     def get_sentence_embedding_dimension(self) -> int:
         """Return `dimension`. The name is that of sentence-transformers."""
         return self.dimension
+
+    get_embedding_dimension = get_sentence_embedding_dimension
+    """The same, by its newer name there."""
+
+    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        """Embed `texts` as LangChain's stores want it: a list of numbers each, of length 1."""
+        found: list[list[float]] = self.encode(list(texts), normalize=True).tolist()
+        return found
+
+    def embed_query(self, text: str) -> list[float]:
+        """Embed one text like `embed_documents`."""
+        return self.embed_documents([text])[0]
 
     def embed(self, sentences: Sequence[str], **asked: Unpack[EmbedOptions]) -> Embeddings:
         """Embed like `encode`; also return each sentence's number of tokens, whether it was cut, and the model's

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from importlib import import_module
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, Unpack, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -40,21 +41,21 @@ class EncodeOptions(EmbedOptions, total=False):
     it.
     """
 
-    normalize_embeddings: bool
+    normalize_embeddings: bool | None
     """Another word for `normalize`."""
     truncate_dim: int | None
     """Another word for `dimensions`."""
-    batch_size: int
+    batch_size: int | None
     """Taken and not used: batches are made of whatever waits."""
     show_progress_bar: bool | None
     """Taken and not used: none is shown."""
-    convert_to_numpy: bool
-    """True: rows are NumPy's."""
-    convert_to_tensor: bool
-    """False: `torch.from_numpy` makes a tensor of rows."""
-    precision: Literal["float32"]
+    convert_to_numpy: bool | None
+    """False for a list of torch's tensors, one a row; True, the default, for a NumPy array."""
+    convert_to_tensor: bool | None
+    """True for one of torch's tensors, which holds the same numbers; it needs torch."""
+    precision: Literal["float32"] | None
     """"float32": `encoding` has the others."""
-    output_value: Literal["sentence_embedding"]
+    output_value: Literal["sentence_embedding"] | None
     """"sentence_embedding": tokens have none."""
     device: None
     """None: where a model runs is said when it is loaded."""
@@ -66,14 +67,13 @@ class EncodeOptions(EmbedOptions, total=False):
 
 _OURS = {"normalize_embeddings": "normalize", "truncate_dim": "dimensions"}
 _UNUSED = ("batch_size", "show_progress_bar")
+_KINDS = ("convert_to_numpy", "convert_to_tensor")
+"""Words that say what holds the rows: `as_asked` knows them."""
 _ONLY: dict[str, Any] = {
-    "convert_to_numpy": True, "convert_to_tensor": False, "precision": "float32", "output_value": "sentence_embedding",
-    "device": None, "prompt": None, "prompt_name": None,
+    "precision": "float32", "output_value": "sentence_embedding", "device": None, "prompt": None, "prompt_name": None,
 }  # fmt: skip
 """Words of sentence-transformers that may have one value, which asks for what is done anyway."""
 _ELSEWHERE = {
-    "convert_to_numpy": "rows are NumPy arrays; torch.from_numpy(rows) makes a tensor of them",
-    "convert_to_tensor": "rows are NumPy arrays; torch.from_numpy(rows) makes a tensor of them",
     "precision": "what you want is encoding=, which is float32, float16, int8 or sign_bits",
     "output_value": "a sentence has one row, and its tokens have none",
     "device": "what you want is Encoder.load(device=)",
@@ -85,9 +85,14 @@ _ELSEWHERE = {
 
 
 def ours(given: Mapping[str, Any]) -> EmbedOptions:
-    """Translate EncodeOptions to EmbedOptions. Raises TypeError for an unknown name, or a request for tensors."""
+    """Translate EncodeOptions to EmbedOptions. A foreign word that is None wasn't said: libraries pass on all words.
+
+    Raises TypeError for an unknown name, or for a value that asks for what isn't done here.
+    """
     found: dict[str, Any] = {}
     for name, value in given.items():
+        if value is None and name not in EmbedOptions.__annotations__:
+            continue
         if name in _ONLY:
             if value != _ONLY[name]:
                 raise TypeError(f"{name}={value!r}: {_ELSEWHERE[name]}")
@@ -95,10 +100,26 @@ def ours(given: Mapping[str, Any]) -> EmbedOptions:
             if (word := _OURS.get(name, name)) in found:
                 raise TypeError(f"encode() got both {word} and sentence-transformers' word for it")
             found[word] = value
-        elif name not in _UNUSED:
+        elif name not in (*_UNUSED, *_KINDS):
             instead = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
             raise TypeError(f"encode() takes {', '.join(EmbedOptions.__annotations__)}, and no {name}{instead}")
     return cast("EmbedOptions", found)
+
+
+def as_asked(rows: NDArray[Any], given: Mapping[str, Any]) -> NDArray[Any]:
+    """Return `rows` in what EncodeOptions' words ask for: the array itself, a tensor of torch, or a list of tensors.
+
+    Raises ModuleNotFoundError where torch isn't installed, and something of it is wanted.
+    """
+    if not given.get("convert_to_tensor") and given.get("convert_to_numpy") is not False:
+        return rows
+    try:
+        torch = import_module("torch")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("a tensor needs torch; without it rows are NumPy arrays", name=error.name) from None
+    tensor = torch.from_numpy(np.require(rows, requirements="W"))  # torch warns of what it may not write to
+    found: Any = tensor if given.get("convert_to_tensor") or rows.ndim == 1 else list(tensor)
+    return cast("NDArray[Any]", found)  # who asks for tensors knows it
 
 
 class Option(NamedTuple):

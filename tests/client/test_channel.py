@@ -94,7 +94,11 @@ def test_files_that_dont_fit_are_told_in_the_server_s_words(certificates: Certif
         ([], {}, "no server is named by"),
         ("a:1", {"tls": TLS("nowhere.pem")}, "CA file nowhere.pem: No such file"),
         ("a:1", {"tls": TLS(re.__file__)}, f"CA file {re.__file__}: holds no PEM certificate"),
-        ("a:1", {"tls": TLS(cert=re.__file__, key=re.__file__)}, f"certificate {re.__file__}: holds no PEM certificate"),
+        (
+            "a:1",
+            {"tls": TLS(cert=re.__file__, key=re.__file__)},
+            f"certificate {re.__file__}: holds no PEM certificate",
+        ),
         ("a:1", {"tls": TLS(cert="x")}, "needs its private key"),
         (["10.0.0.1:1", "10.0.0.2:1"], {"tls": True}, "one name must be in the certificates of 10.0.0.1:1, 10.0.0.2:1"),
         ("127.0.0.1:1", {"api_key": "two words"}, "the API key is no key"),

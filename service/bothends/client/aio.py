@@ -11,9 +11,9 @@ import grpc.aio
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
-from ..embeddings import Embedding, Embeddings, rows_or_warning, similarity
+from ..embeddings import Compared, Embedding, Embeddings, rows_or_warning
 from ..errors import SentenceError
-from ..options import EmbedOptions, EncodeOptions, ours
+from ..options import EmbedOptions, EncodeOptions, as_asked, ours
 from ..v1 import embedding_pb2
 from .channel import TLS, Endpoint, Target
 from .core import ClientCore
@@ -26,7 +26,7 @@ from .transport import Method
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(Compared):
     """`bothends.Client` for asyncio: the same arguments, methods and errors. Belongs to the loop that first uses it.
 
     A cancelled task cancels its work at the server. Close it, or use it in `async with`.
@@ -56,20 +56,29 @@ class AsyncClient:
         """Return the rows of `sentences`, as `Client.encode` does."""
         if isinstance(sentences, str):
             found = await self.embed([sentences], timeout_s=timeout_s, **ours(options))
-            row: NDArray[Any] = rows_or_warning(found)[0]
-            return row
+            return as_asked(rows_or_warning(found)[0], options)
         if not len(sentences):
-            return await self._core.no_rows(timeout_s, **ours(options))
-        return rows_or_warning(await self.embed(sentences, timeout_s=timeout_s, **ours(options)))
+            return as_asked(await self._core.no_rows(timeout_s, **ours(options)), options)
+        return as_asked(rows_or_warning(await self.embed(sentences, timeout_s=timeout_s, **ours(options))), options)
 
     encode_query = encode_document = encode
     """The same, by sentence-transformers' names."""
-    similarity = staticmethod(similarity)
-    """`bothends.embeddings.similarity`, by sentence-transformers' name."""
 
     async def get_sentence_embedding_dimension(self) -> int:
         """Return the model's dimension as `Client` does."""
         return (await self.model()).dimension
+
+    get_embedding_dimension = get_sentence_embedding_dimension
+    """The same, by its newer name there."""
+
+    async def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        """Embed `texts` as `Client.embed_documents` does."""
+        found: list[list[float]] = (await self.encode(list(texts), normalize=True)).tolist()
+        return found
+
+    async def embed_query(self, text: str) -> list[float]:
+        """Embed one text like `embed_documents`."""
+        return (await self.embed_documents([text]))[0]
 
     async def embed(
         self, sentences: Sequence[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]

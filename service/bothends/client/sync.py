@@ -14,9 +14,9 @@ import grpc
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
-from ..embeddings import Embedding, Embeddings, TruncationWarning, rows_or_warning, similarity
+from ..embeddings import Compared, Embedding, Embeddings, TruncationWarning, rows_or_warning
 from ..errors import ModelChangedError, SentenceError
-from ..options import EmbedOptions, EncodeOptions, ours
+from ..options import EmbedOptions, EncodeOptions, as_asked, ours
 from ..v1 import embedding_pb2
 from .channel import TLS, Endpoint, Target
 from .core import ClientCore
@@ -25,7 +25,7 @@ from .stream import Result, ResumingStream
 from .transport import Method, iterate_blocking, run_blocking
 
 
-class Client:
+class Client(Compared):
     """Connection to one server or several, safe to share between threads. Close it, or use it in `with`."""
 
     def __init__(
@@ -59,28 +59,40 @@ class Client:
         """Return the embeddings of `sentences`, float32 [sentences, dimension], in order; for one string [dimension].
 
         `options` are those that EncodeOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`, and the
-        equivalent names in sentence-transformers. Any number of sentences may be given: they are sent in as many
-        requests as needed, and all are embedded with one version of the model. No sentences give [0, dimension], for
-        which the server is asked about its model. Warns with TruncationWarning if a sentence was cut. Raises
+        equivalent names in sentence-transformers, of which `convert_to_tensor` makes a tensor of torch. Any number of
+        sentences may be given: they are sent in as many requests as needed, and all are embedded with one version of
+        the model. No sentences give [0, dimension], for which the server is asked about its model. Warns with
+        TruncationWarning if a sentence was cut. Raises
         SentenceError (its `index` is that in `sentences`), RequestError or UnauthenticatedError, which are the caller's
         mistakes; OverloadedError, QuotaError, NotServingError, DrainingError or ConnectionFailedError after the last
         retry; DeadlineError, EngineError or ModelChangedError.
         """
         if isinstance(sentences, str):
-            row: NDArray[Any] = rows_or_warning(self.embed([sentences], timeout_s=timeout_s, **ours(options)))[0]
-            return row
-        if not len(sentences):
-            return run_blocking(self._core.no_rows(timeout_s, **ours(options)))
-        return rows_or_warning(self.embed(sentences, timeout_s=timeout_s, **ours(options)))
+            found: NDArray[Any] = rows_or_warning(self.embed([sentences], timeout_s=timeout_s, **ours(options)))[0]
+        elif len(sentences):
+            found = rows_or_warning(self.embed(sentences, timeout_s=timeout_s, **ours(options)))
+        else:
+            found = run_blocking(self._core.no_rows(timeout_s, **ours(options)))
+        return as_asked(found, options)
 
     encode_query = encode_document = encode
     """The same, by sentence-transformers' names: no model here has prompts that would make them differ."""
-    similarity = staticmethod(similarity)
-    """`bothends.embeddings.similarity`, by sentence-transformers' name."""
 
     def get_sentence_embedding_dimension(self) -> int:
         """Return the model's dimension, asking the server. The name is that of sentence-transformers."""
         return self.model().dimension
+
+    get_embedding_dimension = get_sentence_embedding_dimension
+    """The same, by its newer name there."""
+
+    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        """Embed `texts` as LangChain's stores want it: a list of numbers each, of length 1."""
+        found: list[list[float]] = self.encode(list(texts), normalize=True).tolist()
+        return found
+
+    def embed_query(self, text: str) -> list[float]:
+        """Embed one text like `embed_documents`."""
+        return self.embed_documents([text])[0]
 
     def embed(
         self, sentences: Sequence[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
