@@ -12,7 +12,9 @@ from .end_to_end import refused
 
 def test_an_option_of_another_format_is_refused(source: Path, tmp_path: Path) -> None:
     """Rather than ignored."""
-    for option, value in {"--spm": "x", "--no-head": None, "--encoder": "x.json", "--codes": "x"}.items():
+    other = tmp_path / "x.json"
+    other.touch()
+    for option, value in {"--spm": other, "--no-head": None, "--encoder": other, "--codes": other}.items():
         words = [option] if value is None else [option, value]
         line = refused("import", source, "--vectors", tmp_path / "glove.txt", "--out", tmp_path / "new", *words)
         assert f"{option} says nothing to the format infersent1; it is of " in line

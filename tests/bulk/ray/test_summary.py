@@ -10,6 +10,7 @@ from tests.bulk.ray.plans import plan
 
 WHOLE = {"model": "toy 1.0", "was_there": False, "rows": 30, "before": 10, "bad_rows": 2, "cut": 1}
 WAS_THERE = WHOLE | {"was_there": True, "before": 30, "bad_rows": 0, "cut": 0}
+BLANK = WHOLE | {"bad_rows": 30}
 WRONG_SETTING = {"problem": "out/a is there already", "is_setting": True}
 BROKEN_FILE = {"problem": "in/a is broken", "is_setting": False}
 
@@ -25,14 +26,19 @@ def summed(*answers: dict[str, Any]) -> RunSummary:
     ("answers", "code"),
     [
         ([WHOLE, WAS_THERE], 0),
+        ([WHOLE, BLANK], 0),
+        ([BLANK, BLANK], 1),
+        ([BLANK, WRONG_SETTING], 2),
         ([WHOLE, WRONG_SETTING], 2),
         ([WRONG_SETTING, BROKEN_FILE], 1),
         ([BROKEN_FILE], 1),
     ],
 )
 def test_the_exit_code_is_that_of_one_file(answers: list[dict[str, Any]], code: int) -> None:
-    """2 where settings alone were wrong, 1 where any file was."""
-    assert summed(*answers).exit_code == code
+    """2 where settings alone were wrong, 1 where any file was, or no row of all has a vector."""
+    summary = summed(*answers)
+    assert summary.exit_code == code
+    assert ("nothing was embedded" in summary.line(1)) == (WHOLE not in answers and BLANK in answers)
 
 
 @pytest.mark.parametrize(("is_setting", "kind"), [(True, SettingsError), (False, FileError)])

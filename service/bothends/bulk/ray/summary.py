@@ -24,8 +24,17 @@ class RunSummary:
 
     @property
     def exit_code(self) -> int:
-        """Exit code of the command: 0 if no file failed, 2 if each failure was a wrong setting, otherwise 1."""
-        return 0 if not self._failed else 2 if all(self._failed) else 1
+        """Exit code of the command: 2 if each failure was a wrong setting, 1 if files failed or nothing has a vector,
+        otherwise 0.
+        """
+        if not self._failed:
+            return int(self._is_empty)
+        return 2 if all(self._failed) else 1
+
+    @property
+    def _is_empty(self) -> bool:
+        """True if files were read, and none of them has a row with a vector."""
+        return self.files > 0 and self._rows == self._bad
 
     def add(self, answer: dict[str, Any]) -> None:
         """Count the result for one file, and print what is wrong with it."""
@@ -57,5 +66,6 @@ class RunSummary:
         cut = f"; {self._cut:,} were longer than the model reads and were cut" if self._cut else ""
         bad = f"; {self._bad:,} have no vector, {self._output}/*.bad.jsonl say why" if self._bad else ""
         failed = f"; {len(self._failed):,} files failed, as said above" if self._failed else ""
+        failed += "; nothing was embedded: are these text files?" if self._is_empty else ""
         head = f"{self._output}: {self.files:,} files{there}, {self._rows:,} rows{by} in {seconds:,.1f} s{rate}"
         return f"{head}{cut}{bad}{failed}"
