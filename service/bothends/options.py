@@ -117,7 +117,7 @@ def as_asked(rows: NDArray[Any], given: Mapping[str, Any]) -> NDArray[Any]:
         torch = import_module("torch")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("a tensor needs torch; without it rows are NumPy arrays", name=error.name) from None
-    tensor = torch.from_numpy(np.require(rows, requirements="W"))  # torch warns of what it may not write to
+    tensor = torch.from_numpy(rows)
     found: Any = tensor if given.get("convert_to_tensor") or rows.ndim == 1 else list(tensor)
     return cast("NDArray[Any]", found)  # who asks for tensors knows it
 
