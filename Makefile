@@ -83,7 +83,8 @@ gpu-standin: $(VENV)/.test $(STANDIN)/.built ## Build a stand-in for CUDA, and t
 	@FAKE_TF32=1 LD_LIBRARY_PATH=$(abspath $(STANDIN))/lib PYTHONPATH=$(abspath $(STANDIN))/site:$$PYTHONPATH \
 		$(BIN)/python benchmarks/gpu/proof.py --standin
 
-bench: $(VENV)/.bench $(VENV)/.native-tried ## Measure engines by themselves and the server beside mosec (ARGS=--quick: in two minutes; --bars: servers alone)
+# Encoders of other kinds are made, and measured, by PyTorch, which what tests need has.
+bench: $(VENV)/.bench $(if $(findstring --your-encoder,$(ARGS)),$(VENV)/.test) $(VENV)/.native-tried ## Measure engines by themselves and the server beside mosec (ARGS=--quick: in two minutes; --bars: servers alone; --your-encoder: encoders of all kinds)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test runs: of Python, and of C++ where GCC is (dist/coverage)

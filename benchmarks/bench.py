@@ -1,7 +1,8 @@
 """Measures engines by themselves and servers beside each other, and judges whether bothends is as fast as it must be.
 
 `make bench` runs it; `make bench ARGS=--bars` compares the servers alone; with --quick, either is tried out in about
-two minutes.
+two minutes. `make bench ARGS="--your-encoder …"` measures encoders of other kinds by engines: your_encoder.py, whose
+options follow.
 """
 
 import signal
@@ -130,4 +131,7 @@ def _write_docs(engines: Results | None, servers: ComparisonResults) -> None:
 
 
 if __name__ == "__main__":
+    if "--your-encoder" in sys.argv:
+        sys.argv.remove("--your-encoder")
+        from your_encoder import main  # it loads PyTorch
     main()

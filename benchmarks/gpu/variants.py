@@ -10,7 +10,7 @@ from rows import copies, profiled
 
 from bothends.engines.arrays import flat, pad
 from bothends.engines.onnxruntime import options_for, provider_for
-from bothends.model.architecture import GATES, EncoderConfig
+from bothends.model.architecture import GATES, EncoderConfig, layer_name
 from bothends_export.graph.build import build
 
 BASE = {"vocabulary_size": 50, "embedding_size": 32, "hidden_size": 64, "layers": 1}
@@ -26,6 +26,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "mean": {"pooling": "mean"},
     "last output": {"pooling": "last_output"},
     "first and last output": {"pooling": "first_and_last_output"},
+    "attention": {"pooling": "attention", "attention": {"size": 24}},
+    "attention of 3 hops, 2 layers": {"pooling": "attention", "attention": {"size": 24, "hops": 3}, "layers": 2},
+    "2 layers of unequal width": {"layers": 2, "hidden_sizes": (32, 64)},
     "learned states": {"learned_initial_states": True, "layers": 2},
     "input projection": {"input_projection": 16},
     "projected": {"projection_size": 16, "layers": 2},
@@ -43,17 +46,17 @@ Weights = dict[str, NDArray[Any]]
 def cells(config: EncoderConfig, random: np.random.Generator) -> Weights:
     """Random weights of all cells, by PyTorch's names."""
     made: dict[str, tuple[int, ...]] = {}
-    rows = GATES[config.cell] * config.hidden_size
-    for layer in range(config.layers):
+    for layer, width in enumerate(config.widths):
+        rows = GATES[config.cell] * width
         for end in ("", "_reverse")[: config.directions]:
-            size = config.input_size if layer == 0 else config.directions * config.state_size
-            made[f"weight_ih_l{layer}{end}"] = (rows, size)
-            made[f"weight_hh_l{layer}{end}"] = (rows, config.state_size)
+            name = layer_name(config.cell, layer, is_uneven=config.is_uneven) + end
+            made[name.format("weight_ih")] = (rows, config.layer_input_size(layer))
+            made[name.format("weight_hh")] = (rows, config.projection_size or width)
             if config.bias:
-                made |= {f"bias_{kind}_l{layer}{end}": (rows,) for kind in ("ih", "hh")}
+                made |= {name.format(kind): (rows,) for kind in ("bias_ih", "bias_hh")}
             if config.projection_size:
-                made[f"weight_hr_l{layer}{end}"] = (config.projection_size, config.hidden_size)
-    return {f"{config.cell}.{name}": _floats(random, *shape) for name, shape in made.items()}
+                made[name.format("weight_hr")] = (config.projection_size, width)
+    return {name: _floats(random, *shape) for name, shape in made.items()}
 
 
 def weights(config: EncoderConfig, random: np.random.Generator) -> Weights:
@@ -66,6 +69,10 @@ def weights(config: EncoderConfig, random: np.random.Generator) -> Weights:
     if config.learned_initial_states:
         states = config.layers * config.directions
         found |= {"h_0": _floats(random, states, config.state_size), "c_0": _floats(random, states, config.hidden_size)}
+    if attention := config.attention:
+        found["attention.hidden.weight"] = _floats(random, attention.size, config.directions * config.state_size)
+        found["attention.hidden.bias"] = _floats(random, attention.size)
+        found["attention.scores.weight"] = _floats(random, attention.hops, attention.size)
     if head := config.head:
         found["head.linear.weight"] = _floats(random, head.size, config.pooled_size)
         found |= {f"head.{name}": _floats(random, head.size) for name in ("linear.bias", "norm.weight", "norm.bias")}

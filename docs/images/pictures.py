@@ -34,6 +34,10 @@ SHOWN: dict[str, tuple[str, ...]] = {
         f"{_RECORD}#comparison",
         "python benchmarks/bench.py --bars --docs --from benchmarks/performance.json",
     ),
+    "your-encoder.png": (
+        "benchmarks/your_encoder.json",
+        "python benchmarks/your_encoder.py --docs --from benchmarks/your_encoder.json",
+    ),
     "engines.png": (
         f"{_RECORD}#-comparison",
         "python benchmarks/bench.py --docs --from benchmarks/performance.json",

@@ -16,6 +16,7 @@ from .mistakes.readings import Context, right
 from .mistakes.recurrence import Array, Stack, noise, run
 from .mistakes.reference import Reference
 from .models.model import Activation, Batch, Inspection, Model
+from .serving import slowness
 
 _BATCHES = 3
 _MAX_NOISE = 1e-3
@@ -52,7 +53,7 @@ def examine(model: Model, state_dict: Reference | None = None, *, seed: int = 0)
     _check_numbers(model, inspection)
     harness = replace(harness, bounds=Bounds(_noise(harness, inspection.stack)))
     found, batch, seen = _matched(harness, inspection, batch)
-    true_stack = state_dict.stack if state_dict else inspection.stack.as_pytorch()
+    true_stack = state_dict.stack if state_dict else inspection.stack.as_meant()
     sizes = probes.sizes(harness, inspection, found, batch.time)
     leak = probes.leak(harness, batch, found, inspection.stack)
     if harness.needs_no_padding:
@@ -69,11 +70,13 @@ def examine(model: Model, state_dict: Reference | None = None, *, seed: int = 0)
         probes.weights(model, inspection.stack, state_dict),
         probes.reset(model, inspection.stack, state_dict),
     ]
-    facts = tuple(fact for result in results for fact in result.facts)
+    facts = [fact for result in results for fact in result.facts]
+    if found is not None:
+        facts += slowness(true_stack, found.reading.meant or found.reading.key, rows=model.vocabulary)
     findings = Findings(
         model.about,
         _encoder(model, harness, inspection, found),
-        facts,
+        tuple(facts),
         tuple(map(advice.of, _mistakes(results))),
         cosine,
         leak,

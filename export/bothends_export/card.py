@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from bothends.model.architecture import MEANING, EncoderConfig
+from bothends.model.architecture import EncoderConfig
+from bothends.model.pooling import POOLINGS
 
 from .checkpoint import CheckpointConfig
 
@@ -14,7 +15,7 @@ def model_card(config: CheckpointConfig) -> str:
         f"# {config.name} {config.version}",
         "",
         f"A sentence encoder: {sizes.described()}; {sizes.vocabulary_size} tokens, embedding {sizes.embedding_size}, "
-        f"hidden {sizes.hidden_size} a direction.",
+        f"hidden {' and '.join(map(str, sizes.hidden_sizes or (sizes.hidden_size,)))} a direction.",
         f"An embedding has {sizes.dimension} numbers, not normalised: {_read_from(sizes)}.",
         f"Sentences of more than {config.max_tokens} tokens are cut, and the reply says so.",
     ]
@@ -31,7 +32,7 @@ def model_card(config: CheckpointConfig) -> str:
 def _read_from(sizes: EncoderConfig) -> str:
     if sizes.pooling == "final_states" and sizes.has_halves:
         return "the final forward state, then the final backward state (`cat(h_n[-2], h_n[-1])`)"
-    pooled = f"pooling {sizes.pooling}, {MEANING[sizes.pooling]}"
+    pooled = f"pooling {sizes.pooling}, {POOLINGS[sizes.pooling].meaning}"
     return f"what a head makes of {pooled}" if sizes.head else pooled
 
 

@@ -81,7 +81,8 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
 
     Exits with 1 if a difference is above the tolerance (1e-5 on a CPU, 1e-4 on CUDA; of encoders whose float32 is
     noise in PyTorch itself, 30 times that noise) or, on a CPU, a bit changes with the batch. In bf16 a cosine to
-    PyTorch is at least 0.9999, in int8 0.9995, and golden sentences differ by at most 0.005 and 0.03.
+    PyTorch is at least 0.9999, in int8 0.9995 (less of several wide layers, native/README.md says how much), and golden
+    sentences differ by at most 0.005 and 0.03.
     """
     from rich.console import Console
     from rich.progress import Progress

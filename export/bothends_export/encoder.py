@@ -3,18 +3,22 @@
 Why the embedding is read from `h_n` and never from `output[-1]`: in `output, (h_n, c_n) = lstm(packed)` of a
 bidirectional LSTM, `output[t]` joins the forward state after token t with the backward state after token t, *counted
 from the end*. At the last position the backward half has read one token only. The backward pass ends at position 0.
-`h_n[-2]` and `h_n[-1]` are the two final states. (An encoder whose head was trained on another pooling keeps that: see
-`bothends.model.architecture.Pooling`.)
+`h_n[-2]` and `h_n[-1]` are the two final states. (An encoder that was trained with another pooling keeps that: see
+`pooling.py`.)
 """
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from bothends.model.architecture import EncoderConfig
 from bothends.model.architecture import Head as HeadConfig
+from bothends.model.pooling import POOLINGS
+
+from .cells import UnevenCells
+from .pooling import POOL, Attention, TopStates
 
 _THEN = {"none": nn.Identity, "tanh": nn.Tanh, "relu": nn.ReLU}
 
@@ -25,7 +29,10 @@ class EncoderOutput(NamedTuple):
     embedding: Tensor
     """float32 [batch, dimension]; without a head, of final states: cat(h_n[-2], h_n[-1])."""
     h_n: Tensor
-    """float32 [layers·directions, batch, state] in PyTorch's layout: layer 0 forward, layer 0 backward, layer 1 …"""
+    """float32 [layers·directions, batch, state] in PyTorch's layout: layer 0 forward, layer 0 backward, layer 1 …
+
+    Where layers are of unequal width, it has the top one's alone.
+    """
 
 
 class Head(nn.Module):
@@ -48,8 +55,9 @@ class Head(nn.Module):
 class Encoder(nn.Module):
     """Encoder: embedding table → (linear) → `nn.LSTM` or `nn.GRU` over packed sequences → pooling → (head).
 
-    Its weights have the names that PyTorch gives to `embedding`, `input_projection`, `lstm` or `gru`, and `head`;
-    learned initial states are `h_0` [layers·directions, state] and `c_0` [layers·directions, hidden].
+    Its weights have the names that PyTorch gives to `embedding`, `input_projection`, `lstm` or `gru`, `attention`, and
+    `head`; learned initial states are `h_0` [layers·directions, state] and `c_0` [layers·directions, hidden]. Cells
+    that no single `nn.LSTM` or `nn.GRU` can be, have their layers' names in `UnevenCells`.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -58,30 +66,23 @@ class Encoder(nn.Module):
         self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_size)
         if config.input_projection:
             self.input_projection = nn.Linear(config.embedding_size, config.input_projection)
-        kinds = {"lstm": nn.LSTM, "gru": nn.GRU}
-        options = {"proj_size": config.projection_size} if config.projection_size else {}
-        cells = kinds[config.cell](
-            config.input_size,
-            config.hidden_size,
-            config.layers,
-            bias=config.bias,
-            bidirectional=config.bidirectional,
-            **options,
-        )
-        self.add_module(config.cell, cells)
+        self.add_module(config.cell, UnevenCells(config) if config.is_uneven else _cells(config))
         if config.learned_initial_states:
             stacked = config.layers * config.directions
             self.h_0 = nn.Parameter(torch.zeros(stacked, config.state_size))
             if config.cell == "lstm":
                 self.c_0 = nn.Parameter(torch.zeros(stacked, config.hidden_size))
+        if config.attention:
+            self.attention = Attention(config.attention, config.directions * config.state_size)
         if config.head:
             self.head = Head(config.head, config.pooled_size)
 
     @property
     def cells(self) -> nn.RNNBase:
-        """Recurrent layers: the `nn.LSTM` or `nn.GRU`."""
+        """Recurrent layers: the `nn.LSTM` or `nn.GRU`. Raises TypeError if they aren't one (`UnevenCells`)."""
         cells = getattr(self, self.config.cell)
-        assert isinstance(cells, nn.RNNBase)  # noqa: S101  for the type checker
+        if not isinstance(cells, nn.RNNBase):
+            raise TypeError(f"a {self.config.described()} is no single module of PyTorch's")
         return cells
 
     @classmethod
@@ -110,10 +111,18 @@ class Encoder(nn.Module):
         if self.config.input_projection:
             vectors = self.input_projection(vectors)
         packed = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        output, final = self.cells(packed, self._initial(len(lengths)))
+        output, final = getattr(self, self.config.cell)(packed, self._initial(len(lengths)))
         h_n = final[0] if self.config.cell == "lstm" else final
-        pooled = self._pooled(output, h_n)
-        return EncoderOutput(self.head(pooled) if self.config.head else pooled, h_n)
+        steps = h_n.new_empty(0)
+        if POOLINGS[self.config.pooling].reads_steps:
+            steps, _ = pad_packed_sequence(output, batch_first=True)
+        ends = torch.cat(tuple(h_n[-self.config.directions :]), dim=1)
+        return EncoderOutput(self.pool(TopStates(ends, steps, lengths.to(steps.device))), h_n)
+
+    def pool(self, states: TopStates) -> Tensor:
+        """Return the embeddings, float [batch, dimension], that the top layer's states make."""
+        pooled = self.attention(states) if self.config.attention else POOL[self.config.pooling](states)
+        return self.head(pooled) if self.config.head else pooled
 
     def _initial(self, batch: int) -> Tensor | tuple[Tensor, Tensor] | None:
         """Return learned states for each sentence, [layers·directions, batch, …]; None, which means zeros, if there are
@@ -124,20 +133,15 @@ class Encoder(nn.Module):
         h_0 = self.h_0.unsqueeze(1).repeat(1, batch, 1)
         return (h_0, self.c_0.unsqueeze(1).repeat(1, batch, 1)) if self.config.cell == "lstm" else h_0
 
-    def _pooled(self, output: PackedSequence, h_n: Tensor) -> Tensor:
-        """Float32 [batch, pooled_size]."""
-        pooling = self.config.pooling
-        if pooling == "final_states":
-            return torch.cat(tuple(h_n[-self.config.directions :]), dim=1)
-        padding = -torch.inf if pooling == "max" else 0.0
-        steps, lengths = pad_packed_sequence(output, batch_first=True, padding_value=padding)
-        if pooling == "max":
-            return steps.amax(dim=1)
-        if pooling == "mean":
-            return steps.sum(dim=1) / lengths.unsqueeze(1).to(steps)
-        last = steps[torch.arange(len(lengths)), lengths - 1]
-        if pooling == "last_output":
-            return last
-        if pooling == "first_and_last_output":
-            return torch.cat((steps[:, 0], last), dim=1)
-        raise ValueError(f"pooling {pooling} isn't computed here")
+
+def _cells(config: EncoderConfig) -> nn.RNNBase:
+    kinds: dict[str, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
+    options = {"proj_size": config.projection_size} if config.projection_size else {}
+    return kinds[config.cell](
+        config.input_size,
+        config.hidden_size,
+        config.layers,
+        bias=config.bias,
+        bidirectional=config.bidirectional,
+        **options,
+    )

@@ -9,19 +9,20 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bothends.engines.bounds import promised_cosine
 from bothends.engines.contract import precision_of
-from bothends.engines.native import PROMISED_COSINES
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.engines.select import LoadedEngine
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
+from bothends.options import Precision
 
 from .encoder import Encoder
 from .report import Report, Row
@@ -58,7 +59,8 @@ def verify(
         rows = [*_lengths(pair, longest, random, advance)]
         rows += _ragged(pair, longest, random, advance)
         rows.append(_golden(bundle, engine))
-        min_cosine = PROMISED_COSINES.get(precision_of(engine.provider))
+        precision = cast(Precision, precision_of(engine.provider))
+        min_cosine = None if precision == "float32" else promised_cosine(bundle.config, precision)
         report = Report(rows, tolerance, needs_same_bits=engine.device == "cpu", min_cosine=min_cosine)
         return report.with_noise(_noise(encoder, longest, seed, beside)) if report.breaches() else report
 

@@ -91,10 +91,11 @@ def cosine_to_final_states(encoder: Encoder, golden: Golden) -> float | None:
 
     None if that is the encoder's pooling, or if it would give vectors of another size.
     """
-    config = EncoderConfig(**{**encoder.config.model_dump(), "pooling": "final_states"})
+    config = EncoderConfig(**{**encoder.config.model_dump(), "pooling": "final_states", "attention": None})
     if config == encoder.config or config.pooled_size != encoder.config.pooled_size:
         return None
-    other = Encoder.of_weights(config, encoder.state_dict())
+    weights = {name: tensor for name, tensor in encoder.state_dict().items() if not name.startswith("attention.")}
+    other = Encoder.of_weights(config, weights)
     with torch.inference_mode():
         rows = [other(torch.tensor([ids]), torch.tensor([len(ids)])).embedding for ids in golden.token_ids]
     cosines = torch.cosine_similarity(torch.cat(rows), torch.from_numpy(golden.embeddings), dim=1)

@@ -11,7 +11,7 @@ import click
 
 from bothends.cli.choice import Choice
 from bothends.cli.paths import check_exists, check_file
-from bothends.model.architecture import Pooling
+from bothends.model.pooling import Pooling
 from bothends.text import printable
 
 from .options import FORMATS, Format, ImportOptions
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
-_PARTS = ("embedding", "input_projection", "lstm", "gru", "h_0", "c_0", "head")
+_PARTS = ("embedding", "input_projection", "lstm", "gru", "h_0", "c_0", "attention", "head")
 """Parts of an encoder, as a token passes them."""
 _NUMBERS_SHOWN = 3
 

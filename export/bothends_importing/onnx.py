@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bothends.model.architecture import EncoderConfig, Pooling
+from bothends.model.architecture import EncoderConfig, layer_name
 from bothends.model.architecture import Head as LinearHead
+from bothends.model.pooling import Pooling
 from bothends.text import printable
 from bothends_doctor.errors import DoctorError, RunFailedError
 from bothends_doctor.examine import Examination, examine, right_rows
@@ -21,18 +22,12 @@ from bothends_doctor.models.model import Batch
 from bothends_doctor.models.onnx import OnnxModel
 from bothends_doctor.repairing.repair import TOLERANCE, not_in_the_file
 from bothends_doctor.repairing.rewrite import between, head_of
+from bothends_doctor.serving import POOLINGS, architecture
 from bothends_export.encoder import Encoder
 
 from .pytorch.statedict import MappedEncoder
 from .source import SourceError
 
-_POOLINGS: dict[str, Pooling] = {
-    "final_states": "final_states",
-    "max": "max",
-    "mean": "mean",
-    "first_and_last": "first_and_last_output",
-}
-"""Poolings by doctor's keys of what is meant."""
 _THEN: dict[str, Literal["tanh", "relu"]] = {"Tanh": "tanh", "Relu": "relu"}
 _PASSED = ("Identity", "Cast")
 _TRIED_ROWS = 64
@@ -56,19 +51,7 @@ def map_onnx(file: Path) -> MappedEncoder:
 def _mapped(file: Path, examined: Examination) -> MappedEncoder:
     pooling, stack, notes = _pooling(file, examined), examined.true_stack, _notes(examined)
     table = _table(file, examined)
-    encoder = EncoderConfig(
-        cell=stack.cell,
-        pooling=pooling,
-        vocabulary_size=len(table),
-        embedding_size=stack.input_size,
-        hidden_size=stack.hidden_size,
-        projection_size=None if stack.layers[0][0].weight_hr is None else stack.state_size,
-        layers=len(stack.layers),
-        bidirectional=stack.directions == 2,
-        learned_initial_states=any(
-            state is not None for layer in stack.layers for one in layer for state in (one.h_0, one.c_0)
-        ),
-    )
+    encoder = architecture(stack, pooling, rows=len(table))
     weights = {"embedding.weight": torch.from_numpy(table)}
     weights |= _cells(encoder, [one for layer in stack.layers for one in layer])
     origins = dict.fromkeys(weights, "the cells") | {"embedding.weight": "the table"}
@@ -99,9 +82,9 @@ def _pooling(file: Path, examined: Examination) -> Pooling:
         raise SourceError(f"{file} takes its initial states as inputs")
     if examined.found is None:
         raise SourceError(f"{file}: what its embedding is made of isn't known; bothends doctor {file} tells more")
-    if examined.meant not in _POOLINGS:
+    if examined.meant not in POOLINGS:
         raise SourceError(f"{file}: its pooling, {examined.found.reading.what}, isn't one that is served")
-    return _POOLINGS[examined.meant]
+    return POOLINGS[examined.meant]
 
 
 def _notes(examined: Examination) -> list[str]:
@@ -183,10 +166,10 @@ def _cells(encoder: EncoderConfig, directions: list[Direction]) -> dict[str, tor
     made: dict[str, torch.Tensor] = {}
     for index, one in enumerate(directions):
         layer, backward = divmod(index, encoder.directions)
-        suffix = f"_l{layer}{'_reverse' if backward else ''}"
+        whole = layer_name(encoder.cell, layer, is_uneven=encoder.is_uneven) + ("_reverse" if backward else "")
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"):
             if (array := getattr(one, name)) is not None:
-                made[f"{encoder.cell}.{name}{suffix}"] = torch.from_numpy(np.ascontiguousarray(array))
+                made[whole.format(name)] = torch.from_numpy(np.ascontiguousarray(array))
     if encoder.learned_initial_states:
         sizes = {"h_0": encoder.state_size} | ({"c_0": encoder.hidden_size} if encoder.cell == "lstm" else {})
         for name, size in sizes.items():

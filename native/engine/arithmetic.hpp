@@ -1,6 +1,7 @@
 // The arithmetic of each precision: how it holds numbers and adds products of them. Included after a level's lanes.
 // An arithmetic says how a sum begins (`start`), how a word of numbers times a word of weights is added to it (`dot`),
-// what it is worth in the end (`finish`), and how h is held (`store`). One that is `by_lane` also multiplies a word of
+// what it is worth in the end (`finish`), and how h is held (`store`); `start_inner` and `finish_inner` are of the sums
+// that a GRU's candidate adds of the state by themselves. One that is `by_lane` also multiplies a word of
 // weights by one lane of a register with words of numbers (`dot_lane`).
 
 template <bool HALF>
@@ -27,6 +28,7 @@ struct Float32 {
     static Sum start(const PackedWeights&, const char* row, int lane) {
         return load_start<HALF>(row, lane);
     }
+    static Sum start_inner(const PackedWeights& packed, int unit) { return Lanes::load(packed.inner_bias + unit); }
     static void dot(Sum& sum, Word number, Word weight) { sum = Lanes::fma(number, weight, sum); }
     template <int LANE, class L = Lanes>  // not every level's lanes have it
     static void dot_lane(Sum& sum, Word word, Word weight) {
@@ -36,7 +38,10 @@ struct Float32 {
     static Lanes::Float finish(const PackedWeights&, const char*, int, Sum sum) {
         return sum;
     }
-    static void store(char* next, int unit, Lanes::Float h) { Lanes::store(reinterpret_cast<float*>(next) + unit, h); }
+    static Lanes::Float finish_inner(const PackedWeights&, int, int, Sum sum) { return sum; }
+    static void store(const PackedWeights&, char* next, int unit, Lanes::Float h) {
+        Lanes::store(reinterpret_cast<float*>(next) + unit, h);
+    }
 };
 
 /// Weights and states rounded to bfloat16, two to a word; sums in float32. Widening is a shift: this runs anywhere.
@@ -51,6 +56,7 @@ struct Bf16 {
     static Sum start(const PackedWeights&, const char* row, int lane) {
         return load_start<HALF>(row, lane);
     }
+    static Sum start_inner(const PackedWeights& packed, int unit) { return Lanes::load(packed.inner_bias + unit); }
     static void dot(Sum& sum, Word number, Word weight) {
         sum = Lanes::fma(second(number), second(weight), sum);
         sum = Lanes::fma(first(number), first(weight), sum);
@@ -59,7 +65,8 @@ struct Bf16 {
     static Lanes::Float finish(const PackedWeights&, const char*, int, Sum sum) {
         return sum;
     }
-    static void store(char* next, int unit, Lanes::Float h) {
+    static Lanes::Float finish_inner(const PackedWeights&, int, int, Sum sum) { return sum; }
+    static void store(const PackedWeights&, char* next, int unit, Lanes::Float h) {
         const Lanes::Words bits = Lanes::words(h);
         const Lanes::Words odd = Lanes::both(Lanes::shifted_right<16>(bits), Lanes::all_words(1));  // ties to even
         const Lanes::Words raised = Lanes::add_words(bits, Lanes::add_words(odd, Lanes::all_words(0x7fff)));
@@ -74,7 +81,7 @@ private:
 };
 
 /// Weights as int8, each row of them in steps of its own; states as 127·h, since |h| <= 1: a scale that no batch
-/// changes. x86 multiplies unsigned bytes with signed ones, so states are 128 more there, which `correction` takes from
+/// changes. (Learned initial states may be larger: then 127 stands for the largest, which no later state exceeds.) x86 multiplies unsigned bytes with signed ones, so states are 128 more there, which `correction` takes from
 /// their sums again. Four to a word, and sums of integers: exact, so each processor finds the same.
 struct Int8 {
     using Sum = Lanes::Words;
@@ -87,13 +94,21 @@ struct Int8 {
     static Sum start(const PackedWeights& packed, const char*, int lane) {
         return Lanes::load_words(packed.correction + lane);
     }
+    static Sum start_inner(const PackedWeights& packed, int unit) {
+        return Lanes::load_words(packed.inner_correction + unit);
+    }
     static void dot(Sum& sum, Word number, Word weight) { sum = Lanes::dot_bytes(sum, number, weight); }
     template <bool HALF>
     static Lanes::Float finish(const PackedWeights& packed, const char* row, int lane, Sum sum) {
         return Lanes::fma(Lanes::converted(sum), Lanes::load(packed.scale + lane), load_start<HALF>(row, lane));
     }
-    static void store(char* next, int unit, Lanes::Float h) {
-        const Lanes::Float scaled = Lanes::multiply(h, Lanes::all(127.0f));
+    // `lane` is the candidate's, whose scale it is.
+    static Lanes::Float finish_inner(const PackedWeights& packed, int lane, int unit, Sum sum) {
+        return Lanes::fma(Lanes::converted(sum), Lanes::load(packed.scale + lane),
+                          Lanes::load(packed.inner_bias + unit));
+    }
+    static void store(const PackedWeights& packed, char* next, int unit, Lanes::Float h) {
+        const Lanes::Float scaled = Lanes::multiply(h, Lanes::all(packed.state_steps));
         const Lanes::Words rounded = Lanes::words(Lanes::add(scaled, Lanes::all(0x1.8p23f)));  // an integer, low
         Lanes::store_8(next + unit, Lanes::add_words(rounded, Lanes::all_words(Lanes::int8_offset)));
     }

@@ -37,8 +37,8 @@ struct Lanes {
     static Float converted(Words x) { return _mm256_cvtepi32_ps(x); }
 
     // Nothing to keep weights in: sums and numbers take all registers but one.
-    template <class Word>
-    static void keep(Word (&)[gates]) {}
+    template <class Word, int GATES>
+    static void keep(Word (&)[GATES]) {}
 
     static Float load_half(const std::uint16_t* at) {
         return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));

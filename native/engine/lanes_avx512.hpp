@@ -39,9 +39,19 @@ struct Lanes {
     // Keeps weights in registers: in tiles of two and three rows GCC 12 would load them anew for each row, and loads,
     // of which a cycle has two, then take longer than products.
     template <class Word>
-    static void keep(Word (&weights)[gates]) {
+    static void keep(Word (&weights)[4]) {
         asm("" : "+v"(weights[0]), "+v"(weights[1]), "+v"(weights[2]), "+v"(weights[3]));
     }
+    template <class Word>
+    static void keep(Word (&weights)[3]) {
+        asm("" : "+v"(weights[0]), "+v"(weights[1]), "+v"(weights[2]));
+    }
+    template <class Word>
+    static void keep(Word (&weights)[2]) {
+        asm("" : "+v"(weights[0]), "+v"(weights[1]));
+    }
+    template <class Word>
+    static void keep(Word (&)[1]) {}
 
     static Float load_half(const std::uint16_t* at) {
         return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));

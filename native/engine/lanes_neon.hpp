@@ -44,8 +44,8 @@ struct Lanes {
     static Words both(Words a, Words b) { return vandq_s32(a, b); }
     static Float converted(Words x) { return vcvtq_f32_s32(x); }
 
-    template <class Word>
-    static void keep(Word (&)[gates]) {}  // no instruction computes with memory
+    template <class Word, int GATES>
+    static void keep(Word (&)[GATES]) {}  // no instruction computes with memory
 
     static Float load_half(const std::uint16_t* at) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(at))); }
     static void store_half(std::uint16_t* at, Float x) { vst1_u16(at, vreinterpret_u16_f16(vcvt_f16_f32(x))); }

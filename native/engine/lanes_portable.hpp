@@ -56,8 +56,8 @@ struct Lanes {
     static Words both(Words a, Words b) { return a & b; }
     static Float converted(Words x) { return __builtin_convertvector(x, Float); }
 
-    template <class Word>
-    static void keep(Word (&)[gates]) {}  // compilers do so by themselves
+    template <class Word, int GATES>
+    static void keep(Word (&)[GATES]) {}  // compilers do so by themselves
 
     static Float load_half(const std::uint16_t* at) {
         return Float{from_half(at[0]), from_half(at[1]), from_half(at[2]), from_half(at[3])};

@@ -25,7 +25,7 @@ const Level* neon_level();
 
 /// One precision's functions in place of a level's own, for processors that have instructions for just that.
 struct Replacement {
-    Tiles step;
+    CellTiles tiles;
     void (*peak)(std::int64_t rounds, float* sink);
 };
 const Replacement* avx512_bf16();

@@ -6,7 +6,10 @@ namespace {
 #include "lanes_avx512.hpp"
 #include "gates.hpp"
 #include "arithmetic.hpp"
+#include "pool.hpp"
 #include "tile.hpp"
+#include "tile_gru.hpp"
+#include "numbers.hpp"
 #include "functions.hpp"
 
 constexpr Level level = level_named("avx512f");

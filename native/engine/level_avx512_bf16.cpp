@@ -15,10 +15,13 @@ struct Bf16Pairs : Bf16 {
     }
 };
 
+#include "pool.hpp"
 #include "tile.hpp"
+#include "tile_gru.hpp"
+#include "numbers.hpp"
 #include "functions.hpp"
 
-constexpr Replacement replacement{steps<Bf16Pairs>(), peak<Bf16Pairs>};
+constexpr Replacement replacement{cell_tiles<Bf16Pairs>(), peak<Bf16Pairs>};
 }  // namespace
 
 const Replacement* avx512_bf16() { return &replacement; }

@@ -16,10 +16,13 @@ struct Int8Quads : Int8 {
     }
 };
 
+#include "pool.hpp"
 #include "tile.hpp"
+#include "tile_gru.hpp"
+#include "numbers.hpp"
 #include "functions.hpp"
 
-constexpr Replacement replacement{steps<Int8Quads>(), peak<Int8Quads>};
+constexpr Replacement replacement{cell_tiles<Int8Quads>(), peak<Int8Quads>};
 }  // namespace
 
 const Replacement* avx512_vnni() { return &replacement; }

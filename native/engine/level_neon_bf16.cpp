@@ -22,10 +22,13 @@ private:
     static bfloat16x8_t halves(Word word) { return vreinterpretq_bf16_s32(word); }
 };
 
+#include "pool.hpp"
 #include "tile.hpp"
+#include "tile_gru.hpp"
+#include "numbers.hpp"
 #include "functions.hpp"
 
-constexpr Replacement replacement{steps<Bf16Pairs>(), peak<Bf16Pairs>};
+constexpr Replacement replacement{cell_tiles<Bf16Pairs>(), peak<Bf16Pairs>};
 }  // namespace
 
 const Replacement* neon_bf16() { return &replacement; }

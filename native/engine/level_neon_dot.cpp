@@ -22,10 +22,13 @@ private:
     static int8x16_t bytes(Word word) { return vreinterpretq_s8_s32(word); }
 };
 
+#include "pool.hpp"
 #include "tile.hpp"
+#include "tile_gru.hpp"
+#include "numbers.hpp"
 #include "functions.hpp"
 
-constexpr Replacement replacement{steps<Int8Quads>(), peak<Int8Quads>};
+constexpr Replacement replacement{cell_tiles<Int8Quads>(), peak<Int8Quads>};
 }  // namespace
 
 const Replacement* neon_dot() { return &replacement; }

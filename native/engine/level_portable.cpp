@@ -4,7 +4,10 @@ namespace {
 #include "lanes_portable.hpp"
 #include "gates.hpp"
 #include "arithmetic.hpp"
+#include "pool.hpp"
 #include "tile.hpp"
+#include "tile_gru.hpp"
+#include "numbers.hpp"
 #include "functions.hpp"
 
 constexpr Level level = level_named("portable");

@@ -17,7 +17,7 @@ namespace {
 
 #if defined(BOTHENDS_X86) || defined(BOTHENDS_NEON)
 void replace(Level& level, Precision precision, const Replacement& better) {
-    level.step[static_cast<int>(precision)] = better.step;
+    level.tiles[static_cast<int>(precision)] = better.tiles;
     level.peak[static_cast<int>(precision)] = better.peak;
 }
 #endif

@@ -16,14 +16,16 @@ public:
     // The use of one object, which goes back to the pool when the lease ends.
     class Lease {
     public:
-        Lease(ObjectPool& pool, std::unique_ptr<Object> object) : pool_(pool), object_(std::move(object)) {}
-        Lease(const Lease&) = delete;
-        ~Lease() { pool_.take_back(std::move(object_)); }
+        Lease(ObjectPool& pool, std::unique_ptr<Object> object) : pool_(&pool), object_(std::move(object)) {}
+        Lease(Lease&& other) = default;
+        ~Lease() {
+            if (object_) pool_->take_back(std::move(object_));
+        }
         Object& operator*() const { return *object_; }
         Object* operator->() const { return object_.get(); }
 
     private:
-        ObjectPool& pool_;
+        ObjectPool* pool_;
         std::unique_ptr<Object> object_;
     };
 

@@ -30,8 +30,10 @@ struct Encoder {
     std::size_t dimension;
 
     /// Computes rows, float32 [sentences, dimension]; sentence s has the ids from offsets[s] to offsets[s + 1]. Returns
-    /// false if it was stopped or failed, or a number isn't finite: then no row is valid.
-    bool (*run)(void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows);
+    /// false if it was stopped or failed, or a number isn't finite: then no row is valid. Adds to `helped_s` the seconds
+    /// for which other threads, on cores that were idle, helped the caller's.
+    bool (*run)(void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows,
+                double& helped_s);
 
     /// Returns how often the encoder was stopped, which happens when the model is no longer trusted.
     std::uint64_t (*stops)(void* of);

@@ -57,9 +57,8 @@ inline nb::capsule called_encoder(nb::callable run, std::size_t dimension) {
     auto made = std::make_unique<CalledEncoder>(std::move(run), dimension);
     const shared::Encoder borrowed{
         made.get(), dimension,
-        [](void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows) {
-            return static_cast<CalledEncoder*>(of)->run(ids, offsets, sentences, rows);
-        },
+        [](void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows,
+           double&) { return static_cast<CalledEncoder*>(of)->run(ids, offsets, sentences, rows); },
         [](void* of) { return static_cast<CalledEncoder*>(of)->stops(); }};
     nb::capsule owner(made.get(), [](void* of) noexcept { delete static_cast<CalledEncoder*>(of); });
     made.release();

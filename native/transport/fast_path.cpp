@@ -279,8 +279,9 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
     for (Work* const each : works) each->join(run);
     runs_.begin(thread, std::move(run));
     work.rows.reset(new float[tokens.sentences() * model.encoder.dimension]);
+    double helped_s = 0;
     const bool has_run = model.is_trusted() && model.encoder.run(model.encoder.of, tokens.ids(), tokens.offsets(),
-                                                                 tokens.sentences(), work.rows.get());
+                                                                 tokens.sentences(), work.rows.get(), helped_s);
     auto ended = runs_.end(thread);
     is_given_up = !ended;
     if (ended) {
@@ -290,7 +291,7 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
     }
     if (!has_run || is_given_up || !model.is_trusted()) return false;
     work.served.engine_s = now() - began;
-    model.token.note(double(tokens.size()), work.served.engine_s);
+    model.token.note(double(tokens.size()), work.served.engine_s + helped_s);
     for (std::size_t call = 0; call < work.calls.size(); ++call)
         work.served.waited_s.resize(work.served.waited_s.size() + work.requests[call].sentences.size(),
                                     began - work.calls[call].arrived);

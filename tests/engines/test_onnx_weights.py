@@ -73,6 +73,12 @@ def another_order_of_axes(model: onnx.ModelProto) -> None:
     last.attribute[0].ints[:] = [2, 0, 1]
 
 
+def another_constant(model: onnx.ModelProto) -> None:
+    """The same nodes over another number, by which they compute something else."""
+    shape = next(tensor for tensor in model.graph.initializer if tensor.name == "join_both_ends")
+    shape.raw_data = np.array([-1, 0], dtype=np.int64).tobytes()
+
+
 def renamed_table(model: onnx.ModelProto) -> None:
     next(tensor for tensor in model.graph.initializer if tensor.name == "embedding.weight").name = "table"
 
@@ -88,7 +94,8 @@ def integers(model: onnx.ModelProto) -> None:
         (swapped_layers, "isn't the graph that `bothends export` writes for 2-layer bidirectional LSTM"),
         (swapped_halves, "isn't the graph"),
         (another_order_of_axes, "isn't the graph"),
-        (one_way, "lstm0 isn't bidirectional"),
+        (one_way, "lstm0 has another direction"),
+        (another_constant, "its constant join_both_ends isn't what `bothends export` writes"),
         (renamed_table, "can't be read: KeyError"),
         (integers, "can't be read: KeyError"),
     ],
@@ -104,10 +111,16 @@ def test_a_graph_that_computes_something_else_is_refused(
         read(replace(bundle, model=model.SerializeToString()))
 
 
-@pytest.mark.parametrize("shape", [{"cell": "gru"}, {"bias": False}, {"learned_initial_states": True}], ids=str)
-def test_another_encoder_is_refused(make_bundle: Callable[..., Bundle], shape: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "shape", [{"cell": "gru"}, {"bias": False}, {"learned_initial_states": True}, {"pooling": "max"}], ids=str
+)
+def test_another_encoder_than_config_says_is_refused(
+    make_bundle: Callable[..., Bundle], shape: dict[str, object]
+) -> None:
+    plain, other = make_bundle(), make_bundle(**shape)
+    read(other)
     with pytest.raises(BundleError, match="isn't the graph"):
-        read(make_bundle(**shape))
+        read(replace(other, model=plain.model))
 
 
 def test_a_model_that_export_never_wrote_is_refused(english: Bundle) -> None:

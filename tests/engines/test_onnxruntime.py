@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -57,6 +58,12 @@ def test_the_device_asked_for_is_used_or_refused(english: Bundle) -> None:
             OnnxRuntimeEngine(english, device="cuda")
     with pytest.raises(DeviceError, match="unknown device 'tpu'"):
         OnnxRuntimeEngine(english, device="tpu")
+
+
+def test_a_gru_that_resets_first_is_no_gpus(make_bundle: Callable[..., Bundle]) -> None:
+    """onnxruntime would leave its cells to the CPU, and its session would fail without a word of why."""
+    with pytest.raises(DeviceError, match="toy is a GRU that resets before its recurrent weights, which cuDNN hasn't"):
+        OnnxRuntimeEngine(make_bundle(cell="gru", reset_after=False), device="cuda")
 
 
 def test_a_foreign_model_is_refused(english: Bundle) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bothends.core.loaded import LoadedModel
 from bothends.engines import native
+from bothends.engines.encoder_speeds import EncoderSpeeds
 from bothends.engines.native_parts import Speeds, remedy
 from bothends.engines.onnx_weights import Weights, read
 from bothends.engines.select import candidates, choose_device
@@ -21,11 +22,8 @@ from tests.support.shapes import SHAPES
 
 needs_native = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 COST = Speeds.of_record().computed()
-KIND = "bidirectional LSTMs with biases that are read by their final states"
-SERVED = {"lstm", "lstm, three layers"}
-"""Encoders of SHAPES that the native engine computes."""
-OTHERS = {"lstm, one way", "lstm, max", "lstm, no biases", "lstm, head", "gru"}
-"""One of each kind that it doesn't; `slow` has the others."""
+PLAIN = {"lstm", "lstm, one way", "lstm, max", "lstm, attention", "lstm, projected", "lstm, head", "gru"}
+"""Encoders of SHAPES of which each shows something else; `slow` has the others."""
 
 
 def settings(**values: str) -> EmbedderSettings:
@@ -74,27 +72,33 @@ def test_the_level_asked_for_is_the_one_used(toy_bundle: Bundle) -> None:
 @needs_native
 @pytest.mark.parametrize(
     "shape",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name not in {"lstm"} | OTHERS)) for name in SHAPES],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in PLAIN)) for name in SHAPES],
 )
-def test_an_encoder_that_it_does_not_compute_goes_to_onnxruntime(
-    make_bundle: Callable[..., Bundle], shape: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_every_encoder_is_served_natively(
+    make_bundle: Callable[..., Bundle], shape: str, precision: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever a config describes passes its self-test, and nothing is said of speed."""
+    provider = loaded(make_bundle(**SHAPES[shape]), precision=precision)
+    assert provider.startswith("native/")
+    assert not [line for line in caplog.messages if line.startswith("slow")]
+
+
+@needs_native
+def test_a_wider_encoder_than_it_computes_goes_to_onnxruntime(
+    make_bundle: Callable[..., Bundle], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log says why another engine serves, and what that costs; asked for by name, the native one is refused."""
-    bundle = make_bundle(**SHAPES[shape])
-    provider = loaded(bundle)
-    if shape in SERVED:
-        assert provider.startswith("native/")
-        assert not caplog.messages
-    else:
-        assert provider == "CPUExecutionProvider"
-        (line,) = caplog.messages
-        assert line.startswith("slow: the native engine doesn't compute ")
-        assert line.endswith(f"; onnxruntime computes {COST}: it serves {KIND}")
-        with pytest.raises(
-            DeviceError, match=r"the native engine doesn't compute .*; onnxruntime computes all: "
-        ) as raised:
-            loaded(bundle, engine="native")
-        assert str(raised.value).startswith(f"{bundle.path}: ")  # a server may call the model otherwise
+    monkeypatch.setattr(native, "MAX_WIDTH", 8)
+    bundle = make_bundle(hidden_size=16, embedding_size=7)
+    assert loaded(bundle) == "CPUExecutionProvider"
+    (line,) = caplog.messages
+    assert line.startswith("slow: the native engine doesn't compute tables or layers of 16 numbers")
+    assert f"; onnxruntime computes {EncoderSpeeds.of_record().computed(bundle.config)}: it serves " in line
+    with pytest.raises(DeviceError, match="; onnxruntime computes all: ") as raised:
+        loaded(bundle, engine="native")
+    why = "the native engine doesn't compute tables or layers of 16 numbers: "
+    assert str(raised.value).startswith(f"{bundle.path}: {why}")  # a server may call the model otherwise
 
 
 @needs_native

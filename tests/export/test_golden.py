@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tokenizers
 import torch
 
 from bothends.encoder import Encoder
-from bothends.model.architecture import EncoderConfig
+from bothends.model.architecture import Attention, EncoderConfig
 from bothends.model.bundle import Bundle
 from bothends_export import checkpoint, golden
 from bothends_export.checkpoint import CheckpointConfig
@@ -63,6 +64,24 @@ def test_a_tokenizer_that_finds_no_token_is_refused_in_a_line(checkpoint_of: Mak
     assert "no golden sentence can be made: the tokenizer finds no token in English, nor in the words" in result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_told"),
+    [
+        ({}, False),
+        ({"pooling": "max"}, True),
+        ({"pooling": "attention", "attention": Attention(size=5)}, True),
+        ({"pooling": "attention", "attention": Attention(size=5, hops=2)}, False),
+    ],
+    ids=str,
+)
+def test_the_distance_to_the_final_states_is_told_where_vectors_are_as_wide(
+    make_bundle: Callable[..., Bundle], shape: dict[str, Any], is_told: bool
+) -> None:
+    cosine = make_bundle(**shape).config.cosine_to_final_states
+    assert (cosine is not None and -1 <= cosine < 0.999) == is_told
+    assert (cosine is None) == (not is_told)
 
 
 def test_english_is_read_as_ever(toy_bundle: Bundle) -> None:

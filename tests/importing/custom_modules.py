@@ -76,6 +76,52 @@ class Learned(nn.Module):
         return output.mean(dim=0)
 
 
+class SelfAttentive(nn.Module):
+    """Lin and others' structured self-attention, as most write it: two linear layers without biases, a few hops."""
+
+    def __init__(self, *, hops: int = 3, bias: bool = False) -> None:
+        super().__init__()
+        self.word_emb = nn.Embedding(40, 10)
+        self.bilstm = nn.LSTM(10, 5, bidirectional=True, batch_first=True)
+        self.ws1 = nn.Linear(10, 6, bias=bias)
+        self.ws2 = nn.Linear(6, hops, bias=bias)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        output, _ = self.bilstm(self.word_emb(ids))
+        weights = torch.softmax(self.ws2(torch.tanh(self.ws1(output))).transpose(1, 2), dim=2)
+        return torch.bmm(weights, output).reshape(len(ids), -1)
+
+
+class ContextVector(nn.Module):
+    """Attention by a learned context vector, as hierarchical attention networks have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.emb = nn.Embedding(40, 6)
+        self.gru = nn.GRU(6, 5, bidirectional=True, batch_first=True)
+        self.word_attention = nn.Linear(10, 7)
+        self.context = nn.Parameter(torch.randn(7, 1))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        output, _ = self.gru(self.emb(ids))
+        weights = torch.softmax(torch.tanh(self.word_attention(output)) @ self.context, dim=1)
+        return (weights * output).sum(dim=1)
+
+
+class TwoModules(nn.Module):
+    """A narrower LSTM that reads a wider one, each a module of its own."""
+
+    def __init__(self, second: int = 4) -> None:
+        super().__init__()
+        self.emb = nn.Embedding(40, 6)
+        self.wide = nn.LSTM(6, 7, num_layers=2, bidirectional=True, batch_first=True)
+        self.narrow = nn.LSTM(14, second, bidirectional=True, batch_first=True)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        output, _ = self.narrow(self.wide(self.emb(ids))[0])
+        return output.max(dim=1)[0]
+
+
 class Subclass(nn.LSTM):
     """An LSTM that holds its own table, so its tensors' names have no prefix; it reads output[-1]."""
 

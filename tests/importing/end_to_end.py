@@ -40,7 +40,7 @@ def imported(source: Path, *options: str | Path) -> Result:
     """Import `source` to "checkpoint" beside it."""
     out = source.parent / "checkpoint"
     done = bothends("import", source, "--out", out, "--max-tokens", "24", *options)
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 0, (done.output, done.exception)
     assert f"next: bothends export {out} --out BUNDLE" in done.stdout
     return done
 

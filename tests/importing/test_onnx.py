@@ -7,9 +7,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from bothends.model.architecture import EncoderConfig
+from bothends_export.encoder import Encoder
+from bothends_export.graph import build
 from tests.doctor import graphs
 from tests.doctor.modules import HIDDEN, VOCABULARY
 
@@ -61,6 +65,28 @@ def test_a_right_graph_answers_as_it_is(folder: Path, graph: dict[str, Any]) -> 
     found, expected = rows_imported(folder), rows_of(folder / "encoder.onnx")
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= TOLERANCE
+    assert notes(folder) == []
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"layers": 2, "hidden_sizes": (6, HIDDEN)},
+        {"layers": 3, "hidden_sizes": (9, 6, HIDDEN), "pooling": "max", "bidirectional": False},
+        {"cell": "gru", "reset_after": False, "bias": False, "pooling": "mean"},
+    ],
+    ids=str,
+)
+def test_cells_that_no_single_module_of_pytorchs_has(folder: Path, shape: dict[str, Any]) -> None:
+    """Layers of unequal width, and a GRU that resets first, as Keras's may: it is no mistake without its biases."""
+    torch.manual_seed(5)
+    sizes = {"vocabulary_size": VOCABULARY, "embedding_size": 7, "hidden_size": HIDDEN, "layers": 1}
+    encoder = Encoder(EncoderConfig(**(sizes | shape))).eval()
+    weights = {name: tensor.numpy() for name, tensor in encoder.state_dict().items()}
+    onnx.save(build(weights, encoder.config), folder / "encoder.onnx")
+    with torch.inference_mode():
+        rows = [encoder(torch.from_numpy(row[None]), torch.tensor([len(row)])).embedding.numpy() for row in ids()]
+    assert np.abs(rows_imported(folder) - np.concatenate(rows)).max() <= TOLERANCE
     assert notes(folder) == []
 
 

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from bothends.model.architecture import EncoderConfig
-from bothends.model.graph import INPUTS, OUTPUTS, TABLE, Graph, encoder_graph, layer_tensors
+from bothends.model.graph import INPUTS, OUTPUTS, TABLE, encoder_graph, layer_tensors
+from bothends.model.nodes import Graph
 from tests.support.shapes import SHAPES
+
+_OTHER_WEIGHTS = ("h_0", "c_0", "head.", "input_projection.", "attention.")
 
 
 def graph(**shape: Any) -> Graph:
@@ -21,7 +24,7 @@ def test_each_name_is_given_before_it_is_read(shape: dict[str, Any]) -> None:
     weights = {f"{name}{layer}" for name in "WRBP" for layer in range(8)} | {TABLE}
     for node in made.nodes:
         for name in filter(None, node.inputs):
-            assert name in (*given, *made.constants, *weights) or name.startswith(("h_0", "c_0", "head.", "input_p"))
+            assert name in (*given, *made.constants, *weights) or name.startswith(_OTHER_WEIGHTS)
         given += filter(None, node.outputs)
     assert len(set(given)) == len(given)
     assert set(OUTPUTS) <= set(given)

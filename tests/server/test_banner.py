@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from bothends.engines import native
+from bothends.engines.encoder_speeds import EncoderSpeeds
 from bothends.engines.native_parts import Speeds, remedy
 from bothends.model.bundle import Bundle
 from bothends.server.banner import slowness
@@ -18,9 +19,8 @@ SPEEDS = Speeds.of_record()
 
 
 needs_native = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
-GRU = "the native engine doesn't compute GRUs"
-COMPUTED = f"onnxruntime computes {SPEEDS.computed()}"
-KIND = "it serves bidirectional LSTMs with biases that are read by their final states"
+WIDE = "the native engine doesn't compute tables or layers of 40 numbers"
+KIND = "it serves every cell, pooling and head, of layers that are less wide"
 
 
 def said(server: Server) -> list[tuple[str, str]]:
@@ -51,14 +51,20 @@ def test_whoever_asks_for_grpcio_is_told_what_it_costs(toy_bundle: Bundle, caplo
         assert slowness(unasked, [server.service.embedder.model], "grpcio") == (why, remedy("transport"))
 
 
+def costs(bundle: Bundle) -> str:
+    """What is said of an encoder of a bundle's size."""
+    return f"onnxruntime computes {EncoderSpeeds.of_record().computed(bundle.config)}"
+
+
 @needs_native
 def test_an_encoder_that_the_native_engine_lacks_is_told_with_its_cost(
-    make_bundle: Callable[..., Bundle], caplog: pytest.LogCaptureFixture
+    make_bundle: Callable[..., Bundle], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The transport is as fast as ever; each is told by itself."""
-    gru = make_bundle(cell="gru")
-    by_engine = (f"{GRU}; {COMPUTED}", KIND)
-    with caplog.at_level(logging.WARNING), serving(gru) as server:
+    monkeypatch.setattr(native, "MAX_WIDTH", 39)
+    wide = make_bundle(hidden_size=40)
+    by_engine = (f"{WIDE}; {costs(wide)}", KIND)
+    with caplog.at_level(logging.WARNING), serving(wide) as server:
         assert said(server) == [by_engine]
     assert caplog.messages == ["slow: {}: {}".format(*by_engine)]
     caplog.clear()
@@ -66,20 +72,24 @@ def test_an_encoder_that_the_native_engine_lacks_is_told_with_its_cost(
         "grpcio and uvicorn pass on far fewer sentences than the native transport does",
         "leave out --transport grpcio",
     )
-    with caplog.at_level(logging.WARNING), serving(gru, transport="grpcio") as server:
+    with caplog.at_level(logging.WARNING), serving(wide, transport="grpcio") as server:
         assert said(server) == [by_engine, by_transport]
     assert caplog.messages == [f"slow: {why}: {better}" for why, better in (by_engine, by_transport)]
 
 
 @needs_native
 def test_each_of_several_models_is_told_of(
-    toy_bundle: Bundle, make_bundle: Callable[..., Bundle], caplog: pytest.LogCaptureFixture
+    toy_bundle: Bundle,
+    make_bundle: Callable[..., Bundle],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """One is computed by the native engine; two others of one cause are one line."""
-    folders = [toy_bundle.path, *(make_bundle(cell="gru", seed=seed).path for seed in (1, 2))]
+    monkeypatch.setattr(native, "MAX_WIDTH", 39)
+    folders = [toy_bundle.path, *(make_bundle(hidden_size=40, seed=seed).path for seed in (1, 2))]
     named = [f"{name}={folder}" for name, folder in zip(("a", "b", "c"), folders, strict=True)]
     with caplog.at_level(logging.WARNING), serving_all(*named) as server:
-        assert said(server) == [(f"{GRU}; {COMPUTED}", KIND)]
+        assert said(server) == [(f"{WIDE}; {costs(toy_bundle)}", KIND)]
 
 
 def test_without_the_native_parts_it_says_both_and_what_to_install(

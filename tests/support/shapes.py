@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bothends.model.architecture import Head
+from bothends.model.architecture import Attention, Head
 
 SHAPES: dict[str, dict[str, Any]] = {
     "lstm": {},
@@ -12,6 +12,20 @@ SHAPES: dict[str, dict[str, Any]] = {
     "lstm, mean, two layers": {"pooling": "mean", "layers": 2},
     "lstm, last output": {"pooling": "last_output"},
     "lstm, first and last output": {"pooling": "first_and_last_output", "input_projection": 20},
+    "lstm, attention": {"pooling": "attention", "attention": Attention(size=11)},
+    "lstm, attention of four hops, two layers": {
+        "pooling": "attention",
+        "attention": Attention(size=5, hops=4),
+        "layers": 2,
+    },
+    "lstm, layers of unequal width": {"hidden_sizes": (9, 20, 16), "layers": 3},
+    "lstm, layers of unequal width, max, one way, no biases": {
+        "hidden_sizes": (20, 16),
+        "layers": 2,
+        "pooling": "max",
+        "bidirectional": False,
+        "bias": False,
+    },
     "lstm, projected": {"projection_size": 10, "layers": 2},
     "lstm, projected, max, one way": {"projection_size": 10, "pooling": "max", "bidirectional": False},
     "lstm, projected, learned states": {"projection_size": 10, "learned_initial_states": True, "layers": 2},
@@ -27,10 +41,37 @@ SHAPES: dict[str, dict[str, Any]] = {
         "input_projection": 7,
         "head": Head(size=9, then="layer_norm"),
     },
+    "lstm, eight layers, attention of two hops": {
+        "layers": 8,
+        "projection_size": 10,
+        "pooling": "attention",
+        "attention": Attention(size=6, hops=2),
+        "learned_initial_states": True,
+        "input_projection": 7,
+        "head": Head(size=9, then="layer_norm"),
+    },
     "gru": {"cell": "gru"},
     "gru, max, two layers": {"cell": "gru", "pooling": "max", "layers": 2},
     "gru, one way, mean": {"cell": "gru", "bidirectional": False, "pooling": "mean"},
     "gru, no biases, last output": {"cell": "gru", "bias": False, "pooling": "last_output"},
+    "gru, resetting first": {"cell": "gru", "reset_after": False},
+    "gru, resetting first, learned states, one way, attention": {
+        "cell": "gru",
+        "reset_after": False,
+        "layers": 2,
+        "bidirectional": False,
+        "learned_initial_states": True,
+        "pooling": "attention",
+        "attention": Attention(size=3),
+    },
+    "gru, resetting first, layers of unequal width, no biases, mean": {
+        "cell": "gru",
+        "reset_after": False,
+        "hidden_sizes": (5, 16),
+        "layers": 2,
+        "bias": False,
+        "pooling": "mean",
+    },
     "gru, learned states, head with tanh": {
         "cell": "gru",
         "learned_initial_states": True,

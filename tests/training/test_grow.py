@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from bothends.model.architecture import Attention
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends_export.encoder import Encoder
@@ -101,3 +102,14 @@ def test_what_is_new_learns_from_the_first_step_on(known: Encoder, sizes: dict[s
         for direction in ("", "_reverse"):
             candidates = gradients[f"lstm.weight_ih_l{layer}{direction}"].unflatten(0, (4, -1))[2]
             assert (candidates != 0).any(dim=1).all()
+
+
+def test_a_wider_student_attends_to_the_same_steps(known: Encoder, tokenizer: Tokenizer, sentences: list[str]) -> None:
+    """Attention goes on reading the units that are known, whatever new ones stand beside them."""
+    torch.manual_seed(3)
+    attention = Attention(size=7, hops=2)
+    small = Encoder(known.config.model_copy(update={"hidden_size": 24, "pooling": "attention", "attention": attention}))
+    wide = larger(small, {"hidden_size": 31})
+    old, new = (embed(encoder, tokenizer, sentences).reshape(len(sentences), 2, 2, -1) for encoder in (small, wide))
+    np.testing.assert_allclose(new[..., :24], old, rtol=0, atol=1e-5)
+    assert (new[..., 24:] == 0).all()

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
+from bothends.model.architecture import Attention, EncoderConfig
+from bothends.model.pooling import POOLINGS, Pooling
+from bothends_export.encoder import Encoder
 from bothends_training import ragged_lstm
 from bothends_training.ragged_lstm import PackedLSTM, RaggedLSTM, cuts_of
 
@@ -41,7 +44,7 @@ def packed(lstm: nn.LSTM, vectors: torch.Tensor) -> torch.Tensor:
 def test_the_states_are_those_of_a_packed_batch(lstm: nn.LSTM, way: Way) -> None:
     """The forward half and the backward half each agree."""
     vectors = torch.randn(TOKENS, 8)
-    found, expected = way(lstm)(vectors, LENGTHS), packed(lstm, vectors)
+    found, expected = way(lstm)(vectors, LENGTHS).final, packed(lstm, vectors)
     torch.testing.assert_close(found[:, :6], expected[:, :6], rtol=0, atol=1e-5)
     torch.testing.assert_close(found[:, 6:], expected[:, 6:], rtol=0, atol=1e-5)
 
@@ -50,7 +53,7 @@ def test_the_states_are_those_of_a_packed_batch(lstm: nn.LSTM, way: Way) -> None
 def test_the_gradients_are_those_of_a_packed_batch(lstm: nn.LSTM, way: Way) -> None:
     """Gradients of every parameter of the LSTM itself and of the token vectors agree."""
     found = []
-    for read in (lambda given: way(lstm)(given, LENGTHS), lambda given: packed(lstm, given)):
+    for read in (lambda given: way(lstm)(given, LENGTHS).final, lambda given: packed(lstm, given)):
         torch.manual_seed(0)
         vectors = torch.randn(TOKENS, 8, requires_grad=True)
         lstm.zero_grad()
@@ -61,11 +64,36 @@ def test_the_gradients_are_those_of_a_packed_batch(lstm: nn.LSTM, way: Way) -> N
         torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
 
 
+@WAYS
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_every_pooling_learns_as_by_the_encoder_itself(way: Way, pooling: Pooling, layers: int) -> None:
+    """Embeddings, and gradients of every parameter, are those of the encoder that is exported."""
+    torch.manual_seed(4)
+    attention = Attention(size=5, hops=3) if pooling == "attention" else None
+    sizes = {"vocabulary_size": 20, "embedding_size": 8, "hidden_size": 6, "layers": layers}
+    encoder = Encoder(EncoderConfig(**sizes, pooling=pooling, attention=attention))
+    read = way(encoder.cells, reads_steps=POOLINGS[pooling].reads_steps)
+    ids = list(torch.randint(20, (TOKENS,)).split(LENGTHS.tolist()))
+    padded = pad_sequence(ids, batch_first=True, padding_value=7)
+    found = []
+    for embed in (
+        lambda: encoder.pool(read(encoder.embedding(torch.cat(ids)), LENGTHS)),
+        lambda: encoder(padded, torch.from_numpy(LENGTHS)).embedding,
+    ):
+        encoder.zero_grad()
+        rows = embed()
+        rows.pow(3).sum().backward()
+        found.append([rows.detach(), *(parameter.grad for parameter in encoder.parameters())])
+    for ours, expected in zip(*found, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
+
+
 def test_bfloat16_stays_close(lstm: nn.LSTM) -> None:
     """The LSTM computes in bfloat16 under autocast, whose numbers have eight significant bits."""
     vectors = torch.randn(TOKENS, 8)
     with torch.autocast("cpu", torch.bfloat16):
-        found = RaggedLSTM(lstm)(vectors, LENGTHS)
+        found = RaggedLSTM(lstm)(vectors, LENGTHS).final
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), packed(lstm, vectors), rtol=0, atol=0.03)
 
@@ -74,7 +102,7 @@ def test_packed_batches_keep_to_float32(lstm: nn.LSTM) -> None:
     """Autocast, which would have cuDNN compute in float16, isn't heard."""
     vectors = torch.randn(TOKENS, 8)
     with torch.autocast("cpu", torch.bfloat16):
-        found = PackedLSTM(lstm)(vectors, LENGTHS)
+        found = PackedLSTM(lstm)(vectors, LENGTHS).final
     torch.testing.assert_close(found, packed(lstm, vectors), rtol=0, atol=1e-5)
 
 

@@ -73,12 +73,22 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
         ("sentences = 1000", "", "corpus.sentences"),
         ('kind = "onnx"', 'kind = "oracle"', "teachers.0.kind"),
         ("hidden_size = 8", "hidden_size = 8\nlayers = 4", "student.layers"),
+        ("hidden_size = 8", 'hidden_size = 8\npooling = "attention"', "student"),
         ('name = "toy"', 'name = "My Toy"', "name"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, old: str, new: str, key: str) -> None:
     """A key that is unknown, missing or out of range is named with all its parents."""
     assert f": {key}: " in refusal(changed(tmp_path, old, new))
+
+
+def test_nested_sizes_need_halves(tmp_path: Path) -> None:
+    """Hops stand one after the other, so that no first half of the embedding is of one direction."""
+    hops = 'hidden_size = 8\npooling = "attention"\nattention = { size = 4, hops = 2 }'
+    file = changed(tmp_path, "hidden_size = 8", hops)
+    recipe.read(file)
+    file.write_text(f"{file.read_text(encoding='utf-8')}\n[loss]\nnested = [4]\n", encoding="utf-8")
+    assert "loss.nested: an embedding without a forward" in refusal(file)
 
 
 def test_some_teacher_embeds_every_sentence(tmp_path: Path) -> None:

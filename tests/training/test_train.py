@@ -23,9 +23,11 @@ from .runs import EVERYTHING, run, state
     "options",
     [
         {"precision": "float32"},
+        {"student": {**toy.recipe().student.model_dump(), "pooling": "max"}},
+        {"student": {**toy.recipe().student.model_dump(), "pooling": "attention", "attention": {"size": 5, "hops": 2}}},
         pytest.param(EVERYTHING, marks=pytest.mark.slow),
     ],
-    ids=["float32", "everything"],
+    ids=["float32", "max", "attention", "everything"],
 )
 def test_the_student_learns(folder: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     """The loss falls well below that of the same student on the same batches at a learning rate of nothing."""

@@ -42,6 +42,11 @@ def grow(encoder: Encoder, student: Encoder) -> dict[str, Tensor]:
                 _widen(cell, known, inputs, before.hidden_size)
             else:
                 _pass_on(cell, number)
+    if before.attention:  # whose sizes are the same; of new units, which give zeros, it reads nothing
+        both = torch.cat([units, after.hidden_size + units])
+        weights["attention.hidden.weight"][:, both] = known["attention.hidden.weight"]
+        for name in ("attention.hidden.bias", "attention.scores.weight"):
+            weights[name] = known[name].clone()
     return weights
 
 

@@ -1,4 +1,4 @@
-"""Computes both final states of an LSTM over sentences of different lengths, with little padding.
+"""Computes the top states of an LSTM over sentences of different lengths, with little padding.
 
 On a CPU, a packed batch needs one small product for each time step, and there is no bfloat16 kernel. So a batch is cut
 in time: over the first steps an LSTM reads all sentences as one tensor, over the next ones only the longer sentences,
@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from bothends_export.pooling import TopStates
 
 from .device import send
 
@@ -45,6 +47,8 @@ class Layout:
     """Place of each sentence's last output, in either direction, int64 [batch]."""
     tokens: tuple[Numbers, Numbers]
     """Place of each token's output, forward and backward, int64 [tokens]."""
+    padded: Numbers
+    """Number of the token of each step, int64 [batch, time]; of what stands behind a sentence's end, 0."""
 
     @classmethod
     def of(cls, lengths: Numbers) -> "Layout":
@@ -71,7 +75,9 @@ class Layout:
         sentence = np.repeat(np.arange(len(lengths)), lengths)
         time = np.arange(len(sentence)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         both = index[sentence, time], index[sentence, lengths[sentence] - 1 - time]
-        return cls(cuts, index[np.arange(len(lengths)), lengths - 1], both)
+        padded = np.zeros_like(index)
+        padded[sentence, time] = np.arange(len(sentence))
+        return cls(cuts, index[np.arange(len(lengths)), lengths - 1], both, padded)
 
 
 def cuts_of(sizes: Numbers) -> list[tuple[int, int]]:
@@ -99,25 +105,31 @@ class RaggedLSTM:
     Make it after the LSTM is on its device, since moving it may replace its parameters.
     """
 
-    def __init__(self, lstm: nn.RNNBase) -> None:
-        """Compute by the parameters of `lstm`, a bidirectional `nn.LSTM`."""
+    def __init__(self, lstm: nn.RNNBase, *, reads_steps: bool = True) -> None:
+        """Compute by the parameters of `lstm`, a bidirectional `nn.LSTM`. `reads_steps` is whether anybody reads the
+        states of every step, and not the final ones alone.
+        """
+        self._reads_steps = reads_steps
         self._layers = [
             [_unidirectional(lstm, layer, direction) for direction in _DIRECTIONS] for layer in range(lstm.num_layers)
         ]
 
-    def __call__(self, vectors: Tensor, lengths: Numbers) -> Tensor:
+    def __call__(self, vectors: Tensor, lengths: Numbers) -> TopStates:
         """Read the vectors of all tokens, float [tokens, embedding], of sentences of `lengths` one after the other.
 
-        Returns each one's final forward state, then its final backward state, [batch, 2·hidden], in the dtype that the
-        LSTM computes in.
+        Returns the top layer's states in the dtype that the LSTM computes in.
         """
         layout = Layout.of(lengths)
         for number, (ahead, back) in enumerate(self._layers):
             forward = _read(ahead, vectors, [(cut, cut.ahead) for cut in layout.cuts])
             backward = _read(back, vectors, [(cut, cut.back) for cut in layout.cuts])
-            if number < len(self._layers) - 1:  # the layer above reads both directions at each token
+            if number < len(self._layers) - 1 or self._reads_steps:  # both directions at each token
                 vectors = torch.cat([_rows(forward, layout.tokens[0]), _rows(backward, layout.tokens[1])], dim=1)
-        return torch.cat([_rows(forward, layout.last), _rows(backward, layout.last)], dim=1)
+        final = torch.cat([_rows(forward, layout.last), _rows(backward, layout.last)], dim=1)
+        steps = vectors.new_empty(0)
+        if self._reads_steps:
+            steps = _rows(vectors, layout.padded.ravel()).view(*layout.padded.shape, -1)
+        return TopStates(final, steps, send(lengths, vectors.device))
 
 
 class PackedLSTM:
@@ -126,11 +138,11 @@ class PackedLSTM:
     It computes in float32 even under autocast, which would use float16, in which small gradients become zero.
     """
 
-    def __init__(self, lstm: nn.RNNBase) -> None:
-        """Compute by `lstm`, a bidirectional `nn.LSTM`."""
-        self._lstm = lstm
+    def __init__(self, lstm: nn.RNNBase, *, reads_steps: bool = True) -> None:
+        """Compute by `lstm`, a bidirectional `nn.LSTM`. `reads_steps` is as `RaggedLSTM` has it."""
+        self._lstm, self._reads_steps = lstm, reads_steps
 
-    def __call__(self, vectors: Tensor, lengths: Numbers) -> Tensor:
+    def __call__(self, vectors: Tensor, lengths: Numbers) -> TopStates:
         """As `RaggedLSTM` does."""
         order = np.argsort(-lengths, kind="stable")
         starts = np.cumsum(lengths) - lengths
@@ -138,8 +150,14 @@ class PackedLSTM:
         read = (starts[order] + np.arange(lengths.max())[:, np.newaxis])[inside]  # by time, the longest first
         counts = torch.from_numpy(inside.sum(axis=1))
         with torch.autocast(vectors.device.type, enabled=False):
-            _, (h_n, _) = self._lstm(PackedSequence(_rows(vectors, read), counts))
-        return _rows(torch.cat((h_n[-2], h_n[-1]), dim=1), np.argsort(order))
+            output, (h_n, _) = self._lstm(PackedSequence(_rows(vectors, read), counts))
+        place = np.argsort(order)
+        steps = vectors.new_empty(0)
+        if self._reads_steps:
+            by_length, _ = pad_packed_sequence(output, batch_first=True)
+            steps = _rows(by_length, place)
+        final = _rows(torch.cat((h_n[-2], h_n[-1]), dim=1), place)
+        return TopStates(final, steps, send(lengths, vectors.device))
 
 
 def _read(alone: nn.LSTM, vectors: Tensor, cuts: list[tuple[Cut, Numbers]]) -> Tensor:
@@ -156,7 +174,7 @@ def _read(alone: nn.LSTM, vectors: Tensor, cuts: list[tuple[Cut, Numbers]]) -> T
 
 
 def _rows(table: Tensor, numbers: Numbers) -> Tensor:
-    """Rows of a tensor [rows, width] by their numbers on the host."""
+    """Rows of a tensor [rows, …] by their numbers on the host."""
     return table.index_select(0, send(numbers, table.device))
 
 

@@ -9,8 +9,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from bothends.model.architecture import Languages
+from bothends.model.architecture import Attention, EncoderConfig, Languages, check_attention
 from bothends.model.bundle import MAX_TOKENS, NAME, VERSION
+from bothends.model.pooling import Pooling
 from bothends.validation import grow_within, one_line
 
 from .errors import RecipeError
@@ -93,10 +94,28 @@ class Student(Part):
     embedding_size: int = Field(gt=0)
     hidden_size: int = Field(gt=0)
     layers: int = Field(1, ge=1, le=3)
+    pooling: Pooling = "final_states"
+    attention: Attention | None = Field(None, description="sizes of the pooling of that name")
     max_tokens: int = Field(256, ge=1, le=MAX_TOKENS)
     table_dtype: Literal["float32", "float16"] = Field("float16", description="how the embedding table is stored")
     token_norm: float = Field(1.0, gt=0, description="mean norm of the token embeddings taken from the teachers")
     tokenizer: Resource
+
+    @model_validator(mode="after")
+    def _attention_has_its_sizes(self) -> Self:
+        check_attention(self.pooling, self.attention)
+        return self
+
+    def config(self, vocabulary_size: int) -> EncoderConfig:
+        """Return its architecture, with a table of this many rows."""
+        return EncoderConfig(
+            vocabulary_size=vocabulary_size,
+            embedding_size=self.embedding_size,
+            hidden_size=self.hidden_size,
+            layers=self.layers,
+            pooling=self.pooling,
+            attention=self.attention,
+        )
 
 
 class Start(Resource):
@@ -248,9 +267,11 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _nested_sizes_fit(self) -> Self:
-        served = 2 * self.student.hidden_size
-        if not grow_within(self.loss.nested, served):
-            raise ValueError(f"loss.nested: sizes go up and stay below the embedding's {served}")
+        served = self.student.config(vocabulary_size=1)
+        if self.loss.nested and not served.has_halves:
+            raise ValueError("loss.nested: an embedding without a forward and a backward half has none")
+        if not grow_within(self.loss.nested, served.dimension):
+            raise ValueError(f"loss.nested: sizes go up and stay below the embedding's {served.dimension}")
         return self
 
 

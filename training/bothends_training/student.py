@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bothends.model.architecture import EncoderConfig
+from bothends.model.pooling import POOLINGS
 from bothends_export.encoder import Encoder
 
 from . import warm_start
@@ -159,12 +159,7 @@ def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
     """Return a student with random weights, which `begin` or a saved state replaces."""
     torch.manual_seed(recipe.seed)
     student = recipe.student
-    config = EncoderConfig(
-        vocabulary_size=dataset.tokenizer.vocabulary_size,
-        embedding_size=student.embedding_size,
-        hidden_size=student.hidden_size,
-        layers=student.layers,
-    )
+    config = student.config(dataset.tokenizer.vocabulary_size)
     encoder = Encoder(config)
     # Forget bias 1 (Jozefowicz et al., ICML 2015); the gates stand in the order i, f, g, o.
     for name, parameter in encoder.cells.named_parameters():
@@ -182,4 +177,5 @@ def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
     decay = recipe.optimisation.average_decay
     average = MovingAverage(encoder, decay) if decay else None
     way = RaggedLSTM if device.type == "cpu" else PackedLSTM
-    return Run(encoder, way(encoder.cells), average, objective, optimiser, recipe.start_share)
+    lstm = way(encoder.cells, reads_steps=POOLINGS[config.pooling].reads_steps)
+    return Run(encoder, lstm, average, objective, optimiser, recipe.start_share)

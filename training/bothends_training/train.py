@@ -196,7 +196,7 @@ def read(job: Job, run: Run, rows: NDArray[np.int64]) -> Tensor:
     """Return the student's embeddings of the texts with the numbers `rows`, int64 [batch]: [batch, dimension]."""
     ids, lengths = job.dataset.corpus.batch(rows)
     vectors = run.encoder.embedding(send(ids, job.device))
-    return run.lstm(functional.dropout(vectors, job.recipe.optimisation.token_dropout), lengths)
+    return run.encoder.pool(run.lstm(functional.dropout(vectors, job.recipe.optimisation.token_dropout), lengths))
 
 
 @torch.inference_mode()

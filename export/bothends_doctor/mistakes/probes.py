@@ -237,8 +237,7 @@ def reset(model: Model, stack: Stack, state_dict: Reference | None) -> ProbeResu
         return ProbeResult(())
     if stack.linear_before_reset:
         return _result("linear_before_reset", "right", "1, as PyTorch's GRU needs")
-    has_bias = any(np.any(one.bias_hh) for layer in stack.layers for one in layer)
-    if state_dict is None and not has_bias:
+    if state_dict is None and stack.may_reset_first:
         return _result(
             "linear_before_reset", "unknown", "0: right of Keras's reset_after=False, wrong of PyTorch's GRU"
         )

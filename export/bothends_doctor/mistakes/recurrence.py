@@ -56,18 +56,32 @@ class Stack:
         return int(self.layers[0][0].weight_ih.shape[1])
 
     @property
+    def hidden_sizes(self) -> tuple[int, ...]:
+        """Hidden size of each layer's cells, from the bottom up."""
+        return tuple(int(layer[0].weight_ih.shape[0]) // GATES[self.cell] for layer in self.layers)
+
+    @property
     def hidden_size(self) -> int:
-        """Hidden size of a cell."""
-        return int(self.layers[0][0].weight_ih.shape[0]) // GATES[self.cell]
+        """Hidden size of the top layer's cells."""
+        return self.hidden_sizes[-1]
 
     @property
     def state_size(self) -> int:
         """Size of one direction's output; less than `hidden_size` if there is a projection."""
-        return int(self.layers[0][0].weight_hh.shape[1])
+        return int(self.layers[-1][0].weight_hh.shape[1])
 
-    def as_pytorch(self) -> "Stack":
-        """Return the same weights in PyTorch's variant of the cell, whose GRU resets after its linear layer."""
-        return replace(self, linear_before_reset=True)
+    @property
+    def may_reset_first(self) -> bool:
+        """True if its GRUs reset before their linear layer and that may be meant: Keras's of that kind have no biases
+        of the state.
+        """
+        return not self.linear_before_reset and not any(np.any(one.bias_hh) for layer in self.layers for one in layer)
+
+    def as_meant(self) -> "Stack":
+        """Return the same weights, with GRUs that reset after their linear layer, as PyTorch's do, unless they may be
+        meant as they are.
+        """
+        return self if self.may_reset_first else replace(self, linear_before_reset=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,7 @@ class States:
     output: Array
     """[batch, time, directions·state], of the top layer. Zeros behind a packed sentence's end."""
     h_n: Array
-    """[layers·directions, batch, state]"""
+    """[layers·directions, batch, state]; of layers of unequal width the top one's alone, and so of c_n."""
     c_n: Array | None
     """[layers·directions, batch, hidden]; None for a GRU."""
 
@@ -102,10 +116,11 @@ def run(
         below, states, cells = step(stack.cell, layer, below, ends)
         h_n.append(states)
         c_n.append(cells)
-    cells_of_all = [cells for cells in c_n if cells is not None]
+    first = 0 if len(set(stack.hidden_sizes)) == 1 else -1
+    cells_of_all = [cells for cells in c_n[first:] if cells is not None]
     return States(
         below.float().numpy(),
-        torch.cat(h_n).float().numpy(),
+        torch.cat(h_n[first:]).float().numpy(),
         torch.cat(cells_of_all).float().numpy() if cells_of_all else None,
     )
 

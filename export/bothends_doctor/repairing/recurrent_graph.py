@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from bothends.model.graph import Graph
+from bothends.model.nodes import Graph
 from bothends_export.graph import cell_tensors, node_protos
 
 from ..mistakes.recurrence import Direction, Stack
@@ -74,12 +74,13 @@ class RecurrentGraph:
     ) -> str:
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         directions = [{kind: getattr(one, kind) for kind in kinds} for one in layer]
-        tensors = cell_tensors(directions, stack.cell, stack.hidden_size)
+        hidden_size = stack.hidden_sizes[number]
+        tensors = cell_tensors(directions, stack.cell, hidden_size)
         weights = [self.constant(f"{name}{number}", array, np.float32) for name, array in tensors.items()]
-        attributes: dict[str, Any] = {"hidden_size": stack.hidden_size}
+        attributes: dict[str, Any] = {"hidden_size": hidden_size}
         attributes["direction"] = "bidirectional" if len(layer) == 2 else "forward"
         if stack.cell == "gru":
-            attributes["linear_before_reset"] = 1
+            attributes["linear_before_reset"] = int(stack.linear_before_reset)
         initial = [
             self._initial(layer, number, name, lengths) for name in ("h_0", "c_0")[: 2 if stack.cell == "lstm" else 1]
         ]

@@ -6,9 +6,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from bothends.model.architecture import EncoderConfig
-from bothends.model.graph import INPUTS, OUTPUTS, TABLE, Graph, encoder_graph, layer_tensors
+from bothends.model.graph import INPUTS, OUTPUTS, TABLE, encoder_graph, layer_tensors
+from bothends.model.nodes import Graph
 
-from .tensors import Array, Weights, initial_to_torch, linear_names, named_as_in_graph, norm_names, to_torch
+from .tensors import SCORES, Array, Weights, initial_to_torch, linear_names, named_as_in_graph, norm_names, to_torch
 
 OPSET = 17
 """Version of ONNX's operators. onnxruntime's CUDA provider registers every node used here at this version; newer ones
@@ -47,6 +48,8 @@ def weights_of(model: onnx.ModelProto, config: EncoderConfig) -> dict[str, Array
         for name in linear_names(config):
             weights[f"{name}.weight"] = arrays[f"{name}.weight.T"].T
             weights[f"{name}.bias"] = arrays[f"{name}.bias"]
+        if config.attention:
+            weights[SCORES] = arrays[f"{SCORES}.T"].T
         weights |= {name: arrays[name] for name in norm_names(config)}
         for layer, found in enumerate(layers):
             weights |= to_torch(found, config, layer)
@@ -82,8 +85,7 @@ def _inputs() -> list[onnx.ValueInfoProto]:
 
 def _outputs(config: EncoderConfig) -> list[onnx.ValueInfoProto]:
     embedding, h_n = OUTPUTS
-    stacked = config.layers * config.directions
     return [
         helper.make_tensor_value_info(embedding, TensorProto.FLOAT, ["batch", config.dimension]),
-        helper.make_tensor_value_info(h_n, TensorProto.FLOAT, [stacked, "batch", config.state_size]),
+        helper.make_tensor_value_info(h_n, TensorProto.FLOAT, [config.final_state_count, "batch", config.state_size]),
     ]

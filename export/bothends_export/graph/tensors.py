@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.model.architecture import Cell, EncoderConfig
+from bothends.model.architecture import Cell, EncoderConfig, layer_name
 from bothends.model.graph import TABLE
 
 Array = NDArray[np.floating[Any]]
@@ -21,6 +21,8 @@ Weights = Mapping[str, Array]
 TORCH_TO_ONNX: dict[Cell, tuple[int, ...]] = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
 """PyTorch stacks an LSTM's gates i, f, g, o; ONNX wants i, o, f, c (its c is PyTorch's g). A GRU's r, z, n; z, r, h."""
 ONNX_TO_TORCH: dict[Cell, tuple[int, ...]] = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2)}
+SCORES = "attention.scores.weight"
+"""Name of the weights of attention's scores, which have no biases."""
 
 
 def reorder(array: Array, order: Sequence[int], hidden_size: int) -> Array:
@@ -33,6 +35,8 @@ def reorder(array: Array, order: Sequence[int], hidden_size: int) -> Array:
 def named_as_in_graph(weights: Weights, config: EncoderConfig) -> dict[str, Array]:
     """Return all weights by their names in the graph."""
     found = {TABLE: weights[TABLE]}
+    if config.attention:
+        found[f"{SCORES}.T"] = np.ascontiguousarray(weights[SCORES].T)
     for name in linear_names(config):
         found[f"{name}.weight.T"] = np.ascontiguousarray(weights[f"{name}.weight"].T)
         found[f"{name}.bias"] = weights[f"{name}.bias"]
@@ -43,8 +47,13 @@ def named_as_in_graph(weights: Weights, config: EncoderConfig) -> dict[str, Arra
 
 
 def linear_names(config: EncoderConfig) -> list[str]:
-    """Return the names of the encoder's linear layers."""
-    return ["input_projection"] * bool(config.input_projection) + ["head.linear"] * bool(config.head)
+    """Return the names of the encoder's linear layers that have biases."""
+    parts = {
+        "input_projection": config.input_projection,
+        "attention.hidden": config.attention,
+        "head.linear": config.head,
+    }
+    return [name for name, there in parts.items() if there]
 
 
 def norm_names(config: EncoderConfig) -> list[str]:
@@ -74,13 +83,13 @@ def to_onnx(weights: Weights, config: EncoderConfig, layer: int) -> dict[str, Ar
     by block; with learned states, h_0 and for an LSTM c_0, [directions, 1, hidden].
     """
     kinds = ["weight_ih", "weight_hh", *["bias_ih", "bias_hh"] * config.bias]
-    directions = [{kind: weights[f"{config.cell}.{kind}_{end}"] for kind in kinds} for end in _ends(config, layer)]
+    directions = [{kind: weights[name.format(kind)] for kind in kinds} for name in _names(config, layer)]
     projections = []
     if config.projection_size:
-        projections = [weights[f"{config.cell}.weight_hr_{end}"] for end in _ends(config, layer)]
+        projections = [weights[name.format("weight_hr")] for name in _names(config, layer)]
         for direction, projection in zip(directions, projections, strict=True):
             direction["weight_hh"] = _product(direction["weight_hh"], projection)
-    found = cell_tensors(directions, config.cell, config.hidden_size)
+    found = cell_tensors(directions, config.cell, config.widths[layer])
     if projections:
         found["P"] = _blocks(projections)
     if config.learned_initial_states:
@@ -98,15 +107,15 @@ def to_torch(found: Weights, config: EncoderConfig, layer: int) -> dict[str, Arr
     """Invert `to_onnx`, without the initial states: returns a layer's tensors by PyTorch's names."""
     order = ONNX_TO_TORCH[config.cell]
     weights: dict[str, Array] = {}
-    for index, end in enumerate(_ends(config, layer)):
+    for index, name in enumerate(_names(config, layer)):
         lifted = {"weight_ih": found["W"][index], "weight_hh": found["R"][index]}
         if config.bias:
             lifted["bias_ih"], lifted["bias_hh"] = np.split(found["B"][index], 2)
-        lifted = {name: reorder(array, order, config.hidden_size) for name, array in lifted.items()}
+        lifted = {kind: reorder(array, order, config.widths[layer]) for kind, array in lifted.items()}
         if config.projection_size:
             lifted["weight_hr"] = _block(found["P"], config, index)
             lifted["weight_hh"] = _product(lifted["weight_hh"], np.linalg.pinv(_wide(lifted["weight_hr"])))
-        weights |= {f"{config.cell}.{name}_{end}": array for name, array in lifted.items()}
+        weights |= {name.format(kind): array for kind, array in lifted.items()}
     return weights
 
 
@@ -124,8 +133,10 @@ def initial_to_torch(layers: Sequence[Weights], config: EncoderConfig) -> dict[s
     return initial
 
 
-def _ends(config: EncoderConfig, layer: int) -> list[str]:
-    return [f"l{layer}{direction}" for direction in ("", "_reverse")[: config.directions]]
+def _names(config: EncoderConfig, layer: int) -> list[str]:
+    """Names of each direction's tensors in a state dict, with {} in the place of their kind: `lstm.{}_l0_reverse`."""
+    name = layer_name(config.cell, layer, is_uneven=config.is_uneven)
+    return [f"{name}{end}" for end in ("", "_reverse")[: config.directions]]
 
 
 def _own(config: EncoderConfig, layer: int) -> slice:

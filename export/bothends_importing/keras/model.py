@@ -11,7 +11,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from bothends.model.architecture import EncoderConfig, Head, Pooling
+from bothends.model.architecture import EncoderConfig, Head, layer_name
+from bothends.model.pooling import Pooling
 from bothends.text import printable
 from bothends.validation import one_line
 
@@ -19,7 +20,7 @@ from ..pytorch.statedict import MappedEncoder
 from ..readers.hdf5 import CONFIG
 from ..source import SourceError, WeightsFile
 from .layers import WAY_OUT, Layer, chain
-from .recurrent import KerasRecurrentLayer, Stored, is_recurrent, recurrent_layer, sizes
+from .recurrent import KerasRecurrentLayer, Named, Stored, is_recurrent, recurrent_layer, sizes
 
 _POOLING: dict[str, Pooling] = {"GlobalMaxPooling1D": "max", "GlobalAveragePooling1D": "mean"}
 _THEN: dict[str, Literal["none", "tanh", "relu"]] = {"linear": "none", "tanh": "tanh", "relu": "relu"}
@@ -113,23 +114,26 @@ class _Model:
 
     def cells(self, layers: list[Layer], inputs: int) -> tuple[list[Layer], list[KerasRecurrentLayer]]:
         found: list[KerasRecurrentLayer] = []
+        tensors: list[Named] = []
         while len(found) < len(layers) and is_recurrent(layers[len(found)]):
             layer = layers[len(found)]
             cells = recurrent_layer(layer, self.file)
             if found and not (cells.like(found[-1]) and found[-1].returns_sequences):
                 raise self.refused(
                     layer,
-                    "is stacked on another kind or size of cells, or on a last state only (return_sequences=False)",
+                    "is stacked on another kind of cells, or on a last state only (return_sequences=False)",
                 )
-            tensors = self.stored.of(layer, cells.shapes(inputs))
-            weights, origins = cells.to_torch(tensors, len(found))
-            self.weights |= weights
-            self.origins |= origins
+            tensors.append(self.stored.of(layer, cells.shapes(inputs)))
             inputs = cells.directions * cells.units
             found.append(cells)
         if not found:
             after = layers[0].shown if layers else "nothing"
             raise SourceError(f"{self.file} has {after} where an encoder has an LSTM, a GRU, or a Bidirectional of one")
+        is_uneven = not found[0].reset_after or len({cells.units for cells in found}) > 1
+        for number, (cells, named) in enumerate(zip(found, tensors, strict=True)):
+            weights, origins = cells.to_torch(named, layer_name(cells.kind, number, is_uneven=is_uneven))
+            self.weights |= weights
+            self.origins |= origins
         return layers[len(found) :], found
 
     def pooling(self, layers: list[Layer], *, returns_sequences: bool) -> tuple[list[Layer], Pooling]:

@@ -4,7 +4,7 @@ Keras keeps a kernel as [inputs, gates·units]. The gates of an LSTM are ordered
 o; those of a GRU are ordered z, r, h, where PyTorch has r, z, n (keras/src/layers/rnn/lstm.py and gru.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,20 +83,27 @@ class KerasRecurrentLayer:
     bias: bool
     directions: int
     returns_sequences: bool
+    reset_after: bool = True
 
     def like(self, other: "KerasRecurrentLayer") -> bool:
-        """Return True if both can be layers of one nn.LSTM or nn.GRU."""
-        mine, theirs = ((cells.kind, cells.units, cells.bias, cells.directions) for cells in (self, other))
+        """Return True if both can be layers of one stack, perhaps of unequal width."""
+        mine, theirs = ((cells.kind, cells.bias, cells.directions, cells.reset_after) for cells in (self, other))
         return mine == theirs
 
     def shapes(self, inputs: int) -> list[tuple[int, ...]]:
         """Return the shapes of Keras's weights, the forward cell's before the backward cell's."""
         rows = self.units * (4 if self.kind == "lstm" else 3)
-        bias = [(rows,) if self.kind == "lstm" else (2, rows)] if self.bias else []
+        bias = [(2, rows) if self._has_two_biases else (rows,)] if self.bias else []
         return [(inputs, rows), (self.units, rows), *bias] * self.directions
 
-    def to_torch(self, named: Named, layer: int) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """Return PyTorch's weights for `named`, as layer number `layer`, and the file's name of each."""
+    @property
+    def _has_two_biases(self) -> bool:
+        return self.kind == "gru" and self.reset_after
+
+    def to_torch(self, named: Named, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Return PyTorch's weights for `named`, and the file's name of each. `name` is that of a weight, with {} for
+        its kind: "lstm.{}_l0".
+        """
         weights: dict[str, Tensor] = {}
         origins: dict[str, str] = {}
         each = len(named) // self.directions
@@ -104,12 +111,12 @@ class KerasRecurrentLayer:
             (kernel_name, kernel), (hidden_name, hidden), *bias = named[direction * each : (direction + 1) * each]
             parts = [("weight_ih", kernel_name, kernel.T), ("weight_hh", hidden_name, hidden.T)]
             if bias:
-                name, both = bias[0]
-                pair = (both, torch.zeros_like(both)) if self.kind == "lstm" else (both[0], both[1])
-                parts += [("bias_ih", name, pair[0]), ("bias_hh", name, pair[1])]
-            for part, name, tensor in parts:
-                ours = f"{self.kind}.{part}_l{layer}{end}"
-                weights[ours], origins[ours] = self._in_order(tensor), name
+                theirs, both = bias[0]
+                pair = (both[0], both[1]) if self._has_two_biases else (both, torch.zeros_like(both))
+                parts += [("bias_ih", theirs, pair[0]), ("bias_hh", theirs, pair[1])]
+            for part, theirs, tensor in parts:
+                ours = f"{name.format(part)}{end}"
+                weights[ours], origins[ours] = self._in_order(tensor), theirs
         return weights, origins
 
     def _in_order(self, gates: Tensor) -> Tensor:
@@ -136,7 +143,7 @@ def recurrent_layer(layer: Layer, file: Path) -> KerasRecurrentLayer:
     other = layer.config.get("backward_layer")
     if other and _one_way(layer, other["class_name"], other["config"], backward=True, file=file) != forward:
         raise SourceError(f"{file}: {layer.shown} has a backward layer unlike its forward one, which can't be mapped")
-    return KerasRecurrentLayer(forward.kind, forward.units, forward.bias, 2, forward.returns_sequences)
+    return replace(forward, directions=2)
 
 
 def _one_way(layer: Layer, kind: str, config: dict[str, Any], *, backward: bool, file: Path) -> KerasRecurrentLayer:
@@ -145,9 +152,10 @@ def _one_way(layer: Layer, kind: str, config: dict[str, Any], *, backward: bool,
     for key, value in (_AS_PYTORCH | {"go_backwards": backward}).items():
         if config.get(key, value) != value:
             raise _refused(layer, key, config[key], value, file)
-    if kind == "GRU" and not config.get("reset_after", False):
-        raise _refused(layer, "reset_after", False, True, file)
-    return KerasRecurrentLayer(_CELLS[kind], config["units"], config["use_bias"], 1, config["return_sequences"])
+    reset_after = kind != "GRU" or bool(config.get("reset_after", False))
+    return KerasRecurrentLayer(
+        _CELLS[kind], config["units"], config["use_bias"], 1, config["return_sequences"], reset_after
+    )
 
 
 def _refused(layer: Layer, key: str, found: object, needed: object, file: Path) -> SourceError:
@@ -159,11 +167,13 @@ def _refused(layer: Layer, key: str, found: object, needed: object, file: Path) 
 
 def sizes(cells: list[KerasRecurrentLayer]) -> dict[str, Any]:
     """Return the fields of an EncoderConfig that follow from `cells`, the stacked layers from the bottom up."""
-    first = cells[0]
+    first, units = cells[0], tuple(layer.units for layer in cells)
     return {
         "cell": first.kind,
-        "hidden_size": first.units,
+        "hidden_size": units[-1],
+        "hidden_sizes": units if len(set(units)) > 1 else None,
         "layers": len(cells),
         "bidirectional": first.directions == 2,
         "bias": first.bias,
+        "reset_after": first.reset_after,
     }

@@ -82,6 +82,52 @@ def projection_of(
     return fit[0] if fit else None
 
 
+def attention_of(candidates: Candidates, config: StateDictConfig, states: int) -> tuple[Linear, list[str]] | None:
+    """Return the linear layer before attention's tanh, which reads `states` numbers, and the names of the weights, and
+    perhaps the biases, of the one that scores steps; None if the pooling is another. They are those that `config`
+    names, or else the only two of `candidates` that fit.
+    """
+    names = config.names
+    if config.encoder.pooling != "attention":
+        if names.attention_hidden is not None or names.attention_scores is not None:
+            raise candidates.refused(
+                'has attention by [names] of the TOML, whose [encoder] has no pooling = "attention"'
+            )
+        return None
+    pairs = [
+        (hidden, scores)
+        for hidden in _linears(candidates, names.attention_hidden, "attention_hidden", states)
+        for scores in _scores(candidates, names.attention_scores, hidden)
+    ]
+    if not pairs:
+        raise candidates.refused(
+            f"has no attention, an nn.Linear that reads {states} numbers and one that reads what it gives ([names] "
+            f"attention_hidden and attention_scores say which); beside the cells it holds {candidates.listed()}"
+        )
+    for index, key in enumerate(("attention_hidden", "attention_scores")):
+        found = [pair[0].name if index == 0 else pair[1][0].removesuffix(".weight") for pair in pairs]
+        if len(set(found)) > 1:
+            raise candidates.several(key.replace("_", "'s "), key, list(dict.fromkeys(found)))
+    return pairs[0]
+
+
+def _linears(candidates: Candidates, named: str | None, key: str, inputs: int) -> list[Linear]:
+    """The linear layers that read `inputs` numbers; of these, that which the TOML file names."""
+    found = candidates.modules(2) if named is None else [candidates.module(named, key, dimensions=2)]
+    return [linear for linear in found if linear.weight.shape[1] == inputs]
+
+
+def _scores(candidates: Candidates, named: str | None, hidden: Linear) -> list[list[str]]:
+    """Names of the weights and biases of what may score steps by what `hidden` gives: a linear layer, or, where the
+    TOML file names it, a context vector.
+    """
+    size = len(hidden.weight)
+    if named in candidates.tensors:
+        return [[named]] if candidates.tensors[named].numel() == size else []
+    found = _linears(candidates.without(hidden.tensors()), named, "attention_scores", size)
+    return [list(linear.tensors()) for linear in found]
+
+
 def head_of(candidates: Candidates, config: StateDictConfig, pooled_size: int) -> Linear | None:
     """Return the linear layer after the pooling, whose rows have `pooled_size` numbers; None if there is none. It is
     the one that `config` names, or else the only one of `candidates` that fits.

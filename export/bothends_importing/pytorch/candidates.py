@@ -52,18 +52,21 @@ class Candidates:
         used = set(names)
         return replace(self, tensors={name: tensor for name, tensor in self.tensors.items() if name not in used})
 
-    def cells(self, named: str | None) -> str:
-        """Return the prefix of an `nn.LSTM`'s or `nn.GRU`'s tensors, such as "encoder.rnn.", or "" if they have
-        none.
+    def cells(self, named: str | list[str] | None) -> list[str]:
+        """Return the prefixes of the tensors of an `nn.LSTM` or `nn.GRU`, or of several where the user names several,
+        from the bottom up: "encoder.rnn.", or "" if they have none.
         """
         if named is not None:
-            return f"{named}." if named else ""
+            return [f"{name}." if name else "" for name in ([named] if isinstance(named, str) else named)]
         found = [name.removesuffix(_FIRST) for name in self.tensors if re.fullmatch(rf"(.*\.)?{_FIRST}", name)]
         if not found:
             raise self.refused(f"has no tensor *.{_FIRST}, as an nn.LSTM or nn.GRU has; it holds {self.listed()}")
         if len(found) > 1:
-            raise self.several("an nn.LSTM or nn.GRU", "cells", [prefix.removesuffix(".") for prefix in found])
-        return found[0]
+            names = [prefix.removesuffix(".") for prefix in found]
+            stack = ", ".join(f'"{printable(name)}"' for name in names[:4])
+            error = self.several("an nn.LSTM or nn.GRU", "cells", names)
+            raise SourceError(f"{error}; where each reads the one before it, cells = [{stack}]")
+        return found
 
     def tensor(self, name: str, key: str, dimensions: Sequence[int]) -> Tensor:
         """Return the tensor that the TOML file names under `key`."""

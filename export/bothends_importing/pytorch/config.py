@@ -24,8 +24,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bothends.model.architecture import Pooling
 from bothends.model.bundle import NAME
+from bothends.model.pooling import Pooling
 from bothends.text import printable
 from bothends.validation import first_problem, one_line
 
@@ -40,7 +40,15 @@ class Names(_Section):
     """Names of the encoder's parts in the state dict; parts that are None are guessed."""
 
     embedding: str | None = Field(None, description="the table, a tensor [vocabulary, embedding]")
-    cells: str | None = Field(None, description='the nn.LSTM or nn.GRU, a module; "" where it is the whole file')
+    cells: str | list[str] | None = Field(
+        None,
+        description='the nn.LSTM or nn.GRU, a module; "" where it is the whole file; several where each reads the '
+        "one before it",
+    )
+    attention_hidden: str | None = Field(None, description="the nn.Linear before attention's tanh")
+    attention_scores: str | None = Field(
+        None, description="the nn.Linear that scores each step, or a tensor of as many numbers, the context vector"
+    )
     input_projection: str | None = Field(None, description="the nn.Linear between table and cells")
     head: str | None = Field(None, description="the nn.Linear after pooling")
     head_norm: str | None = Field(None, description="the nn.LayerNorm after the head")

@@ -1,6 +1,6 @@
 """Builds an encoder from the state dict of a custom module and a TOML file that describes it.
 
-    table → (linear) → nn.LSTM or nn.GRU → pooling → (linear → none, tanh, relu or layer norm)
+    table → (linear) → nn.LSTM or nn.GRU, one or several → pooling → (linear → none, tanh, relu or layer norm)
 
 What the TOML file leaves out is guessed if only one guess fits, and every tensor must belong to a part.
 """
@@ -12,14 +12,14 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from bothends.model.architecture import EncoderConfig, Head
+from bothends.model.architecture import Attention, EncoderConfig, Head
 from bothends.text import printable
 from bothends.validation import one_line
 
 from ..recurrent import NAME as CELL_TENSOR
-from ..recurrent import RecurrentLayers, recurrent_layers
+from ..recurrent import RecurrentLayers, recurrent_layers, stacked
 from ..source import WeightsFile
-from .assignment import head_of, initial_state_of, norm_of, projection_of, table_of
+from .assignment import attention_of, head_of, initial_state_of, norm_of, projection_of, table_of
 from .candidates import Candidates, Linear
 from .config import EncoderOptions, StateDictConfig
 
@@ -46,9 +46,11 @@ def map_state_dict(source: WeightsFile, config: StateDictConfig) -> MappedEncode
     """
     mapping = _Mapping(Candidates(source.file, dict(source.tensors), source.ignored))
     found = _take_cells(mapping, config)
+    attention = _take_attention(mapping, config, found.output_size)
     table = _take_table(mapping, config, found.input_size, source.extras)
     fields = {**found.sizes(), "vocabulary_size": len(table), "embedding_size": table.shape[1]}
-    encoder = _described(mapping.remaining, {**fields, "pooling": config.encoder.pooling or "final_states"})
+    fields |= {"pooling": config.encoder.pooling or "final_states", "attention": attention}
+    encoder = _described(mapping.remaining, fields)
     projection = projection_of(
         mapping.remaining, config, table, input_size=found.input_size, pooled_size=encoder.pooled_size
     )
@@ -104,13 +106,33 @@ class _Mapping:
 
 
 def _take_cells(mapping: _Mapping, config: StateDictConfig) -> RecurrentLayers:
-    prefix = mapping.remaining.cells(config.names.cells)
-    tensors = mapping.remaining.tensors
-    own = {n: t for n, t in tensors.items() if n.startswith(prefix) and CELL_TENSOR.fullmatch(n.removeprefix(prefix))}
-    found = recurrent_layers(own or tensors, prefix, file=mapping.remaining.file)
+    prefixes = mapping.remaining.cells(config.names.cells)
+    tensors, file = mapping.remaining.tensors, mapping.remaining.file
+    modules = []
+    for prefix in prefixes:
+        named = (name for name in tensors if name.startswith(prefix))
+        own = {name: tensors[name] for name in named if CELL_TENSOR.fullmatch(name.removeprefix(prefix))}
+        modules.append(recurrent_layers(own or tensors, prefix, file=file))
+    found = stacked(modules, prefixes, file=file) if len(modules) > 1 else modules[0]
     for ours, theirs in found.origins.items():
         mapping.take_tensor(ours, theirs)
     return found
+
+
+def _take_attention(mapping: _Mapping, config: StateDictConfig, states: int) -> Attention | None:
+    """Take attention's two layers, if that is the pooling. `states` is the size of what the first one reads."""
+    found = attention_of(mapping.remaining, config, states)
+    if found is None:
+        return None
+    hidden, (weight, *bias) = found
+    size = len(hidden.weight)
+    mapping.linear("attention.hidden", hidden)
+    scores = mapping.take_tensor("attention.scores.weight", weight).reshape(-1, size)
+    mapping.weights["attention.scores.weight"] = scores
+    for name in bias:
+        mapping.remaining = mapping.remaining.without([name])
+        mapping.notes.append(f"{printable(name)} is left out: a softmax is the same with any bias of its scores.")
+    return Attention(size=size, hops=len(scores))
 
 
 def _take_table(mapping: _Mapping, config: StateDictConfig, input_size: int, extras: dict[str, Any]) -> Tensor:

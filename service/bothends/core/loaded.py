@@ -70,7 +70,7 @@ class LoadedModel:
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=config.max_tokens, source=bundle.path / "tokenizer.json")
         tokenizer.check_vocabulary(config.vocabulary_size)
         failure: SelfTestError | None = None
-        for engine, fallback in candidates(bundle, settings):
+        for engine, fallback in candidates(bundle, settings, threads=settings.workers):
             if engine.device == "cuda":  # on a CPU the golden sentences warm what there is to warm
                 suited = batching(config, engine.device)
                 warm_up(

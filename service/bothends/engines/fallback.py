@@ -12,7 +12,9 @@ class Fallback:
     why: str
     remedy: str
     """Command or setting with which the native engine would serve it."""
+    cost: str | None = None
+    """Share of the native engine's sentences that onnxruntime computes; None for that with the packaged model."""
 
     def slow(self) -> str:
         """Explain why, and how much slower onnxruntime computes."""
-        return f"{self.why}; onnxruntime computes {Speeds.of_record().computed()}"
+        return f"{self.why}; onnxruntime computes {self.cost or Speeds.of_record().computed()}"

@@ -15,7 +15,8 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..errors import BundleError
-from ..model.graph import FLOAT, HALF, INT32, INT64, operators
+from ..model.graph import operators
+from ..model.nodes import FLOAT, HALF, INT32, INT64
 
 OPERATORS: dict[bytes, frozenset[bytes]] = {
     operator.encode(): frozenset(name.encode() for name in attributes) for operator, attributes in operators().items()
@@ -24,7 +25,7 @@ OPERATORS: dict[bytes, frozenset[bytes]] = {
 _TYPES = frozenset({FLOAT, HALF, INT32, INT64})
 """Types of the numbers that a model holds."""
 _MAX_NODES = 128
-"""Most nodes of a graph. An encoder that has of everything, and 8 layers, has 112."""
+"""Most nodes of a graph. An encoder that has of everything, and 8 layers, has 120."""
 _MAX_INPUTS = 8
 """Most inputs of one node: as many as an LSTM may have. Joining more would make much of little."""
 _MAX_NAME_BYTES = 256

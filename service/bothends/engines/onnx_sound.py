@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import BundleError
 from ..model.bundle import MODEL, TOKENIZER, Bundle
-from ..model.graph import FLOAT, HALF, TABLE, encoder_graph
+from ..model.graph import TABLE, encoder_graph
+from ..model.nodes import FLOAT, HALF
 from ..model.tokenizer import Tokenizer
 from ..text import printable
 from .onnx_allowlist import parse_allowed

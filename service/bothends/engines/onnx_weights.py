@@ -1,10 +1,11 @@
 """Reads the weights out of a bundle's model.onnx, for engines other than onnxruntime.
 
-The graph must be, node by node, the one that `bothends export` writes for a table and a stack of plain LSTMs, so that
-computing from the weights gives what the graph says. Only the names of intermediate tensors may differ.
+The graph must be, node by node, the one that `bothends export` writes for the encoder of config.json, with the same
+constants, so that computing from the weights gives what the graph says. Only the names of intermediate tensors may
+differ.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,63 +15,94 @@ from numpy.typing import NDArray
 from ..errors import BundleError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import MODEL, Bundle
-from ..model.graph import HALF, INPUTS, OUTPUTS, TABLE, Node, encoder_graph
+from ..model.graph import INPUTS, OUTPUTS, TABLE, encoder_graph, layer_tensors
+from ..model.nodes import HALF, Node
+from ..text import printable
 from .onnx_sound import FLOATS, sound_graph
 
 _ATTRIBUTES = {1: "f", 2: "i", 3: "s", 7: "ints"}
 """Fields that hold an attribute's value, by AttributeProto.AttributeType."""
+_CELLS = ("LSTM", "GRU")
+
+Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights of a stack of LSTMs: the embedding table, and each layer's arrays in the layout of ONNX's LSTM.
-
-    Read-only.
-    """
+    """Weights of an encoder in the layouts of ONNX. Read-only."""
 
     table: NDArray[np.float32] | NDArray[np.float16]
     """Embedding table, [vocabulary, embedding]."""
     layers: list[dict[str, NDArray[np.float32]]]
-    """W [directions, 4·hidden, input], R [directions, 4·hidden, hidden], B [directions, 8·hidden]; gates i, o, f, c."""
+    """Tensors of each layer by their names in the graph, without the number: "W", "R", perhaps "B", "P" and others."""
+    input_projection: dict[str, NDArray[np.float32]] | None = None
+    """`weight` [embedding, input] and `bias` of the linear layer before the cells, if there is one."""
+    attention: dict[str, NDArray[np.float32]] | None = None
+    """`hidden` [directions·state, size] with `bias`, and `scores` [size, hops], if the encoder pools by attention."""
+    head: dict[str, Any] | None = None
+    """`weight` [pooled, dimension] and `bias`, `then`, and of a layer norm `norm_weight`, `norm_bias` and `epsilon`."""
+
+    @classmethod
+    def named_as_in_graph(cls, arrays: Arrays, config: EncoderConfig) -> "Weights":
+        """Return the weights of an encoder from its arrays by their names in the graph. Raises KeyError without one."""
+        head: dict[str, Any] | None = None
+        if config.head:
+            head = {**_linear(arrays, "head.linear"), "then": config.head.then}
+            if config.head.then == "layer_norm":
+                norm = {f"norm_{kind}": arrays[f"head.norm.{kind}"] for kind in ("weight", "bias")}
+                head |= norm | {"epsilon": config.head.epsilon}
+        attention = None
+        if config.attention:
+            hidden = _linear(arrays, "attention.hidden")
+            scores = arrays["attention.scores.weight.T"]
+            attention = {"hidden": hidden["weight"], "bias": hidden["bias"], "scores": scores}
+        return cls(
+            table=arrays[TABLE],
+            layers=[
+                {name: arrays[f"{name}{layer}"] for name in layer_tensors(config)} for layer in range(config.layers)
+            ],
+            input_projection=_linear(arrays, "input_projection") if config.input_projection else None,
+            attention=attention,
+            head=head,
+        )
 
 
 def read(bundle: Bundle) -> Weights:
-    """Read the weights of a bundle whose encoder is a table and plain bidirectional LSTMs with final-state pooling.
+    """Read the weights of a bundle.
 
-    Raises BundleError if model.onnx computes anything else, or fails `sound_graph`.
+    Raises BundleError if model.onnx computes anything but what config.json describes, or fails `sound_graph`.
     """
     file, config = bundle.path / MODEL, bundle.config
     graph = sound_graph(bundle)
     held = {tensor.name.decode(): tensor for tensor in graph.initializer}
     is_half = TABLE in held and held[TABLE].data_type == HALF
-    found, written = [*map(_node, graph.node)], encoder_graph(_plain(config), half_table=is_half).nodes
+    found, written = [*map(_node, graph.node)], encoder_graph(config, half_table=is_half)
     given = {"", *INPUTS, *OUTPUTS, *held}
-    if _unnamed(found, given) != _unnamed(written, given):
+    if _unnamed(found, given) != _unnamed(written.nodes, given):
         raise BundleError(f"{file} isn't the graph that `bothends export` writes for {config.described()}")
-    for node, expected in zip(found, written, strict=True):
-        if node.operator == "LSTM" and node.attributes != expected.attributes:
-            raise BundleError(f"{file}: {node.name} isn't bidirectional or has another hidden_size")
+    for node, expected in zip(found, written.nodes, strict=True):
+        if node.operator in _CELLS and node.attributes != expected.attributes:
+            raise BundleError(
+                f"{file}: {node.name} has another direction, hidden_size or order of gates than config.json"
+            )
     try:
-        layers = [{name: _array(held[f"{name}{layer}"]) for name in "WRB"} for layer in range(config.layers)]
-        return Weights(_array(held[TABLE]), layers)
+        for name, constant in written.constants.items():
+            if held[name].raw_data != constant.tobytes():
+                raise BundleError(f"{file}: its constant {printable(name)} isn't what `bothends export` writes")
+        arrays = {name: _array(tensor) for name, tensor in held.items() if name not in written.constants}
+        return Weights.named_as_in_graph(arrays, config)
     except (KeyError, ValueError) as error:
         raise BundleError(f"{file}: its weights can't be read: {type(error).__name__}") from error
 
 
-def _plain(config: EncoderConfig) -> EncoderConfig:
-    """The encoder of these sizes that has nothing but a table and bidirectional LSTMs, read by their final states."""
-    return EncoderConfig(
-        vocabulary_size=config.vocabulary_size,
-        embedding_size=config.embedding_size,
-        hidden_size=config.hidden_size,
-        layers=config.layers,
-    )
+def _linear(arrays: Arrays, name: str) -> dict[str, NDArray[Any]]:
+    return {"weight": arrays[f"{name}.weight.T"], "bias": arrays[f"{name}.bias"]}
 
 
 def _unnamed(nodes: Iterable[Node], given: set[str]) -> list[Node]:
     """The same nodes with numbers, in order of appearance, in place of all names that aren't given.
 
-    An LSTM's attributes are left out: they have a refusal of their own.
+    Attributes of cells are left out: they have a refusal of their own.
     """
     numbers: dict[str, str] = {}
 
@@ -82,14 +114,14 @@ def _unnamed(nodes: Iterable[Node], given: set[str]) -> list[Node]:
             node.operator,
             numbered(node.inputs),
             numbered(node.outputs),
-            {} if node.operator == "LSTM" else node.attributes,
+            {} if node.operator in _CELLS else node.attributes,
         )
         for node in nodes
     ]
 
 
 def _node(node: Any) -> Node:
-    """A node of the file in the words of `bothends.model.graph`."""
+    """A node of the file in the words of `bothends.model.nodes`."""
     return Node(
         node.op_type.decode(),
         tuple(name.decode() for name in node.input),

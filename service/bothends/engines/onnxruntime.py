@@ -93,7 +93,7 @@ class OnnxRuntimeEngine:
         config, rows = self._config, len(lengths)
         shapes = {
             "embedding": (rows, config.dimension),
-            "h_n": (config.layers * config.directions, rows, config.state_size),
+            "h_n": (config.final_state_count, rows, config.state_size),
         }
         try:
             return cuda.run_bound(self._session, feeds, {name: shapes[name] for name in names})
@@ -131,6 +131,11 @@ def provider_for(device: str, max_gpu_bytes: int | None = None) -> tuple[str, di
 
 def _load(bundle: Bundle, device: str, max_gpu_bytes: int | None) -> onnxruntime.InferenceSession:
     provider = _PROVIDERS[device]
+    if device == "cuda" and not bundle.config.reset_after:
+        raise DeviceError(
+            f"device cuda: {bundle.config.name} is a GRU that resets before its recurrent weights, which cuDNN hasn't "
+            "got; choose --device cpu"
+        )
     if provider not in onnxruntime.get_available_providers():
         raise DeviceError(
             f"device {device}: the installed onnxruntime has no {provider}; "
@@ -163,7 +168,7 @@ def _check_signature(session: onnxruntime.InferenceSession, config: BundleConfig
         "token_ids": ("tensor(int64)", [None, None]),
         "lengths": ("tensor(int32)", [None]),
         "embedding": ("tensor(float)", [None, config.dimension]),
-        "h_n": ("tensor(float)", [config.layers * config.directions, None, config.state_size]),
+        "h_n": ("tensor(float)", [config.final_state_count, None, config.state_size]),
     }
     found: _Signature = {
         value.name: (value.type, [size if isinstance(size, int) else None for size in value.shape])

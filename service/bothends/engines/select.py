@@ -66,20 +66,21 @@ class Candidate(NamedTuple):
     """Reason why the native engine, the first choice, couldn't be used; None if it was used, or not wanted."""
 
 
-def candidates(bundle: Bundle, settings: EngineSettings) -> Iterator[Candidate]:
+def candidates(bundle: Bundle, settings: EngineSettings, *, threads: int = 1) -> Iterator[Candidate]:
     """Yield the engines that `settings` allow; each is placed on its device only if the one before isn't good enough.
 
+    The native engine helps itself to idle cores, up to `threads` threads for all of its runs at once.
     All read the model by `sound_graph`, so that none holds a number that isn't finite. Raises DeviceError if the
     requested device or engine isn't available, and BundleError if the model isn't what config.json says.
     """
     device = choose_device(settings)
     if settings.needs_native:
-        yield Candidate(_native(bundle, settings))
+        yield Candidate(_native(bundle, settings, threads))
         return
     fallback = None
     if settings.engine == "auto" and device == "cpu" and (fallback := native.obstacle(bundle.config)) is None:
         try:
-            yield Candidate(_native(bundle, settings))
+            yield Candidate(_native(bundle, settings, threads))
         except BundleError as error:  # what no engine may serve, onnxruntime's refuses too
             fallback = Fallback(f"the native engine refuses this model: {error}", _EXPORT)
     from .onnxruntime import OnnxRuntimeEngine  # onnxruntime takes 20 MB and 50 ms: it is loaded only to serve with it
@@ -94,5 +95,5 @@ def choose_device(settings: EngineSettings) -> str:
     return "cuda" if cuda.is_installed() and not settings.needs_native else "cpu"
 
 
-def _native(bundle: Bundle, settings: EngineSettings) -> native.NativeEngine:
-    return native.NativeEngine(bundle, precision=settings.precision, level=settings.native_level)
+def _native(bundle: Bundle, settings: EngineSettings, threads: int) -> native.NativeEngine:
+    return native.NativeEngine(bundle, precision=settings.precision, level=settings.native_level, threads=threads)

@@ -25,9 +25,10 @@ from ..errors import BundleError
 from ..settings import PACKAGED
 from ..text import printable
 from ..validation import one_line
-from .architecture import MEANING, EncoderConfig, Languages
+from .architecture import EncoderConfig, Languages
 from .folder import UntrustedFolder
 from .golden import Golden
+from .pooling import POOLINGS
 
 MODEL, TOKENIZER, GOLDEN, CARD, CONFIG = "model.onnx", "tokenizer.json", "golden.npz", "README.md", "config.json"
 HASHED = (MODEL, TOKENIZER, GOLDEN, CARD)
@@ -43,6 +44,8 @@ _LARGE_BYTES = 64 * _MIB
 T = TypeVar("T")
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_NEWER = ("attention", "hidden_sizes", "reset_after", "noise")
+"""Fields that config.json has only where they say something."""
 _SHA256 = r"^[0-9a-f]{64}$"
 MAX_TOKENS = 100_000
 """Bound of what a model may read of one sentence, in tokens."""
@@ -94,7 +97,7 @@ class BundleConfig(EncoderConfig):
             return None
         cosine = self.cosine_to_final_states
         far = "" if cosine is None else f"; mean cosine to the final states' embeddings {cosine:.2f}"
-        return f"pooling is {self.pooling}, {MEANING[self.pooling]}{far}"
+        return f"pooling is {self.pooling}, {POOLINGS[self.pooling].meaning}{far}"
 
     def proof(self) -> str:
         """One line for people: how near to PyTorch the bundle was found, and why no nearer."""
@@ -192,7 +195,9 @@ def write(
         partial.mkdir(parents=True)
         for name, content in contents.items():
             (partial / name).write_bytes(content)
-        unknown_to_older = {"noise"} if complete.noise is None else set()  # versions that refuse fields unknown to them
+        unknown_to_older = {  # versions that refuse fields unknown to them
+            name for name in _NEWER if getattr(complete, name) == BundleConfig.model_fields[name].default
+        }
         text = complete.model_dump_json(indent=2, exclude=unknown_to_older)
         (partial / CONFIG).write_text(text + "\n", encoding="utf-8")
         partial.replace(path)

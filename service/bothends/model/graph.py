@@ -4,88 +4,45 @@
 
 token_ids [batch, time] → Transpose → Gather → (Cast) → (linear) → LSTM or GRU (sequence_lens = lengths) …
 h_n = Concat(Y_h of each layer)
-embedding = last Y_h, [directions, batch, state] → [batch, directions·state], or pooled from the last Y; → (head)
+embedding = what a pooling (pooling.py) makes of the last Y_h and Y → (head)
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .architecture import Cell, EncoderConfig, Head, Pooling
+from .architecture import Attention, Cell, EncoderConfig, Head
+from .nodes import FLOAT, Graph
+from .pooling import POOLINGS, TopLayer
 
 INPUTS = ("token_ids", "lengths")
 """Names of the graph's inputs: int64 [batch, time] and int32 [batch]."""
 OUTPUTS = ("embedding", "h_n")
-"""Names of the graph's outputs: float32 [batch, dimension] and [layers·directions, batch, state]."""
+"""Names of the graph's outputs: float32 [batch, dimension] and [layers·directions, batch, state].
+
+Where layers are of unequal width, h_n has the top layer's states alone.
+"""
 TABLE = "embedding.weight"
 """Name of the embedding table, float32 or float16 [vocabulary, embedding]. All other weights are float32."""
-FLOAT, INT32, INT64, HALF = 1, 6, 7, 10
-"""Types of the numbers that a graph holds, as TensorProto.DataType counts them."""
-
-Attribute = int | float | str | tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """Node of the graph; an empty name stands for an absent input or output."""
-
-    operator: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, Attribute]
-    name: str = ""
-    """Name of the node itself, which only a layer of cells has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """Graph that is built from its inputs to its outputs."""
-
-    nodes: list[Node] = field(default_factory=list)
-    """Nodes in the order in which they run."""
-    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
-    """Numbers that nodes read and that are the same whatever the weights are."""
-
-    def add(self, operator: str, inputs: Sequence[str], *outputs: str, name: str = "", **attributes: Any) -> str:
-        """Add a node. Returns the name of its last output."""
-        self.nodes.append(Node(operator, tuple(inputs), outputs, attributes, name))
-        return outputs[-1]
-
-    def once(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        """Add a node that several others share, unless it exists. Returns the name of its output."""
-        if not any(output in node.outputs for node in self.nodes):
-            self.add(operator, inputs, output, **attributes)
-        return output
-
-    def constant(self, name: str, values: NDArray[Any] | Sequence[int]) -> str:
-        """Add a constant under `name`, unless it exists; integers become int64. Returns the name."""
-        self.constants.setdefault(name, values if isinstance(values, np.ndarray) else np.array(values, dtype=np.int64))
-        return name
 
 
 def encoder_graph(config: EncoderConfig, *, half_table: bool = False) -> Graph:
     """Return the graph of an encoder; `half_table` means that the embedding table is kept in float16."""
     graph = Graph()
+    pooling = POOLINGS[config.pooling]
     below = _vectors(graph, config, half_table=half_table)
     finals = []
     for layer in range(config.layers):
-        is_top = layer == config.layers - 1
         # Y is named only where it is read: onnxruntime then doesn't compute it.
-        reads_steps = not is_top or config.pooling != "final_states"
+        reads_steps = layer < config.layers - 1 or pooling.reads_steps
         _cells(graph, config, layer, below=below, reads_steps=reads_steps)
         finals.append(_final_states(graph, config, layer))
         if reads_steps:
             below = _steps(graph, config, layer)
-    graph.add("Concat", finals, "h_n", axis=0)
+    graph.add("Concat", finals[-1:] if config.hidden_sizes else finals, "h_n", axis=0)
     pooled = "pooled" if config.head else "embedding"
-    if config.pooling == "final_states":
-        _joined_ends(graph, finals[-1], pooled)
-    else:
-        _pool(graph, below, config.pooling, pooled)
+    pooling.onnx(graph, TopLayer(finals[-1], below, config.attention.hops if config.attention else 1), pooled)
     if config.head:
         _head(graph, config.head, pooled)
     return graph
@@ -101,11 +58,12 @@ def operators() -> dict[str, frozenset[str]]:
     """Return every operator that the graph of any encoder uses, with the attributes that it is given."""
     found: dict[str, set[str]] = {}
     heads = [None, *(Head(size=1, then=then) for then in get_args(Head.model_fields["then"].annotation))]
-    for cell, pooling, head in product(get_args(Cell), get_args(Pooling), heads):
+    for cell, pooling, head, hops in product(get_args(Cell), POOLINGS, heads, (1, 2)):
         projected = {"projection_size": 1} if cell == "lstm" else {}
         config = EncoderConfig(
             cell=cell,
             pooling=pooling,
+            attention=Attention(size=1, hops=hops) if pooling == "attention" else None,
             vocabulary_size=1,
             embedding_size=1,
             input_projection=1,
@@ -126,13 +84,7 @@ def _vectors(graph: Graph, config: EncoderConfig, *, half_table: bool) -> str:
     vectors = graph.add("Gather", [TABLE, by_time], "stored_vectors" if half_table else "vectors")
     if half_table:
         vectors = graph.add("Cast", [vectors], "vectors", to=FLOAT)
-    return _linear(graph, "input_projection", vectors, "inputs") if config.input_projection else vectors
-
-
-def _linear(graph: Graph, name: str, below: str, output: str) -> str:
-    """Add a linear layer, whose matrix is transposed in the graph."""
-    unbiased = graph.add("MatMul", [below, f"{name}.weight.T"], f"{output}_unbiased")
-    return graph.add("Add", [unbiased, f"{name}.bias"], output)
+    return graph.linear("input_projection", vectors, "inputs") if config.input_projection else vectors
 
 
 def _cells(graph: Graph, config: EncoderConfig, layer: int, *, below: str, reads_steps: bool) -> None:
@@ -146,8 +98,8 @@ def _cells(graph: Graph, config: EncoderConfig, layer: int, *, below: str, reads
         f"Y_h{layer}",
         name=f"{config.cell}{layer}",
         direction="bidirectional" if config.bidirectional else "forward",
-        hidden_size=config.hidden_size,
-        **({"linear_before_reset": 1} if config.cell == "gru" else {}),  # as PyTorch and cuDNN have it
+        hidden_size=config.widths[layer],
+        **({"linear_before_reset": int(config.reset_after)} if config.cell == "gru" else {}),
     )
 
 
@@ -172,64 +124,18 @@ def _final_states(graph: Graph, config: EncoderConfig, layer: int) -> str:
     final = f"Y_h{layer}"
     if not config.projection_size:
         return final
-    ends = _joined_ends(graph, final, f"unprojected_ends{layer}")
+    ends = graph.joined_ends(final, f"unprojected_ends{layer}")
     projected = graph.add("MatMul", [ends, f"P{layer}"], f"ends{layer}")
     split = graph.constant("split_directions", [0, config.directions, config.state_size])
     apart = graph.add("Reshape", [projected, split], f"ends{layer}_apart")
     return graph.add("Transpose", [apart], f"h{layer}", perm=(1, 0, 2))
 
 
-def _joined_ends(graph: Graph, final: str, output: str) -> str:
-    """[directions, batch, state] → [batch, directions·state]."""
-    by_batch = graph.add("Transpose", [final], f"{final}_by_batch", perm=(1, 0, 2))
-    return graph.add("Reshape", [by_batch, graph.constant("join_both_ends", [0, -1])], output)
-
-
-def _pool(graph: Graph, steps: str, pooling: Pooling, output: str) -> None:
-    """`steps` float32 [time, batch, numbers] to `output` float32 [batch, numbers] or twice as many, without padding."""
-    _positions(graph)
-    if pooling == "max":
-        kept = _kept(graph, steps, "LessOrEqual", "lengths", other=-np.inf)
-        graph.add("ReduceMax", [kept], output, axes=(0,), keepdims=0)
-    elif pooling == "mean":
-        total = _sum(graph, _kept(graph, steps, "LessOrEqual", "lengths"), "sum")
-        graph.add("Cast", ["lengths"], "counts", to=FLOAT)
-        graph.add("Reshape", ["counts", graph.constant("down", [-1, 1])], "counts_down")
-        graph.add("Div", [total, "counts_down"], output)
-    elif pooling == "last_output":
-        _sum(graph, _kept(graph, steps, "Equal", "lengths"), output)  # of one step and zeros: that step
-    elif pooling == "first_and_last_output":
-        one = graph.constant("one", np.ones(1, dtype=np.int32))
-        first = _sum(graph, _kept(graph, steps, "Equal", one), "first")
-        last = _sum(graph, _kept(graph, steps, "Equal", "lengths"), "last")
-        graph.add("Concat", [first, last], output, axis=1)
-    else:
-        raise ValueError(f"no graph is known for pooling {pooling} over steps")
-
-
-def _positions(graph: Graph) -> None:
-    """`positions` int32 [time, batch], counted from 1. Not by Shape and Range, which run on CPUs only."""
-    graph.add("Equal", ["token_ids_by_time", "token_ids_by_time"], "true")
-    graph.add("Cast", ["true"], "ones", to=INT32)
-    graph.add("CumSum", ["ones", graph.constant("time_axis", np.array(0, dtype=np.int64))], "positions")
-
-
-def _kept(graph: Graph, steps: str, comparison: str, limit: str, *, other: float = 0) -> str:
-    """`steps` where `positions` compare so with `limit`; elsewhere `other`, which changes no result."""
-    mask = graph.add(comparison, ["positions", limit], f"{comparison}_{limit}")
-    wide = graph.add("Reshape", [mask, graph.constant("widen", [0, 0, 1])], f"{mask}_wide")
-    filling = graph.constant("filling", np.array(other, dtype=np.float32))
-    return graph.add("Where", [wide, steps, filling], f"{mask}_steps")
-
-
-def _sum(graph: Graph, steps: str, output: str) -> str:
-    return graph.add("ReduceSum", [steps, graph.constant("over_time", [0])], output, keepdims=0)
-
-
 def _head(graph: Graph, head: Head, pooled: str) -> None:
-    linear = _linear(graph, "head.linear", pooled, "embedding" if head.then == "none" else "linear")
+    linear = graph.linear("head.linear", pooled, "embedding" if head.then == "none" else "linear")
     if head.then == "layer_norm":
         learned = ["head.norm.weight", "head.norm.bias"]
-        graph.add("LayerNormalization", [linear, *learned], "embedding", axis=-1, epsilon=head.epsilon)
+        epsilon = float(np.float32(head.epsilon))  # as a file holds it
+        graph.add("LayerNormalization", [linear, *learned], "embedding", axis=-1, epsilon=epsilon)
     elif head.then != "none":
         graph.add({"tanh": "Tanh", "relu": "Relu"}[head.then], [linear], "embedding")

@@ -104,7 +104,7 @@ class BatchingSettings(Section):
 
     workers: int = option(
         "What computes",
-        "Model runs at once on a CPU, one thread each; the default is one a core. A GPU has two.",
+        "Model runs at once on a CPU, and threads that compute them; the default is one a core. A GPU has two.",
         default_factory=usable_cpus,
         ge=1,
         le=1024,

@@ -29,6 +29,9 @@ MAPPED = (
     "projected-norm",
     "projected-bare-norm",
     "relu-layer",
+    "reset-before",
+    "two-widths",
+    "reset-before-widths",
     "own-backward",
 )
 
@@ -70,7 +73,6 @@ def test_weights_called_as_keras_2_called_them(keras_folder: Path, tmp_path: Pat
 
 
 REFUSED = {
-    "reset-before": "reset_after = False, which can't be mapped",
     "relu-cell": "activation = relu",
     "hard-sigmoid": "recurrent_activation = hard_sigmoid",
     "sum": "merge_mode = sum",
@@ -79,7 +81,7 @@ REFUSED = {
     "other-backward": "a backward layer unlike its forward one",
     "simple": 'SimpleRNN "simple_rnn" where an encoder has an LSTM',
     "simple-both": "is of SimpleRNN, where LSTM or GRU can be mapped",
-    "two-sizes": "stacked on another kind or size of cells",
+    "two-kinds": "stacked on another kind of cells",
     "sequences": "nothing after cells that return sequences",
     "sequences-dense": "after cells that return sequences, where GlobalMaxPooling1D",
     "softmax": "ends in softmax, where linear, tanh or relu can be mapped",

@@ -64,6 +64,13 @@ MAPPED: dict[str, Callable[[], Any]] = {
         kl.Dense(7), both("LSTM"), kl.Dense(5, use_bias=False), kl.LayerNormalization(scale=False)
     ),
     "relu-layer": lambda: functional(both("GRU"), kl.Dense(5), kl.Activation("relu")),
+    "reset-before": lambda: sequential(both("GRU", reset_after=False)),
+    "two-widths": lambda: sequential(both("LSTM", **SEQUENCES), both("LSTM", 5)),
+    "reset-before-widths": lambda: sequential(
+        kl.GRU(6, reset_after=False, **SEQUENCES),
+        kl.GRU(3, reset_after=False, use_bias=True, **SEQUENCES),
+        kl.GlobalMaxPooling1D(),
+    ),
     "own-backward": lambda: sequential(both("LSTM", backward_layer=kl.LSTM(4, go_backwards=True, name="other"))),
 }
 
@@ -99,7 +106,6 @@ class Subclassed(keras.Model):
 
 
 REFUSED: dict[str, Callable[[], Any]] = {
-    "reset-before": lambda: sequential(both("GRU", reset_after=False)),
     "relu-cell": lambda: sequential(both("LSTM", activation="relu")),
     "hard-sigmoid": lambda: sequential(kl.LSTM(4, recurrent_activation="hard_sigmoid")),
     "sum": lambda: sequential(both("LSTM", merge_mode="sum")),
@@ -110,7 +116,7 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "other-backward": lambda: sequential(both("LSTM", backward_layer=kl.LSTM(5, go_backwards=True))),
     "simple": lambda: sequential(kl.SimpleRNN(4)),
     "simple-both": lambda: sequential(both("SimpleRNN")),
-    "two-sizes": lambda: sequential(both("LSTM", **SEQUENCES), both("LSTM", 5)),
+    "two-kinds": lambda: sequential(both("LSTM", **SEQUENCES), both("GRU", 5)),
     "sequences": lambda: sequential(both("LSTM", **SEQUENCES)),
     "sequences-dense": lambda: sequential(both("LSTM", **SEQUENCES), kl.Dense(3)),
     "softmax": lambda: sequential(both("LSTM"), kl.Dense(3, activation="softmax")),

@@ -9,8 +9,20 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from bothends.model.architecture import Attention, Head
 from bothends_importing.readers.file import SourceError
-from tests.importing.custom_modules import Learned, Packed, Plain, Pooled, Subclass, agree, map_file
+from tests.importing.custom_modules import (
+    ContextVector,
+    Learned,
+    Packed,
+    Plain,
+    Pooled,
+    SelfAttentive,
+    Subclass,
+    TwoModules,
+    agree,
+    map_file,
+)
 
 THEIRS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "plain": (Plain, ""),
@@ -20,6 +32,11 @@ THEIRS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "learned": (Learned, '[encoder]\npooling = "mean"'),
     "learned gru": (lambda: Learned("GRU"), '[encoder]\npooling = "mean"'),
     "subclass": (Subclass, '[encoder]\npooling = "last_output"'),
+    "self-attentive": (SelfAttentive, '[encoder]\npooling = "attention"'),
+    "self-attentive, one hop": (lambda: SelfAttentive(hops=1), '[encoder]\npooling = "attention"'),
+    "context vector": (ContextVector, '[names]\nattention_scores = "context"\n[encoder]\npooling = "attention"'),
+    "two modules": (TwoModules, '[names]\ncells = ["wide", "narrow"]\n[encoder]\npooling = "max"'),
+    "two modules, alike": (lambda: TwoModules(7), '[names]\ncells = ["wide", "narrow"]\n[encoder]\npooling = "max"'),
 }
 
 
@@ -94,6 +111,61 @@ def test_names_may_be_said(tmp_path: Path) -> None:
     renamed = {{"h0": "a", "c0": "b"}.get(name, name): tensor for name, tensor in learned.state_dict().items()}
     text = '[names]\nh_0 = "a"\nc_0 = "b"\n[encoder]\npooling = "mean"'
     agree(learned, map_file(saved(renamed, tmp_path / "w.pt"), text))
+
+
+def test_of_attention_biases_of_scores_are_left_out_and_others_kept(tmp_path: Path) -> None:
+    """A softmax is the same whatever is added to all of its scores."""
+    module = SelfAttentive(bias=True)
+    found = map_file(saved(module.state_dict(), tmp_path / "w.pt"), '[encoder]\npooling = "attention"')
+    agree(module, found)
+    assert "attention.scores.bias" not in found.weights
+    assert found.weights["attention.hidden.bias"].abs().min() > 0
+    assert "ws2.bias is left out: a softmax is the same" in " ".join(found.notes)
+
+
+def test_attention_may_be_named_beside_a_head_that_looks_like_it(tmp_path: Path) -> None:
+    class Classified(SelfAttentive):
+        def __init__(self) -> None:
+            super().__init__(hops=1)
+            self.dense = nn.Linear(10, 8)
+            self.out = nn.Linear(8, 2)
+
+    module = Classified()
+    file = saved(module.state_dict(), tmp_path / "w.pt")
+    with pytest.raises(SourceError, match=r'attention_hidden = "ws1" or attention_hidden = "dense"'):
+        map_file(file, '[encoder]\npooling = "attention"')
+    text = 'ignore = ["dense.*", "out.*"]\n[encoder]\npooling = "attention"'
+    agree(module, map_file(file, text))
+    text = 'ignore = ["out.*"]\n[names]\nattention_hidden = "ws1"\nhead = "dense"\n[encoder]\npooling = "attention"'
+    with pytest.raises(
+        SourceError, match=r"may follow one another, dense \[8, 10\], out \[2, 8\]; .* or \"none\", which"
+    ):
+        map_file(file, text)
+    found = map_file(file, f'{text}\nhead_then = "none"')
+    assert found.encoder.attention == Attention(size=6, hops=1)
+    assert found.encoder.head == Head(size=8)
+
+
+def test_modules_that_do_not_stand_on_each_other_are_refused(tmp_path: Path) -> None:
+    def said(module: nn.Module, cells: str) -> str:
+        return refusal(module.state_dict(), tmp_path, f"[names]\ncells = {cells}")
+
+    assert 'where each reads the one before it, cells = ["wide", "narrow"]' in refusal(
+        TwoModules().state_dict(), tmp_path
+    )
+    assert "wide.* reads 6 numbers, and the cells before it give 8" in said(TwoModules(), '["narrow", "wide"]')
+    mixed = TwoModules()
+    mixed.narrow = nn.GRU(14, 4, bidirectional=True)
+    assert "narrow.* are bidirectional GRUs with biases, and the cells before it bidirectional LSTMs" in said(
+        mixed, '["wide", "narrow"]'
+    )
+
+
+def test_attention_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    asked = '[encoder]\npooling = "attention"'
+    assert "has no attention, an nn.Linear that reads 10 numbers" in refusal(Plain().state_dict(), tmp_path, asked)
+    named = '[names]\nattention_hidden = "ws1"'
+    assert 'no pooling = "attention"' in refusal(SelfAttentive().state_dict(), tmp_path, named)
 
 
 def test_one_learned_state_of_an_lstm_goes_with_zeros(tmp_path: Path) -> None:
@@ -270,6 +342,11 @@ CHAINS: dict[str, tuple[dict[str, Tensor], str, tuple[str, ...]]] = {
         changed(fc1__weight=ONES(10, 10), out__weight=ONES(2, 10)),
         "",
         (THROUGH, '; or [names] head = "out", if that reads the pooled states'),
+    ),
+    "perhaps attention": (
+        changed(attn1__weight=ONES(6, 10), attn2__weight=ONES(1, 6)),
+        "",
+        ('ignore = ["attn1.*", "attn2.*"]', '; or, where they weigh the steps: [encoder] pooling = "attention"'),
     ),
     "called like a classifier": (
         changed(classifier__0__weight=ONES(8, 10), classifier__2__weight=ONES(2, 8)),

@@ -10,9 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from bothends.engines.onnx_weights import Weights
 from bothends.model.architecture import EncoderConfig
+from bothends.options import Precision
 from bothends_export.encoder import Encoder
-from bothends_export.graph.tensors import to_onnx
+from bothends_export.graph.tensors import named_as_in_graph
 
 engine = pytest.importorskip("bothends_native.engine", reason="bothends-native isn't built (make native)")
 
@@ -21,7 +23,7 @@ Rows = NDArray[np.float32]
 LEVELS: list[str] = engine.levels()
 FUSED = [level for level in LEVELS if level != "portable" or platform.machine() in ("aarch64", "arm64")]
 """Levels that multiply and add with one rounding: they give the same bits. On x86 portable can't."""
-PRECISIONS = ["float32", "bf16", "int8"]
+PRECISIONS: list[Precision] = ["float32", "bf16", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,21 @@ class Pair:
     reference: Encoder
     table: NDArray[Any]
     layers: list[dict[str, NDArray[np.float32]]]
+    weights: Weights
 
     def native(self, **options: Any) -> Any:
         """The engine's encoder with these weights."""
-        return engine.Encoder(self.table, self.layers, **options)
+        config = self.reference.config
+        return engine.Encoder(
+            self.table,
+            self.layers,
+            cell=config.cell if config.reset_after else "gru_reset_before",
+            pooling=config.pooling,
+            input_projection=self.weights.input_projection,
+            attention=self.weights.attention,
+            head=self.weights.head,
+            **options,
+        )
 
     @torch.inference_mode()
     def expected(self, sentences: Sentences) -> Rows:
@@ -46,21 +59,35 @@ class Pair:
 
 
 def pair(
-    *, hidden: int = 32, layers: int = 1, embedding: int = 24, vocabulary: int = 300, half: bool = False, seed: int = 0
+    *,
+    hidden: int = 32,
+    layers: int = 1,
+    embedding: int = 24,
+    vocabulary: int = 300,
+    half: bool = False,
+    seed: int = 0,
+    **others: Any,
 ) -> Pair:
-    """An encoder with PyTorch's own random weights; `half` rounds its table to float16."""
+    """An encoder with PyTorch's own random weights; `half` rounds its table to float16; `others` are of its config."""
+    config = EncoderConfig(
+        vocabulary_size=vocabulary, embedding_size=embedding, hidden_size=hidden, layers=layers, **others
+    )
+    return pair_of(config, half=half, seed=seed)
+
+
+def pair_of(config: EncoderConfig, *, half: bool = False, seed: int = 0, initial: float = 1.0) -> Pair:
+    """An encoder of any config; learned initial states are normal, of the standard deviation `initial`."""
     torch.manual_seed(seed)
-    config = EncoderConfig(vocabulary_size=vocabulary, embedding_size=embedding, hidden_size=hidden, layers=layers)
     reference = Encoder(config).eval()
+    for name, parameter in reference.named_parameters():
+        if name in ("h_0", "c_0"):
+            torch.nn.init.normal_(parameter, std=initial)
     if half:
         reference.embedding.weight.data = reference.embedding.weight.half().float()
     weights = {name: tensor.detach().numpy() for name, tensor in reference.state_dict().items()}
     table = weights["embedding.weight"]
-    return Pair(
-        reference,
-        table.astype(np.float16) if half else table,
-        [to_onnx(weights, config, layer) for layer in range(layers)],
-    )
+    made = Weights.named_as_in_graph(named_as_in_graph(weights, config), config)
+    return Pair(reference, table.astype(np.float16) if half else table, made.layers, made)
 
 
 def sentences_of(lengths: Sequence[int], *, vocabulary: int = 300, seed: int = 0) -> Sentences:

@@ -46,8 +46,23 @@ def test_slots_threads_budgets_and_orders(made: Pair, level: str, precision: str
         assert same(rows, expected[shuffled]), (slots, threads, table_rows)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_inputs_added_ahead(level: str, precision: str) -> None:
+    """Few sentences have the inputs of many steps added at once, many have each step's with its states: by the same
+    sums in the same order. One alone has several blocks of its units computed side by side, and the rest one by one.
+    """
+    made = pair(hidden=72, layers=2)
+    encoder = made.native(level=level, precision=precision, slots=64)
+    sentences = sentences_of([1, 49, 110, 48, 97, *range(2, 25)])
+    together = encoder.run(*flat(sentences))
+    for count in (1, 2, 3, 5, 6, 11, 12):
+        for few in (range(count), range(2, 2 + count)):
+            assert same(encoder.run(*flat([sentences[index] for index in few])), together[list(few)]), few
+
+
 @pytest.mark.parametrize("layers", [1, 3])
-@pytest.mark.parametrize("hidden", [16, 40])
+@pytest.mark.parametrize("hidden", [16, 40, 72])
 def test_levels_agree(layers: int, hidden: int) -> None:
     """Levels of 4, of 8 and of 16 lanes agree in float32: the same formula in the same order."""
     made, sentences = pair(hidden=hidden, layers=layers), ragged(30)
