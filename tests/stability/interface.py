@@ -31,7 +31,7 @@ Listing = dict[str, Names]
 
 _MODULES = ("bothends", "bothends.errors", "bothends.search")
 """Public modules whose names are looked up as they are imported."""
-_READ = {"bothends.ray": "app", "bothends.sklearn": "SentenceVectorizer"}
+_READ = {"bothends.mteb": "MtebEncoder", "bothends.ray": "app", "bothends.sklearn": "SentenceVectorizer"}
 """Public names of modules that take seconds to import, so that their source is read instead."""
 _MADE_BY_CALLERS = {"AsyncClient", "Client", "Retry", "TLS", "WordIndex"}
 """Classes whose constructors are public. Others are returned or raised, and how we make them is our own."""

@@ -49,6 +49,8 @@ def _readings(config: StateDictConfig, first: Linear, behind: Sequence[Linear]) 
         f'"tanh", "layer_norm" or "none", whichever the module computes after {name}'
     )
     besides = [printable(linear.name) for linear in behind if linear.weight.shape[1] == first.weight.shape[1]]
+    if config.encoder.pooling != "attention":
+        choices += '; or, where they weigh the steps: [encoder] pooling = "attention"'
     return choices + "".join(f'; or [names] head = "{each}", if that reads the pooled states' for each in besides)
 
 

@@ -137,7 +137,11 @@ def test_attention_may_be_named_beside_a_head_that_looks_like_it(tmp_path: Path)
     text = 'ignore = ["dense.*", "out.*"]\n[encoder]\npooling = "attention"'
     agree(module, map_file(file, text))
     text = 'ignore = ["out.*"]\n[names]\nattention_hidden = "ws1"\nhead = "dense"\n[encoder]\npooling = "attention"'
-    found = map_file(file, text)
+    with pytest.raises(
+        SourceError, match=r"may follow one another, dense \[8, 10\], out \[2, 8\]; .* or \"none\", which"
+    ):
+        map_file(file, text)
+    found = map_file(file, f'{text}\nhead_then = "none"')
     assert found.encoder.attention == Attention(size=6, hops=1)
     assert found.encoder.head == Head(size=8)
 
@@ -338,6 +342,11 @@ CHAINS: dict[str, tuple[dict[str, Tensor], str, tuple[str, ...]]] = {
         changed(fc1__weight=ONES(10, 10), out__weight=ONES(2, 10)),
         "",
         (THROUGH, '; or [names] head = "out", if that reads the pooled states'),
+    ),
+    "perhaps attention": (
+        changed(attn1__weight=ONES(6, 10), attn2__weight=ONES(1, 6)),
+        "",
+        ('ignore = ["attn1.*", "attn2.*"]', '; or, where they weigh the steps: [encoder] pooling = "attention"'),
     ),
     "called like a classifier": (
         changed(classifier__0__weight=ONES(8, 10), classifier__2__weight=ONES(2, 8)),
