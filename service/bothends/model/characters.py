@@ -125,8 +125,11 @@ def _rank(mark: str) -> int:
 
 @cache
 def _one_of_each_class() -> tuple[str, ...]:
-    """Marks, one of each combining class but 0. No mark's class ever changes, and none was new for many years."""
-    marks = map(chr, (*range(0x0300, 0x3100), 0x16FF0, 0x1D16D))
+    """Marks, one of each combining class but 0: the first of it, which every version of Unicode has.
+
+    No mark's class ever changes, and no class was new for many years.
+    """
+    marks = map(chr, (0x1D16D, 0x16FF0, *reversed(range(0x0300, 0x3100))))
     found = {unicodedata.combining(mark): mark for mark in marks if not unicodedata.decomposition(mark)}
     return tuple(mark for number, mark in found.items() if number)
 
