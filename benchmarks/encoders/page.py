@@ -25,8 +25,8 @@ def markdown(results: EncoderResults) -> str:
     machine = results.machine
     made = (
         f"{machine['date']}, {machine['processor']}; each engine on one thread, in seconds of that core, the best of "
-        f"{results.turns} turns, which the engines took one after the other; random weights and ids. A dash: not measured, "
-        "or not computed by the native engine, so that onnxruntime serves it. The share is of what registers allow."
+        f"{results.turns} turns, taken by the engines in turn; random weights and ids. A dash: not measured,"
+        " or not computed by the native engine, so that onnxruntime serves it. The share is of what registers allow."
     )
     picture = f"![{headline(results)}](images/{CHART})"
     return "\n\n".join([f"{headline(results)}.", picture, *map(table_in_markdown, tables(results)), made])
