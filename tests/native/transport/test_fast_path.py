@@ -80,6 +80,7 @@ def test_what_python_does_not_want_stays_outside(fast: Fast, request_of: dict[st
         b"\x0a\x03\xe0\x81\xa1",  # "a" in more bytes than it needs
         b"\x0a\x02\xc3\x29",  # a character's first byte alone
         b"\x0a\x04\xf4\x90\x80\x80",  # what lies beyond the last character
+        b"\x0a\x0f" + b"a " * 7 + b"\xff",  # behind as many tokens as are read
         *(b"\x0a\x01a\x30\x01", b"\x0a\x01a\x12\x00", b"\x0a\x01a\x18", b"\x0a\x01a\x20\xff\xff\xff\xff\x0f"),
     ],
 )

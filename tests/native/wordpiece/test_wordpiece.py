@@ -74,6 +74,25 @@ def test_a_single_word_is_found_where_no_word_touches_it() -> None:
     assert ids("é.a .aé .a日 .a", added=added) == [1 << 31, 5, 1, 5, 0, 5, 1, 6, 9]
 
 
+def test_without_a_prefix_entries_are_whole_words() -> None:
+    """A word that is none is unknown, or left out."""
+    assert ids("a abc ab ac", prefix=None) == [1, 0, 2, 0]
+    assert ids("a abc ab ac", prefix=None, unknown=None) == [1, 2]
+    assert ids("abd", unknown=None) == []
+
+
+def test_ids_are_set_around_a_text_that_has_some_of_its_own() -> None:
+    """They count as its own do where it is cut."""
+    around = {"before": [20, 21], "after": [22]}
+    assert ids("a.", **around) == [20, 21, 1, 5, 22]
+    assert [ids(text, **around) for text in ("", " ", "\u0301")] == [None] * 3
+    assert ids("d", unknown=None, **around) is None
+    tokenizer = made(**around)
+    assert tokenizer.encode(["a.a."], 3) == [([20, 21, 1], True)]
+    assert tokenizer.encode(["a.a."], 3, keep_end=True) == [([1, 5, 22], True)]
+    assert tokenizer.encode(["a"], 4) == [([20, 21, 1, 22], False)]
+
+
 def test_a_zero_behind_a_text_is_no_part_of_it() -> None:
     assert ids("ab", added=[("ab\x00", 9, False)]) == [2]
 
