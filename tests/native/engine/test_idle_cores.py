@@ -38,8 +38,8 @@ def test_an_idle_core_helps() -> None:
 @pytest.mark.parametrize(("threads", "sentences"), [(1, MUCH), (2, sentences_of([12]))], ids=["one thread", "little"])
 def test_nobody_helps(threads: int, sentences: Sentences) -> None:
     """Where one thread may compute alone, and where there is so little to do that waking another takes longer."""
-    encoder, before = MADE.native(threads=threads), _threads()
-    for _ in range(20):
+    encoder, before, end = MADE.native(threads=threads), _threads(), time.monotonic() + 0.1
+    while time.monotonic() < end:  # longer than a core has to be idle
         encoder.run(*flat(sentences))
     assert _threads() == before
 
