@@ -10,6 +10,8 @@ from .results import PYTORCH, TOKENS, EncoderResults, EncoderRow
 ENGINES = (FLOAT32, BF16, INT8, ONNXRUNTIME, PYTORCH)
 MARKERS = "<!-- encoders:begin -->", "<!-- encoders:end -->"
 CHART = "your-encoder.png"
+_WHOLE = 100
+"""Rate from which on whole sentences say enough."""
 _SHORT = {FLOAT32: "float32", BF16: "bf16", INT8: "int8"}
 
 
@@ -23,8 +25,8 @@ def markdown(results: EncoderResults) -> str:
     machine = results.machine
     made = (
         f"{machine['date']}, {machine['processor']}; each engine on one thread, in seconds of that core, the best of "
-        f"{results.turns} turns, which the engines took one after the other; random weights and ids. A dash: the native"
-        " engine doesn't compute that, and onnxruntime serves it. The share is of the products that registers allow."
+        f"{results.turns} turns, taken by the engines in turn; random weights and ids. A dash: not measured,"
+        " or not computed by the native engine, so that onnxruntime serves it. The share is of what registers allow."
     )
     picture = f"![{headline(results)}](images/{CHART})"
     return "\n\n".join([f"{headline(results)}.", picture, *map(table_in_markdown, tables(results)), made])
@@ -37,7 +39,7 @@ def headline(results: EncoderResults) -> str:
         for engine in (FLOAT32, INT8)
         if (found := [times for row in results.rows if (times := row.times(engine, ONNXRUNTIME)) is not None])
     ]
-    return f"Encoders of all kinds, in times onnxruntime's sentences: {', '.join(said)}"
+    return f"Times onnxruntime's sentences: {', '.join(said)}"
 
 
 def sentence(results: EncoderResults, names: Sequence[str]) -> str:
@@ -64,7 +66,7 @@ def _batches(results: EncoderResults, tokens: int) -> Table:
         rows.append(
             [
                 row.name,
-                *(number(row.rate(engine, tokens), 0) for engine in ENGINES),
+                *(_rate(row.rate(engine, tokens)) for engine in ENGINES),
                 *(_times(ratio) for ratio in times),
                 " ".join(number(share and 100 * share, 0) for share in _shares(row, tokens)),
             ]
@@ -88,6 +90,10 @@ def _single(results: EncoderResults, tokens: int) -> Table:
             ]
         )
     return Table(f"One sentence of {tokens} tokens, in milliseconds", headings, rows)
+
+
+def _rate(value: float | None) -> str:
+    return number(value, 0 if value is None or value >= _WHOLE else 1)
 
 
 def _shares(row: EncoderRow, tokens: int) -> list[float | None]:

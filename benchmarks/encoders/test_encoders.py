@@ -18,13 +18,13 @@ MACHINE = {"date": "a day", "processor": "a processor"}
 
 
 def row(name: str, **rates: float) -> EncoderRow:
-    """A row in which each engine has a rate, and one sentence takes 8 ms divided by it."""
+    """A row in which each engine has a rate, and one sentence takes 800 ms divided by it."""
     return EncoderRow(
         name,
         256,
         1,
         {
-            engine.replace("_", " "): {tokens: Measured(rate, 8 / rate, 4 / rate, 0.5) for tokens in TOKENS}
+            engine.replace("_", " "): {tokens: Measured(rate, 800 / rate, 400 / rate, 0.5) for tokens in TOKENS}
             for engine, rate in rates.items()
         },
     )
@@ -34,9 +34,9 @@ RESULTS = EncoderResults(
     MACHINE,
     5,
     [
-        row("256 × 1", native_float32=4, native_int8=16, onnxruntime=2, PyTorch=1),
-        row(shapes.LASER, native_float32=3, native_int8=10, onnxruntime=2, PyTorch=1),
-        row("512 × 1, attention of 4 hops", onnxruntime=2, PyTorch=1),
+        row("256 × 1", native_float32=400, native_int8=1600, onnxruntime=200, PyTorch=50),
+        row(shapes.LASER, native_float32=300, native_int8=1000, onnxruntime=200, PyTorch=50),
+        row("512 × 1, attention of 4 hops", onnxruntime=200, PyTorch=50),
     ],
 )
 
@@ -72,10 +72,10 @@ def test_what_was_measured_comes_back(tmp_path: Path) -> None:
 
 def test_tables_have_dashes_where_an_engine_computes_nothing() -> None:
     said = page.markdown(RESULTS)
-    assert "| 256 × 1 | 4 | – | 16 | 2 | 1 | 2.00 × | 8.00 × | 50 – 50 |" in said
-    assert "| 512 × 1, attention of 4 hops | – | – | – | 2 | 1 | – | – | – – – |" in said
-    assert "| 256 × 1 | 2.00 | – | 0.50 | 4.00 | 8.00 | 2.00 × | 1.00 |" in said
-    assert page.headline(RESULTS).endswith("times onnxruntime's sentences: 1.5 to 2.0 in float32, 5.0 to 8.0 in int8")
+    assert "| 256 × 1 | 400 | – | 1,600 | 200 | 50.0 | 2.00 × | 8.00 × | 50 – 50 |" in said
+    assert "| 512 × 1, attention of 4 hops | – | – | – | 200 | 50.0 | – | – | – – – |" in said
+    assert "| 256 × 1 | 2.00 | – | 0.50 | 4.00 | 16.00 | 2.00 × | 1.00 |" in said
+    assert page.headline(RESULTS) == ("Times onnxruntime's sentences: 1.5 to 2.0 in float32, 5.0 to 8.0 in int8")
     assert page.sentence(RESULTS, [shapes.LASER]) == (
         "Times onnxruntime's sentences on one core: LASER 1.5 (5.0 in int8)."
     )

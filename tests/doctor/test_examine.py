@@ -46,18 +46,20 @@ def test_a_graph_by_hand(tmp_path: Path, how: dict[str, Any]) -> None:
     assert found.cosine.difference < 1e-5
 
 
-def test_what_onnxruntime_would_serve_says_what_that_costs(tmp_path: Path) -> None:
-    """A row for an encoder that the native engine doesn't compute; none for another, or for one that nobody serves."""
-    shapes: list[dict[str, Any]] = [{}, {"hidden_sizes": (5, 8), "layers": 2}, {"pooling": "first_and_last_output"}]
-    for shape in shapes:
-        sizes = {"vocabulary_size": 50, "embedding_size": 6, "hidden_size": 8, "layers": 1}
-        config = EncoderConfig.model_validate(sizes | shape)
-        weights = {name: tensor.numpy() for name, tensor in Encoder(config).state_dict().items()}
-        onnx.save(build(weights, config), tmp_path / "encoder.onnx")
-        rows = [each.says for each in look(tmp_path / "encoder.onnx").findings.facts if each.about == "speed"]
-        lacks, cost = native.lacks(config), EncoderSpeeds.of_record().computed(config)
-        why = f"onnxruntime would serve it, as the native engine doesn't compute {lacks}: {cost}"
-        assert rows == ([why] if lacks else [])
+def test_what_onnxruntime_would_serve_says_what_that_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row for an encoder that the native engine doesn't compute, here one that is too wide; none for another."""
+    config = EncoderConfig(vocabulary_size=50, embedding_size=6, hidden_size=8, layers=2, hidden_sizes=(5, 8))
+    weights = {name: tensor.numpy() for name, tensor in Encoder(config).state_dict().items()}
+    onnx.save(build(weights, config), tmp_path / "encoder.onnx")
+
+    def said() -> list[str]:
+        return [each.says for each in look(tmp_path / "encoder.onnx").findings.facts if each.about == "speed"]
+
+    assert said() == []
+    monkeypatch.setattr(native, "MAX_WIDTH", 7)
+    lacks, cost = native.lacks(config), EncoderSpeeds.of_record().computed(config)
+    assert said() == [f"onnxruntime would serve it, as the native engine doesn't compute {lacks}: {cost}"]
+    assert lacks == "tables or layers of 8 numbers"
 
 
 WRITTEN: list[tuple[str, dict[str, Any]]] = [
