@@ -28,7 +28,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--turns", default=5, show_default=True, type=click.IntRange(1), help="Of each engine.")
 @click.option("--markdown", is_flag=True, help="Print what the document would say, in place of tables.")
 @click.option("--json", type=click.Path(path_type=Path), help=f"Where to.  [default: {_RESULTS}]")
-@click.option("--docs", is_flag=True, help=f"Write {RECORD.name}, docs/performance.md, its picture and the record.")
+@click.option("--docs", is_flag=True, help=f"Write {RECORD.name}, docs/your-encoder.md, its picture and the record.")
 @click.option("--from", "earlier", type=_file, help="Show an earlier run's JSON and measure nothing.")
 def main(
     *,
@@ -67,7 +67,7 @@ def _write_docs(results: EncoderResults) -> None:
     results.save(RECORD)
     record.write(results)
     mark(chart.draw(results, _ROOT / "docs" / "images").name)
-    report.replace_between_markers(_ROOT / "docs" / "performance.md", page.markdown(results), markers=page.MARKERS)
+    report.replace_between_markers(_ROOT / "docs" / "your-encoder.md", page.markdown(results), markers=page.MARKERS)
 
 
 if __name__ == "__main__":

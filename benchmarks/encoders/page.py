@@ -21,7 +21,7 @@ def tables(results: EncoderResults) -> list[Table]:
 
 
 def markdown(results: EncoderResults) -> str:
-    """Return what docs/performance.md says of a run: its picture, its tables, and how they came about."""
+    """Return what docs/your-encoder.md says of a run: its picture, its tables, and how they came about."""
     machine = results.machine
     made = (
         f"{machine['date']}, {machine['processor']}; each engine on one thread, in seconds of that core, the best of "

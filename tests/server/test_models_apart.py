@@ -79,7 +79,7 @@ def test_a_model_that_is_withdrawn_leaves_the_other_serving(both: Server, truth:
     _, withdrawn = service.supervised
     served = withdrawn.embedder.model
     readiness = service._readiness  # noqa: SLF001  as the supervisor's thread has it
-    served.is_withdrawn, served.why_withdrawn = True, "the model failed its self-test"
+    served.withdraw("the model failed its self-test")
     readiness.set_fit("old", fit=False)
     try:
         with client_of(both, "english") as client:
