@@ -38,7 +38,8 @@ debian() { # debian FOLDER FILE SHA256: likewise of a source package, from the m
     unpack "$2" "$3"
 }
 
-pypi() { # pypi PROJECT VERSION SHA256: likewise of a project's sdist, from the index that pip is set up for; -I leaves an environment that pip builds in, which has no pip
+# Where pip builds, its environment hides pip from Python, but for `-I`.
+pypi() { # pypi PROJECT VERSION SHA256: likewise of a project's sdist, from the index that pip is set up for
     echo "$1==$2 --hash=sha256:$3" >"$built/requirements.txt"
     holds "$1-$2.tar.gz" "$3" || "$python" -I -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
         --dest "$archives" --requirement "$built/requirements.txt"
