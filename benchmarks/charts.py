@@ -8,19 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from results import BF16, FLOAT32, INT8, ONNXRUNTIME, Ceiling, Results
-from style import BLUE, GREEN, PURPLE, SKY, STYLE, THOUSANDS, sign
+from style import BLUE, GREEN, PURPLE, SKY, STYLE, THOUSANDS, save, sign
 
 _COLOURS = {ONNXRUNTIME: PURPLE, FLOAT32: BLUE, BF16: GREEN, INT8: SKY}
 
 
 def draw(results: Results, folder: Path) -> dict[Path, str]:
     """Write the chart as PNG; return what it shows, by file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    drawn = {}
-    for name, figure in figures(results):
-        figure.savefig(folder / name, dpi=144, metadata={"Software": None})
-        drawn[folder / name] = figure.get_suptitle()
-    return drawn
+    return save(figures(results), folder)
 
 
 def figures(results: Results) -> Iterator[tuple[str, Figure]]:

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from style import BLUE, DASHES, GREY, ORANGE, RED, STYLE, THOUSANDS
+from style import BLUE, DASHES, GREY, ORANGE, RED, STYLE, THOUSANDS, save
 
 CHART = "quality-vs-speed.png"
 OURS, MINI_LM = "bothends", "all-MiniLM-L6-v2"
@@ -30,8 +30,7 @@ _LINE = 1.25
 
 def draw(speeds: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> None:
     """Write the chart as PNG: `speeds` are those of encoder.json, `scores` those of quality.json."""
-    for name, figure in figures(speeds, scores):
-        figure.savefig(folder / name, dpi=144, metadata={"Software": None})
+    save(figures(speeds, scores), folder)
 
 
 def figures(speeds: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:

@@ -21,6 +21,18 @@ def ours(engine: str, transport: str | None = None) -> str:
     return f"{OURS} {engine}" if transport is None else f"{OURS} {engine}, {transport} transport"
 
 
+class Saved:
+    """Findings that are kept as JSON: the base of dataclasses, frozen or not."""
+
+    __slots__ = ()
+
+    def save(self, file: Path) -> None:
+        """Write JSON."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        found: Any = self
+        file.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One server under one load; None where a figure isn't known or doesn't apply."""
@@ -81,7 +93,7 @@ def _rate(schedule: Schedule) -> float:
 
 
 @dataclass(slots=True)
-class Results:
+class Results(Saved):
     """The findings of a run of the engines by themselves, and beside them those of servers."""
 
     machine: dict[str, str]
@@ -95,11 +107,6 @@ class Results:
     def ceiling(self, engine: str) -> Ceiling | None:
         """Return the ceiling of that engine, where it was measured."""
         return next((ceiling for ceiling in self.ceilings if ceiling.engine == engine), None)
-
-    def save(self, file: Path) -> None:
-        """Write JSON."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def open(cls, file: Path) -> "Results":

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,16 @@ STYLE: dict[Any, Any] = {
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 DASHES = (0, (4, 3))
 _PICTURES = Path(__file__).parent.parent / "docs" / "images" / "pictures.py"
+
+
+def save(named: Iterable[tuple[str, Figure]], folder: Path) -> dict[Path, str]:
+    """Write figures as PNG, each by its file's name; return each one's headline, by file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = {}
+    for name, figure in named:
+        figure.savefig(folder / name, dpi=144, metadata={"Software": None})
+        saved[folder / name] = figure.get_suptitle()
+    return saved
 
 
 def mark(*names: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from style import BLUE, GREEN, PURPLE, RED, SKY, STYLE, THOUSANDS, sign
+from style import BLUE, GREEN, PURPLE, RED, SKY, STYLE, THOUSANDS, save, sign
 
 from .results import ComparisonResults
 from .summary import CHART, headline, rows_by_load
@@ -24,9 +24,7 @@ _HEIGHT = 0.12
 
 def draw(found: ComparisonResults, folder: Path) -> Path:
     """Write the chart as PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in figures(found):
-        figure.savefig(folder / name, dpi=144, metadata={"Software": None})
+    save(figures(found), folder)
     return folder / CHART
 
 

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from results import MOSEC, Row, ours
+from results import MOSEC, Row, Saved, ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Memory:
 
 
 @dataclass(slots=True)
-class ComparisonResults:
+class ComparisonResults(Saved):
     """The findings of a whole run."""
 
     machine: dict[str, str]
@@ -143,11 +143,6 @@ class ComparisonResults:
     def judged(self, engine: str) -> str:
         """Return the name of the server that bars are set on."""
         return ours(engine, self.transports[0] if self.transports else None)
-
-    def save(self, file: Path) -> None:
-        """Write JSON."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def open(cls, file: Path) -> "ComparisonResults":

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from results import BF16, FLOAT32, INT8, ONNXRUNTIME
-from style import BLUE, GREEN, GREY, ORANGE, SKY, STYLE
+from style import BLUE, GREEN, GREY, ORANGE, SKY, STYLE, save
 
 from .page import CHART, headline
 from .results import PYTORCH, TOKENS, EncoderResults
@@ -19,9 +19,7 @@ _HEIGHT = 0.2
 
 def draw(results: EncoderResults, folder: Path) -> Path:
     """Write the chart as PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in figures(results):
-        figure.savefig(folder / name, dpi=144, metadata={"Software": None})
+    save(figures(results), folder)
     return folder / CHART
 
 

@@ -1,9 +1,11 @@
 """The findings of a run, as plain data that goes to JSON and comes back."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from results import Saved
 
 TOKENS = (15, 60)
 """Lengths of the sentences that are measured, in tokens."""
@@ -45,17 +47,12 @@ class EncoderRow:
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderResults:
+class EncoderResults(Saved):
     """One run."""
 
     machine: dict[str, str]
     turns: int
     rows: list[EncoderRow]
-
-    def save(self, file: Path) -> None:
-        """Write it as JSON."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def open(cls, file: Path) -> Self:
