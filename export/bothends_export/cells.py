@@ -47,7 +47,7 @@ class GRUResettingFirst(nn.GRU):
     n = tanh(W_n·x + b_in + R_n·(r ∘ h) + b_hn), step by step. Its weights are those of an `nn.GRU` of one layer.
     """
 
-    def forward(  # type: ignore[override]
+    def forward(  # type: ignore[override]  # nn.GRU takes tensors that aren't packed, too
         self, sequence: PackedSequence, initial: Tensor | None = None
     ) -> tuple[PackedSequence, Tensor]:
         """Return what an `nn.GRU` of one layer returns for a packed sequence."""
