@@ -59,8 +59,8 @@ def named(*names: str, shown: str = "", version: str = VERSION, dimension: int =
     )
 
 
-def embed_codec(version: str = VERSION) -> transport.Codec:
-    return transport.Codec.embed(models=[named(version=version)], empty=EMPTY)
+def embed_codec(version: str = VERSION, *, dimension: int = SIZES[-1]) -> transport.Codec:
+    return transport.Codec.embed(models=[named(version=version, dimension=dimension)], empty=EMPTY)
 
 
 def tokenizer() -> wordpiece.WordPiece:

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from bothends_native import transport
+from bothends_native import engine, transport
 
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
@@ -25,9 +25,17 @@ TOGETHER = 16
 class Long:
     """A transport with a path that serves long requests, one step a call."""
 
-    def __init__(self, served: Served, *, codec: transport.Codec | None = None, method: int = 0, **limits: int) -> None:
+    def __init__(
+        self,
+        served: Served,
+        *,
+        encoder: engine.Encoder | None = None,
+        codec: transport.Codec | None = None,
+        method: int = 0,
+        **limits: int,
+    ) -> None:
         self.served = served
-        self.encoder = encoder_of()
+        self.encoder = encoder or encoder_of()
         self.path = path_of(served, self.encoder, codec=codec, method=method, **(LIMITS | limits))
         self.computed: list[int] = []
         """Sentences of each run."""
