@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 
 from .failure import JSON, UnfitError, inflates_too_far, no_gzip, too_large, unknown_encoding
+from .hosts import is_of_own_page
 
 _SHORT_BYTES = 1 << 16
 """Bytes of a body that are read without waiting for a turn; and those that are inflated in one."""
@@ -28,14 +29,21 @@ class BodyTurns:
 
 
 async def read_json(
-    request: Request, *, max_bytes: int, max_inflated: int, turns: BodyTurns, count: Callable[[int], None]
+    request: Request,
+    *,
+    max_bytes: int,
+    max_inflated: int,
+    turns: BodyTurns,
+    count: Callable[[int], None],
+    of_any_type: bool = False,
 ) -> bytes:
     """Read a body of at most `max_bytes` bytes, and call `count` with the size of each part as it arrives.
 
     A body whose content-length is larger isn't read at all. A gzip body may become at most `max_inflated` bytes; 0
-    refuses gzip. Raises UnfitError, or ClientDisconnect if the caller left.
+    refuses gzip. With `of_any_type` its content-type may be anything, unless a page of another site sends it. Raises
+    UnfitError, or ClientDisconnect if the caller left.
     """
-    is_compressed = _check_kind(request, takes_gzip=max_inflated > 0)
+    is_compressed = _check_kind(request, takes_gzip=max_inflated > 0, of_any_type=of_any_type)
     if int(request.headers.get("content-length", 0)) > max_bytes:
         raise too_large(max_bytes)
     body = bytearray()  # many small parts, kept, would leave holes in memory that never go back to the system
@@ -71,10 +79,13 @@ async def _inflated(content: bytes, max_bytes: int, turns: BodyTurns, count: Cal
     return bytes(found)
 
 
-def _check_kind(request: Request, *, takes_gzip: bool) -> bool:
-    """Return True for a compressed body. Raises UnfitError for one that is no JSON."""
+def _check_kind(request: Request, *, takes_gzip: bool, of_any_type: bool) -> bool:
+    """Return True for a compressed body. Raises UnfitError for one that is no JSON.
+
+    A browser asks a server first before it sends JSON to it for another site's page, and sends other types unasked.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON:
+    if kind != JSON and not (of_any_type and is_of_own_page(request.headers)):
         found = f"the content-type is {kind[:80]!r}" if kind else "there is no content-type"
         raise UnfitError(415, f"{found}; send {JSON}")
     encoding = request.headers.get("content-encoding", "identity").lower()

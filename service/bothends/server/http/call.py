@@ -49,6 +49,8 @@ class BodyLimits:
     """Turns for reading bodies, shared by all requests."""
     inflated_bytes: int = 0
     """Size that a gzip body may have when inflated; 0 if gzip is refused."""
+    of_any_type: bool = False
+    """True if a body is read as JSON whatever its content-type is."""
 
     @classmethod
     def of(cls, settings: ListenerSettings) -> "BodyLimits":
@@ -172,6 +174,7 @@ class HttpInbound:
                         max_inflated=limits.inflated_bytes,
                         turns=limits.turns,
                         count=arrival.add,
+                        of_any_type=limits.of_any_type,
                     )
         except TimeoutError:
             if arrival.is_shed:

@@ -50,6 +50,12 @@ def guarded(app: ASGIApp, hosts: Hosts | None) -> ASGIApp:
     return app if hosts is None else KnownHosts(app, hosts)
 
 
+def is_of_own_page(headers: Headers) -> bool:
+    """Return True unless a browser sends the request for a page that isn't of the host that it asks."""
+    host, origin = headers.get("host"), headers.get("origin")
+    return origin is None or (host is not None and (name := _name(origin)) is not None and name == _name(f"//{host}"))
+
+
 class KnownHosts:
     """ASGI application that refuses requests for unknown hosts, and requests for work that come from another site's
     page.

@@ -1,6 +1,7 @@
 """HTTP routes of a front: each maps a path and method to the handler of its calls."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from google.rpc import code_pb2, status_pb2
@@ -37,6 +38,11 @@ class HttpRoutes:
         """Return a maker of routes that write errors with `render_error`."""
         _, status_of = self._errors
         return type(self)(self._limits, self._dispatcher, render_error, status_of, admitted=self._admitted)
+
+    def of_any_type(self) -> Self:
+        """Return a maker of routes that read a body as JSON whatever its content-type is."""
+        limits = replace(self._limits, of_any_type=True)
+        return type(self)(limits, self._dispatcher, *self._errors, admitted=self._admitted)
 
     def posts(self, path: str, act: Behaviour[Any], *, parse: Parse[Any] = bytes, work: int = 1) -> Route:
         """Route POST requests at `path` to `act`, which gets the body as parsed by `parse`. `work` is as in

@@ -121,6 +121,23 @@ def test_what_clients_ask_first(http: httpx.Client, english: Bundle) -> None:
     assert http.get("/api/version").json().keys() == {"version"}
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", None])
+def test_json_of_any_content_type_is_read_unless_another_hosts_page_sends_it(
+    http: httpx.Client, kind: str | None
+) -> None:
+    """As curl sends it. A browser sends such types for any page, and asks before it sends JSON."""
+    content = b'{"model": "english", "input": "a man"}'
+    headers = {} if kind is None else {"content-type": kind}
+    expected = embedded(http.post("/api/embed", json={"model": "english", "input": "a man"}))
+    for origin in ({}, {"origin": str(http.base_url).rstrip("/")}):
+        assert np.array_equal(embedded(http.post("/api/embed", content=content, headers=headers | origin)), expected)
+    assert http.post("/api/show", content=b'{"model": "english"}', headers=headers).status_code == 200
+    for page in ("http://[::1]", "http://localhost:3000"):  # of this machine, and yet of another host
+        status, error = told(http.post("/api/embed", content=content, headers=headers | {"origin": page}))
+        assert (status, error.endswith("; send application/json")) == (415, True)
+    assert http.post("/v1/embeddings", content=content, headers=headers).status_code == 415
+
+
 @pytest.mark.parametrize("path", ["generate", "chat", "pull", "nothing"])
 def test_what_is_not_offered_is_told_in_a_line(http: httpx.Client, path: str) -> None:
     status, error = told(http.post(f"/api/{path}", json={"model": "english"}))

@@ -47,7 +47,8 @@ class Ollama:
         self._max_sentences = service.responders.default.embedder.limits.sentences
 
     def routes(self, http: HttpRoutes) -> list[BaseRoute]:
-        """Make the routes of all endpoints."""
+        """Make the routes of all endpoints. Ollama reads JSON of any content-type, and its documents send it so."""
+        http = http.of_any_type()
         return [
             http.posts("/api/embed", self.embed),
             http.posts("/api/embeddings", self.embeddings),
