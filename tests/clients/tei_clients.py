@@ -43,7 +43,7 @@ def huggingface_hub() -> dict[str, Any]:
         "raw": client.feature_extraction(SENTENCES, normalize=False).tolist(),
         "dimensions": client.feature_extraction(SENTENCES, dimensions=64).tolist(),
         "end": client.feature_extraction(CUT, truncate=True, truncation_direction="left").tolist(),
-        "similarity": InferenceClient(f"{URL}/similarity", token=KEY).sentence_similarity(SENTENCES[0], SENTENCES[1:]),
+        "similarity": client.sentence_similarity(SENTENCES[0], SENTENCES[1:]),
         "refused": refused,
     }
 

@@ -4,7 +4,7 @@ Model names, sizes and token ids are checked later, where the model is known.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -75,6 +75,11 @@ def token_ids(given: Any, *, name: str) -> Sequence[TokenIds]:
 
 def parse(content: bytes, kind: type[RequestT]) -> RequestT:
     """Parse a request as the pydantic model `kind`. Raises RequestError, in one line, if `content` doesn't fit."""
+    return as_request(read_object(content), kind)
+
+
+def read_object(content: bytes) -> dict[str, Any]:
+    """Read the JSON object that `content` is. Raises like `parse`."""
     try:
         given = json.loads(content.decode(), parse_constant=_no_number)
     except UnicodeDecodeError:
@@ -89,6 +94,11 @@ def parse(content: bytes, kind: type[RequestT]) -> RequestT:
         raise RequestError("the body holds a number that is too long", field="") from None
     if not isinstance(given, dict):
         raise RequestError("the body isn't a JSON object", field="")
+    return given
+
+
+def as_request(given: Mapping[str, Any], kind: type[RequestT]) -> RequestT:
+    """Check a JSON object as the pydantic model `kind`. Raises like `parse`."""
     for name in given:
         if name not in kind.model_fields:  # pydantic would make an error of each
             name = printable(name)[:_SHOWN_CHARS]

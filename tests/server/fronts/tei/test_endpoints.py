@@ -133,6 +133,24 @@ def test_similarity(http: httpx.Client, client: Client) -> None:
     assert told(compared("no"))[:2] == (400, "Empty")
 
 
+def test_the_base_url_takes_a_comparison_too(http: httpx.Client) -> None:
+    """As huggingface_hub sends it, or its fields in the request itself, as Hugging Face's own servers took them."""
+    compared = {"source_sentence": SENTENCES[0], "sentences": SENTENCES[1:]}
+    expected = rows(http.post("/similarity", json={"inputs": compared}))
+    for body in ({"inputs": compared}, {"inputs": compared, "parameters": {}}, compared):
+        assert np.array_equal(rows(http.post("/", json=body)), expected)
+    long = http.post("/", json=compared | {"source_sentence": LONG, "parameters": {"truncate": True}})
+    assert long.headers["x-truncated-inputs"] == "1"
+    for body, mistake in (
+        ({"source_sentence": "a"}, "missing parameter 'inputs.sentences'"),
+        ({"inputs": {"sentences": ["a"]}}, "missing parameter 'inputs.source_sentence'"),
+        (compared | {"inputs": "a"}, "unknown parameter 'source_sentence'"),
+        ({"inputs": compared, "normalize": True}, "unknown parameter 'normalize'"),
+    ):
+        assert told(http.post("/", json=body))[:2] == (422, "Validation")
+        assert told(http.post("/", json=body))[2].startswith(mistake)
+
+
 def test_tokenize(http: httpx.Client) -> None:
     """Each token with what stands for it in the text; of a long text those that are read, and the header says so."""
     first, second = http.post("/tokenize", json={"inputs": ["There  will", "dragonfly"]}).json()

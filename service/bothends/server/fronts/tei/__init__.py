@@ -2,7 +2,7 @@
 
 from ..front import Front
 from .codec import texts_codec
-from .document import EMBED, OPERATIONS
+from .document import BASE, EMBED, OPERATIONS
 from .endpoints import Tei
 from .errors import render_error, status_of
 from .methods import SERVICES, TeiServices
@@ -14,8 +14,8 @@ FRONT = Front(
     routes=lambda served, http: Tei(served.service).routes(http),
     render_error=render_error,
     status_of=status_of,
-    native=dict.fromkeys(EMBED, texts_codec),
+    native=dict.fromkeys((EMBED, BASE), texts_codec),
     services=SERVICES,
     rpc_routes=lambda served, rpc: TeiServices(served.service).routes(rpc),
-    embedding_methods=[f"POST {path}" for path in (*EMBED, "/similarity")],
+    embedding_methods=[f"POST {path}" for path in (EMBED, BASE, "/similarity")],
 )

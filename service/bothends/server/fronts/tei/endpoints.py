@@ -16,16 +16,18 @@ from ....options import Options
 from ....settings import Settings
 from ...context import CallContext
 from ...dispatch import FAR, TRUNCATED_INPUTS
-from ...http.json_requests import RequestT, parse
+from ...http.json_requests import RequestT, as_request, read_object
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
 from ...model_service import ModelService
 from ...responder import Responder
-from .document import EMBED
+from .document import BASE, EMBED
 from .errors import render_error
-from .requests import DecodeRequest, Parameters, SimilarityRequest, TeiEmbedRequest, TokenizeRequest
+from .requests import Compared, DecodeRequest, Parameters, SimilarityRequest, TeiEmbedRequest, TokenizeRequest
 
 _COMPARED = "inputs.sentences"
+_COMPARISON = tuple(Compared.model_fields)
+"""Fields of a comparison, which stand in `inputs`, or as Hugging Face's own servers took them, in the request."""
 _NOT_OFFERED = {
     "/rerank": "this model is no re-ranker: it embeds sentences; POST /similarity compares them",
     "/predict": "this model is no classifier: it embeds sentences; POST /embed does so",
@@ -47,7 +49,8 @@ class Tei:
         """Make the routes of all endpoints."""
         compared, decoded = (http.saying(partial(render_error, sentences=name)) for name in (_COMPARED, "ids"))
         return [
-            *(http.posts(path, self.embed) for path in EMBED),
+            http.posts(EMBED, self.embed),
+            http.posts(BASE, self.embed_or_compare),
             compared.posts("/similarity", self.similarity),
             http.posts("/tokenize", self.tokenize),
             decoded.posts("/decode", self.decode),
@@ -57,14 +60,29 @@ class Tei:
 
     def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's texts."""
-        request = self._parsed(content, TeiEmbedRequest)
+        self._embed(self._parsed(content, TeiEmbedRequest), context)
+
+    def similarity(self, content: bytes, context: CallContext) -> None:
+        """Compare one text with others by the cosine of their embeddings."""
+        self._compare(self._parsed(content, SimilarityRequest), context)
+
+    def embed_or_compare(self, content: bytes, context: CallContext) -> None:
+        """Embed the request's texts; compare them if it is a comparison, which clients of a base URL send there too."""
+        given = self._read(content)
+        if "inputs" not in given and not given.keys().isdisjoint(_COMPARISON):
+            compared = {name: given.pop(name) for name in _COMPARISON if name in given}
+            given["inputs"] = compared
+        if isinstance(given.get("inputs"), dict):
+            self._compare(as_request(given, SimilarityRequest), context)
+        else:
+            self._embed(as_request(given, TeiEmbedRequest), context)
+
+    def _embed(self, request: TeiEmbedRequest, context: CallContext) -> None:
         truncation = request.truncation(self._settings.http_truncation)
         options = request.as_options(truncation=truncation, normalize=request.normalize)
         self._responder.embed(Query(request.inputs, options), context, partial(_write, context))
 
-    def similarity(self, content: bytes, context: CallContext) -> None:
-        """Compare one text with others by the cosine of their embeddings."""
-        request = self._parsed(content, SimilarityRequest)
+    def _compare(self, request: SimilarityRequest, context: CallContext) -> None:
         truncation = (request.parameters or Parameters()).truncation(self._settings.http_truncation)
         others = request.inputs.sentences
         if not others:
@@ -106,6 +124,9 @@ class Tei:
         context.send(orjson.dumps(described(self._responder, self._settings, context)))
 
     def _parsed(self, content: bytes, kind: type[RequestT]) -> RequestT:
+        return as_request(self._read(content), kind)
+
+    def _read(self, content: bytes) -> dict[str, Any]:
         limits = self._responder.embedder.limits
         check_values(
             content,
@@ -113,7 +134,7 @@ class Tei:
             max_lists=FAR * limits.sentences,
             field="sentences",
         )
-        return parse(content, kind)
+        return read_object(content)
 
 
 def described(responder: Responder, settings: Settings, context: CallContext) -> dict[str, Any]:

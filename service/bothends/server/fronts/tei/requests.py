@@ -126,6 +126,14 @@ class SimilarityResponse(RootModel[list[float]]):
     """Answer of POST /similarity: the cosine of the text and each of the others."""
 
 
+class TeiRequest(RootModel[TeiEmbedRequest | SimilarityRequest | Compared]):
+    """Request of POST /: texts to embed, or to compare."""
+
+
+class TeiResponse(RootModel[list[list[float]] | list[float]]):
+    """Answer of POST /, as that of POST /embed or POST /similarity."""
+
+
 class Info(BaseModel):
     """Answer of GET /info."""
 
