@@ -15,7 +15,7 @@ from ..observe.unforeseen import error_site
 from ..wire.status import to_status
 from .answer_budget import AnswerBudget, Share
 from .caller import Caller
-from .inbound import ChoosesStatus, HasHeaders, Inbound, KeepsRoom, code_of_leaving
+from .inbound import ChoosesStatus, HasHeaders, HasPath, Inbound, KeepsRoom, code_of_leaving
 from .quota import KeyAccount
 
 _log = logging.getLogger(__name__)
@@ -131,6 +131,14 @@ class CallContext:
             if self._settled is not None:
                 self.account.take_share(sentences, extra=extra)
                 self._charged, self._extra = sentences, extra
+
+    def header(self, name: str) -> str | None:
+        """Return the text that came with the call as header `name`, in lower case; None if none did."""
+        return next((value for key, value in self._call.metadata if key == name and isinstance(value, str)), None)
+
+    def path_param(self, name: str) -> str:
+        """Return the part of the call's path that its route calls `name`; empty if it has none."""
+        return self._call.path_params.get(name, "") if isinstance(self._call, HasPath) else ""
 
     def add_header(self, name: str, value: str) -> None:
         """Add a header to the answer, if the call's protocol has per-answer headers (HTTP)."""

@@ -1,7 +1,7 @@
 """Interface of a call of any protocol to dispatch.py: it is read, then answered or failed."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from google.rpc import code_pb2, status_pb2
@@ -67,6 +67,14 @@ class HasHeaders(Protocol):
 
     answer_headers: dict[str, str]
     """Headers that the answer is sent with."""
+
+
+@runtime_checkable
+class HasPath(Protocol):
+    """Call whose path says a part of what is asked for, as in HTTP."""
+
+    path_params: Mapping[str, str]
+    """Variable parts of the path, by their names in its route."""
 
 
 @runtime_checkable

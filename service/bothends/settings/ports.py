@@ -151,8 +151,8 @@ class HttpSettings(ListenerSettings):
     )
     http_api: bool = option(
         "Who may call",
-        "Answer embeddings over HTTP too, as OpenAI, text-embeddings-inference and Ollama have them, and serve a page "
-        "at /.",
+        "Answer embeddings over HTTP too, as OpenAI, text-embeddings-inference, Ollama and KServe have them, and serve "
+        "a page at /.",
         True,
         is_rare=True,
     )

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ from tests.support.serving import Running
 pytestmark = pytest.mark.slow  # starts other people's clients
 
 FRONTS = ("openai", "tei", "ollama")
+OVER_HTTP = (*FRONTS, "kserve")
 
 
-def documented(pattern: str) -> list[tuple[str, str]]:
+def documented(pattern: str, fronts: Sequence[str] = FRONTS) -> list[tuple[str, str]]:
     """List the documents' blocks of a kind, beside the names of their fronts."""
     found = []
-    for front in FRONTS:
+    for front in fronts:
         text = (ROOT / "docs" / "fronts" / f"{front}.md").read_text(encoding="utf-8")
         blocks = re.findall(pattern, text, re.MULTILINE | re.DOTALL)
         assert blocks
@@ -34,7 +36,7 @@ def test_python_lines_run(shared: Running, tmp_path: Path, front: str, example: 
     assert "512" in run(tmp_path / "example.py")
 
 
-@pytest.mark.parametrize(("front", "line"), documented(r"^curl [^\n]+"))
+@pytest.mark.parametrize(("front", "line"), documented(r"^curl [^\n]+", OVER_HTTP))
 def test_curl_lines_run(shared: Running, front: str, line: str) -> None:
     command = shlex.split(line.replace("http://127.0.0.1:8080", shared.http))
     done = subprocess.run([*command, "--fail", "--silent"], capture_output=True, text=True, timeout=60, check=True)

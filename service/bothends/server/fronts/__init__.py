@@ -9,10 +9,10 @@ from .front import Front
 
 FRONTS: tuple[Front, ...] = (
     bothends.FRONT,
-    kserve.FRONT,
     openai.FRONT,  # its words are also for all that is no front's: it is the first with an API over HTTP
     page.FRONT,  # GET / is its, before all else there is the next one's
     tei.FRONT,
     ollama.FRONT,
+    kserve.FRONT,
 )
 """All fronts. Where several answer at one path, the first does."""

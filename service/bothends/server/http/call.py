@@ -7,7 +7,7 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -82,6 +82,7 @@ class HttpInbound:
         self._is_sent = False
         self.metadata: Metadata = self._request.headers.items()
         self.answer_headers: dict[str, str] = {}
+        self.path_params: Mapping[str, str] = self._request.path_params
         self._host = self._request.client.host if self._request.client else ""
         self.caller = scope.get("extensions", {}).get(CALLER) or Caller(network(self._host), self._host)
         admission: Admission | None = scope.get("extensions", {}).get(ADMITTED)

@@ -44,13 +44,15 @@ class HttpRoutes:
         limits = replace(self._limits, of_any_type=True)
         return type(self)(limits, self._dispatcher, *self._errors, admitted=self._admitted)
 
-    def posts(self, path: str, act: Behaviour[Any], *, parse: Parse[Any] = bytes, work: int = 1) -> Route:
-        """Route POST requests at `path` to `act`, which gets the body as parsed by `parse`. `work` is as in
-        `Dispatcher.handler`.
+    def posts(
+        self, path: str, act: Behaviour[Any], *, name: str = "", parse: Parse[Any] = bytes, work: int = 1
+    ) -> Route:
+        """Route POST requests at `path` to `act`, which gets the body as parsed by `parse`. `name` is the metrics'
+        label, and `work` as in `Dispatcher.handler`.
 
         Other HTTP methods get 405, here and in `gets`.
         """
-        return self._route(path, MethodName.http("POST", path), act=act, parse=parse, work=work)
+        return self._route(path, MethodName.http("POST", name or path), act=act, parse=parse, work=work)
 
     def gets(self, path: str, act: Behaviour[bytes], *, name: str = "") -> Route:
         """Route GET requests at `path` to `act`, which gets the path's variable part. `name` is the metrics' label."""

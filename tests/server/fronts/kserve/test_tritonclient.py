@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow  # starts other people's clients
 
 CLIENTS = Path(sys.prefix) / "clients"
 SCRIPT = ROOT / "tests" / "clients" / "triton.py"
+OVER_HTTP = ROOT / "tests" / "clients" / "triton_http.py"
 DOCUMENT = ROOT / "docs" / "fronts" / "kserve.md"
 NATIVE = 'bothends_path_requests_total{method="ModelInfer",path="native"}'
 SENTENCES = ["there will be dragons", "dragons will be there", "über 龍 👩‍👩‍👧‍👦", "word " * 300]
@@ -60,10 +61,10 @@ def python() -> Path:
     return found
 
 
-def report(running: Running, key: str | None = None) -> Any:
-    """Run tests/clients/triton.py; returns its report."""
+def report(running: Running, key: str | None = None, script: Path = SCRIPT) -> Any:
+    """Run one of the scripts of tests/clients; returns its report."""
     done = subprocess.run(
-        [python(), "-I", SCRIPT, running.target],
+        [python(), "-I", script, running.target if script == SCRIPT else running.http],
         input=json.dumps(SENTENCES),
         env=os.environ | ({"BOTHENDS_API_KEY": key} if key else {}),
         capture_output=True,
@@ -148,6 +149,35 @@ def test_tritonclient_raises_what_went_wrong(shared: Running) -> None:
         assert text in message
 
 
+@pytest.mark.filterwarnings("ignore::bothends.TruncationWarning")
+def test_tritonclient_over_http_gets_our_clients_bytes(guarded: Running, key: tuple[str, Path]) -> None:
+    """Tensors in binary and in JSON, compressed, several at once, by asyncio, with options; errors are our lines."""
+    found = report(guarded, key[0], OVER_HTTP)
+    with Client(guarded.target, api_key=key[0]) as client:
+        plain = client.embed(SENTENCES)
+        shaped = client.encode(SENTENCES, normalize=True, dimensions=128, truncation="end")
+    assert found["plain"] == {
+        "rows": plain.rows.tobytes().hex(),
+        "dtype": "float32",
+        "shape": [4, 512],
+        "token_count": plain.token_counts,
+        "truncated": [False, False, False, True],
+        "version": plain.model_version,
+        "id": "7",
+    }
+    assert found["json"] == found["compressed"] == found["plain"]
+    assert found["aio"] == found["plain"] | {"id": ""}
+    assert "".join(one["rows"] for one in found["several"]) == plain.rows.tobytes().hex()
+    assert found["options"]["rows"] == shaped.tobytes().hex()
+    assert (found["options"]["shape"], found["options"]["token_count"]) == ([4, 128], None)
+    assert (found["live"], found["ready"], found["models_ready"]) == (True, True, [True, False])
+    assert found["server"]["name"] == "bothends"
+    assert found["metadata"]["versions"] == [plain.model_version]
+    assert found["config"]["max_batch_size"] == 1024
+    assert found["unknown_model"] == ["404", "model 'another' isn't served here; 'english' is"]
+    assert (found["unknown_parameter"][0], "'pooling' isn't known" in found["unknown_parameter"][1]) == ("400", True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("line", lines("perf_analyzer"))
 def test_perf_analyzer_measures(shared: Running, tmp_path: Path, line: str) -> None:
@@ -183,9 +213,11 @@ def test_perf_analyzer_shows_a_key_or_fails(guarded: Running, key: tuple[str, Pa
 
 def test_the_documents_example_runs(shared: Running) -> None:
     (example,) = re.findall(r"```py\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    code = example.replace("127.0.0.1:50051", shared.target)
-    done = subprocess.run([python(), "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout == "(2, 128) [False False]\n", done.stderr
+    http = shared.http.removeprefix("http://")
+    over_http = example.replace("tritonclient import grpc", "tritonclient import http")
+    for code in (example.replace("127.0.0.1:50051", shared.target), over_http.replace("127.0.0.1:50051", http)):
+        done = subprocess.run([python(), "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout == "(2, 128) [False False]\n", done.stderr
 
 
 @pytest.mark.parametrize("line", lines("grpcurl"))

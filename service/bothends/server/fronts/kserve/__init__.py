@@ -1,11 +1,16 @@
 """Front of the Open Inference Protocol, for clients of KServe and Triton."""
 
 from ..front import Front
+from .document import INFER, OPERATIONS
+from .endpoints import InferenceEndpoints, render_error
 from .methods import SERVICE, InferenceService
 
 FRONT = Front(
     name="KServe",
+    operations=OPERATIONS,
+    routes=lambda served, http: InferenceEndpoints(InferenceService(served.service)).routes(http),
+    render_error=render_error,
     services=(SERVICE,),
     rpc_routes=lambda served, rpc: InferenceService(served.service).routes(rpc),
-    embedding_methods=("ModelInfer",),
+    embedding_methods=("ModelInfer", f"POST {INFER}"),
 )

@@ -5,12 +5,14 @@ health checks are, so that neither a full queue nor a long batch makes a server 
 """
 
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
+from typing import TypeAlias
 
 from ....core.loaded import LoadedModel
 from ....core.query import Query
-from ....embeddings import Embeddings
+from ....embeddings import Embeddings, Write
 from ....errors import UnknownModelError
 from ....kserve.v2 import inference_pb2
 from ....text import printable
@@ -31,6 +33,8 @@ _OF_ONNX = "onnxruntime_onnx"
 _EXTENSIONS = ("model_configuration", "parameters")
 """Names of Triton's extensions that are offered. "statistics" isn't: those are counted by integer versions, which
 this project's aren't, and perf_analyzer, which asks for them if they are offered, would show zeros or fail."""
+Respond: TypeAlias = Callable[..., bytes]
+"""Function that writes a response, with the arguments of `tensors.response`."""
 _parse = protobuf(inference_pb2.ModelInferRequest)
 
 
@@ -40,9 +44,9 @@ class InferenceService:
     def __init__(self, service: ModelService) -> None:
         """Answer by `service`."""
         self._responders = service.responders
-        self._is_ready = service.is_ready
+        self.is_ready = service.is_ready
         self._is_ready_for = service.is_ready_for
-        self._max_sentences = self._responders.default.embedder.limits.sentences
+        self.max_sentences = self._responders.default.embedder.limits.sentences
 
     def routes(self, rpc: RpcRoutes) -> list[Route]:
         """Make the routes of all methods."""
@@ -55,7 +59,7 @@ class InferenceService:
             route("ModelInfer", self._parse_infer, self.model_infer, create_codec=infer_codec),
             probe("ServerLive", lambda _: live),
             probe(
-                "ServerReady", lambda _: inference_pb2.ServerReadyResponse(ready=self._is_ready()).SerializeToString()
+                "ServerReady", lambda _: inference_pb2.ServerReadyResponse(ready=self.is_ready()).SerializeToString()
             ),
             probe("ModelReady", self.model_ready),
         ]
@@ -63,22 +67,31 @@ class InferenceService:
     def model_ready(self, content: bytes) -> bytes:
         """Answer True if the named model is served and healthy. It tells nothing more, since no key is needed."""
         asked = inference_pb2.ModelReadyRequest.FromString(content)
+        return inference_pb2.ModelReadyResponse(ready=self.is_ready_for(asked.name, asked.version)).SerializeToString()
+
+    def is_ready_for(self, name: str, asked_version: str) -> bool:
+        """Return True if the model `name` is served and healthy, in this version if it isn't empty."""
         try:
-            ready = self._is_ready_for(self._find(asked.name, asked.version).name)
+            return self._is_ready_for(self._find(name, asked_version).name)
         except UnknownModelError:
-            ready = False
-        return inference_pb2.ModelReadyResponse(ready=ready).SerializeToString()
+            return False
 
     def server_metadata(self, _: inference_pb2.ServerMetadataRequest, context: CallContext) -> None:
         """Describe the server."""
-        metadata = inference_pb2.ServerMetadataResponse(
-            name="bothends", version=version("bothends"), extensions=_EXTENSIONS
-        )
-        context.send(metadata.SerializeToString())
+        context.send(self.about_server().SerializeToString())
+
+    def about_server(self, *more: str) -> inference_pb2.ServerMetadataResponse:
+        """Return what the server is; `more` are extensions that the protocol's transport adds."""
+        extensions = (*_EXTENSIONS, *more)
+        return inference_pb2.ServerMetadataResponse(name="bothends", version=version("bothends"), extensions=extensions)
 
     def model_metadata(self, request: inference_pb2.ModelMetadataRequest, context: CallContext) -> None:
         """Describe the model's tensors."""
-        responder = self._find(request.name, request.version)
+        context.send(self.about_model(request.name, request.version).SerializeToString())
+
+    def about_model(self, name: str, asked_version: str) -> inference_pb2.ModelMetadataResponse:
+        """Return what a model's tensors are. Raises UnknownModelError."""
+        responder = self._find(name, asked_version)
         model = responder.embedder.model
         metadata = inference_pb2.ModelMetadataResponse(
             name=responder.name, versions=[model.config.version], platform=_platform(model)
@@ -86,11 +99,16 @@ class InferenceService:
         metadata.inputs.add(name=INPUT, datatype="BYTES", shape=(-1, 1))
         for name, dims in _dims(model).items():
             metadata.outputs.add(name=name, datatype=OUTPUTS[name].datatype, shape=(-1, *dims))
-        context.send(metadata.SerializeToString())
+        return metadata
 
     def model_config(self, request: inference_pb2.ModelConfigRequest, context: CallContext) -> None:
         """Describe the model's tensors, and how many texts this caller may send at once."""
-        responder = self._find(request.name, request.version)
+        config = self.config_of(request.name, request.version, context)
+        context.send(inference_pb2.ModelConfigResponse(config=config).SerializeToString())
+
+    def config_of(self, name: str, asked_version: str, context: CallContext) -> inference_pb2.ModelConfig:
+        """Return a model's config as Triton has it, for the caller of `context`. Raises UnknownModelError."""
+        responder = self._find(name, asked_version)
         model = responder.embedder.model
         config = inference_pb2.ModelConfig(
             name=responder.name,
@@ -101,25 +119,36 @@ class InferenceService:
         config.input.add(name=INPUT, data_type=inference_pb2.TYPE_STRING, dims=(1,))
         for name, dims in _dims(model).items():
             config.output.add(name=name, data_type=OUTPUTS[name].data_type, dims=dims)
-        context.send(inference_pb2.ModelConfigResponse(config=config).SerializeToString())
+        return config
 
     def model_infer(self, request: inference_pb2.ModelInferRequest, context: CallContext) -> None:
         """Embed the request's texts."""
+        self.infer(request, context, partial(texts, request, max_texts=self.max_sentences), response)
+
+    def infer(
+        self,
+        request: inference_pb2.ModelInferRequest,
+        context: CallContext,
+        read: Callable[[], Sequence[str]],
+        respond: Respond,
+    ) -> None:
+        """Embed the texts that `read` returns, as the request's other fields ask; answer what `respond` writes."""
         responder = self._find(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)
-        sentences = texts(request, max_texts=self._max_sentences)
+        sentences = read()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
+        written = partial(respond, wanted=wanted, model=request.model_name, request_id=request.id)
+        write = partial(self._write, request.model_name, request.model_version, written)
         responder.embed(Query(sentences, asked, deadline), context, write)
 
     def _parse_infer(self, content: bytes) -> inference_pb2.ModelInferRequest:
-        check(content, max_texts=self._max_sentences)
+        check(content, max_texts=self.max_sentences)
         return _parse(content)
 
-    def _write(self, model: str, asked_version: str, wanted: list[str], request_id: str, found: Embeddings) -> bytes:
+    def _write(self, model: str, asked_version: str, written: Write, found: Embeddings) -> bytes:
         if asked_version not in ("", found.model_version):  # another model took over since we looked
             raise UnknownModelError(f"version {asked_version!r} of model {model!r} is no longer served here")
-        return response(found, wanted=wanted, model=model, request_id=request_id)
+        return written(found)
 
     def _find(self, name: str, asked_version: str) -> Responder:
         """Return the responder of the model that is named. Raises UnknownModelError."""

@@ -25,8 +25,9 @@ _WITHOUT_MEANING = frozenset(
 )
 """Parameters that Triton's clients send of their own to any model. Like Triton, we pass over those that only models
 with priorities, sequences or streams heed."""
-_FIELDS = {bool: "bool_param", int: "int64_param", str: "string_param"}
-_KINDS = {name: _FIELDS[option.kind] for name, option in OPTIONS.items() if "kserve" in option.called}
+FIELDS = {bool: "bool_param", int: "int64_param", str: "string_param"}
+"""Field of InferParameter for a value's type."""
+_KINDS = {name: FIELDS[option.kind] for name, option in OPTIONS.items() if "kserve" in option.called}
 _KINDS["timeout"] = "int64_param"
 """Known parameters, and the field of InferParameter in which each comes."""
 
@@ -50,6 +51,12 @@ OUTPUTS: Mapping[str, Output] = {
 
 def texts(request: inference_pb2.ModelInferRequest, *, max_texts: int) -> list[str]:
     """Read the texts of a request, at most `max_texts`. Raises RequestError if its tensors don't fit the protocol."""
+    count = text_count(request, max_texts=max_texts)
+    return [_decoded(index, element) for index, element in enumerate(_elements(request, count))]
+
+
+def text_count(request: inference_pb2.ModelInferRequest, *, max_texts: int) -> int:
+    """Return how many texts the request's input is said to hold. Raises like `texts`, without a look at its data."""
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT:
         raise RequestError(
             f"{len(request.inputs)} inputs came, or one of another name; this model has one, {INPUT!r}", field="inputs"
@@ -65,8 +72,12 @@ def texts(request: inference_pb2.ModelInferRequest, *, max_texts: int) -> list[s
             f"input {INPUT!r} has parameters, and none are known; shared memory isn't offered",
             field="inputs[0].parameters",
         )
-    count = _count(tensor.shape, max_texts)
-    return [_decoded(index, element) for index, element in enumerate(_elements(request, count))]
+    return _count(tensor.shape, max_texts)
+
+
+def unpacked_texts(content: bytes, count: int, *, name: str) -> list[str]:
+    """Read `count` texts from `content`, which errors call `name`. Raises like `texts`."""
+    return [_decoded(index, element) for index, element in enumerate(_unpacked(content, count, name=name))]
 
 
 def _count(shape: Any, max_texts: int) -> int:
@@ -92,18 +103,18 @@ def _elements(request: inference_pb2.ModelInferRequest, count: int) -> list[byte
     if len(raw) > 1:
         raise RequestError(f"raw_input_contents has {len(raw)} entries for 1 input", field="raw_input_contents")
     if raw:
-        return _unpacked(raw[0], count)
+        return _unpacked(raw[0], count, name="raw_input_contents[0]")
     if others := [name for name in given if name != "bytes_contents"]:
         raise RequestError(
             f"BYTES are in contents.bytes_contents, not in {', '.join(others)}", field="inputs[0].contents"
         )
     found = contents.bytes_contents
     if len(found) != count:
-        raise RequestError(_mismatch(count, str(len(found))), field="inputs[0].shape")
+        raise mismatch(count, str(len(found)))
     return list(found)
 
 
-def _unpacked(content: bytes, count: int) -> list[bytes]:
+def _unpacked(content: bytes, count: int, *, name: str) -> list[bytes]:
     """Unpack `count` elements, each behind its length in 4 bytes, little-endian."""
     found: list[bytes] = []
     end = 0
@@ -112,19 +123,20 @@ def _unpacked(content: bytes, count: int) -> list[bytes]:
         end = start + int.from_bytes(content[end:start], "little")
         if start > len(content) or end > len(content):
             raise RequestError(
-                f"raw_input_contents[0] ends within element {len(found)}: its length, or its bytes, aren't all there",
-                field="raw_input_contents[0]",
+                f"{name} ends within element {len(found)}: its length, or its bytes, aren't all there", field=name
             )
         found.append(content[start:end])
     if len(found) != count:
-        raise RequestError(_mismatch(count, str(len(found))), field="inputs[0].shape")
+        raise mismatch(count, str(len(found)))
     if end != len(content):
-        raise RequestError(_mismatch(count, "more"), field="inputs[0].shape")
+        raise mismatch(count, "more")
     return found
 
 
-def _mismatch(count: int, found: str) -> str:
-    return f"the shape of input {INPUT!r} says {count} elements, and its data holds {found}"
+def mismatch(count: int, found: str) -> RequestError:
+    """Make the error for an input whose shape says `count` elements, and whose data holds as many as `found` says."""
+    message = f"the shape of input {INPUT!r} says {count} elements, and its data holds {found}"
+    return RequestError(message, field="inputs[0].shape")
 
 
 def _decoded(index: int, element: bytes) -> str:
