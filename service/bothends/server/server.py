@@ -24,6 +24,7 @@ from .grpc.calls.source import Calls, Route
 from .grpc.contract import HttpTerms, Listener, Reason, Transport
 from .grpc.refusals import statuses
 from .grpc.select import usage_of
+from .http.cors import shared
 from .http.failure import HTTP_STATUSES
 from .http.hosts import Hosts, guarded
 from .http.pages import application
@@ -101,7 +102,7 @@ class Server:
                 ports,
                 self.grpc,
                 settings,
-                pages=guarded(pages, hosts),
+                pages=shared(guarded(pages, hosts, settings.cors_origin_names), settings),
                 probes=application(
                     self.metrics.registry,
                     self.service.is_ready,

@@ -1,5 +1,6 @@
 """Settings about callers: how they reach the server, which of them may, and what it reports."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
@@ -14,6 +15,7 @@ from .section import INT32, Section, fixed, flag, names, option
 _INFLATED_BYTES = 4 << 20
 """What a compressed request may become, within the largest request: a kilobyte may say a thousand times as much."""
 _MAX_SHARDS = 64
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#@*]+")
 
 
 class ListenerSettings(Section):
@@ -173,6 +175,12 @@ class HttpSettings(ListenerSettings):
         "machine's own, any other to all.",
         is_rare=True,
     )
+    cors_origins: str | None = option(
+        "Who may call",
+        "Origins, with commas, whose pages may call HTTP from a browser (CORS): https://app.example.org. * is all of "
+        "them, and isn't taken with --api-keys.",
+        is_rare=True,
+    )
     max_uvicorn_connections: int = fixed(
         "HTTP connections at once where uvicorn serves, which has one thread for all of them: a quarter of "
         "--max-connections. The native transport takes as many by HTTP as by gRPC.",
@@ -194,6 +202,11 @@ class HttpSettings(ListenerSettings):
         """Return the names in `allowed_hosts`, in lower case."""
         return frozenset(map(str.lower, names(self.allowed_hosts)))
 
+    @property
+    def cors_origin_names(self) -> frozenset[str]:
+        """Return the origins in `cors_origins`, in lower case as browsers write them."""
+        return frozenset(map(str.lower, names(self.cors_origins)))
+
     @model_validator(mode="after")
     def _aliases_are_names(self) -> Self:
         """Raises SettingsError where one has a space in it: no caller asks for such a model."""
@@ -206,6 +219,16 @@ class HttpSettings(ListenerSettings):
         """Raises SettingsError where one is written with more than its name."""
         if odd := next((name for name in self.allowed_host_names if set(name) & set("/:*[]@ ")), None):
             raise SettingsError(f"--allowed-hosts {odd}: a host's name alone is wanted, without scheme, port and stars")
+        return self
+
+    @model_validator(mode="after")
+    def _origins_are_whole(self) -> Self:
+        """Raises SettingsError where one isn't as browsers write it."""
+        if odd := next((name for name in self.cors_origin_names if not _ORIGIN.fullmatch(name)), None):
+            raise SettingsError(
+                f"--cors-origins {odd}: an origin is a scheme and a host, with the port unless it is the scheme's own, "
+                "and no more: https://app.example.org"
+            )
         return self
 
 
@@ -244,6 +267,13 @@ class AccessSettings(Section):
 
 class PortSettings(HttpSettings, GrpcSettings, AccessSettings, ReloadSettings):
     """Both ports, and who may use them. Certificates and keys are read again when they change."""
+
+    @model_validator(mode="after")
+    def _keys_are_for_known_pages(self) -> Self:
+        """Raises SettingsError where pages of any site may call by keys, which a visitor may have given to one."""
+        if self.api_keys is not None and "*" in self.cors_origin_names:
+            raise SettingsError("--cors-origins * isn't taken with --api-keys: name the origins that may call")
+        return self
 
     @property
     def offers_http_api(self) -> bool:

@@ -6,6 +6,7 @@ show the difference.
 """
 
 import ipaddress
+from collections.abc import Collection
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -45,9 +46,12 @@ class Hosts(NamedTuple):
         return is_own or (self.takes_addresses and _is_address(name))
 
 
-def guarded(app: ASGIApp, hosts: Hosts | None) -> ASGIApp:
-    """Return an application that answers only for the known hosts; `app` itself if `hosts` is None."""
-    return app if hosts is None else KnownHosts(app, hosts)
+def guarded(app: ASGIApp, hosts: Hosts | None, origins: Collection[str] = ()) -> ASGIApp:
+    """Return an application that answers only for the known hosts; `app` itself if `hosts` is None.
+
+    `origins` are of other hosts, and their pages may have work done; `*` is all of them.
+    """
+    return app if hosts is None else KnownHosts(app, hosts, origins)
 
 
 def is_of_own_page(headers: Headers) -> bool:
@@ -61,10 +65,11 @@ class KnownHosts:
     page.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
-        """Answer for `hosts`."""
+    def __init__(self, app: ASGIApp, hosts: Hosts, origins: Collection[str] = ()) -> None:
+        """Answer for `hosts`, and pages of other hosts' `origins`."""
         self._app = app
         self._hosts = hosts
+        self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or say why not."""
@@ -73,7 +78,7 @@ class KnownHosts:
         name = None if host is None else _name(f"//{host}")
         if host and not self._hosts.knows(name):  # a caller of HTTP/1.0 may have none; no browser is one
             code, what = 421, f"for the host {_shown(host)}"
-        elif scope["method"] == "POST" and origin is not None and not self._may_send(_name(origin), name):
+        elif scope["method"] == "POST" and origin is not None and not self._may_send(origin, name):
             code, what = 403, f"by pages of {_shown(origin)}"
         else:
             await self._app(scope, receive, send)
@@ -81,9 +86,12 @@ class KnownHosts:
         message = f"this server isn't asked {what}; --allowed-hosts names those that it is"
         await JSONResponse({"error": {"message": message, "code": code}}, code)(scope, receive, send)
 
-    def _may_send(self, origin: str | None, host: str | None) -> bool:
-        """Return True for a page of this server, or of a host that is known by its name."""
-        return origin is not None and (origin == host or is_loopback(origin) or origin in self._hosts.names)
+    def _may_send(self, origin: str, host: str | None) -> bool:
+        """Return True for a page of this server, of a host that is known by its name, or of an origin that may call."""
+        if not self._origins.isdisjoint((origin, "*")):
+            return True
+        page = _name(origin)
+        return page is not None and (page == host or is_loopback(page) or page in self._hosts.names)
 
 
 def _name(url: str) -> str | None:
