@@ -172,7 +172,8 @@ class Options:
         ),
     )
     encoding: Encoding = field(
-        default="float32", metadata=_about("How a vector's numbers are written.", openai="encoding_format")
+        default="float32",
+        metadata=_about("How a vector's numbers are written.", openai="encoding_format", tei="encoding_format"),
     )
 
     def shaped(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """Offers of each front, asked of each of them; docs/api.md's table must say what they answered."""
 
+import base64
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -9,6 +10,7 @@ import pytest
 
 from bothends import Client, Encoder
 from bothends.model.bundle import Bundle
+from bothends.options import encoded
 from bothends.server.server import Server
 from tests.support.fronts import REFUSED, Front, Inference, Ollama, OpenAI, Streaming, Tei, Unary, http_of, works
 from tests.support.paths import ROOT
@@ -53,13 +55,22 @@ def dimensions(front: Front) -> str:
 
 
 def encodings(front: Front) -> str:
-    if isinstance(front, OpenAI):
+    if isinstance(front, OpenAI | Tei):
         front.ask(["dragons"], encoding_format="float")
-        answer = front.http.post("/v1/embeddings", json={"model": "english", "input": "a", "encoding_format": "base64"})
-        assert isinstance(answer.json()["data"][0]["embedding"], str)
-        return "float32, as numbers or base64"
+        in_base64 = [ENCODINGS[name] for name in ENCODINGS if in_base64_of(front, name)]
+        return f"float32, as numbers; {', '.join(in_base64)}, as base64"
     found = {word for name, word in ENCODINGS.items() if works(front, ["dragons"], encoding=name)}
     return ", ".join(word for word in ENCODINGS.values() if word in found | {"float32"})
+
+
+def in_base64_of(front: OpenAI | Tei, encoding: str) -> bool:
+    """Whether a front has base64 of an encoding: its bytes, as they are in Python."""
+    written_as = "base64" if encoding == "float32" else encoding
+    path, name = ("/v1/embeddings", "input") if isinstance(front, OpenAI) else ("/embed", "inputs")
+    answer = front.http.post(path, json={name: ["dragons"], "encoding_format": written_as}).json()
+    found = answer["data"][0]["embedding"] if isinstance(front, OpenAI) else answer[0]
+    rows = encoded(front.ask(["dragons"]).rows[0][np.newaxis], encoding)[0]  # type: ignore[arg-type]
+    return base64.b64decode(found) == rows.tobytes()
 
 
 def bad_sentence(front: Front) -> str:

@@ -14,6 +14,7 @@ from bothends.embeddings import Embeddings
 from bothends.errors import RequestError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
+from bothends.options import Encoding
 from bothends.server.fronts.openai import endpoints as openai
 from bothends.server.fronts.openai.requests import EmbeddingRequest
 from bothends.server.http.json_requests import parse
@@ -64,6 +65,16 @@ def test_every_kind_of_input(
     expected = expected if kind in ("strings", "lists of ids") else expected[:1]
     assert np.array_equal(rows(body), expected)
     assert isinstance(body["data"][0]["embedding"], str) == (encoding == "base64")
+
+
+@pytest.mark.parametrize("encoding", ["float16", "int8", "sign_bits"])
+def test_fewer_bytes(http: httpx.Client, client: Client, encoding: Encoding) -> None:
+    """The very bytes that gRPC gives, as base64; int8 with its scale, which no other has."""
+    expected = client.embed(SENTENCES, normalize=True, encoding=encoding)
+    data = embeddings(http, SENTENCES, encoding_format=encoding)["data"]
+    assert [base64.b64decode(each["embedding"]) for each in data] == [row.tobytes() for row in expected.rows]
+    scales = [np.float32(each["scale"]) for each in data if "scale" in each]
+    assert scales == ([] if expected.scales is None else list(expected.scales))
 
 
 def test_what_stands_beside_the_vectors(

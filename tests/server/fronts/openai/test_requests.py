@@ -78,7 +78,7 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
     "dimensions": (f'{{{MODEL}, "input": "a", "dimensions": 3}}', "dimensions", "offers 64, 128, 256, 512"),
     "no dimensions": (f'{{{MODEL}, "input": "a", "dimensions": 0}}', "dimensions", "0 dimensions can't be had"),
     "dimensions true": (f'{{{MODEL}, "input": "a", "dimensions": true}}', "dimensions", "a valid integer"),
-    "encoding": (f'{{{MODEL}, "input": "a", "encoding_format": "int8"}}', "encoding_format", "'float' or 'base64'"),
+    "encoding": (f'{{{MODEL}, "input": "a", "encoding_format": "int4"}}', "encoding_format", "'int8' or 'sign_bits'"),
     "truncation": (f'{{{MODEL}, "input": "a", "truncation": true}}', "truncation", "'start', 'error' or 'end'"),
     "user": (f'{{{MODEL}, "input": "a", "user": 1}}', "user", "a valid string"),
 }  # fmt: skip

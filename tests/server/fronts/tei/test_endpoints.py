@@ -1,5 +1,6 @@
 """text-embeddings-inference's API over HTTP against a real server: the same vectors as over gRPC, to the last bit."""
 
+import base64
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from bothends.client.sync import Client
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
+from bothends.options import Encoding
 from bothends.server.server import Server
 from tests.support.doors import serving
 from tests.support.fronts import http_of
@@ -48,6 +50,18 @@ def test_every_kind_of_input(http: httpx.Client, client: Client, english: Bundle
     assert np.array_equal(rows(raw), client.encode(SENTENCES))
     short = http.post(path, json={"inputs": SENTENCES, "dimensions": 64})
     assert np.array_equal(rows(short), client.encode(SENTENCES, normalize=True, dimensions=64))
+
+
+@pytest.mark.parametrize("path", ["/embed", "/"])
+@pytest.mark.parametrize("encoding", ["float32", "float16", "int8", "sign_bits"])
+def test_fewer_bytes(http: httpx.Client, client: Client, path: str, encoding: Encoding) -> None:
+    """The very bytes that gRPC gives, as base64."""
+    expected = client.embed(SENTENCES, normalize=True, encoding=encoding)
+    asked = {"inputs": SENTENCES, "encoding_format": "base64" if encoding == "float32" else encoding}
+    answer = http.post(path, json=asked)
+    assert [base64.b64decode(each) for each in answer.json()] == [row.tobytes() for row in expected.rows]
+    code, kind, message = told(http.post(path, json={**asked, "encoding_format": "int8", "normalize": False}))
+    assert (code, kind, message.startswith("encoding_format: int8")) == (422, "Validation", True)
 
 
 @pytest.mark.parametrize(

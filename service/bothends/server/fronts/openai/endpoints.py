@@ -1,6 +1,5 @@
 """OpenAI's embeddings API over HTTP: reads its JSON, and writes its answers and errors."""
 
-import base64
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from ....embeddings import Embeddings
 from ...context import CallContext
 from ...dispatch import FAR, TRUNCATED_INPUTS
 from ...http.failure import Blame
+from ...http.formats import Format, in_base64
 from ...http.json_requests import parse
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
@@ -109,21 +109,23 @@ def render_error(code: int, status: status_pb2.Status) -> bytes:
     return orjson.dumps({"error": error})
 
 
-def _say_and_write(context: CallContext, model: str, encoding: str, found: Embeddings) -> bytes:
+def _say_and_write(context: CallContext, model: str, written_as: Format, found: Embeddings) -> bytes:
     if cut := sum(found.truncated):
         context.add_header(TRUNCATED_INPUTS, str(cut))
-    return write(model, encoding, found)
+    return write(model, written_as, found)
 
 
-def write(model: str, encoding: str, found: Embeddings) -> bytes:
+def write(model: str, written_as: Format, found: Embeddings) -> bytes:
     """Return the response to a request for embeddings as JSON. It is called in the engine's thread.
 
-    `model` is the name to show, `encoding` is float or base64 (of float32, little-endian). Each number of float has the
-    fewest digits that read back as the same float32.
+    `model` is the name to show. Each number of the format float has the fewest digits that read back as the same
+    float32.
     """
     rows = np.ascontiguousarray(found.rows)
-    vectors = rows if encoding == "float" else [base64.b64encode(row).decode() for row in rows.astype("<f4")]
+    vectors, scales = (rows, None) if written_as == "float" else in_base64(rows, written_as)
     data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+    if scales is not None:
+        data = [{**each, "scale": scale} for each, scale in zip(data, scales, strict=True)]
     tokens = sum(found.token_counts)
     response = {
         "object": "list",

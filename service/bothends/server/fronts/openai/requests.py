@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, PlainValidator
 
 from ....options import Truncation
+from ...http.formats import ABOUT, Format
 from ...http.json_requests import Asking, Input, texts_or_ids, with_options
 
 
@@ -25,9 +26,7 @@ class EmbeddingRequest(Asking):
             partial(texts_or_ids, name="input"), json_schema_input_type=str | list[str] | list[int] | list[list[int]]
         ),
     ] = Field(description="One sentence or several, as texts or as token ids of the model's own tokenizer.")
-    encoding_format: Literal["float", "base64"] | None = Field(
-        None, description="Numbers, or base64 of their float32 bytes, little-endian; float unless said."
-    )
+    encoding_format: Format | None = Field(None, description=ABOUT)
     user: str | None = Field(None, description="Taken for compatibility, and ignored.")
     truncation: Truncation | None = Field(
         None,
@@ -42,6 +41,7 @@ class Embedding(BaseModel):
     object: Literal["embedding"]
     index: int
     embedding: list[float] | str = Field(description="Of length 1: numbers, or base64.")
+    scale: float | None = Field(None, description="Not OpenAI's. What numbers of int8 are to be multiplied by.")
 
 
 class Usage(BaseModel):

@@ -16,6 +16,7 @@ from ....options import Options
 from ....settings import Settings
 from ...context import CallContext
 from ...dispatch import FAR, TRUNCATED_INPUTS
+from ...http.formats import Format, in_base64
 from ...http.json_requests import RequestT, as_request, read_object
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
@@ -28,6 +29,10 @@ from .requests import Compared, DecodeRequest, Parameters, SimilarityRequest, Te
 _COMPARED = "inputs.sentences"
 _COMPARISON = tuple(Compared.model_fields)
 """Fields of a comparison, which stand in `inputs`, or as Hugging Face's own servers took them, in the request."""
+_NO_SCALE = (
+    "encoding_format: int8 of vectors of other lengths than 1 needs their scales, which this API has no place for; "
+    'leave out "normalize": false'
+)
 _NOT_OFFERED = {
     "/rerank": "this model is no re-ranker: it embeds sentences; POST /similarity compares them",
     "/predict": "this model is no classifier: it embeds sentences; POST /embed does so",
@@ -80,13 +85,16 @@ class Tei:
     def _embed(self, request: TeiEmbedRequest, context: CallContext) -> None:
         truncation = request.truncation(self._settings.http_truncation)
         options = request.as_options(truncation=truncation, normalize=request.normalize)
-        self._responder.embed(Query(request.inputs, options), context, partial(_write, context))
+        written_as = request.encoding_format or "float"
+        if written_as == "int8" and not request.normalize:
+            raise RequestError(_NO_SCALE, field="encoding_format")
+        self._responder.embed(Query(request.inputs, options), context, partial(_write, context, written_as))
 
     def _compare(self, request: SimilarityRequest, context: CallContext) -> None:
         truncation = (request.parameters or Parameters()).truncation(self._settings.http_truncation)
         others = request.inputs.sentences
         if not others:
-            return self._responder.embed(Query(others), context, partial(_write, context))
+            return self._responder.embed(Query(others), context, partial(_write, context, "float"))
         query = Query([*others, request.inputs.source_sentence], Options(truncation, normalize=True))
         try:
             return self._responder.embed(query, context, partial(_write_similarities, context))
@@ -166,12 +174,14 @@ def _source_error(error: SentenceError) -> RequestError:
     return RequestError(f"{name} {error.reason}", field=name)
 
 
-def _write(context: CallContext, found: Embeddings) -> bytes:
+def _write(context: CallContext, written_as: Format, found: Embeddings) -> bytes:
     """Write the response as JSON, in the engine's thread.
 
     Each float32 has the fewest digits that read back as the same number.
     """
     _say_cut(context, found.truncated)
+    if written_as != "float":
+        return orjson.dumps(in_base64(found.rows, written_as)[0])
     return orjson.dumps(np.ascontiguousarray(found.rows), option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, RootModel
 from ....engines.contract import TokenIds
 from ....errors import RequestError
 from ....options import OPTIONS, Truncation
+from ...http.formats import ABOUT, Format
 from ...http.json_requests import Asking, Input, texts, texts_or_ids, token_ids, with_options
 
 Direction = Literal["left", "right", "Left", "Right"]
@@ -60,10 +61,11 @@ class TeiEmbedRequest(Parameters, Asking):
         ),
     ] = Field(description="One text or several, as texts or as token ids of the model's own tokenizer.")
     normalize: bool = Field(True, description=OPTIONS["normalize"].what)
+    encoding_format: Format | None = Field(None, description=f"Not the API's. {ABOUT}")
 
 
-class TeiEmbedResponse(RootModel[list[list[float]]]):
-    """Answer of POST /embed: one vector for each text."""
+class TeiEmbedResponse(RootModel[list[list[float]] | list[str]]):
+    """Answer of POST /embed: one vector for each text, as numbers or as base64."""
 
 
 class TokenizeRequest(_Strict):
@@ -130,7 +132,7 @@ class TeiRequest(RootModel[TeiEmbedRequest | SimilarityRequest | Compared]):
     """Request of POST /: texts to embed, or to compare."""
 
 
-class TeiResponse(RootModel[list[list[float]] | list[float]]):
+class TeiResponse(RootModel[list[list[float]] | list[str] | list[float]]):
     """Answer of POST /, as that of POST /embed or POST /similarity."""
 
 
