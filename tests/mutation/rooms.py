@@ -57,18 +57,24 @@ ROOMS = {
         ),
     ),
     "http": Room(
-        tuple(f"service/bothends/server/http/{module}.py" for module in ("hosts", "call")),
-        tuple(f"tests/server/http/test_{module}.py" for module in ("hosts", "call")),
+        tuple(f"service/bothends/server/http/{module}.py" for module in ("hosts", "call", "body")),
+        (
+            *(f"tests/server/http/test_{module}.py" for module in ("hosts", "call")),
+            "tests/server/fronts/ollama/test_endpoints.py",
+        ),
     ),
     "fronts": Room(
-        tuple(f"service/bothends/server/fronts/{front}/*.py" for front in ("tei", "ollama")),
+        tuple(f"service/bothends/server/fronts/{front}/*.py" for front in ("tei", "ollama", "kserve")),
         (
-            *(f"tests/server/fronts/{front}/test_endpoints.py" for front in ("tei", "ollama")),
+            *(f"tests/server/fronts/{front}/test_endpoints.py" for front in ("tei", "ollama", "kserve")),
             "tests/server/fronts/test_every_method.py",
         ),
     ),
     "search": Room(
         ("service/bothends/search/*.py", "service/bothends/cli/search.py"), ("tests/search", "tests/cli/test_search.py")
+    ),
+    "settings": Room(
+        ("service/bothends/settings/ports.py",), ("tests/test_settings.py", "tests/server/http/test_cors.py")
     ),
     "wire": _python("wire"),
     "model": _python("model"),

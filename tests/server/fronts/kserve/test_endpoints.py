@@ -144,6 +144,7 @@ def test_probes_need_no_key(english: Bundle, tmp_path: Path) -> None:
         assert probed(http) == [200, 200, 200, 503]
         assert http.get("/v2/models/english/ready").json() == {"name": "english", "ready": True}
         server.service.embedder.model.withdraw("it was to be tried")
+        server.service._readiness.set_fit("english", fit=False)  # noqa: SLF001  as the supervisor's thread has it
         assert probed(http) == [200, 503, 503, 503]
         assert told(http.post(PATH, json=asked("a"), headers=holder))[0] == 503
 
