@@ -19,6 +19,9 @@ struct Tokenizer {
     /// Appends the ids of a text: all of them, or if there are more than `max_tokens`, more than `max_tokens` of the
     /// first. Returns false if it can't tokenise the text, or the text isn't UTF-8; then `ids` is undefined.
     bool (*encode)(const void* of, std::string_view text, std::size_t max_tokens, std::vector<std::uint32_t>& ids);
+
+    /// Returns whether the token goes on with a word: between any other one and the one before it, a text can be cut.
+    bool (*continues)(const void* of, std::uint32_t id);
 };
 
 /// Encoder that one native module lends to another. Safe to use from several threads, without the GIL: one that needs

@@ -238,6 +238,8 @@ inline void bind_results(nb::module_& module) {
         .def_ro("model", &RunCounts::model, "Index of the model that computed it.")
         .def_ro("tokens", &RunCounts::tokens, "That the run computed.")
         .def_ro("truncated", &RunCounts::truncated, "Sentences of the answers of which the end was cut off.")
+        .def_ro("in_pieces", &RunCounts::in_pieces,
+                "Sentences of the answers that were longer than the model reads, and read in pieces.")
         .def_ro("tokenise_s", &RunCounts::tokenise_s)
         .def_ro("engine_s", &RunCounts::engine_s)
         .def_ro("serialise_s", &RunCounts::serialise_s)

@@ -32,23 +32,13 @@ std::size_t cut(std::span<const Reading> readings) {
         std::count_if(readings.begin(), readings.end(), [](const Reading& each) { return each.is_truncated; }));
 }
 
-void count_tokens(std::span<const Reading> answered, RunCounts& served) {
+/// Counts sentences that a model has read, up to `max_tokens` tokens at once.
+void count_tokens(std::span<const Reading> answered, std::size_t max_tokens, RunCounts& served) {
     for (const Reading& reading : answered) {
         served.counts.push_back(reading.tokens);
         served.truncated += reading.is_truncated;
+        served.in_pieces += reading.tokens > max_tokens;
     }
-}
-
-/// Returns what is to be counted of a long request that is answered at `time`.
-RunCounts counts_of(const Job& job, double time) {
-    RunCounts served;
-    served.model = job.request().model;
-    served.tokenise_s = job.tokenise_s();
-    served.serialise_s = job.serialise_s();
-    if (job.message.is_in_stream) ++served.messages[job.message.method];
-    else served.seconds[job.message.method].push_back(time - job.message.arrived);
-    count_tokens(job.tokens().readings(), served);
-    return served;
 }
 
 }  // namespace
@@ -278,10 +268,10 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
     Run run{began, work.model, {}, {}, {}, {}};
     for (Work* const each : works) each->join(run);
     runs_.begin(thread, std::move(run));
-    work.rows.reset(new float[tokens.sentences() * model.encoder.dimension]);
+    work.rows.reset(new float[tokens.pieces() * model.encoder.dimension]);
     double helped_s = 0;
     const bool has_run = model.is_trusted() && model.encoder.run(model.encoder.of, tokens.ids(), tokens.offsets(),
-                                                                 tokens.sentences(), work.rows.get(), helped_s);
+                                                                 tokens.pieces(), work.rows.get(), helped_s);
     auto ended = runs_.end(thread);
     is_given_up = !ended;
     if (ended) {
@@ -292,6 +282,7 @@ bool FastPath::compute(std::span<Work* const> works, std::uint64_t thread, bool&
     if (!has_run || is_given_up || !model.is_trusted()) return false;
     work.served.engine_s = now() - began;
     model.token.note(double(tokens.size()), work.served.engine_s + helped_s);
+    tokens.join_rows(work.rows.get(), model.encoder.dimension);
     for (std::size_t call = 0; call < work.calls.size(); ++call)
         work.served.waited_s.resize(work.served.waited_s.size() + work.requests[call].sentences.size(),
                                     began - work.calls[call].arrived);
@@ -329,7 +320,7 @@ void FastPath::write(Work& work) {
             codec.append(request, {numbers, dimension, index, of_call[index]}, content);
         codec.end(request, of_call, content);
         readings = readings.subspan(of_call.size());
-        count_tokens(of_call, work.served);
+        count_tokens(of_call, readers_[work.model].max_tokens, work.served);
     }
     if (!work.calls.empty()) {
         work.served.serialise_s = now() - began;
@@ -390,6 +381,18 @@ void FastPath::count(Work& work, const Transport::Answers& answers, const std::v
         else served.unanswered.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
     }
     note(std::move(served));
+}
+
+/// Returns what is to be counted of a long request that is answered at `time`.
+RunCounts FastPath::counts_of(const Job& job, double time) const {
+    RunCounts served;
+    served.model = job.request().model;
+    served.tokenise_s = job.tokenise_s();
+    served.serialise_s = job.serialise_s();
+    if (job.message.is_in_stream) ++served.messages[job.message.method];
+    else served.seconds[job.message.method].push_back(time - job.message.arrived);
+    count_tokens(job.tokens().readings(), readers_[served.model].max_tokens, served);
+    return served;
 }
 
 void FastPath::note(RunCounts served) {

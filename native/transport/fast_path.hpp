@@ -37,6 +37,7 @@ struct RunCounts {
     double tokenise_s = 0, engine_s = 0, serialise_s = 0;
     std::vector<double> waited_s;  // of each sentence of the run, from when its call was read to when the run began
     std::size_t truncated = 0;     // sentences of what was answered
+    std::size_t in_pieces = 0;  // of them, that were longer than the model reads, and weren't cut
     std::vector<std::size_t> counts;  // tokens of each of them
     std::map<std::size_t, std::vector<double>>
         seconds;  // of each small unary call that was answered, since it came; by method
@@ -102,6 +103,7 @@ private:
     void write(Work& work);
     void answer(Work& work);
     void count(Work& work, const Transport::Answers& answers, const std::vector<std::size_t>& indices);
+    RunCounts counts_of(const Job& job, double time) const;
     void note(RunCounts served);
 
     Transport& transport_;

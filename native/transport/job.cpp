@@ -12,7 +12,7 @@ namespace transport {
 namespace {
 constexpr std::size_t read_bytes = 32 << 10;  // of text that are read at once: about a millisecond's
 constexpr std::size_t max_end = 1 << 10;  // bytes behind a response's rows, about
-constexpr std::size_t sentence_overhead = sizeof(std::string_view) + sizeof(std::int64_t) + sizeof(Reading);
+constexpr std::size_t sentence_overhead = sizeof(std::string_view) + sizeof(std::size_t) + sizeof(Reading);
 }  // namespace
 
 Job::Read Job::read(const std::shared_ptr<const Codec>& codec, std::span<const Reader> readers,
@@ -57,7 +57,7 @@ std::size_t Job::bytes(std::size_t dimension) const {
     // A row waits as the encoder's, or is written.
     const std::size_t row = std::max(dimension * sizeof(float), max_written_bytes(request_.options, dimension));
     return message.content.size() + inflated_.size() + request_.kept_bytes + tokens_.size() * sizeof(std::uint32_t) +
-           sentences * (sentence_overhead + row);
+           tokens_.pieces() * sizeof(std::int64_t) + sentences * (sentence_overhead + row);
 }
 
 double Job::max_work_at_once() const {

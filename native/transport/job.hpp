@@ -115,7 +115,7 @@ public:
 
     /// Returns the number of sentences that nobody has taken.
     std::size_t untaken() const { return request_.sentences.size() - next_; }
-    std::size_t untaken_tokens() const { return tokens_.size() - std::size_t(tokens_.offsets()[next_]); }
+    std::size_t untaken_tokens() const { return tokens_.size() - tokens_.before(next_); }
 
     // By any thread.
 

@@ -11,14 +11,14 @@
 namespace transport {
 
 /// What to do with a sentence of more tokens than the model reads.
-enum class Truncation { error, start, end };
+enum class Truncation { error, start, end, pieces };
 
 /// How an embedding's numbers are written. What follows sign_bits is JSON's alone.
 enum class Encoding { float32, float16, int8, sign_bits, text, base64 };
 constexpr std::size_t encodings = 6;
 
 // Their words, in order. In bothends.v1 the first one's number is 1; 0 asks for the default.
-constexpr std::array<std::string_view, 3> words_of(Truncation) { return {"error", "start", "end"}; }
+constexpr std::array<std::string_view, 4> words_of(Truncation) { return {"error", "start", "end", "pieces"}; }
 constexpr std::array<std::string_view, 4> words_of(Encoding) { return {"float32", "float16", "int8", "sign_bits"}; }
 
 /// What a request asks for beside its sentences.

@@ -30,6 +30,12 @@ float squared_length(std::span<const float> row) {
     return sums[0];
 }
 
+void scale_to_unit_length(std::span<float> row) {
+    const float length = std::sqrt(squared_length(row));
+    if (length > 0)  // a row of zeros has no direction
+        for (float& number : row) number /= length;
+}
+
 /// Extends a string by `count` bytes, and returns the place to write them.
 char* room_for(std::string& to, std::size_t count) {
     to.resize(to.size() + count);
@@ -57,12 +63,19 @@ std::span<const float> shaped(std::span<const float> row, const Options& options
     } else {
         room.assign(row.begin(), row.end());
     }
-    if (options.is_normalized) {
-        const float length = std::sqrt(squared_length(room));
-        if (length > 0)  // a row of zeros has no direction
-            for (float& number : room) number /= length;
-    }
+    if (options.is_normalized) scale_to_unit_length(room);
     return room;
+}
+
+void mean_of_pieces(std::span<float> rows, std::size_t dimension) {
+    const std::span<float> sum = rows.first(dimension);
+    scale_to_unit_length(sum);
+    for (std::span<float> rest = rows.subspan(dimension); !rest.empty(); rest = rest.subspan(dimension)) {
+        const std::span<float> row = rest.first(dimension);
+        scale_to_unit_length(row);
+        for (std::size_t index = 0; index < dimension; ++index) sum[index] += row[index];
+    }
+    scale_to_unit_length(sum);
 }
 
 void append_float16(std::string& to, std::span<const float> row) {

@@ -14,6 +14,10 @@ namespace transport {
 /// offer the size.
 std::span<const float> shaped(std::span<const float> row, const Options& options, std::vector<float>& room);
 
+/// Makes the first of several rows of this dimension, one for each piece of a text, the text's: the direction of the mean
+/// of all, each scaled to length 1. The others are undefined then.
+void mean_of_pieces(std::span<float> rows, std::size_t dimension);
+
 /// Returns an upper bound on the bytes of a written row, for an encoder's row of this many numbers.
 std::size_t max_written_bytes(const Options& options, std::size_t numbers);
 

@@ -11,7 +11,8 @@
 
 namespace transport {
 
-/// Token ids of several sentences, concatenated.
+/// Token ids of several sentences, concatenated, and where they are cut into pieces: an encoder makes a row of each. A
+/// sentence is one piece, unless it is longer than the model reads and all of it is wanted.
 class Tokens {
 public:
     /// Tokenises a sentence, of which the model reads `max_tokens` tokens. Returns false, and adds nothing, if it is to
@@ -26,16 +27,26 @@ public:
     void cut(std::size_t sentences);
 
     std::size_t sentences() const { return readings_.size(); }
+    std::size_t pieces() const { return offsets_.size() - 1; }
     std::size_t size() const { return ids_.size(); }
+
+    /// Returns the number of ids before a sentence, or of all: one more than there are sentences.
+    std::size_t before(std::size_t sentence) const { return std::size_t(offsets_[firsts_[sentence]]); }
     const std::vector<Reading>& readings() const { return readings_; }
     const std::int32_t* ids() const { return reinterpret_cast<const std::int32_t*>(ids_.data()); }
 
-    /// Returns the indices of the sentences' first ids, and of the end: one more than there are sentences.
+    /// Returns the indices of the pieces' first ids, and of the end: one more than there are pieces.
     const std::int64_t* offsets() const { return offsets_.data(); }
 
+    /// Makes the pieces' rows, float32 [pieces, dimension], the sentences' rows, in place.
+    void join_rows(float* rows, std::size_t dimension) const;
+
 private:
+    void add_pieces(const shared::Tokenizer& tokenizer, std::size_t begin, std::size_t max_tokens);
+
     std::vector<std::uint32_t> ids_;
     std::vector<std::int64_t> offsets_{0};
+    std::vector<std::size_t> firsts_{0};  // the sentences' first pieces, and the end
     std::vector<Reading> readings_;
 };
 

@@ -104,9 +104,11 @@ bool encode_borrowed(const void* of, std::string_view text, std::size_t max_toke
     }
 }
 
+bool continues_borrowed(const void* of, std::uint32_t id) { return static_cast<const WordPiece*>(of)->continues(id); }
+
 nb::capsule share(nb::object self) {
     const auto& wordpiece = nb::cast<const WordPiece&>(self);
-    return shared::capsule_of<shared::Tokenizer>({&wordpiece, &encode_borrowed}, std::move(self));
+    return shared::capsule_of<shared::Tokenizer>({&wordpiece, &encode_borrowed, &continues_borrowed}, std::move(self));
 }
 
 NB_MODULE(_wordpiece, module) {

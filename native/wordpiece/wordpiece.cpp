@@ -120,8 +120,12 @@ WordPiece::WordPiece(const Definition& definition)
     }
     for (const auto& [entry, id] : definition.vocabulary) {
         trie_.add(beginnings_, entry, id);
-        if (const auto& prefix = definition.prefix; prefix && entry.starts_with(*prefix))
-            trie_.add(continuations_, entry.substr(prefix->size()), id);
+        const auto& prefix = definition.prefix;
+        if (!prefix || !entry.starts_with(*prefix)) continue;
+        trie_.add(continuations_, entry.substr(prefix->size()), id);
+        if (prefix->empty()) continue;  // then any entry may begin a word
+        if (id >= continuing_.size()) continuing_.resize(std::size_t(id) + 1);
+        continuing_[id] = true;
     }
     for (const Added& token : definition.added) {
         if (token.content.empty()) continue;

@@ -45,6 +45,9 @@ public:
     /// of the first. Returns false if it can't; then `ids` is undefined. Throws what `ask` throws.
     bool encode(std::string_view text, std::size_t max_tokens, Ids& ids) const;
 
+    /// Returns whether the entry with this id goes on with a word.
+    bool continues(std::uint32_t id) const { return id < continuing_.size() && continuing_[id]; }
+
 private:
     class Text;
 
@@ -60,6 +63,7 @@ private:
     Characters characters_;
     Trie trie_;
     Trie::Node beginnings_, continuations_, added_;
+    std::vector<bool> continuing_;  // by id
     std::vector<Found> found_;  // by id in the trie of added tokens
     std::array<bool, 256> begins_added_{};  // by a token's first byte
     std::array<char, 256> only_{};  // what becomes of an ASCII letter or digit; 0 for all others

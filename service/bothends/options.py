@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from .embeddings import nested
 from .errors import RequestError
 
-Truncation: TypeAlias = Literal["start", "error", "end"]
-"""Treatment of a sentence longer than the model reads: it is an error, or its start or its end is kept."""
+Truncation: TypeAlias = Literal["start", "error", "end", "pieces"]
+"""Treatment of a sentence longer than the model reads: it is an error, its start or its end is kept, or all of it is
+read in pieces: its row is the mean of theirs, all at length 1."""
 Encoding: TypeAlias = Literal["float32", "float16", "int8", "sign_bits"]
 """Number format of an embedding."""
 Precision: TypeAlias = Literal["float32", "bf16", "int8"]
@@ -27,7 +28,8 @@ class EmbedOptions(TypedDict, total=False):
     """Options of the clients' methods, as keyword arguments."""
 
     truncation: Truncation
-    """"start" (the default) and "end" keep that part of a sentence longer than the model reads; "error" refuses it."""
+    """"start" (the default) and "end" keep that part of a sentence longer than the model reads; "error" refuses it;
+    "pieces" reads all of it, and its row is the mean of its pieces'."""
     normalize: bool
     """True if rows are scaled to length 1."""
     dimensions: int | None
@@ -150,7 +152,8 @@ class Options:
     truncation: Truncation = field(
         default="start",
         metadata=_about(
-            "What becomes of a sentence longer than the model reads: its start or end is kept, or it is an error.",
+            "What becomes of a sentence longer than the model reads: its start or end is kept, it is an error, or its "
+            "vector is the mean of its pieces'.",
             kserve="truncation",
             openai="truncation",
             tei="truncate, truncation_direction",
@@ -183,10 +186,15 @@ class Options:
         if self.dimensions is not None and self.dimensions != rows.shape[1]:
             rows = nested(rows, self.dimensions)
         if self.normalize:
-            lengths = _lengths(rows)
-            lengths[lengths == 0] = 1  # a row of zeros has no direction
-            rows = rows / lengths
+            rows = at_unit_length(rows)
         return rows
+
+
+def at_unit_length(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `rows`, float32 [sentences, dimension], scaled to length 1; one of zeros has no direction, and stays."""
+    lengths = _lengths(rows)
+    lengths[lengths == 0] = 1
+    return rows / lengths
 
 
 def _lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ AT_ONCE = 32
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={
-        "truncation": st.integers(0, 4),
+        "truncation": st.integers(0, 5),
         "normalize": st.booleans(),
         "dimensions": st.sampled_from([0, 64, 128, 512, 3, -1]),
         "encoding": st.integers(0, 5),
@@ -43,7 +43,7 @@ def batches(contents: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 def asking(texts: Iterator[str]) -> Iterator[bytes]:
     """Make a request of each text, or of three, with one after the other of all options."""
-    options = itertools.cycle(itertools.product((0, 2, 3, 1), (False, True), (0, 128), range(5)))
+    options = itertools.cycle(itertools.product((0, 2, 3, 4, 1), (False, True), (0, 128), range(5)))
     while few := list(itertools.islice(texts, 1)):
         asked: dict[str, Any] = dict(
             zip(("truncation", "normalize", "dimensions", "encoding"), next(options), strict=True)

@@ -75,16 +75,19 @@ FRONTS = [
             "encoding_format": st.sampled_from(["float", "base64", None, "Float", 1]),
             "dimensions": SIZE,
             "user": st.one_of(st.text(max_size=5), st.none(), st.integers()),
-            "truncation": st.sampled_from(["error", "start", "end", None, "Start", False]),
+            "truncation": st.sampled_from(["error", "start", "end", "pieces", None, "Start", False]),
             "input ": st.just("a"),
         },
         options={
-            "truncation": ("start", "end", None, "error"),
+            "truncation": ("start", "end", "pieces", None, "error"),
             "dimensions": (None, 128),
             "encoding_format": ("base64", "float"),
         },
         plain={"model": "english"},
-        cuts=[{"truncation": "start", "encoding_format": encoding} for encoding in ("float", "base64")],
+        cuts=[
+            {"truncation": kept, "encoding_format": encoding}
+            for kept, encoding in (("start", "float"), ("start", "base64"), ("pieces", "base64"))
+        ],
     ),
     *(
         Front(

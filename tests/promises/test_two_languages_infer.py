@@ -23,7 +23,7 @@ ORDERS = [names for count in range(4) for names in itertools.permutations(OUTPUT
 AT_ONCE = 32
 SENTENCE = st.one_of(TEXTS, st.text(max_size=60), st.sampled_from(HARD).filter(lambda text: len(text) < 999))
 RIGHT: dict[str, st.SearchStrategy[Any]] = {
-    "truncation": st.sampled_from(["start", "end", "error"]),
+    "truncation": st.sampled_from(["start", "end", "error", "pieces"]),
     "normalize": st.booleans(),
     "dimensions": st.sampled_from([64, 128, 512]),
     "timeout": st.just(0),
@@ -113,7 +113,7 @@ def asking(texts: Iterator[str]) -> Iterator[bytes]:
     while few := list(itertools.islice(texts, draw.choice((1, 3)))):
         given = {
             "dimensions": draw.choice((None, 128)),
-            "truncation": draw.choice(("start", "end", "error", None)),
+            "truncation": draw.choice(("start", "end", "error", "pieces", None)),
             "normalize": draw.choice((None, True)),
         }
         asked = parameters(**{name: value for name, value in given.items() if value is not None})

@@ -132,6 +132,8 @@ class Tei:
         self.http = http
 
     def ask(self, sentences: Sequence[Any], *, truncation: str | None = None, **asked: Any) -> Found:
+        if truncation not in (None, *self._WAYS):
+            raise Unsupported
         way = {} if truncation is None else self._WAYS[truncation]
         answer = self.http.post("/embed", json={"inputs": list(sentences), **way, **asked})
         if answer.is_error:
@@ -149,7 +151,7 @@ class Ollama:
         self.http = http
 
     def ask(self, sentences: Sequence[Any], *, truncation: str = "start", **asked: Any) -> Found:
-        if truncation == "end":
+        if truncation not in ("start", "error"):
             raise Unsupported
         body = {"model": "english", "input": list(sentences), "truncate": truncation == "start", **asked}
         answer = self.http.post("/api/embed", json=body)

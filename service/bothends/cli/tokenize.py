@@ -3,6 +3,7 @@ server.
 """
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -51,7 +52,7 @@ def _pieces(
 
     opened, limits = Bundle.open(newest(chosen(bundle) or default_path())), EmbedderSettings()
     tokenizer = Tokenizer(opened.tokenizer, max_tokens=opened.config.max_tokens, source=opened.path)
-    bounds = RequestLimits(len(sentences), limits.max_sentence_chars, len(sentences) * opened.config.max_tokens)
+    bounds = RequestLimits(len(sentences), limits.max_sentence_chars, sys.maxsize)
     reader = InputReader(tokenizer, opened.config, bounds)
     return reader.pieces(sentences, Options(truncation), check_deadline=lambda: None), opened.config.languages
 

@@ -17,7 +17,8 @@ class ChunkLimits(NamedTuple):
 
     chunk_sentences: int
     chunk_bytes: int
-    """Most bytes of text: each sentence has a few around it, and a chunk of one is sent whatever its size."""
+    """Most bytes of text, and no more than the server takes tokens, since it may be told to cut none of it. Each
+    sentence has a few around it, and a chunk of one is sent whatever its size."""
     message_bytes: int
     """Most bytes of one sentence."""
 
@@ -34,9 +35,8 @@ class ChunkLimits(NamedTuple):
                 f"{server} says that no request may hold a sentence: max_sentences is {model.max_sentences}, "
                 f"max_message_bytes is {largest}"
             )
-        return cls(
-            min(_CHUNK_SENTENCES, model.max_sentences), min(_CHUNK_BYTES, largest // 2), largest - _OVERHEAD_BYTES
-        )
+        most = min(_CHUNK_BYTES, largest // 2, model.max_request_tokens or _CHUNK_BYTES)
+        return cls(min(_CHUNK_SENTENCES, model.max_sentences), most, largest - _OVERHEAD_BYTES)
 
 
 def encoded_size(index: int, sentence: str) -> int:

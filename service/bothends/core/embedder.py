@@ -25,6 +25,7 @@ from ..settings import EmbedderSettings
 from .inputs import FEW, SHORT_BYTES, InputReader, OnError, RequestLimits, Sentences, refuse
 from .lent import Lent, lend
 from .loaded import LoadedModel
+from .long_texts import in_pieces, mean_of_pieces
 from .native_code import native_code
 from .query import AcceptedRequest, Rows
 from .queue import queue_of, terms_of
@@ -153,14 +154,17 @@ class Embedder:
         """
         model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
-        self._queue.refuse_if_full(reader.min_tokens(sentences))  # before more is spent on them
+        self._queue.refuse_if_full(reader.min_tokens(sentences, options))  # before more is spent on them
         with native_code, self.metrics.phase("tokenise"):
             tokens = reader.read(
                 sentences, options, check_deadline=partial(_check_deadline, deadline, is_over), on_error=on_error
             )
-        ids = [sentence.ids for sentence in tokens]
+        ids: Sequence[TokenIds] = [sentence.ids for sentence in tokens]
+        pieces = None
+        if options.truncation == "pieces":
+            ids, pieces = in_pieces(ids, max_tokens=model.config.max_tokens, continuing=model.tokenizer.continuing)
         rows = self._queue.submit(ids, engine=model, terms=self.terms, deadline=deadline, span=span, caller=caller)
-        return AcceptedRequest.of(tokens, options, model.config.version), rows
+        return AcceptedRequest.of(tokens, options, model.config.version, pieces=pieces), rows
 
     def tokenise(
         self,
@@ -187,10 +191,12 @@ class Embedder:
             return self._trusted().reader.decode(ids, skip_special_tokens=skip_special_tokens)
 
     def finish(self, accepted: AcceptedRequest, rows: NDArray[np.float32]) -> Embeddings:
-        """Finish `embed`: make embeddings of `rows`, float32 [sentences, dimension], the result of the future that
-        `begin` returned with `accepted`.
+        """Finish `embed`: make embeddings of `rows`, float32 [sentences or pieces, dimension], the result of the future
+        that `begin` returned with `accepted`.
         """
-        self.metrics.embedded(accepted.token_counts, sum(accepted.truncated))
+        self.metrics.embedded(accepted.token_counts, sum(accepted.truncated), in_pieces=accepted.in_pieces)
+        if accepted.pieces is not None:
+            rows = mean_of_pieces(rows, accepted.pieces)
         return Embeddings(
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
         )

@@ -1,5 +1,6 @@
 """Checks the sentences or token ids of a request, and turns them into the tokens that the model reads."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard, TypeVar, cast
@@ -73,12 +74,14 @@ class InputReader:
                 field="dimensions",
             )
 
-    def min_tokens(self, sentences: Sentences) -> int:
+    def min_tokens(self, sentences: Sentences, options: Options) -> int:
         """Return the smallest number of tokens that `sentences` can have: one for each text, or the ids that are
         kept.
         """
         if is_text(sentences):
             return len(sentences)
+        if options.truncation == "pieces":
+            return sum(map(len, sentences))
         return sum(min(len(ids), self._config.max_tokens) for ids in sentences)
 
     def read(
@@ -93,8 +96,12 @@ class InputReader:
             ids = cast("Sequence[TokenIds]", sentences)
             return self._checked(self._cut(ids, options, on_error), options, on_error)
         texts = self._texts(sentences, on_error)
-        keep_end = options.truncation == "end"
-        read = self._tokenizer.encode(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)
+        read = self._tokenizer.encode(
+            list(texts.values()),
+            keep_end=options.truncation == "end",
+            keep_all=options.truncation == "pieces",
+            check_deadline=check_deadline,
+        )
         return self._checked(zip(texts, read, strict=True), options, on_error)
 
     def pieces(self, sentences: Sequence[str], options: Options, *, check_deadline: Callable[[], None]) -> list[Pieces]:
@@ -102,8 +109,12 @@ class InputReader:
         request.
         """
         texts = self._texts(sentences, refuse)
-        keep_end = options.truncation == "end"
-        read = self._tokenizer.pieces(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)
+        read = self._tokenizer.pieces(
+            list(texts.values()),
+            keep_end=options.truncation == "end",
+            keep_all=options.truncation == "pieces",
+            check_deadline=check_deadline,
+        )
         return self._checked(zip(texts, read, strict=True), options, refuse)
 
     def decode(self, ids: Sequence[TokenIds], *, skip_special_tokens: bool) -> list[str]:
@@ -134,7 +145,7 @@ class InputReader:
 
     def _cut(self, sentences: Sequence[TokenIds], options: Options, on_error: OnError) -> Iterator[tuple[int, Tokens]]:
         """Token ids as a tokenizer would have given them. One past the table would fail its whole batch."""
-        most = self._config.max_tokens
+        most = sys.maxsize if options.truncation == "pieces" else self._config.max_tokens
         for index, ids in enumerate(sentences):
             if self._check_ids(index, ids, on_error):
                 kept = ids[max(0, len(ids) - most) :] if options.truncation == "end" else ids[:most]

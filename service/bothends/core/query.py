@@ -26,12 +26,21 @@ class AcceptedRequest:
     token_counts: list[int]
     truncated: list[bool]
     options: Options
+    pieces: list[int] | None = None
+    """Number of the rows that are computed of each sentence; None if it is one of each."""
 
     @classmethod
-    def of(cls, tokens: Sequence[Tokens], options: Options, model_version: str) -> Self:
+    def of(
+        cls, tokens: Sequence[Tokens], options: Options, model_version: str, *, pieces: list[int] | None = None
+    ) -> Self:
         """Make one from the tokens of each sentence, read with `options` by the model of this version."""
         counts = [len(sentence.ids) for sentence in tokens]
-        return cls(model_version, counts, [sentence.truncated for sentence in tokens], options)
+        return cls(model_version, counts, [sentence.truncated for sentence in tokens], options, pieces)
+
+    @property
+    def in_pieces(self) -> int:
+        """Number of sentences that are computed in pieces."""
+        return 0 if self.pieces is None else sum(count > 1 for count in self.pieces)
 
 
 @dataclass(slots=True)

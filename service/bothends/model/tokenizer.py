@@ -4,12 +4,15 @@ Unicode normalisation and unknown words are defined by the tokenizer file.
 """
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import tokenizers
+from tokenizers import models
 
 from ..chunks import chunks
 from ..errors import BothendsError, BundleError, EngineError, RequestError
@@ -19,6 +22,8 @@ from .wordpiece import native_wordpiece, obstacle
 
 _PIECE_CHARS = 1 << 16
 _SHORT_CHARS = 1024
+_WORD_MARKS = ("\u2581", "\u0120")
+"""What vocabularies of BPE and Unigram write for the space before a word."""
 _DECODERS = {"NoneType", "WordPiece", "ByteLevel", "Metaspace", "BPEDecoder"}
 """Types of decoders that join tokens in time that follows their number. Others may run patterns of the file's own."""
 
@@ -96,15 +101,36 @@ class Tokenizer:
         text: str | None = self._tokenizer.id_to_token(index)
         return text
 
+    @cached_property
+    def continuing(self) -> frozenset[int]:
+        """Ids of the tokens that go on with a word: between any other token and the one before it, a text can be cut.
+
+        Native code (native/wordpiece) knows the same of the tokenizers that it runs.
+        """
+        model = self._tokenizer.model
+        vocabulary: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=False)
+        if prefix := getattr(model, "continuing_subword_prefix", None):
+            return frozenset(index for text, index in vocabulary.items() if text.startswith(prefix))
+        if not isinstance(model, models.BPE | models.Unigram):
+            return frozenset()
+        begins = {index for text, index in vocabulary.items() if text.startswith(_WORD_MARKS)}
+        return frozenset(vocabulary.values()) - begins if begins else frozenset()
+
     def share(self) -> object | None:
         """Return a capsule with which native code encodes texts by itself; None if it can't."""
         return None if self._native is None else self._native.share()
 
     def encode(
-        self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None
+        self,
+        sentences: Sequence[str],
+        *,
+        keep_end: bool = False,
+        keep_all: bool = False,
+        check_deadline: Callable[[], None] = lambda: None,
     ) -> list[Tokens]:
         """Return the token ids of each sentence, in order; empty if a sentence has no tokens. Long input releases the
-        GIL.
+        GIL. Of one with more than `max_tokens`, so many of the last are kept if `keep_end`, all if `keep_all`, and else
+        so many of the first.
 
         Long input is encoded in pieces, so that memory depends on the piece and not on the whole. `check_deadline` is
         called before each piece and may raise to give up. Raises EngineError if the tokenizer itself fails.
@@ -112,21 +138,28 @@ class Tokenizer:
         found: list[Tokens] = []
         for start, stop in chunks([len(text) for text in sentences], max_count=len(sentences), max_size=_PIECE_CHARS):
             check_deadline()
-            found += self._tokens(sentences[start:stop], keep_end)
+            found += self._tokens(sentences[start:stop], _kept(self._max_tokens, keep_end, keep_all))
         return found
 
     def pieces(
-        self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None
+        self,
+        sentences: Sequence[str],
+        *,
+        keep_end: bool = False,
+        keep_all: bool = False,
+        check_deadline: Callable[[], None] = lambda: None,
     ) -> list[Pieces]:
         """Return tokens like `encode`, with texts and positions; this takes longer."""
         found: list[Pieces] = []
+        kept = _kept(self._max_tokens, keep_end, keep_all)
         for start, stop in chunks([len(text) for text in sentences], max_count=len(sentences), max_size=_PIECE_CHARS):
             check_deadline()
             for encoding in self._guarded(self._tokenizer.encode_batch, list(sentences[start:stop])):
-                kept, cut = self._kept(len(encoding), keep_end), len(encoding) > self._max_tokens
-                ids = encoding.ids[kept]
+                part = kept.of(len(encoding))
+                ids = encoding.ids[part]
                 unknown = [index == self.unknown_id for index in ids]
-                found.append(Pieces(ids, cut, encoding.tokens[kept], encoding.offsets[kept], unknown))
+                cut = len(ids) < len(encoding)
+                found.append(Pieces(ids, cut, encoding.tokens[part], encoding.offsets[part], unknown))
         return found
 
     def decode(self, ids: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
@@ -143,21 +176,18 @@ class Tokenizer:
             name = type(error).__name__
             raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
 
-    def _tokens(self, texts: Sequence[str], keep_end: bool) -> list[Tokens]:
+    def _tokens(self, texts: Sequence[str], kept: "_Kept") -> list[Tokens]:
         """Tokenise `texts` natively if possible; the library reads those that are declined."""
         if self._native is None:
-            return self._library_tokens(texts, keep_end)
-        read = self._native.encode(texts, self._max_tokens, keep_end=keep_end)
+            return self._library_tokens(texts, kept)
+        read = self._native.encode(texts, kept.most, keep_end=kept.is_end)
         declined = [text for text, tokens in zip(texts, read, strict=True) if tokens is None]
-        others = iter(self._library_tokens(declined, keep_end) if declined else [])
+        others = iter(self._library_tokens(declined, kept) if declined else [])
         return [next(others) if tokens is None else Tokens(*tokens) for tokens in read]
 
-    def _library_tokens(self, texts: Sequence[str], keep_end: bool) -> list[Tokens]:
+    def _library_tokens(self, texts: Sequence[str], kept: "_Kept") -> list[Tokens]:
         every = [encoding.ids for encoding in self._guarded(self._encode, texts)]
-        return [Tokens(ids[self._kept(len(ids), keep_end)], len(ids) > self._max_tokens) for ids in every]
-
-    def _kept(self, tokens: int, keep_end: bool) -> slice:
-        return slice(max(0, tokens - self._max_tokens), None) if keep_end else slice(self._max_tokens)
+        return [Tokens(ids[kept.of(len(ids))], len(ids) > kept.most) for ids in every]
 
     def _guarded(
         self, encode: Callable[[Sequence[str]], list[tokenizers.Encoding]], texts: Sequence[str]
@@ -173,6 +203,21 @@ class Tokenizer:
         if len(texts) == 1 and len(texts[0]) <= _SHORT_CHARS:
             return [self._tokenizer.encode(texts[0])]
         return list(self._tokenizer.encode_batch_fast(list(texts)))
+
+
+class _Kept(NamedTuple):
+    """What is kept of a text's tokens: so many of the first, or of the last."""
+
+    most: int
+    is_end: bool
+
+    def of(self, tokens: int) -> slice:
+        """Return the part of so many tokens."""
+        return slice(max(0, tokens - self.most), None) if self.is_end else slice(self.most)
+
+
+def _kept(max_tokens: int, keep_end: bool, keep_all: bool) -> _Kept:
+    return _Kept(sys.maxsize if keep_all else max_tokens, keep_end)
 
 
 def _mended(error: BaseException, instead: BothendsError) -> BaseException:

@@ -50,6 +50,7 @@ class ModelFamilies:
         )
         self.sentence_tokens = histogram("sentence_tokens", "Tokens read of each sentence.", TOKENS)
         self.truncated = counter("truncated_sentences", "Sentences cut to the model's limit.")
+        self.in_pieces = counter("sentences_in_pieces", "Sentences longer than the model reads, read in pieces.")
         self.batch_rows = histogram("batch_rows", "Sentences in each model run.", ROWS)
         self.batch_tokens = histogram("batch_tokens", "Tokens in each model run, padding included.", TOKENS)
         self.batch_efficiency = histogram(
@@ -75,6 +76,7 @@ class ModelMetrics:
         self._phases = {phase: families.phase_seconds.of(model, phase) for phase in PHASES}
         self._sentence_tokens = families.sentence_tokens.of(model)
         self._truncated = families.truncated.labels(model)
+        self._in_pieces = families.in_pieces.labels(model)
         self._batch_rows = families.batch_rows.of(model)
         self._batch_tokens = families.batch_tokens.of(model)
         self._batch_efficiency = families.batch_efficiency.of(model)
@@ -94,11 +96,13 @@ class ModelMetrics:
         """Record the time of a phase that was measured elsewhere."""
         self._phases[phase].observe(seconds)
 
-    def embedded(self, token_counts: Iterable[int], truncated: int) -> None:
+    def embedded(self, token_counts: Iterable[int], truncated: int, *, in_pieces: int = 0) -> None:
         """Count the embedded sentences of a request."""
         self._sentence_tokens.observe_all(token_counts)
         if truncated:
             self._truncated.inc(truncated)
+        if in_pieces:
+            self._in_pieces.inc(in_pieces)
 
     def waited(self, seconds: Sequence[float]) -> None:
         """Record how long sentences waited for their batches."""

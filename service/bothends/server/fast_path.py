@@ -237,7 +237,7 @@ class FastPaths:
         for index, count in served.messages.items():
             self._metrics.messages(self._methods[index].name, "native", count)
         metrics = embedder.metrics
-        metrics.embedded(served.counts, served.truncated)
+        metrics.embedded(served.counts, served.truncated, in_pieces=served.in_pieces)
         if served.tokenise_s:
             metrics.took("tokenise", served.tokenise_s)
         if served.serialise_s:

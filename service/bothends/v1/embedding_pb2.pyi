@@ -13,6 +13,7 @@ class Truncation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TRUNCATION_ERROR: _ClassVar[Truncation]
     TRUNCATION_KEEP_START: _ClassVar[Truncation]
     TRUNCATION_KEEP_END: _ClassVar[Truncation]
+    TRUNCATION_PIECES: _ClassVar[Truncation]
 
 class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -25,6 +26,7 @@ TRUNCATION_UNSPECIFIED: Truncation
 TRUNCATION_ERROR: Truncation
 TRUNCATION_KEEP_START: Truncation
 TRUNCATION_KEEP_END: Truncation
+TRUNCATION_PIECES: Truncation
 ENCODING_UNSPECIFIED: Encoding
 ENCODING_FLOAT32: Encoding
 ENCODING_FLOAT16: Encoding

@@ -7,6 +7,7 @@ import numpy as np
 from bothends_native import engine, transport, wordpiece
 from numpy.typing import NDArray
 
+from bothends.core.long_texts import in_pieces, mean_of_pieces
 from bothends.embeddings import Embeddings
 from bothends.options import Encoding
 from bothends.v1.embedding_pb2 import EmbedRequest
@@ -45,10 +46,14 @@ def embedded(encoder: engine.Encoder, content: bytes) -> tuple[Embeddings, Encod
     request = EmbedRequest.FromString(content)
     asked = options(request)
     every = [[WORDS.index(word) for word in sentence.split()] for sentence in request.sentences]
-    kept = [ids[-MAX_TOKENS:] if asked.truncation == "end" else ids[:MAX_TOKENS] for ids in every]
-    offsets = np.cumsum([0, *map(len, kept)])
-    rows = encoder.run(np.concatenate(kept).astype(np.int32), offsets.astype(np.int64))
-    cut = [len(ids) > MAX_TOKENS for ids in every]
+    is_whole = asked.truncation == "pieces"
+    most = 1000 if is_whole else MAX_TOKENS
+    kept = [ids[-most:] if asked.truncation == "end" else ids[:most] for ids in every]
+    pieces, counts = in_pieces(kept, max_tokens=MAX_TOKENS, continuing={WORDS.index("##b")})
+    offsets = np.cumsum([0, *map(len, pieces)])
+    rows = encoder.run(np.concatenate(pieces).astype(np.int32), offsets.astype(np.int64))
+    rows = rows if counts is None else mean_of_pieces(rows, counts)
+    cut = [len(ids) > MAX_TOKENS and not is_whole for ids in every]
     return Embeddings(asked.shaped(rows), [len(ids) for ids in kept], cut, VERSION), asked.encoding
 
 

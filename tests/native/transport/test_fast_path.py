@@ -36,7 +36,7 @@ def test_the_answer_is_what_python_would_write(fast: Fast) -> None:
     [
         {"sentences": ["a b"], "dimensions": 6},
         {"sentences": ["a"], "encoding": 9},
-        {"sentences": ["a"], "truncation": 4},
+        {"sentences": ["a"], "truncation": 5},
         {"sentences": ["b b b b b b"], "truncation": 1},
         {"sentences": ["a"] * 4},
         {"sentences": ["a " * 150]},

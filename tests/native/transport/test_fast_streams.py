@@ -61,7 +61,7 @@ def answers(fast: Fast, contents: Sequence[bytes], key: str = "") -> list[bytes]
 
 def test_each_message_is_answered_with_the_bytes_that_python_writes(fast: Fast) -> None:
     """Short ones and long ones, with options of their own, in the order in which they came."""
-    asked = itertools.product((0, 2, 3), (0, 1), (0, *SIZES), range(5))
+    asked = itertools.product((0, 2, 3, 4), (0, 1), (0, *SIZES), range(5))
     contents = [
         message(
             *sentences_of(seed, (1, 3, 20, MOST)[seed % 4]),

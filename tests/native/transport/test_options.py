@@ -40,7 +40,7 @@ def answers(fast: Fast, contents: list[bytes]) -> list[bytes]:
 def test_each_option_is_answered_with_the_bits_that_python_makes(wide: Fast) -> None:
     """All of them together: what is cut, which numbers, of what length, in which format."""
     sizes = [0, *(size for size in SIZES if size <= wide.encoder.dimension)]
-    asked = itertools.product((0, 2, 3), (False, True), sizes, range(5))
+    asked = itertools.product((0, 2, 3, 4), (False, True), sizes, range(5))
     contents = [
         EmbedRequest(
             sentences=SENTENCES, truncation=truncation, normalize=normalize, dimensions=size, encoding=encoding

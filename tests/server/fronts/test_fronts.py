@@ -38,7 +38,7 @@ def too_long(front: Front) -> str:
 
 
 def too_long_if_asked(front: Front) -> str:
-    kept = [side for side in ("start", "end") if works(front, [LONG], truncation=side)]
+    kept = [side for side in ("start", "end", "pieces") if works(front, [LONG], truncation=side)]
     refused = not works(front, [LONG], truncation="error")
     return ", ".join([*kept, *(["refused"] if refused else [])])
 
