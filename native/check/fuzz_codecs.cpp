@@ -30,8 +30,8 @@ const NamedModels in_json({{{"m", "n\n"}, "\"m\"", "\"1\"", dimension, {4, dimen
 const EmbedCodec embed(models, {3, "nothing", "\x08\x03"});
 const EmbedStreamCodec embed_stream(models);
 const InferCodec infer(models);
-const OllamaEmbedCodec ollama_embed(in_json);
-const OllamaEmbeddingsCodec ollama_embeddings(in_json);
+const OllamaEmbedCodec ollama_embed(in_json, Truncation::start);
+const OllamaEmbeddingsCodec ollama_embeddings(in_json, Truncation::start);
 const OpenAICodec openai(in_json, Truncation::error);
 const TeiCodec tei(models, Truncation::error);
 const TeiMessageCodec tei_message(models);

@@ -49,12 +49,12 @@ inline GivenCodec infer_codec(std::vector<NamedModel> models) {
     return {std::make_shared<InferCodec>(NamedModels(std::move(models)))};
 }
 
-inline GivenCodec ollama_embed_codec(std::vector<NamedModel> models) {
-    return {std::make_shared<OllamaEmbedCodec>(NamedModels(std::move(models)))};
+inline GivenCodec ollama_embed_codec(std::vector<NamedModel> models, Truncation truncation) {
+    return {std::make_shared<OllamaEmbedCodec>(NamedModels(std::move(models)), truncation)};
 }
 
-inline GivenCodec ollama_embeddings_codec(std::vector<NamedModel> models) {
-    return {std::make_shared<OllamaEmbeddingsCodec>(NamedModels(std::move(models)))};
+inline GivenCodec ollama_embeddings_codec(std::vector<NamedModel> models, Truncation truncation) {
+    return {std::make_shared<OllamaEmbeddingsCodec>(NamedModels(std::move(models)), truncation)};
 }
 
 inline GivenCodec openai_codec(std::vector<NamedModel> models, Truncation truncation) {
@@ -109,7 +109,8 @@ inline void bind_path(nb::module_& module) {
     nb::enum_<Truncation>(module, "Truncation", "What to do with a sentence of more tokens than the model reads.")
         .value("start", Truncation::start, "Its start is kept.")
         .value("error", Truncation::error, "It is an error of its request.")
-        .value("end", Truncation::end, "Its end is kept.");
+        .value("end", Truncation::end, "Its end is kept.")
+        .value("pieces", Truncation::pieces, "It is read in pieces, and its row is the mean of theirs.");
     module.def("called_encoder", &called_encoder, "run"_a, "dimension"_a,
                nb::sig("def called_encoder(run: collections.abc.Callable[[typing.Any, typing.Any, typing.Any], bool], "
                        "dimension: int) -> object"),
@@ -135,10 +136,13 @@ inline void bind_path(nb::module_& module) {
             "Return that of a method whose requests without a field have this response, unless a key has limits.")
         .def_static("infer", &infer_codec, nb::kw_only(), "models"_a,
                     "Return that of the Open Inference Protocol's ModelInfer.")
-        .def_static("ollama_embed", &ollama_embed_codec, nb::kw_only(), "models"_a,
-                    "Return that of Ollama's POST /api/embed, in JSON, as which the models are shown.")
-        .def_static("ollama_embeddings", &ollama_embeddings_codec, nb::kw_only(), "models"_a,
-                    "Return that of Ollama's POST /api/embeddings, whose requests have one text, by the same models.")
+        .def_static(
+            "ollama_embed", &ollama_embed_codec, nb::kw_only(), "models"_a, "truncation"_a,
+            "Return that of Ollama's POST /api/embed, in JSON, as which the models are shown. `truncation` is for "
+            "requests that leave it to the server.")
+        .def_static("ollama_embeddings", &ollama_embeddings_codec, nb::kw_only(), "models"_a, "truncation"_a,
+                    "Return that of Ollama's POST /api/embeddings, whose requests have one text and say nothing of its "
+                    "`truncation`, by the same models.")
         .def_static("openai", &openai_codec, nb::kw_only(), "models"_a, "truncation"_a,
                     "Return that of OpenAI's embeddings, in JSON, as which the models are shown. `truncation` is for "
                     "requests that ask for none.")

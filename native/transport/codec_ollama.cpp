@@ -41,7 +41,7 @@ bool are_passed_over(yyjson_val* options) {
 }
 
 bool read_truncate(yyjson_val* value, Options& options) {
-    if (yyjson_is_false(value)) options.truncation = Truncation::error;
+    if (yyjson_is_bool(value)) options.truncation = yyjson_is_true(value) ? Truncation::start : Truncation::error;
     return yyjson_is_bool(value) || yyjson_is_null(value);
 }
 

@@ -13,7 +13,7 @@ namespace transport {
 /// Common part of Ollama's two codecs. A model may be named by any of its names, which may end with Ollama's tag.
 class OllamaCodec : public JsonCodec {
 protected:
-    explicit OllamaCodec(NamedModels models) : JsonCodec(std::move(models), Truncation::start) {}
+    OllamaCodec(NamedModels models, Truncation truncation) : JsonCodec(std::move(models), truncation) {}
 
     /// Sets the model of a request by name (empty if it names none); returns false if the request is to be left to
     /// Python.
@@ -24,8 +24,8 @@ protected:
 /// several. It writes a response byte for byte like Python, except for the elapsed time. Every row has length 1.
 class OllamaEmbedCodec final : public OllamaCodec {
 public:
-    /// Responses show the names of `models` as JSON.
-    explicit OllamaEmbedCodec(NamedModels models) : OllamaCodec(std::move(models)) {}
+    /// Responses show the names of `models` as JSON. `truncation` applies to requests that don't set it.
+    OllamaEmbedCodec(NamedModels models, Truncation truncation) : OllamaCodec(std::move(models), truncation) {}
 
     bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
     void begin(const Request& request, std::string& response) const override;
@@ -36,7 +36,7 @@ public:
 /// Codec of the older /api/embeddings: `prompt` is one text, and its row is not normalised.
 class OllamaEmbeddingsCodec final : public OllamaCodec {
 public:
-    explicit OllamaEmbeddingsCodec(NamedModels models) : OllamaCodec(std::move(models)) {}
+    OllamaEmbeddingsCodec(NamedModels models, Truncation truncation) : OllamaCodec(std::move(models), truncation) {}
 
     bool read(std::string_view content, std::size_t max_sentences, Request& request) const override;
     void begin(const Request& request, std::string& response) const override;

@@ -46,7 +46,9 @@ bool TeiCodec::read(std::string_view content, std::size_t max_sentences, Request
         return read_tei_member(TeiMember(member), value, max_sentences, cut, request);
     };
     const auto are_there = json::read_members(body, tei_members, api::tei, request.options, read);
-    if (cut.is_asked_for) request.options.truncation = *cut.is_asked_for ? cut.kept : Truncation::error;
+    Truncation& truncation = request.options.truncation;
+    if (cut.is_asked_for.value_or(truncation == Truncation::start)) truncation = cut.kept;
+    else if (cut.is_asked_for) truncation = Truncation::error;
     return are_there && (*are_there)[std::size_t(TeiMember::inputs)] && models_.choose("", request);
 }
 

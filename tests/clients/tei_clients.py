@@ -33,7 +33,7 @@ def huggingface_hub() -> dict[str, Any]:
     """Ask by the client that others stand on; it asks at the base URL itself."""
     client, suspended = InferenceClient(URL, token=KEY), AsyncInferenceClient(URL, token=KEY)
     try:
-        client.feature_extraction(CUT)
+        client.feature_extraction(CUT, truncate=False)
     except HfHubHTTPError as error:
         refused = [error.response.status_code, error.response.json()]
     return {

@@ -158,11 +158,12 @@ class HttpSettings(ListenerSettings):
         True,
         is_rare=True,
     )
-    http_truncation: Truncation = option(
+    http_truncation: Literal["auto", "start", "error", "end", "pieces"] = option(
         "Requests",
-        "What becomes of an input longer than the model reads, where an HTTP caller doesn't say: it is an error, or "
-        "its start or end is kept.",
-        "error",
+        "What becomes of an input longer than the model reads, where an HTTP caller doesn't say: it is an error, its "
+        "start or end is kept, or it is read in pieces. auto does what each API's own server does: OpenAI's refuses "
+        "it, text-embeddings-inference's and Ollama's keep its start.",
+        "auto",
     )
     model_alias: str | None = option(
         "Requests",
@@ -191,6 +192,10 @@ class HttpSettings(ListenerSettings):
         "60 s behind some load balancers), so that no call meets a connection that is just being closed.",
         75,
     )
+
+    def truncation(self, usual: Truncation) -> Truncation:
+        """Return what becomes of long inputs where a caller doesn't say, in an API whose own server does `usual`."""
+        return usual if self.http_truncation == "auto" else self.http_truncation
 
     @property
     def model_aliases(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from tests.support.until import TIMEOUT_S, until
 from .fast import WORDS, Fast, encoder_of, named, path_of, rows_of
 from .served import ECHO, Served
 
+START = transport.Truncation.start
 QUOTED = 'an "other"'
 BAD_OPTIONS: list[Any] = [[], "a", {"stop": ["a"]}, {"a": {}}, dict.fromkeys(map(str, range(65)))]
 BAD_KEEP_ALIVE: list[Any] = [True, [], {}]
@@ -28,14 +29,14 @@ def named_models() -> list[transport.NamedModel]:
 
 @pytest.fixture
 def embed(serve: Callable[..., Served]) -> Iterator[Fast]:
-    made = Fast(serve(), codec=transport.Codec.ollama_embed(models=named_models()))
+    made = Fast(serve(), codec=transport.Codec.ollama_embed(models=named_models(), truncation=START))
     yield made
     made.stop()
 
 
 @pytest.fixture
 def embeddings(serve: Callable[..., Served]) -> Iterator[Fast]:
-    made = Fast(serve(), codec=transport.Codec.ollama_embeddings(models=named_models()))
+    made = Fast(serve(), codec=transport.Codec.ollama_embeddings(models=named_models(), truncation=START))
     yield made
     made.stop()
 
@@ -105,7 +106,11 @@ def test_a_prompt_that_is_no_text_is_left_to_python(embeddings: Fast, members: d
 def test_the_time_that_is_told_is_that_since_the_call_came(serve: Callable[..., Served]) -> None:
     """In nanoseconds, and with what it waited until others had come."""
     served = serve()
-    path = path_of(served, encoder_of(), codec=transport.Codec.ollama_embed(models=named_models()))
+    path = path_of(
+        served,
+        encoder_of(),
+        codec=transport.Codec.ollama_embed(models=named_models(), truncation=START),
+    )
     content = json.dumps({"model": "m", "input": "a"}).encode()
     with served.channel() as channel:
         asked = time.monotonic()

@@ -67,6 +67,8 @@ def test_fewer_bytes(http: httpx.Client, client: Client, path: str, encoding: En
 @pytest.mark.parametrize(
     ("asked", "kept"),
     [
+        ({}, "start"),
+        ({"truncation_direction": "left"}, "end"),
         ({"truncate": True}, "start"),
         ({"truncate": True, "truncation_direction": "Right"}, "start"),
         ({"truncate": True, "truncation_direction": "left"}, "end"),
@@ -96,7 +98,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[int, str], str]] = {
     "none": ({"inputs": []}, (400, "Empty"), "`inputs` is empty; send at least one text"),
     "too many": ({"inputs": ["a"] * 301}, (413, "Validation"), "301 sentences are more than"),
     "far too many": ({"inputs": [[1]] * 1000}, (413, "Validation"), "more than the 664 lists"),
-    "long": ({"inputs": ["a", LONG]}, (413, "Validation"), "inputs[1] has more than the 256 tokens"),
+    "long": ({"inputs": ["a", LONG], "truncate": False}, (413, "Validation"), "inputs[1] has more than the 256 tokens"),
     "blank": ({"inputs": ["a", " "]}, (422, "Tokenizer"), "inputs[1] is empty"),
     "surrogate": ({"inputs": "\ud800"}, (422, "Tokenizer"), "inputs[0] is no valid Unicode"),
     "an id past the table": ({"inputs": [30522]}, (422, "Tokenizer"), "inputs[0] has token ids that aren't from 0"),
@@ -139,11 +141,11 @@ def test_similarity(http: httpx.Client, client: Client) -> None:
         422, "Tokenizer", "inputs.sentences[1] is empty; a sentence needs at least one word",
     )  # fmt: skip
     assert told(compared(" ", "a"))[2] == "inputs.source_sentence is empty; a sentence needs at least one word"
-    assert told(compared(LONG, "a"))[::2] == (
+    assert told(compared(LONG, "a", truncate=False))[::2] == (
         413,
         "inputs.source_sentence has more than the 256 tokens that the model reads",
     )
-    assert compared(LONG, "a", truncate=True).headers["x-truncated-inputs"] == "1"
+    assert compared(LONG, "a").headers["x-truncated-inputs"] == "1"
     assert told(compared("no"))[:2] == (400, "Empty")
 
 

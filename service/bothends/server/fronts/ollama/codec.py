@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 def embed_codec(settings: HttpSettings, models: Sequence[ServedModel]) -> "Codec":
     """Make the native codec of POST /api/embed, whose requests may use any name of a model."""
-    from bothends_native.transport import Codec  # not in every build
+    from bothends_native.transport import Codec, Truncation  # not in every build
 
-    return Codec.ollama_embed(models=named_in_json(models, (DEFAULT, *settings.model_aliases)))
+    described = named_in_json(models, (DEFAULT, *settings.model_aliases))
+    return Codec.ollama_embed(models=described, truncation=Truncation[settings.truncation("start")])
 
 
 def embeddings_codec(settings: HttpSettings, models: Sequence[ServedModel]) -> "Codec":
     """Make the native codec of POST /api/embeddings, whose requests may use any name of a model."""
-    from bothends_native.transport import Codec
+    from bothends_native.transport import Codec, Truncation
 
-    return Codec.ollama_embeddings(models=named_in_json(models, (DEFAULT, *settings.model_aliases)))
+    described = named_in_json(models, (DEFAULT, *settings.model_aliases))
+    return Codec.ollama_embeddings(models=described, truncation=Truncation[settings.truncation("start")])

@@ -44,6 +44,7 @@ class Ollama:
     def __init__(self, service: ModelService) -> None:
         """Answer by all models of `service`."""
         self._names = ModelNames(service.responders, service.settings.model_aliases)
+        self._truncation = service.settings.truncation("start")
         self._max_sentences = service.responders.default.embedder.limits.sentences
 
     def routes(self, http: HttpRoutes) -> list[BaseRoute]:
@@ -65,7 +66,7 @@ class Ollama:
         responder = self._find(request.model)
         name = request.model or responder.name
         texts = [] if request.input in ([""], []) else request.input
-        options = request.as_options(truncation="error" if request.truncate is False else "start", normalize=True)
+        options = request.as_options(truncation=request.truncation(self._truncation), normalize=True)
         if not texts:  # by which Ollama's clients have a model loaded
             context.send(_written(name, context, [], 0))
             return
@@ -78,7 +79,7 @@ class Ollama:
         if not request.prompt:
             context.send(orjson.dumps({"embedding": []}))
             return
-        responder.embed(Query([request.prompt], Options("start")), context, partial(_write_one, context))
+        responder.embed(Query([request.prompt], Options(self._truncation)), context, partial(_write_one, context))
 
     def tags(self, _: bytes, context: CallContext) -> None:
         """List the models that are served, under each of their names."""

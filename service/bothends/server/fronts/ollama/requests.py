@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
+from ....options import Truncation
 from ...http.json_requests import Asking, texts, with_options
 
 
@@ -30,8 +31,16 @@ class OllamaEmbedRequest(_Asked, Asking):
         Sequence[str], PlainValidator(partial(texts, name="input"), json_schema_input_type=str | list[str])
     ] = Field(description="One text or several.")
     truncate: bool | None = Field(
-        None, description="Whether the end of a text longer than the model reads is cut (the default), or an error."
+        None,
+        description="Whether the end of a text longer than the model reads is cut (the default, unless the server's "
+        "--http-truncation says otherwise), or an error.",
     )
+
+    def truncation(self, default: Truncation) -> Truncation:
+        """Return what to do with a text that is too long; `default` if the request doesn't say."""
+        if self.truncate is None:
+            return default
+        return "start" if self.truncate else "error"
 
 
 class OllamaEmbedResponse(BaseModel):
@@ -47,7 +56,10 @@ class OllamaEmbedResponse(BaseModel):
 class EmbeddingsRequest(_Asked):
     """Request of POST /api/embeddings."""
 
-    prompt: str = Field(description="One text. What is longer than the model reads of it is cut.")
+    prompt: str = Field(
+        description="One text. What is longer than the model reads of it is cut, unless the server's "
+        "--http-truncation says otherwise."
+    )
 
 
 class EmbeddingsResponse(BaseModel):

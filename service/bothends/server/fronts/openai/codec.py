@@ -16,4 +16,4 @@ def embeddings_codec(settings: HttpSettings, models: Sequence[ServedModel]) -> "
     from bothends_native.transport import Codec, Truncation  # not in every build
 
     described = named_in_json(models, (DEFAULT, *settings.model_aliases))
-    return Codec.openai(models=described, truncation=Truncation[settings.http_truncation])
+    return Codec.openai(models=described, truncation=Truncation[settings.truncation("error")])

@@ -36,7 +36,10 @@ _CODES: Mapping[str, str] = {
     "DEADLINE": "deadline_exceeded",
 }
 """Error codes of OpenAI's, or like them, for our reasons."""
-_INSTEAD = '; "truncation": "start" or "end" keeps that part of it, as the server\'s --http-truncation does for all'
+_INSTEAD = (
+    '; "truncation": "start" or "end" keeps that part of it, "pieces" all of it, '
+    "as the server's --http-truncation does for all"
+)
 _NO_V1 = ("/models", "/models/{rest:path}")
 _WITH_V1 = "the base URL of OpenAI's clients ends with /v1: what you want is GET /v1/models"
 
@@ -47,7 +50,7 @@ class OpenAI:
     def __init__(self, service: ModelService) -> None:
         """Answer by all models of `service`."""
         self._responders = service.responders
-        self._truncation = service.settings.http_truncation
+        self._truncation = service.settings.truncation("error")
         self._names = ModelNames(service.responders, service.settings.model_aliases)
 
     def routes(self, http: HttpRoutes) -> list[BaseRoute]:

@@ -31,7 +31,8 @@ class EmbeddingRequest(Asking):
     truncation: Truncation | None = Field(
         None,
         description="Not OpenAI's. What becomes of an input longer than the model reads: an error (as at OpenAI; the "
-        "default, unless the server's --http-truncation says otherwise), or its start or end is kept.",
+        "default, unless the server's --http-truncation says otherwise), its start or end is kept, or its vector is "
+        "the mean of its pieces'.",
     )
 
 

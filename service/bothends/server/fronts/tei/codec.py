@@ -16,7 +16,7 @@ def texts_codec(settings: HttpSettings, models: Sequence[ServedModel]) -> "Codec
     """Make the native codec of POST /embed, whose requests name no model."""
     from bothends_native.transport import Codec, Truncation  # not in every build
 
-    return Codec.tei(models=named(models), truncation=Truncation[settings.http_truncation])
+    return Codec.tei(models=named(models), truncation=Truncation[settings.truncation("start")])
 
 
 def messages_codec(models: Sequence[ServedModel]) -> "Codec":

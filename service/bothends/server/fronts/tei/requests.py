@@ -34,7 +34,7 @@ class Parameters(_Strict):
     truncate: bool | None = Field(
         None,
         description="Whether a text longer than the model reads is cut, or an error; what the server's "
-        "--http-truncation says unless it is said, an error by default.",
+        "--http-truncation says unless it is said, which is to cut it, by default at its end.",
     )
     truncation_direction: Direction = Field("right", description="The side that is cut.")
     prompt_name: Annotated[None, PlainValidator(_no_prompt, json_schema_input_type=None)] = Field(
@@ -43,9 +43,9 @@ class Parameters(_Strict):
 
     def truncation(self, default: Truncation) -> Truncation:
         """Return what to do with a text that is too long; `default` if the request doesn't say."""
-        if self.truncate is None:
+        if self.truncate is None and default != "start":
             return default
-        if not self.truncate:
+        if self.truncate is False:
             return "error"
         return "end" if self.truncation_direction.lower() == "left" else "start"
 
