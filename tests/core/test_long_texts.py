@@ -17,7 +17,7 @@ MOST = 40
 PIECES = Options("pieces")
 
 
-@given(st.integers(1, 64), st.lists(st.sampled_from([0, GOES_ON]), min_size=1, max_size=400))
+@given(st.integers(1, 300), st.lists(st.sampled_from([0, GOES_ON]), min_size=1, max_size=400))
 def test_pieces_are_few_and_about_equal(max_tokens: int, ids: list[int]) -> None:
     """Each has one token at least and what the model reads at most; nothing is lost, and what fits isn't cut."""
     ends = piece_ends(ids, max_tokens=max_tokens, continuing={GOES_ON})
@@ -25,7 +25,8 @@ def test_pieces_are_few_and_about_equal(max_tokens: int, ids: list[int]) -> None
     assert ends[-1] == len(ids)
     assert 1 <= sizes.min() <= sizes.max() <= max_tokens
     assert (len(ends) == 1) == (len(ids) <= max_tokens)
-    assert sizes.max() - sizes.min() <= 2 * (max_tokens // 8) + 1
+    assert len(ends) == 1 or sizes.max() - sizes.min() <= 2 * (min(max_tokens, 64) // 8) + 1
+    assert len(ends) == 1 or sizes.max() <= 72
 
 
 def test_a_cut_is_moved_to_the_word_that_is_near() -> None:

@@ -31,6 +31,27 @@ def test_a_long_sentence_is_cut_and_says_so(tokenizer: Tokenizer, word: str, met
     assert past.ids == at.ids
 
 
+def test_a_long_sentence_is_kept_whole_where_all_of_it_is_wanted(tokenizer: Tokenizer) -> None:
+    """By both ways to read, and of one that the library alone reads."""
+    texts = ["word " * 25, "龍 " * 25]
+    for method in (tokenizer.encode, tokenizer.pieces):
+        assert [(len(read.ids), read.truncated) for read in method(texts, keep_all=True)] == [(25, False)] * 2
+
+
+def test_it_knows_which_tokens_go_on_with_a_word(tokenizer: Tokenizer) -> None:
+    """By their marks in the vocabulary; where nothing is marked, each is a word."""
+    (read,) = tokenizer.pieces(["the unbelievableness of dragons"], keep_all=True)
+    assert [index in tokenizer.continuing for index in read.ids] == [text.startswith("##") for text in read.texts]
+    assert any(text.startswith("##") for text in read.texts)
+    marked = tokenizers.models.Unigram([("<unk>", 0.0), ("▁a", -1.0), ("b", -1.0)], unk_id=0)
+    assert made_of(marked).continuing == {0, 2}
+    assert made_of(tokenizers.models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]")).continuing == set()
+
+
+def made_of(model: tokenizers.models.Model) -> Tokenizer:
+    return Tokenizer(tokenizers.Tokenizer(model).to_str(), max_tokens=10, source=Path("tokenizer.json"))
+
+
 def test_no_special_tokens_are_added(tokenizer: Tokenizer) -> None:
     """The LSTM reads words only: an end mark would be the last state of every sentence."""
     (tokens,) = tokenizer.encode(["dragons"])

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from ..engines.contract import TokenIds
 from ..options import at_unit_length
 
+_PIECE = 64
+"""Most tokens of a piece before its ends are moved: in longer ones a search found less (docs/encoder.md)."""
 _SHIFTS = 8
-"""A cut is moved to where a word begins by less than this part of a piece."""
+"""A cut is moved to where a word begins by at most the size of a piece divided by this."""
 
 
 def in_pieces(
@@ -31,14 +33,15 @@ def in_pieces(
 
 
 def piece_ends(ids: TokenIds, *, max_tokens: int, continuing: Container[int]) -> list[int]:
-    """Return where each piece of a text ends: as few pieces as may be, of equal sizes but for the words.
+    """Return where each piece of a text ends: one if the model reads it at once, else pieces of equal sizes but for the
+    words.
 
     A cut is moved back to the beginning of its word if that is near. A piece has one token to `max_tokens`.
     """
     size = len(ids)
     if size <= max_tokens:
         return [size]
-    most = max_tokens - max_tokens // _SHIFTS  # before a cut is moved
+    most = min(_PIECE, max_tokens - max_tokens // _SHIFTS)  # before a cut is moved
     shift = most // _SHIFTS
     count = -(-size // most)
     ends = []
