@@ -45,7 +45,7 @@ def test_it_knows_which_tokens_go_on_with_a_word(tokenizer: Tokenizer) -> None:
     assert any(text.startswith("##") for text in read.texts)
     marked = tokenizers.models.Unigram([("<unk>", 0.0), ("▁a", -1.0), ("b", -1.0)], unk_id=0)
     assert made_of(marked).continuing == {0, 2}
-    assert made_of(tokenizers.models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]")).continuing == set()
+    assert made_of(tokenizers.models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]")).continuing == set()  # noqa: S106
 
 
 def made_of(model: tokenizers.models.Model) -> Tokenizer:
