@@ -18,8 +18,8 @@ using namespace std::string_view_literals;
 constexpr std::string_view latest_tag = ":latest";  // of Ollama's names that name no other version
 constexpr std::size_t max_passed_over = 64;        // members of `options`; Python counts more of them
 
-enum class OllamaMember { model, options, keep_alive, texts, truncate };
-constexpr std::array embed_members{"model"sv, "options"sv, "keep_alive"sv, "input"sv, "truncate"sv};
+enum class OllamaMember { model, options, keep_alive, texts, truncate, truncation };
+constexpr std::array embed_members{"model"sv, "options"sv, "keep_alive"sv, "input"sv, "truncate"sv, "truncation"sv};
 constexpr std::array embeddings_members{"model"sv, "options"sv, "keep_alive"sv, "prompt"sv};
 
 /// Returns whether orjson would escape nothing in a text.
@@ -40,20 +40,28 @@ bool are_passed_over(yyjson_val* options) {
     return true;
 }
 
-bool read_truncate(yyjson_val* value, Options& options) {
-    if (yyjson_is_bool(value)) options.truncation = yyjson_is_true(value) ? Truncation::start : Truncation::error;
+/// What a request says beside its texts.
+struct Asked {
+    std::string_view model;
+    std::optional<Truncation> truncate, truncation;  // by Ollama's word, and by ours, which comes before it
+};
+
+bool read_truncate(yyjson_val* value, Asked& asked) {
+    if (yyjson_is_bool(value)) asked.truncate = yyjson_is_true(value) ? Truncation::start : Truncation::error;
     return yyjson_is_bool(value) || yyjson_is_null(value);
 }
 
-/// Parses a member other than the texts; stores the model's name in `model`.
-bool read_ollama_member(OllamaMember member, yyjson_val* value, std::string_view& model, Request& request) {
+/// Parses a member other than the texts.
+bool read_ollama_member(OllamaMember member, yyjson_val* value, Asked& asked) {
     switch (member) {
         case OllamaMember::model:
-            model = json::text_of(value);
-            return yyjson_is_null(value) || (yyjson_is_str(value) && !model.empty());  // "" is no name
+            asked.model = json::text_of(value);
+            return yyjson_is_null(value) || (yyjson_is_str(value) && !asked.model.empty());  // "" is no name
         case OllamaMember::options: return are_passed_over(value);
         case OllamaMember::keep_alive: return yyjson_is_num(value) || yyjson_is_str(value) || yyjson_is_null(value);
-        case OllamaMember::truncate: return read_truncate(value, request.options);
+        case OllamaMember::truncate: return read_truncate(value, asked);
+        case OllamaMember::truncation:
+            return yyjson_is_null(value) || set(json::value_of(value), asked.truncation.emplace());
         case OllamaMember::texts: break;
     }
     return false;
@@ -76,17 +84,18 @@ bool OllamaCodec::choose(std::string_view name, Request& request) const {
 
 bool OllamaEmbedCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     yyjson_val* const body = open(content, request);
-    std::string_view model;
+    Asked asked;
     const auto read = [&](std::size_t index, yyjson_val* value) {
         const auto member = OllamaMember(index);
         if (member == OllamaMember::texts) return json::read_inputs(value, max_sentences, request.sentences);
-        return read_ollama_member(member, value, model, request);
+        return read_ollama_member(member, value, asked);
     };
     const auto are_there = json::read_members(body, embed_members, api::ollama, request.options, read);
     if (!are_there || !(*are_there)[std::size_t(OllamaMember::texts)]) return false;
+    request.options.truncation = asked.truncation.value_or(asked.truncate.value_or(request.options.truncation));
     // Python answers one empty text without an embedding, and takes nothing of the caller's share.
     const bool asks_for_nothing = request.sentences.size() == 1 && request.sentences[0].empty();
-    return !asks_for_nothing && choose(model, request);
+    return !asks_for_nothing && choose(asked.model, request);
 }
 
 void OllamaEmbedCodec::begin(const Request& request, std::string& response) const {
@@ -115,16 +124,16 @@ void OllamaEmbedCodec::end(const Request& request, std::span<const Reading> read
 bool OllamaEmbeddingsCodec::read(std::string_view content, std::size_t max_sentences, Request& request) const {
     yyjson_val* const body = open(content, request);
     request.options.is_normalized = false;
-    std::string_view model;
+    Asked asked;
     const auto read = [&](std::size_t index, yyjson_val* value) {
         const auto member = OllamaMember(index);
-        if (member != OllamaMember::texts) return read_ollama_member(member, value, model, request);
+        if (member != OllamaMember::texts) return read_ollama_member(member, value, asked);
         const std::string_view prompt = json::text_of(value);
         if (!prompt.empty()) request.sentences.push_back(prompt);
         return !prompt.empty();  // likewise
     };
     const auto are_there = json::read_members(body, embeddings_members, api::none, request.options, read);
-    return are_there && request.sentences.size() == 1 && max_sentences > 0 && choose(model, request);
+    return are_there && request.sentences.size() == 1 && max_sentences > 0 && choose(asked.model, request);
 }
 
 void OllamaEmbeddingsCodec::begin(const Request&, std::string& response) const { response.append(R"({"embedding":)"); }

@@ -156,8 +156,8 @@ class Options:
             "vector is the mean of its pieces'.",
             kserve="truncation",
             openai="truncation",
-            tei="truncate, truncation_direction",
-            ollama="truncate",
+            tei="truncation, truncate, truncation_direction",
+            ollama="truncation, truncate",
         ),
     )
     normalize: bool = field(

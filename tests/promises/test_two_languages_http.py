@@ -26,8 +26,10 @@ OLLAMA: dict[str, st.SearchStrategy[Any]] = {
     "options": st.sampled_from([*IGNORED[:4] * 3, *IGNORED, {str(number): number for number in range(100)}]),
     "keep_alive": st.sampled_from(["5m", "", -1, 0.5, None, 300, True, [], 10**400]),
 }
+KEPT = st.sampled_from(["error", "start", "end", "pieces", None, "Start", False])
 TEI: dict[str, st.SearchStrategy[Any]] = {
     "inputs": INPUT,
+    "truncation": KEPT,
     "truncate": st.sampled_from([True, False, None, "true", 1]),
     "truncation_direction": st.sampled_from(["left", "right", "Left", "Right", "up", None]),
     "prompt_name": st.sampled_from([None, "query", "", 1]),
@@ -75,7 +77,7 @@ FRONTS = [
             "encoding_format": st.sampled_from(["float", "base64", None, "Float", 1]),
             "dimensions": SIZE,
             "user": st.one_of(st.text(max_size=5), st.none(), st.integers()),
-            "truncation": st.sampled_from(["error", "start", "end", "pieces", None, "Start", False]),
+            "truncation": KEPT,
             "input ": st.just("a"),
         },
         options={
@@ -100,7 +102,7 @@ FRONTS = [
                 "dimensions": (None, 128),
                 "normalize": (True, ..., False),
             },
-            cuts=[{"truncate": True}],
+            cuts=[{"truncate": True}, {"truncate": False, "truncation": "pieces"}],
         )
         for path in ("/embed", "/")
     ),
@@ -110,6 +112,7 @@ FRONTS = [
         members=OLLAMA
         | {
             "input": INPUT,
+            "truncation": KEPT,
             "truncate": st.sampled_from([True, False, None, "true", 1]),
             "dimensions": SIZE,
             "prompt": st.just("a"),

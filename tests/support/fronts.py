@@ -126,14 +126,13 @@ class Tei:
         "error": {"truncate": False},
         "start": {"truncate": True},
         "end": {"truncate": True, "truncation_direction": "left"},
+        "pieces": {"truncation": "pieces"},
     }
 
     def __init__(self, http: httpx.Client) -> None:
         self.http = http
 
     def ask(self, sentences: Sequence[Any], *, truncation: str | None = None, **asked: Any) -> Found:
-        if truncation not in (None, *self._WAYS):
-            raise Unsupported
         way = {} if truncation is None else self._WAYS[truncation]
         answer = self.http.post("/embed", json={"inputs": list(sentences), **way, **asked})
         if answer.is_error:
@@ -151,9 +150,8 @@ class Ollama:
         self.http = http
 
     def ask(self, sentences: Sequence[Any], *, truncation: str = "start", **asked: Any) -> Found:
-        if truncation not in ("start", "error"):
-            raise Unsupported
-        body = {"model": "english", "input": list(sentences), "truncate": truncation == "start", **asked}
+        way = {"truncate": truncation == "start"} if truncation in ("start", "error") else {"truncation": truncation}
+        body = {"model": "english", "input": list(sentences), **way, **asked}
         answer = self.http.post("/api/embed", json=body)
         if answer.is_error:
             raise ValueError(answer.text)

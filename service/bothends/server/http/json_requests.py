@@ -20,6 +20,8 @@ Input: TypeAlias = Sequence[str] | Sequence[TokenIds]
 RequestT = TypeVar("RequestT", bound=BaseModel)
 AskingT = TypeVar("AskingT", bound="Asking")
 _SHOWN_CHARS = 64
+TRUNCATION = f"Not this API's own, and before what is: {OPTIONS['truncation'].what}"
+"""Description of our option in an API that has words of its own for a part of it."""
 _TEXTS = "a string or a list of strings"
 _IDS = "a list of token ids, or a list of lists of token ids"
 _TEXTS_OR_IDS = "a string, a list of strings, a list of token ids, or a list of lists of token ids"

@@ -66,7 +66,7 @@ class Ollama:
         responder = self._find(request.model)
         name = request.model or responder.name
         texts = [] if request.input in ([""], []) else request.input
-        options = request.as_options(truncation=request.truncation(self._truncation), normalize=True)
+        options = request.as_options(truncation=request.kept(self._truncation), normalize=True)
         if not texts:  # by which Ollama's clients have a model loaded
             context.send(_written(name, context, [], 0))
             return

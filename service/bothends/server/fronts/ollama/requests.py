@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from ....options import Truncation
-from ...http.json_requests import Asking, texts, with_options
+from ...http.json_requests import TRUNCATION, Asking, texts, with_options
 
 
 class _Asked(BaseModel):
@@ -30,14 +30,17 @@ class OllamaEmbedRequest(_Asked, Asking):
     input: Annotated[
         Sequence[str], PlainValidator(partial(texts, name="input"), json_schema_input_type=str | list[str])
     ] = Field(description="One text or several.")
+    truncation: Truncation | None = Field(None, description=TRUNCATION)
     truncate: bool | None = Field(
         None,
         description="Whether the end of a text longer than the model reads is cut (the default, unless the server's "
         "--http-truncation says otherwise), or an error.",
     )
 
-    def truncation(self, default: Truncation) -> Truncation:
+    def kept(self, default: Truncation) -> Truncation:
         """Return what to do with a text that is too long; `default` if the request doesn't say."""
+        if self.truncation is not None:
+            return self.truncation
         if self.truncate is None:
             return default
         return "start" if self.truncate else "error"

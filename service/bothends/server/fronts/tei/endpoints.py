@@ -83,7 +83,7 @@ class Tei:
             self._embed(as_request(given, TeiEmbedRequest), context)
 
     def _embed(self, request: TeiEmbedRequest, context: CallContext) -> None:
-        truncation = request.truncation(self._settings.truncation("start"))
+        truncation = request.kept(self._settings.truncation("start"))
         options = request.as_options(truncation=truncation, normalize=request.normalize)
         written_as = request.encoding_format or "float"
         if written_as == "int8" and not request.normalize:
@@ -91,7 +91,7 @@ class Tei:
         self._responder.embed(Query(request.inputs, options), context, partial(_write, context, written_as))
 
     def _compare(self, request: SimilarityRequest, context: CallContext) -> None:
-        truncation = (request.parameters or Parameters()).truncation(self._settings.truncation("start"))
+        truncation = (request.parameters or Parameters()).kept(self._settings.truncation("start"))
         others = request.inputs.sentences
         if not others:
             return self._responder.embed(Query(others), context, partial(_write, context, "float"))

@@ -13,7 +13,7 @@ from ....engines.contract import TokenIds
 from ....errors import RequestError
 from ....options import OPTIONS, Truncation
 from ...http.formats import ABOUT, Format
-from ...http.json_requests import Asking, Input, texts, texts_or_ids, token_ids, with_options
+from ...http.json_requests import TRUNCATION, Asking, Input, texts, texts_or_ids, token_ids, with_options
 
 Direction = Literal["left", "right", "Left", "Right"]
 NO_PROMPTS = "this model has no prompts; write what is to stand before a text into the text"
@@ -31,6 +31,7 @@ class _Strict(BaseModel):
 class Parameters(_Strict):
     """Options for how texts are read."""
 
+    truncation: Truncation | None = Field(None, description=TRUNCATION)
     truncate: bool | None = Field(
         None,
         description="Whether a text longer than the model reads is cut, or an error; what the server's "
@@ -41,8 +42,10 @@ class Parameters(_Strict):
         None, description="null: the model has no prompts."
     )
 
-    def truncation(self, default: Truncation) -> Truncation:
+    def kept(self, default: Truncation) -> Truncation:
         """Return what to do with a text that is too long; `default` if the request doesn't say."""
+        if self.truncation is not None:
+            return self.truncation
         if self.truncate is None and default != "start":
             return default
         if self.truncate is False:
