@@ -39,7 +39,8 @@ def codec() -> transport.Codec:
 @pytest.fixture
 def fast(serve: Callable[..., Served]) -> Iterator[Fast]:
     """A transport that embeds streams' messages without Python, long ones in slices, and echoes all else."""
-    made = Fast(serve(), codec=codec(), method=1, **LIMITS)
+    # Nine tokens a sentence, as many as any has here, where all of it is read, in pieces.
+    made = Fast(serve(), codec=codec(), method=1, **LIMITS | {"max_request_tokens": 9 * MOST})
     yield made
     made.stop()
 

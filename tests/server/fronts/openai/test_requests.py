@@ -79,7 +79,7 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
     "no dimensions": (f'{{{MODEL}, "input": "a", "dimensions": 0}}', "dimensions", "0 dimensions can't be had"),
     "dimensions true": (f'{{{MODEL}, "input": "a", "dimensions": true}}', "dimensions", "a valid integer"),
     "encoding": (f'{{{MODEL}, "input": "a", "encoding_format": "int4"}}', "encoding_format", "'int8' or 'sign_bits'"),
-    "truncation": (f'{{{MODEL}, "input": "a", "truncation": true}}', "truncation", "'start', 'error' or 'end'"),
+    "truncation": (f'{{{MODEL}, "input": "a", "truncation": true}}', "truncation", "'end' or 'pieces'"),
     "user": (f'{{{MODEL}, "input": "a", "user": 1}}', "user", "a valid string"),
 }  # fmt: skip
 
