@@ -8,7 +8,7 @@
 
 namespace transport {
 namespace {
-constexpr std::size_t max_piece = 64;  // tokens, before its ends are moved: in longer ones a search found less
+constexpr std::size_t max_piece_tokens = 64;  // tokens, before its ends are moved: in longer ones a search found less
 constexpr std::size_t shifts = 8;  // a cut is moved to where a word begins by at most a piece's size divided by this
 }  // namespace
 
@@ -38,7 +38,7 @@ bool Tokens::append(const shared::Tokenizer& tokenizer, std::string_view sentenc
 /// Cuts the ids from `begin` on, more than `max_tokens`, at the places that service/bothends/core/long_texts.py has, too:
 /// into pieces of equal sizes but for the words.
 void Tokens::add_pieces(const shared::Tokenizer& tokenizer, std::size_t begin, std::size_t max_tokens) {
-    const std::size_t most = std::min(max_piece, max_tokens - max_tokens / shifts);
+    const std::size_t most = std::min(max_piece_tokens, max_tokens - max_tokens / shifts);
     const std::size_t size = ids_.size() - begin, count = (size + most - 1) / most;
     for (std::size_t index = 1; index < count; ++index) {
         const std::size_t even = begin + size * index / count;
