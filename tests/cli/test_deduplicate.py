@@ -43,10 +43,15 @@ def test_what_stays_is_printed_in_order(tmp_path: Path) -> None:
 
 
 def test_it_shares_an_index_with_search(tmp_path: Path) -> None:
-    index = tmp_path / "index"
-    deduplicate(NOTES, "--index", index)
-    answer = CliRunner().invoke(main, ["search", str(NOTES), "pets", "--index", str(index)])
-    assert answer.stderr == f"{index}: the vectors are there\n"
+    """Whose pieces of long texts repeat nothing here."""
+    long, index = tmp_path / "long.txt", tmp_path / "index"
+    long.write_text("\n".join([" ".join(LINES[:20]), *LINES[:20]]), encoding="utf-8")
+    alone = deduplicate(long)
+    answer = CliRunner().invoke(main, ["search", str(long), "pets", "--index", str(index)])
+    assert "1 of them also in" in answer.stderr
+    shared = deduplicate(long, "--index", index)
+    assert shared.stdout == alone.stdout
+    assert shared.stderr == f"{index}: the vectors are there\n{alone.stderr}"
 
 
 @pytest.mark.parametrize(

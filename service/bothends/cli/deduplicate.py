@@ -44,9 +44,10 @@ def deduplicate(ctx: click.Context, /, file: Path, threshold: float, unique: boo
             _print_unique(index, found, as_json=as_json)
         else:
             _print_groups(index, found, as_json=as_json)
-        rows = int(np.count_nonzero(~np.isnan(index.vectors[:, 0])))
         gone = len(index.vectors) - len(found.unique)
-        click.echo(f"{rows:,} sentences: {rows - gone:,} stay, {gone:,} repeat one of them", err=True)
+        click.echo(
+            f"{index.embedded:,} sentences: {index.embedded - gone:,} stay, {gone:,} repeat one of them", err=True
+        )
 
 
 def _duplicates(vectors: NDArray[np.float32], threshold: float) -> Duplicates:

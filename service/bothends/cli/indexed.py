@@ -32,8 +32,8 @@ _MIN_ROOM = 20
 index_options = options(
     column_options,
     option("A file", "--index", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
-           help="Keep the file's vectors there (2 kB a row): next time they are read, unless the file or the model "
-           "has changed. Without it they are computed each time."),
+           help="Keep the file's vectors there (2 kB a row, and with search 2 kB a piece): next time they are read, "
+           "unless the file or the model has changed. Without it they are computed each time."),
     vector_option("dimensions"),
     model_options,
     optional_server_options,
@@ -49,12 +49,14 @@ class Indexed:
 
     file: SentenceFile
     vectors: NDArray[np.float32]
-    """[rows, dimension], of length 1; NaN for a row that has none."""
+    """[rows, dimension], of length 1; NaN for a row that has none. Those of pieces follow if there are any."""
+    pieces: NDArray[np.int64] | None
+    """Which of them are the pieces of which row, as `bothends.search.in_pieces` has it; None without pieces."""
+    embedded: int
+    """Number of rows that have a vector."""
     engine: BulkEngine
     folder: Path
     """Folder of the vectors, perhaps a temporary one that is deleted at the end."""
-    unreadable: int
-    """Number of rows that have none though they aren't blank."""
 
     def name(self, row: int) -> str:
         """Return how people refer to the row: lines of a text file count from 1, rows of a table from 0."""
@@ -63,9 +65,18 @@ class Indexed:
 
 @contextmanager
 def opened(
-    ctx: click.Context, path: Path, *, keep: tuple[str, ...], folder: Path | None, **flags: Any
+    ctx: click.Context,
+    path: Path,
+    *,
+    keep: tuple[str, ...],
+    folder: Path | None,
+    piece_words: int | None = None,
+    **flags: Any,
 ) -> Iterator[Indexed]:
-    """Load the model or connect to a server, and embed the file at `path`, or read its vectors from its index."""
+    """Load the model or connect to a server, and embed the file at `path`, or read its vectors from its index.
+
+    With `piece_words`, pieces of about so many words of its longer rows too.
+    """
     is_local = "bundle" in given(ctx) or not asks_server(ctx)
     check_place(given(ctx), is_local=is_local)
     check_file(path)
@@ -79,14 +90,16 @@ def opened(
         index = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bothends-")))
         engine = load_engine(connection, {"normalize": True, "dimensions": dimensions}, **flags)
         stack.callback(engine.stop)
-        vectors = indexed(file, index, engine, dimensions=dimensions, say=partial(click.echo, err=True))
-        if np.isnan(vectors[:, 0]).all():
-            raise nothing_to_embed(path, index / VECTORS if folder else None, len(vectors))
-        found = Indexed(file, vectors, engine, index, unreadable(index))
-        if found.unreadable:
+        say = partial(click.echo, err=True)
+        vectors, pieces = indexed(file, index, engine, dimensions=dimensions, piece_words=piece_words, say=say)
+        rows = len(vectors) if pieces is None else int(pieces[0])
+        embedded = int(np.count_nonzero(~np.isnan(vectors[:rows, 0])))
+        if not embedded:
+            raise nothing_to_embed(path, index / VECTORS if folder else None, rows)
+        if bad := unreadable(index, rows):
             told = f"; {index / VECTORS}.bad.jsonl says why" if folder else ""
-            click.echo(f"{found.unreadable:,} of {len(vectors):,} rows can't be embedded{told}", err=True)
-        yield found
+            say(f"{bad:,} of {rows:,} rows can't be embedded{told}")
+        yield Indexed(file, vectors, pieces, embedded, engine, index)
 
 
 def shortened(text: str, *, indent: int) -> str:

@@ -17,8 +17,9 @@ from ..bulk.rows import Row, row
 from ..errors import SettingsError
 from ..search import Hits, WordIndex, hybrid, nearest
 from ..search.index import neighbour_graph
+from ..search.pieces import PIECE_WORDS
 from ..text import printable
-from .grouped import GroupedCommand, option, options
+from .grouped import GroupedCommand, given, option, options
 from .indexed import Indexed, index_options, opened, shortened
 
 _AT_ONCE = 256
@@ -30,6 +31,9 @@ _search_options = options(
            help="How many rows to find for a query."),
     option("Search", "--hybrid", "is_hybrid", is_flag=True,
            help="Rank by words too (BM25, English), so that names, numbers and rare terms are found."),
+    option("Search", "--pieces", "piece_words", default=PIECE_WORDS, show_default=True, type=click.IntRange(0),
+           metavar="WORDS", help="Rank a longer row by its best piece of about so many words too; 0: by the whole "
+           "alone. A piece takes what a row takes."),
     option("Search", "--approximate", "is_approximate", is_flag=True,
            help="Follow a graph of neighbours (faiss) instead of looking at every row, and miss a few. It is made "
            "once, in minutes, and kept by --index."),
@@ -53,6 +57,7 @@ def search(
     queries: tuple[str, ...],
     top: int,
     is_hybrid: bool,
+    piece_words: int,
     is_approximate: bool,
     as_json: bool,
     keep: tuple[str, ...],
@@ -69,16 +74,20 @@ def search(
     one a line; without any they are asked for.
 
     Every row is looked at, so nothing is missed: once a million rows are embedded, a query takes about a second, and
-    one of many at once a tenth of that. Scores are cosines, with --hybrid sums of standard scores. There is always a
-    nearest row, also where nothing fits.
+    one of many at once a tenth of that. Scores are cosines, of a row longer than a piece the mean of its own and its
+    best piece's, and with --hybrid sums of standard scores. There is always a nearest row, also where nothing fits.
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
     if "-" in queries and len(queries) > 1:
         raise SettingsError("- stands for all queries: give it alone")
     if is_hybrid and is_approximate:
         raise SettingsError("--hybrid looks at every row, and --approximate at few; give one of them")
+    if is_approximate and piece_words and "piece_words" in given(ctx):
+        raise SettingsError("--approximate looks at whole rows, and --pieces at pieces of them; give one of them")
     _check_queries(queries)
     _check_installed(is_hybrid=is_hybrid, is_approximate=is_approximate)
-    with opened(ctx, file, keep=keep, **flags) as index:
+    words = None if is_approximate else piece_words or None
+    with opened(ctx, file, keep=keep, piece_words=words, **flags) as index:
+        click.echo(_told(index, words, is_hybrid=is_hybrid, is_approximate=is_approximate), err=True)
         find = _finder(index, top, is_hybrid=is_hybrid, is_approximate=is_approximate)
         for asked in _batches(queries):
             hits = find(_embedded(index, asked), asked)
@@ -121,11 +130,21 @@ def _finder(index: Indexed, top: int, *, is_hybrid: bool, is_approximate: bool) 
     """Return the function that finds rows for queries, given as their vectors and their texts."""
     if is_hybrid:
         words = WordIndex(index.file.texts())
-        return lambda vectors, texts: hybrid(index.vectors, vectors, words, texts, top=top)
+        return lambda vectors, texts: hybrid(index.vectors, vectors, words, texts, top=top, pieces=index.pieces)
     if is_approximate:
         graph = neighbour_graph(index.folder, index.vectors, say=partial(click.echo, err=True))
         return lambda vectors, _: graph.nearest(vectors, top=top)
-    return lambda vectors, _: nearest(index.vectors, vectors, top=top)
+    return lambda vectors, _: nearest(index.vectors, vectors, top=top, pieces=index.pieces)
+
+
+def _told(index: Indexed, words: int | None, *, is_hybrid: bool, is_approximate: bool) -> str:
+    """Return a line that says what is searched, and how."""
+    pieces = ""
+    if index.pieces is not None:
+        longer, count = np.count_nonzero(np.diff(index.pieces)), index.pieces[-1] - index.pieces[0]
+        pieces = f", {longer:,} of them also in {count:,} pieces of about {words} words"
+    way = "meaning and words" if is_hybrid else "meaning, approximately" if is_approximate else "meaning"
+    return f"{index.embedded:,} {'row' if index.embedded == 1 else 'rows'}{pieces}; ranked by {way}"
 
 
 def _embedded(index: Indexed, queries: list[str]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """Search among rows of vectors by meaning and by words, and near-duplicates. Rows may stay on disk, as `np.memmap`.
 
-Nothing here embeds, except files.py and index.py: they embed files for `bothends search` and `bothends deduplicate`.
+Nothing here embeds, except index.py: it embeds files for `bothends search` and `bothends deduplicate`.
 
 >>> import numpy as np
 >>> from bothends.search import nearest
@@ -13,6 +13,7 @@ from .approximate import NeighbourGraph
 from .duplicates import Duplicates, near_duplicates
 from .exact import Hits, nearest, similarities
 from .hybrid import hybrid, standardised
+from .pieces import in_pieces
 from .words import WordIndex
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "NeighbourGraph",
     "WordIndex",
     "hybrid",
+    "in_pieces",
     "near_duplicates",
     "nearest",
     "similarities",

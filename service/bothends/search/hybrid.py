@@ -23,16 +23,24 @@ def standardised(scores: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def hybrid(
-    vectors: NDArray[np.float32], queries: NDArray[np.float32], words: WordIndex, texts: Sequence[str], *, top: int
+    vectors: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    words: WordIndex,
+    texts: Sequence[str],
+    *,
+    top: int,
+    pieces: NDArray[np.int64] | None = None,
 ) -> Hits:
     """Find the `top` rows by the sum of two standardised scores: their similarity, and BM25 over their words.
 
     `vectors` are float32 [rows, dimension], and `words` indexes the texts of the same rows; `queries` are float32
-    [queries, dimension], and `texts` the queries' texts. A row with NaN in it is never found. Both scores have the same
-    weight: on the collections that docs/examples.md names, that beats either alone, and nothing was fitted to them.
+    [queries, dimension], and `texts` the queries' texts. A row with NaN in it is never found. `pieces` are those of
+    `nearest`: then `words` indexes whole texts, and those are found. Both scores have the same weight: on the
+    collections that docs/examples.md names, that beats either alone, and nothing was fitted to them. Raises ValueError
+    if the rows aren't those of `pieces`.
     """
     found = [
-        best(standardised(similarities(vectors, query)) + standardised(words.scores(text)), top)
+        best(standardised(similarities(vectors, query, pieces=pieces)) + standardised(words.scores(text)), top)
         for query, text in zip(queries, texts, strict=True)
     ]
     if not found:

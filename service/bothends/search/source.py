@@ -47,10 +47,10 @@ class SentenceFile:
         except OSError as error:
             raise FileError(f"{self.path} can't be read: {error.strerror}") from None
 
-    def embedding_job(self, output: Path, options: EmbedOptions, *, overwrite: bool) -> Job:
-        """Return the job that embeds it into `output`, an array with one row for each of the file's rows."""
-        return self._job(output, (), options, overwrite=overwrite)
+    def embedding_job(self, output: Path, options: EmbedOptions) -> Job:
+        """Return the job that embeds it into `output`, an array, continued if it was begun by the same job."""
+        return self._job(output, (), options)
 
-    def _job(self, output: Path | None, keep: tuple[str, ...], options: EmbedOptions, overwrite: bool = False) -> Job:
+    def _job(self, output: Path | None, keep: tuple[str, ...], options: EmbedOptions) -> Job:
         kind = "jsonl" if output is None else "npy"
-        return Job(self.path, output, self.format, kind, self.column, keep, overwrite, options)
+        return Job(self.path, output, self.format, kind, self.column, keep, overwrite=True, options=options)
