@@ -108,6 +108,39 @@ def test_everything_is_scored_where_nothing_is_named(
     assert [row[-1] for row in table_of(shown.output)] == [f"{row['scores']['32']:.2f}" for row in found["scores"]]
 
 
+def test_collections_are_searched_in_each_way_that_is_asked_for(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    """By pieces and by words, both or neither; pieces have 30 words where no number is given."""
+    made = export(make_checkpoint()[1], tmp_path / "bundle")
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    said = toy.sentences(30)
+    (shelf / "documents.tsv").write_text("".join(f"{n}\t{' '.join(said[n : n + 20])}\n" for n in range(10)))
+    (shelf / "queries.tsv").write_text(f"q\t{said[3]}\n")
+    (shelf / "relevant.tsv").write_text("q\t3\n")
+
+    def searched(*flags: str) -> list[str]:
+        command = [str(made.path), "--retrieval", str(shelf), "--json", *flags]
+        result = CliRunner().invoke(cli.evaluate, command, catch_exceptions=False)
+        rows = json.loads(result.output)["scores"]
+        assert all(0 <= row["scores"]["32"] <= 100 for row in rows)
+        return [row["set"] for row in rows]
+
+    words = ["shelf, BM25 alone", "shelf, whole with BM25"]
+    assert searched() == ["shelf"]
+    assert searched("--hybrid") == ["shelf", *words]
+    assert searched("--pieces") == ["shelf", "shelf, pieces of 30"]
+    assert searched("--pieces", "9", "--hybrid") == [
+        "shelf",
+        "shelf, pieces of 9",
+        *words,
+        "shelf, pieces of 9 with BM25",
+    ]
+    refused = CliRunner().invoke(cli.evaluate, [str(made.path), "--pieces", "--triples", str(judges.TRIPLES)])
+    assert "--hybrid and --pieces are for collections" in refused.output
+
+
 def table_of(output: str) -> list[list[str]]:
     """The cells of each row: those lines that name a precision."""
     lines = [line.split() for line in output.splitlines()]

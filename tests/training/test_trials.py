@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bothends_training.trials import Collection, TrialError, Triples, by_words, in_pieces, read_collection, read_triples
+from bothends.search import WordIndex, standardised
+from bothends_training.trials import Collection, TrialError, Triples, rankings, read_collection, read_triples
 
 
 def test_ndcg_is_that_of_the_formula() -> None:
@@ -24,15 +25,14 @@ def test_ndcg_is_that_of_the_formula() -> None:
     assert collection.count == 2
 
 
-def test_the_best_of_a_document_and_its_pieces_counts() -> None:
-    """A question finds a document by a piece of it; one that isn't longer than a piece has none."""
+def test_documents_are_ranked_by_pieces_too() -> None:
+    """A question finds a document by the best piece of it; one that isn't longer than a piece has its own cosine."""
     collection = Collection("toy", ["one two three four five", "six"], ["a question"], [{0}])
-    pieces = in_pieces(collection, 2)
-    assert pieces.pieces == ["one two", "three four", "five"]
-    assert pieces.owners.tolist() == [0, 0, 0]
-    assert pieces.texts == [*collection.texts, *pieces.pieces]
-    vectors = np.array([[0, 1], [0.8, 0.6], [1, 0], [0, 1], [1, 0], [0, 1]], dtype=np.float32)
-    assert collection.score(vectors[:3]) == pytest.approx(100 / math.log2(3))
+    (pieces,) = rankings(collection, piece_words=2, is_hybrid=False)
+    assert pieces.name == "toy, pieces of 2"
+    assert pieces.texts == [*collection.documents, "one two", "three four five", *collection.queries]
+    vectors = np.array([[0, 1], [0.4, 0.9], [9, 0], [0, 1], [1, 0]], dtype=np.float32)
+    assert collection.score(vectors[[0, 1, 4]]) == pytest.approx(100 / math.log2(3))
     assert pieces.score(vectors) == pytest.approx(100)
 
 
@@ -40,8 +40,8 @@ def test_words_rank_alone_and_beside_cosines() -> None:
     """The first question's document shares its words and is far off, the second's is near and shares none."""
     collection = Collection("toy", ["a dragon", "ships", "a house"], ["the dragon", "a boat"], [{0}, {1}])
     vectors = np.array([[0, 1], [1, 0], [0.6, 0.8], [1, 0], [1, 0]], dtype=np.float32)
-    alone, both = by_words(collection)
-    assert (alone.name, both.name) == ("toy, BM25 alone", "toy, with BM25")
+    alone, both = rankings(collection, piece_words=None, is_hybrid=True)
+    assert (alone.name, both.name) == ("toy, BM25 alone", "toy, whole with BM25")
     assert alone.score(vectors) == alone.score(vectors[:, ::-1])
     assert both.count == alone.count == 2
     assert both.texts == collection.texts
@@ -51,6 +51,25 @@ def test_words_rank_alone_and_beside_cosines() -> None:
     cosines = (cosines - cosines.mean(axis=1, keepdims=True)) / cosines.std(axis=1, keepdims=True)
     assert both.score(vectors) == pytest.approx(collection.gain((words + cosines).astype(np.float32)))
     assert both.score(vectors) > collection.score(vectors)
+
+
+def test_pieces_and_words_rank_together() -> None:
+    """Each way of `bothends search`; both kinds of score count the same."""
+    collection = Collection("toy", ["red dragons sleep", "ships", "the dragon", "sea"], ["a dragon"], [{0}])
+    ways = rankings(collection, piece_words=1, is_hybrid=True)
+    names = ["pieces of 1", "BM25 alone", "whole with BM25", "pieces of 1 with BM25"]
+    assert [way.name for way in ways] == [f"toy, {name}" for name in names]
+    pieces, alone, _, both = ways
+    assert both.texts == [*collection.documents, "red", "dragons", "sleep", "the", "dragon", "a dragon"]
+    angles = np.array([1.4, 0.4, 2, 2, 3, 0.1, 3, 2.5, 2.6, 0])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    cosines = np.array(
+        [(math.cos(1.4) + math.cos(0.1)) / 2, math.cos(0.4), (math.cos(2) + math.cos(2.5)) / 2, math.cos(2)]
+    )
+    words = WordIndex(collection.documents).scores("a dragon")
+    sums = standardised(cosines.astype(np.float32)) + standardised(words)
+    assert both.score(vectors) == pytest.approx(collection.gain(sums[np.newaxis]))
+    assert max(pieces.score(vectors), alone.score(vectors[[0, 1, 2, 3, 9]])) < both.score(vectors) == pytest.approx(100)
 
 
 def test_a_triple_is_right_where_the_same_is_nearer() -> None:

@@ -12,6 +12,7 @@ import click
 
 from bothends.cli.choice import Choice
 from bothends.options import Precision
+from bothends.search.pieces import PIECE_WORDS
 
 from .public_sets import SETS
 
@@ -88,9 +89,13 @@ def _places(names: tuple[str, ...], folder: Path, *, fetches: bool) -> list[Path
 )
 @click.option(
     "--pieces",
+    "piece_words",
     type=click.IntRange(1),
-    metavar="WORDS",
-    help="Search collections once more with each document's pieces of so many words beside it; the best counts.",
+    is_flag=False,
+    flag_value=PIECE_WORDS,
+    metavar="[WORDS]",
+    help="Search collections by documents' pieces of about so many words too, as bothends search --pieces does; "
+    f"{PIECE_WORDS} where no number is given.",
 )
 @click.option(
     "--triples",
@@ -116,7 +121,7 @@ def evaluate(
     files: tuple[Path, ...],
     folders: tuple[Path, ...],
     is_hybrid: bool,
-    pieces: int | None,
+    piece_words: int | None,
     triples: tuple[Path, ...],
     precisions: tuple[Precision, ...],
     as_json: bool,
@@ -144,9 +149,10 @@ def evaluate(
     folders += tuple(index for index in placed if index.suffix != ".tsv")
     names_none = not (files or folders or triples)
     found = judges.find(sets_folder) if names_none else judges.read(files, folders, triples)
-    if (is_hybrid or pieces) and not found.collections:
+    if (is_hybrid or piece_words) and not found.collections:
         raise click.UsageError("--hybrid and --pieces are for collections: give --retrieval, or a --set that is one")
-    board = scoreboard.score(opened, found, precisions or _precisions(names_none), is_hybrid=is_hybrid, pieces=pieces)
+    wanted = precisions or _precisions(names_none)
+    board = scoreboard.score(opened, found, wanted, is_hybrid=is_hybrid, piece_words=piece_words)
     if as_json:
         click.echo(json.dumps(board.as_json(), ensure_ascii=False))
         return

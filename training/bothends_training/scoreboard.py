@@ -16,7 +16,7 @@ from bothends.options import Precision
 from .evaluate import Pairs, evaluate, try_out
 from .held_out import COPIES
 from .judges import Judges
-from .trials import Trial, by_words, in_pieces
+from .trials import Trial, rankings
 
 PEOPLE, SEARCH = "Spearman × 100 with people's scores of pairs", "Search: nDCG@10 × 100"
 TEACHER = "Spearman × 100 with all-mpnet-base-v2's cosines, on kinds of text that were held out"
@@ -95,12 +95,12 @@ def score(
     precisions: Sequence[Precision],
     *,
     is_hybrid: bool = False,
-    pieces: int | None = None,
+    piece_words: int | None = None,
 ) -> Scoreboard:
     """Return the scores on all of `judges`, at each of `precisions` and of the sizes that the bundle offers.
 
-    With `is_hybrid`, collections are also searched by words; with `pieces`, also with the documents cut into pieces of
-    that many words. Raises DeviceError for a precision that no engine here offers.
+    With `is_hybrid`, collections are also searched by words; with `piece_words`, also with the documents cut into
+    pieces of about that many words. Raises DeviceError for a precision that no engine here offers.
     """
     sizes = (bundle.config.dimension, *reversed(bundle.config.nested_dimensions))
     own = {id(each) for each in judges.held_out}
@@ -111,7 +111,7 @@ def score(
         rows.append(Row(measure, found.pairs.name, len(found.pairs.scores), found.precision, found.spearman))
         lacking.setdefault(found.precision, []).append(found.to_float32)
     rows += _means(rows, judges.held_out, precisions)
-    trials = _trials(judges, is_hybrid, pieces)
+    trials = _trials(judges, is_hybrid=is_hybrid, piece_words=piece_words)
     measures = {id(trial): measure for measure, trial in trials}
     for trial, precision, scores in try_out(bundle, [trial for _, trial in trials], precisions, sizes):
         rows.append(Row(measures[id(trial)], trial.name, trial.count, precision, scores))
@@ -122,12 +122,11 @@ def score(
     return Scoreboard(model, sizes, rows, dict(_off(lacking)), judges.skipped)
 
 
-def _trials(judges: Judges, is_hybrid: bool, pieces: int | None) -> list[tuple[str, Trial]]:
+def _trials(judges: Judges, *, is_hybrid: bool, piece_words: int | None) -> list[tuple[str, Trial]]:
     """Return all that isn't pairs, behind what a score of it means."""
     trials: list[tuple[str, Trial]] = [(SEARCH, each) for each in judges.collections]
-    if pieces:
-        trials += [(SEARCH, in_pieces(found, pieces)) for found in judges.collections]
-    trials += [(SEARCH, each) for found in judges.collections if is_hybrid for each in by_words(found)]
+    for found in judges.collections:
+        trials += [(SEARCH, each) for each in rankings(found, piece_words=piece_words, is_hybrid=is_hybrid)]
     return [*trials, *((TRIPLES, each) for each in judges.triples)]
 
 

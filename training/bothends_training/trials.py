@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothends.errors import BothendsError
-from bothends.search import WordIndex, standardised
+from bothends.search import WordIndex, in_pieces, similarities, standardised
 
 _FIRST = 10
 """Ranks that count in nDCG@10."""
@@ -86,26 +86,29 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
-class ByWords:
-    """Search in a collection by the words of its questions, alone or together with cosines as in `bothends search
-    --hybrid`.
-    """
+class Ranking:
+    """Way to rank a collection's documents, as `bothends search` does: by words, by vectors, with pieces, or by all."""
 
     collection: Collection
-    words: NDArray[np.float32]
-    """BM25's scores, float32 [questions, documents]."""
-    is_hybrid: bool
-    """True if cosines count as much as words; False if they count for nothing."""
+    way: str
+    rows: list[str]
+    """Documents, and behind them their pieces if there are any."""
+    pieces: NDArray[np.int64] | None
+    """Which rows are the pieces of which document, as `bothends.search.in_pieces` has it; None without pieces."""
+    words: NDArray[np.float32] | None
+    """BM25's scores, float32 [questions, documents]; None if words count for nothing."""
+    has_vectors: bool = True
+    """False if words alone count."""
 
     @property
     def name(self) -> str:
         """Name of the collection, and of the way in which documents are ranked."""
-        return f"{self.collection.name}, {'with BM25' if self.is_hybrid else 'BM25 alone'}"
+        return f"{self.collection.name}, {self.way}"
 
     @property
     def texts(self) -> list[str]:
-        """Documents, then questions."""
-        return self.collection.texts
+        """Rows, then questions."""
+        return [*self.rows, *self.collection.queries]
 
     @property
     def count(self) -> int:
@@ -113,73 +116,31 @@ class ByWords:
         return self.collection.count
 
     def score(self, vectors: NDArray[np.float32]) -> float:
-        """Return the mean nDCG@10 × 100 of ranking by words, or by words and the cosines of `vectors`."""
-        if not self.is_hybrid:
-            return self.collection.gain(self.words)
-        both = [standardised(each) for each in (*self.collection.cosines(vectors), *self.words)]
-        return self.collection.gain(np.stack(both[: self.count]) + np.stack(both[self.count :]))
+        """Return the mean nDCG@10 × 100 of ranking in this way, by the embeddings of `texts`."""
+        kinds = [] if self.words is None else [self.words]
+        if self.has_vectors:
+            unit = _unit(vectors)
+            rows, questions = unit[: len(self.rows)], unit[len(self.rows) :]
+            kinds.append(np.stack([similarities(rows, question, pieces=self.pieces) for question in questions]))
+        return self.collection.gain(np.sum([[standardised(each) for each in kind] for kind in kinds], axis=0))
 
 
-def by_words(collection: Collection) -> list[ByWords]:
-    """Return trials that search in `collection` by words alone and by both.
+def rankings(collection: Collection, *, piece_words: int | None, is_hybrid: bool) -> list[Ranking]:
+    """Return the ways to search in `collection` besides by whole vectors: with pieces of about `piece_words` words if
+    that isn't None, and, for `is_hybrid`, by words alone and with each of those.
 
     Raises ModuleNotFoundError without bm25s.
     """
-    index = WordIndex(collection.documents)
-    words = np.stack([index.scores(query) for query in collection.queries])
-    return [ByWords(collection, words, is_hybrid) for is_hybrid in (False, True)]
-
-
-@dataclass(frozen=True, slots=True)
-class InPieces:
-    """Search in a collection in which each document is there as a whole and in pieces: the best of them counts."""
-
-    collection: Collection
-    words: int
-    """Most words of a piece."""
-    pieces: list[str]
-    owners: NDArray[np.int64]
-    """Number of each piece's document, int64 [pieces], ascending."""
-
-    @property
-    def name(self) -> str:
-        """Name of the collection, and the length of the pieces."""
-        return f"{self.collection.name}, and pieces of {self.words}"
-
-    @property
-    def texts(self) -> list[str]:
-        """Documents, then questions, then pieces."""
-        return [*self.collection.texts, *self.pieces]
-
-    @property
-    def count(self) -> int:
-        """Number of questions."""
-        return self.collection.count
-
-    def score(self, vectors: NDArray[np.float32]) -> float:
-        """Return the mean nDCG@10 × 100 of ranking by the greatest cosine of a document or of one of its pieces."""
-        whole = len(self.collection.texts)
-        cosines = self.collection.cosines(vectors[:whole])
-        questions = _unit(vectors[len(self.collection.documents) : whole])
-        found = questions @ _unit(vectors[whole:]).T
-        for piece, owner in enumerate(self.owners):
-            np.maximum(cosines[:, owner], found[:, piece], out=cosines[:, owner])
-        return self.collection.gain(cosines)
-
-
-def in_pieces(collection: Collection, words: int) -> InPieces:
-    """Return a trial that searches in `collection`, with longer documents also cut into equal pieces of up to `words`
-    words.
-    """
-    pieces: list[str] = []
-    owners: list[int] = []
-    for number, document in enumerate(collection.documents):
-        said = document.split()
-        count = -(-len(said) // words)
-        for piece in np.array_split(np.array(said, dtype=object), count) if count > 1 else ():
-            pieces.append(" ".join(piece))
-            owners.append(number)
-    return InPieces(collection, words, pieces, np.array(owners, dtype=np.int64))
+    ways: list[tuple[str, list[str], NDArray[np.int64] | None]] = [("whole", collection.documents, None)]
+    if piece_words:
+        ways.append((f"pieces of {piece_words}", *in_pieces(collection.documents, words=piece_words)))
+    found = [Ranking(collection, way, rows, pieces, None) for way, rows, pieces in ways[1:]]
+    if is_hybrid:
+        index = WordIndex(collection.documents)
+        words = np.stack([index.scores(query) for query in collection.queries])
+        found.append(Ranking(collection, "BM25 alone", collection.documents, None, words, has_vectors=False))
+        found += [Ranking(collection, f"{way} with BM25", rows, pieces, words) for way, rows, pieces in ways]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
