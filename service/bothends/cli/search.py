@@ -79,10 +79,9 @@ def search(
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
     if "-" in queries and len(queries) > 1:
         raise SettingsError("- stands for all queries: give it alone")
-    if is_hybrid and is_approximate:
-        raise SettingsError("--hybrid looks at every row, and --approximate at few; give one of them")
-    if is_approximate and piece_words and "piece_words" in given(ctx):
-        raise SettingsError("--approximate looks at whole rows, and --pieces at pieces of them; give one of them")
+    for flag, is_given in (("--hybrid", is_hybrid), ("--pieces", piece_words and "piece_words" in given(ctx))):
+        if is_approximate and is_given:
+            raise SettingsError(f"{flag} looks at every row, and --approximate at few; give one of them")
     _check_queries(queries)
     _check_installed(is_hybrid=is_hybrid, is_approximate=is_approximate)
     words = None if is_approximate else piece_words or None
