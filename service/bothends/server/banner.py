@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ..engines.native_parts import Speeds, remedy
 from ..native_version import misfit
 from ..settings import PortSettings
 from .grpc.contract import TransportName
-from .sockets import bracketed
+from .sockets import is_unix, shown
 
 _SPEAKERS: dict[TransportName, tuple[str, str]] = {
     "native": ("the native transport", "the native transport"),
@@ -73,12 +74,14 @@ def banner(
 
     `apis` are the paths of the HTTP APIs, if HTTP is on.
     """
-    host = bracketed(settings.host)
-    options = f" --server {host}:{port}"
+    served = partial(shown, settings.host)
+    options = f" --server {served(port, 'port')}"
     options += " --ca FILE" if settings.tls_cert else ""
     options += " --cert FILE --key FILE" if settings.tls_client_ca else ""
     options += " --api-key-file FILE" if settings.api_keys else ""
-    scheme = "https" if settings.tls_cert else "http"
+    scheme = "" if is_unix(settings.host) else "https://" if settings.tls_cert else "http://"
+    web = f"{scheme}{served(http_port, 'http_port')}"
+    has_page = settings.offers_http_api and not is_unix(settings.host)
     grpc, http = _SPEAKERS[transport]
     slow = _slow(settings, [one.embedder.model for one in models], transport)
     paths = [*apis] * settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
@@ -86,14 +89,21 @@ def banner(
         [
             f"bothends {version('bothends')}",
             *(_described(models[0].embedder) if len(models) == 1 else _listed(models)),
-            f"  gRPC       {host}:{port}  by {grpc}",
-            f"  HTTP       {scheme}://{host}:{http_port}  {' '.join(paths)}  by {http}",
-            *[f"  health     http://{host}:{health_port}  /healthz /readyz"] * (health_port is not None),
-            *[f"  page       {scheme}://{host}:{http_port}/"] * settings.offers_http_api,
+            f"  gRPC       {served(port, 'port')}  by {grpc}",
+            f"  HTTP       {web}  {' '.join(paths)}  by {http}",
+            *_health(settings.host, health_port),
+            *[f"  page       {web}/"] * has_page,
             *[line for why, better in slow for line in (f"  slow       {why}", f"  faster     {better}")],
             f'  try        {_command()} embed{options} "there will be dragons" "dragons will be there"',
         ]
     )
+
+
+def _health(host: str, port: int | None) -> list[str]:
+    if port is None:
+        return []
+    place = shown(host, port, "health_port")
+    return [f"  health     {place if is_unix(host) else f'http://{place}'}  /healthz /readyz"]
 
 
 def _slow(settings: PortSettings, models: Sequence[LoadedModel], transport: TransportName) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from ..settings import PortSettings
 from .grpc.select import listen, select
-from .sockets import bound, is_loopback, port_of
+from .sockets import address_of, bound, is_loopback, port_of
 from .tls import Certificates
 
 _log = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ class Ports:
             """Socket of health alone; None if it isn't configured."""
             if settings.health_port is not None:
                 self.health = undo.enter_context(bound(settings.host, settings.health_port, "health_port"))
-            self.address: str = self.http.getsockname()[0]
-            """IP address that HTTP listens on."""
+            self.address = address_of(self.http)
+            """IP address that HTTP listens on, or a name of this machine where that is a file."""
             self.http_port = port_of(self.http)
             self.health_port = None if self.health is None else port_of(self.health)
             self.grpc = listen(self.transport, settings, self.certificates, http=self.http, health=self.health)

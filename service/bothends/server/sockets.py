@@ -3,18 +3,28 @@
 import ipaddress
 import resource
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 from ..errors import StartupError
 from ..settings import flag
 
 WAITING = 128
 """Connections that wait to be accepted."""
+UNIX = "unix:"
+"""Beginning of a host that is a folder of Unix sockets."""
+_FILES = {"port": "grpc.sock", "http_port": "http.sock", "health_port": "health.sock"}
+"""Files of the ports' sockets, by the settings of their numbers elsewhere."""
 _OTHERS = 64
 """Number of files that a server has open in addition to its callers' sockets."""
 
 
 def bound(host: str, port: int, setting: str) -> socket.socket:
-    """Bind a socket and listen. Raises StartupError that names `setting`'s flag."""
+    """Bind a socket and listen. A host that begins with `unix:` is a folder, in which the socket is the file that
+    `unix_path` names. Raises StartupError that names `setting`'s flag.
+    """
+    if is_unix(host):
+        return _bound_in_folder(unix_path(host, setting))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # By this protocol asyncio knows the connections that must not hold back an answer's end for 40 ms (Nagle).
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -29,6 +39,47 @@ def bound(host: str, port: int, setting: str) -> socket.socket:
             f"can't listen on {host}:{port}: {reason}; choose another {flag(setting)} or --host"
         ) from error
     return listener
+
+
+def _bound_in_folder(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket() and not _is_answered(path):
+            path.unlink()  # of a server that is no more
+        listener.bind(str(path))
+        listener.listen(WAITING)
+    except OSError as error:
+        listener.close()
+        raise StartupError(f"can't listen on {UNIX}{path}: {error.strerror or error}; choose another --host") from error
+    return listener
+
+
+def _is_answered(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as caller, suppress(BlockingIOError):  # where too many wait to be accepted
+        caller.setblocking(False)
+        try:
+            caller.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+    return True
+
+
+def is_unix(host: str) -> bool:
+    """Return True for a host that is a folder of Unix sockets."""
+    return host.startswith(UNIX)
+
+
+def unix_path(host: str, setting: str) -> Path:
+    """Return the file of a port's socket in the folder that `host` names; `setting` is the port's."""
+    return Path(host.removeprefix(UNIX)) / _FILES[setting]
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return the IP address that a socket is bound to; for a Unix socket a name of this machine."""
+    if listener.family == socket.AF_UNIX:
+        return "localhost"
+    address: str = listener.getsockname()[0]
+    return address
 
 
 def allow_sockets(count: int) -> int | None:
@@ -47,7 +98,9 @@ def allow_sockets(count: int) -> int | None:
 
 
 def port_of(listener: socket.socket) -> int:
-    """Return the port that a socket is bound to."""
+    """Return the port that a socket is bound to; 0 for a Unix socket."""
+    if listener.family == socket.AF_UNIX:
+        return 0
     port: int = listener.getsockname()[1]
     return port
 
@@ -55,6 +108,11 @@ def port_of(listener: socket.socket) -> int:
 def bracketed(host: str) -> str:
     """Return the host as it is written before a port: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def shown(host: str, port: int, setting: str) -> str:
+    """Return where callers reach a port, as gRPC's clients have it: host and port, or the file of its socket."""
+    return f"{UNIX}{unix_path(host, setting)}" if is_unix(host) else f"{bracketed(host)}:{port}"
 
 
 def is_loopback(host: str) -> bool:

@@ -21,7 +21,12 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#@*]+")
 class ListenerSettings(Section):
     """Address and bounds that gRPC and HTTP share."""
 
-    host: str = option("Start here", "Address that gRPC and HTTP listen on.", "127.0.0.1", min_length=1)
+    host: str = option(
+        "Start here",
+        "Address that gRPC and HTTP listen on, or unix: and a folder for their sockets.",
+        "127.0.0.1",
+        min_length=1,
+    )
     max_concurrent_requests: int = option(
         "Requests",
         "Most requests in progress: gRPC's and those of /v1/embeddings, /embed and /api/embed, and as many again of "

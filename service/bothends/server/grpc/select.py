@@ -7,7 +7,7 @@ from ...engines.native_parts import remedy
 from ...errors import StartupError
 from ...native_version import misfit
 from ...settings import GrpcSettings, PortSettings
-from ..sockets import bound, bracketed
+from ..sockets import bound, shown
 from ..tls import Certificates
 from ..usage import CreateUsage, LocalUsage
 from .contract import Listener, TransportName
@@ -68,5 +68,5 @@ def listen(
     from .grpcio.transport import GrpcioListener
 
     listener.close()  # grpcio binds by itself, but doesn't say why it can't
-    address = f"{bracketed(settings.host)}:{settings.port}"
+    address = shown(settings.host, settings.port, "port")
     return GrpcioListener(address, None if certificates is None else credentials(certificates), settings)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....settings import PortSettings
 from ...concurrency_limit import MAX_WAIT
+from ...sockets import port_of
 from ...tls import Certificates, Identity
 from ..contract import HttpTerms, Method, Reason, Statuses, Transport
 
@@ -28,7 +29,7 @@ class NativeListener:
         health: socket.socket | None = None,
     ) -> None:
         """Take bound sockets, which keep their places: 0, 1 and 2. Health's is in the clear."""
-        self.port: int = listener.getsockname()[1]
+        self.port = port_of(listener)
         self._sockets = [one for one in (listener, http, health) if one is not None]
         self._health = health
         self._certificates = certificates
