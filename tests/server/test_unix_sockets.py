@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bothends import Client
-from bothends.errors import StartupError
+from bothends.errors import SettingsError, StartupError
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from bothends.settings import Settings
@@ -69,3 +69,8 @@ def test_a_file_that_a_server_left_is_taken_over_and_anothers_is_not(toy_bundle:
 def test_a_folder_that_cannot_hold_them_is_told_of(toy_bundle: Bundle, tmp_path: Path, folder: str, why: str) -> None:
     with pytest.raises(StartupError, match=why):
         Server(serving_settings(toy_bundle, tmp_path / folder)).start()
+
+
+def test_a_folder_is_to_be_named() -> None:
+    with pytest.raises(SettingsError, match="needs a folder for the sockets"):
+        Settings(host="unix:")

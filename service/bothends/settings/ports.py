@@ -65,6 +65,13 @@ class ListenerSettings(Section):
     )
     drain_s: float = option("Running", "Time that accepted requests get to finish after SIGTERM.", 30.0, ge=0, le=3600)
 
+    @model_validator(mode="after")
+    def _sockets_have_a_folder(self) -> Self:
+        """Raises SettingsError where Unix sockets are asked for, and no folder is named."""
+        if self.host == "unix:":
+            raise SettingsError("--host unix: needs a folder for the sockets, such as unix:/run/bothends")
+        return self
+
     @property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Return the networks in `trusted_proxies`.
