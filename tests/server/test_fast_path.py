@@ -43,6 +43,7 @@ class HangingPath:
             "model": 0,
             "tokens": 3,
             "truncated": 0,
+            "in_pieces": 0,
             "counts": [3],
             "waited_s": [0.1],
             "seconds": {0: [0.5]},
