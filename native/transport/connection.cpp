@@ -99,6 +99,7 @@ Connection::Read Connection::take_in(Channel::Result result, std::span<const std
     if (result == Channel::Result::closed) return half_close() ? Read::enough : Read::ended;
     const double time = now();
     peer_.overhead.came(bytes.size(), time - std::exchange(read_at_, time));
+    if (std::exchange(pinged_at_, 0) > 0) peer_.due.by(time + shared_.settings.limits.keepalive_s);
     shared_.begun.received_bytes += bytes.size();
     if (is_closed_) return Read::more;  // only its end is waited for
     if (!take_in({reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
@@ -279,12 +280,10 @@ bool Connection::check_timeouts(double time) {
 /// Pings a silent peer; returns false if it hasn't answered in time.
 bool Connection::tick_keepalive(double time) {
     const Limits& limits = shared_.settings.limits;
-    if (pinged_at_ > 0 && read_at_ >= pinged_at_) pinged_at_ = 0;
     if (pinged_at_ == 0 && limits.keepalive_s > 0 && peer_.due.has_come(read_at_ + limits.keepalive_s, time)) {
         if (!session_->ping()) return true;
         pinged_at_ = time;
         list();
-        peer_.due.by(time + limits.keepalive_s);  // where it answers, that is when it is asked again
     }
     return pinged_at_ == 0 || !peer_.due.has_come(pinged_at_ + limits.keepalive_timeout_s, time);
 }
