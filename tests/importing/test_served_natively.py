@@ -60,6 +60,8 @@ THEIRS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     ),
     "layers of unequal width": (TwoModules, '[names]\ncells = ["wide", "narrow"]\n[encoder]\npooling = "max"\n'),
 }
+ALWAYS = ("max, with a projection and a head", "attention of three hops", "layers of unequal width")
+"""Those that are tried each time: each starts two processes, and others share most with one of them."""
 
 
 def answered(folder: Path, sentences: Sequence[str]) -> tuple[str, NDArray[np.float32]]:
@@ -79,7 +81,9 @@ def by(module: nn.Module, rows: Sequence[Sequence[int]]) -> NDArray[Any]:
     return torch.cat([embed(torch.tensor([row])) for row in rows]).numpy()
 
 
-@pytest.mark.parametrize("theirs", THEIRS)
+@pytest.mark.parametrize(
+    "theirs", [pytest.param(name, marks=[pytest.mark.slow] * (name not in ALWAYS)) for name in THEIRS]
+)
 def test_a_module_is_served_natively_with_its_own_vectors(tmp_path: Path, theirs: str) -> None:
     torch.manual_seed(6)
     make, text = THEIRS[theirs]

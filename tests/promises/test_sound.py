@@ -28,6 +28,10 @@ each_engine = pytest.mark.parametrize(
 )
 
 
+one_number = pytest.mark.parametrize("unsound", [np.nan], ids=str, indirect=True)
+"""For what starts a process: in this one all of them are tried."""
+
+
 @pytest.fixture(params=[np.nan, np.inf, -np.inf], ids=str)
 def unsound(request: pytest.FixtureRequest, toy_bundle: Bundle, tmp_path: Path) -> tuple[Path, str]:
     """A bundle with right hashes, whose golden sentences are right too, and what is to be said of it."""
@@ -43,6 +47,7 @@ def failed(*command: str | Path) -> str:
     return ended.stderr
 
 
+@one_number
 @each_engine
 def test_a_server_says_so_in_one_line_and_does_not_start(unsound: tuple[Path, str], engine: str) -> None:
     """The native engine's refusal isn't onnxruntime's turn."""
@@ -81,6 +86,7 @@ def test_nor_is_it_loaded_in_process(unsound: tuple[Path, str], engine: str, cap
     assert not caplog.messages
 
 
+@one_number
 def test_nor_does_it_embed_a_file(unsound: tuple[Path, str], tmp_path: Path) -> None:
     """One line, and no output."""
     folder, said = unsound
