@@ -25,17 +25,17 @@ native: $(VENV)/.native ## Build the native engine and transport and install the
 native-check: $(VENV)/.test ## Run the native engine, the transport and their tests under sanitizers, their fuzzers for a minute, and clang-tidy
 	@native/check/tidy.sh
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
-	@native/check/check.sh $(abspath $(BIN))/python
-	@native/check/transport.sh $(abspath $(BIN))/python
+	@native/check/check.sh "$(abspath $(BIN))/python"
+	@native/check/transport.sh "$(abspath $(BIN))/python"
 
 arm-check: $(VENV)/.test ## Run the native engine's check for AArch64 under qemu, on processors with and without SDOT and BFDOT
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: ziglang || true
-	@native/check/arm.sh $(abspath $(BIN))/python
+	@native/check/arm.sh "$(abspath $(BIN))/python"
 
 sanitize: $(VENV)/.test ## Run what takes little time of native-check: the native modules under ASan and UBSan
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
-	@native/check/fast.sh $(abspath $(BIN))/python
+	@native/check/fast.sh "$(abspath $(BIN))/python"
 
 fuzz: ## Fuzz the native transport for a minute; needs Clang (ARGS=3600 for an hour)
 	@native/check/fuzz.sh $(ARGS)
@@ -67,7 +67,7 @@ test-timing: $(VENV)/.test $(VENV)/.native-tried ## Test what measures time or m
 test-all: test test-grpcio test-shards test-slow test-timing ## Run test, test-grpcio, test-shards, test-slow and test-timing
 
 recipes: $(VENV)/.test $(VENV)/.recipes ## Run what docs/guides/libraries.md shows, by the libraries that it names: 4 GB, by hand
-	@RECIPES=$(abspath $(VENV)/recipes) $(BIN)/pytest -m recipes tests/docs/test_libraries.py $(ARGS)
+	@RECIPES="$(abspath $(VENV)/recipes)" $(BIN)/pytest -m recipes tests/docs/test_libraries.py $(ARGS)
 
 chaos: $(VENV)/.slow $(VENV)/.native-tried ## Attack what is promised (ARGS=--long: for an hour; --report tests/chaos/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
@@ -79,8 +79,8 @@ ray-test: $(VENV)/.test $(VENV)/.native-tried ## Test what runs on Ray, in a net
 	@tests/cluster/apart $(BIN)/pytest tests/cluster -m ray $(ARGS)
 
 gpu-standin: $(VENV)/.test $(STANDIN)/.built ## Build a stand-in for CUDA, and test and prove on it what only a GPU does (GPU_STANDIN=FOLDER: elsewhere)
-	@GPU_STANDIN=$(abspath $(STANDIN)) $(BIN)/pytest -m standin $(ARGS)
-	@FAKE_TF32=1 LD_LIBRARY_PATH=$(abspath $(STANDIN))/lib PYTHONPATH=$(abspath $(STANDIN))/site:$$PYTHONPATH \
+	@GPU_STANDIN="$(abspath $(STANDIN))" $(BIN)/pytest -m standin $(ARGS)
+	@FAKE_TF32=1 LD_LIBRARY_PATH="$(abspath $(STANDIN))/lib" PYTHONPATH="$(abspath $(STANDIN))/site:$$PYTHONPATH" \
 		$(BIN)/python benchmarks/gpu/proof.py --standin
 
 # Encoders of other kinds are made, and measured, by PyTorch, which what tests need has.
@@ -93,7 +93,7 @@ coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test run
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage html --quiet
 	@$(BIN)/coverage report --skip-covered --skip-empty
-	@native/check/coverage.sh $(abspath $(BIN))/python $(abspath dist/coverage/native)
+	@native/check/coverage.sh "$(abspath $(BIN))/python" "$(abspath dist/coverage/native)"
 
 mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one package)
 	@$(BIN)/python -m tests.mutation $(ARGS)
@@ -127,10 +127,10 @@ audit: $(VENV)/.lock ## Ask whether anything in deploy/locks has a known vulnera
 		$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement deploy/locks/$$lock.txt || exit 1; done
 
 wheels: $(VENV)/bin/python ## Make wheels of the native parts for every Linux on x86-64 and AArch64 in dist/wheels (ARGS=x86_64: for that alone)
-	@deploy/release/wheels.sh $(abspath $(BIN))/python $(ARGS)
+	@deploy/release/wheels.sh "$(abspath $(BIN))/python" $(ARGS)
 
 dist: $(VENV)/bin/python ## Make and try sdists and wheels of all distributions in dist/ (REPOSITORY=https://… is where their READMEs lead)
-	@deploy/release/dist.sh $(abspath $(BIN))/python $(REPOSITORY)
+	@deploy/release/dist.sh "$(abspath $(BIN))/python" $(REPOSITORY)
 
 wheels-test: $(VENV)/.serve ## Try dist/wheels in empty Debian 11 and 12, and on emulated AArch64; needs mmdebstrap (ARGS="debian12 --engine")
 	@$(BIN)/python deploy/release/try_wheels.py $(ARGS)
@@ -231,7 +231,7 @@ $(VENV)/.native: $(NATIVE) | $(VENV)/bin/python
 
 # Tried once for each state of native/: a wheel, then a compiler. Where both fail, an older build must not stay: it may not fit.
 $(VENV)/.native-tried: $(NATIVE) | $(VENV)/bin/python
-	@native/wheel.sh $(abspath $(BIN))/python || { \
+	@native/wheel.sh "$(abspath $(BIN))/python" || { \
 		echo "Building the native engine and transport; what is said meanwhile goes to $(VENV)/native.log"; \
 		$(MAKE) --silent native 2>$(VENV)/native.log; } || { \
 		$(BIN)/python -m pip uninstall --quiet --yes bothends-native 2>/dev/null; rm -f $(VENV)/.native; \

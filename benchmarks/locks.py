@@ -118,10 +118,17 @@ def compile_library(folder: Path) -> Path:
     return library
 
 
+def counting(library: Path, told: Path) -> dict[str, str]:
+    """Return the variables by which a program counts, and writes what it counted to `told`."""
+    paths = [str(library.parent), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+    # By name: a list of libraries to load is split at spaces, and that of folders isn't.
+    return {"LD_PRELOAD": library.name, "LD_LIBRARY_PATH": os.pathsep.join(paths), "HELD_OUT": str(told)}
+
+
 def serve(folder: Path, engine: str, split: Split) -> Counting:
     """Start a server whose mutexes are counted. Raises ClickException where there is no compiler, or no server."""
     told, name = folder / "held.jsonl", split.of(ours(engine))
-    variables = {"LD_PRELOAD": str(compile_library(folder)), "HELD_OUT": str(told)}
+    variables = counting(compile_library(folder), told)
     serving = [str(BOTHENDS), "serve", "--port", "0", "--http-port", "0", *engines.flags(engine), *split.flags()]
     process = Process(name, serving, ready=BANNER, log=folder / "server.log", variables=variables)
     return Counting(ours_at(name, process, engine), told)

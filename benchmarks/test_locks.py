@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from locks import Counted, Mutex, compile_library
+from locks import Counted, Mutex, compile_library, counting
 
 PROGRAM = """
 import hashlib, os, signal, time
@@ -44,7 +44,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pythons_own_lock_is_counted(library: Path, tmp_path: Path) -> None:
     """Python holds it for all that it computes itself, and for next to nothing of a hash of ten megabytes."""
-    variables = {"LD_PRELOAD": str(library), "HELD_OUT": str(tmp_path / "told")}
+    variables = counting(library, tmp_path / "told")
     command = [sys.executable, "-c", PROGRAM]
     ran = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=True)
     _, in_python, by_python, in_hashes, by_hashes = map(json.loads, ran.stdout.splitlines())

@@ -22,7 +22,7 @@ from bothends_export import checkpoint
 from bothends_export.checkpoint import Checkpoint, CheckpointConfig
 from bothends_export.encoder import Encoder
 from bothends_export.export import export
-from tests.support import shards
+from tests.support import shards, surroundings
 from tests.support.awaited import Awaited
 from tests.support.serving import Running, finish, start
 from tests.support.supervised import Supervised
@@ -43,9 +43,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have variables choose the transport, and the number of its parts, of servers in the tests' own process too, which
-    read no environment.
+    """Leave out what isn't the same for everybody. Have variables choose the transport, and the number of its parts, of
+    servers in the tests' own process too, which read no environment.
     """
+    surroundings.leave_out()
     if given := config.getoption("--transport-shards"):
         os.environ[shards.VARIABLE] = str(given)
     if number := shards.asked():

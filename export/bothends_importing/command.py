@@ -12,7 +12,7 @@ import click
 from bothends.cli.choice import Choice
 from bothends.cli.paths import check_exists, check_file
 from bothends.model.pooling import Pooling
-from bothends.text import printable
+from bothends.text import printable, shell_word
 
 from .options import FORMATS, Format, ImportOptions
 
@@ -122,7 +122,7 @@ def import_(
     if found.notes:
         console.print(_notes(found.notes))
     written = write(out, found, source=source, format_name=chosen, name=name, version=version, table=table)
-    click.echo(f"checkpoint in {out}, {written / 1e6:.1f} MB; next: bothends export {out} --out BUNDLE")
+    click.echo(f"checkpoint in {out}, {written / 1e6:.1f} MB; next: bothends export {shell_word(out)} --out BUNDLE")
 
 
 def _check_paths(source: Path, given: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bothends.model.architecture import EncoderConfig, layer_name
 from bothends.model.architecture import Head as LinearHead
 from bothends.model.pooling import Pooling
-from bothends.text import printable
+from bothends.text import printable, shell_word
 from bothends_doctor.errors import DoctorError, RunFailedError
 from bothends_doctor.examine import Examination, examine, right_rows
 from bothends_doctor.mistakes.recurrence import Array, Direction
@@ -81,7 +81,9 @@ def _pooling(file: Path, examined: Examination) -> Pooling:
     if any(port.role == "state" for port in model.about.inputs):
         raise SourceError(f"{file} takes its initial states as inputs")
     if examined.found is None:
-        raise SourceError(f"{file}: what its embedding is made of isn't known; bothends doctor {file} tells more")
+        raise SourceError(
+            f"{file}: what its embedding is made of isn't known; bothends doctor {shell_word(file)} tells more"
+        )
     if examined.meant not in POOLINGS:
         raise SourceError(f"{file}: its pooling, {examined.found.reading.what}, isn't one that is served")
     return POOLINGS[examined.meant]

@@ -14,14 +14,13 @@ files=$here/build/tidy found=0
 mkdir -p "$files"
 cp "$here/.clang-tidy" "$files"
 
-look() { # look NAME OPTIONS [FILE...]: as one file
-    name=$1 options=$2
-    shift 2
-    printf '#include "%s"\n' "$@" >"$files/$name.cpp"
+look() { # look NAME OPTIONS: files that are named on standard input, as one file
+    sort | sed 's/.*/#include "&"/' >"$files/$1.cpp"
     # shellcheck disable=SC2086
-    "$tidy" --quiet --header-filter="$here/" "$files/$name.cpp" -- $options 2>"$files/$name.log" || found=1
+    "$tidy" --quiet --header-filter="$here/" "$files/$1.cpp" -- $2 2>"$files/$1.log"
 }
 
-look transport -std=c++20 $(find "$here/transport" "$here/wordpiece" -name '*.cpp' ! -name binding.cpp | sort)
-look engine "-std=c++17 -DBOTHENDS_X86" $(find "$here/engine" -name '*.cpp' ! -name 'level_*' ! -name binding.cpp ! -name arrays.cpp | sort)
+find "$here/transport" "$here/wordpiece" -name '*.cpp' ! -name binding.cpp | look transport -std=c++20 || found=1
+find "$here/engine" -name '*.cpp' ! -name 'level_*' ! -name binding.cpp ! -name arrays.cpp |
+    look engine "-std=c++17 -DBOTHENDS_X86" || found=1
 exit $found

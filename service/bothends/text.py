@@ -1,5 +1,7 @@
 """Checks that texts can be embedded and are valid Unicode, and makes texts safe to print on a terminal."""
 
+import shlex
+
 
 def is_blank(text: str) -> bool:
     """Return True if `text` is empty or consists of spaces, so that no tokenizer finds a token in it.
@@ -31,3 +33,9 @@ def printable(untrusted: object) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def shell_word(path: object) -> str:
+    """Return a path as it stands in a command that people copy to a shell: in quotes where it has spaces."""
+    text = str(path)
+    return shlex.quote(text if text.isprintable() else printable(text))

@@ -5,6 +5,7 @@ import subprocess
 
 from bothends.model.bundle import Bundle
 from tests.bulk.conftest import environment, start
+from tests.support.ran import ran
 from tests.support.serving import BOTHENDS
 
 
@@ -24,9 +25,8 @@ def test_nothing_is_held_back(toy_bundle: Bundle) -> None:
 
 def test_head_ends_it_quietly(toy_bundle: Bundle) -> None:
     """An input without end is left without a word, with the exit code that a shell expects after SIGPIPE."""
-    command = f"yes dragons | {BOTHENDS} embed - --bundle {toy_bundle.path} | head -n 3; echo ${{PIPESTATUS[1]}}"
-    told = {"capture_output": True, "text": True, "env": environment(), "timeout": 60}
-    ended = subprocess.run(["bash", "-c", command], check=True, **told)  # type: ignore[call-overload]  # noqa: S607
+    command = 'yes dragons | "$0" embed - --bundle "$1" | head -n 3; echo ${PIPESTATUS[1]}'
+    ended = ran("bash", "-c", command, BOTHENDS, toy_bundle.path, check=True, env=environment(), timeout=60)
     *rows, code = ended.stdout.splitlines()
     assert [json.loads(row)["row"] for row in rows] == [0, 1, 2]
     assert (code, ended.stderr) == ("141", "")

@@ -191,7 +191,7 @@ def test_what_cant_be_searched_is_told_before_the_file_is_embedded(
 
 def test_a_reader_that_has_enough_ends_it() -> None:
     """As `head` does."""
-    command = f"{BOTHENDS} search {NOTES} pets dogs cats --json | head -n 1"
-    ended = ran("bash", "-c", command, check=True, env=os.environ)
+    command = '"$0" search "$1" pets dogs cats --json | head -n 1'
+    ended = ran("bash", "-c", command, BOTHENDS, NOTES, check=True)
     assert len(ended.stdout.splitlines()) == 1
     assert "Traceback" not in ended.stderr

@@ -145,6 +145,23 @@ def test_a_key_that_stays_here_does_not_warn(target: str) -> None:
         Client(target, api_key=KEY).close()
 
 
+def test_a_proxy_for_the_outside_is_not_asked_for_this_machine(
+    either: type[Client | Awaited], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can't reach it, and a server's own address is what callers have by default."""
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):  # gRPC takes the last before the others
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy")
+    with serving() as server, either(server.target, retry=ONCE, timeout_s=10) as client:
+        assert client.encode(["word"]).shape == (1, 2)
+    with (
+        either("embedder.example:1", retry=ONCE, timeout_s=10) as client,
+        pytest.raises(ConnectionFailedError) as raised,
+    ):
+        client.encode(["word"])
+    assert "127.0.0.1:1" in str(raised.value)
+
+
 def test_no_repr_shows_the_key() -> None:
     client = Client("127.0.0.1:1", api_key=KEY)
     endpoint = Endpoint.of("127.0.0.1:1", api_key=KEY)

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from shlex import quote
 
 import torch
 from safetensors.torch import save_file
@@ -13,12 +14,17 @@ from . import graphs
 from .examining import call, save
 
 
+def shown(path: Path) -> str:
+    """Return a path as a shell reads it, without the spaces that a terminal's width may replace."""
+    return "".join(quote(str(path)).split())
+
+
 def test_a_healthy_file_exits_with_0(tmp_path: Path) -> None:
     graphs.build(tmp_path / "encoder.onnx")
     result = call(tmp_path / "encoder.onnx")
     assert (result.exit_code, result.stderr) == (0, "")
     told = "".join(result.stdout.partition("Nothing wrong was found.\n")[2].split())
-    assert told == f"Next:bothendsimport{tmp_path / 'encoder.onnx'}--tokenizerFILE--outCHECKPOINT"
+    assert told == f"Next:bothendsimport{shown(tmp_path / 'encoder.onnx')}--tokenizerFILE--outCHECKPOINT"
 
 
 def test_a_wrong_one_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
@@ -27,7 +33,7 @@ def test_a_wrong_one_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "1. the halves are swapped\n   Join them forward first: " in result.stdout
     told = "".join(result.stdout.split())
-    assert told.endswith(f"asitwasmeant;orbothendsdoctor{tmp_path / 'encoder.onnx'}--fixOUT")
+    assert told.endswith(f"asitwasmeant;orbothendsdoctor{shown(tmp_path / 'encoder.onnx')}--fixOUT")
 
 
 def test_json_says_all_of_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 import onnx
 import pytest
@@ -108,7 +109,8 @@ def test_one_that_fails_its_self_test_serves_nobody(toy_bundle: Bundle, caplog: 
     assert loaded(toy_bundle) == "CPUExecutionProvider"
     (line,) = caplog.messages
     assert line.startswith("slow: the native engine failed its self-test: ")
-    assert f"; onnxruntime computes {COST}: `bothends verify {toy_bundle.path} --engine native` shows where" in line
+    shown = f"`bothends verify {quote(str(toy_bundle.path))} --engine native` shows where"
+    assert f"; onnxruntime computes {COST}: {shown}" in line
     for asked in ({"engine": "native"}, {"precision": "bf16"}, {"precision": "int8"}):
         with pytest.raises(SelfTestError, match="off PyTorch's embedding"):
             loaded(toy_bundle, **asked)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 
 from click.testing import CliRunner
 
@@ -21,7 +22,7 @@ def test_export_prints_what_to_do_next(toy_checkpoint: tuple[Path, Checkpoint], 
     out = tmp_path / "bundles" / "mine"
     result = CliRunner().invoke(main, ["export", str(toy_checkpoint[0]), "--out", str(out)])
     assert result.exit_code == 0, result.output
-    assert f"next: bothends serve --bundle {out}" in result.output
+    assert f"next: bothends serve --bundle {quote(str(out))}" in result.output
     assert Bundle.open(out).config.name == "toy"
     assert "cat(h_n[-2], h_n[-1])" in (out / "README.md").read_text()
     again = CliRunner().invoke(main, ["export", str(toy_checkpoint[0]), "--out", str(out)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def imported(source: Path, *options: str | Path) -> Result:
     out = source.parent / "checkpoint"
     done = bothends("import", source, "--out", out, "--max-tokens", "24", *options)
     assert done.exit_code == 0, (done.output, done.exception)
-    assert f"next: bothends export {out} --out BUNDLE" in done.stdout
+    assert f"next: bothends export {quote(str(out))} --out BUNDLE" in done.stdout
     return done
 
 

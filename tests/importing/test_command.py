@@ -1,6 +1,7 @@
 """`bothends import` as people see it: shown before written, written whole or not at all, one line where it fails."""
 
 from pathlib import Path
+from shlex import quote
 
 from .end_to_end import bothends, refused
 
@@ -15,7 +16,7 @@ def test_what_was_understood_is_shown_before_it_is_written(source: Path, tmp_pat
     assert "checkpoint in" not in result.stdout
     assert "infersent1.pkl: name: String should match pattern" in refused("import", source, *options)
     done = bothends("import", source, "--vectors", tmp_path / "glove.txt", "--out", tmp_path / "new")
-    assert done.stdout.endswith(f"next: bothends export {tmp_path / 'new'} --out BUNDLE\n")
+    assert done.stdout.endswith(f"next: bothends export {quote(str(tmp_path / 'new'))} --out BUNDLE\n")
     assert max(map(len, done.stdout.splitlines()[:-1])) <= 100
 
 

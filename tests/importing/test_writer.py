@@ -31,10 +31,10 @@ def test_a_folder_made_meanwhile_stays_as_it_is(source: Path, tmp_path: Path) ->
 def test_a_full_disk_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
     """A process that may write files of 2 KiB at most can write the config and not the weights."""
     out = tmp_path / "full" / "new"
-    command = f"ulimit -f 2; {BOTHENDS} import {source} --vectors {tmp_path / 'glove.txt'} --out {out}"
+    command = 'ulimit -f 2; "$0" import "$1" --vectors "$2" --out "$3"'
     if "import" not in ran(BOTHENDS, "--help", check=True).stdout:
         pytest.skip("bothends is installed from before there was an import")
-    ended = ran("bash", "-c", command)
+    ended = ran("bash", "-c", command, BOTHENDS, source, tmp_path / "glove.txt", out)
     assert ended.returncode == 1, ended.stdout
     assert ended.stderr.startswith(f"Error: {out} can't be written: ")
     assert ended.stderr.count("\n") == 1

@@ -118,7 +118,7 @@ def test_the_banners_line_to_try_works_by_mtls(toy_bundle: Bundle, files: Path, 
     with by_mtls(toy_bundle, files) as server:
         line = server.banner().splitlines()[-1].split("bothends ", 1)[1]
         for flag, path in paths.items():
-            line = line.replace(f"{flag} FILE", f"{flag} {path}")
+            line = line.replace(f"{flag} FILE", f"{flag} {shlex.quote(str(path))}")
         assert "FILE" not in line
         tried = CliRunner().invoke(main, shlex.split(line))
     assert tried.exit_code == 0, tried.output
@@ -207,12 +207,12 @@ def replace_key(file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "harm", "told"),
     [
-        ("cert.pem", remove, r"^--tls-cert \S+/cert.pem: No such file or directory$"),
-        ("cert.pem", garble, r"^--tls-cert \S+/cert.pem: holds no PEM certificate$"),
-        ("key.pem", garble, r"^--tls-key \S+/key.pem: holds no PEM private key$"),
-        ("cert.pem", cut, r"^--tls-cert \S+/cert.pem, --tls-key \S+/key.pem: can't be read as PEM \(.+\)$"),
-        ("key.pem", encrypt, r"^--tls-key \S+/key.pem: is encrypted; a program can't type its passphrase$"),
-        ("key.pem", replace_key, r"^--tls-key \S+/key.pem: isn't the key of --tls-cert \S+/cert.pem$"),
+        ("cert.pem", remove, r"^--tls-cert .+/cert.pem: No such file or directory$"),
+        ("cert.pem", garble, r"^--tls-cert .+/cert.pem: holds no PEM certificate$"),
+        ("key.pem", garble, r"^--tls-key .+/key.pem: holds no PEM private key$"),
+        ("cert.pem", cut, r"^--tls-cert .+/cert.pem, --tls-key .+/key.pem: can't be read as PEM \(.+\)$"),
+        ("key.pem", encrypt, r"^--tls-key .+/key.pem: is encrypted; a program can't type its passphrase$"),
+        ("key.pem", replace_key, r"^--tls-key .+/key.pem: isn't the key of --tls-cert .+/cert.pem$"),
     ],
 )
 def test_bad_files_are_named_at_the_start(files: Path, name: str, harm: Callable[[Path], None], told: str) -> None:

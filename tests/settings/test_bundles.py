@@ -78,7 +78,8 @@ def test_what_is_not_a_models_own_is_all_models() -> None:
 
 def test_the_command_line_takes_one_for_each_model() -> None:
     """A server that has none of a model doesn't start, in a line that begins with its name."""
-    tried = CliRunner().invoke(main, ["serve", "--bundle", "new=", "--bundle", "old=/nowhere", "--port", "0"])
+    free = ["--port", "0", "--http-port", "0"]
+    tried = CliRunner().invoke(main, ["serve", "--bundle", "new=", "--bundle", "old=/nowhere", *free])
     assert (tried.exit_code, tried.output) == (
         1,
         "Error: --bundle old=…: there is no bundle at /nowhere: no such folder, and none is fetched by name\n",

@@ -63,6 +63,8 @@ http {{
     }}
 }}
 """
+SHORT = "/tmp"  # noqa: S108  a folder of its own there
+"""Where folders of sockets are made: a socket's path is short, and a configuration's has no space."""
 WRITTEN = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 """Modules of nginx that each want a folder to write to."""
 
@@ -120,7 +122,7 @@ def haproxy_of_requests(target: str) -> Iterator[str]:
 @contextmanager
 def _haproxy(config: str, port: int | None = None) -> Iterator[str]:
     """Run HAProxy with a configuration that says {listens} where its address stands."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SHORT) as folder:
         file, listens = Path(folder) / "haproxy.cfg", f"127.0.0.1:{port}" if port else f"unix@{folder}/socket"
         file.write_text(config.replace("{listens}", listens), encoding="utf-8")
         with _started(["haproxy", "-db", "-f", file], Path(folder), port) as address:
@@ -144,7 +146,7 @@ def nginx_of_requests(target: str) -> Iterator[str]:
 @contextmanager
 def _nginx(**options: str | int) -> Iterator[str]:
     """Run nginx with NGINX's options."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SHORT) as folder:
         file, listens = Path(folder) / "nginx.conf", f"unix:{folder}/socket"
         Path(folder).chmod(0o755)  # its workers may have a user of their own, who writes bodies there
         temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in WRITTEN)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bothends.cli.paths import check_file
+from bothends.text import shell_word
 
 from .evaluate_cli import evaluate
 
@@ -72,4 +73,4 @@ def train(
     if bundle:
         ctx.invoke(export, checkpoint=out, out=bundle, card=card)
     else:
-        click.echo(f"checkpoint in {out}; next: bothends export {out} --out BUNDLE")
+        click.echo(f"checkpoint in {out}; next: bothends export {shell_word(out)} --out BUNDLE")

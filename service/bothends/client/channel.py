@@ -148,14 +148,16 @@ def _channel_options(addresses: Sequence[str], identity: TLS | None, watch_healt
     health = f', "healthCheckConfig": {{"serviceName": "{SERVICE}"}}' if watch_health else ""
     yield "grpc.service_config", f'{{"loadBalancingConfig": [{{"{policy}": {{}}}}]{health}}}'
     authority = identity.server_name if identity else None
-    if len(addresses) > 1:
-        yield "grpc.enable_http_proxy", 0  # it would be asked for all of them at once (grpc/grpc#40366)
-        if authority is None:
-            if identity and len({_host(address) for address in addresses}) > 1:
-                raise SettingsError(
-                    f"one name must be in the certificates of {', '.join(addresses)}: say which (server_name)"
-                )
-            authority = addresses[0]
+    # A proxy for the outside, as http_proxy names it, knows no way back to this machine; and of several addresses it
+    # would be asked for all at once (grpc/grpc#40366).
+    if len(addresses) > 1 or _is_here(addresses[0]):
+        yield "grpc.enable_http_proxy", 0
+    if len(addresses) > 1 and authority is None:
+        if identity and len({_host(address) for address in addresses}) > 1:
+            raise SettingsError(
+                f"one name must be in the certificates of {', '.join(addresses)}: say which (server_name)"
+            )
+        authority = addresses[0]
     if authority is not None:
         yield "grpc.default_authority", authority
 

@@ -1,7 +1,6 @@
 """Model that is ready to serve: its tokenizer, and its engine on a device, warmed up and self-tested."""
 
 import logging
-import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,6 +18,7 @@ from ..errors import NotServingError, SelfTestError
 from ..model.bundle import Bundle, BundleConfig
 from ..model.tokenizer import Tokenizer
 from ..settings import EmbedderSettings
+from ..text import shell_word
 from .batch_sizes import batching
 from .native_code import native_code
 from .selftest import SelfTest, self_test
@@ -148,7 +148,7 @@ class LoadedModel:
 
 def _after(failure: SelfTestError, bundle: Bundle) -> Fallback:
     """The fallback from a native engine that failed its self-test; no other engine comes before another."""
-    command = f"bothends verify {shlex.quote(str(bundle.path))} --engine native"
+    command = f"bothends verify {shell_word(bundle.path)} --engine native"
     return Fallback(
         f"the native engine failed its self-test: {failure}",
         f"`{command}` shows where; if other machines pass, suspect this one's processor or memory",

@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ..errors import BundleError
 from ..settings import PACKAGED
-from ..text import printable
+from ..text import printable, shell_word
 from ..validation import one_line
 from .architecture import EncoderConfig, Languages
 from .folder import UntrustedFolder
@@ -216,7 +216,8 @@ def _read_as(read: Callable[[bytes], T], content: bytes, file: Path) -> T:
 
 def _read_config(folder: UntrustedFolder, path: Path) -> BundleConfig:
     if (path / _WEIGHTS).exists() and not (path / MODEL).exists():
-        raise BundleError(f"{path} is a checkpoint and no bundle; next: bothends export {path} --out BUNDLE")
+        following = f"next: bothends export {shell_word(path)} --out BUNDLE"
+        raise BundleError(f"{path} is a checkpoint and no bundle; {following}")
     if not (path / CONFIG).exists():
         raise BundleError(f"there is no bundle at {path}: {CONFIG} is missing; bothends export makes bundles")
     try:

@@ -15,6 +15,7 @@ from ..engines.fallback import Fallback
 from ..engines.native_parts import Speeds, remedy
 from ..native_version import misfit
 from ..settings import PortSettings
+from ..text import shell_word
 from .grpc.contract import TransportName
 from .sockets import is_unix, shown
 
@@ -151,4 +152,5 @@ def _proof(embedder: Embedder) -> str:
 def _command() -> str:
     """Return the command that starts this program again; after `make serve` it isn't on the PATH."""
     started = sys.argv[0]
-    return started if Path(started).name == "bothends" and shutil.which("bothends") is None else "bothends"
+    is_needed = Path(started).name == "bothends" and shutil.which("bothends") is None
+    return shell_word(started) if is_needed else "bothends"

@@ -4,6 +4,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,10 +156,12 @@ def test_answered_calls_leave_nothing(echo: Served) -> None:
     until(lambda: kinds(echo) == {("accepted", None), ("left", None)})
 
 
-def test_a_socket_without_addresses_has_no_network(serve: Callable[..., Served], tmp_path: Any) -> None:
-    path = str(tmp_path / "socket")
-    served = serve(listening(path))
-    with Raw(path):
+def test_a_socket_without_addresses_has_no_network(
+    serve: Callable[..., Served], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path is short
+    served = serve(listening("socket"))
+    with Raw("socket"):
         [event] = served.transport.events()
     assert (event.kind, event.network) == ("accepted", b"")
 
