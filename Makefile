@@ -13,7 +13,7 @@ APART := not compose and not chaos and not ray and not standin and not recipes
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-shards test-slow test-timing test-all recipes chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api runbook chart lock audit wheels wheels-test dist site clean
+.PHONY: help serve native native-check arm-check sanitize fuzz test test-grpcio test-shards test-slow test-timing test-all recipes chaos compose-test ray-test gpu-standin bench coverage mutate lint proto api runbook chart lock audit wheels wheels-test dist rehearse site clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -131,6 +131,9 @@ wheels: $(VENV)/bin/python ## Make wheels of the native parts for every Linux on
 
 dist: $(VENV)/bin/python ## Make and try sdists and wheels of all distributions in dist/ (REPOSITORY=https://… is where their READMEs lead)
 	@deploy/release/dist.sh "$(abspath $(BIN))/python" $(REPOSITORY)
+
+rehearse: $(VENV)/bin/python ## Rehearse a release: build it and the one before, publish both to an index on loopback, install, upgrade, serve
+	@deploy/release/rehearse.sh "$(abspath $(BIN))/python" $(ARGS)
 
 wheels-test: $(VENV)/.serve ## Try dist/wheels in empty Debian 11 and 12, and on emulated AArch64; needs mmdebstrap (ARGS="debian12 --engine")
 	@$(BIN)/python deploy/release/try_wheels.py $(ARGS)
