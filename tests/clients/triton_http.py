@@ -17,8 +17,12 @@ from tritonclient.utils import InferenceServerException
 
 MODEL = "english"
 KEY = os.environ.get("BOTHENDS_API_KEY")
-HEADERS = {"authorization": f"Bearer {KEY}"} if KEY else None
 OPTIONS = {"normalize": True, "dimensions": 128, "truncation": "end"}
+
+
+def headers() -> dict[str, str]:
+    """Make a call's headers anew: the client adds a body's length to those that it is given."""
+    return {"authorization": f"Bearer {KEY}"} if KEY else {}
 
 
 def tensor(sentences: list[str], *, binary: bool = True) -> triton.InferInput:
@@ -49,7 +53,7 @@ def seen(result: Any) -> dict[str, Any]:
 def refused(client: triton.InferenceServerClient, *, model: str = MODEL, **options: Any) -> tuple[str, str]:
     """Make a call that fails: status and text."""
     try:
-        client.infer(model, [tensor(["a"])], headers=HEADERS, **options)
+        client.infer(model, [tensor(["a"])], headers=headers(), **options)
     except InferenceServerException as error:
         return str(error.status()), str(error.message())
     raise AssertionError("it was answered")
@@ -59,7 +63,7 @@ async def suspended(address: str, sentences: list[str]) -> dict[str, Any]:
     """Make the same call by asyncio."""
     async with aio.InferenceServerClient(address) as client:
         assert await client.is_server_ready()
-        return seen(await client.infer(MODEL, [tensor(sentences)], headers=HEADERS))
+        return seen(await client.infer(MODEL, [tensor(sentences)], headers=headers()))
 
 
 def main() -> None:
@@ -72,16 +76,16 @@ def main() -> None:
         "live": client.is_server_live(),
         "ready": client.is_server_ready(),
         "models_ready": [client.is_model_ready(name) for name in (MODEL, "another")],
-        "server": client.get_server_metadata(headers=HEADERS),
-        "metadata": client.get_model_metadata(MODEL, headers=HEADERS),
-        "config": client.get_model_config(MODEL, headers=HEADERS),
-        "plain": seen(client.infer(MODEL, [tensor(sentences)], request_id="7", headers=HEADERS)),
+        "server": client.get_server_metadata(headers=headers()),
+        "metadata": client.get_model_metadata(MODEL, headers=headers()),
+        "config": client.get_model_config(MODEL, headers=headers()),
+        "plain": seen(client.infer(MODEL, [tensor(sentences)], request_id="7", headers=headers())),
         "json": seen(
-            client.infer(MODEL, [tensor(sentences, binary=False)], outputs=in_json, request_id="7", headers=HEADERS)
+            client.infer(MODEL, [tensor(sentences, binary=False)], outputs=in_json, request_id="7", headers=headers())
         ),
         "compressed": seen(
             client.infer(
-                MODEL, [tensor(sentences)], request_id="7", headers=HEADERS, request_compression_algorithm="gzip"
+                MODEL, [tensor(sentences)], request_id="7", headers=headers(), request_compression_algorithm="gzip"
             )
         ),
         "options": seen(
@@ -90,7 +94,7 @@ def main() -> None:
                 [tensor(sentences)],
                 outputs=[triton.InferRequestedOutput("embedding")],
                 parameters=OPTIONS,
-                headers=HEADERS,
+                headers=headers(),
                 priority=2,  # and others that it sends to any model
                 timeout=30_000_000,
                 sequence_id=5,
@@ -99,7 +103,7 @@ def main() -> None:
         ),
         "several": [
             seen(each.get_result())
-            for each in [client.async_infer(MODEL, [tensor([sentence])], headers=HEADERS) for sentence in sentences]
+            for each in [client.async_infer(MODEL, [tensor([sentence])], headers=headers()) for sentence in sentences]
         ],
         "aio": asyncio.run(suspended(address, sentences)),
         "unknown_model": refused(client, model="another"),
