@@ -226,7 +226,7 @@ $(VENV)/.bench: pyproject.toml $(VERSION) | $(VENV)/bin/python
 # Whatever pip says goes to standard error, so that standard output holds the one line that a person should read. Where the
 # transport is missing it counts as not made, so that `make native` tries again once its libraries are there.
 $(VENV)/.native: $(NATIVE) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings=cmake.define.WERROR=ON ./native >&2 || { \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./native >&2 || { \
 		echo "The native engine needs $(COMPILER)." >&2; exit 1; }
 	@if $(BIN)/python -c 'import bothends_native.transport' 2>/dev/null; then touch $@; \
 	elif [ "$$(uname)" != Linux ]; then touch $@; echo "The native engine is built; its transport needs Linux, so grpcio and uvicorn speak here"; else \

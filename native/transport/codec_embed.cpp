@@ -21,7 +21,7 @@ constexpr char sentences = 0x0a, model = 0x32;  // a request's
 constexpr char embeddings = 0x0a, model_version = 0x12;                   // a response's
 constexpr unsigned items = 1;                                             // the number of a stream's response's
 constexpr char token_count = 0x10, truncated = 0x18, scale_field = 0x35;  // an embedding's
-constexpr std::array<char, 4> values_field{0x0a, 0x22, 0x2a, 0x3a};       // by its encoding
+constexpr std::array<char, encodings> values_field{0x0a, 0x22, 0x2a, 0x3a};  // by its encoding; JSON's have none
 
 /// Parses all fields, in any order, into `request`; for options and the model's name, the last one counts. Passes
 /// sentences to `take`, which returns whether to go on. Returns false also for an unknown model.
