@@ -40,6 +40,8 @@ build() { # build VERSION COMMIT WORD...: its distributions, in $made/VERSION/di
     git -C "$made/$version" -c advice.detachedHead=false checkout --quiet "$2"
     sed -i "s/^version = .*/version = \"$version\"/" "$made/$version/native/pyproject.toml"
     shift 2
+    # 0.9.0's own script took the folder of native wheels for a distribution.
+    sed -i 's|^twine check --strict dist/[*]$|twine check --strict dist/*.tar.gz dist/*.whl|' "$made/$version/deploy/release/dist.sh"
     quietly "$made/$version/deploy/release/wheels.sh" "$python" "$@"
     quietly "$made/$version/deploy/release/dist.sh" "$python"
 }
