@@ -13,7 +13,7 @@ from .requests import (
 )
 
 SERVER, MODEL = "/v2", "/v2/models/{model}"
-INFER = f"{MODEL}/infer"
+INFER, CONFIG = f"{MODEL}/infer", f"{MODEL}/config"
 LIVE, READY, MODEL_READY = "/v2/health/live", "/v2/health/ready", f"{MODEL}/ready"
 """Paths of probes, which need no key."""
 _NAMED = ("model",)
@@ -30,9 +30,7 @@ OPERATIONS = (
     ),
     Operation("get", SERVER, "The server", ServerMetadata, InferErrorResponse, errors=(500,)),
     Operation("get", MODEL, "One model", ModelMetadata, InferErrorResponse, errors=(404, 500), named=_NAMED),
-    Operation(
-        "get", f"{MODEL}/config", "One model's config", ModelConfig, InferErrorResponse, errors=(404, 500), named=_NAMED
-    ),
+    Operation("get", CONFIG, "One model's config", ModelConfig, InferErrorResponse, errors=(404, 500), named=_NAMED),
     Operation("get", LIVE, "Whether the server lives", Live),
     Operation("get", READY, "Whether it serves", Ready, errors=(503,)),
     Operation("get", MODEL_READY, "Whether a model is served", Ready, errors=(503,), named=_NAMED),

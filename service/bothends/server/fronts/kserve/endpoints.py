@@ -16,7 +16,7 @@ from ...http.failure import Blame
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
 from .body import JSON_BYTES, InferBody, respond, split
-from .document import INFER, LIVE, MODEL, MODEL_READY, READY, SERVER
+from .document import CONFIG, INFER, LIVE, MODEL, MODEL_READY, READY, SERVER
 from .methods import InferenceService
 
 _VERSION = "/versions/{version}"
@@ -40,14 +40,13 @@ class InferenceEndpoints:
         content-type.
         """
         http = http.of_any_type()
-        config = f"{MODEL}/config"
         return [
             Route(LIVE, _live),
             Route(READY, self.ready),
             http.gets(SERVER, self.server_metadata),
             *(Route(path, self.model_ready) for path in _versioned(MODEL_READY)),
             *(http.posts(path, self.infer, name=INFER) for path in _versioned(INFER)),
-            *(http.gets(path, self.model_config, name=config) for path in _versioned(config)),
+            *(http.gets(path, self.model_config, name=CONFIG) for path in _versioned(CONFIG)),
             *(http.gets(path, self.model_metadata, name=MODEL) for path in _versioned(MODEL)),
             http.refuses("/v2/{rest:path}", 404, _NOT_OFFERED),
         ]
