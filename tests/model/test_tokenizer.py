@@ -25,7 +25,7 @@ def test_a_long_sentence_is_cut_and_says_so(tokenizer: Tokenizer, word: str, met
     """A sentence exactly at the limit isn't cut; of one past it, the first tokens are kept, or the last."""
     kept = f"{word} " * 9 + "end"
     longer = f"one {kept}" if keep_end else f"{kept} one"
-    at, past = getattr(tokenizer, method)([kept, longer], keep_end=keep_end)
+    at, past = getattr(tokenizer, method)([kept, longer], truncation="end" if keep_end else "start")
     assert (len(at.ids), at.truncated) == (10, False)
     assert (len(past.ids), past.truncated) == (10, True)
     assert past.ids == at.ids
@@ -35,12 +35,12 @@ def test_a_long_sentence_is_kept_whole_where_all_of_it_is_wanted(tokenizer: Toke
     """By both ways to read, and of one that the library alone reads."""
     texts = ["word " * 25, "龍 " * 25]
     for method in (tokenizer.encode, tokenizer.pieces):
-        assert [(len(read.ids), read.truncated) for read in method(texts, keep_all=True)] == [(25, False)] * 2
+        assert [(len(read.ids), read.truncated) for read in method(texts, truncation="pieces")] == [(25, False)] * 2
 
 
 def test_it_knows_which_tokens_go_on_with_a_word(tokenizer: Tokenizer) -> None:
     """By their marks in the vocabulary; where nothing is marked, each is a word."""
-    (read,) = tokenizer.pieces(["the unbelievableness of dragons"], keep_all=True)
+    (read,) = tokenizer.pieces(["the unbelievableness of dragons"], truncation="pieces")
     assert [index in tokenizer.continuing for index in read.ids] == [text.startswith("##") for text in read.texts]
     assert any(text.startswith("##") for text in read.texts)
     marked = tokenizers.models.Unigram([("<unk>", 0.0), ("▁a", -1.0), ("b", -1.0)], unk_id=0)

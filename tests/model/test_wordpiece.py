@@ -12,6 +12,7 @@ import tokenizers
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.model.wordpiece import native_wordpiece, obstacle
+from bothends.options import Truncation
 from bothends_importing.tokenising.word_rules import WordRules
 from bothends_importing.tokenising.words import tokenise_words
 
@@ -34,10 +35,10 @@ def has_twin(definition: str) -> bool:
     return native_wordpiece(tokenizers.Tokenizer.from_str(definition)) is not None
 
 
-@pytest.mark.parametrize("keep_end", [False, True])
+@pytest.mark.parametrize("kept", ["start", "end"])
 @pytest.mark.parametrize("count", [1, len(TEXTS)])
 def test_tokens_are_the_library_s_in_their_order(
-    english: Bundle, monkeypatch: pytest.MonkeyPatch, keep_end: bool, count: int
+    english: Bundle, monkeypatch: pytest.MonkeyPatch, kept: Truncation, count: int
 ) -> None:
     """Texts that are declined stand among others, cut or not."""
     native = Tokenizer(english.tokenizer, max_tokens=10, source=english.path)
@@ -45,7 +46,7 @@ def test_tokens_are_the_library_s_in_their_order(
     library = Tokenizer(english.tokenizer, max_tokens=10, source=english.path)
     for start in range(0, len(TEXTS), count):
         some = TEXTS[start : start + count]
-        assert native.encode(some, keep_end=keep_end) == library.encode(some, keep_end=keep_end)
+        assert native.encode(some, truncation=kept) == library.encode(some, truncation=kept)
 
 
 def test_where_it_is_not_built_there_is_none(toy_tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,5 +165,5 @@ def test_the_sigma_of_an_import_is_known() -> None:
 def test_a_text_too_large_for_one_piece_is_read_all_the_same(english: Bundle) -> None:
     """Past what is taken while the GIL is held, the library reads it."""
     tokenizer = Tokenizer(english.tokenizer, max_tokens=10, source=Path("tokenizer.json"))
-    (tokens,) = tokenizer.encode(["word " * 20_000], keep_end=True)
+    (tokens,) = tokenizer.encode(["word " * 20_000], truncation="end")
     assert (len(tokens.ids), tokens.truncated) == (10, True)

@@ -1,6 +1,5 @@
 """Checks the sentences or token ids of a request, and turns them into the tokens that the model reads."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard, TypeVar, cast
@@ -8,7 +7,7 @@ from typing import TypeAlias, TypeGuard, TypeVar, cast
 from ..engines.contract import TokenIds
 from ..errors import LongSentenceError, RequestError, SentenceError
 from ..model.bundle import BundleConfig
-from ..model.tokenizer import Pieces, Tokenizer, Tokens
+from ..model.tokenizer import Kept, Pieces, Tokenizer, Tokens
 from ..options import DEFAULT_OPTIONS, Options
 from ..text import is_blank, unicode_problem
 
@@ -80,9 +79,8 @@ class InputReader:
         """
         if is_text(sentences):
             return len(sentences)
-        if options.truncation == "pieces":
-            return sum(map(len, sentences))
-        return sum(min(len(ids), self._config.max_tokens) for ids in sentences)
+        most = Kept.by(options.truncation, self._config.max_tokens).most
+        return sum(min(len(ids), most) for ids in sentences)
 
     def read(
         self, sentences: Sentences, options: Options, *, check_deadline: Callable[[], None], on_error: OnError = refuse
@@ -97,10 +95,7 @@ class InputReader:
             return self._checked(self._cut(ids, options, on_error), options, on_error)
         texts = self._texts(sentences, on_error)
         read = self._tokenizer.encode(
-            list(texts.values()),
-            keep_end=options.truncation == "end",
-            keep_all=options.truncation == "pieces",
-            check_deadline=check_deadline,
+            list(texts.values()), truncation=options.truncation, check_deadline=check_deadline
         )
         return self._checked(zip(texts, read, strict=True), options, on_error)
 
@@ -110,10 +105,7 @@ class InputReader:
         """
         texts = self._texts(sentences, refuse)
         read = self._tokenizer.pieces(
-            list(texts.values()),
-            keep_end=options.truncation == "end",
-            keep_all=options.truncation == "pieces",
-            check_deadline=check_deadline,
+            list(texts.values()), truncation=options.truncation, check_deadline=check_deadline
         )
         return self._checked(zip(texts, read, strict=True), options, refuse)
 
@@ -145,11 +137,10 @@ class InputReader:
 
     def _cut(self, sentences: Sequence[TokenIds], options: Options, on_error: OnError) -> Iterator[tuple[int, Tokens]]:
         """Token ids as a tokenizer would have given them. One past the table would fail its whole batch."""
-        most = sys.maxsize if options.truncation == "pieces" else self._config.max_tokens
+        kept = Kept.by(options.truncation, self._config.max_tokens)
         for index, ids in enumerate(sentences):
             if self._check_ids(index, ids, on_error):
-                kept = ids[max(0, len(ids) - most) :] if options.truncation == "end" else ids[:most]
-                yield index, Tokens(list(kept), len(ids) > most)
+                yield index, Tokens(list(ids[kept.of(len(ids))]), len(ids) > kept.most)
 
     def _check_ids(self, index: int, ids: TokenIds, on_error: OnError) -> bool:
         """Return whether all `ids` are the table's."""

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import tokenizers
 from tokenizers import models
 
 from ..chunks import chunks
 from ..errors import BothendsError, BundleError, EngineError, RequestError
+from ..options import Truncation
 from ..text import printable
 from .tokenizer_allowlist import check_parts
 from .wordpiece import native_wordpiece, obstacle
@@ -124,13 +125,11 @@ class Tokenizer:
         self,
         sentences: Sequence[str],
         *,
-        keep_end: bool = False,
-        keep_all: bool = False,
+        truncation: Truncation = "start",
         check_deadline: Callable[[], None] = lambda: None,
     ) -> list[Tokens]:
         """Return the token ids of each sentence, in order; empty if a sentence has no tokens. Long input releases the
-        GIL. Of one with more than `max_tokens`, so many of the last are kept if `keep_end`, all if `keep_all`, and else
-        so many of the first.
+        GIL. Of one with more than `max_tokens`, `truncation` says what is kept; refusing it is the caller's.
 
         Long input is encoded in pieces, so that memory depends on the piece and not on the whole. `check_deadline` is
         called before each piece and may raise to give up. Raises EngineError if the tokenizer itself fails.
@@ -138,20 +137,19 @@ class Tokenizer:
         found: list[Tokens] = []
         for start, stop in chunks([len(text) for text in sentences], max_count=len(sentences), max_size=_PIECE_CHARS):
             check_deadline()
-            found += self._tokens(sentences[start:stop], _kept(self._max_tokens, keep_end, keep_all))
+            found += self._tokens(sentences[start:stop], Kept.by(truncation, self._max_tokens))
         return found
 
     def pieces(
         self,
         sentences: Sequence[str],
         *,
-        keep_end: bool = False,
-        keep_all: bool = False,
+        truncation: Truncation = "start",
         check_deadline: Callable[[], None] = lambda: None,
     ) -> list[Pieces]:
         """Return tokens like `encode`, with texts and positions; this takes longer."""
         found: list[Pieces] = []
-        kept = _kept(self._max_tokens, keep_end, keep_all)
+        kept = Kept.by(truncation, self._max_tokens)
         for start, stop in chunks([len(text) for text in sentences], max_count=len(sentences), max_size=_PIECE_CHARS):
             check_deadline()
             for encoding in self._guarded(self._tokenizer.encode_batch, list(sentences[start:stop])):
@@ -176,7 +174,7 @@ class Tokenizer:
             name = type(error).__name__
             raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
 
-    def _tokens(self, texts: Sequence[str], kept: "_Kept") -> list[Tokens]:
+    def _tokens(self, texts: Sequence[str], kept: "Kept") -> list[Tokens]:
         """Tokenise `texts` natively if possible; the library reads those that are declined."""
         if self._native is None:
             return self._library_tokens(texts, kept)
@@ -185,7 +183,7 @@ class Tokenizer:
         others = iter(self._library_tokens(declined, kept) if declined else [])
         return [next(others) if tokens is None else Tokens(*tokens) for tokens in read]
 
-    def _library_tokens(self, texts: Sequence[str], kept: "_Kept") -> list[Tokens]:
+    def _library_tokens(self, texts: Sequence[str], kept: "Kept") -> list[Tokens]:
         every = [encoding.ids for encoding in self._guarded(self._encode, texts)]
         return [Tokens(ids[kept.of(len(ids))], len(ids) > kept.most) for ids in every]
 
@@ -205,19 +203,20 @@ class Tokenizer:
         return list(self._tokenizer.encode_batch_fast(list(texts)))
 
 
-class _Kept(NamedTuple):
+class Kept(NamedTuple):
     """What is kept of a text's tokens: so many of the first, or of the last."""
 
     most: int
     is_end: bool
 
+    @classmethod
+    def by(cls, truncation: Truncation, max_tokens: int) -> Self:
+        """Return what is kept for a model that reads `max_tokens`: all, where it reads them in pieces."""
+        return cls(sys.maxsize if truncation == "pieces" else max_tokens, truncation == "end")
+
     def of(self, tokens: int) -> slice:
         """Return the part of so many tokens."""
         return slice(max(0, tokens - self.most), None) if self.is_end else slice(self.most)
-
-
-def _kept(max_tokens: int, keep_end: bool, keep_all: bool) -> _Kept:
-    return _Kept(sys.maxsize if keep_all else max_tokens, keep_end)
 
 
 def _mended(error: BaseException, instead: BothendsError) -> BaseException:
