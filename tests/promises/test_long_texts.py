@@ -2,9 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import ExitStack
 
-import grpc
 import numpy as np
 import pytest
 
@@ -12,7 +10,7 @@ from bothends import Client, Encoder, RequestError
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from tests.support.doors import serving
-from tests.support.fronts import Front, Inference, Ollama, OpenAI, Streaming, Tei, Unary, http_of
+from tests.support.fronts import Ollama, OpenAI, fronts_of, http_of
 from tests.support.until import until
 
 WORDS = "there will be dragons where an unbelievableness plays the guitar".split()  # noqa: SIM905
@@ -51,18 +49,7 @@ def test_every_door_gives_the_same_bits(server: Server, encoder: Encoder) -> Non
     assert tokens[1] > COUNT
     assert np.array_equal(expected.rows[::2], encoder.encode(texts[::2], normalize=True))
     before = counted(server)
-    with ExitStack() as stack:
-        client = stack.enter_context(Client(f"127.0.0.1:{server.port}"))
-        channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
-        http = stack.enter_context(http_of(server))
-        doors: list[Front] = [
-            Unary(client),
-            Streaming(client),
-            Inference(channel),
-            OpenAI(http),
-            Tei(http),
-            Ollama(http),
-        ]
+    with fronts_of(server) as doors, http_of(server) as http:
         for door in doors:
             unit = {} if isinstance(door, OpenAI | Ollama) else {"normalize": True}
             found = door.ask(texts, truncation="pieces", **unit)

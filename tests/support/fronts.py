@@ -1,6 +1,7 @@
 """Every front asked in one way, for tests that hold all of them to the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -163,6 +164,14 @@ class Ollama:
 def http_of(server: Server, headers: dict[str, str] | None = None) -> httpx.Client:
     """Open a connection to its HTTP port."""
     return httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=TIMEOUT_S, headers=headers)
+
+
+@contextmanager
+def fronts_of(server: Server) -> Iterator[list[Front]]:
+    """Open a way in by each of a server's protocols."""
+    target = f"127.0.0.1:{server.port}"
+    with Client(target) as client, grpc.insecure_channel(target) as channel, http_of(server) as http:
+        yield [Unary(client), Streaming(client), Inference(channel), OpenAI(http), Tei(http), Ollama(http)]
 
 
 def works(front: Front, sentences: Sequence[Any], **asked: Any) -> bool:

@@ -2,17 +2,15 @@
 
 import base64
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
-import grpc
 import numpy as np
 import pytest
 
-from bothends import Client, Encoder
+from bothends import Encoder
 from bothends.model.bundle import Bundle
 from bothends.options import encoded
 from bothends.server.server import Server
-from tests.support.fronts import REFUSED, Front, Inference, Ollama, OpenAI, Streaming, Tei, Unary, http_of, works
+from tests.support.fronts import REFUSED, Front, Ollama, OpenAI, Tei, Unary, fronts_of, works
 from tests.support.paths import ROOT
 
 API = ROOT / "docs" / "api.md"
@@ -114,20 +112,8 @@ FEATURES: dict[str, Callable[[Front], str]] = {
 
 @pytest.fixture(scope="module")
 def fronts(server: Server, english: Bundle) -> Iterator[list[Front]]:
-    with ExitStack() as stack:
-        client = stack.enter_context(Client(f"127.0.0.1:{server.port}"))
-        channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
-        encoder = stack.enter_context(Encoder.load(english.path, workers=1))
-        http = stack.enter_context(http_of(server))
-        yield [
-            Unary(client),
-            Streaming(client),
-            Inference(channel),
-            OpenAI(http),
-            Tei(http),
-            Ollama(http),
-            Unary(encoder),
-        ]
+    with fronts_of(server) as found, Encoder.load(english.path, workers=1) as encoder:
+        yield [*found, Unary(encoder)]
 
 
 @pytest.mark.filterwarnings("ignore::bothends.TruncationWarning")
