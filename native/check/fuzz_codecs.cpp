@@ -14,6 +14,7 @@
 
 #include "../transport/codec_embed.hpp"
 #include "../transport/codec_infer.hpp"
+#include "../transport/codec_infer_json.hpp"
 #include "../transport/codec_ollama.hpp"
 #include "../transport/codec_openai.hpp"
 #include "../transport/codec_tei.hpp"
@@ -30,6 +31,7 @@ const NamedModels in_json({{{"m", "n\n"}, "\"m\"", "\"1\"", dimension, {4, dimen
 const EmbedCodec embed(models, {3, "nothing", "\x08\x03"});
 const EmbedStreamCodec embed_stream(models);
 const InferCodec infer(models);
+const InferJsonCodec infer_json(NamedModels({{{""}, "\"m\"", "\"1\"", dimension, {4, dimension}}}));
 const OllamaEmbedCodec ollama_embed(in_json, Truncation::start);
 const OllamaEmbeddingsCodec ollama_embeddings(in_json, Truncation::start);
 const OpenAICodec openai(in_json, Truncation::error);
@@ -110,6 +112,21 @@ void check_infer(std::string_view response, std::size_t sentences) {
     check(found == described && found >= 1 && found <= 3);
 }
 
+/// Checks that a response in JSON holds one to three tensors with numbers for each sentence.
+void check_infer_json(std::string_view response, std::size_t sentences) {
+    yyjson_doc* const document = yyjson_read(response.data(), response.size(), YYJSON_READ_NOFLAG);
+    check(document);
+    yyjson_val* const outputs = yyjson_obj_get(yyjson_doc_get_root(document), "outputs");
+    check(yyjson_arr_size(outputs) >= 1 && yyjson_arr_size(outputs) <= 3);
+    std::size_t index, size;
+    yyjson_val* tensor;
+    yyjson_arr_foreach(outputs, index, size, tensor) {
+        const std::size_t numbers = yyjson_arr_size(yyjson_obj_get(tensor, "data"));
+        check(numbers > 0 && numbers % sentences == 0);
+    }
+    yyjson_doc_free(document);
+}
+
 /// Checks that a response holds one row, and what it cost.
 void check_tei_message(std::string_view response, std::size_t sentences) {
     const auto [row_field, row] = take_field(response);
@@ -117,10 +134,11 @@ void check_tei_message(std::string_view response, std::size_t sentences) {
     check(take_field(response).first == 2 && response.empty());
 }
 
-const std::array<const Codec*, 8> codecs{&embed, &embed_stream, &openai,       &infer,
-                                         &tei,   &tei_message,  &ollama_embed, &ollama_embeddings};
+const std::array<const Codec*, 9> codecs{&embed,        &embed_stream,      &openai,    &infer, &tei, &tei_message,
+                                         &ollama_embed, &ollama_embeddings, &infer_json};
 constexpr std::array checks{check_embed<false>, check_embed<true>, check_json,         check_infer,
-                            check_json,         check_tei_message, check_ollama_embed, check_ollama_embeddings};
+                            check_json,         check_tei_message, check_ollama_embed, check_ollama_embeddings,
+                            check_infer_json};
 
 }  // namespace
 

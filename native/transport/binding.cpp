@@ -258,11 +258,13 @@ void bind_contract(nb::module_& module) {
     TRANSPORT_REFUSALS(TRANSPORT_BIND)
 #undef TRANSPORT_BIND
     nb::class_<Method>(module, "Method", "Method that is offered, by its path /package.Service/Method.")
-        .def(nb::init<std::string, bool, bool, bool, std::size_t>(), "path"_a, nb::kw_only(), "is_stream"_a = false,
-             "is_metered"_a = true, "is_http"_a = false, "words"_a = 0,
+        .def(nb::init<std::string, bool, bool, bool, std::size_t, bool>(), "path"_a, nb::kw_only(),
+             "is_stream"_a = false, "is_metered"_a = true, "is_http"_a = false, "words"_a = 0,
+             "reads_any_type"_a = false,
              "Unmetered calls are answered in a full and in a stopping server, too, and taken before all others. Over "
              "HTTP it is what is POSTed to that path, or where it is unmetered a probe that is got; its calls are "
-             "refused by those of the transport's `responses` that stand at `words`.");
+             "refused by those of the transport's `responses` that stand at `words`, and `reads_any_type` has bodies "
+             "read as JSON whatever their content-type is.");
     nb::class_<Listener>(module, "Listener", "Bound, non-blocking socket that listens, by its descriptor.")
         .def(nb::init<int, bool, bool, bool>(), "socket"_a, nb::kw_only(), "is_http"_a = false, "is_encrypted"_a = true,
              "is_for_probes"_a = false,

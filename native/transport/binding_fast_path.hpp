@@ -12,6 +12,7 @@
 #include "codec_constant.hpp"
 #include "codec_embed.hpp"
 #include "codec_infer.hpp"
+#include "codec_infer_json.hpp"
 #include "codec_ollama.hpp"
 #include "codec_openai.hpp"
 #include "codec_tei.hpp"
@@ -47,6 +48,10 @@ inline GivenCodec constant_codec(const nb::bytes& response) {
 
 inline GivenCodec infer_codec(std::vector<NamedModel> models) {
     return {std::make_shared<InferCodec>(NamedModels(std::move(models)))};
+}
+
+inline GivenCodec infer_json_codec(std::vector<NamedModel> models) {
+    return {std::make_shared<InferJsonCodec>(NamedModels(std::move(models)))};
 }
 
 inline GivenCodec ollama_embed_codec(std::vector<NamedModel> models, Truncation truncation) {
@@ -136,6 +141,10 @@ inline void bind_path(nb::module_& module) {
             "Return that of a method whose requests without a field have this response, unless a key has limits.")
         .def_static("infer", &infer_codec, nb::kw_only(), "models"_a,
                     "Return that of the Open Inference Protocol's ModelInfer.")
+        .def_static(
+            "infer_json", &infer_json_codec, nb::kw_only(), "models"_a,
+            "Return that of the same over HTTP, in JSON, as which the models are shown, for the path of that one "
+            "of them which has the empty name.")
         .def_static(
             "ollama_embed", &ollama_embed_codec, nb::kw_only(), "models"_a, "truncation"_a,
             "Return that of Ollama's POST /api/embed, in JSON, as which the models are shown. `truncation` is for "

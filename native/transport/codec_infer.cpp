@@ -70,15 +70,10 @@ bool InferCodec::choose(const Fields& fields, std::size_t max_sentences, Request
     return fields.model_version().empty() || fields.model_version() == models_.of(request).version;
 }
 
-/// Returns the size of each embedding.
-std::size_t InferCodec::numbers(const Request& request) const {
-    return request.options.dimensions ? request.options.dimensions : models_.of(request).dimension;
-}
-
 // Fields go by their numbers, and those that are empty are left out, as protobuf's own serializers have it.
 void InferCodec::begin(const Request& request, std::string& response) const {
     const auto& [its_id, wanted] = asked_of(request);
-    const std::size_t sentences = request.sentences.size(), size = numbers(request);
+    const std::size_t sentences = request.sentences.size(), size = models_.numbers_of(request);
     const NamedModel& model = models_.of(request);
     append_bytes(response, model_name, model.shown);
     if (!model.version.empty()) append_bytes(response, model_version, model.version);
@@ -94,7 +89,7 @@ void InferCodec::begin(const Request& request, std::string& response) const {
 
 void InferCodec::append(const Request& request, const Row& row, std::string& response) const {
     const auto wanted = asked_of(request).wanted.all();
-    const std::size_t sentences = request.sentences.size(), size = numbers(request);
+    const std::size_t sentences = request.sentences.size(), size = models_.numbers_of(request);
     char* end = response.data() + response.size();  // of a tensor, the last one first
     for (std::size_t index = wanted.size(); index-- > 0;) {
         const std::size_t width = width_of(wanted[index], size) * described[wanted[index]].bytes;

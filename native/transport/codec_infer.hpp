@@ -29,7 +29,6 @@ public:
 
 private:
     bool choose(const Fields& fields, std::size_t max_sentences, Request& request) const;
-    std::size_t numbers(const Request& request) const;
 
     const NamedModels models_;
 };

@@ -26,20 +26,10 @@ constexpr char key = 0x0a, value = 0x12;  // a parameter's
 constexpr char of_bool = 0x08, of_int64 = 0x10, of_text = 0x1a, of_uint64 = 0x28;  // such a value's
 }  // namespace tag
 
-// As service/bothends/server/fronts/kserve/bounds.py has them.
-constexpr std::size_t max_parameters = 64, max_outputs = 64, max_bytes = 1024;
-
-constexpr std::array without_meaning{"priority"sv, "sequence_id"sv, "sequence_start"sv, "sequence_end"sv,
-                                     "triton_enable_empty_final_response"sv};  // which clients send to any model
-
 /// Field of bytes, none until it was read.
 using Once = std::optional<std::string_view>;
 
 bool set_once(Once& field, std::string_view bytes) { return !std::exchange(field, bytes); }
-
-bool is_ascii(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char character) { return !(character & 0x80); });
-}
 
 char take_tag(std::string_view& from) {
     const char found = from.front();
@@ -94,14 +84,7 @@ bool read_parameter(std::string_view from, Options& options) {
 /// Notes a requested tensor.
 bool want(std::string_view output, Wanted& wanted) {
     Once name;
-    if (!read_once(output, {{tag::name, &name}})) return false;
-    const auto* const found =
-        std::find_if(described.begin(), described.end(), [&](const Described& each) { return each.name == name; });
-    if (found == described.end()) return false;
-    const auto tensor = std::size_t(found - described.begin());
-    const auto before = wanted.all();
-    if (std::find(before.begin(), before.end(), tensor) == before.end()) wanted.of[wanted.count++] = tensor;
-    return true;
+    return read_once(output, {{tag::name, &name}}) && wanted.add(name.value_or(""));
 }
 
 /// Returns the number of texts in a shape [n] or [n, 1]; 0 for any other shape.
@@ -137,6 +120,16 @@ bool read_raw(std::string_view from, const Take& take) {
 }
 
 }  // namespace
+
+bool Wanted::add(std::string_view name) {
+    const auto* const found =
+        std::find_if(described.begin(), described.end(), [name](const Described& each) { return each.name == name; });
+    if (found == described.end()) return false;
+    const auto tensor = std::size_t(found - described.begin());
+    const auto before = all();
+    if (std::find(before.begin(), before.end(), tensor) == before.end()) of[count++] = tensor;
+    return true;
+}
 
 bool Fields::read(std::string_view request) {
     while (!request.empty()) {

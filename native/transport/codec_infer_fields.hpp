@@ -1,6 +1,7 @@
 // What is read of a ModelInferRequest beside its texts, and those.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +32,21 @@ struct Wanted {
     std::size_t count = 0;
 
     std::span<const std::size_t> all() const { return {of.data(), count}; }
+
+    /// Adds the tensor of this name; returns false if there is none.
+    bool add(std::string_view name);
 };
+
+// As service/bothends/server/fronts/kserve/bounds.py has them.
+constexpr std::size_t max_parameters = 64, max_outputs = 64, max_bytes = 1024;
+
+/// Parameters that clients send to any model.
+constexpr std::array<std::string_view, 5> without_meaning{"priority", "sequence_id", "sequence_start", "sequence_end",
+                                                          "triton_enable_empty_final_response"};
+
+inline bool is_ascii(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char character) { return !(character & 0x80); });
+}
 
 /// Fields of a request for texts' embeddings, as views of its bytes.
 class Fields {

@@ -16,11 +16,11 @@ namespace transport {
 /// Base of the codecs that parse JSON into the request that owns it. Each API defines its members and its response.
 class JsonCodec : public Codec {
 public:
-    std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const final {
+    std::optional<std::size_t> count(std::string_view content, std::size_t max_sentences) const override {
         return json::count_of(content, max_sentences);
     }
 
-    Options usual_options() const final {
+    Options usual_options() const override {
         return {.truncation = truncation_, .is_normalized = true, .encoding = Encoding::text};
     }
 

@@ -22,12 +22,6 @@ enum class OllamaMember { model, options, keep_alive, texts, truncate, truncatio
 constexpr std::array embed_members{"model"sv, "options"sv, "keep_alive"sv, "input"sv, "truncate"sv, "truncation"sv};
 constexpr std::array embeddings_members{"model"sv, "options"sv, "keep_alive"sv, "prompt"sv};
 
-/// Returns whether orjson would escape nothing in a text.
-bool is_written_as_it_is(std::string_view text) {
-    const auto is_escaped = [](unsigned char each) { return each < ' ' || each == '"' || each == '\\'; };
-    return std::none_of(text.begin(), text.end(), is_escaped);
-}
-
 /// Returns whether `options` can be ignored as Python ignores them: there are few, and none is a list or an object.
 bool are_passed_over(yyjson_val* options) {
     if (yyjson_is_null(options)) return true;
@@ -76,7 +70,7 @@ void append_row(const Request& request, const Row& row, std::string& response) {
 }  // namespace
 
 bool OllamaCodec::choose(std::string_view name, Request& request) const {
-    if (!is_written_as_it_is(name)) return false;  // it is a part of the response
+    if (!json::is_written_as_it_is(name)) return false;  // it is a part of the response
     const bool is_tagged = name.ends_with(latest_tag);
     if (is_tagged) name.remove_suffix(latest_tag.size());
     return !(is_tagged && name.empty()) && models_.choose(name, request);

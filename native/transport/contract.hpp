@@ -160,6 +160,7 @@ struct Method {
     bool is_metered = true;  // else it is answered in a full and in a stopping server too, and before all others
     bool is_http = false;    // metered: POST; else a probe or a scrape, GET or HEAD
     std::size_t words = 0;   // place of the responses that refuse its calls, in their caller's words
+    bool reads_any_type = false;  // over HTTP a body is JSON whatever its content-type says
 };
 
 /// Measurements of the transport: counters, and gauges of what is open or waiting now.

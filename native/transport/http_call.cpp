@@ -84,7 +84,7 @@ void HttpCall::look_at(std::string_view name, std::string_view value) {
     } else if (name == "content-encoding") {
         is_gzip_ = equals_ignoring_case(value, "gzip");
         is_odd_ |= std::exchange(has_encoding_, true) || (!is_gzip_ && !equals_ignoring_case(value, "identity"));
-    } else if (name == "origin") {
+    } else if (name == "origin" || name == "inference-header-content-length") {  // with it, a body isn't JSON alone
         is_odd_ = true;
     } else if (name == "traceparent") {
         look_at_trace(value);
@@ -118,6 +118,11 @@ void HttpCall::find_method() {
 }
 
 std::size_t HttpCall::words() const { return kind_ == Kind::method ? shared_.settings.methods[method_].words : 0; }
+
+bool HttpCall::is_plain() const {
+    if (kind_ != Kind::method || is_odd_ || keeps_trace()) return false;
+    return is_json_ || shared_.settings.methods[method_].reads_any_type;
+}
 
 std::size_t HttpCall::max_bytes() const {
     const std::size_t most = shared_.settings.limits.max_message_bytes;

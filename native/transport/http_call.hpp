@@ -59,9 +59,7 @@ public:
     /// Refuses bytes that aren't HTTP/1.1, or another version, with one line for people.
     void refuse_bytes(int status, std::string_view words) REQUIRES(the_lock);
 
-    bool is_plain() const override REQUIRES(the_lock) {
-        return kind_ == Kind::method && is_json_ && !is_odd_ && !keeps_trace();
-    }
+    bool is_plain() const override REQUIRES(the_lock);
     bool is_http() const override { return true; }
     bool was_slow() const override REQUIRES(the_lock) { return is_slow_ || refusal_ == Refusal::slow; }
     bool is_of_method() const REQUIRES(the_lock) { return kind_ != Kind::other; }

@@ -1,13 +1,12 @@
 #include "json_body.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "options.hpp"
 
 namespace transport::json {
 namespace {
-
-constexpr std::size_t max_looked_at = 8 << 10;  // bytes of a body, with a shard's lock: some microseconds
 
 /// Counts the texts of a body's list without parsing what is around it. Quotation marks inside texts may make the count
 /// too high.
@@ -28,6 +27,11 @@ std::size_t count_texts(std::string_view body) {
 
 std::string_view text_of(yyjson_val* value) {
     return yyjson_is_str(value) ? std::string_view(yyjson_get_str(value), yyjson_get_len(value)) : std::string_view();
+}
+
+bool is_written_as_it_is(std::string_view text) {
+    const auto is_escaped = [](unsigned char each) { return each < ' ' || each == '"' || each == '\\'; };
+    return std::none_of(text.begin(), text.end(), is_escaped);
 }
 
 std::optional<std::size_t> count_of(std::string_view body, std::size_t max_count) {

@@ -55,7 +55,12 @@ private:
 template <typename Meaning, std::size_t count>
 using Words = std::array<std::pair<std::string_view, Meaning>, count>;
 
+constexpr std::size_t max_looked_at = 8 << 10;  // bytes of a body, with a shard's lock: some microseconds
+
 std::string_view text_of(yyjson_val* value);
+
+/// Returns whether orjson would escape nothing in a text.
+bool is_written_as_it_is(std::string_view text);
 
 /// Returns how many texts a body's list seems to hold, or none if they are more than `max_count`. It takes no memory
 /// and little time. A body longer than some kilobytes counts as one.

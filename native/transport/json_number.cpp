@@ -167,9 +167,14 @@ char* write_number(char* to, float number) {
 }  // namespace
 
 void json::append_numbers(std::string& json, std::span<const float> numbers) {
+    json.push_back('[');
+    append_members(json, numbers);
+    json.push_back(']');
+}
+
+void json::append_members(std::string& json, std::span<const float> numbers) {
     constexpr std::size_t at_once = 64;  // which are copied: a string would fill the room for all with zeros first
     std::array<char, at_once*(max_number + 1)> written;
-    json.push_back('[');
     for (std::size_t first = 0; first < numbers.size(); first += at_once) {
         char* to = written.data();
         for (const float number : numbers.subspan(first, std::min(at_once, numbers.size() - first))) {
@@ -178,7 +183,6 @@ void json::append_numbers(std::string& json, std::span<const float> numbers) {
         }
         json.append(written.data() + (first == 0), to);
     }
-    json.push_back(']');
 }
 
 }  // namespace transport

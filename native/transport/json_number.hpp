@@ -15,5 +15,8 @@ namespace json {
 /// float32, and null for NaN and infinity.
 void append_numbers(std::string& json, std::span<const float> numbers);
 
+/// Appends the same without the list's brackets.
+void append_members(std::string& json, std::span<const float> numbers);
+
 }  // namespace json
 }  // namespace transport

@@ -40,6 +40,11 @@ public:
 
     const NamedModel& of(const Request& request) const { return models_[request.model]; }
 
+    /// Returns the size of each embedding of a request's model.
+    std::size_t numbers_of(const Request& request) const {
+        return request.options.dimensions ? request.options.dimensions : of(request).dimension;
+    }
+
 private:
     std::vector<NamedModel> models_;
 };

@@ -19,6 +19,7 @@ Agree = Callable[[Sequence[bytes]], int]
 SENTENCE = st.one_of(TEXTS, st.text(max_size=60), st.sampled_from(HARD).filter(lambda text: len(text) < 999))
 INPUT = st.one_of(SENTENCE, st.lists(SENTENCE, max_size=4), st.lists(st.integers(0, 99), max_size=3), st.none())
 SIZE = st.sampled_from([64, 128, 512, 0, 5, 64.0, True, "64", None, -64, 2**64 + 64, 10**400])
+_JSON = {"content-type": "application/json"}
 PIECES = [
     *(b"{", b"}", b"[", b"]", b",", b":", b'"', b" ", b"\t", b"\x0b", b"\xef\xbb\xbf", b"\xff", b"null", b"-1", b"1.0"),
     *(b"1e400", b"NaN", b"Infinity", b"9" * 23, b'"\\ud800"', b'"\\ud83d\\ude00"', b'"\\u0000"', b'"\x01"', b"[" * 900),
@@ -29,15 +30,17 @@ PIECES = [
 
 
 @contextmanager
-def agreeing(both: Both, path: str) -> Iterator[Agree]:
-    """Ask both servers at `path`."""
+def agreeing(both: Both, path: str, headers: Mapping[str, str] | None = None) -> Iterator[Agree]:
+    """Ask both servers at `path`, with these headers if any are given."""
     addresses = (f"http://127.0.0.1:{server.http_port}" for server in (both.native, both.python))
     native, python = (httpx.Client(base_url=address, timeout=TIMEOUT_S) for address in addresses)
 
     def ask(contents: Sequence[bytes]) -> int:
         answered = 0
         for content in contents:
-            found = [_asked(client, path, content) for client in (native, python)]
+            found = [
+                _asked(client, path, content, _JSON if headers is None else headers) for client in (native, python)
+            ]
             assert found[0] == found[1], content
             answered += found[0][0] == 200
         return answered
@@ -46,12 +49,14 @@ def agreeing(both: Both, path: str) -> Iterator[Agree]:
         yield ask
 
 
-def _asked(client: httpx.Client, path: str, content: bytes) -> tuple[int, bytes, str | None, str | None]:
+def _asked(
+    client: httpx.Client, path: str, content: bytes, headers: Mapping[str, str]
+) -> tuple[int, bytes, str | None, str | None]:
     """Return the status, the body without the time that it took, and those headers that tell of it."""
-    response = client.post(path, content=content, headers={"content-type": "application/json"})
-    headers = response.headers
+    response = client.post(path, content=content, headers=headers)
+    told = response.headers
     body = re.sub(rb'"total_duration":\d+', b'"total_duration":0', response.content)
-    return response.status_code, body, headers["content-type"], headers.get("x-truncated-inputs")
+    return response.status_code, body, told["content-type"], told.get("x-truncated-inputs")
 
 
 @st.composite

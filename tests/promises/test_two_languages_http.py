@@ -16,6 +16,7 @@ from tests.importing.tokenising.hard_texts import HARD
 
 from .conftest import Both
 from .http_bodies import INPUT, SENTENCE, SIZE, Agree, agreeing, broken
+from .test_two_languages_infer import ODD, RIGHT, mostly
 
 Members = Mapping[str, Any]
 WORDS = "there will be dragons where a man plays the guitar, and a woman sings".split()  # noqa: SIM905
@@ -37,6 +38,33 @@ TEI: dict[str, st.SearchStrategy[Any]] = {
     "dimensions": SIZE,
     "parameters": st.just({}),
 }
+TENSOR = st.fixed_dictionaries(
+    {
+        "name": mostly(st.just("text"), "texts", None),
+        "datatype": mostly(st.just("BYTES"), "FP32"),
+        "shape": st.sampled_from([[1], [1, 1], [2], [2, 1], [1, 2], [], [-1], [1.0], [True], [1, 1, 1], 1, [2**70]]),
+        "data": st.one_of(
+            st.lists(SENTENCE, min_size=1, max_size=2),
+            st.lists(st.lists(SENTENCE, min_size=1, max_size=1), max_size=2),
+            st.sampled_from([[["a", "b"]], [["a"], "b"], [["a", ["b"]]], [[["a"]]], [[], "a"], ["a", 1], "a", None]),
+        ),
+    },
+    optional={"parameters": mostly(st.just({}), {"binary_data_size": 5}, {"a": 1}, None), "rows": st.just(1)},
+)
+WANTED = st.fixed_dictionaries(
+    {"name": mostly(st.sampled_from(["embedding", "token_count", "truncated"]), "pooled", None, 1)},
+    optional={
+        "parameters": mostly(
+            st.sampled_from([{}, {"binary_data": False}]), {"binary_data": True}, {"classification": 1}, []
+        )
+    },
+)
+PARAMETERS = st.one_of(
+    st.fixed_dictionaries({}, optional=RIGHT | {"binary_data_output": st.just(False)}),
+    st.fixed_dictionaries({}, optional=ODD | {"binary_data_output": st.sampled_from([True, None, 1])}),
+    st.fixed_dictionaries({}, optional={name: st.none() for name in ("truncation", "dimensions", "priority")}),
+    st.just([]),
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +81,12 @@ class Front:
     """Members that every request has."""
     cuts: Sequence[Members] = ({},)
     """Ways to have long texts of a list cut; none where there are no lists."""
+    method: str = ""
+    """Path as metrics have it; `path` if it is empty."""
+
+    def holding(self, texts: Any, **others: Any) -> Members:
+        """Make a request of a text, or of several."""
+        return {**self.plain, self.text: texts, **others}
 
     def bodies(self, texts: Iterator[str]) -> Iterator[bytes]:
         """Make a request of each text, or of three, with one after the other of all options."""
@@ -63,8 +97,19 @@ class Front:
             if not (few := list(itertools.islice(texts, count))):
                 return
             chosen = {name: value for name, value in zip(self.options, values, strict=True) if value is not ...}
-            members = {**self.plain, self.text: few if count > 1 else few[0], **chosen}
-            yield json.dumps(members, ensure_ascii=is_ascii).encode(errors="surrogatepass")
+            asked = self.holding(few if count > 1 else few[0], **chosen)
+            yield json.dumps(asked, ensure_ascii=is_ascii).encode(errors="surrogatepass")
+
+
+@dataclass(frozen=True)
+class Inferring(Front):
+    """Front whose texts are a tensor's data."""
+
+    def holding(self, texts: Any, **others: Any) -> Members:
+        """In rows of their own if they are several."""
+        rows, shape = (texts, [1]) if isinstance(texts, str) else ([[text] for text in texts], [len(texts), 1])
+        data = [rows] if isinstance(texts, str) else rows
+        return {"inputs": [{"name": "text", "datatype": "BYTES", "shape": shape, "data": data}], **others}
 
 
 FRONTS = [
@@ -133,6 +178,29 @@ FRONTS = [
         plain={"keep_alive": "5m"},
         cuts=(),
     ),
+    Inferring(
+        path="/v2/models/english/infer",
+        text="inputs",
+        method="/v2/models/{model}/infer",
+        members={
+            "id": st.sampled_from(["", "7", "x" * 1024, "x" * 1025, "über", 'a "b"', "\\", "\n", "\x7f", None, 7]),
+            "inputs": st.one_of(st.lists(TENSOR, min_size=1, max_size=1), st.lists(TENSOR, max_size=2), st.none()),
+            "outputs": st.lists(WANTED, max_size=4),
+            "parameters": PARAMETERS,
+            "model_name": st.just("english"),
+        },
+        options={
+            "parameters": (
+                ...,
+                {"dimensions": 128, "normalize": True},
+                {"truncation": "end"},
+                {"truncation": "pieces"},
+            ),
+            "outputs": (..., [{"name": "token_count"}, {"name": "truncated"}], [{"name": "embedding"}]),
+            "id": ("", "mine"),
+        },
+        cuts=[{}, {"outputs": [{"name": "truncated"}]}, {"parameters": {"truncation": "pieces", "timeout": 0}}],
+    ),
 ]
 
 
@@ -145,7 +213,7 @@ class Asking:
     both: Both
 
     def served(self) -> float:
-        return self.both.served(f"POST {self.front.path}", "native")
+        return self.both.served(f"POST {self.front.method or self.front.path}", "native")
 
 
 @pytest.fixture(params=FRONTS, ids=lambda front: front.path)
@@ -171,15 +239,15 @@ def test_lists_of_any_length(asking: Asking, count: int) -> None:
     front, before = asking.front, asking.served()
     for cut in front.cuts:
         for texts in (plain, ["dragons, " * 300, *plain[1:]]):
-            assert asking.agree([json.dumps({**front.plain, front.text: texts, **cut}).encode()]) == 1
+            assert asking.agree([json.dumps(front.holding(texts, **cut)).encode()]) == 1
     assert asking.served() == before + 2 * len(front.cuts)
-    asking.agree([json.dumps({**front.plain, front.text: [*plain, *hard], **cut}).encode() for cut in front.cuts])
+    asking.agree([json.dumps(front.holding([*plain, *hard], **cut)).encode() for cut in front.cuts])
 
 
 def test_bodies_of_any_kind(asking: Asking) -> None:
     """Members that are known and others, twice or of another kind; bytes that are no JSON, or nearly."""
     before = asking.served()
-    good = {**asking.front.plain, asking.front.text: "a man"}
+    good = asking.front.holding("a man")
 
     @hypothesis.settings(max_examples=60, database=None)
     @hypothesis.given(st.lists(broken(asking.front.members, good), min_size=8, max_size=8))
@@ -191,10 +259,29 @@ def test_bodies_of_any_kind(asking: Asking) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("asking", FRONTS[3:], ids=lambda front: front.path, indirect=True)
+@pytest.mark.parametrize("asking", FRONTS[3:5], ids=lambda front: front.path, indirect=True)
 def test_each_name_of_the_model(asking: Asking, name: str | None) -> None:
     """C++ serves whoever asks by any of them, and Ollama's clients, which say more than they are asked."""
     before, asked = asking.served(), {asking.front.text: "a man", "model": name}
     for more in ({"options": {"mirostat": None, "num_ctx": 512}, "keep_alive": 300}, {}):
         assert asking.agree([json.dumps(asked | more).encode()]) == 1
     assert asking.served() == before + 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_native"),
+    [
+        ({}, True),
+        ({"content-type": "application/x-www-form-urlencoded"}, True),
+        ({"origin": "http://another.test"}, False),
+        ({"inference-header-content-length": "9999"}, False),
+    ],
+)
+@pytest.mark.parametrize("front", FRONTS[3:], ids=lambda front: front.path)
+def test_a_body_of_any_type(both: Both, front: Front, headers: Mapping[str, str], *, is_native: bool) -> None:
+    """It is read as JSON unless another site's page sends it, or it isn't all JSON; C++ leaves these to Python."""
+    with agreeing(both, front.path, headers) as agree:
+        asking = Asking(front, agree, both)
+        before = asking.served()
+        agree([json.dumps(front.holding("a man")).encode()])
+    assert asking.served() == before + is_native

@@ -37,8 +37,6 @@ FAR = 2
 """A request of more than this multiple of its limit is refused unread; below that, the error says how much it holds."""
 REQUEST_ID = "x-request-id"
 """Header by which callers and proxies name a call: its line in the log repeats the name."""
-TRUNCATED_INPUTS = "x-truncated-inputs"
-"""Header of an answer over HTTP: how many of its inputs were cut."""
 RequestT = TypeVar("RequestT")
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]

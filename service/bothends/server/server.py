@@ -203,7 +203,7 @@ class Server:
     def _add_grpc_services(self, listener: Listener, hosts: Hosts | None, routes: list[Route]) -> None:
         service = self.service
         if self.transport == "native":
-            routes += http_routes(self.settings, self._fronts)
+            routes += http_routes(self.settings, self._fronts, list(service.responders.names))
         self.grpc: Transport = listener.serve(
             [route.method for route in routes],
             headers=(*tracing.HEADERS, REQUEST_ID) if logs_each_call() else tuple(tracing.HEADERS),

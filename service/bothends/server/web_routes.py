@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from google.rpc import status_pb2
@@ -41,7 +42,8 @@ def front_routes(served: Served, dispatcher: Dispatcher, *, admitted: Dispatcher
     """
     limits, routes = BodyLimits.of(served.service.settings), list[BaseRoute]()
     for front in served.fronts:
-        http = HttpRoutes(limits, dispatcher, front.render_error, front.status_of, admitted=admitted)
+        reads = replace(limits, of_any_type=front.reads_any_type)
+        http = HttpRoutes(reads, dispatcher, front.render_error, front.status_of, admitted=admitted)
         routes += front.routes(served, http)
     return [*routes, *openapi.routes(document(served.fronts))]
 

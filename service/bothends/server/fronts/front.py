@@ -18,6 +18,8 @@ from ..model_service import ModelService
 if TYPE_CHECKING:
     from bothends_native.transport import Codec
 
+MODEL = "{model}"
+"""Part of a path that names a model."""
 CreateHttpCodec: TypeAlias = "Callable[[HttpSettings, Sequence[ServedModel]], Codec]"
 """Function that makes the codec by which a native transport serves plain POSTs at a path by some of the models."""
 
@@ -57,7 +59,11 @@ class Front:
     render_error: RenderError = render_error
     status_of: StatusOf = status_of
     native: Mapping[str, CreateHttpCodec] = field(default_factory=dict)
-    """Paths whose POSTs a native transport admits by itself, and answers if they are plain."""
+    """Paths whose POSTs a native transport admits by itself, and answers if they are plain. One that holds MODEL is
+    a path for each model, which its codec then gets as the default one.
+    """
+    reads_any_type: bool = False
+    """True if bodies are read as JSON whatever their content-type is."""
     services: Sequence[str] = ()
     """Names of its gRPC services."""
     rpc_routes: Callable[[Served, RpcRoutes], Sequence[Route]] = lambda *_: ()

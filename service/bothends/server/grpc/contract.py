@@ -86,6 +86,8 @@ class Method(NamedTuple):
     """True for a path of HTTP's, in place of gRPC's method: calls are POSTs, probes GETs."""
     front: str = ""
     """Name of the front whose words refuse its calls, of those in `HttpTerms.responses`."""
+    reads_any_type: bool = False
+    """True if bodies of HTTP's are read as JSON whatever their content-type is."""
 
 
 class Message(Protocol):

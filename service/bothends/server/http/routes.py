@@ -1,7 +1,6 @@
 """HTTP routes of a front: each maps a path and method to the handler of its calls."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Self
 
 from google.rpc import code_pb2, status_pb2
@@ -38,11 +37,6 @@ class HttpRoutes:
         """Return a maker of routes that write errors with `render_error`."""
         _, status_of = self._errors
         return type(self)(self._limits, self._dispatcher, render_error, status_of, admitted=self._admitted)
-
-    def of_any_type(self) -> Self:
-        """Return a maker of routes that read a body as JSON whatever its content-type is."""
-        limits = replace(self._limits, of_any_type=True)
-        return type(self)(limits, self._dispatcher, *self._errors, admitted=self._admitted)
 
     def posts(
         self, path: str, act: Behaviour[Any], *, name: str = "", parse: Parse[Any] = bytes, work: int = 1

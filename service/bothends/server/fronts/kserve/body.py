@@ -14,6 +14,7 @@ from ....embeddings import Embeddings
 from ....errors import RequestError
 from ....kserve.v2 import inference_pb2
 from ...context import CallContext
+from ...http.formats import tell_truncated
 from ...http.json_requests import parse
 from .requests import InferRequest, Parameters
 from .tensors import FIELDS, INPUT, OUTPUTS, mismatch, text_count, unpacked_texts
@@ -106,6 +107,7 @@ def respond(
     request_id: str,
 ) -> bytes:
     """Write the answer with the tensors named in `wanted`, those named in `in_binary` behind the JSON."""
+    tell_truncated(context, found.truncated)
     binary: list[bytes] = []
     tensors = [_tensor(name, found, binary if name in in_binary else None) for name in wanted]
     answer = {"model_name": model, "model_version": found.model_version, "outputs": tensors}

@@ -36,10 +36,7 @@ class InferenceEndpoints:
         self._service = service
 
     def routes(self, http: HttpRoutes) -> list[BaseRoute]:
-        """Make the routes of all endpoints; those of one model may name its version. Triton's clients send no
-        content-type.
-        """
-        http = http.of_any_type()
+        """Make the routes of all endpoints; those of one model may name its version."""
         return [
             Route(LIVE, _live),
             Route(READY, self.ready),

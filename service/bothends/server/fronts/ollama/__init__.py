@@ -11,6 +11,7 @@ FRONT = Front(
     operations=OPERATIONS,
     routes=lambda served, http: Ollama(served.service).routes(http),
     render_error=render_error,
+    reads_any_type=True,
     native={"/api/embed": embed_codec, "/api/embeddings": embeddings_codec},
     embedding_methods=("POST /api/embed", "POST /api/embeddings"),
 )

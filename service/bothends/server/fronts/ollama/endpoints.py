@@ -15,8 +15,9 @@ from ....embeddings import Embeddings
 from ....model.bundle import BundleConfig
 from ....options import Options
 from ...context import CallContext
-from ...dispatch import FAR, TRUNCATED_INPUTS
+from ...dispatch import FAR
 from ...http.failure import Blame
+from ...http.formats import tell_truncated
 from ...http.json_requests import RequestT, parse
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
@@ -49,7 +50,6 @@ class Ollama:
 
     def routes(self, http: HttpRoutes) -> list[BaseRoute]:
         """Make the routes of all endpoints. Ollama reads JSON of any content-type, and its documents send it so."""
-        http = http.of_any_type()
         return [
             http.posts("/api/embed", self.embed),
             http.posts("/api/embeddings", self.embeddings),
@@ -150,12 +150,12 @@ def _details(config: BundleConfig) -> dict[str, Any]:
 
 def _write(name: str, context: CallContext, found: Embeddings) -> bytes:
     """Write JSON, on the engine's thread."""
-    _say_cut(context, found)
+    tell_truncated(context, found.truncated)
     return _written(name, context, np.ascontiguousarray(found.rows), sum(found.token_counts))
 
 
 def _write_one(context: CallContext, found: Embeddings) -> bytes:
-    _say_cut(context, found)
+    tell_truncated(context, found.truncated)
     return orjson.dumps({"embedding": np.ascontiguousarray(found.rows[0])}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
@@ -168,11 +168,6 @@ def _written(name: str, context: CallContext, rows: Any, tokens: int) -> bytes:
         "prompt_eval_count": tokens,
     }
     return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _say_cut(context: CallContext, found: Embeddings) -> None:
-    if cut := sum(found.truncated):
-        context.add_header(TRUNCATED_INPUTS, str(cut))
 
 
 def render_error(_: int, status: status_pb2.Status) -> bytes:

@@ -12,9 +12,9 @@ from starlette.routing import BaseRoute
 from ....core.query import Query
 from ....embeddings import Embeddings
 from ...context import CallContext
-from ...dispatch import FAR, TRUNCATED_INPUTS
+from ...dispatch import FAR
 from ...http.failure import Blame
-from ...http.formats import Format, in_base64
+from ...http.formats import Format, in_base64, tell_truncated
 from ...http.json_requests import parse
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
@@ -113,8 +113,7 @@ def render_error(code: int, status: status_pb2.Status) -> bytes:
 
 
 def _say_and_write(context: CallContext, model: str, written_as: Format, found: Embeddings) -> bytes:
-    if cut := sum(found.truncated):
-        context.add_header(TRUNCATED_INPUTS, str(cut))
+    tell_truncated(context, found.truncated)
     return write(model, written_as, found)
 
 

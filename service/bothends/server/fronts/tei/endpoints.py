@@ -15,8 +15,8 @@ from ....errors import LongSentenceError, RequestError, SentenceError
 from ....options import Options
 from ....settings import Settings
 from ...context import CallContext
-from ...dispatch import FAR, TRUNCATED_INPUTS
-from ...http.formats import Format, in_base64
+from ...dispatch import FAR
+from ...http.formats import Format, in_base64, tell_truncated
 from ...http.json_requests import RequestT, as_request, read_object
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
@@ -110,7 +110,7 @@ class Tei:
         _, found = self._responder.embedder.tokenise(
             texts, Options("start"), deadline=context.deadline, is_over=context.is_over
         )
-        _say_cut(context, [read.truncated for read in found])
+        tell_truncated(context, [read.truncated for read in found])
         tokens = [
             [
                 {"id": token, "text": text[start:stop], "special": False, "start": start, "stop": stop}
@@ -179,7 +179,7 @@ def _write(context: CallContext, written_as: Format, found: Embeddings) -> bytes
 
     Each float32 has the fewest digits that read back as the same number.
     """
-    _say_cut(context, found.truncated)
+    tell_truncated(context, found.truncated)
     if written_as != "float":
         return orjson.dumps(in_base64(found.rows, written_as)[0])
     return orjson.dumps(np.ascontiguousarray(found.rows), option=orjson.OPT_SERIALIZE_NUMPY)
@@ -187,11 +187,6 @@ def _write(context: CallContext, written_as: Format, found: Embeddings) -> bytes
 
 def _write_similarities(context: CallContext, found: Embeddings) -> bytes:
     """Write the cosine of each row to the last one. All have length 1."""
-    _say_cut(context, found.truncated)
+    tell_truncated(context, found.truncated)
     *others, source = found.rows
     return orjson.dumps([min(1.0, max(-1.0, float(row @ source))) for row in others])
-
-
-def _say_cut(context: CallContext, truncated: list[bool]) -> None:
-    if cut := sum(truncated):
-        context.add_header(TRUNCATED_INPUTS, str(cut))

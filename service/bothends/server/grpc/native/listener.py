@@ -70,6 +70,7 @@ class NativeListener:
                     is_metered=each.is_metered,
                     is_http=each.is_http,
                     words=index_of[each.front] if each.front else 0,
+                    reads_any_type=each.reads_any_type,
                 )
                 for each in methods
             ],
