@@ -63,7 +63,8 @@ void construct(Transport* self, const std::vector<Listener>& listeners, const st
                const std::vector<std::string>& headers, const std::vector<std::string>& health,
                const std::map<Refusal, GivenStatus>& statuses, nb::handle limits, double max_wait,
                const std::vector<std::map<Refusal, GivenResponse>>& responses, const std::map<int, int>& http_statuses,
-               const std::optional<Hosts>& hosts, const std::vector<std::pair<nb::bytes, std::size_t>>& proxies) {
+               const std::optional<Hosts>& hosts, const std::vector<std::string>& origins,
+               const std::vector<std::pair<nb::bytes, std::size_t>>& proxies) {
     TransportSettings settings;
     settings.limits = limits_of(limits);
     settings.max_wait = max_wait;
@@ -72,6 +73,7 @@ void construct(Transport* self, const std::vector<Listener>& listeners, const st
     settings.methods = methods;
     settings.http_statuses = http_statuses;
     settings.hosts = hosts;
+    settings.origins = {origins.begin(), origins.end()};
     std::vector<AddressRange> ranges;
     for (const auto& [address, bits] : proxies) {
         ranges.push_back({std::string(address.c_str(), address.size()), bits});
@@ -321,7 +323,7 @@ NB_MODULE(_transport, module) {
         .def(
             "__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
             "limits"_a, "max_wait"_a, "responses"_a = std::vector<std::map<Refusal, GivenResponse>>(),
-            "http_statuses"_a = std::map<int, int>(), "hosts"_a = nb::none(),
+            "http_statuses"_a = std::map<int, int>(), "hosts"_a = nb::none(), "origins"_a = std::vector<std::string>(),
             "proxies"_a = std::vector<std::pair<nb::bytes, std::size_t>>(),
             nb::sig(
                 "def __init__(self, listeners: collections.abc.Sequence[Listener], methods: "
@@ -329,7 +331,8 @@ NB_MODULE(_transport, module) {
                 "collections.abc.Sequence[str], statuses: collections.abc.Mapping[Refusal, tuple[int, str, "
                 "bytes]], limits: Limits, max_wait: float, responses: collections.abc.Sequence[collections.abc.Mapping["
                 "Refusal, tuple[int, collections.abc.Sequence[tuple[bytes, bytes]], bytes]]] = [], http_statuses: "
-                "collections.abc.Mapping[int, int] = {}, hosts: Hosts | None = None, proxies: "
+                "collections.abc.Mapping[int, int] = {}, hosts: Hosts | None = None, origins: "
+                "collections.abc.Sequence[str] = [], proxies: "
                 "collections.abc.Sequence[tuple[bytes, int]] = []) -> None"),
             "Configure a transport, without accepting connections yet. The sockets of `listeners` are "
             "the transport's from now on. `headers` names those that messages carry, `health` the "
@@ -339,7 +342,8 @@ NB_MODULE(_transport, module) {
             "body of each refusal there, in the words of each API, `http_statuses` the status of gRPC's codes (of "
             "others it is "
             "500), and a call that asks for none of `hosts`, if there "
-            "are any, is the application's. `proxies` are believed when they say by `forwarded` or `x-forwarded-for` "
+            "are any, is the application's. Pages of `origins` may read refusals; * is all pages. `proxies` are "
+            "believed when they say by `forwarded` or `x-forwarded-for` "
             "in whose name "
             "they call: addresses of 4 or 16 bytes, and how many of their bits count.")
         .def("start", &Transport::start, Release(), "Accept connections.")

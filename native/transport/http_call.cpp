@@ -270,19 +270,33 @@ void HttpCall::refuse_taken(const Status& status, Refusal refusal) {
 /// Answers with a status for which nothing is prepared, in the default error format.
 void HttpCall::fail(const Status& status) {
     const int code = shared_.settings.http_status(status.code);
-    respond({code,
-             {{"content-type", "application/json"}},
-             "{\"error\":{\"message\":" + json_string(status.message) + ",\"code\":" + std::to_string(code) + "}}"});
+    respond_to_page(
+        {code,
+         {{"content-type", "application/json"}},
+         "{\"error\":{\"message\":" + json_string(status.message) + ",\"code\":" + std::to_string(code) + "}}"});
 }
 
 void HttpCall::say_end(Refusal why) {
     count(shared_.settings.status(why).code);
-    respond(shared_.settings.response(why, words()));
+    respond_to_page(shared_.settings.response(why, words()));
 }
 
 void HttpCall::say_denial(const Denial& denial) {
     count(shared_.settings.status(refusal_).code);
-    respond(filled_in(shared_.settings.response(refusal_, words()), denial));
+    respond_to_page(filled_in(shared_.settings.response(refusal_, words()), denial));
+}
+
+/// Responds so that a page may read it whose origin may call. The application says so in its own responses.
+void HttpCall::respond_to_page(Response response) {
+    const auto& origins = shared_.settings.origins;
+    for (const auto& [name, value] : head.fields()) {
+        if (name != "origin") continue;
+        const bool is_anybodys = origins.contains("*");
+        if (!is_anybodys && !origins.contains(std::string(value))) continue;
+        response.headers.emplace_back("access-control-allow-origin", is_anybodys ? "*" : value);
+        if (!is_anybodys) response.headers.emplace_back("vary", "Origin");
+    }
+    respond(std::move(response));
 }
 
 void HttpCall::refuse_bytes(int status, std::string_view words) {

@@ -81,6 +81,7 @@ private:
     enum class Kind { method, probe, other };
 
     void fail(const Status& status) REQUIRES(the_lock);
+    void respond_to_page(Response response) REQUIRES(the_lock);
     void find_method() REQUIRES(the_lock);
     std::size_t words() const REQUIRES(the_lock);  // of the responses that refuse it
     std::size_t max_bytes() const REQUIRES(the_lock);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct TransportSettings {
     std::vector<Responses> responses = std::vector<Responses>(1);  // of HTTP's refusals, in the words of each API
     std::map<int, int> http_statuses;  // HTTP's status of gRPC's; 500 of all others
     std::optional<Hosts> hosts;   // that a plain call over HTTP may ask for; all, where none are named
+    std::set<std::string> origins;  // of other hosts' pages that may read refusals; * is all of them
     Proxies proxies;              // that say who calls
     std::vector<Method> methods;
     std::vector<std::string> headers;       // that Python wants to see

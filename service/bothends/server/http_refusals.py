@@ -1,10 +1,13 @@
 """HTTP responses with which a transport refuses calls by itself, in the error format of a front."""
 
+from collections.abc import Mapping
+
 from google.rpc import status_pb2
 
-from ..settings import GrpcSettings
+from ..settings import PortSettings
 from .grpc.contract import Reason, Response
 from .grpc.refusals import statuses
+from .http.cors import READABLE
 from .http.failure import (
     Failure,
     RenderError,
@@ -23,7 +26,7 @@ _RETRY = {"Retry-After": "{retry_after_s}", "retry-after-ms": "{retry_after_ms}"
 
 
 def responses(
-    settings: GrpcSettings, render_error: RenderError, status_of: StatusOf = status_of, *, unknown: str
+    settings: PortSettings, render_error: RenderError, status_of: StatusOf = status_of, *, unknown: str
 ) -> dict[Reason, Response]:
     """Make the response for each reason; Python would answer the same call with the same bytes.
 
@@ -48,9 +51,10 @@ def responses(
     }
     for reason in (Reason.over_rate, Reason.over_concurrency):
         found[reason] = found[reason]._replace(headers=found[reason].headers | _RETRY)
-    return {reason: _prepared(said) for reason, said in found.items()}
+    readable = {"Access-Control-Expose-Headers": ", ".join(READABLE)} if settings.cors_origins else {}
+    return {reason: _prepared(said, readable) for reason, said in found.items()}
 
 
-def _prepared(said: Failure) -> Response:
-    headers = [(name.lower().encode(), value.encode()) for name, value in said.headers.items()]
+def _prepared(said: Failure, more_headers: Mapping[str, str]) -> Response:
+    headers = [(name.lower().encode(), value.encode()) for name, value in {**said.headers, **more_headers}.items()]
     return Response(said.code, headers, said.content)

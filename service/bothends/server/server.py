@@ -209,7 +209,9 @@ class Server:
             headers=(*tracing.HEADERS, REQUEST_ID) if logs_each_call() else tuple(tracing.HEADERS),
             health=(*self._all, *service.responders.names),
             statuses=statuses(self.settings),
-            http=HttpTerms(http_words(self.settings, self._fronts), HTTP_STATUSES, hosts),
+            http=HttpTerms(
+                http_words(self.settings, self._fronts), HTTP_STATUSES, hosts, self.settings.cors_origin_names
+            ),
             shards=self.settings.shards_for(service.embedder.max_pulling),
         )
         self._renew = self._renewing(listener)

@@ -29,8 +29,8 @@ class ListenerSettings(Section):
     )
     max_concurrent_requests: int = option(
         "Requests",
-        "Most requests in progress: gRPC's and those of /v1/embeddings, /embed, /api/embed and KServe's infer, and as many again of "
-        "HTTP's others; beyond it they are refused.",
+        "Most requests in progress: gRPC's and those of /v1/embeddings, /embed, /api/embed and KServe's infer, and as "
+        "many again of HTTP's others; beyond it they are refused.",
         1024,
         ge=1,
         le=100_000,

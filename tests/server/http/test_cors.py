@@ -42,7 +42,7 @@ def asked_before(http: httpx.Client, origin: str) -> httpx.Response:
 
 @pytest.mark.parametrize("origin", [APP, "http://localhost:3000"])
 def test_a_page_that_is_named_may_call(http: httpx.Client, key: tuple[str, Path], origin: str) -> None:
-    """It is told so before it calls, and with each answer, also with an error's, unless C++ refuses by itself."""
+    """It is told so before it calls, and with each answer, also with an error's, whoever makes it."""
     answer = asked_before(http, origin)
     assert (answer.status_code, answer.headers[ALLOWED]) == (200, origin)
     assert {"authorization", "content-type"} <= set(answer.headers["access-control-allow-headers"].split(","))
@@ -55,6 +55,10 @@ def test_a_page_that_is_named_may_call(http: httpx.Client, key: tuple[str, Path]
         assert "access-control-allow-credentials" not in found.headers
     wrong = http.post("/v1/embeddings", json={"input": 1}, headers=holder)
     assert (wrong.status_code, wrong.headers[ALLOWED]) == (400, origin)
+    stranger = http.post("/v1/embeddings", json={"input": "a"}, headers={"origin": origin})
+    assert (stranger.status_code, stranger.headers[ALLOWED]) == (401, origin)
+    assert "retry-after" in stranger.headers["access-control-expose-headers"]
+    assert "origin" in stranger.headers["vary"].lower()
 
 
 @pytest.mark.parametrize("origin", [OTHER, "http://app.example.org", "https://app.example.org:8443", "null"])
@@ -64,6 +68,8 @@ def test_others_may_not(http: httpx.Client, key: tuple[str, Path], origin: str) 
     holder = {"authorization": f"Bearer {key[0]}", "origin": origin}
     found = http.post("/v1/embeddings", json={"input": "a"}, headers=holder)
     assert (found.status_code, ALLOWED in found.headers) == (403, False)
+    stranger = http.post("/v1/embeddings", json={"input": "a"}, headers={"origin": origin})
+    assert (stranger.status_code, ALLOWED in stranger.headers) == (401, False)
 
 
 def test_nothing_is_said_where_nobody_is_named(toy_bundle: Bundle) -> None:

@@ -72,6 +72,8 @@ class HttpTerms(NamedTuple):
     """HTTP status of each gRPC status, for calls that end otherwise; 500 of all others."""
     hosts: tuple[Collection[str], bool] | None
     """Names by which it may be asked, besides its machine's own, and whether by any IP address too; None for all."""
+    origins: Collection[str] = ()
+    """Origins of other hosts' pages that may read its refusals; `*` is all of them."""
 
 
 class Method(NamedTuple):

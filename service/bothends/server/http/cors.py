@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 from ...settings import PortSettings
 
 _METHODS = ("GET", "POST")
-_READABLE = ("inference-header-content-length", "retry-after", "retry-after-ms", "x-truncated-inputs")
+READABLE = ("inference-header-content-length", "retry-after", "retry-after-ms", "x-truncated-inputs")
 """Headers of answers that a page's script may read, besides those that every browser shows."""
 
 
@@ -19,5 +19,5 @@ def shared(app: ASGIApp, settings: PortSettings) -> ASGIApp:
     if not origins:
         return app
     return CORSMiddleware(
-        app, allow_origins=origins, allow_methods=_METHODS, allow_headers=("*",), expose_headers=_READABLE
+        app, allow_origins=origins, allow_methods=_METHODS, allow_headers=("*",), expose_headers=READABLE
     )

@@ -82,6 +82,7 @@ class NativeListener:
             responses=[_by_refusal(each) for each in responses.values()],
             http_statuses=http.statuses if http else {},
             hosts=None if http is None or http.hosts is None else _hosts(*http.hosts),
+            origins=sorted(http.origins) if http else (),
             proxies=[(each.network_address.packed, each.prefixlen) for each in self._settings.proxies],
         )
         self.renew()
