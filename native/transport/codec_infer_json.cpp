@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "json_body.hpp"
@@ -122,6 +124,13 @@ bool read_outputs(yyjson_val* list, Wanted& wanted) {
            read_each(list, [&](yyjson_val* output) { return read_output(output, wanted); });
 }
 
+/// Returns whether a value is a flag, a text, or an int64.
+bool is_word_or_number(yyjson_val* value) {
+    const bool is_in_range =
+        !yyjson_is_uint(value) || yyjson_get_uint(value) <= std::numeric_limits<std::int64_t>::max();
+    return yyjson_is_bool(value) || yyjson_is_str(value) || (yyjson_is_int(value) && is_in_range);
+}
+
 /// Reads options; passes over what clients send to any model.
 bool read_parameters(yyjson_val* object, Options& options) {
     if (!yyjson_is_obj(object) || yyjson_obj_size(object) > max_parameters) return false;
@@ -138,7 +147,7 @@ bool read_parameters(yyjson_val* object, Options& options) {
     }();
     const auto read = [](std::size_t member, yyjson_val* each) {
         if (member == 0) return yyjson_is_uint(each) && yyjson_get_uint(each) == 0;
-        return member == 1 ? is_false(each) : yyjson_is_bool(each) || yyjson_is_sint(each) || yyjson_is_str(each);
+        return member == 1 ? is_false(each) : is_word_or_number(each);
     };
     return json::read_members(object, known, api::kserve, options, read).has_value();
 }

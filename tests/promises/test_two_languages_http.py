@@ -16,7 +16,7 @@ from tests.importing.tokenising.hard_texts import HARD
 
 from .conftest import Both
 from .http_bodies import INPUT, SENTENCE, SIZE, Agree, agreeing, broken
-from .test_two_languages_infer import ODD, RIGHT, mostly
+from .test_two_languages_infer import ODD, OUTPUTS, RIGHT, mostly
 
 Members = Mapping[str, Any]
 WORDS = "there will be dragons where a man plays the guitar, and a woman sings".split()  # noqa: SIM905
@@ -285,3 +285,49 @@ def test_a_body_of_any_type(both: Both, front: Front, headers: Mapping[str, str]
         before = asking.served()
         agree([json.dumps(front.holding("a man")).encode()])
     assert asking.served() == before + is_native
+
+
+def test_what_a_request_for_inference_may_hold(both: Both) -> None:
+    """Each member as it may be, and as it may not: C++ serves those alone that are as the first ones."""
+    front = FRONTS[5]
+    plain = [
+        *({"id": asked} for asked in ("", "7", "x" * 1024, "\x7f")),
+        *({"outputs": [{"name": name} for name in names]} for names in (OUTPUTS, OUTPUTS[:2], OUTPUTS[:0:-1])),
+        *({"outputs": [{"name": "truncated", "parameters": more}]} for more in ({}, {"binary_data": False})),
+        {"parameters": {"binary_data_output": False, "timeout": 0, "priority": 3, "sequence_id": "a"}},
+        {"parameters": {"truncation": "end", "normalize": True, "dimensions": 64}},
+        *tensors([1], ["a"]),
+        *tensors([2], ["a", "b"]),
+        *tensors([2, 1], [["a"], ["b"]]),
+        *tensors([2], [["a", "b"]]),
+    ]
+    others = [
+        *({"id": asked} for asked in ('a "b"', "\\", "\n", "über", "x" * 1025, 7, None)),
+        *({"outputs": [{"name": name} for name in names]} for names in (OUTPUTS[::-1], ["pooled"])),
+        *({"outputs": [{"name": "truncated", "parameters": more}]} for more in ({"binary_data": True}, {"a": 1}, None)),
+        *({"parameters": {name: None}} for name in ("truncation", "dimensions", "priority", "timeout")),
+        *({"parameters": {name: True}} for name in ("binary_data_output", "truncation", "timeout", "another")),
+        *({"outputs": None}, {"parameters": []}, {"inputs": []}, {"inputs": None}, {"input": "a"}),
+        *tensors([1], ["a", "b"]),
+        *tensors([2], ["a"]),
+        *tensors([2, 2], ["a", "b"]),
+        *tensors([1], [["a", ["b"]]]),
+        *tensors([1], [1]),
+        *tensors([1], "a"),
+        *tensors([1.0], ["a"]),
+        *tensors([], ["a"]),
+        *tensors([0], []),
+    ]
+    with agreeing(both, front.path) as agree:
+        asking = Asking(front, agree, both)
+        for members, is_native in ((plain, True), (others, False)):
+            for each in members:
+                before = asking.served()
+                agree([json.dumps(front.holding("a man") | each).encode()])
+                assert asking.served() == before + is_native, each
+
+
+def tensors(shape: Any, data: Any) -> list[Members]:
+    """Make the member that holds texts, and the same with parameters that say nothing."""
+    made = {"name": "text", "datatype": "BYTES", "shape": shape, "data": data}
+    return [{"inputs": [made]}, {"inputs": [made | {"parameters": {}}]}]
