@@ -2,9 +2,11 @@
 
 import re
 
+import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from bothends.observe.metrics import CODES, REFUSALS
 from bothends.server.server import Server
 from tests.support.watching import (
     BY_THE_NATIVE_TRANSPORT,
@@ -37,6 +39,19 @@ def test_dashboards_ask_only_for_what_rules_record() -> None:
     asked = {name for query in queries() for name in re.findall(r"\bbothends:[\w:]+", query.expression)}
     assert asked
     assert asked <= recorded
+
+
+@pytest.mark.parametrize(("title", "names"), [("Requests by code", CODES), ("Refused by reason", REFUSALS)])
+def test_each_line_has_a_colour_of_its_own(title: str, names: tuple[str, ...]) -> None:
+    """Grafana's own palette goes by a line's place, so that a colour would mean another code once one more occurs."""
+    (panel,) = [panel for _, panel in panels() if panel["title"] == title]
+    colours = {
+        override["matcher"]["options"]: each["value"]["fixedColor"]
+        for override in panel["fieldConfig"]["overrides"]
+        for each in override["properties"]
+    }
+    assert set(colours) == set(names)
+    assert len(set(colours.values())) == len(names)
 
 
 def test_descriptions_and_the_runbook_name_panels_and_alerts_that_exist() -> None:

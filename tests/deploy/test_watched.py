@@ -132,6 +132,12 @@ def test_a_panels_query_finds_something(watched: Watched, query: Query) -> None:
     assert any(math.isfinite(value) for value in values), values
 
 
+def test_requests_by_code_shows_only_codes_that_occurred(watched: Watched) -> None:
+    """Here two, OK and INVALID_ARGUMENT, so that the legend isn't full of codes whose line is zero."""
+    (query,) = [query for query in queries() if query.panel == "Requests by code"]
+    assert len(watched.prometheus.answer(query)) == 2
+
+
 def test_every_rule_is_evaluated(watched: Watched) -> None:
     """Rules don't fail on real series."""
     groups = watched.prometheus.http.get("/api/v1/rules").json()["data"]["groups"]

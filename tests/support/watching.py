@@ -91,7 +91,7 @@ class Prometheus:
 
     def _variables(self) -> dict[str, str]:
         """Find the values of each variable, as Grafana would fill a query: all of them, by the dashboard's own rule."""
-        chosen = {"__rate_interval": self.rate_interval}
+        chosen = {"__rate_interval": self.rate_interval, "__range": "30m"}
         for variable in DASHBOARDS["overview"]["templating"]["list"]:
             found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
             assert found is not None
