@@ -15,7 +15,11 @@ from bothends_training.train import STATE
 from tests.support import toy
 
 EVERYTHING: dict[str, Any] = {
-    "teachers": [toy.teacher(), toy.teacher(max_tokens=5).model_copy(update={"name": "few", "sentences": 150})],
+    "teachers": [
+        toy.teacher(),
+        toy.teacher(max_tokens=5).model_copy(update={"name": "few", "sentences": 150}),
+        toy.teacher(max_tokens=4).model_copy(update={"name": "kin", "families": "only", "centred": True}),
+    ],
     **tomllib.loads("""
         batches = { size = 16, bucket = 2, neighbourhoods = 2, share = 0.5 }
         average_decay = 0.5

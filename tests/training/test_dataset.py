@@ -13,6 +13,7 @@ from bothends_training.dataset import Dataset, groups, prepare
 from bothends_training.errors import RecipeError
 from bothends_training.evaluate import PairsError
 from bothends_training.recipe import Corpus, Recipe
+from bothends_training.student import initial_token_embeddings
 from bothends_training.targets import Targets
 from bothends_training.teacher import Teacher
 from tests.support import toy
@@ -120,3 +121,37 @@ def test_a_misspelt_copy_is_taught_as_its_sentence(folder: Path) -> None:
         assert found.labels[number] == found.sentences[number - 1]
         assert len(found.sentences[number].split()) == len(found.labels[number].split())
     np.testing.assert_array_equal(dataset.vectors[0][np.array(copies)], dataset.vectors[0][np.array(copies) - 1])
+
+
+def test_a_teacher_of_families_alone_embeds_those(folder: Path) -> None:
+    """It has vectors of texts that have copies, and zeros beside them for others; it decides nothing about batches,
+    neighbourhoods or first words.
+    """
+    copied = corpus(scrambled=0.3)
+    alone = toy.teacher(max_tokens=5).model_copy(update={"name": "alone", "families": "only", "centred": True})
+    dataset = prepared(toy.recipe(corpus=copied, teachers=[alone, toy.teacher()]), folder)
+    without = prepared(toy.recipe(corpus=copied), folder)
+    members = np.bincount(dataset.corpus.groups)[dataset.corpus.groups]
+    assert 0 < (members == 1).sum() < len(members)
+    assert np.array_equal(dataset.places[0] >= 0, members > 1)
+    assert len(dataset.vectors[0]) == (members > 1).sum()
+    assert len(set(dataset.coverage.tolist())) == 1
+    one, other = (found.neighbourhoods(4, seed=0) for found in (dataset, without))
+    assert one is not None
+    assert other is not None
+    assert np.array_equal(one, other)
+    rows = np.arange(40)
+    few, whole = Targets(dataset, torch.device("cpu")).of(rows)
+    assert few is not None
+    assert whole is not None
+    assert np.array_equal(few.any(1).numpy(), members[:40] > 1)
+    texts = [text for text, count in zip(dataset.corpus.sentences, members, strict=True) if count > 1]
+    unit = Teacher(alone, folder, folder).embed(texts)
+    np.testing.assert_allclose(few[few.any(1)], (unit - unit.mean(0))[: int(few.any(1).sum())], atol=1e-3)
+    nothing, _ = Targets(dataset, torch.device("cpu")).of(np.flatnonzero(members == 1)[:5])
+    assert nothing is None
+    words = [
+        initial_token_embeddings(toy.recipe(corpus=copied, teachers=teachers), folder, folder, found)
+        for teachers, found in (([alone, toy.teacher()], dataset), ([toy.teacher()], without))
+    ]
+    assert np.array_equal(*words)

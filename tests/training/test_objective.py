@@ -127,7 +127,7 @@ def test_families_follow_the_teachers_that_count_there() -> None:
     cosines = [similarities(target) for target in found if target is not None]
     plan = Loss(imitation_weight=0, family_weight=1)
     torch.manual_seed(3)
-    made = Objective(DIMENSION, TEACHERS, plan, weights=[1, 3], families=[True, False])
+    made = Objective(DIMENSION, TEACHERS, plan, weights=[1, 3], kin_weights=[1, 0])
     kin = groups.unsqueeze(1) == groups
     mixed = torch.where(kin, cosines[0], (cosines[0] + 3 * cosines[1]) / 4)
     own = similarities(embeddings())
@@ -136,3 +136,31 @@ def test_families_follow_the_teachers_that_count_there() -> None:
     assert float(made(embeddings(), found, groups).detach()) == pytest.approx(float(rows + family), rel=1e-4)
     alone = Objective(DIMENSION, TEACHERS, plan, weights=[1, 3])
     assert torch.equal(made(embeddings(), [None, found[1]], groups), alone(embeddings(), [None, found[1]], groups))
+
+
+def test_a_teacher_of_families_alone_is_heard_inside_groups_alone() -> None:
+    """No map leads into its space and no row follows it; of a pair of which it lacks a vector the others tell, as of
+    all where it has none.
+    """
+    found, groups = targets(), torch.tensor([4, 4, 4, 7, 8, 8])
+    first, alone = (target for target in found if target is not None)
+    alone[3:5] = 0  # it lacks the sentence without copies, and one of the last two
+    plan = Loss(family_weight=1, nested=(4,))
+    torch.manual_seed(3)
+    made = Objective(DIMENSION, TEACHERS, plan, weights=[1, 0], kin_weights=[0, 2])
+    torch.manual_seed(3)
+    without = Objective(DIMENSION, TEACHERS[:1], plan, weights=[1])
+    assert made.state_dict().keys() == without.state_dict().keys()
+    expected = similarities(first)
+    expected[:3, :3] = similarities(alone)[:3, :3]
+    own = similarities(embeddings())
+    rows = functional.kl_div(log_rows(own, 0.05), log_rows(expected, 0.05), log_target=True, reduction="batchmean")
+    family = torch.stack([own[pair] - expected[pair] for pair in [(0, 1), (0, 2), (1, 2), (4, 5)]]).square().mean()
+    copied = 1 - functional.cosine_similarity(made.served.to_teachers[0](embeddings()), first).mean()
+    made.nested = torch.nn.ModuleList()
+    total = float((rows + family + copied).detach())
+    assert float(made(embeddings(), [first, alone], groups).detach()) == pytest.approx(total, rel=1e-4)
+    fewer = Objective(DIMENSION, TEACHERS[:1], plan, weights=[1])
+    fewer.load_state_dict(without.state_dict())
+    fewer.nested = torch.nn.ModuleList()
+    assert torch.equal(made(embeddings(), [first, None], groups), fewer(embeddings(), [first], groups))

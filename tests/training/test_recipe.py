@@ -72,6 +72,8 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
         ("[optimisation]", "[loss]\nnested = [4, 7]\n[optimisation]", "loss.nested.1"),
         ("sentences = 1000", "", "corpus.sentences"),
         ('kind = "onnx"', 'kind = "oracle"', "teachers.0.kind"),
+        ('kind = "onnx"', 'kind = "function"', "teachers.0"),
+        ('output = "sentence"', 'function = "json:dumps"', "teachers.0"),
         ("hidden_size = 8", "hidden_size = 8\nlayers = 4", "student.layers"),
         ("hidden_size = 8", 'hidden_size = 8\npooling = "attention"', "student"),
         ('name = "toy"', 'name = "My Toy"', "name"),
@@ -92,9 +94,10 @@ def test_nested_sizes_need_halves(tmp_path: Path) -> None:
 
 
 def test_some_teacher_embeds_every_sentence(tmp_path: Path) -> None:
-    """A batch that no teacher has vectors of would teach nothing."""
-    file = changed(tmp_path, 'output = "sentence"', 'output = "sentence"\nsentences = 100')
-    assert "teachers: at least one embeds all sentences" in refusal(file)
+    """A batch that no teacher has vectors of would teach nothing, and a teacher of families alone has few."""
+    for few in ("sentences = 100", 'families = "only"'):
+        file = changed(tmp_path, 'output = "sentence"', f'output = "sentence"\n{few}')
+        assert "teachers: at least one embeds all sentences" in refusal(file)
 
 
 def test_what_is_held_out_needs_a_near_match(tmp_path: Path) -> None:

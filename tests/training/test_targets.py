@@ -14,11 +14,14 @@ CPU = torch.device("cpu")
 
 
 def test_vectors_in_a_devices_memory_are_those_of_the_files(folder: Path) -> None:
-    """Both give the same numbers in float32, of one teacher or of two, and none where a text lacks some; what stays in
-    memory is float16.
+    """Both give the same numbers in float32, of one teacher or of several, and none where a text lacks some; what stays
+    in memory is float16.
     """
     some = toy.teacher().model_copy(update={"sentences": 120})
-    dataset = prepare(toy.recipe(teachers=[some, toy.teacher(max_tokens=5)]), folder, folder / "cache", Progress())
+    kin = toy.teacher(max_tokens=4).model_copy(update={"name": "kin", "families": "only", "centred": True})
+    copied = {"path": "corpus.txt", "sentences": 1000, "misspelt": 0.2}
+    recipe = toy.recipe(corpus=copied, teachers=[some, toy.teacher(max_tokens=5), kin])
+    dataset = prepare(recipe, folder, folder / "cache", Progress())
     read, resident = (Targets(dataset, CPU, are_resident=choice) for choice in (False, True))
     for rows in ([5, 0, 119], [119, 120], [299]):
         both = read.of(np.array(rows)), resident.of(np.array(rows))

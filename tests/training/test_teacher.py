@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from bothends_training.dataset import bare_tokenizer
 from bothends_training.errors import RecipeError
-from bothends_training.teacher import Teacher, token_embeddings
+from bothends_training.recipe import Teacher as Spec
+from bothends_training.resource import Resource
+from bothends_training.teacher import Teacher, open_teacher, token_embeddings
+from bothends_training.vectors import cached_vectors
 from tests.support import toy
 
 SENTENCES = toy.sentences(230)
@@ -75,6 +78,53 @@ def test_an_output_that_the_graph_lacks_is_named(folder: Path, output: str | Non
     """The message gives the outputs to choose from."""
     with pytest.raises(RecipeError, match=rf"parrot\.onnx has no output {output!r}; it has tokens, sentence"):
         Teacher(toy.teacher(output=output), folder, folder / "cache")
+
+
+LETTERS = """
+import numpy as np
+largest = 0
+def count(texts):
+    global largest
+    largest = max(largest, len(texts))
+    return np.array([[3 * text.count(letter) for letter in "aeiou "] for text in texts]) + 0.5
+"""
+
+
+def of_letters(function: str = "letters:count", model: str = "letters.py") -> Spec:
+    """A teacher that is a function of the module `letters`, decided by that module's file."""
+    return Spec(name="letters", kind="function", model=Resource(path=model), function=function)
+
+
+def test_a_function_of_a_package_may_be_a_teacher(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given texts as they are, some at a time; its vectors are unit, in the order given, and kept for machines
+    that lack it.
+    """
+    (folder / "letters.py").write_text(LETTERS)
+    monkeypatch.syspath_prepend(str(folder))
+    teacher = Teacher(of_letters(), folder, folder / "cache")
+    vectors = teacher.embed(SENTENCES)
+    counted = np.array([[3 * text.count(letter) + 0.5 for letter in "aeiou "] for text in SENTENCES])
+    assert (vectors.shape, vectors.dtype, teacher.dimension) == ((230, 6), np.float32, 6)
+    np.testing.assert_allclose(vectors, counted / np.linalg.norm(counted, axis=1, keepdims=True), atol=1e-6)
+    import letters  # type: ignore[import-not-found]
+
+    assert 1 < letters.largest < 230
+    cached_vectors(teacher, SENTENCES, folder / "cache")
+    kept = open_teacher(of_letters(model="elsewhere.py"), folder, folder / "cache")
+    np.testing.assert_allclose(cached_vectors(kept, SENTENCES[::-1], folder / "cache")[:], vectors[::-1], atol=1e-3)
+    with pytest.raises(RecipeError, match=r"elsewhere\.py is missing"):  # another function is another teacher
+        open_teacher(of_letters("letters:other", "elsewhere.py"), folder, folder / "cache")
+    (folder / "letters.py").write_text(LETTERS + "\n")
+    assert Teacher(of_letters(), folder, folder / "cache").identity != teacher.identity
+
+
+@pytest.mark.parametrize("function", ["nowhere:count", "json:count"])
+def test_a_function_that_is_not_there_is_one_error(folder: Path, function: str) -> None:
+    """A module that can't be imported, and a name that it lacks, are told with the teacher's name."""
+    (folder / "letters.py").write_text(LETTERS)
+    with pytest.raises(RecipeError, match=r"the teacher letters can't be loaded from .*letters\.py: ") as refused:
+        Teacher(of_letters(function), folder, folder / "cache")
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def token_vectors() -> NDArray[np.float32]:

@@ -41,19 +41,22 @@ class Dataset:
     """Vectors by each teacher, of all texts of the corpus or of some."""
     places: NDArray[np.int64]
     """Row of each text in each teacher's vectors, int64 [teachers, texts]; -1 if there is none."""
+    of_families: NDArray[np.bool_]
+    """True for each teacher of families alone, bool [teachers]: it has no vectors of texts without copies."""
     dev: list[Pairs]
     trials: list[Trial]
     """Collections to search in, and kinds of triples."""
 
     @property
     def coverage(self) -> NDArray[np.int64]:
-        """Bit mask of the teachers that have a vector of each text, and one more bit for texts of documents: int64
-        [texts].
+        """Bit mask of the teachers that have a vector of each text, but those of families alone, and one more bit for
+        texts of documents: int64 [texts].
 
         All texts of a batch have the same mask.
         """
         bits = 1 << np.arange(len(self.places) + 1)
-        coverage: NDArray[np.int64] = bits @ np.stack([*(self.places >= 0), self.corpus.is_document])
+        has = (self.places >= 0) & ~self.of_families[:, np.newaxis]
+        coverage: NDArray[np.int64] = bits @ np.stack([*has, self.corpus.is_document])
         return coverage
 
     def neighbourhoods(self, count: int, *, seed: int) -> NDArray[np.int64] | None:
@@ -62,7 +65,8 @@ class Dataset:
         """
         if not count:
             return None
-        (whole, *_) = [vectors for vectors, found in zip(self.vectors, self.places, strict=True) if found.min() >= 0]
+        told = zip(self.vectors, self.places, self.of_families, strict=True)
+        (whole, *_) = [vectors for vectors, found, alone in told if found.min() >= 0 and not alone]
         return neighbourhoods(whole, count, seed=seed)
 
 
@@ -75,7 +79,8 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Da
     tokenizer, definition = student_tokenizer(recipe, folder, cache)
     dev = [read_dev(folder / path, tokenizer) for path in recipe.dev]
     teachers = [open_teacher(spec, folder, cache) for spec in recipe.teachers]
-    dimension = sum(teacher.dimension for teacher in teachers)
+    of_families = np.array([not spec.row_weight for spec in recipe.teachers])
+    dimension = sum(teacher.dimension for teacher, alone in zip(teachers, of_families, strict=True) if not alone)
     if recipe.student.embedding_size > dimension:
         raise RecipeError(
             f"embedding_size {recipe.student.embedding_size} exceeds the {dimension} numbers of the teachers' vectors"
@@ -95,8 +100,10 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Da
         found[asked] = np.arange(len(asked))
         bar = progress.add_task(f"{teacher.name} embeds", total=len(asked))
         labels = [corpus.labels[number] for number in asked]
-        vectors.append(cached_vectors(teacher, labels, cache, partial(progress.advance, bar)))
-    return Dataset(tokenizer, definition, corpus, fingerprint(corpus.sentences), vectors, places, dev, trials)
+        kept = cached_vectors(teacher, labels, cache, partial(progress.advance, bar))
+        vectors.append(kept.centred() if spec.centred else kept)
+    name = fingerprint(corpus.sentences)
+    return Dataset(tokenizer, definition, corpus, name, vectors, places, of_families, dev, trials)
 
 
 def read_corpus(recipe: Recipe, folder: Path, held_out: Sequence[str], tokenizer: Tokenizer) -> TokenisedCorpus:
@@ -116,13 +123,17 @@ def read_corpus(recipe: Recipe, folder: Path, held_out: Sequence[str], tokenizer
 
 def texts_for(spec: TeacherSpec, corpus: TokenisedCorpus) -> NDArray[np.int64]:
     """Return the numbers of the texts in `corpus` that the teacher of `spec` embeds, int64 [texts]: of the first
-    sentences, and of the first documents, as many as `spec` says.
+    sentences, and of the first documents, as many as `spec` says. A teacher of families alone embeds those that have
+    others in their group.
     """
     count = corpus.documents if spec.sentences is None else min(spec.sentences, corpus.documents)
     numbers = corpus.groups[corpus.documents :]
     if spec.documents is not None:
         numbers = numbers[: np.searchsorted(numbers, numbers[0] + spec.documents)] if len(numbers) else numbers
-    return np.concatenate([np.arange(count), corpus.documents + np.arange(len(numbers))])
+    texts = np.concatenate([np.arange(count), corpus.documents + np.arange(len(numbers))])
+    if not spec.row_weight:
+        texts = texts[np.bincount(corpus.groups)[corpus.groups[texts]] > 1]
+    return texts
 
 
 def held_out_sentences(recipe: Recipe, folder: Path, tokenizer: Tokenizer) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .corpus import TokenisedCorpus
-from .objective import Head, averaged, log_rows, similarities
+from .objective import Head, averaged, counted, log_rows, similarities
 from .recipe import Recipe
 
 NEAREST = 10
@@ -47,12 +47,14 @@ def fit(vectors: Tensor, head: Head, targets: Sequence[Tensor | None], recipe: R
     Mean cosine × 100 to each teacher; `relation`, the KL between rows of similarities, as the loss has it but over all
     of these texts; and `neighbours`, the percentage of the teachers' NEAREST texts that are among the student's.
     """
+    weights = [teacher.row_weight for teacher in recipe.teachers]
+    names, imitated = counted([teacher.name for teacher in recipe.teachers], weights), counted(targets, weights)
     found = {
-        teacher.name: 100 * float(functional.cosine_similarity(to_teacher(vectors), target).mean())
-        for teacher, to_teacher, target in zip(recipe.teachers, head.to_teachers, targets, strict=True)
+        name: 100 * float(functional.cosine_similarity(to_teacher(vectors), target).mean())
+        for name, to_teacher, target in zip(names, head.to_teachers, imitated, strict=True)
         if target is not None
     }
-    expected, cosines = averaged(targets, [teacher.weight for teacher in recipe.teachers]), similarities(vectors)
+    expected, cosines = averaged(targets, weights), similarities(vectors)
     rows, wanted = (log_rows(all_pairs, recipe.loss.relation_temperature) for all_pairs in (cosines, expected))
     relation = functional.kl_div(rows, wanted, log_target=True, reduction="batchmean")
     return {**found, "relation": float(relation), "neighbours": 100 * shared(expected, cosines)}

@@ -4,13 +4,15 @@ Its parameters are used in training only.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .recipe import Loss
+
+_T = TypeVar("_T")
 
 
 class Objective(nn.Module):
@@ -28,45 +30,52 @@ class Objective(nn.Module):
         plan: Loss,
         *,
         weights: Sequence[float],
-        families: Sequence[bool] = (),
+        kin_weights: Sequence[float] | None = None,
     ) -> None:
         """Make heads for vectors of `dimension` numbers; `teachers` holds the dimension of each one's vectors,
-        `weights` what each counts where their similarities are averaged, and `families` whether it does inside groups.
+        `weights` what each counts where their similarities are averaged, and `kin_weights` what it does inside groups:
+        the same by default. A teacher of weight 0 isn't imitated either.
         """
         super().__init__()
         self._plan = plan
         self._weights = weights
-        self._kin_weights = [
-            weight * among for weight, among in zip(weights, families or [True] * len(weights), strict=True)
-        ]
-        self.served = Head(dimension, teachers, plan)
-        self.nested = nn.ModuleList(Head(size, teachers, plan) for size in plan.nested)
+        self._kin_weights = weights if kin_weights is None else kin_weights
+        widths = counted(teachers, weights)
+        self.served = Head(dimension, widths, plan)
+        self.nested = nn.ModuleList(Head(size, widths, plan) for size in plan.nested)
 
     def forward(self, embedding: Tensor, targets: Sequence[Tensor | None], groups: Tensor) -> Tensor:
         """Return the mean loss, a scalar, for a batch.
 
         `embedding` is [batch, dimension]; `targets` are each teacher's vectors [batch, its dimension] or None, at least
-        one not None; `groups` is the number of each sentence's group, int64 [batch].
+        one of weight not None; `groups` is the number of each sentence's group, int64 [batch].
         """
         embedding = embedding.float()
         expected = self._expected(targets, (groups.unsqueeze(1) == groups).triu(1))
-        loss: Tensor = self.served(embedding, targets, expected)
+        imitated = counted(targets, self._weights)
+        loss: Tensor = self.served(embedding, imitated, expected)
         if self.nested:
             parts = [
-                head(nested(embedding, size), targets, expected)
+                head(nested(embedding, size), imitated, expected)
                 for size, head in zip(self._plan.nested, self.nested, strict=True)
             ]
             loss = loss + self._plan.nested_weight * torch.stack(parts).mean()
         return loss
 
     def _expected(self, targets: Sequence[Tensor | None], kin: Tensor) -> "Relations":
-        """What the teachers say of the batch's pairs."""
+        """What the teachers say of the batch's pairs. A vector of zeros is one that a teacher lacks."""
         cosines = averaged(targets, self._weights)
-        if self._kin_weights != self._weights and any(
-            weight and found is not None for weight, found in zip(self._kin_weights, targets, strict=True)
-        ):
-            cosines = torch.where(kin | kin.T, averaged(targets, self._kin_weights), cosines)
+        present = [found for found in counted(targets, self._kin_weights) if found is not None]
+        if present and self._kin_weights != self._weights:
+            known = torch.stack([found.any(1) for found in present]).all(0)
+            told = (kin | kin.T) & known & known.unsqueeze(1)
+            cosines = torch.where(told, averaged(targets, self._kin_weights), cosines)
         return Relations(cosines, log_rows(cosines, self._plan.relation_temperature), kin)
+
+
+def counted(of_teachers: Sequence[_T], weights: Sequence[float]) -> list[_T]:
+    """Return what `of_teachers` has of each teacher, of those alone that have a weight."""
+    return [found for found, weight in zip(of_teachers, weights, strict=True) if weight]
 
 
 def averaged(targets: Sequence[Tensor | None], weights: Sequence[float]) -> Tensor:

@@ -73,10 +73,15 @@ class Teacher(Part):
     """Model whose sentence vectors the student imitates."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    kind: Literal["transformers", "onnx"]
-    model: Resource
+    kind: Literal["transformers", "onnx", "function"]
+    model: Resource = Field(description="function: the file that decides what it computes")
     tokenizer: Resource | None = Field(None, description="default: the tokenizer.json beside the model's files")
     output: str | None = Field(None, description="onnx: the output that holds sentence vectors")
+    function: str | None = Field(
+        None,
+        pattern=r"^[\w.]+:[\w.]+$",
+        description="function: `module:name` of one that takes a list of texts and returns their vectors",
+    )
     max_tokens: int = Field(128, gt=2)
     weight: float = Field(1.0, gt=0, description="of its similarities where those of all teachers are averaged")
     sentences: int | None = Field(
@@ -85,7 +90,30 @@ class Teacher(Part):
     documents: int | None = Field(
         None, ge=0, description="how many of the documents it embeds, from the top; all by default"
     )
-    families: bool = Field(True, description="whether its similarities between a sentence and its copies count")
+    families: bool | Literal["only"] = Field(
+        True,
+        description="whether its similarities between a sentence and its copies count; only: no others, and no texts "
+        "besides are embedded",
+    )
+    centred: bool = Field(
+        False, description="whether the mean of its vectors is taken from each: for one to whom all texts are alike"
+    )
+
+    @property
+    def row_weight(self) -> float:
+        """What its similarities between any two texts count; a teacher that counts there is imitated too."""
+        return 0.0 if self.families == "only" else self.weight
+
+    @property
+    def family_weight(self) -> float:
+        """What its similarities between a sentence and its copies count."""
+        return self.weight if self.families else 0.0
+
+    @model_validator(mode="after")
+    def _a_function_is_named(self) -> Self:
+        if (self.kind == "function") != (self.function is not None):
+            raise ValueError("function: named where the kind is function, and there alone")
+        return self
 
 
 class Student(Part):
@@ -239,7 +267,9 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _every_sentence_has_a_teacher(self) -> Self:
-        if all(teacher.sentences or teacher.documents is not None for teacher in self.teachers):
+        if all(
+            teacher.sentences or teacher.documents is not None or not teacher.row_weight for teacher in self.teachers
+        ):
             raise ValueError("teachers: at least one embeds all sentences, and so has no number of them")
         if not any(teacher.families for teacher in self.teachers):
             raise ValueError("teachers: families of at least one count")

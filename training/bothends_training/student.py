@@ -145,7 +145,7 @@ def initial_token_embeddings(recipe: Recipe, folder: Path, cache: Path, dataset:
     """
     counts = np.bincount(dataset.corpus.ids, minlength=dataset.tokenizer.vocabulary_size)
     tokens = dataset.tokenizer.vocabulary()
-    teachers = [open_teacher(spec, folder, cache) for spec in recipe.teachers]
+    teachers = [open_teacher(spec, folder, cache) for spec in recipe.teachers if spec.row_weight]
     return token_embeddings(
         np.concatenate([cached_vectors(teacher, tokens, cache)[:] for teacher in teachers], axis=1),
         counts / counts.sum(),
@@ -169,8 +169,8 @@ def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
         config.dimension,
         [vectors.dimension for vectors in dataset.vectors],
         recipe.loss,
-        weights=[teacher.weight for teacher in recipe.teachers],
-        families=[teacher.families for teacher in recipe.teachers],
+        weights=[teacher.row_weight for teacher in recipe.teachers],
+        kin_weights=[teacher.family_weight for teacher in recipe.teachers],
     )
     learned = nn.ModuleList([encoder, objective]).to(device)
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)

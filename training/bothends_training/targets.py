@@ -25,23 +25,39 @@ class Targets:
         """
         self._device, self._places = device, dataset.places
         self._vectors = dataset.vectors
+        self._of_families = dataset.of_families
         self._tables: list[Tensor] | None = None
         if device.type != "cpu" if are_resident is None else are_resident:
             self._tables = [resident(vectors.kept, vectors.rows, device) for vectors in dataset.vectors]
+            self._centres = [
+                None if vectors.centre is None else send(vectors.centre, device) for vectors in dataset.vectors
+            ]
 
     def of(self, texts: NDArray[np.int64]) -> list[Tensor | None]:
-        """Return each teacher's unit vectors of the texts with these numbers (int64 [texts]), float32 [texts, its
+        """Return each teacher's vectors of the texts with these numbers (int64 [texts]), float32 [texts, its
         dimension]; None if it lacks some.
+
+        A teacher of families alone has zeros for what it lacks, and is None if it lacks all.
         """
         return [
-            self._read(number, found[texts]) if found[texts].min() >= 0 else None
-            for number, found in enumerate(self._places)
+            self._filled(number, found[texts]) if alone else self._whole(number, found[texts])
+            for number, (found, alone) in enumerate(zip(self._places, self._of_families, strict=True))
         ]
+
+    def _whole(self, teacher: int, rows: NDArray[np.int64]) -> Tensor | None:
+        return self._read(teacher, rows) if rows.min() >= 0 else None
+
+    def _filled(self, teacher: int, rows: NDArray[np.int64]) -> Tensor | None:
+        if rows.max() < 0:
+            return None
+        return self._read(teacher, np.maximum(rows, 0)) * send(rows >= 0, self._device).unsqueeze(1)
 
     def _read(self, teacher: int, rows: NDArray[np.int64]) -> Tensor:
         if self._tables is None:
             return torch.from_numpy(self._vectors[teacher][rows])
-        return self._tables[teacher].index_select(0, send(rows, self._device)).float()
+        found = self._tables[teacher].index_select(0, send(rows, self._device)).float()
+        centre = self._centres[teacher]
+        return found if centre is None else found - centre
 
 
 def resident(kept: NDArray[np.float16], rows: NDArray[np.int64], device: torch.device) -> Tensor:

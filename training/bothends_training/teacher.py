@@ -5,7 +5,8 @@ may be used instead.
 """
 
 import hashlib
-from collections.abc import Sequence
+import pkgutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,10 @@ from .errors import RecipeError
 from .vectors import Source, kept_teachers
 
 _BATCH = 64
+
+
+_Embed = Callable[[list[str]], NDArray[np.float32]]
+"""Sentences to their vectors of any length, float32 [sentences, dimension]."""
 
 
 class _Forward(Protocol):
@@ -42,42 +47,22 @@ class Teacher:
         beside = model if model.is_dir() else model.parent
         tokenizer = spec.tokenizer.locate(folder, cache) if spec.tokenizer else beside / "tokenizer.json"
         try:
-            self._tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer))
-        except Exception as error:  # the library raises plain Exception for every fault of the file
-            raise RecipeError(f"{tokenizer} is no tokenizer.json: {error}") from error
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(spec.max_tokens)
-        try:
-            self._forward, weights = _load(spec, model)
-            digests = [_digest(file) for file in (*weights, tokenizer)]
+            self._embed, files = _load(spec, model, tokenizer)
+            digests = [_digest(file) for file in files]
             self.dimension = len(self.embed(["dimension"])[0])
         except RecipeError:
             raise
-        except Exception as error:  # transformers and onnxruntime raise of everything for a broken file
+        except Exception as error:  # transformers, onnxruntime and functions raise of everything for a broken file
             raise RecipeError(f"the teacher {spec.name} can't be loaded from {model}: {error}") from error
         self.identity = _use(spec) + ":".join(digests)
 
     def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit vectors, float32 [sentences, dimension]. Sentences are run in batches of similar length."""
-        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(sentences))]
-        order = sorted(range(len(encoded)), key=lambda index: len(encoded[index]))
-        rows: list[NDArray[np.float32]] = []
-        for start in range(0, len(order), _BATCH):
-            chosen = [encoded[index] for index in order[start : start + _BATCH]]
-            ids = np.zeros((len(chosen), max(map(len, chosen))), dtype=np.int64)
-            mask = np.zeros_like(ids)
-            for row, tokens in enumerate(chosen):
-                ids[row, : len(tokens)] = tokens
-                mask[row, : len(tokens)] = 1
-            rows.append(self._forward(ids, mask))
-        vectors = np.concatenate(rows)
+        """Return unit vectors, float32 [sentences, dimension]."""
+        vectors = self._embed(list(sentences))
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not (np.isfinite(norms) & (norms > 0)).all():
             raise RecipeError(f"the teacher {self.name} gives a sentence no direction (zero or NaN)")
-        vectors /= norms
-        result = np.empty_like(vectors)
-        result[order] = vectors
-        return result
+        return np.asarray(vectors / norms)
 
 
 def open_teacher(spec: recipe.Teacher, folder: Path, cache: Path) -> Source:
@@ -97,14 +82,64 @@ def open_teacher(spec: recipe.Teacher, folder: Path, cache: Path) -> Source:
 
 def _use(spec: recipe.Teacher) -> str:
     """What a teacher's identity says before the hashes of its files."""
+    if spec.kind == "function":
+        return f"{spec.kind}:{spec.function}:"
     return f"{spec.kind}:{spec.output}:{spec.max_tokens}:"
 
 
-def _load(spec: recipe.Teacher, model: Path) -> tuple[_Forward, list[Path]]:
-    """The teacher's forward function and the files that decide what it computes."""
+def _load(spec: recipe.Teacher, model: Path, tokenizer: Path) -> tuple[_Embed, list[Path]]:
+    """What embeds for the teacher, and the files that decide what it computes."""
+    if spec.kind == "function":
+        return _function(spec.function), [model]
+    opened = _tokenizer(tokenizer, spec.max_tokens)  # first, since it is the quicker to be refused
     if spec.kind == "onnx":
-        return _onnx(model, spec.output), [model]
-    return _transformers(model), [model / "model.safetensors", model / "config.json"]
+        return _padded(opened, _onnx(model, spec.output)), [model, tokenizer]
+    files = [model / "model.safetensors", model / "config.json", tokenizer]
+    return _padded(opened, _transformers(model)), files
+
+
+def _function(name: str | None) -> _Embed:
+    """The function `module:name` of an installed package, in batches; it cuts texts as it likes."""
+    called = pkgutil.resolve_name(str(name))
+
+    def embed(sentences: list[str]) -> NDArray[np.float32]:
+        starts = range(0, len(sentences), _BATCH)
+        return np.concatenate([np.asarray(called(sentences[start : start + _BATCH]), np.float32) for start in starts])
+
+    return embed
+
+
+def _tokenizer(file: Path, max_tokens: int) -> tokenizers.Tokenizer:
+    try:
+        opened = tokenizers.Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises plain Exception for every fault of the file
+        raise RecipeError(f"{file} is no tokenizer.json: {error}") from error
+    opened.no_padding()
+    opened.enable_truncation(max_tokens)
+    return opened
+
+
+def _padded(tokenizer: tokenizers.Tokenizer, forward: _Forward) -> _Embed:
+    """Runs sentences through `forward` in batches of similar length."""
+
+    def embed(sentences: list[str]) -> NDArray[np.float32]:
+        encoded = [encoding.ids for encoding in tokenizer.encode_batch_fast(sentences)]
+        order = sorted(range(len(encoded)), key=lambda index: len(encoded[index]))
+        rows: list[NDArray[np.float32]] = []
+        for start in range(0, len(order), _BATCH):
+            chosen = [encoded[index] for index in order[start : start + _BATCH]]
+            ids = np.zeros((len(chosen), max(map(len, chosen))), dtype=np.int64)
+            mask = np.zeros_like(ids)
+            for row, tokens in enumerate(chosen):
+                ids[row, : len(tokens)] = tokens
+                mask[row, : len(tokens)] = 1
+            rows.append(forward(ids, mask))
+        vectors = np.concatenate(rows)
+        result = np.empty_like(vectors)
+        result[order] = vectors
+        return result
+
+    return embed
 
 
 def _digest(file: Path) -> str:

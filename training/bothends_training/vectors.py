@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -74,13 +74,26 @@ class Vectors:
     """All vectors that the teacher was ever asked for, [rows, dimension]."""
     rows: NDArray[np.int64]
     """Row in `kept` of each sentence's vector."""
+    centre: NDArray[np.float32] | None = None
+    """What is taken from each, [dimension]."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, sentences: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """The vectors of these sentences, by their numbers in the list, float32 [chosen, dimension]."""
-        return self.kept[self.rows[sentences]].astype(np.float32)
+        found = self.kept[self.rows[sentences]].astype(np.float32)
+        return found if self.centre is None else found - self.centre
+
+    def centred(self) -> "Vectors":
+        """Return the same vectors less their mean, no longer of unit length.
+
+        Some teachers' vectors all point one way (e5's strangers have cosines of 0.77): less that way, their cosines are
+        on others' scale (Mu and Viswanath, "All-but-the-Top", ICLR 2018).
+        """
+        chunks = range(0, len(self), CHUNK)
+        total = np.sum([self[start : start + CHUNK].sum(axis=0, dtype=np.float64) for start in chunks], axis=0)
+        return replace(self, centre=(total / len(self)).astype(np.float32))
 
     @property
     def dimension(self) -> int:
