@@ -21,7 +21,7 @@ EVERYTHING: dict[str, Any] = {
         toy.teacher(max_tokens=4).model_copy(update={"name": "kin", "families": "only", "centred": True}),
     ],
     **tomllib.loads("""
-        batches = { size = 16, bucket = 2, neighbourhoods = 2, share = 0.5 }
+        batches = { size = 16, bucket = 2, neighbourhoods = 2, share = 0.5, per_batch = 2 }
         average_decay = 0.5
         precision = "bfloat16"
         [corpus]

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bothends_training.batches import Numbers, batches
+from bothends_training.errors import RecipeError
+from bothends_training.neighbourhoods import Neighbourhoods
 from bothends_training.recipe import Batches
 
 
@@ -24,7 +26,13 @@ def stream(
 ) -> Iterator[Numbers]:
     groups = np.arange(len(lengths)) if groups is None else groups
     kinds = np.zeros_like(lengths) if kinds is None else kinds
-    return batches(lengths, groups, kinds, near, Batches(**plan), seed=seed)
+    return batches(lengths, groups, kinds, None if near is None else on_a_line(near), Batches(**plan), seed=seed)
+
+
+def on_a_line(near: Numbers) -> Neighbourhoods:
+    """Neighbourhoods with these numbers, that lie side by side in the order of their numbers."""
+    places = np.arange(near.max() + 1)
+    return Neighbourhoods(near, np.argsort(np.abs(places - places[:, np.newaxis]), axis=1, kind="stable"))
 
 
 def epochs(found: Iterator[Numbers], kinds: Numbers, size: int) -> Iterator[list[Numbers]]:
@@ -103,3 +111,37 @@ def test_a_group_stays_together(neighbours: bool) -> None:
         assert runs == len(set(groups[batch].tolist())), "a group's members are side by side"
     assert len({int(row) for batch in epoch for row in batch}) == 40 * size
     assert parted <= 2 * len(epoch) + 8
+
+
+def test_a_batch_may_have_parts_from_near_and_far() -> None:
+    """Its parts are of one neighbourhood, of one next to it, and of farther ones, as long as those have any left; it is
+    whole and of one kind, and an epoch uses no sentence twice and leaves a rest of each neighbourhood.
+    """
+    random = np.random.default_rng(0)
+    lengths, kinds, near = random.integers(1, 30, 6000), random.integers(0, 2, 6000), random.integers(0, 20, 6000)
+    plan = {"size": 32, "bucket": 50, "share": 1.0, "per_batch": 4}
+    whole = sum(int((np.bincount(near[kinds == kind]) // 8).sum() // 4) for kind in (0, 1))
+    epoch = list(itertools.islice(stream(lengths, kinds, near, **plan), whole))
+    assert {batch.shape for batch in epoch} == {(32,)}
+    assert all(len(set(kinds[batch].tolist())) == 1 for batch in epoch)
+    rows = np.concatenate(epoch)
+    assert len(set(rows.tolist())) == len(rows)
+    parts = near[np.stack(epoch)].reshape(-1, 4, 8)
+    assert (parts == parts[:, :, :1]).all()
+    away = np.abs(parts[:, :, 0] - parts[:, :1, 0])
+    assert (away[:, 0] == 0).all()
+    assert (np.diff(np.median(away, axis=0)) > 0).all()
+    assert np.median(away[:, 1]) <= 2
+    assert np.median(away[:, 3]) >= 10
+    assert np.mean([np.ptp(lengths[batch]) for batch in epoch]) < 15
+    again = list(itertools.islice(stream(lengths, kinds, near, **plan), whole))
+    assert all(np.array_equal(one, other) for one, other in zip(epoch, again, strict=True))
+
+
+def test_neighbourhoods_that_fill_no_batch_each_fill_some_together() -> None:
+    """Sixteen neighbourhoods of ten sentences are lost to batches of sixteen from one, and not to those from four."""
+    near, lengths = np.repeat(np.arange(16), 10), np.ones(160, dtype=np.int64)
+    with pytest.raises(RecipeError, match="no kind of sentence fills a batch of 16"):
+        next(stream(lengths, None, near, size=16, share=1.0))
+    joined = itertools.islice(stream(lengths, None, near, size=16, share=1.0, per_batch=4), 8)
+    assert len({int(row) for batch in joined for row in batch}) == 8 * 16

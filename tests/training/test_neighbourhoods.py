@@ -28,7 +28,23 @@ neighbourhoods = partial(module.neighbourhoods, sample_size=150, chunk=70)
 def test_those_that_point_the_same_way_are_together() -> None:
     """More centres than crowds: no neighbourhood holds members of two, whatever the sample left out."""
     vectors, crowd = crowds(4, 60)
-    found = neighbourhoods(vectors, 16, seed=0)
+    found = neighbourhoods(vectors, 16, seed=0).numbers
     assert (found.shape, found.dtype) == ((240,), np.int64)
     assert set(found.tolist()) <= set(range(16))
     assert all(len(set(crowd[found == number].tolist())) == 1 for number in set(found.tolist()))
+
+
+def test_neighbourhoods_know_how_far_they_are_apart() -> None:
+    """Each is nearest to itself, then to those of its own crowd; a part of the vectors has the same ones."""
+    vectors, crowd = crowds(4, 60)
+    found = neighbourhoods(vectors, 16, seed=0)
+    of_crowd = {int(number): int(crowd[found.numbers == number][0]) for number in set(found.numbers.tolist())}
+    assert found.by_distance.shape == (16, 16)
+    for number, crowd_of_it in of_crowd.items():
+        others = [of_crowd[place] for place in found.by_distance[number].tolist() if place in of_crowd]
+        own = others.count(crowd_of_it)
+        assert found.by_distance[number][0] == number
+        assert set(others[:own]) == {crowd_of_it}
+    part = found.of(np.array([5, 3]))
+    assert part.numbers.tolist() == found.numbers[[5, 3]].tolist()
+    assert part.by_distance is found.by_distance

@@ -74,6 +74,7 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
         ('kind = "onnx"', 'kind = "oracle"', "teachers.0.kind"),
         ('kind = "onnx"', 'kind = "function"', "teachers.0"),
         ('output = "sentence"', 'function = "json:dumps"', "teachers.0"),
+        ("bucket = 2", "per_batch = 3", "batches"),
         ("hidden_size = 8", "hidden_size = 8\nlayers = 4", "student.layers"),
         ("hidden_size = 8", 'hidden_size = 8\npooling = "attention"', "student"),
         ('name = "toy"', 'name = "My Toy"', "name"),

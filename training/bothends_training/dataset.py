@@ -20,7 +20,7 @@ from .documents import read_documents
 from .errors import RecipeError
 from .evaluate import Pairs, read_pairs, spearman
 from .held_out import choose, judged
-from .neighbourhoods import neighbourhoods
+from .neighbourhoods import Neighbourhoods, neighbourhoods
 from .recipe import Corpus, Recipe
 from .recipe import Teacher as TeacherSpec
 from .teacher import open_teacher
@@ -59,9 +59,9 @@ class Dataset:
         coverage: NDArray[np.int64] = bits @ np.stack([*has, self.corpus.is_document])
         return coverage
 
-    def neighbourhoods(self, count: int, *, seed: int) -> NDArray[np.int64] | None:
-        """Return the number of each text's neighbourhood, int64 [texts]: a cluster, of `count`, of the vectors of the
-        first teacher that embeds all texts. None if `count` is 0.
+    def neighbourhoods(self, count: int, *, seed: int) -> Neighbourhoods | None:
+        """Return each text's neighbourhood: a cluster, of `count`, of the vectors of the first teacher that embeds all
+        texts. None if `count` is 0.
         """
         if not count:
             return None

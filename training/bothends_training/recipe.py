@@ -164,9 +164,18 @@ class Batches(Part):
     share: float = Field(
         0.5, ge=0, le=1, description="of sentences whose batch is of one neighbourhood, if there are any"
     )
+    per_batch: int = Field(
+        1, ge=1, description="neighbourhoods of such a batch: one, or one and others at ever larger distances from it"
+    )
     documents: float = Field(
         0.3, gt=0, lt=1, description="share of steps whose batch is of documents, if there are any"
     )
+
+    @model_validator(mode="after")
+    def _parts_are_of_one_size(self) -> Self:
+        if self.size % self.per_batch:
+            raise ValueError(f"per_batch: {self.per_batch} neighbourhoods don't divide {self.size} sentences evenly")
+        return self
 
 
 class Loss(Part):

@@ -136,7 +136,7 @@ def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
     lengths = dataset.corpus.lengths * ~dataset.corpus.is_document
 
     def among(part: slice) -> Iterator[NDArray[np.int64]]:
-        near = None if found is None else found[part]
+        near = None if found is None else found.of(part)
         kinds = dataset.coverage[part]
         drawn = batches(lengths[part], dataset.corpus.groups[part], kinds, near, plan, seed=seed)
         return (rows + part.start for rows in drawn)
