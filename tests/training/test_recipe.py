@@ -1,7 +1,7 @@
 """A recipe file is read: what is wrong in it is named in one line before anything runs, and each key is documented."""
 
-import importlib.metadata
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from bothends_training.resource import Resource
 from tests.support import toy
 from tests.support.paths import ROOT
 
-ENGLISH = ROOT / "training" / "recipes" / "english.toml"
+ENGLISH, WIDE = (ROOT / "training" / "recipes" / f"{name}.toml" for name in ("english", "english-wide"))
 
 
 def refusal(file: Path) -> str:
@@ -51,6 +51,25 @@ def test_the_default_recipe_leads_from_raw_sentences_to_a_mean(tmp_path: Path) -
     assert (last.name, last.version) == ("english", Bundle.open(default_path()).config.version)
     assert last.optimisation.steps == 0
     assert all(stage.student == last.student for stage in made)
+
+
+def test_the_wide_recipe_leads_from_the_packaged_weights_to_a_mean(tmp_path: Path) -> None:
+    """One command follows documents first, then sentences, at a lower rate, by the same teachers, of which one is heard
+    in families alone; the last takes no step.
+    """
+    documents, sentences = (recipe.read(stage) for stage in stages.unfinished(WIDE, tmp_path))
+    last = recipe.read(WIDE)
+    assert [start.locate(WIDE.parent, tmp_path) for start in documents.start] == [default_path()]
+    assert (documents.name, sentences.name, last.name) == ("english-wide-a", "english-wide-b", "english-wide")
+    assert documents.batches.documents > 0.5 > sentences.batches.documents
+    assert documents.optimisation.learning_rate > sentences.optimisation.learning_rate
+    assert last.optimisation.steps == last.optimisation.maps_first == 0
+    for stage in (documents, sentences, last):
+        assert stage.student == documents.student
+        assert stage.teachers == documents.teachers
+        assert stage.student.hidden_size > recipe.read(ENGLISH).student.hidden_size
+        assert stage.corpus.path == recipe.read(ENGLISH).corpus.path
+    assert [teacher.name for teacher in last.teachers if not teacher.row_weight] == ["multilingual-e5-small"]
 
 
 def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
@@ -152,14 +171,15 @@ def test_what_a_recipe_names_must_be_there(tmp_path: Path, resource: Resource, n
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_the_packages_of_the_default_recipe_are_those_that_the_extra_installs() -> None:
+def test_the_packages_of_the_recipes_are_those_that_the_extra_installs() -> None:
     """The remedy that a missing package's message gives is one that helps."""
-    requirements = importlib.metadata.requires("bothends") or []
-    extra = {
-        line.split("==")[0] for line in requirements if "extra == 'teachers'" in line or 'extra == "teachers"' in line
-    }
-    english = recipe.read(ENGLISH)
-    named = [english.student.tokenizer, *(found for t in english.teachers for found in (t.model, t.tokenizer) if found)]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = {line.split("==")[0] for line in project["optional-dependencies"]["teachers"]}
+    wide = recipe.read(WIDE)
+    assert [teacher.name for teacher in recipe.read(ENGLISH).teachers] == [
+        teacher.name for teacher in wide.teachers[:3]
+    ]
+    named = [wide.student.tokenizer, *(found for t in wide.teachers for found in (t.model, t.tokenizer) if found)]
     assert {part.package for resource in named for part in (resource.parts or [resource])} == extra
 
 
