@@ -23,7 +23,8 @@ def test_vectors_in_a_devices_memory_are_those_of_the_files(folder: Path) -> Non
     recipe = toy.recipe(corpus=copied, teachers=[some, toy.teacher(max_tokens=5), kin])
     dataset = prepare(recipe, folder, folder / "cache", Progress())
     read, resident = (Targets(dataset, CPU, are_resident=choice) for choice in (False, True))
-    for rows in ([5, 0, 119], [119, 120], [299]):
+    copied_and_not = [*np.flatnonzero(dataset.places[2] >= 0)[:3], int(np.argmin(dataset.places[2]))]
+    for rows in ([5, 0, 119], [119, 120], [299], copied_and_not):
         both = read.of(np.array(rows)), resident.of(np.array(rows))
         for one, other in zip(*both, strict=True):
             assert (one is None) == (other is None)
