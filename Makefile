@@ -208,8 +208,7 @@ $(VENV)/.clients: tests/clients/requirements.txt tests/clients/package.json | $(
 # Libraries that take any encoder, and bothends: 4 GB, of which torch is 1.
 $(VENV)/.recipes: tests/clients/recipes.txt pyproject.toml | $(VENV)/bin/python
 	$(PYTHON) -m venv $(VENV)/recipes
-	$(VENV)/recipes/bin/python -m pip install --quiet --disable-pip-version-check torch --index-url https://download.pytorch.org/whl/cpu
-	$(VENV)/recipes/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[cpu]" -r tests/clients/recipes.txt
+	@$(VENV)/recipes/bin/python tests/install.py cpu tests/clients/recipes.txt
 	@touch $@
 
 $(STANDIN)/.built: $(wildcard benchmarks/gpu/standin/*) | $(VENV)/bin/python

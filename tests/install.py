@@ -1,7 +1,8 @@
 """Installs an extra of bothends for tests, in place: PyTorch's CPU build first, then the rest.
 
-`python tests/install.py EXTRA` takes the CPU build from PyTorch's own index, since the default one has CUDA's build for
-Linux; with `--gpu` it leaves that to pip. pip is silent for minutes, so each minute says what it is at.
+`python tests/install.py EXTRA [FILE …]` takes the CPU build from PyTorch's own index, since the default one has CUDA's
+build for Linux; with `--gpu` it leaves that to pip. Files hold further requirements. pip is silent for minutes, so each
+minute says what it is at.
 """
 
 import re
@@ -21,12 +22,13 @@ _ASKS = "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], metho
 
 
 def main() -> int:
-    """Install the extra that the command line names; returns pip's exit code."""
-    extra, *options = sys.argv[1:]
+    """Install the extra, and the files' requirements, that the command line names; returns pip's exit code."""
+    extra, *others = sys.argv[1:]
+    files = [f"--requirement={other}" for other in others if other != "--gpu"]
     tell(f"Installing bothends[{extra}], which takes minutes")
-    if sys.platform == "linux" and "--gpu" not in options and find_spec("torch") is None and not installs_cpu_build():
+    if sys.platform == "linux" and "--gpu" not in others and find_spec("torch") is None and not installs_cpu_build():
         tell(f"  PyTorch's CPU build can't be had from {CPU_BUILD}; CUDA's, which pip takes then, is about 3 GB more")
-    return pip("--editable", f"{ROOT}[{extra}]")
+    return pip("--editable", f"{ROOT}[{extra}]", *files)
 
 
 def installs_cpu_build() -> bool:
