@@ -1,9 +1,10 @@
 """Paths of all fronts over HTTP: their document, and what callers of any other path are told."""
 
+import importlib
+from typing import Any
+
 import httpx
-import jsonschema
 import pytest
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bothends.server.web_routes import document
 
@@ -26,8 +27,16 @@ _GIVEN = {
 """A request of each path that takes one."""
 
 
-def test_the_document_is_valid() -> None:
+@pytest.fixture(scope="module")
+def jsonschema() -> Any:
+    """The library, which takes more than a second to import: only where these tests run, not in each worker."""
+    return importlib.import_module("jsonschema")
+
+
+def test_the_document_is_valid(jsonschema: Any) -> None:
     """OpenAPI 3.1, in which requests follow their schema and others don't."""
+    from openapi_spec_validator import OpenAPIV31SpecValidator  # it imports jsonschema
+
     made = document()
     OpenAPIV31SpecValidator(made).validate()
     schema = {"$ref": "#/components/schemas/EmbeddingRequest", "components": made["components"]}
@@ -36,7 +45,7 @@ def test_the_document_is_valid() -> None:
         jsonschema.validate({"model": "english", "input": [1], "n": 1}, schema)
 
 
-def test_answers_follow_the_document(http: httpx.Client) -> None:
+def test_answers_follow_the_document(http: httpx.Client, jsonschema: Any) -> None:
     """Each path has what the document says; what is served is the document."""
     made = http.get("/openapi.json").json()
     assert made == document()
@@ -51,7 +60,7 @@ def test_answers_follow_the_document(http: httpx.Client) -> None:
                 jsonschema.validate(_GIVEN[path], schema | {"components": made["components"]})
 
 
-def test_errors_follow_the_document(http: httpx.Client) -> None:
+def test_errors_follow_the_document(http: httpx.Client, jsonschema: Any) -> None:
     """Each front's in its own words."""
     made = document()
     for path in _GIVEN:
