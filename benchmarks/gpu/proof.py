@@ -32,7 +32,6 @@ PARTS = (
     speed.first_run,
     served.served,
     served.refused,
-    served.lost,
 )
 
 

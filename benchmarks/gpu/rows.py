@@ -49,22 +49,25 @@ def placement(checks: Checks) -> None:
 
 
 def equal(checks: Checks) -> None:
-    """Golden sentences are PyTorch's; every length alone and in ragged batches is a CPU's, which is proved equal."""
+    """Golden sentences are PyTorch's; every length alone and in ragged batches is a CPU's, which is proved equal. What
+    plays a GPU on a CPU would take half a minute for the longest, and reads them as it reads others.
+    """
     gpu, cpu = (OnnxRuntimeEngine(checks.english, device=device) for device in ("cuda", "cpu"))
     checks.near("golden sentences, PyTorch's", gpu.run(checks.golden), checks.english.golden.embeddings)
-    every = [checks.random.integers(0, VOCABULARY, length).tolist() for length in range(1, 257)]
+    longest = 64 if checks.standin else 256
+    every = [checks.random.integers(0, VOCABULARY, length).tolist() for length in range(1, longest + 1)]
     wanted = cpu.run(every)
     checks.near("every length alone", np.concatenate([gpu.run([ids]) for ids in every]), wanted)
     orders = {
-        "longest first": np.arange(255, -1, -1),
-        "shortest first": np.arange(256),
-        "shuffled": checks.random.permutation(256),
+        "longest first": np.arange(longest)[::-1],
+        "shortest first": np.arange(longest),
+        "shuffled": checks.random.permutation(longest),
     }
     for name, order in orders.items():
         checks.near(f"every length in one batch, {name}", gpu.run([every[index] for index in order]), wanted[order])
     token_ids, lengths = pad(*flat(every))
     for row, length in zip(token_ids, lengths, strict=True):
-        row[length:] = checks.random.integers(0, VOCABULARY, 256 - length)
+        row[length:] = checks.random.integers(0, VOCABULARY, longest - length)
     embedding, h_n = gpu.states(token_ids, lengths)
     checks.near("random ids in the padding", embedding, wanted)
     joined = np.concatenate([h_n[0], h_n[1]], axis=1)

@@ -9,7 +9,6 @@ import time
 import urllib.request
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from checks import Checks
 
@@ -77,24 +76,3 @@ def refused(checks: Checks) -> None:
     answer = subprocess.run(SERVE, env=os.environ | hidden, capture_output=True, text=True, timeout=120)
     last = (answer.stderr.strip().splitlines() or [""])[-1]
     checks.check("no device in sight", answer.returncode == 1 and "no CUDA-capable device" in last, last)
-
-
-def lost(checks: Checks) -> None:
-    """A GPU that is lost ends the process with a code of its own. On a stand-in only: no card is broken for it."""
-    if not checks.standin:
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        trouble = Path(folder, "lost")
-        few = ["--max-batch-tokens", "256"]
-        environment = os.environ | {"FAKE_LOST": str(trouble)}
-        server = subprocess.Popen(
-            [*SERVE, *few],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        _started(server)
-        trouble.touch()
-        code = server.wait(240)  # a self-test a minute notices it
-    checks.check("a lost GPU ends the process", code == 75, f"exit code {code}")
