@@ -63,7 +63,10 @@ class Encoder(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_size)
+        table = torch.empty(config.vocabulary_size, config.embedding_size)
+        if not table.is_meta:  # which PyTorch would import its compiler for, a second and a half
+            nn.init.normal_(table)
+        self.embedding = nn.Embedding.from_pretrained(table, freeze=False)  # type: ignore[no-untyped-call]
         if config.input_projection:
             self.input_projection = nn.Linear(config.embedding_size, config.input_projection)
         self.add_module(config.cell, UnevenCells(config) if config.is_uneven else _cells(config))

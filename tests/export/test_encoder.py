@@ -1,5 +1,7 @@
 """The reference itself: which numbers of a bidirectional LSTM are the sentence's embedding."""
 
+import sys
+
 import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -55,3 +57,10 @@ def test_weights_carry_the_names_of_a_plain_lstm(encoder: Encoder) -> None:
     plain = torch.nn.LSTM(8, 6, layers, bidirectional=True)
     expected = {"embedding.weight", *(f"lstm.{name}" for name in plain.state_dict())}
     assert set(encoder.state_dict()) == expected
+
+
+def test_weights_are_taken_without_pytorchs_compiler(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To import it takes longer than to export a small encoder."""
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)
+    taken = Encoder.of_weights(encoder.config, encoder.state_dict())
+    assert all(map(torch.equal, taken.state_dict().values(), encoder.state_dict().values()))
