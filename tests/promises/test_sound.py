@@ -29,7 +29,7 @@ each_engine = pytest.mark.parametrize(
 
 
 one_number = pytest.mark.parametrize("unsound", [np.nan], ids=str, indirect=True)
-"""For what starts a process: in this one all of them are tried."""
+"""For what starts a process, by the engine that it takes by itself: in this one all of both are tried."""
 
 
 @pytest.fixture(params=[np.nan, np.inf, -np.inf], ids=str)
@@ -48,19 +48,17 @@ def failed(*command: str | Path) -> str:
 
 
 @one_number
-@each_engine
-def test_a_server_says_so_in_one_line_and_does_not_start(unsound: tuple[Path, str], engine: str) -> None:
+def test_a_server_says_so_in_one_line_and_does_not_start(unsound: tuple[Path, str]) -> None:
     """The native engine's refusal isn't onnxruntime's turn."""
     folder, said = unsound
-    (line,) = failed("serve", "--port", "0", "--http-port", "0", "--bundle", folder, "--engine", engine).splitlines()
+    (line,) = failed("serve", "--port", "0", "--http-port", "0", "--bundle", folder).splitlines()
     assert said in line
 
 
-@each_engine
-def test_a_served_model_is_not_replaced_by_it(root: Path, toy_bundle: Bundle, tmp_path: Path, engine: str) -> None:
+def test_a_served_model_is_not_replaced_by_it(root: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
     """Whoever reloads is told why the old model goes on, which answers as before."""
     log = tmp_path / "log"
-    running = start("--bundle", str(root), "--device", "cpu", "--engine", engine, log=log, reload_s=0)
+    running = start("--bundle", str(root), "--device", "cpu", log=log, reload_s=0)
     try:
         with Client(running.target) as client:
             before = client.embed([WORD])
