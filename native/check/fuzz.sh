@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 build=$here/build/transport
 clang=$("$here/check/clang.sh")
 sanitize=address,undefined
-cxx="$clang -std=c++20 -g -O1 -fno-sanitize-recover=all"
+cxx="$clang -std=c++20 -gline-tables-only -O1 -fno-sanitize-recover=all" # lines are all of -g that a report shows
 
 # What all of them fuzz is compiled once, as two files: most of the compiler's time goes into headers.
 compile() {
