@@ -70,8 +70,7 @@ for processor in $processors; do
         environment "$work/$tag" "$each" "cmake>=3.22" "nanobind>=2.7" "ninja" "scikit-build-core>=0.11"
         made=$work/made/$processor-$tag
         rm -rf "$made"
-        # Several sources as one: most of the compiler's time goes into headers.
-        set -- "build-dir=$work/build/$processor-$tag" cmake.define.WERROR=ON cmake.define.CMAKE_UNITY_BUILD=ON \
+        set -- "build-dir=$work/build/$processor-$tag" cmake.define.WERROR=ON \
             "cmake.define.CMAKE_TOOLCHAIN_FILE=$compiler/toolchain.cmake"
         [ "$tag" = cp311 ] || set -- "$@" wheel.py-api=cp312
         # Debian's pyconfig.h leads to that of one processor. What stands in it is the same for both: sizes, and what glibc has.
