@@ -13,7 +13,7 @@ from bothends_training.augment import augment
 from bothends_training.dataset import Dataset, groups, prepare
 from bothends_training.errors import RecipeError
 from bothends_training.evaluate import PairsError
-from bothends_training.recipe import Corpus, Recipe
+from bothends_training.recipe import Corpus, Recipe, Start
 from bothends_training.student import initial_token_embeddings
 from bothends_training.targets import Targets
 from bothends_training.teacher import Teacher
@@ -157,3 +157,15 @@ def test_a_teacher_of_families_alone_embeds_those(folder: Path) -> None:
         for teachers, found in (([alone, toy.teacher()], dataset), ([toy.teacher()], without))
     ]
     assert np.array_equal(*words)
+
+
+def test_tokens_have_as_many_numbers_as_the_teachers_words_give_them(folder: Path) -> None:
+    """They are a student's first ones, unless it begins with another's; one teacher alone may prepare its part."""
+    wide = toy.recipe().student.model_copy(update={"embedding_size": 1000})
+    plan = toy.recipe().model_copy(update={"student": wide})
+    with pytest.raises(RecipeError, match="embedding_size 1000 exceeds the"):
+        prepared(plan, folder)
+    grown = plan.model_copy(update={"start": [Start(path="anywhere")]})
+    assert len(prepared(grown, folder).corpus.sentences) == 300
+    alone = prepare(plan, folder, folder / "cache", Progress(), only=[toy.teacher().name])
+    assert len(alone.vectors) == 1

@@ -70,18 +70,21 @@ class Dataset:
         return neighbourhoods(whole, count, seed=seed)
 
 
-def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Dataset:
+def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress, *, only: Sequence[str] = ()) -> Dataset:
     """Read and tokenise the corpus, and have every teacher of `recipe` embed it, whose vectors are kept in `cache`.
-    Paths in the recipe are relative to `folder`. Raises RecipeError, PairsError or TrialError.
+    Paths in the recipe are relative to `folder`. If `only` names teachers, the dataset is of these alone. Raises
+    RecipeError, PairsError or TrialError.
 
     All checks that can fail come before the teachers start, since those may take hours.
     """
+    if only:
+        recipe = recipe.model_copy(update={"teachers": [each for each in recipe.teachers if each.name in only]})
     tokenizer, definition = student_tokenizer(recipe, folder, cache)
     dev = [read_dev(folder / path, tokenizer) for path in recipe.dev]
     teachers = [open_teacher(spec, folder, cache) for spec in recipe.teachers]
     of_families = np.array([not spec.row_weight for spec in recipe.teachers])
     dimension = sum(teacher.dimension for teacher, alone in zip(teachers, of_families, strict=True) if not alone)
-    if recipe.student.embedding_size > dimension:
+    if not (only or recipe.start) and recipe.student.embedding_size > dimension:  # they give it its first words
         raise RecipeError(
             f"embedding_size {recipe.student.embedding_size} exceeds the {dimension} numbers of the teachers' vectors"
         )

@@ -76,13 +76,10 @@ def prepare_run(recipe: Recipe, folder: Path, cache: Path, progress: Progress, *
     if the recipe has no teacher of that name.
     """
     if only:
-        named = [teacher for teacher in recipe.teachers if teacher.name in only]
-        if len(named) < len(set(only)):
-            raise RecipeError(f"teachers: none is named {' or '.join(sorted(set(only)))}")
-        recipe = recipe.model_copy(update={"teachers": named})
+        if unknown := set(only) - {teacher.name for teacher in recipe.teachers}:
+            raise RecipeError(f"teachers: none is named {' or '.join(sorted(unknown))}")
+        return len(prepare(recipe, folder, cache, progress, only=only).corpus.sentences)
     dataset = prepare(recipe, folder, cache, progress)
-    if only:
-        return len(dataset.corpus.sentences)
     if not any(start.recipe for start in recipe.start):  # those may not be made yet
         begin(recipe, folder, cache, dataset, torch.device("cpu"))  # a student's words are its teachers' too
     return len(dataset.corpus.sentences)
