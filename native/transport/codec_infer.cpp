@@ -15,8 +15,10 @@ namespace {
 static_assert(std::endian::native == std::endian::little);  // as tensors' numbers are
 
 // Numbers of a response's fields, and of one that describes a tensor.
+namespace field {
 constexpr unsigned model_name = 1, model_version = 2, id = 3, outputs = 5, raw_contents = 6;
 constexpr unsigned tensor_name = 1, tensor_datatype = 2, tensor_shape = 3;
+}  // namespace field
 
 /// Parts of a request that its response repeats.
 struct Echoed {
@@ -34,10 +36,10 @@ void describe(std::string& response, std::size_t tensor, std::size_t sentences, 
     std::string shape, bytes;
     append_varint(shape, sentences);
     if (tensor == embedding) append_varint(shape, numbers);
-    append_bytes(bytes, tensor_name, described[tensor].name);
-    append_bytes(bytes, tensor_datatype, described[tensor].datatype);
-    append_bytes(bytes, tensor_shape, shape);
-    append_bytes(response, outputs, bytes);
+    append_bytes(bytes, field::tensor_name, described[tensor].name);
+    append_bytes(bytes, field::tensor_datatype, described[tensor].datatype);
+    append_bytes(bytes, field::tensor_shape, shape);
+    append_bytes(response, field::outputs, bytes);
 }
 
 template <typename Number>
@@ -75,13 +77,13 @@ void InferCodec::begin(const Request& request, std::string& response) const {
     const auto& [its_id, wanted] = asked_of(request);
     const std::size_t sentences = request.sentences.size(), size = models_.numbers_of(request);
     const NamedModel& model = models_.of(request);
-    append_bytes(response, model_name, model.shown);
-    if (!model.version.empty()) append_bytes(response, model_version, model.version);
-    if (!its_id.empty()) append_bytes(response, id, its_id);
+    append_bytes(response, field::model_name, model.shown);
+    if (!model.version.empty()) append_bytes(response, field::model_version, model.version);
+    if (!its_id.empty()) append_bytes(response, field::id, its_id);
     for (const std::size_t tensor : wanted.all()) describe(response, tensor, sentences, size);
     for (const std::size_t tensor : wanted.all()) {
         const std::size_t bytes = sentences * width_of(tensor, size) * described[tensor].bytes;
-        append_varint(response, raw_contents << 3 | 2);
+        append_varint(response, field::raw_contents << 3 | 2);
         append_varint(response, bytes);
         response.append(bytes, '\0');
     }
