@@ -51,7 +51,6 @@ def test_what_failed_isnt_said_to_be_too_long_for_a_link(visit: Callable[..., Vi
 def test_it_leads_to_the_api_and_the_metrics(visit: Callable[..., Visit], english: Bundle) -> None:
     """Both answer; where metrics are off, there is no link to them."""
     opened = visit()
-    opened.sees("footer", "Documentation")
     for name, said in (("HTTP API", '"openapi"'), ("Metrics", "# TYPE bothends_requests_total counter")):
         address = opened.page.get_by_role("link", name=name).get_attribute("href")
         answer = opened.page.request.get(f"{opened.address.rstrip('/')}/{address}")
