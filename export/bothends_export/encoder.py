@@ -66,7 +66,7 @@ class Encoder(nn.Module):
         table = torch.empty(config.vocabulary_size, config.embedding_size)
         if not table.is_meta:  # which PyTorch would import its compiler for, a second and a half
             nn.init.normal_(table)
-        self.embedding = nn.Embedding.from_pretrained(table, freeze=False)  # type: ignore[no-untyped-call]
+        self.embedding = nn.Embedding.from_pretrained(table, freeze=False)  # type: ignore[no-untyped-call]  # PyTorch's has no types
         if config.input_projection:
             self.input_projection = nn.Linear(config.embedding_size, config.input_projection)
         self.add_module(config.cell, UnevenCells(config) if config.is_uneven else _cells(config))

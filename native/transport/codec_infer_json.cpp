@@ -29,7 +29,6 @@ constexpr std::array output_members{"name"sv, "parameters"sv};
 /// What a request holds beside its texts and options.
 struct Asked {
     std::string_view id;
-    std::size_t count = 0;  // of texts, as their shape says
     Wanted wanted;
 };
 
@@ -89,24 +88,23 @@ bool read_texts(yyjson_val* list, std::size_t max_count, std::vector<std::string
 bool is_empty_object(yyjson_val* value) { return yyjson_is_obj(value) && yyjson_obj_size(value) == 0; }
 
 /// Reads the only input, whose texts are as many as its shape says.
-bool read_inputs(yyjson_val* list, std::size_t max_count, Asked& asked, std::vector<std::string_view>& texts) {
+bool read_inputs(yyjson_val* list, std::size_t max_count, std::vector<std::string_view>& texts) {
     if (!yyjson_is_arr(list) || yyjson_arr_size(list) != 1) return false;
     bool has_name = false, has_type = false;
+    std::size_t count = 0;
     const auto read = [&](std::size_t member, yyjson_val* value) {
         switch (InputMember(member)) {
             case InputMember::name: return has_name = json::text_of(value) == "text";
             case InputMember::datatype: return has_type = json::text_of(value) == "BYTES";
-            case InputMember::shape: return read_shape(value, asked.count);
+            case InputMember::shape: return read_shape(value, count);
             case InputMember::data: return read_texts(value, max_count, texts);
             case InputMember::parameters: return is_empty_object(value);
         }
         return false;
     };
     if (!read_object(yyjson_arr_get_first(list), input_members, read) || !has_name || !has_type) return false;
-    return !texts.empty() && texts.size() == asked.count;
+    return !texts.empty() && texts.size() == count;
 }
-
-bool is_false(yyjson_val* value) { return yyjson_is_bool(value) && !yyjson_is_true(value); }
 
 /// Reads a requested tensor, which may say that it isn't to come in binary.
 bool read_output(yyjson_val* object, Wanted& wanted) {
@@ -114,7 +112,7 @@ bool read_output(yyjson_val* object, Wanted& wanted) {
     bool is_known = false;
     const auto read = [&](std::size_t member, yyjson_val* value) {
         if (OutputMember(member) == OutputMember::name) return is_known = wanted.add(json::text_of(value));
-        return read_object(value, in_binary, [](std::size_t, yyjson_val* flag) { return is_false(flag); });
+        return read_object(value, in_binary, [](std::size_t, yyjson_val* flag) { return yyjson_is_false(flag); });
     };
     return read_object(object, output_members, read) && is_known;
 }
@@ -147,7 +145,7 @@ bool read_parameters(yyjson_val* object, Options& options) {
     }();
     const auto read = [](std::size_t member, yyjson_val* each) {
         if (member == 0) return yyjson_is_uint(each) && yyjson_get_uint(each) == 0;
-        return member == 1 ? is_false(each) : is_word_or_number(each);
+        return member == 1 ? yyjson_is_false(each) : is_word_or_number(each);
     };
     return json::read_members(object, known, api::kserve, options, read).has_value();
 }
@@ -199,18 +197,18 @@ bool InferJsonCodec::read(std::string_view content, std::size_t max_sentences, R
     yyjson_val* const body = open(content, request);
     auto kept = std::make_shared<Kept>(Kept{request.kept, {}});
     Asked& asked = kept->asked;
-    bool has_inputs = false;
     const auto read = [&](std::size_t member, yyjson_val* value) {
         switch (Member(member)) {
             case Member::id: return read_id(value, asked.id);
-            case Member::inputs: return has_inputs = read_inputs(value, max_sentences, asked, request.sentences);
+            case Member::inputs: return read_inputs(value, max_sentences, request.sentences);
             case Member::outputs: return read_outputs(value, asked.wanted);
             case Member::parameters: return read_parameters(value, request.options);
         }
         return false;
     };
     Options none;
-    if (!json::read_members(body, members, api::none, none, read) || !has_inputs) return false;
+    const auto are_there = json::read_members(body, members, api::none, none, read);
+    if (!are_there || !(*are_there)[std::size_t(Member::inputs)]) return false;
     if (asked.wanted.count == 0) asked.wanted.count = tensors;
     const auto all = asked.wanted.all();
     if (std::find(all.begin() + 1, all.end(), embedding) != all.end()) return false;  // its rows come before all else
@@ -234,12 +232,12 @@ void InferJsonCodec::append(const Request& request, const Row& row, std::string&
 }
 
 void InferJsonCodec::end(const Request& request, std::span<const Reading> readings, std::string& response) const {
-    const auto& [id, count, wanted] = asked_by(request);
+    const auto& [id, wanted] = asked_by(request);
     std::string_view separator = "";
     for (const std::size_t tensor : wanted.all()) {
         if (tensor != embedding) {
             response.append(separator);
-            begin_tensor(response, tensor, count, 0);
+            begin_tensor(response, tensor, readings.size(), 0);
             for (std::size_t index = 0; index < readings.size(); ++index) {
                 if (index > 0) response.push_back(',');
                 append_value(response, tensor, readings[index]);

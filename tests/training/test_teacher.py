@@ -106,7 +106,7 @@ def test_a_function_of_a_package_may_be_a_teacher(folder: Path, monkeypatch: pyt
     counted = np.array([[3 * text.count(letter) + 0.5 for letter in "aeiou "] for text in SENTENCES])
     assert (vectors.shape, vectors.dtype, teacher.dimension) == ((230, 6), np.float32, 6)
     np.testing.assert_allclose(vectors, counted / np.linalg.norm(counted, axis=1, keepdims=True), atol=1e-6)
-    import letters  # type: ignore[import-not-found]
+    import letters  # type: ignore[import-not-found]  # this test wrote it
 
     assert 1 < letters.largest < 230
     cached_vectors(teacher, SENTENCES, folder / "cache")
