@@ -108,6 +108,8 @@ def test_a_share_of_the_steps_is_of_documents(documented: Path) -> None:
     assert is_document == [{False}, {False}, {False}, {True}] * 3
     lengths = dataset.corpus.lengths[found[3]]
     assert lengths.max() > 3 * lengths.min()
+    alone = train.order(recipe(batches={"size": 16, "bucket": 2, "documents": 1}), dataset)
+    assert all((next(alone) >= dataset.corpus.documents).all() for _ in range(8))
 
 
 def test_search_and_triples_are_scored_while_it_trains(documented: Path) -> None:

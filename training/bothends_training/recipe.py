@@ -168,7 +168,7 @@ class Batches(Part):
         1, ge=1, description="neighbourhoods of such a batch: one, or one and others at ever larger distances from it"
     )
     documents: float = Field(
-        0.3, gt=0, lt=1, description="share of steps whose batch is of documents, if there are any"
+        0.3, gt=0, le=1, description="share of steps whose batch is of documents, if there are any"
     )
 
     @model_validator(mode="after")

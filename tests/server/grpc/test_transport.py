@@ -126,6 +126,7 @@ def test_a_call_over_the_limit_is_refused_unread(serve: Open) -> None:
     """Another has room once one is answered; probes need none."""
     served = serve(max_concurrent_requests=2, caller_timeout_s=3600.0)
     served.open()
+    until(lambda: served.transport.figures()["slots"] == 1)  # else it may come last, and be the one that is refused
     waiting = served.unary()
     (message,) = served.expect(1)
     refused = served.open()
