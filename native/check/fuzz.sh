@@ -10,7 +10,8 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 build=$here/build/transport
 clang=$("$here/check/clang.sh")
 sanitize=address,undefined
-cxx="$clang -std=c++20 -gline-tables-only -O1 -fno-sanitize-recover=all" # lines are all of -g that a report shows
+[ "$seconds" -ge 60 ] && level=-O1 || level=-O0 # to optimise takes twice the compiler's time, which a short run doesn't win back
+cxx="$clang -std=c++20 -gline-tables-only $level -fno-sanitize-recover=all" # lines are all of -g that a report shows
 
 # What all of them fuzz is compiled once, as two files: most of the compiler's time goes into headers.
 compile() {

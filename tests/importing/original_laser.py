@@ -6,7 +6,6 @@ from pathlib import Path
 
 import sentencepiece
 import torch
-from sacremoses import MosesPunctNormalizer
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -67,6 +66,8 @@ def write(
 
 def pieces(text: str, model: Path) -> list[str]:
     """Pieces as `LaserTokenizer.tokenize` cuts a text, for English as LASER does for all languages."""
+    from sacremoses import MosesPunctNormalizer  # half a second, which collecting tests needn't take
+
     printing = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in text)
     moses = MosesPunctNormalizer("en", perl_parity=True)
     moses.substitutions[21:23] = [("‘", '"'), ("‚", '"')]

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from nltk.tokenize import NLTKWordTokenizer
 
 from . import original_infersent as original
 from .end_to_end import TOLERANCE, embedded, imported, notes, refused, served
+from .nltk_words import nltk_words
 
 WORDS = [
     "the",
@@ -46,7 +46,7 @@ SENTENCES = [
 
 def split(text: str, *, version: int) -> list[str]:
     """Split a text of one sentence as InferSent's `tokenize` does."""
-    words = NLTKWordTokenizer().tokenize(text)
+    words = nltk_words(text)
     return words if version == 1 else " ".join(words).replace(" n't ", "n 't ").split()
 
 

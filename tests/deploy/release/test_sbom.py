@@ -12,8 +12,6 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.support.released import run
 
@@ -56,6 +54,9 @@ def wheel(tmp_path: Path) -> Path:
 
 def components(bill: bytes) -> list[str]:
     """Names and versions in a bill, which is valid."""
+    from cyclonedx.schema import SchemaVersion  # a second and more, which collecting tests needn't take
+    from cyclonedx.validation.json import JsonStrictValidator
+
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill.decode()) is None
     found: dict[str, Any] = json.loads(bill)
     return [f"{each['name']} {each['version']}" for each in found["components"]]

@@ -11,7 +11,6 @@ import pytest
 import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sacremoses import MosesPunctNormalizer
 from subword_nmt.apply_bpe import BPE
 from subword_nmt.learn_bpe import learn_bpe
 
@@ -56,6 +55,8 @@ def dictionary(model: Path) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def original(model: Path, dictionary: dict[str, int]) -> Callable[[str], list[int]]:
     """Rows that LaserTokenizer and SentenceEncoder of laser_encoders 0.0.2 give, by the same two libraries."""
+    from sacremoses import MosesPunctNormalizer  # half a second, which collecting tests needn't take
+
     moses = MosesPunctNormalizer("en", perl_parity=True)
     moses.substitutions[21], moses.substitutions[22] = ("‘", '"'), ("‚", '"')
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(model))

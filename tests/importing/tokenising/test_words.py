@@ -6,24 +6,24 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
-from nltk.tokenize import NLTKWordTokenizer
 
 from bothends_importing.tokenising.definition import TokenisingError
 from bothends_importing.tokenising.word_rules import Split, WordRules
 from bothends_importing.tokenising.words import tokenise_words
 
+from ..nltk_words import nltk_words
 from .hard_texts import HARD, TEXTS, Ours
 
 
 def _moses(text: str) -> list[str]:
-    return " ".join(NLTKWordTokenizer().tokenize(text)).replace(" n't ", "n 't ").split()
+    return " ".join(nltk_words(text)).replace(" n't ", "n 't ").split()
 
 
 ORIGINAL: dict[Split, Callable[[str], list[str]]] = {
     "whitespace": str.split,
     "words": lambda text: re.findall(r"\w+|[^\w\s]+", text),
     "words_and_marks": lambda text: re.findall(r"\w+|[^\w\s]", text),
-    "nltk": NLTKWordTokenizer().tokenize,
+    "nltk": nltk_words,
     "nltk_moses": _moses,
 }
 UNKNOWN, BEFORE, AFTER = "<unk>", "<s>", "</s>"
