@@ -33,6 +33,7 @@ EVERYTHING: dict[str, Any] = {
         composed = 0.3
         scenes = 0.1
         swapped = 0.3
+        introduced = 0.5
         misspelt = 0.2
         [loss]
         family_weight = 1

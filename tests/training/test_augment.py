@@ -94,3 +94,12 @@ def test_copies_follow_from_their_sentence_and_the_first_ones() -> None:
     larger = made(sentences, scrambled=0.6, varied=0.6, read=200)
     assert all(set(group) <= set(same) for group, same in zip(longer, larger, strict=True))
     assert sum(map(len, longer)) < sum(map(len, larger))
+
+
+def test_words_in_front_come_where_something_else_is_stated() -> None:
+    """The copy that says the same stands behind those that don't, and beside no sentence that has none of them."""
+    (found, (alone,)) = made(["Tom has 12 apples", "birds sing"], swapped=1, introduced=1)
+    assert len(found) == 4
+    assert found[3].endswith(" Tom has 12 apples")
+    assert alone == "birds sing"
+    assert [len(group) for group in made(["Tom has 12 apples"], swapped=1)] == [3]

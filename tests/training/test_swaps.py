@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from bothends_training.names import NAMES, OPPOSITES
-from bothends_training.swaps import change_figure, change_name, misspell, negate, oppose
+from bothends_training.swaps import change_figure, change_name, introduce, misspell, negate, oppose
 
 
 def every(alter: Callable[[str, random.Random], str], sentence: str) -> set[str]:
@@ -65,3 +65,26 @@ def test_one_word_is_misspelt() -> None:
     assert {len(sentence) for sentence in made} == {11, 12, 13}
     assert all(sentence.startswith("an old ") and sentence != "an old house" for sentence in made - {"an old house"})
     assert every(misspell, "to be or not") == {"to be or not"}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "end"),
+    [
+        ("The shop is open.", " the shop is open."),
+        ("Tom is here.", " Tom is here."),
+        ("I know.", " I know."),
+        ("Why is it open?", " why is it open?"),
+        ("", " "),
+    ],
+)
+def test_words_in_front_add_nothing(sentence: str, end: str) -> None:
+    """All of the sentence stays, with its capital where that may be a name's; a question has words of its own."""
+    found = every(introduce, sentence)
+    assert len(found) > 5
+    assert all(copy.endswith(end) and copy[0].isupper() for copy in found)
+
+
+def test_questions_and_statements_begin_otherwise() -> None:
+    """No beginning is both of a question and of a statement."""
+    asked, said = ({copy.split(" is it")[0] for copy in every(introduce, text)} for text in ("Is it on?", "Is it on."))
+    assert not asked & said

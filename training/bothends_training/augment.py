@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from .compose import compose
 from .recipe import Corpus
 from .scenes import family
-from .swaps import misspell, swap
+from .swaps import introduce, misspell, swap
 
 _END = re.compile(r"[\s.!?]*$")
 _AUXILIARY = re.compile(
@@ -41,7 +41,8 @@ def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iter
 
     About `plan.scrambled` of the sentences get a copy in another order, about `plan.varied` two with other words, about
     `plan.composed` (if the sentence allows it) up to two with other roles, numbers or kinds of things, and about
-    `plan.swapped` two with another figure, name or sense. About `plan.scenes` are followed by a separate group: a
+    `plan.swapped` two with another figure, name or sense, and with these about `plan.introduced` one that says the same
+    behind words that add nothing. About `plan.scenes` are followed by a separate group: a
     family of made-up sentences.
 
     Replacement words are taken from the first `read` sentences.
@@ -61,7 +62,10 @@ def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iter
             group += compose(sentence, chance, copies=2)
         chance = random.Random("swapped " + sentence)  # noqa: S311
         if chance.random() < plan.swapped:
-            group += swap(sentence, chance, copies=2)
+            swapped = swap(sentence, chance, copies=2)
+            group += swapped
+            if swapped and chance.random() < plan.introduced:
+                group.append(introduce(sentence, chance))
         yield list(dict.fromkeys(group))
         chance = random.Random("scene " + sentence)  # noqa: S311
         if chance.random() < plan.scenes:

@@ -45,6 +45,12 @@ class Corpus(Part):
         le=1,
         description="share of sentences that up to two copies with another figure, name or sense follow",
     )
+    introduced: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of those sentences that one copy more follows, behind words that add nothing",
+    )
     misspelt: float = Field(
         0.0, ge=0, le=1, description="share of sentences that a misspelt copy follows, taught as the sentence itself"
     )

@@ -1,4 +1,5 @@
-"""Changes what a sentence states by one word: a figure, a name, an opposite, a "not"; or only a word's spelling.
+"""Changes what a sentence states by one word: a figure, a name, an opposite, a "not"; or only a word's spelling, or
+only what stands before it.
 
 Each function takes a sentence and a random generator, and returns the sentence unchanged if it finds nothing to change.
 """
@@ -8,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from .compose import pieces
+from .lexicon import FUNCTION_WORDS
 from .names import NAME_KINDS, NAMES, OPPOSITES
 
 _FIGURE = re.compile(r"(?<![\w.,:-])\d+(?:[.,]\d+)*(?![\w:-])")
@@ -19,6 +21,29 @@ _BE = re.compile(
 _NOT = re.compile(r"\s+not\b(?! only)|(?<=[a-z])n['’]t\b")
 _STEMS = {"ca": "can", "wo": "will", "Ca": "Can", "Wo": "Will"}
 _STEM = re.compile(r"\b(?:ca|wo|Ca|Wo)\b")
+_BEFORE = (
+    "As far as I know,",
+    "As you may know,",
+    "At the end of the day,",
+    "By the way,",
+    "For your information,",
+    "I heard that",
+    "I think that",
+    "I would add that",
+    "In any case,",
+    "In other words,",
+    "It is known that",
+    "It should be said that",
+    "Listen:",
+    "Note that",
+    "People say that",
+    "Remember that",
+    "They told me that",
+    "Well,",
+    "You see,",
+)
+"""What may stand before a statement and adds nothing to it."""
+_BEFORE_QUESTIONS = ("Could you tell me:", "Does anybody know:", "Excuse me,", "I have to ask:", "So,", "Well then,")
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
@@ -96,6 +121,14 @@ def misspell(sentence: str, chance: random.Random) -> str:
         word[:at] + chance.choice(_beside(letter)) + rest,
     ))  # fmt: skip
     return sentence[: index.start()] + spelt + sentence[index.end() :]
+
+
+def introduce(sentence: str, chance: random.Random) -> str:
+    """Put words in front that add nothing: "The shop is open" becomes "I heard that the shop is open"."""
+    before = chance.choice(_BEFORE_QUESTIONS if sentence.endswith("?") else _BEFORE)
+    first = sentence.split(maxsplit=1)[0] if sentence.strip() else ""
+    is_name = first == "I" or first.lower() not in FUNCTION_WORDS
+    return f"{before} {sentence if is_name else sentence[0].lower() + sentence[1:]}"
 
 
 def _beside(letter: str) -> str:
