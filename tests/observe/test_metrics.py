@@ -33,8 +33,24 @@ def test_everything_is_present_at_zero() -> None:
         assert f'bothends_phase_seconds_count{{model="old",phase="{phase}"}} 0.0' in page
     for reason in get_args(Refusal):
         assert f'bothends_refused_requests_total{{reason="{reason}"}} 0.0' in page
+    assert 'bothends_over_quota_requests_total{method="Embed"} 0.0' in page
     assert 'bothends_truncated_sentences_total{model="old"} 0.0' in page
     assert 'bothends_selftest_success{model="old"} 0.0' in page
+
+
+def test_what_is_over_a_quota_is_told_apart() -> None:
+    """By method, whoever refused it, and no other refusal; messages of a stream are no requests."""
+    metrics = Metrics()
+    metrics.register("Embed")
+    metrics.register("EmbedStream")
+    metrics.answered("Embed", "RESOURCE_EXHAUSTED", 0.1, refusal="quota")
+    metrics.answered("Embed", "RESOURCE_EXHAUSTED", 0.1, refusal="full")
+    metrics.answered_all("Embed", "RESOURCE_EXHAUSTED", [0.1, 0.2], path=None, refusal="quota")
+    metrics.messages("EmbedStream", "python", 5, refusal="quota")
+    page = text(metrics)
+    assert 'bothends_over_quota_requests_total{method="Embed"} 3.0' in page
+    assert 'bothends_over_quota_requests_total{method="EmbedStream"} 0.0' in page
+    assert 'bothends_refused_requests_total{reason="quota"} 8.0' in page
 
 
 def test_latency_buckets_resolve_50_us_to_10_s() -> None:

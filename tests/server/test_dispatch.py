@@ -65,6 +65,7 @@ def test_what_a_method_raises_is_its_answer() -> None:
     [
         (SentenceError(0, "is empty"), "invalid"),
         (OverloadedError("the queue is full", retry_after_s=1), "full"),
+        (QuotaError("the key has had its share", retry_after_s=1), "quota"),
         (DrainingError("the server is stopping"), "draining"),
         (DeadlineError("the deadline would pass"), "deadline"),
         (EngineError("the model run failed"), None),
@@ -79,6 +80,7 @@ def test_a_refusal_is_counted_by_its_reason(error: BothendsError, reason: str | 
     harness = CallHarness(refuse)
     harness.call()
     assert harness.counted("bothends_refused_requests_total", "reason") == ({reason: 1} if reason else {})
+    assert sum(harness.counted("bothends_over_quota_requests_total", "method").values()) == (reason == "quota")
 
 
 def test_bytes_that_are_no_request_reach_no_method() -> None:

@@ -62,6 +62,12 @@ class Metrics:
         self._refused = Counter(
             "bothends_refused_requests", "Requests turned away unserved.", ("reason",), registry=self.registry
         )
+        self._over_quota = Counter(
+            "bothends_over_quota_requests",
+            "Requests turned away since their key had had its share.",
+            ("method",),
+            registry=self.registry,
+        )
         self._path_requests = Counter(
             "bothends_path_requests",
             "Requests that were let in, by what served them.",
@@ -100,6 +106,7 @@ class Metrics:
         self._seconds_of: dict[str, Tally] = {}
         self._count_of: dict[tuple[str, str], Counter] = {}
         self._path_of: dict[tuple[str, Path], Counter] = {}
+        self._over_quota_of: dict[str, Counter] = {}
         self._refusals = {reason: self._refused.labels(reason) for reason in REFUSALS}
 
     def register(self, method: str) -> None:
@@ -107,6 +114,7 @@ class Metrics:
         self._seconds_of[method] = self._request_seconds.of(method)
         self._count_of |= {(method, code): self._requests.labels(method, code) for code in CODES}
         self._path_of |= {(method, path): self._path_requests.labels(method, path) for path in PATHS}
+        self._over_quota_of[method] = self._over_quota.labels(method)
 
     def answered(
         self, method: str, code: str, seconds: float, *, refusal: Refusal | None = None, trace_id: str | None = None
@@ -119,8 +127,7 @@ class Metrics:
         self._count_of[method, code].inc()
         self._path_of[method, "python"].inc()
         self._seconds_of[method].observe(seconds, trace_id)
-        if refusal is not None:
-            self._refusals[refusal].inc()
+        self._refuse(method, 1, refusal)
 
     def answered_all(
         self, method: str, code: str, seconds: Sequence[float], *, path: Path | None, refusal: Refusal | None = None
@@ -130,8 +137,13 @@ class Metrics:
         if path is not None:
             self._path_of[method, path].inc(len(seconds))
         self._seconds_of[method].observe_all(seconds)
+        self._refuse(method, len(seconds), refusal)
+
+    def _refuse(self, method: str, count: int, refusal: Refusal | None) -> None:
         if refusal is not None:
-            self._refusals[refusal].inc(len(seconds))
+            self._refusals[refusal].inc(count)
+        if refusal == "quota":
+            self._over_quota_of[method].inc(count)
 
     def messages(self, method: str, path: Path, count: int, *, refusal: Refusal | None = None) -> None:
         """Count the messages of a stream, all alike. The stream itself is counted by `answered` when it ends."""
