@@ -78,7 +78,11 @@ ROOMS = {
     ),
     "wire": _python("wire"),
     "model": _python("model"),
-    "training": Room(("training/bothends_training/evaluate.py",), ("tests/training/test_evaluate.py",)),
+    "observe": Room(("service/bothends/observe/metrics.py",), ("tests/observe/test_metrics.py",)),
+    "training": Room(
+        tuple(f"training/bothends_training/{module}.py" for module in ("augment", "evaluate", "history", "swaps")),
+        tuple(f"tests/training/test_{module}.py" for module in ("augment", "evaluate", "history", "swaps")),
+    ),
     # No conftest.py but the transport's own: PyTorch, which the others import, takes seconds. One test needs them.
     "transport": _native(
         "transport",
