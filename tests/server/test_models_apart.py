@@ -96,6 +96,26 @@ def test_a_model_that_is_withdrawn_leaves_the_other_serving(both: Server, truth:
     assert service.is_ready()
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_withdrawn_model_stays_so_while_another_takes_over(
+    transport: str, english: Bundle, newer: list[Bundle], tmp_path: Path
+) -> None:
+    """What C++ answers by is made anew then, and is made of the models that answer."""
+    root = tmp_path / "old"
+    shutil.copytree(newer[0].path, root / newer[0].path.name)
+    with (
+        serving_all(f"english={english.path}", f"old={root}", transport=transport, reload_s=0) as server,
+        client_of(server, "old") as client,
+        connected(server) as channel,
+    ):
+        server.service.supervised[0].embedder.model.withdraw("the model failed its self-test")
+        shutil.copytree(newer[1].path, root / newer[1].path.name)
+        server.request_reload()
+        until(lambda: client.embed(SENTENCES).model_version == newer[1].config.version)
+        with pytest.raises(grpc.RpcError, match="the model failed its self-test"):
+            infer.Stub(channel).ModelInfer(infer.request("a", model="english"), timeout=TIMEOUT_S)
+
+
 def test_a_broken_bundle_is_named_at_the_start(english: Bundle, old: Bundle, tmp_path: Path) -> None:
     """In one line, and nothing is left running."""
     before = set(threading.enumerate())

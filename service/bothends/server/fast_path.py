@@ -192,11 +192,12 @@ class FastPaths:
             self._provider = provider
         return self._keeps_all
 
-    def _made(self, models: Sequence[LoadedModel]) -> PathOf | None:
+    def _made(self, of: Sequence[LoadedModel]) -> PathOf | None:
+        """Make a path of those models that can be lent and aren't withdrawn; None if there are none."""
         lendable = [
             (embedder, model, lent)
-            for embedder, model in zip(self._embedders, models, strict=True)
-            if (lent := embedder.lend(model)) is not None
+            for embedder, model in zip(self._embedders, of, strict=True)
+            if not model.is_withdrawn and (lent := embedder.lend(model)) is not None
         ]
         if not lendable:
             return None
@@ -225,6 +226,9 @@ class FastPaths:
             max_sentence_bytes=limits.sentence_chars,  # a text of more bytes may have too many
             max_request_tokens=limits.tokens,
         )
+        # A model withdrawn before the path counted its stops passes for one to be trusted there.
+        if any(model.is_withdrawn for model in models):
+            return self._made(of)
         return PathOf(path, embedders, models, [lent.called for lent in lents])
 
     def _count(self, served: "RunCounts", of: PathOf) -> None:
