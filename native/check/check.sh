@@ -26,7 +26,7 @@ fi
 check address address,undefined
 check thread thread
 
-"$here/check/module.sh" "$python" address address,undefined -DENGINE_OPTIMISATION=
+"$here/check/module.sh" "$python" address address,undefined
 cd "$here/.."
 # Leaks are not looked for: an interpreter that ends leaves much behind. Errors are named by the sanitizer and end it.
 LD_PRELOAD="$("$CXX" -print-file-name=libasan.so) $("$CXX" -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \

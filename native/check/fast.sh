@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 export CXX="${CXX:-g++}"
 "$here/check/units.sh"
 # Of the engine its arrays alone are looked at, and its kernels take the compiler half of the time where they are optimised.
-"$here/check/module.sh" "$python" address address,undefined -DENGINE_OPTIMISATION=-O0
+"$here/check/module.sh" "$python" address address,undefined -O0
 "$here/build/modules/address-build/memory"
 cd "$here/.."
 transport=tests/native/transport

@@ -15,7 +15,7 @@ runtime() { "$CXX" -print-file-name="lib$1.so"; }
 
 wire() { # wire NAME SANITIZERS RUNTIMES
     echo "$1:"
-    "$here/check/module.sh" "$python" "$1" "$2" -DENGINE_OPTIMISATION=
+    "$here/check/module.sh" "$python" "$1" "$2"
     # No conftest.py but the transport's own: what it needs of PyTorch and gRPC's core isn't looked at here.
     env LD_PRELOAD="$3" PYTHONPATH="$build/modules/$1:service${PYTHONPATH:+:$PYTHONPATH}" \
         "$python" -m pytest -q -p no:cacheprovider --confcutdir=tests/native/transport -m "" tests/native/transport

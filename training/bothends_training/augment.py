@@ -42,8 +42,7 @@ def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iter
     About `plan.scrambled` of the sentences get a copy in another order, about `plan.varied` two with other words, about
     `plan.composed` (if the sentence allows it) up to two with other roles, numbers or kinds of things, and about
     `plan.swapped` two with another figure, name or sense, and with these about `plan.introduced` one that says the same
-    behind words that add nothing. About `plan.scenes` are followed by a separate group: a
-    family of made-up sentences.
+    behind words that add nothing. About `plan.scenes` are followed by a separate group: a family of made-up sentences.
 
     Replacement words are taken from the first `read` sentences.
     """

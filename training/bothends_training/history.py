@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import click
 
@@ -37,7 +36,7 @@ def table(history: Sequence[Mapping[str, float]], sources: Sequence[str]) -> str
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _together(entry: Mapping[str, float], sources: Sequence[str]) -> dict[str, Any]:
+def _together(entry: Mapping[str, float], sources: Sequence[str]) -> dict[str, float]:
     """An evaluation with one mean for the sources, where the first of them stood."""
     held_out = [entry[name] for name in sources if name in entry]
     named = {("held out" if name in sources else name): value for name, value in entry.items()}

@@ -126,7 +126,7 @@ def misspell(sentence: str, chance: random.Random) -> str:
 def introduce(sentence: str, chance: random.Random) -> str:
     """Put words in front that add nothing: "The shop is open" becomes "I heard that the shop is open"."""
     before = chance.choice(_BEFORE_QUESTIONS if sentence.endswith("?") else _BEFORE)
-    first = sentence.split(maxsplit=1)[0] if sentence.strip() else ""
+    first = sentence.partition(" ")[0]
     is_name = first == "I" or first.lower() not in FUNCTION_WORDS
     return f"{before} {sentence if is_name else sentence[0].lower() + sentence[1:]}"
 
