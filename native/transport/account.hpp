@@ -20,7 +20,8 @@ namespace transport {
 /// it again.
 class Price {
 public:
-    explicit Price(double first_s = 0) : unit_s_(first_s) {}
+    /// `is_known`: a unit usually takes about `first_s`, so that what is noted first is capped, too.
+    explicit Price(double first_s = 0, bool is_known = false) : unit_s_(first_s), is_noted_(is_known) {}
 
     void note(double units, double seconds) {
         if (units <= 0 || seconds <= 0) return;
@@ -41,7 +42,7 @@ private:
     static constexpr double weight = 0.125, max_dearer = 4;  // of the latest
 
     std::atomic<double> unit_s_;
-    std::atomic<bool> is_noted_{false};
+    std::atomic<bool> is_noted_;
 };
 
 class Account;

@@ -49,6 +49,11 @@ void silence(const Descriptor& bell) {
     [[maybe_unused]] const ssize_t got = ::read(bell.get(), &ignored, sizeof ignored);
 }
 
+/// Returns whether it is clearly one shard's turn before another's.
+bool is_before(const Shard& one, const Shard& other) {
+    return one.standing().turn().is_before(other.standing().turn());
+}
+
 /// Returns those events that are of connections of one shard; `events` are in the order of what they carry.
 std::span<const epoll_event> of_shard(std::span<const epoll_event> events, std::size_t index) {
     const auto from = [events](std::size_t shard) {
@@ -169,26 +174,31 @@ std::optional<Batch> Transport::take_batch(const TakeLimits& limits, double end,
 }
 
 /// Takes from the shard whose turn it is, in doubt the thread's own, and from some others while the batch has room.
-/// Others whose lock is taken are left out, unless it is clearly their turn, or it `waits`.
+/// Others whose lock is taken are passed over, unless it is clearly their turn, or it `waits`.
 void Transport::take(Taking& taking, Shard& home, bool waits) {
-    std::uint64_t left_out = 0;
+    std::uint64_t left_out = 0, passed_over = 0;
     taking.yields = !waits;  // else it takes what it may
     for (std::size_t visits = 0; !taking.is_full && (visits < max_visits || !taking.has_some()); ++visits) {
-        Shard* const shard = next(home, left_out);
+        Shard* shard = next(home, left_out | passed_over);
         if (!shard) return;
+        // Of those whose turn it is together one is passed over for the others, and not for who has had more.
+        if (Shard* const first = next(home, left_out); first && is_before(*first, *shard)) shard = first;
         const std::uint64_t own = std::uint64_t(1) << shard->shared.index;
         const Shard* const other = next(home, left_out | own);
         taking.next = other ? other->standing().turn() : Turn{};
         taking.goes_on = false;
         const std::size_t before = taking.count();
-        const bool is_their_turn = other && shard->standing().turn().is_before(taking.next);
-        if (waits || shard == &home || is_their_turn) {
+        if (waits || shard == &home || passed_over & own || (other && is_before(*shard, *other))) {
             const Lock lock(shard->mutex);
             take_from(*shard, taking);
         } else if (const TryLock lock(shard->mutex); lock) {
             the_lock.is_sure();
             take_from(*shard, taking);
+        } else {
+            passed_over |= own;
+            continue;
         }
+        passed_over &= ~own;
         // Who has nothing for this thread, although its turn has come, keeps it from no other.
         if (!taking.goes_on || taking.count() == before) left_out |= own;
     }
@@ -219,7 +229,7 @@ Shard* Transport::next(const Shard& home, std::uint64_t left_out) const {
     for (std::size_t ahead = 0; ahead < shards_.size(); ++ahead) {
         Shard& shard = *shards_[(home.shared.index + ahead) % shards_.size()];
         if (left_out >> shard.shared.index & 1 || shard.standing().waiting == 0) continue;
-        if (!found || shard.standing().turn().is_before(found->standing().turn())) found = &shard;
+        if (!found || is_before(shard, *found)) found = &shard;
     }
     return found;
 }

@@ -220,6 +220,8 @@ TEST(nobody_pays_for_a_pause_of_the_process) {
     CHECK(price.of(1) < 2e-4);
     for (int count = 0; count < 60; ++count) price.note(1, 2);
     CHECK(price.of(1) > 1.9);  // it has become dearer
+    const Price known{1e-4, true};
+    CHECK(known.capped(1, 2, 8) < 1e-3);  // what is usual is known before the first
 }
 
 TEST(one_pause_at_the_beginning_is_not_all_that_is_known_of_a_line) {
