@@ -1,7 +1,9 @@
 """A zip that comes in parts, as a recipe's resources name it, is unpacked."""
 
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -37,6 +39,20 @@ def test_it_is_unpacked_once_and_anew_when_a_part_changes(tmp_path: Path) -> Non
     first.write_bytes(b"as it was left")
     assert resource.locate(tmp_path, tmp_path / "cache").read_bytes() == b"as it was left"
     assert zipped(tmp_path, parts=3, weights=b"others").locate(tmp_path, tmp_path / "cache").read_bytes() == b"others"
+
+
+def test_several_may_unpack_it_at_once(tmp_path: Path) -> None:
+    """Teachers that embed side by side, each in a process of its own, begin with this."""
+    resource, together = zipped(tmp_path, parts=3, weights=WEIGHTS * 100_000), Barrier(4)
+
+    def locate(_: int) -> Path:
+        together.wait()
+        return resource.locate(tmp_path, tmp_path / "cache")
+
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(locate, range(4)))
+    assert found == {resource.locate(tmp_path, tmp_path / "cache")}
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_parts_that_make_no_zip_are_named(tmp_path: Path) -> None:

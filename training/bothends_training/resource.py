@@ -69,7 +69,8 @@ class Resource(Part):
 def _unpacked(parts: Sequence[Path], cache: Path) -> Path:
     """The folder in `cache`, named by the parts' bytes, that holds what the joined `parts` do.
 
-    It is there whole or not at all. Raises zipfile.BadZipFile or OSError if the parts, in this order, make no zip.
+    It is there whole or not at all, also where several processes unpack it. Raises zipfile.BadZipFile or OSError if
+    the parts, in this order, make no zip.
     """
     folder = cache / f"zip-{_digest(parts)}"
     if folder.exists():
@@ -83,7 +84,11 @@ def _unpacked(parts: Sequence[Path], cache: Path) -> Path:
                     shutil.copyfileobj(piece, whole)
         with zipfile.ZipFile(joined) as opened:
             opened.extractall(content)
-        content.replace(folder)
+        try:
+            content.replace(folder)
+        except OSError:
+            if not folder.exists():  # else another process has unpacked the same meanwhile
+                raise
     return folder
 
 
