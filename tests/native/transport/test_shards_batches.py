@@ -58,7 +58,7 @@ def test_a_batch_begins_with_those_who_have_had_least(serve: Serve) -> None:
     served, many = serve(), 50
     with several(served.port, 4) as (greedy, *polite):
         for _ in range(many):
-            greedy.echo(b"greedy" * 100)  # more bytes than a thread that is stopped while it reads makes the others' dear
+            greedy.echo(b"greedy" * 100)  # costs more than the others' few bytes, also where their reader is stopped
         until(lambda: served.figure("waiting") == many)
         for caller in polite:
             caller.echo(b"polite")
