@@ -23,8 +23,8 @@ Serve = Callable[..., Served]
 PROXY = (socket.inet_aton("127.0.0.9"), 32)
 SLOW_S = 0.02
 """Seconds of a run that can't be cut: ten times as long as others are to wait."""
-LATELY_S = 0.01
-"""Half of the seconds for which a thread is left to those who were served: a run begins after it was taken."""
+LATELY_S = 0.02
+"""Seconds for which a thread is left to those who were served, from when they are taken."""
 
 
 def networks(served: Served, count: int) -> list[int]:
@@ -128,20 +128,24 @@ def test_new_connections_of_a_network_are_read_at_a_bounded_rate_beside_others(s
 
 
 class Timed(Called):
-    """A model whose every run takes so long, and which notes when they began, and when two of them were at once."""
+    """A model whose every run takes so long, and which notes when they were taken, and when two of them were at once:
+    after their thread began to look, and before they began to run.
+    """
+
+    looks = threading.local()
 
     def __init__(self, takes_s: float) -> None:
         super().__init__()
         self.takes_s, self.running = takes_s, 0
-        self.began = list[float]()
-        self.both = list[float]()
+        self.taken = list[tuple[float, float]]()
+        self.both = list[tuple[float, float]]()
 
     def __call__(self, token_ids: Ids, offsets: Offsets, rows: Rows) -> bool:
         began = time.monotonic()
         self.running += 1
-        self.began.append(began)
+        self.taken.append((self.looks.since, began))
         if self.running > 1:
-            self.both.append(began)
+            self.both.append(self.taken[-1])
         until(lambda: time.monotonic() >= began + self.takes_s)
         self.running -= 1
         return super().__call__(token_ids, offsets, rows)
@@ -155,6 +159,7 @@ def test_what_cannot_be_cut_leaves_a_thread_to_those_who_are_served_soon(serve: 
 
     def work() -> None:
         while not stop.is_set():
+            Timed.looks.since = time.monotonic()
             path.take_messages(0, 0.05, 0.0, 1 << 20, threading.get_ident())
 
     def ask(channel: grpc.Channel, model: str) -> grpc.Future:
@@ -178,4 +183,10 @@ def test_what_cannot_be_cut_leaves_a_thread_to_those_who_are_served_soon(serve: 
     stop.set()
     for thread in threads:
         thread.join(TIMEOUT_S)
-    assert not [at for at in slow.both for began in quick.began[3:] if began <= at < began + LATELY_S]
+    # However long a thread is stopped, these were taken in that moment: not before the quick one, and not after it.
+    assert not [
+        began
+        for looked, began in slow.both
+        for looked_for_quick, quick_began in quick.taken[3:]
+        if quick_began <= looked and began <= looked_for_quick + LATELY_S
+    ]
