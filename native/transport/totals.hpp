@@ -88,7 +88,7 @@ public:
 
     Networks networks{standings.size(), settings.limits.network_unread_bytes};
     VirtualTime turns{standings.size()};  // of networks
-    // Of bytes. Known from the start: the first caller's first reading would else be dear for as long as its thread is stopped.
+    // Of bytes. Known from the start: the first reading would else be dear for as long as its thread is stopped.
     Price read{1e-7, true}, sent{1e-7, true};
     std::array<std::atomic<std::size_t>, 2> connections{};  // of gRPC's listeners and of HTTP's, without extra ones
     std::atomic<std::size_t> watchers{0};  // of health, and of services that nobody knows

@@ -68,6 +68,7 @@ def test_the_wide_recipe_leads_from_the_packaged_weights_to_a_mean(tmp_path: Pat
     assert last.optimisation.steps == last.optimisation.maps_first == 0
     for stage in (first, second, last):
         assert stage.student == first.student
+        assert stage.teachers == first.teachers
         assert stage.student.hidden_size > recipe.read(ENGLISH).student.hidden_size
         assert stage.corpus.path == recipe.read(ENGLISH).corpus.path
         assert [teacher.name for teacher in stage.teachers if teacher.families and teacher.sentences is not None] == []
@@ -177,7 +178,7 @@ def test_the_packages_of_the_recipes_are_those_that_the_extra_installs() -> None
     """The remedy that a missing package's message gives is one that helps."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extra = {line.split("==")[0] for line in project["optional-dependencies"]["teachers"]}
-    wide = recipe.read(WIDE.with_name("english-wide-b.toml"))
+    wide = recipe.read(WIDE)
     assert [teacher.name for teacher in recipe.read(ENGLISH).teachers] == [
         teacher.name for teacher in wide.teachers[:3]
     ]
