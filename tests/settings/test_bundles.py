@@ -38,8 +38,9 @@ def test_what_each_way_of_naming_models_means(given: Any, expected: list[tuple[s
 
 def test_paths_are_made_whole_for_processes_that_work_elsewhere() -> None:
     """As Ray's replicas do; the packaged model has none."""
-    new, old = Settings.load({"bundle": ["new=", "old=models/b?precision=int8"]}, {}).bundles
+    new, named, old = Settings.load({"bundle": ["new=", "named=english", "old=models/b?precision=int8"]}, {}).bundles
     assert new.absolute() == new
+    assert named.absolute() == named == new.model_copy(update={"name": "named"})
     assert old.absolute() == old.model_copy(update={"folder": Path.cwd() / "models" / "b"})
 
 

@@ -8,7 +8,6 @@ from ..errors import SettingsError
 from .bundles import NamedBundle
 from .config_file import ConfigFile
 from .model import (
-    PACKAGED,
     BatchingSettings,
     EmbedderSettings,
     EngineSettings,
@@ -18,8 +17,8 @@ from .model import (
     ReloadSettings,
     RequestSettings,
     SupervisorSettings,
-    chosen,
 )
+from .packaged import PACKAGED, chosen
 from .ports import (
     AccessSettings,
     GrpcSettings,

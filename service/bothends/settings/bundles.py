@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import SettingsError
 from ..validation import one_line
+from .packaged import chosen
 
 MAX_BUNDLES = 16
 """Models of one server: each is completely in memory, and has its own series in the metrics."""
@@ -78,6 +79,6 @@ def _parse(given: str | Mapping[str, Any], known: Sequence[str]) -> NamedBundle:
     if strange := next((key for key in engine if key not in known), None):
         raise SettingsError(f"--bundle {name}=…: unknown setting {strange!r}; a model's own are {', '.join(known)}")
     try:
-        return NamedBundle(name=name, folder=Path(folder) if folder else None, engine=engine)
+        return NamedBundle(name=name, folder=chosen(Path(folder)) if folder else None, engine=engine)
     except ValidationError as error:
         raise SettingsError(f"--bundle {name}=…: {one_line(error)}") from None

@@ -13,13 +13,12 @@ from ..errors import SettingsError
 from ..options import Precision
 from ..validation import first_problem
 from .bundles import NamedBundle, is_named, parse_bundles
+from .packaged import chosen
 from .section import INT32, Section, fixed, option
 
 Level = Literal["auto", "avx512", "avx512f", "avx2", "neon_bf16", "neon_dot", "neon", "portable"]
 """Instruction set that the native engine has code for; "auto" is the best that the processor has."""
 
-PACKAGED = "english"
-"""Name of the packaged model."""
 _QUEUE_TOKENS = 1 << 18
 _TOKENS_A_SENTENCE = 256
 
@@ -27,14 +26,6 @@ _TOKENS_A_SENTENCE = 256
 def usable_cpus() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def chosen(bundle: Path | None) -> Path | None:
-    """Return the folder that the user names as the model's; None for the packaged model.
-
-    The packaged model may be given by its name, unless a folder has that name.
-    """
-    return None if bundle is not None and str(bundle) == PACKAGED and not bundle.exists() else bundle
 
 
 class EngineSettings(Section):
