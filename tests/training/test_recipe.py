@@ -62,6 +62,10 @@ def test_the_wide_recipe_leads_from_the_packaged_weights_to_a_mean(tmp_path: Pat
     assert [start.locate(WIDE.parent, tmp_path) for run in runs for start in run.start] == [default_path()] * 3
     assert last.start[-1].locate(WIDE.parent, tmp_path) == default_path()
     assert len({run.seed for run in runs}) == 3
+    first, second, third = runs
+    assert first.batches.documents > second.batches.documents == third.batches.documents > 0
+    heavier = [teacher.weight for teacher in third.teachers if teacher not in first.teachers]
+    assert (heavier, second.teachers, last.teachers) == ([3], first.teachers, first.teachers)
     assert last.optimisation.steps == last.optimisation.maps_first == 0
     for stage in (*runs, last):
         assert stage.student == last.student
