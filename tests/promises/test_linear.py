@@ -1,5 +1,6 @@
 """Work on a request before it may be refused takes time in proportion to its size, whatever it holds."""
 
+import ctypes
 import gc
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from bothends.core.embedder import Embedder
 from bothends.errors import RequestError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
+from bothends.server.memory import keep_little_memory
 from bothends.settings import ModelSettings
 
 pytestmark = pytest.mark.timing  # each takes a text's time at three sizes
@@ -21,6 +23,8 @@ SIZES = (CHARS // 256, CHARS // 16, CHARS)
 """Longer ones are refused unread."""
 MOST = 2.5**4
 """Factor of time that sixteen times the text may take: 2.5 for each doubling. A quadratic step takes 256 times."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of mallopt(3)."""
 HOSTILE = {
     "one word": "x",
     "one cased word": "X",
@@ -41,6 +45,21 @@ HOSTILE = {
     "far planes": "\U0002f800",
     "emoji": "\U0001f469\U0001f3fd\u200d",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_memory() -> Iterator[None]:
+    """Freed memory stays with the process, where the C library can be told so.
+
+    Otherwise the longest texts alone ask the system for new pages each time, 7,000 of them for 65,536 syllables of
+    Hangul, at a price that is the machine's: on some, more than all the rest.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(M_TRIM_THRESHOLD, 1 << 30)
+        library.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that glibc takes
+    yield
+    keep_little_memory()
 
 
 @pytest.fixture(scope="module")
