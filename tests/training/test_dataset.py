@@ -89,14 +89,27 @@ def test_near_matches_of_dev_sentences_are_not_learned_from(folder: Path, thresh
 def test_copies_near_dev_sentences_are_not_learned_from_either(folder: Path) -> None:
     """A made or altered sentence may say what a dev sentence says: it goes, and its group stays."""
     plan = Corpus.model_validate(corpus(near_match=0.6, scrambled=0.5, varied=0.5, scenes=0.3))
-    everything = [member for group in groups(plan, folder, []) for member in group]
+    everything = [member for group in groups(plan, folder, [])[0] for member in group]
     held_out = everything[1:100:7]
     assert "A " in " ".join(held_out), "made sentences are among them"
-    left = [member for group in groups(plan, folder, held_out) for member in group]
+    left = [member for group in groups(plan, folder, held_out)[0] for member in group]
     assert 0 < len(left) < len(everything)
     for words in (set(text.lower().split()) for text in left):
         for others in (set(text.lower().split()) for text in held_out):
             assert len(words & others) < 0.6 * len(words | others)
+
+
+def test_sentences_may_follow_that_have_no_copies(folder: Path) -> None:
+    """The first `copied` sentences have the copies that they'd have alone, and those after them none."""
+    kinds = {"scrambled": 0.5, "varied": 0.5, "scenes": 0.3, "misspelt": 0.5}
+    alone, alone_labels = groups(Corpus.model_validate(corpus(sentences=40, **kinds)), folder, [])
+    found, labels = groups(Corpus.model_validate(corpus(copied=40, **kinds)), folder, [])
+    everything = toy.sentences(300)
+    assert found == alone + [[sentence] for sentence in everything[40:]]
+    assert labels == alone_labels
+    assert len(labels) > 5
+    none, unlabelled = groups(Corpus.model_validate(corpus(copied=0, **kinds)), folder, [])
+    assert (none, unlabelled) == ([[sentence] for sentence in everything], {})
 
 
 def test_what_can_be_refused_is_refused_before_the_teachers_begin(tmp_path: Path) -> None:

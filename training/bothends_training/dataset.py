@@ -113,12 +113,7 @@ def read_corpus(recipe: Recipe, folder: Path, held_out: Sequence[str], tokenizer
     """Return the sentences with their copies, and the documents, all tokenised by `tokenizer`; no near duplicates of
     the sentences `held_out` are among them. Paths in `recipe` are relative to `folder`.
     """
-    found = groups(recipe.corpus, folder, held_out)
-    labels = {}
-    for group in found:
-        if copy := misspelt(group[0], recipe.corpus) if group else None:
-            labels[copy] = group[0]
-            group.append(copy)
+    found, labels = groups(recipe.corpus, folder, held_out)
     near = NearDuplicates(held_out, recipe.corpus.near_match) if recipe.corpus.near_match else None
     documents = read_documents(recipe.documents, folder, near) if recipe.documents else []
     return tokenise(found, tokenizer, documents=documents, labels=labels)
@@ -167,8 +162,9 @@ def score(teachers: Sequence[Source], every: Sequence[Pairs], cache: Path, progr
         progress.console.print(f"{name}  {'  '.join(scores)}", highlight=False)
 
 
-def groups(plan: Corpus, folder: Path, held_out: Sequence[str]) -> list[list[str]]:
-    """Return the sentences to learn from, each with its copies; the path in `plan` is relative to `folder`.
+def groups(plan: Corpus, folder: Path, held_out: Sequence[str]) -> tuple[list[list[str]], dict[str, str]]:
+    """Return the sentences to learn from, each with its copies, and for each misspelt copy the sentence that it is
+    taught as; the path in `plan` is relative to `folder`.
 
     Sentences that are too long are left out, and so are near duplicates of the sentences `held_out`, by which models
     are chosen, which must not be learned; that includes copies and made-up sentences.
@@ -180,8 +176,16 @@ def groups(plan: Corpus, folder: Path, held_out: Sequence[str]) -> list[list[str
         return is_long or (near is not None and near.match(sentence))
 
     sentences = read_sentences((folder / plan.path).resolve(), plan.sentences, shares=plan.sources, skip=skip)
+    copied = len(sentences) if plan.copied is None else plan.copied
     read = set(sentences)  # and so looked at before
-    return [[member for member in group if member in read or not skip(member)] for group in augment(sentences, plan)]
+    families = augment(sentences[:copied], plan)
+    found = [[member for member in group if member in read or not skip(member)] for group in families]
+    labels = {}
+    for group in found:
+        if copy := misspelt(group[0], plan) if group else None:
+            labels[copy] = group[0]
+            group.append(copy)
+    return found + [[sentence] for sentence in sentences[copied:]], labels
 
 
 def student_tokenizer(recipe: Recipe, folder: Path, cache: Path) -> tuple[Tokenizer, str]:

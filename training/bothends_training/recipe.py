@@ -31,6 +31,9 @@ class Corpus(Part):
         {}, description="share of each source's sentences that are read; all of a source that isn't named"
     )
     longest: int | None = Field(None, gt=0, description="words of the longest sentences that are read")
+    copied: int | None = Field(
+        None, ge=0, description="how many, from the top, copies and made sentences follow; all by default"
+    )
     scrambled: float = Field(
         0.0, ge=0, le=1, description="share of sentences that a copy with its words in another order follows"
     )
