@@ -76,6 +76,17 @@ def test_the_wide_recipe_leads_from_the_packaged_weights_to_a_mean(tmp_path: Pat
         assert [teacher.name for teacher in stage.teachers if not teacher.row_weight] == ["multilingual-e5-small"]
 
 
+@pytest.mark.parametrize("name", ["english-wide-d", "english-wide-e"])
+def test_longer_runs_of_the_wide_encoder_are_taught_more_without_copies(name: str, tmp_path: Path) -> None:
+    """From the packaged weights too. Copies are those of the runs before, and so are their teachers' vectors."""
+    longer, second = (recipe.read(WIDE.with_stem(stem)) for stem in (name, "english-wide-b"))
+    assert longer.student == second.student
+    assert [start.locate(WIDE.parent, tmp_path) for start in longer.start] == [default_path()]
+    assert second.corpus.copied is None
+    assert longer.corpus.copied == second.corpus.sentences < longer.corpus.sentences
+    assert longer.seed not in (second.seed, recipe.read(WIDE.with_stem("english-wide-a")).seed)
+
+
 def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
     """Values of the file are kept, and what it leaves out has its default."""
     file = tmp_path / "recipe.toml"
