@@ -106,6 +106,24 @@ def test_a_larger_student_begins_with_what_a_smaller_one_knows(folder: Path) -> 
     assert not new[:, :, before:].any()
 
 
+def test_a_mean_with_a_smaller_start_has_what_that_lacks_from_the_larger(folder: Path, tmp_path: Path) -> None:
+    """How known units hear new ones is what the larger start learnt; how they hear each other is the mean of both."""
+    wide = {**toy.recipe().student.model_dump(), "hidden_size": 11}
+    larger = toy.recipe(start={"path": "before"}, student=wide, steps=2, learning_rate=0.1)
+    train.train(larger, folder, tmp_path / "wide", folder / "cache", Progress())
+    mean = toy.recipe(start=[{"path": str(tmp_path / "wide")}, {"path": "before"}], student=wide, seed=9)
+    dataset = prepare(mean, folder, folder / "cache", Progress())
+    begun = student.begin(mean, folder, folder / "cache", dataset, torch.device("cpu")).encoder.cells
+    small, learnt = (checkpoint.load(path).encoder.cells for path in (folder / "before", tmp_path / "wide"))
+    old, new, both = (
+        cells.get_parameter("weight_hh_l0_reverse").view(4, -1, units)[:, :8]
+        for cells, units in ((small, 8), (learnt, 11), (begun, 11))
+    )
+    assert not torch.equal(new[..., :8], old)
+    torch.testing.assert_close(both[..., :8], (new[..., :8] + old) / 2)
+    torch.testing.assert_close(both[..., 8:], new[..., 8:])
+
+
 def test_other_sizes_are_refused(folder: Path, tmp_path: Path) -> None:
     """A narrower student, or one of shorter token vectors: the message names both sizes."""
     for sizes in ({"hidden_size": 7}, {"hidden_size": 9, "embedding_size": 5}):

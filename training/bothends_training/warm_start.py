@@ -1,7 +1,8 @@
 """Reads a student's initial weights from checkpoints or exported bundles."""
 
+import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -23,9 +24,20 @@ def mean_weights(paths: Sequence[Path], shares: Sequence[float], student: Encode
     `grow`.
 
     The weights are in proportion to `shares`. The average of encoders that were trained from the same start is often
-    better than each (Wortsman et al., "Model soups", ICML 2022); that of unrelated ones is useless.
+    better than each (Wortsman et al., "Model soups", ICML 2022); that of unrelated ones is useless. What smaller ones
+    lack is as in the mean of those that have it, where some do: with first weights there, that would be halved.
     """
-    states = [grow(load(path, student.config, tokenizer), student) for path in paths]
+    encoders = [load(path, student.config, tokenizer) for path in paths]
+    whole = [index for index, encoder in enumerate(encoders) if encoder.config == student.config]
+    if whole:
+        student = copy.deepcopy(student)
+        student.load_state_dict(
+            _mean([encoders[index].state_dict() for index in whole], [shares[index] for index in whole])
+        )
+    return _mean([grow(encoder, student) for encoder in encoders], shares)
+
+
+def _mean(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
     parts = torch.tensor(shares) / sum(shares)
     return {name: torch.stack([state[name] for state in states], -1) @ parts for name in states[0]}
 
