@@ -59,7 +59,7 @@ def test_the_wide_recipe_leads_from_the_packaged_weights_to_a_mean_with_them(tmp
     assert (run.name, last.name) == ("english-wide-d", "english-wide")
     assert [start.locate(WIDE.parent, tmp_path) for start in (*run.start, last.start[-1])] == [default_path()] * 2
     assert last.optimisation.steps == last.optimisation.maps_first == 0
-    assert (run.student, run.teachers) == (last.student, last.teachers)
+    assert (run.student, run.teachers, run.corpus.path) == (last.student, last.teachers, last.corpus.path)
     assert run.student.hidden_size > recipe.read(ENGLISH).student.hidden_size
 
 
