@@ -104,15 +104,21 @@ def test_a_caller_that_leaves_is_heard_of(served: Served, how: str) -> None:
 
 
 def test_callers_take_turns(served: Served) -> None:
-    """One of each connection, however many wait before it."""
-    other = served.connect()
+    """One of each connection, however many wait before it.
+
+    Reading a call is charged to its caller, and takes what the machine makes of it: so the other is connected before
+    anything waits, and each message counts for a hundred milliseconds, which no reading takes.
+    """
+    many, one, other = b"m" * 100_000, b"one", served.connect()
+    for channel in (served.channel, other):
+        grpc.channel_ready_future(channel).result(TIMEOUT_S)
     for number in range(5):
-        served.unary(b"many")
+        served.unary(many)
         until(lambda number=number: served.transport.figures()["waiting"] == number + 1)
-    served.keep(other.unary_unary(UNARY).future(b"one"))
+    served.keep(other.unary_unary(UNARY).future(one))
     until(lambda: served.transport.figures()["waiting"] == 6)
-    assert {message.content for message in served.take_messages(2)} == {b"many", b"one"}
-    assert [message.content for message in served.take_messages()] == [b"many"] * 4
+    assert {message.content for message in served.take_messages(2)} == {many, one}
+    assert [message.content for message in served.take_messages()] == [many] * 4
 
 
 def test_no_more_is_taken_than_asked_for(served: Served) -> None:
