@@ -62,6 +62,14 @@ def test_a_batch_that_disagrees_is_refused(toy_bundle: Bundle, run: Run) -> None
         largest_difference(toy_bundle, drifting)
 
 
+def test_a_precision_that_does_not_suit_a_model_is_named(toy_bundle: Bundle, run: Run) -> None:
+    """Its bound is wider than a bundle's own, and what to try is said."""
+    tokenizer = Tokenizer(toy_bundle.tokenizer, max_tokens=toy_bundle.config.max_tokens, source=toy_bundle.path)
+    said = r"3e-02 is allowed in int8, which may not suit this model: try --precision float32$"
+    with pytest.raises(SelfTestError, match=said):
+        self_test(toy_bundle, tokenizer, lambda ids: run(ids) + np.float32(0.04), tolerance=3e-2, precision="int8")
+
+
 def test_golden_nans_are_refused(toy_bundle: Bundle, run: Run) -> None:
     """NaN compares false with everything; it must not pass for agreement."""
     embeddings = toy_bundle.golden.embeddings.copy()

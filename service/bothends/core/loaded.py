@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.contract import TokenIds
+from ..engines.contract import TokenIds, precision_of
 from ..engines.cuda import warm_up
 from ..engines.fallback import Fallback
 from ..engines.select import LoadedEngine, candidates
@@ -105,7 +105,10 @@ class LoadedModel:
 
     def prove(self, run: Callable[[Sequence[TokenIds]], NDArray[np.float32]]) -> SelfTest:
         """Run the golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` raises."""
-        return self_test(self._bundle, self.tokenizer, run, tolerance=self._engine.tolerance)
+        engine = self._engine
+        return self_test(
+            self._bundle, self.tokenizer, run, tolerance=engine.tolerance, precision=precision_of(engine.provider)
+        )
 
     def share(self) -> object | None:
         """Return a capsule with which native code computes by itself while this model lives; None if it can't."""

@@ -30,12 +30,13 @@ def self_test(
     run: Callable[[Sequence[TokenIds]], NDArray[np.float32]],
     *,
     tolerance: float,
+    precision: str = "float32",
 ) -> SelfTest:
     """Run the golden sentences of `bundle` through `run`, each alone and all at once.
 
     `run` returns rows, float32 [sentences, dimension], for sentences as token ids. Raises SelfTestError if `tokenizer`
     gives other tokens, or a number of a vector differs by more than `tolerance`. If `run` is a server's queue, its
-    OverloadedError and NotServingError pass through.
+    OverloadedError and NotServingError pass through. `precision`, that of `run`, is for the error's text.
     """
     golden = bundle.golden
     try:
@@ -56,17 +57,21 @@ def self_test(
     seconds = time.perf_counter() - started
     if alone.shape != golden.embeddings.shape:
         raise SelfTestError(f"{bundle.path}: the model gives rows of shape {alone.shape[1:]}")
-    worst = max(_check(bundle, alone, tolerance, "alone"), _check(bundle, batched, tolerance, "in a batch"))
+    allowed = f"{tolerance:.0e} is allowed"
+    if precision != "float32":
+        allowed += f" in {precision}, which may not suit this model: try --precision float32"
+    runs = ((alone, "alone"), (batched, "in a batch"))
+    worst = max(_check(bundle, rows, tolerance, how, allowed) for rows, how in runs)
     return SelfTest(len(found), worst, seconds)
 
 
-def _check(bundle: Bundle, rows: NDArray[np.float32], tolerance: float, how: str) -> float:
+def _check(bundle: Bundle, rows: NDArray[np.float32], tolerance: float, how: str, allowed: str) -> float:
     differences = np.abs(rows - bundle.golden.embeddings).max(axis=1)
     worst = int(np.nan_to_num(differences, nan=np.inf).argmax())
     if not differences[worst] <= tolerance:  # also where it is NaN
         raise SelfTestError(
-            f"{bundle.path}: golden sentence {worst}, run {how}, is {differences[worst]:.1e} off PyTorch's embedding; "
-            f"{tolerance:.0e} is allowed",
+            f"{bundle.path}: golden sentence {worst}, run {how}, is {differences[worst]:.1e} off PyTorch's "
+            f"embedding; {allowed}",
             difference=float(differences[worst]),
         )
     return float(differences[worst])
