@@ -100,17 +100,18 @@ def test_a_model_that_is_withdrawn_leaves_the_other_serving(both: Server, truth:
 def test_a_withdrawn_model_stays_so_while_another_takes_over(
     transport: str, english: Bundle, newer: list[Bundle], tmp_path: Path
 ) -> None:
-    """What C++ answers by is made anew then, and is made of the models that answer."""
+    """What C++ answers by is made anew then, of the models that answer. Nobody reloads the withdrawn one."""
     root = tmp_path / "old"
     shutil.copytree(newer[0].path, root / newer[0].path.name)
     with (
-        serving_all(f"english={english.path}", f"old={root}", transport=transport, reload_s=0) as server,
+        serving_all(f"english={english.path}", f"old={root}", transport=transport, reload_s=0, selftest_s=0) as server,
         client_of(server, "old") as client,
         connected(server) as channel,
     ):
-        server.service.supervised[0].embedder.model.withdraw("the model failed its self-test")
+        withdrawn, replaced = server.service.supervised
+        withdrawn.embedder.model.withdraw("the model failed its self-test")
         shutil.copytree(newer[1].path, root / newer[1].path.name)
-        server.request_reload()
+        replaced.supervisor.reload()
         until(lambda: client.embed(SENTENCES).model_version == newer[1].config.version)
         with pytest.raises(grpc.RpcError, match="the model failed its self-test"):
             infer.Stub(channel).ModelInfer(infer.request("a", model="english"), timeout=TIMEOUT_S)
