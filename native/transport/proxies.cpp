@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "http_head.hpp"
 
@@ -25,7 +26,6 @@ std::string_view without_spaces(std::string_view text) {
 
 /// Returns the bytes of an address in a header, perhaps with brackets and a port; empty if it is invalid.
 std::string parsed(std::string_view text) {
-    if (text.size() > 1 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
     if (text.starts_with('[')) text = text.substr(1, text.find(']') == std::string_view::npos ? 0 : text.find(']') - 1);
     else if (std::count(text.begin(), text.end(), ':') == 1) text = text.substr(0, text.find(':'));
     const std::string address(text);
@@ -35,15 +35,60 @@ std::string parsed(std::string_view text) {
     return {};
 }
 
-/// Returns the value of `for` in an element of Forwarded.
-std::string_view for_of(std::string_view element) {
-    while (!element.empty()) {
-        const std::size_t end = std::min(element.find(';'), element.size());
-        const std::string_view pair = without_spaces(element.substr(0, end));
-        if (pair.size() > 4 && equals_ignoring_case(pair.substr(0, 4), "for=")) return pair.substr(4);
-        element.remove_prefix(std::min(end + 1, element.size()));
+/// Takes what `text` begins with, up to the first of `ends`.
+std::string_view take_until(std::string_view& text, std::string_view ends) {
+    const std::string_view taken = text.substr(0, text.find_first_of(ends));
+    text.remove_prefix(taken.size());
+    return taken;
+}
+
+/// Takes a quoted string, and returns what is between its quotes, escapes and all; nothing if it has no end.
+std::optional<std::string_view> take_quoted(std::string_view& text) {
+    for (std::size_t at = 1; at < text.size(); ++at) {
+        if (text[at] == '\\') ++at;
+        else if (text[at] == '"') {
+            const std::string_view inside = text.substr(1, at - 1);
+            text.remove_prefix(at + 1);
+            return inside;
+        }
     }
-    return {};
+    return std::nullopt;
+}
+
+/// Returns the value of `for` in each element of Forwarded (RFC 7239, section 4), empty in those without it; none if it
+/// isn't well-formed: then nobody can say which part of it is the proxy's. Commas and semicolons in quoted strings
+/// separate nothing: there is the caller's own text, such as its Host.
+std::vector<std::string_view> callers_of(std::string_view text) {
+    std::vector<std::string_view> found(1);
+    for (text = without_spaces(text); !text.empty(); text = without_spaces(text)) {
+        const char first = text.front();
+        if (first == ',') found.emplace_back();
+        if (first == ',' || first == ';') {
+            text.remove_prefix(1);
+            continue;
+        }
+        const std::string_view name = take_until(text, "=,; \t\"");
+        if (name.empty() || !text.starts_with('=')) return {};
+        text.remove_prefix(1);
+        const std::optional value = text.starts_with('"') ? take_quoted(text) : take_until(text, ",; \t\"");
+        const std::string_view rest = without_spaces(text);
+        if (!value || !(rest.empty() || rest.front() == ',' || rest.front() == ';')) return {};
+        if (equals_ignoring_case(name, "for")) {
+            if (!found.back().empty()) return {};
+            found.back() = *value;
+        }
+    }
+    return found;
+}
+
+/// Returns the elements of X-Forwarded-For.
+std::vector<std::string_view> elements_of(std::string_view text) {
+    std::vector<std::string_view> found;
+    while (true) {
+        found.push_back(without_spaces(take_until(text, ",")));
+        if (text.empty()) return found;
+        text.remove_prefix(1);
+    }
 }
 
 }  // namespace
@@ -74,18 +119,15 @@ bool Proxies::holds(std::string_view address_bytes) const {
 }
 
 std::string Proxies::network_through(std::string_view forwarded, std::string_view x_forwarded_for) const {
-    const std::string one = last_of(forwarded, true), other = last_of(x_forwarded_for, false);
-    if (!forwarded.empty() && !x_forwarded_for.empty() && one != other) return {};
-    return network_of(forwarded.empty() ? other : one);
+    if (forwarded.empty()) return network_of(last_of(elements_of(x_forwarded_for)));
+    const std::string caller = last_of(callers_of(forwarded));
+    if (!x_forwarded_for.empty() && caller != last_of(elements_of(x_forwarded_for))) return {};
+    return network_of(caller);
 }
 
-std::string Proxies::last_of(std::string_view values, bool are_forwarded) const {
-    while (!values.empty()) {
-        const std::size_t comma = values.rfind(',');
-        const std::string_view element =
-            without_spaces(comma == std::string_view::npos ? values : values.substr(comma + 1));
-        values = comma == std::string_view::npos ? std::string_view() : values.substr(0, comma);
-        std::string address = parsed(are_forwarded ? for_of(element) : element);
+std::string Proxies::last_of(const std::vector<std::string_view>& addresses) const {
+    for (auto each = addresses.rbegin(); each != addresses.rend(); ++each) {
+        std::string address = parsed(*each);
         if (address.empty() || !holds(address)) return address;
     }
     return {};

@@ -37,7 +37,7 @@ public:
     std::string network_through(std::string_view forwarded, std::string_view x_forwarded_for) const;
 
 private:
-    std::string last_of(std::string_view values, bool are_forwarded) const;
+    std::string last_of(const std::vector<std::string_view>& addresses) const;
 
     std::vector<AddressRange> ranges_;
 };

@@ -45,3 +45,20 @@ TEST(what_says_nothing_or_two_things_is_not_believed) {
     CHECK(proxies.network_through("for=192.0.2.8", "192.0.2.7").empty());
     CHECK(proxies.network_through("for=192.0.2.7", "192.0.2.7") == four(192, 0, 2, 7));
 }
+
+TEST(what_a_caller_has_written_into_a_quoted_string_separates_nothing) {
+    const Proxies proxies({{four(10, 0, 0, 0), 8}});
+    const std::string caller = four(192, 0, 2, 7);
+    for (const char* host : {"x,for=203.0.113.9;a", "x, for=203.0.113.9", "a\\\",for=203.0.113.9,b=\\\"", "\\\\"})
+        for (const char* after : {"", ", for=10.0.0.2", ";proto=http , for=\"10.0.0.2:80\""})
+            CHECK(proxies.network_through("for=192.0.2.7;host=\"" + std::string(host) + '"' + after, "") == caller);
+    CHECK(proxies.network_through("for=203.0.113.9;host=\"a;for=203.0.113.8\", for=192.0.2.7", "") == caller);
+}
+
+TEST(what_is_not_well_formed_is_not_believed) {
+    const Proxies proxies({{four(10, 0, 0, 0), 8}});
+    for (const char* nobody :
+         {"for=192.0.2.7;host=\"x", "host=\"x, for=192.0.2.7", "host=\"x\\\", for=192.0.2.7", "for=192.0.2.7 x",
+          "for=192.0.2.7;for=192.0.2.8", "host=\"x\"y, for=192.0.2.7", "for=\"192.0.2.7\" x", "=192.0.2.7"})
+        CHECK(proxies.network_through(nobody, "").empty());
+}
