@@ -7,6 +7,8 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -28,7 +30,8 @@ public:
     }
 
     // Does `work` as worker 0 in this thread, and as workers 1 and up in as many threads of the pool as are free before
-    // this thread is done: no thread waits for a helper that hasn't begun. Throws what a worker threw.
+    // this thread is done: no thread waits for a helper that hasn't begun. Throws what a worker threw. Where there is no
+    // memory or no thread for a helper, the others do its part.
     void run(int workers, const Work& work) {
         std::deque<Task> tasks;
         for (int worker = 1; worker < workers; ++worker) tasks.push_back({&work, worker});
@@ -59,8 +62,12 @@ private:
     void begin(std::deque<Task>& tasks) {
         if (tasks.empty()) return;
         const std::lock_guard lock(mutex_);
-        while (threads_.size() < tasks.size()) threads_.emplace_back([this] { help(); });
-        for (Task& task : tasks) queue_.push_back(&task);
+        try {
+            for (Task& task : tasks) queue_.push_back(&task);
+            while (threads_.size() < tasks.size()) threads_.emplace_back([this] { help(); });
+        } catch (const std::bad_alloc&) {
+        } catch (const std::system_error&) {  // the limit of threads
+        }
         waiting_.notify_all();
     }
 
@@ -68,8 +75,9 @@ private:
         if (tasks.empty()) return;
         std::unique_lock lock(mutex_);
         for (Task& task : tasks) {
-            if (!task.taken) queue_.erase(std::find(queue_.begin(), queue_.end(), &task));
-            else done_.wait(lock, [&task] { return task.done; });
+            const auto place = std::find(queue_.begin(), queue_.end(), &task);
+            if (place != queue_.end()) queue_.erase(place);
+            else if (task.taken) done_.wait(lock, [&task] { return task.done; });
         }
     }
 

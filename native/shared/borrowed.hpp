@@ -1,24 +1,25 @@
 // What one module of this distribution lends to another. A capsule holds one of these, and keeps the lender alive (capsule.hpp).
+// Each module may have a C++ library of its own, so types of the library aren't passed from one to another, and nothing is thrown. The
+// names have a version, to be raised with any change here: modules of different builds then refuse each other.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
-#include <vector>
 
 namespace shared {
 
 /// Tokenizer that one native module lends to another. Safe to use from several threads, without the GIL.
 struct Tokenizer {
-    static constexpr const char* name = "bothends_native.Tokenizer";
+    static constexpr const char* name = "bothends_native.Tokenizer 2";
 
     const void* of;
 
-    /// Appends the ids of a text: all of them, or if there are more than `max_tokens`, more than `max_tokens` of the
-    /// first. Returns false if it can't tokenise the text, or the text isn't UTF-8; then `ids` is undefined.
-    bool (*encode)(const void* of, std::string_view text, std::size_t max_tokens, std::vector<std::uint32_t>& ids);
+    /// Returns the ids of a text, valid until this thread's next call, and their number: all of them, or if there are more
+    /// than `max_tokens`, more than `max_tokens` of the first. Null if it can't tokenise the text, or the text isn't UTF-8.
+    const std::uint32_t* (*encode)(const void* of, const char* text, std::size_t bytes, std::size_t max_tokens,
+                                   std::size_t& count);
 
     /// Returns whether the token goes on with a word: between any other one and the one before it, a text can be cut.
     bool (*continues)(const void* of, std::uint32_t id);
@@ -27,7 +28,7 @@ struct Tokenizer {
 /// Encoder that one native module lends to another. Safe to use from several threads, without the GIL: one that needs
 /// the GIL takes it by itself.
 struct Encoder {
-    static constexpr const char* name = "bothends_native.Encoder";
+    static constexpr const char* name = "bothends_native.Encoder 2";
 
     void* of;
     std::size_t dimension;

@@ -87,8 +87,7 @@ void EmbedCodec::begin(const Request&, std::string&) const {}
 
 // Fields go by their numbers, and those that are 0 are left out, as protobuf's own serializers have it.
 void EmbedCodec::append(const Request& request, const Row& row, std::string& response) const {
-    std::vector<float> room;
-    const std::span<const float> numbers = shaped({row.numbers, row.count}, request.options, room);
+    const std::span<const float> numbers = shaped({row.numbers, row.count}, request.options);
     const Encoding encoding = request.options.encoding;
     const float scale = encoding == Encoding::int8 ? scale_of(numbers) : 0;
     const auto [tokens, is_truncated] = row.reading;

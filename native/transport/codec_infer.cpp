@@ -101,8 +101,7 @@ void InferCodec::append(const Request& request, const Row& row, std::string& res
         if (wanted[index] == token_count) put(tensor, row.index, std::int32_t(row.reading.tokens));
         if (wanted[index] == truncated) put(tensor, row.index, char(row.reading.is_truncated));
         if (wanted[index] != embedding) continue;
-        std::vector<float> room;
-        const std::span<const float> shown = shaped({row.numbers, row.count}, request.options, room);
+        const std::span<const float> shown = shaped({row.numbers, row.count}, request.options);
         std::memcpy(tensor + row.index * width, shown.data(), width);
     }
 }

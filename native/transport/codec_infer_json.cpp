@@ -226,9 +226,8 @@ void InferJsonCodec::begin(const Request& request, std::string& response) const 
 
 void InferJsonCodec::append(const Request& request, const Row& row, std::string& response) const {
     if (!has_rows(asked_by(request).wanted)) return;
-    std::vector<float> room;
     if (row.index > 0) response.push_back(',');
-    json::append_members(response, shaped({row.numbers, row.count}, request.options, room));
+    json::append_members(response, shaped({row.numbers, row.count}, request.options));
 }
 
 void InferJsonCodec::end(const Request& request, std::span<const Reading> readings, std::string& response) const {

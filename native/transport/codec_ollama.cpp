@@ -63,8 +63,7 @@ bool read_ollama_member(OllamaMember member, yyjson_val* value, Asked& asked) {
 
 /// Appends the numbers of a row.
 void append_row(const Request& request, const Row& row, std::string& response) {
-    std::vector<float> room;
-    json::append_numbers(response, shaped({row.numbers, row.count}, request.options, room));
+    json::append_numbers(response, shaped({row.numbers, row.count}, request.options));
 }
 
 }  // namespace

@@ -61,8 +61,7 @@ void OpenAICodec::begin(const Request&, std::string& response) const {
 }
 
 void OpenAICodec::append(const Request& request, const Row& row, std::string& response) const {
-    std::vector<float> room;
-    const std::span<const float> numbers = shaped({row.numbers, row.count}, request.options, room);
+    const std::span<const float> numbers = shaped({row.numbers, row.count}, request.options);
     if (row.index > 0) response.push_back(',');
     response.append(R"({"object":"embedding","index":)");
     json::append_count(response, row.index);

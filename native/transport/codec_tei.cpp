@@ -62,9 +62,8 @@ bool TeiCodec::read(std::string_view content, std::size_t max_sentences, Request
 void TeiCodec::begin(const Request&, std::string& response) const { response.push_back('['); }
 
 void TeiCodec::append(const Request& request, const Row& row, std::string& response) const {
-    std::vector<float> room;
     if (row.index > 0) response.push_back(',');
-    json::append_numbers(response, shaped({row.numbers, row.count}, request.options, room));
+    json::append_numbers(response, shaped({row.numbers, row.count}, request.options));
 }
 
 void TeiCodec::end(const Request&, std::span<const Reading>, std::string& response) const { response.push_back(']'); }

@@ -79,8 +79,7 @@ bool TeiMessageCodec::read(std::string_view content, std::size_t max_sentences, 
 
 // Fields go by their numbers, as protobuf's own serializers have it.
 void TeiMessageCodec::append(const Request& request, const Row& row, std::string& response) const {
-    std::vector<float> room;
-    const std::span<const float> numbers = shaped({row.numbers, row.count}, request.options, room);
+    const std::span<const float> numbers = shaped({row.numbers, row.count}, request.options);
     append_bytes(response, row_field, {reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()});
     std::string cost;
     append_number(cost, characters_field, *static_cast<const std::size_t*>(request.kept.get()));

@@ -70,7 +70,7 @@ private:
 };
 
 /// Scoped lock of a shard's mutex.
-class SCOPED_CAPABILITY Lock {
+class [[nodiscard]] SCOPED_CAPABILITY Lock {
 public:
     explicit Lock(Mutex& mutex) ACQUIRE(the_lock) : mutex_(mutex) { mutex_.enter(); }
     ~Lock() RELEASE() { mutex_.unlock(); }
@@ -83,7 +83,7 @@ private:
 
 /// Scoped lock of a shard's mutex if that becomes free within some seconds; false if it doesn't. The compiler doesn't
 /// follow a lock that may fail: whoever got it says `the_lock.is_sure()`.
-class TryLock {
+class [[nodiscard]] TryLock {
 public:
     explicit TryLock(Mutex& mutex, double wait_s = 0) : mutex_(enters(mutex, wait_s) ? &mutex : nullptr) {}
     ~TryLock() NO_THREAD_SAFETY_ANALYSIS {

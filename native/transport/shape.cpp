@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "../shared/half.hpp"
 #include "json_number.hpp"
@@ -18,7 +19,8 @@ constexpr float int8_most = 127;
 /// Returns the sum of squares. The second half is added to the first, element by element, until one is left: the same
 /// order as in Python.
 float squared_length(std::span<const float> row) {
-    std::vector<float> sums(row.size());
+    static thread_local std::vector<float> sums;
+    sums.resize(row.size());
     for (std::size_t index = 0; index < row.size(); ++index) sums[index] = row[index] * row[index];
     for (std::size_t width = row.size(); width > 1;) {
         const std::size_t half = (width + 1) / 2;
@@ -52,7 +54,8 @@ std::size_t max_written_bytes(const Options& options, std::size_t numbers) {
     return around + count * most;
 }
 
-std::span<const float> shaped(std::span<const float> row, const Options& options, std::vector<float>& room) {
+std::span<const float> shaped(std::span<const float> row, const Options& options) {
+    static thread_local std::vector<float> room;
     const bool is_nested = options.dimensions != 0 && options.dimensions != row.size();
     if (!is_nested && !options.is_normalized) return row;
     if (is_nested) {  // the first numbers of each half

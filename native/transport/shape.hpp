@@ -4,15 +4,14 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "options.hpp"
 
 namespace transport {
 
-/// Returns an encoder's row with the requested size and length: the row itself, or a copy in `room`. The model must
-/// offer the size.
-std::span<const float> shaped(std::span<const float> row, const Options& options, std::vector<float>& room);
+/// Returns an encoder's row with the requested size and length: the row itself, or a copy that is valid until this
+/// thread's next call. The model must offer the size.
+std::span<const float> shaped(std::span<const float> row, const Options& options);
 
 /// Makes the first of several rows of this dimension, one for each piece of a text, the text's: the direction of the mean
 /// of all, each scaled to length 1. The others are undefined then.

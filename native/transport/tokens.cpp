@@ -17,13 +17,11 @@ bool Tokens::append(const shared::Tokenizer& tokenizer, std::string_view sentenc
     const std::size_t before = ids_.size();
     const bool reads_all = truncation == Truncation::end || truncation == Truncation::pieces;
     const std::size_t max_read = reads_all ? std::numeric_limits<std::size_t>::max() : max_tokens;
-    const bool is_read = tokenizer.encode(tokenizer.of, sentence, max_read, ids_);
-    const std::size_t found = ids_.size() - before;
+    std::size_t found = 0;
+    const std::uint32_t* const ids = tokenizer.encode(tokenizer.of, sentence.data(), sentence.size(), max_read, found);
     const bool is_long = found > max_tokens;
-    if (!is_read || found == 0 || (is_long && truncation == Truncation::error)) {
-        ids_.resize(before);
-        return false;
-    }
+    if (!ids || found == 0 || (is_long && truncation == Truncation::error)) return false;
+    ids_.insert(ids_.end(), ids, ids + found);
     const bool is_truncated = is_long && truncation != Truncation::pieces;
     if (is_truncated && truncation == Truncation::end)
         ids_.erase(ids_.begin() + long(before), ids_.end() - long(max_tokens));

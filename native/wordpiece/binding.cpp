@@ -96,12 +96,19 @@ nb::list encode(const WordPiece& self, const nb::sequence& texts, std::size_t ma
     return found;
 }
 
-bool encode_borrowed(const void* of, std::string_view text, std::size_t max_tokens, Ids& ids) {
+const std::uint32_t* encode_borrowed(const void* of, const char* text, std::size_t bytes, std::size_t max_tokens,
+                                     std::size_t& count) {
+    constexpr std::size_t most_kept = 1 << 16;  // ids: a long text's memory isn't kept by each thread that met one
+    static thread_local Ids ids;
     try {
-        return static_cast<const WordPiece*>(of)->encode(text, max_tokens, ids);
+        if (ids.capacity() > most_kept) ids = Ids();
+        ids.clear();
+        if (!static_cast<const WordPiece*>(of)->encode({text, bytes}, max_tokens, ids)) return nullptr;
     } catch (const std::exception&) {
-        return false;  // each module may have a runtime of its own, so nothing is thrown from one into another
+        return nullptr;
     }
+    count = ids.size();
+    return ids.data();
 }
 
 bool continues_borrowed(const void* of, std::uint32_t id) { return static_cast<const WordPiece*>(of)->continues(id); }
