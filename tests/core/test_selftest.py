@@ -70,6 +70,26 @@ def test_a_precision_that_does_not_suit_a_model_is_named(toy_bundle: Bundle, run
         self_test(toy_bundle, tokenizer, lambda ids: run(ids) + np.float32(0.04), tolerance=3e-2, precision="int8")
 
 
+def test_small_embeddings_are_judged_by_their_direction_too(toy_bundle: Bundle, run: Run) -> None:
+    """Numbers of a hundredth are all within int8's tolerance of each other, whatever they are; float32's is finer."""
+    small = replace(toy_bundle, golden=replace(toy_bundle.golden, embeddings=toy_bundle.golden.embeddings * 0.01))
+    tokenizer = Tokenizer(toy_bundle.tokenizer, max_tokens=toy_bundle.config.max_tokens, source=toy_bundle.path)
+
+    def test(precision: str, noise: float) -> None:
+        draw = np.random.default_rng(0).normal(size=toy_bundle.config.dimension).astype(np.float32)
+        rows = small.golden.embeddings.std() * np.float32(noise) * draw
+        self_test(small, tokenizer, lambda ids: run(ids) * np.float32(0.01) + rows, tolerance=3e-2, precision=precision)
+
+    test("int8", 0.01)
+    said = (
+        r"golden sentence \d+, run alone, has the cosine 0\.\d+ to PyTorch's embedding; 0\.9995\d is promised in int8,"
+    )
+    with pytest.raises(SelfTestError, match=said):
+        test("int8", 0.2)
+    with pytest.raises(SelfTestError, match=r"has the cosine 0\.00000 to"):
+        self_test(small, tokenizer, lambda ids: np.zeros_like(run(ids)), tolerance=3e-2, precision="int8")
+
+
 def test_golden_nans_are_refused(toy_bundle: Bundle, run: Run) -> None:
     """NaN compares false with everything; it must not pass for agreement."""
     embeddings = toy_bundle.golden.embeddings.copy()

@@ -36,7 +36,7 @@ def test_rows_are_those_of_the_sentences_in_their_order(
     made: LoadedEngine = engine(toy_bundle)
     sentences = [[5, 6, 7], [8], [5, 6, 7, 9, 10]]
     rows = made.run(sentences)
-    assert (rows.shape, rows.dtype) == ((3, made.dimension), np.float32)
+    assert (rows.shape, rows.dtype) == ((3, made.dimension), np.dtype(np.float32))
     assert made.dimension == toy_bundle.config.dimension
     assert rows[::-1].tobytes() == made.run(sentences[::-1]).tobytes()
     assert all(rows[index].tobytes() == made.run([ids])[0].tobytes() for index, ids in enumerate(sentences))

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -32,7 +33,7 @@ def test_a_bound_run_gives_the_bytes_of_a_plain_one(
     random = np.random.default_rng(rows)
     sentences = [random.integers(0, english.config.vocabulary_size, n).tolist() for n in random.integers(1, 60, rows)]
     token_ids, lengths = pad(*flat(sentences))
-    feeds = {"token_ids": token_ids, "lengths": lengths}
+    feeds: dict[str, NDArray[Any]] = {"token_ids": token_ids, "lengths": lengths}
     shapes = {"embedding": (rows, english.config.dimension), "h_n": (2, rows, english.config.hidden_size)}
     bound = run_bound(raw, feeds, shapes)
     plain = raw.run(list(shapes), feeds)
@@ -42,7 +43,7 @@ def test_a_bound_run_gives_the_bytes_of_a_plain_one(
 
 def test_a_bound_run_that_fails_says_so(english: Bundle, raw: onnxruntime.InferenceSession) -> None:
     """A length past the padding is onnxruntime's error, not rows of whatever was in memory."""
-    feeds = {"token_ids": np.ones((1, 3), dtype=np.int64), "lengths": np.array([4], dtype=np.int32)}
+    feeds: dict[str, NDArray[Any]] = {"token_ids": np.ones((1, 3), np.int64), "lengths": np.array([4], np.int32)}
     with pytest.raises(Exception, match="sequence_lens"):
         run_bound(raw, feeds, {"embedding": (1, english.config.dimension)})
 

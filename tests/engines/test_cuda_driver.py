@@ -3,6 +3,7 @@
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 import pytest
@@ -78,7 +79,7 @@ class TestOnTheStandIn:
             ({}, ""),
         ],
     )
-    def test_a_driver_that_will_not_do_is_one_line(self, switches: dict[str, str], line: str) -> None:
+    def test_a_driver_that_will_not_do_is_one_line(self, switches: dict[str, Any], line: str) -> None:
         """The reason, the version that is there, and the one that is needed, and nothing else on standard output."""
         assert run(LOAD, **switches) == line
 

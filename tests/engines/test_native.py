@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,8 +26,6 @@ from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.options import Precision
 from bothends.settings import EmbedderSettings
-from bothends_export.equivalence import verify
-from bothends_export.export import lift
 from tests.support.kinds_of_text import kinds, lowest_cosine
 from tests.support.until import eventually
 
@@ -84,6 +83,10 @@ def test_it_agrees_with_onnxruntime(make_bundle: Callable[..., Bundle], layers: 
 @pytest.mark.parametrize("layers", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_verify_holds_it_to_pytorch(make_bundle: Callable[..., Bundle], layers: int, precision: Precision) -> None:
     """The native engine agrees at every length and in ragged batches; another's weights don't pass."""
+    pytest.importorskip("torch")
+    from bothends_export.equivalence import verify
+    from bothends_export.export import lift
+
     bundle, other = make_bundle(layers=layers), make_bundle(layers=layers, seed=5)
     right, wrong = (native.NativeEngine(of, precision=precision) for of in (bundle, other))
     report = verify(bundle, lift(bundle), engine=right, tolerance=right.tolerance)
@@ -103,6 +106,10 @@ class _Longer(native.NativeEngine):
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_verify_holds_random_tokens_to_what_is_promised(toy_bundle: Bundle, precision: Precision) -> None:
     """Random tokens below float32 may differ by more than golden sentences do, as long as the cosine is right."""
+    pytest.importorskip("torch")
+    from bothends_export.equivalence import verify
+    from bothends_export.export import lift
+
     report = verify(toy_bundle, lift(toy_bundle), engine=_Longer(toy_bundle, precision=precision), tolerance=0.03)
     breached = {line.partition(":")[0] for line in report.breaches()}
     assert max(row.largest for row in report.rows) > 0.03
@@ -141,11 +148,12 @@ def test_a_precision_that_brings_nothing_here_says_so(
     assert [said in message for message in caplog.messages] == [True] * bool(said)
 
 
+@pytest.mark.timing
 def test_a_busy_machine_makes_no_precision_slow() -> None:
     """Where other work takes turns from each measurement, and wants all cores, int8 is as much faster as at rest."""
     from bothends_native.engine import levels
 
-    best = levels()[0]
+    best: Any = levels()[0]
     at_rest = native.speedup("int8", best)
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
     try:
@@ -167,6 +175,7 @@ def test_a_server_answers_with_the_engines_own_bits(engine: native.NativeEngine,
     assert rows.tobytes() == np.tile(engine.run(ids), (20, 1)).tobytes()
 
 
+@pytest.mark.timing
 def test_a_run_takes_idle_cores_up_to_the_workers(english: Bundle) -> None:
     """Two workers let a run have a helper, soon: what others computed lately is remembered for a moment."""
     asked = EmbedderSettings(device="cpu", engine="native")

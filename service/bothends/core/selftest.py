@@ -3,14 +3,17 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engines.bounds import cosines, promised_cosine
 from ..engines.contract import TokenIds
 from ..errors import EngineError, NotServingError, OverloadedError, SelfTestError
 from ..model.bundle import Bundle
 from ..model.tokenizer import Tokenizer
+from ..options import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,9 @@ def self_test(
     """Run the golden sentences of `bundle` through `run`, each alone and all at once.
 
     `run` returns rows, float32 [sentences, dimension], for sentences as token ids. Raises SelfTestError if `tokenizer`
-    gives other tokens, or a number of a vector differs by more than `tolerance`. If `run` is a server's queue, its
-    OverloadedError and NotServingError pass through. `precision`, that of `run`, is for the error's text.
+    gives other tokens, or a number of a vector differs by more than `tolerance`, or, in a `precision` below float32, a
+    vector has a smaller cosine to PyTorch's than that precision promises: `tolerance` says little of vectors of small
+    numbers. If `run` is a server's queue, its OverloadedError and NotServingError pass through.
     """
     golden = bundle.golden
     try:
@@ -57,11 +61,15 @@ def self_test(
     seconds = time.perf_counter() - started
     if alone.shape != golden.embeddings.shape:
         raise SelfTestError(f"{bundle.path}: the model gives rows of shape {alone.shape[1:]}")
-    allowed = f"{tolerance:.0e} is allowed"
+    allowed, unsuited = f"{tolerance:.0e} is allowed", ""
     if precision != "float32":
-        allowed += f" in {precision}, which may not suit this model: try --precision float32"
+        unsuited = f" in {precision}, which may not suit this model: try --precision float32"
     runs = ((alone, "alone"), (batched, "in a batch"))
-    worst = max(_check(bundle, rows, tolerance, how, allowed) for rows, how in runs)
+    worst = max(_check(bundle, rows, tolerance, how, allowed + unsuited) for rows, how in runs)
+    if unsuited:
+        least = promised_cosine(bundle.config, cast(Precision, precision))
+        for rows, how in runs:
+            _check_cosines(bundle, rows, least, how, unsuited)
     return SelfTest(len(found), worst, seconds)
 
 
@@ -75,3 +83,16 @@ def _check(bundle: Bundle, rows: NDArray[np.float32], tolerance: float, how: str
             difference=float(differences[worst]),
         )
     return float(differences[worst])
+
+
+def _check_cosines(bundle: Bundle, rows: NDArray[np.float32], least: float, how: str, unsuited: str) -> None:
+    """Raise SelfTestError if the cosine of a row to its golden one is below `least`; golden zeros have no direction."""
+    golden = bundle.golden.embeddings
+    found = np.where(golden.any(axis=1), cosines(rows, golden), 1.0)
+    worst = int(found.argmin())
+    if found[worst] < least:
+        raise SelfTestError(
+            f"{bundle.path}: golden sentence {worst}, run {how}, has the cosine {found[worst]:.5f} to PyTorch's "
+            f"embedding; {least:.5f} is promised{unsuited}",
+            difference=float(np.abs(rows[worst] - golden[worst]).max()),
+        )

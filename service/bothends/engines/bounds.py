@@ -8,6 +8,9 @@ vector further: at 3 × 320 the cosine falls to 0.9991, at 8 × 320 to 0.9985. T
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..model.architecture import EncoderConfig
 from ..options import Precision
 
@@ -21,6 +24,16 @@ _BY_UNIT: dict[Precision, tuple[float, float]] = {"float32": (0.0, 0.0), "bf16":
 """The same for each unit of the widest layer, where that is more: of two layers, and of three or more."""
 _LARGEST_NORMED = 4.0
 """Number of a layer norm's output that few exceed, in standard deviations."""
+
+
+def cosines(rows: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the cosine of each row to the expected one, [rows, dimension]; 0 where either has no direction."""
+    rows64, expected64 = rows.astype(np.float64), expected.astype(np.float64)
+    lengths = np.linalg.norm(rows64, axis=1) * np.linalg.norm(expected64, axis=1)
+    found: NDArray[np.float64] = np.divide(
+        (rows64 * expected64).sum(axis=1), lengths, out=np.zeros(len(rows)), where=lengths > 0
+    )
+    return found
 
 
 def promised_cosine(config: EncoderConfig, precision: Precision) -> float:
