@@ -5,7 +5,7 @@ from typing import Any
 from bothends.model.architecture import EncoderConfig
 from bothends.model.pooling import POOLINGS
 
-from .checkpoint import CheckpointConfig
+from .checkpoint_config import CheckpointConfig
 
 
 def model_card(config: CheckpointConfig) -> str:

@@ -2,18 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from bothends.errors import BothendsError
-from bothends.model.architecture import EncoderConfig, Languages
-from bothends.model.bundle import MAX_TOKENS, NAME, VERSION
 from bothends.validation import one_line
 
+from .checkpoint_config import CheckpointConfig
 from .encoder import Encoder
 
 WEIGHTS = "model.safetensors"
@@ -23,27 +21,6 @@ TOKENIZER = "tokenizer.json"
 
 class CheckpointError(BothendsError):
     """Checkpoint folder that is incomplete, or whose files don't fit each other."""
-
-
-class CheckpointConfig(BaseModel):
-    """Content of a checkpoint's config.json."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(pattern=NAME)
-    version: str = Field(pattern=VERSION)
-    max_tokens: int = Field(ge=1, le=MAX_TOKENS, description="longer sentences are cut to this many tokens")
-    encoder: EncoderConfig
-    nested_dimensions: tuple[int, ...] = Field(
-        (), description="sizes k, going up: the first k/2 numbers of each half are an embedding by themselves"
-    )
-    languages: Languages = ()
-    training: dict[str, Any] = Field(default_factory=dict, description="how the weights came to be, for the model card")
-
-    @model_validator(mode="after")
-    def _sizes_can_be_nested(self) -> Self:
-        self.encoder.check_nested_dimensions(self.nested_dimensions)
-        return self
 
 
 @dataclass(frozen=True, slots=True)

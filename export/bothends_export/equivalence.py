@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bothends.engines.bounds import promised_cosine
+from bothends.engines.bounds import cosines, promised_cosine
 from bothends.engines.contract import precision_of
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.engines.select import LoadedEngine
@@ -188,7 +188,7 @@ class _Measured(NamedTuple):
 def _compare(found: States, expected: States, config: EncoderConfig) -> _Measured:
     """Measure an engine's states against PyTorch's."""
     of_states = None if found[1] is None or expected[1] is None else float(np.abs(found[1] - expected[1]).max())
-    cosine = float(_cosines(found[0], expected[0]).min())
+    cosine = float(cosines(found[0], expected[0]).min())
     return _Measured(len(found[0]), *_differences(found[0], expected[0], config), of_states, cosine)
 
 
@@ -199,14 +199,6 @@ def _differences(
     difference = np.abs(rows - expected)
     halves = [float(half.max()) for half in np.split(difference, 2, axis=1)] if config.has_halves else [None, None]
     return float(difference.max()), halves[0], halves[1]
-
-
-def _cosines(rows: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Cosine of each row to the expected one; 0 where either has no direction."""
-    products = (rows * expected.astype(np.float64)).sum(axis=1)
-    lengths = np.linalg.norm(rows.astype(np.float64), axis=1) * np.linalg.norm(expected.astype(np.float64), axis=1)
-    cosines: NDArray[np.float64] = np.divide(products, lengths, out=np.zeros(len(rows)), where=lengths > 0)
-    return cosines
 
 
 @torch.inference_mode()

@@ -17,7 +17,8 @@ from bothends.model.tokenizer import Tokenizer
 
 from . import golden, graph
 from .card import model_card
-from .checkpoint import Checkpoint, CheckpointConfig
+from .checkpoint import Checkpoint
+from .checkpoint_config import CheckpointConfig
 from .encoder import Encoder
 from .equivalence import Advance, verify
 from .new_path import must_be_new

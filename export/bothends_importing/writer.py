@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from bothends.model.tokenizer import Tokenizer
 from bothends.validation import one_line
 from bothends_export import checkpoint
-from bothends_export.checkpoint import CheckpointConfig
+from bothends_export.checkpoint_config import CheckpointConfig
 from bothends_export.encoder import Encoder
 from bothends_export.new_path import must_be_new
 

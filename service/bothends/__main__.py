@@ -1,6 +1,6 @@
 """Command line, for `python -m bothends`."""
 
-from .cli.main import main
+from .cli.main import run
 
 if __name__ == "__main__":
-    main(prog_name="python -m bothends")
+    run(prog_name="python -m bothends")

@@ -244,7 +244,8 @@ def encoded(rows: NDArray[np.float32], encoding: Encoding) -> tuple[NDArray[Any]
     `Embeddings.rows` explains which number a bit or an int8 stands for.
     """
     if encoding == "int8":
-        scales = np.abs(rows).max(axis=1, keepdims=True, initial=0) / _INT8_MAX
+        largest: NDArray[np.float32] = np.abs(rows).max(axis=1, keepdims=True, initial=0)
+        scales = largest / np.float32(_INT8_MAX)
         return np.rint(rows / np.where(scales > 0, scales, np.float32(1))).astype(np.int8), scales[:, 0]
     if encoding == "sign_bits":
         return np.packbits(rows > 0, axis=1), None

@@ -60,7 +60,6 @@ def test_it_shares_an_index_with_search(tmp_path: Path) -> None:
         ([os.devnull, "--input-format", "txt"], 1, f"Error: {os.devnull} has no rows; nothing was embedded"),
         (["nothing.txt"], 1, "nothing.txt can't be read: No such file or directory"),
         ([NOTES, "--threshold", 0], 2, "--threshold"),
-        ([NOTES, "--server", "127.0.0.1:1"], 1, "no bothends server answers at 127.0.0.1:1"),
     ],
     ids=str,
 )

@@ -107,7 +107,7 @@ def test_what_is_no_file_is_a_sentence(d_csv: str, sentence: str) -> None:
     assert is_told == (sentence == "nothing.csv")
 
 
-@pytest.mark.parametrize("typed", ["y", "n"])
+@pytest.mark.parametrize("typed", ["y", pytest.param("n", marks=pytest.mark.slow)])
 def test_a_person_at_a_terminal_is_asked(d_csv: str, typed: str) -> None:
     person, terminal = pty.openpty()
     os.write(person, f"{typed}\n".encode())

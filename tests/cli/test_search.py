@@ -117,6 +117,7 @@ def test_an_index_is_made_once_and_kept_up_to_date(tmp_path: Path, toy_bundle: B
     assert "holds other files; name a new folder" in search(notes, "a", "--index", tmp_path, code=1).stderr
 
 
+@pytest.mark.slow
 def test_a_graph_of_neighbours_is_kept_beside_the_vectors(tmp_path: Path) -> None:
     """It finds what a look at every row finds, is made once, and goes when the file changes."""
     pytest.importorskip("faiss", reason="faiss is missing: pip install faiss-cpu")
@@ -132,6 +133,7 @@ def test_a_graph_of_neighbours_is_kept_beside_the_vectors(tmp_path: Path) -> Non
     assert "making the graph of 40 rows" in search(notes, *asked, "--approximate").stderr
 
 
+@pytest.mark.slow
 def test_what_a_graph_does_not_lead_to_is_not_shown(tmp_path: Path) -> None:
     """Among rows that are all alike it comes to some alone: those are listed, and nothing in the others' place."""
     pytest.importorskip("faiss", reason="faiss is missing: pip install faiss-cpu")
@@ -174,7 +176,10 @@ def test_a_file_without_text_ends_with_one(tmp_path: Path) -> None:
     assert (tmp_path / "index" / "vectors.npy.bad.jsonl").is_file()
 
 
-@pytest.mark.parametrize(("query", "flag"), [("", None), ("a", "--approximate"), ("a", "--hybrid")])
+@pytest.mark.parametrize(
+    ("query", "flag"),
+    [("", None), *(pytest.param("a", flag, marks=pytest.mark.slow) for flag in ("--approximate", "--hybrid"))],
+)
 def test_what_cant_be_searched_is_told_before_the_file_is_embedded(
     tmp_path: Path, query: str, flag: str | None
 ) -> None:
@@ -189,6 +194,7 @@ def test_what_cant_be_searched_is_told_before_the_file_is_embedded(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough_ends_it() -> None:
     """As `head` does."""
     command = '"$0" search "$1" pets dogs cats --json | head -n 1'

@@ -34,6 +34,8 @@ def test_sigterm_answers_what_was_accepted(running: Running) -> None:
         late.encode(["too late"])
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_sigterm_under_load_loses_nothing(running: Running) -> None:
     """Callers in a loop see right answers, then UNAVAILABLE; no other error, no wrong bytes."""
     with Client(running.target) as client:
@@ -64,6 +66,8 @@ def test_sigterm_under_load_loses_nothing(running: Running) -> None:
     assert unforeseen == []
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_a_second_signal_exits_at_once() -> None:
     """A second signal means now: the drain isn't waited for."""
     running = start()
@@ -77,7 +81,7 @@ def test_a_second_signal_exits_at_once() -> None:
     running.process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_while_it_starts_ends_it(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """A server that has accepted nothing does not come up to be stopped; what it had begun is undone."""
     load = LoadedModel.load

@@ -210,11 +210,12 @@ def _replaced(found: list[str], texts: dict[Phrase, str]) -> str:
     """The pieces joined, other texts in place of some phrases; what is first has a capital if what was first had."""
     result = list(found)
     for phrase, text in texts.items():
+        first = text[0]
         if phrase.start > 0:
-            text = text[0].lower() + text[1:]
+            first = first.lower()
         elif found[0][:1].isupper():
-            text = text[0].upper() + text[1:]
-        result[phrase.start : phrase.stop] = [text, *[""] * (phrase.stop - phrase.start - 1)]
+            first = first.upper()
+        result[phrase.start : phrase.stop] = [first + text[1:], *[""] * (phrase.stop - phrase.start - 1)]
     return "".join(result)
 
 

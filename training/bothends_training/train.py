@@ -22,11 +22,12 @@ from torch.nn import functional
 
 from bothends.model.tokenizer import Tokenizer
 from bothends_export import checkpoint
+from bothends_export.checkpoint_config import CheckpointConfig
 from bothends_export.encoder import Encoder
 
 from .batches import batches, interleaved
 from .dataset import Dataset, prepare
-from .device import choose, send
+from .device import choose, send, takes_bfloat16
 from .errors import RecipeError
 from .evaluate import spearman
 from .fit import fit, looked_at, taught
@@ -47,6 +48,8 @@ class Job:
     targets: Targets
     device: torch.device
     progress: Progress
+    is_half: bool = False
+    """Whether the encoder's products are of bfloat16 numbers."""
 
 
 def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progress) -> list[dict[str, float]]:
@@ -56,6 +59,10 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
     the mean loss since the previous one and each dev file's Spearman × 100. Raises RecipeError if the run can't start.
     """
     device = choose(recipe.optimisation.precision)
+    is_half = recipe.optimisation.precision == "bfloat16"
+    if is_half and device.type == "cpu" and not takes_bfloat16():
+        progress.console.print("PyTorch has no bfloat16 LSTM for this processor: training in float32, which is slower")
+        is_half = False
     state = saved_state(recipe, out, device)
     dataset = prepare(recipe, folder, cache, progress)
     if state is None:
@@ -65,7 +72,7 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
         run.restore(state)
     else:
         raise RecipeError(f"{out} holds a run on other sentences than {recipe.corpus.path} has now")
-    steps(Job(recipe, dataset, out, Targets(dataset, device), device, progress), run)
+    steps(Job(recipe, dataset, out, Targets(dataset, device), device, progress, is_half), run)
     return run.history
 
 
@@ -176,7 +183,7 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> Tensor:
     # By maps of chance the first gradients would spoil what the encoder knows already (Kumar et al., "Fine-Tuning can
     # Distort Pretrained Features and Underperform Out-of-Distribution", ICLR 2022).
     run.encoder.requires_grad_(run.step >= plan.maps_first)
-    with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
+    with torch.autocast(device.type, torch.bfloat16, enabled=job.is_half):
         embedding = read(job, run, rows)
     loss = run.objective(embedding, job.targets.of(rows), send(corpus.groups[rows], device))
     run.optimiser.zero_grad()
@@ -219,7 +226,7 @@ def embed(encoder: Encoder, tokenizer: Tokenizer, sentences: Sequence[str]) -> N
 def save(job: Job, run: Run) -> None:
     """Write the checkpoint that `export` reads, and beside it the state that a resumed run needs."""
     recipe = job.recipe
-    config = checkpoint.CheckpointConfig(
+    config = CheckpointConfig(
         name=recipe.name,
         version=recipe.version,
         max_tokens=recipe.student.max_tokens,

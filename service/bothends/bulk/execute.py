@@ -1,6 +1,5 @@
 """Runs a job from start to end, and prints its outcome for people."""
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -45,7 +44,6 @@ def execute(job: Job, load: Callable[[], BulkEngine]) -> int:
                     raise
                 sink.discard()
         except BrokenPipeError:  # as where `head` has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would try again as it ends
             return _BROKEN_PIPE
         except OSError as error:
             raise write_error(job, error) from error
@@ -83,9 +81,11 @@ def nothing_to_embed(source: Path | None, output: Path | None, rows: int) -> Fil
 
 
 def write_error(job: Job, error: OSError) -> FileError:
-    """Return the error for an output whose disk is full or gone."""
-    kept = "" if job.output is None else "; what was there stays, and the same command goes on from it"
-    return FileError(f"{job.output or 'standard output'} can't be written: {error.strerror}{kept}")
+    """Return the error for an output whose disk is full or gone. Of standard output, the command line tells that."""
+    if job.output is None:
+        return FileError(f"standard input or standard error fails: {error.strerror}")
+    kept = "what was there stays, and the same command goes on from it"
+    return FileError(f"{job.output} can't be written: {error.strerror}; {kept}")
 
 
 def _summary(job: Job, model: str, done: Commit, rows: int, seconds: float) -> str:

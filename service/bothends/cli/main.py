@@ -7,11 +7,12 @@ through the entry points "bothends.commands".
 
 import json
 import os
+import sys
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions, entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -20,6 +21,7 @@ from ..text import printable
 from .choice import did_you_mean
 from .client_options import connect, identity, key_options, server_options
 from .embed_options import bundle_option
+from .output import ended
 
 _timeout_option = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
 _IN_FILES = ("deduplicate", "embed", "search", "serve", "tokenize")
@@ -152,6 +154,11 @@ def main() -> None:
       bothends search notes.txt "pets that are scared"
       bothends serve
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
+
+
+def run(prog_name: str | None = None) -> NoReturn:
+    """Run the command that the arguments name, and end the process with its exit code."""
+    sys.exit(ended(lambda: main(prog_name=prog_name)))
 
 
 @main.command(short_help="Show where a sentence's embedding comes from.")

@@ -13,6 +13,7 @@ import click
 from ..errors import BothendsError
 from .choice import Choice
 from .grouped import SHOWS_ALL, GroupedCommand, GroupedOption, option
+from .output import OutputError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo  # which a client alone doesn't have
@@ -182,6 +183,6 @@ def _greet(banner: str) -> None:
     """Print the banner. A full disk or a closed pipe at the output doesn't prevent serving."""
     try:
         click.echo(banner)
-    except OSError as error:
-        _log.warning("the banner couldn't be printed: %s", error.strerror)
+    except (OSError, OutputError) as error:
+        _log.warning("the banner isn't printed: %s", error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would try again as it ends

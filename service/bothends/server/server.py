@@ -14,7 +14,7 @@ from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..settings import Settings
 from .banner import banner, slow_tokenizers, slowness
-from .concurrency_limit import linger
+from .concurrency_limit import QUIET_S, linger
 from .dispatch import REQUEST_ID, logs_each_call
 from .event_log import EventLog
 from .fast_path import FastMethod, FastPaths
@@ -50,10 +50,14 @@ _SIGNALS_S = 1.0
 class Server:
     """Server. Call `start`, then `wait` until a signal or `request_stop`, then `stop`."""
 
-    def __init__(self, settings: Settings, fronts: Sequence[Front] = FRONTS) -> None:
-        """Serve what `settings` say to the callers of `fronts`."""
+    def __init__(self, settings: Settings, fronts: Sequence[Front] = FRONTS, *, lame_duck_s: float = QUIET_S) -> None:
+        """Serve what `settings` say to the callers of `fronts`.
+
+        Once stopping, it goes on refusing callers until none has come for `lame_duck_s` seconds.
+        """
         self.settings = settings
         self._fronts = fronts
+        self._lame_duck_s = lame_duck_s
         self._all = names_of_all(fronts)
         self.metrics = Metrics()
         self.is_lost = False  # True once a new process alone can help: the GPU doesn't come back in this one
@@ -176,7 +180,7 @@ class Server:
             streams.drain()
         answered = self.service.drain(self.settings.drain_s)
         sent = self.grpc.wait_idle(max(THREADS_END_S, end - time.monotonic()))
-        linger(self._quiet_s, timeout_s=end - time.monotonic())
+        linger(self._quiet_s, enough_s=self._lame_duck_s, timeout_s=end - time.monotonic())
         self.grpc.stop(LAST_BYTES_S)  # health watchers would hold a longer one
         self._events.follow()
         for streams in self.streams:

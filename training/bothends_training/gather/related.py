@@ -52,11 +52,11 @@ def leaves(vectors: NDArray[np.float32], size: int) -> Iterator[NDArray[np.int64
 
 def _widest(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """About the direction in which the vectors differ most, by power iteration."""
-    centred = vectors - vectors.mean(axis=0)
+    centred = vectors - vectors.mean(axis=0, dtype=np.float32)
     direction: NDArray[np.float32] = centred[0] + np.float32(1e-3)
     for _ in range(_ROUNDS):
         direction = centred.T @ (centred @ direction)
-        direction /= max(float(np.linalg.norm(direction)), 1e-12)
+        direction /= np.float32(max(float(np.linalg.norm(direction)), 1e-12))
     return direction
 
 

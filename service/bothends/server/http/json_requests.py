@@ -103,8 +103,8 @@ def as_request(given: Mapping[str, Any], kind: type[RequestT]) -> RequestT:
     """Check a JSON object as the pydantic model `kind`. Raises like `parse`."""
     for name in given:
         if name not in kind.model_fields:  # pydantic would make an error of each
-            name = printable(name)[:_SHOWN_CHARS]
-            raise RequestError(f"unknown parameter {name!r}; there are {', '.join(kind.model_fields)}", field=name)
+            shown = printable(name)[:_SHOWN_CHARS]
+            raise RequestError(f"unknown parameter {shown!r}; there are {', '.join(kind.model_fields)}", field=shown)
     try:
         return kind.model_validate(given)
     except ValidationError as error:

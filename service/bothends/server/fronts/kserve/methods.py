@@ -97,8 +97,8 @@ class InferenceService:
             name=responder.name, versions=[model.config.version], platform=_platform(model)
         )
         metadata.inputs.add(name=INPUT, datatype="BYTES", shape=(-1, 1))
-        for name, dims in _dims(model).items():
-            metadata.outputs.add(name=name, datatype=OUTPUTS[name].datatype, shape=(-1, *dims))
+        for output, dims in _dims(model).items():
+            metadata.outputs.add(name=output, datatype=OUTPUTS[output].datatype, shape=(-1, *dims))
         return metadata
 
     def model_config(self, request: inference_pb2.ModelConfigRequest, context: CallContext) -> None:
@@ -117,8 +117,8 @@ class InferenceService:
             dynamic_batching=inference_pb2.ModelDynamicBatching(),
         )
         config.input.add(name=INPUT, data_type=inference_pb2.TYPE_STRING, dims=(1,))
-        for name, dims in _dims(model).items():
-            config.output.add(name=name, data_type=OUTPUTS[name].data_type, dims=dims)
+        for output, dims in _dims(model).items():
+            config.output.add(name=output, data_type=OUTPUTS[output].data_type, dims=dims)
         return config
 
     def model_infer(self, request: inference_pb2.ModelInferRequest, context: CallContext) -> None:
