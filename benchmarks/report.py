@@ -21,7 +21,7 @@ class Table:
 
     title: str
     headings: Sequence[str]
-    rows: list[Sequence[str]]
+    rows: Sequence[Sequence[str]]
     words: int = 1
     """Number of columns, from the left, that hold words; the others hold numbers."""
 

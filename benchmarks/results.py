@@ -119,7 +119,7 @@ class Results(Saved):
         return cls(**data)
 
 
-Figures = TypeVar("Figures")
+Figures = TypeVar("Figures", bound=Any)
 
 
 def medians(rows: Iterable[Figures]) -> list[Figures]:
@@ -131,7 +131,9 @@ def medians(rows: Iterable[Figures]) -> list[Figures]:
 
 
 def _median(rows: list[Figures]) -> Figures:
-    return type(rows[0])(**{each.name: _middle([getattr(row, each.name) for row in rows]) for each in fields(rows[0])})
+    values = {each.name: _middle([getattr(row, each.name) for row in rows]) for each in fields(rows[0])}
+    median: Figures = type(rows[0])(**values)
+    return median
 
 
 def _middle(values: list[Any]) -> Any:

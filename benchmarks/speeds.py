@@ -26,7 +26,7 @@ def speeds(results: Results, comparison: ComparisonResults) -> Speeds | None:
     return Speeds(
         f"{about['date']}, {about['processor']}, {about['cores']} cores, which the load generator shares",
         _CALLERS,
-        *(round(row.sentences_per_s) for row in rows),
+        *(round(row.sentences_per_s) for row in rows if row),
         *(round(ceiling.best.sentences_per_s) for ceiling in ceilings if ceiling),
     )
 

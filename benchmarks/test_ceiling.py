@@ -1,9 +1,12 @@
 """Engines measured alone, in this process."""
 
+import pytest
+
 import engines
 from ceiling import CORES, Engines
 
 
+@pytest.mark.slow
 def test_each_engine_that_is_built_is_measured_by_itself() -> None:
     """Engines get the same sentences and as many turns each, with every schedule on one thread and on all cores."""
     texts = ["A man sings.", "Two women ride their horses along the beach.", "Snow.", "The boats came back early."]

@@ -76,6 +76,7 @@ def run(port: int, tmp_path: Path, load: Load, *flags: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_refusals_that_say_when_to_come_again_are_counted(full: tuple[int, Full], tmp_path: Path) -> None:
     found = run(full[0], tmp_path, Load("x", concurrency=1))
     assert found["refused"] > 0

@@ -15,6 +15,7 @@ PROGRAM = """
 import hashlib, os, signal, time
 
 def tell():
+    time.sleep(0)  # gives the lock back: what is held still isn't counted yet
     os.kill(os.getpid(), signal.SIGRTMIN)
     with open(os.environ["HELD_OUT"]) as file:
         print(file.read().splitlines()[-1])

@@ -1,34 +1,53 @@
-"""Small real things that tests share: encoders with random weights, bundles made of them, a running server."""
+"""Small real things that tests share: encoders with random weights, bundles made of them, a running server.
+
+Most tests need no PyTorch, and where it isn't installed those that do are left out.
+"""
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import tokenizers
-import torch
 from hypothesis import HealthCheck, settings
 
 from bothends.client.sync import Client
-from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle, default_path
 from bothends.server import ports
 from bothends.server.grpc.select import select
 from bothends.server.server import Server
 from bothends.settings import GrpcSettings, Settings
-from bothends_export import checkpoint
-from bothends_export.checkpoint import Checkpoint, CheckpointConfig
-from bothends_export.encoder import Encoder
-from bothends_export.export import export
-from tests.support import shards, surroundings
+from tests.support import bundles, passed, shards, surroundings
 from tests.support.awaited import Awaited
 from tests.support.serving import Running, finish, start
 from tests.support.supervised import Supervised
 
-WORDS = ["there", "will", "be", "dragons", "no", "##s", "a", "man", "plays", "the", "guitar", "and", "woman", "sings"]
-MAX_TOKENS = 40
+if TYPE_CHECKING:
+    from bothends_export.checkpoint import Checkpoint
+
+OF_TORCH = (
+    "doctor",
+    "export",
+    "importing",
+    "training",
+    "core/test_explain.py",
+    "docs/test_doctor.py",
+    "docs/test_infersent.py",
+    "docs/test_laser.py",
+    "native/engine/test_against_torch.py",
+    "native/engine/test_bounds.py",
+    "native/engine/test_every_kind.py",
+    "promises/test_device.py",
+    "promises/test_embedding.py",
+    "server/ray",
+    "test_sklearn.py",
+)
+"""Folders and files whose tests compare with PyTorch, or need what else only `make test-full` installs and takes
+seconds to import; they have the mark `torch`."""
+WITHOUT_TORCH = "PyTorch isn't installed (make test-full)"
+collect_ignore = [] if find_spec("torch") else list(OF_TORCH)
 # The same examples each time, and as much time as a busy machine takes: `--hypothesis-profile default` draws others.
 settings.register_profile("bothends", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bothends")
@@ -39,6 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos", "attacks on what is promised (make chaos)")
     group.addoption("--long", action="store_true", help="the long form, for about an hour instead of minutes")
     group.addoption("--report", type=Path, metavar="FILE", help="write what was measured to FILE, a JSON")
+    parser.addoption("--brief", action="store_true", help="of what needs PyTorch, only what has the mark brief")
+    passed.add_options(parser)
     parser.addoption("--transport-shards", type=int, metavar="N", help="have native transports of N parts")
 
 
@@ -47,105 +68,82 @@ def pytest_configure(config: pytest.Config) -> None:
     servers in the tests' own process too, which read no environment.
     """
     surroundings.leave_out()
+    passed.configure(config)
     if given := config.getoption("--transport-shards"):
         os.environ[shards.VARIABLE] = str(given)
     if number := shards.asked():
-        GrpcSettings.shards_for = lambda settings, takers: settings.transport_shards or number  # type: ignore[method-assign]
+        GrpcSettings.shards_for = lambda self, takers: self.transport_shards or number  # type: ignore[method-assign]
     if chosen := os.environ.get("BOTHENDS_TRANSPORT"):
         ports.select = lambda settings: select(  # type: ignore[attr-defined]
             settings.model_copy(update={"transport": chosen}) if settings.transport == "auto" else settings
         )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_torch_thread() -> None:
-    """Give PyTorch one thread: on a busy machine, threads for tiny matrices wait for each other."""
-    torch.set_num_threads(1)
+def is_of_torch(path: Path) -> bool:
+    """Return True if a file of tests is in OF_TORCH, or in a folder that is."""
+    return path.as_posix().startswith(tuple(f"{Path(__file__).parent.as_posix()}/{place}" for place in OF_TORCH))
 
 
-@pytest.fixture(scope="session")
-def toy_tokenizer() -> str:
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file of which nothing is asked for: PyTorch takes seconds, in each process."""
+    if not config.getoption("--brief") or collection_path.suffix != ".py" or not is_of_torch(collection_path):
+        return None
+    return (collection_path.name.startswith("test_") and "mark.brief" not in collection_path.read_text("utf-8")) or None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs PyTorch; leave out of it what --brief doesn't ask for."""
+    for item in items:
+        if "make_checkpoint" in getattr(item, "fixturenames", ()) or is_of_torch(item.path):
+            item.add_marker("torch")
+    if config.getoption("--brief"):
+        left_out = {item for item in items if item.get_closest_marker("torch") and not item.get_closest_marker("brief")}
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session", name="toy_tokenizer")
+def _toy_tokenizer() -> str:
     """A tokenizer.json of a few words and every printable ASCII character."""
-    pieces = [
-        "[PAD]",
-        "[UNK]",
-        *WORDS,
-        *(chr(code) for code in range(33, 127)),
-        *(f"##{chr(c)}" for c in range(97, 123)),
-    ]
-    vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106  a token of text
-    tokenizer.normalizer = tokenizers.normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-    return str(tokenizer.to_str())
+    return bundles.toy_tokenizer()
 
 
 @pytest.fixture(scope="session")
-def make_checkpoint(
-    tmp_path_factory: pytest.TempPathFactory, toy_tokenizer: str
-) -> Callable[..., tuple[Path, Checkpoint]]:
-    """Makes a checkpoint folder with random weights. The row of token 0 is as random as the others: padding would show.
+def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> "Callable[..., tuple[Path, Checkpoint]]":
+    """Makes a checkpoint folder with random weights, of the shape asked for; skips without PyTorch."""
+    pytest.importorskip("torch", reason=WITHOUT_TORCH)
+    from tests.support import checkpoints
 
-    `shape` is more of EncoderConfig's fields.
-    """
-
-    def make(
-        *,
-        layers: int = 1,
-        hidden_size: int = 16,
-        embedding_size: int = 12,
-        seed: int = 0,
-        dtype: torch.dtype = torch.float16,
-        **shape: Any,
-    ) -> tuple[Path, Checkpoint]:
-        torch.manual_seed(seed)
-        vocabulary_size = tokenizers.Tokenizer.from_str(toy_tokenizer).get_vocab_size()
-        config = EncoderConfig(
-            vocabulary_size=vocabulary_size,
-            embedding_size=embedding_size,
-            hidden_size=hidden_size,
-            layers=layers,
-            **shape,
-        )
-        encoder = Encoder(config)
-        for name, parameter in encoder.named_parameters():
-            if name in ("h_0", "c_0") or name.startswith("head.norm"):  # which begin as zeros and ones
-                torch.nn.init.normal_(parameter)
+    def make(**shape: Any) -> "tuple[Path, Checkpoint]":
         folder = tmp_path_factory.mktemp("checkpoint")
-        whole = CheckpointConfig(name="toy", version=f"{layers}.{seed}", max_tokens=MAX_TOKENS, encoder=config)
-        checkpoint.save(folder, encoder, whole, toy_tokenizer, table_dtype=dtype)
-        return folder, checkpoint.load(folder)
+        return folder, checkpoints.make(folder, **shape)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def toy_checkpoint(make_checkpoint: Callable[..., tuple[Path, Checkpoint]]) -> tuple[Path, Checkpoint]:
+def toy_checkpoint(make_checkpoint: "Callable[..., tuple[Path, Checkpoint]]") -> "tuple[Path, Checkpoint]":
     """One small checkpoint and its folder."""
     return make_checkpoint()
 
 
 @pytest.fixture(scope="session")
-def toy_bundle(toy_checkpoint: tuple[Path, Checkpoint], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The small checkpoint, exported. Tests that change files copy it first."""
-    return export(toy_checkpoint[1], tmp_path_factory.mktemp("bundles") / "toy")
-
-
-@pytest.fixture(scope="session")
-def make_bundle(
-    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Bundle]:
+def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Bundle]:
     """Makes a bundle of random weights, of the shape asked for."""
-    return lambda **shape: export(make_checkpoint(**shape)[1], tmp_path_factory.mktemp("bundles") / "made")
+    return lambda **shape: bundles.make(tmp_path_factory.mktemp("bundles") / "made", **shape)
 
 
 @pytest.fixture(scope="session")
-def newer(
-    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path_factory: pytest.TempPathFactory
-) -> list[Bundle]:
+def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """One small bundle. Tests that change files copy it first."""
+    return bundles.make(tmp_path_factory.mktemp("bundles") / "toy")
+
+
+@pytest.fixture(scope="session")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
     """Three bundles of one name, other weights and other versions."""
     folder = tmp_path_factory.mktemp("newer")
-    return [export(make_checkpoint(seed=seed)[1], folder / f"v{1 + seed}") for seed in (1, 2, 3)]
+    return [bundles.make(folder / f"v{1 + seed}", seed=seed) for seed in (1, 2, 3)]
 
 
 @pytest.fixture(scope="session")
@@ -157,7 +155,7 @@ def english() -> Bundle:
 @pytest.fixture(scope="session")
 def server(english: Bundle) -> Iterator[Server]:
     """A server with the packaged bundle on free ports."""
-    running = Server(Settings(bundle=english.path, device="cpu", port=0, http_port=0, max_sentences=300))
+    running = Server(Settings(bundle=english.path, device="cpu", port=0, http_port=0, max_sentences=300), lame_duck_s=0)
     running.start()
     yield running
     running.stop()
@@ -231,7 +229,7 @@ def kept(root: Path) -> Iterator[Callable[..., Supervised]]:
     """Makes embedders of the newest version in `root`, each with an impatient supervisor."""
     made: list[Supervised] = []
 
-    def make(**options: float) -> Supervised:
+    def make(**options: Any) -> Supervised:
         made.append(Supervised(root, **options))
         return made[-1]
 

@@ -1,8 +1,8 @@
-"""Installs an extra of bothends for tests, in place: PyTorch's CPU build first, then the rest.
+"""Installs an extra of bothends for tests, in place.
 
-`python tests/install.py EXTRA [FILE …]` takes the CPU build from PyTorch's own index, since the default one has CUDA's
-build for Linux; with `--gpu` it leaves that to pip. Files hold further requirements. pip is silent for minutes, so each
-minute says what it is at.
+`python tests/install.py EXTRA [FILE …] [--cpu-torch]`: files hold further requirements. With `--cpu-torch` PyTorch's
+CPU build is installed first, from PyTorch's own index, since the default one has CUDA's build for Linux. pip is silent
+for minutes, so each minute says what it is at.
 """
 
 import re
@@ -24,9 +24,9 @@ _ASKS = "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], metho
 def main() -> int:
     """Install the extra, and the files' requirements, that the command line names; returns pip's exit code."""
     extra, *others = sys.argv[1:]
-    files = [f"--requirement={other}" for other in others if other != "--gpu"]
+    files = [f"--requirement={other}" for other in others if other != "--cpu-torch"]
     tell(f"Installing bothends[{extra}], which takes minutes")
-    if sys.platform == "linux" and "--gpu" not in others and find_spec("torch") is None and not installs_cpu_build():
+    if sys.platform == "linux" and "--cpu-torch" in others and find_spec("torch") is None and not installs_cpu_build():
         tell(f"  PyTorch's CPU build can't be had from {CPU_BUILD}; CUDA's, which pip takes then, is about 3 GB more")
     return pip("--editable", f"{ROOT}[{extra}]", *files)
 
@@ -39,9 +39,8 @@ def installs_cpu_build() -> bool:
 def torch_range() -> str:
     """Return the requirement of torch, as pyproject.toml has it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return next(
-        each for extra in project["optional-dependencies"].values() for each in extra if re.match(r"torch\b", each)
-    )
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    return next(each for extra in extras.values() for each in extra if re.match(r"torch\b", each))
 
 
 def is_reachable(url: str, *, answers_s: float = ANSWERS_S) -> bool:

@@ -43,8 +43,8 @@ def test_each_sentence_has_numbers_of_its_own() -> None:
     """A caller that keeps one sentence's row doesn't keep those of all others in memory."""
     whole = embeddings(0, scales=True)
     first, second = whole.each()
-    assert (first.row.tolist(), first.scale, first.token_count, first.truncated) == ([0, 1], 0, 3, False)
-    assert (second.row.tolist(), second.scale, second.token_count, second.truncated) == ([2, 3], 1, 40, True)
+    assert [first.row.tolist(), first.scale, first.token_count, first.truncated] == [[0, 1], 0, 3, False]
+    assert [second.row.tolist(), second.scale, second.token_count, second.truncated] == [[2, 3], 1, 40, True]
     assert not np.shares_memory(first.row, whole.rows)
 
 

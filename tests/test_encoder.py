@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bothends import Client, Encoder, RequestError, SentenceError, SettingsError, TruncationWarning, encoder
+from bothends import Client, Encoder, RequestError, SentenceError, SettingsError, TruncationWarning
+from bothends.chunks import WINDOW
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import EngineError
 from bothends.model.bundle import Bundle
@@ -51,7 +52,7 @@ def toy(toy_bundle: Bundle) -> Iterator[Encoder]:
 def test_shapes_are_sentence_transformers(loaded: Encoder) -> None:
     """One string is a row, a list is rows; any sequence of strings will do."""
     one = loaded.encode("there will be dragons")
-    assert (one.shape, one.dtype) == ((512,), np.float32)
+    assert (one.shape, one.dtype) == ((512,), np.dtype(np.float32))
     assert loaded.encode(["there will be dragons"]).tobytes() == one.tobytes()
     assert loaded.encode(np.array(["there will be dragons", "a"])).shape == (2, 512)  # type: ignore[arg-type]
     assert (loaded.dimension, loaded.nested_dimensions, loaded.name) == (512, (64, 128, 256), "english")
@@ -78,6 +79,7 @@ def test_it_knows_sentence_transformers_words(loaded: Encoder) -> None:
     assert found.tobytes() == expected.tobytes()
     with pytest.raises(TypeError, match="no model here knows prompts"):
         loaded.encode(SENTENCES, prompt="query: ")  # type: ignore[arg-type]
+    pytest.importorskip("torch", reason="PyTorch isn't installed (make test-full)")
     for given in (SENTENCES[:2], SENTENCES[0], []):
         made: Any = loaded.encode(given, convert_to_tensor=True)
         assert made.numpy().tobytes() == loaded.encode(given).tobytes()
@@ -85,7 +87,7 @@ def test_it_knows_sentence_transformers_words(loaded: Encoder) -> None:
 
 def test_any_number_in_order(toy: Encoder) -> None:
     """Each row is that of its sentence alone, for more than a window of many lengths."""
-    sentences = ["dragons " * (1 + 7 * index % 30) + str(index) for index in range(2 * encoder.WINDOW + 5)]
+    sentences = ["dragons " * (1 + 7 * index % 30) + str(index) for index in range(2 * WINDOW + 5)]
     rows = toy.encode(sentences)
     assert rows.shape == (len(sentences), toy.dimension)
     for index in (0, 1, 4095, 4096, 8191, 8192, 8196):

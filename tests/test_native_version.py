@@ -45,6 +45,7 @@ def test_a_server_does_without_it_and_says_what_to_do(environment: dict[str, str
     assert f"slow: {line}; " in log.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [("--transport", "native"), ("--precision", "int8")])
 def test_a_server_that_was_asked_for_it_does_not_start(
     environment: dict[str, str], line: str, flags: tuple[str, str]

@@ -9,7 +9,6 @@ from typing import Any, get_args
 import grpc
 import numpy as np
 import pytest
-import torch
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -30,7 +29,7 @@ def test_options_shape_what_comes_back(each_client: Client | Awaited) -> None:
     assert small.tobytes() == nested(rows, 64).tobytes()
     assert np.linalg.norm(each_client.encode(sentences, dimensions=64, normalize=True), axis=1) == pytest.approx(1)
     half = each_client.encode(sentences, encoding="float16")
-    assert (half.dtype, half.tobytes()) == (np.float16, rows.astype(np.float16).tobytes())
+    assert (half.dtype, half.tobytes()) == (np.dtype(np.float16), rows.astype(np.float16).tobytes())
     found = each_client.embed(sentences, encoding="int8")
     assert found.scales is not None
     assert found.rows.dtype == np.int8
@@ -186,6 +185,7 @@ def test_a_word_that_is_nobodys_is_an_error_that_names_ours(
 @pytest.mark.parametrize("encoding", ["float32", "float16", "int8", "sign_bits"])
 def test_tensors_hold_the_numbers_of_the_rows(each_client: Client | Awaited, encoding: Encoding) -> None:
     """One tensor, or a list of them; of no rows and of one too, and they may be written to."""
+    torch = pytest.importorskip("torch")
     texts = ["there will be dragons", "no"]
     for given in (texts, texts[0], []):
         rows = each_client.encode(given, encoding=encoding)

@@ -31,17 +31,18 @@ def _rate(engine: str, load: str, found: ComparisonResults) -> float | None:
 def _p99(load: str, found: ComparisonResults) -> float | None:
     """Ratio of our p99 to mosec's at the settings that answer the most."""
     mine, theirs = named(found.rows, found.judged(FLOAT32), load), best(found.rows, load)
-    return mine.p99_ms / theirs.p99_ms if mine and theirs else None
+    return mine.p99_ms / theirs.p99_ms if mine and theirs and mine.p99_ms and theirs.p99_ms else None
 
 
 def _empty(load: str, found: ComparisonResults) -> float | None:
     row = named(found.empty, found.judged(FLOAT32), load)
-    return row and row.cpu_us
+    return row.cpu_us if row else None
 
 
 def _storm(load: str, figure: str, found: ComparisonResults) -> float | None:
     row = named(found.storms, found.judged(FLOAT32), load)
-    return row and getattr(row, figure)
+    value: float | None = getattr(row, figure) if row else None
+    return value
 
 
 def _worst(worst: Callable[[list[float]], float], figure: str, found: ComparisonResults) -> float | None:
@@ -59,7 +60,7 @@ def _rss(found: ComparisonResults) -> float | None:
 def _beside(load: str, found: ComparisonResults, *, alone: bool) -> float | None:
     """Milliseconds of a p99 beside another load, or their ratio to the p99 alone."""
     row = named(found.neighbours, found.judged(FLOAT32), load)
-    return row and (row.seen_p99_ms / row.alone_p99_ms if alone else row.seen_p99_ms)
+    return (row.seen_p99_ms / row.alone_p99_ms if alone else row.seen_p99_ms) if row else None
 
 
 def _over_mosec() -> list[Bar]:

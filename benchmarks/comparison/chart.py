@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from style import BLUE, GREEN, PURPLE, RED, SKY, STYLE, THOUSANDS, save, sign
 
@@ -49,7 +50,7 @@ def figures(found: ComparisonResults) -> Iterator[tuple[str, Figure]]:
             f"sentences of {tokens:.0f} tokens a second, by sentences a request × requests in flight; "
             "mosec runs onnxruntime"
         )
-        marks = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()]
+        marks = [Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()]
         figure.legend(marks, list(_COLOURS), loc="upper left", bbox_to_anchor=(0.0, 0.95), ncols=4, frameon=False,
                       fontsize=10, columnspacing=1.4, handletextpad=0.5)  # fmt: skip
         sign(figure, found.machine, what=" shared with the load generator")

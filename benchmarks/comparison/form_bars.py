@@ -20,7 +20,7 @@ _FED_PER_S = {unary(32): (40_000, 60_000), PEAK: (100_000, 140_000)}
 def _rate(engine: str, form: Form | None, load: str, found: ComparisonResults) -> float | None:
     """Sentences a second of our server in that form; None is plain Embed over gRPC."""
     row = named(found.rows, form_of(found.judged(engine), form), load)
-    return row and row.sentences_per_s
+    return row.sentences_per_s if row else None
 
 
 def _over(engine: str, form: Form, other: Form | None, load: str, found: ComparisonResults) -> float | None:
@@ -48,7 +48,7 @@ def _long_lists(found: ComparisonResults) -> float | None:
 
 def _fed(load: str, found: ComparisonResults) -> float | None:
     row = named(found.rows, IDLE, load)
-    return row and row.sentences_per_s
+    return row.sentences_per_s if row else None
 
 
 def _cpu(found: ComparisonResults) -> float | None:

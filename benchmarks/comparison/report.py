@@ -89,10 +89,11 @@ def _forms(found: ComparisonResults) -> Table:
             name = "gRPC, plain" if form is None else form.name if form.is_http else f"gRPC, {form.name}"
             rows = [named(found.rows, form_of(found.judged(engine), form), load.name) for load in SINGLE]
             if any(rows):
-                lines.append([f"{name}: {engine}", *(number(row and row.sentences_per_s, 0) for row in rows)])
+                lines.append([f"{name}: {engine}", *(number(row.sentences_per_s if row else None, 0) for row in rows)])
         lines.append([])
     tops = [best(found.rows, load.name) for load in SINGLE]
-    lines.append(["mosec over HTTP at its best settings", *(number(row and row.sentences_per_s, 0) for row in tops)])
+    rates = [number(top.sentences_per_s if top else None, 0) for top in tops]
+    lines.append(["mosec over HTTP at its best settings", *rates])
     return Table("Sentences a second by what callers do, one sentence a request, by number of callers", headings, lines)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from results import MOSEC, Row, Saved, ours
+from results import MOSEC, Figures, Row, Saved, ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class ComparisonResults(Saved):
         return cls(**data | {name: [kind(**each) for each in data.get(name, [])] for name, kind in kinds.items()})
 
 
-def named(found: Sequence[Any], server: str, load: str) -> Any:
+def named(found: Sequence[Figures], server: str, load: str) -> Figures | None:
     """Return what was found of that server under that load, or None."""
     return next((each for each in found if (each.server, each.load) == (server, load)), None)
 

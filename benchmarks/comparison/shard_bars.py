@@ -50,8 +50,8 @@ def _held(load: str, figure: str, found: ComparisonResults) -> float | None:
 def _over(engine: str, form: Form | None, load: str, found: ComparisonResults) -> float | None:
     """Ratio of the sentences a second of a server that chooses its shards to those of one shard."""
     server = found.judged(engine)
-    rows = [named(found.rows, form_of(each, form), load) for each in (server, ONE.of(server))]
-    return rows[0].sentences_per_s / rows[1].sentences_per_s if all(rows) else None
+    chosen, one = (named(found.rows, form_of(each, form), load) for each in (server, ONE.of(server)))
+    return chosen.sentences_per_s / one.sentences_per_s if chosen and one else None
 
 
 def _many_over_few(found: ComparisonResults) -> float | None:

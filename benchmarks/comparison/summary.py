@@ -125,12 +125,12 @@ def _table(found: ComparisonResults) -> Iterator[str]:
         ratio = over_mosec(found, FLOAT32, load.name)
         cells = [
             load.name,
-            number(mine and mine.sentences_per_s, 0),
-            number(small and small.sentences_per_s, 0),
-            *(number(row and row.sentences_per_s, 0) for row in http),
+            number(mine.sentences_per_s if mine else None, 0),
+            number(small.sentences_per_s if small else None, 0),
+            *(number(row.sentences_per_s if row else None, 0) for row in http),
             "–" if theirs is None else f"{theirs.sentences_per_s:,.0f} ({theirs.server})",
             "–" if ratio is None else f"{ratio:.2f} ×",
-            *(number(row and row.p99_ms, 1) for row in (mine, theirs)),
+            *(number(row.p99_ms if row else None, 1) for row in (mine, theirs)),
         ]
         yield f"| {' | '.join(cells)} |"
 

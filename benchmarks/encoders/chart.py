@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from results import BF16, FLOAT32, INT8, ONNXRUNTIME
 from style import BLUE, GREEN, GREY, ORANGE, SKY, STYLE, save
@@ -43,7 +44,7 @@ def figures(results: EncoderResults) -> Iterator[tuple[str, Figure]]:
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.set_title(f"times onnxruntime's sentences of {TOKENS[0]} tokens in a second of a core", fontsize=10.5)
-        marks = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()]
+        marks = [Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()]
         figure.legend(marks, list(_COLOURS), loc="upper left", bbox_to_anchor=(0.0, 1 - 0.5 / figure.get_figheight()),
                       ncols=4, frameon=False, fontsize=10, columnspacing=1.4, handletextpad=0.5)  # fmt: skip
         machine = results.machine

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ class Contender:
     """Computes token ids [sentences, tokens] on this thread."""
     run_on_two: Callable[[Ids], object] | None = None
     """Computes them on two threads, where the engine can."""
-    precision: str | None = None
+    precision: Literal["float32", "bf16", "int8"] | None = None
     """The native engine's; None of others."""
 
 
@@ -62,7 +62,7 @@ def _loaded(name: str, bundle: Bundle) -> Contender | None:
         name,
         lambda ids: engine.run_flat(*flat(ids.tolist())),
         lambda ids: engine.run_flat(*flat(ids.tolist()), threads=2),
-        name.removeprefix("native "),
+        cast("Any", name.removeprefix("native ")),
     )
 
 

@@ -86,7 +86,7 @@ def _single(results: EncoderResults, tokens: int) -> Table:
                 row.name,
                 *(number(each[engine].one_ms if engine in each else None, 2) for engine in ENGINES),
                 _times(other.one_ms / ours.one_ms if ours and other else None),
-                number(ours and ours.one_on_two_ms, 2),
+                number(ours.one_on_two_ms if ours else None, 2),
             ]
         )
     return Table(f"One sentence of {tokens} tokens, in milliseconds", headings, rows)

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("torch", reason="PyTorch isn't installed (make test-full)")
+
 from rich.console import Console
 
 from bothends.engines import native

@@ -21,9 +21,9 @@ mkdir -p "$build"
 "$here/zig.sh" "$python" aarch64-linux-musl "$build/zig"
 
 check() { # check NAME SANITIZERS
-    "$(dirname "$python")/cmake" -S "$here" -B "$build/$1" -DCHECK=ON -DWERROR=ON -DSANITIZE="$2" \
+    "$(dirname "$python")/cmake" -S "$here" -B "$build/$1" -DMODULES=OFF -DCHECK=ON -DWERROR=ON -DSANITIZE="$2" \
         -DCMAKE_TOOLCHAIN_FILE="$build/zig/toolchain.cmake" -DCMAKE_EXE_LINKER_FLAGS=-static --log-level=WARNING >"$build/$1.log"
-    "$(dirname "$python")/cmake" --build "$build/$1" --parallel >>"$build/$1.log" 2>&1 || { cat "$build/$1.log"; exit 1; }
+    "$(dirname "$python")/cmake" --build "$build/$1" --target check --parallel >>"$build/$1.log" 2>&1 || { cat "$build/$1.log"; exit 1; }
 }
 
 on() { # on NAME PROCESSOR LEVELS

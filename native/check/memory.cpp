@@ -1,6 +1,6 @@
 // Makes each allocation fail in turn while a caller talks to a transport by gRPC, HTTP/1.1 or HTTP/2. The caller is
 // answered all the same, or reset, or its connection ends; nobody waits in vain, nothing of the caller is left, and its
-// neighbours are still served. CMake builds this program with the modules that have sanitizers; fast.sh runs it.
+// neighbours are still served. The preset sanitize builds this program; `make sanitize` runs it.
 //
 // memory     prints how many allocations each conversation took; each of them failed alone, and with all after it
 #include <arpa/inet.h>

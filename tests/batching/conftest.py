@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from bothends.batching import lost_time
-from bothends.batching.batcher import Batcher
 from bothends.engines.contract import BatchRecord
-from tests.support.engines import Clock, HeldEngine, batcher_of
+from tests.support.clock import Clock
+from tests.support.engines import EngineBatcher, HeldEngine, batcher_of
 from tests.support.until import TIMEOUT_S
 
 
@@ -33,7 +33,7 @@ def records() -> list[BatchRecord]:
 
 
 @pytest.fixture
-def batcher(engine: HeldEngine, clock: Clock, records: list[BatchRecord]) -> Iterator[Batcher]:
+def batcher(engine: HeldEngine, clock: Clock, records: list[BatchRecord]) -> Iterator[EngineBatcher]:
     """One worker, held inside its first batch, so that what is submitted next has to wait."""
     made = batcher_of(engine, clock=clock, observe=records.append)
     first = made.submit([[1]])

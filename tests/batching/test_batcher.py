@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bothends.batching.batcher import Batcher
 from bothends.engines.contract import BatchRecord
 from bothends.errors import DeadlineError, OverloadedError
-from tests.support.engines import Clock, FreeEngine, HeldEngine, batcher_of, rows_of
+from tests.support.clock import Clock
+from tests.support.engines import EngineBatcher, FreeEngine, HeldEngine, batcher_of, rows_of
 from tests.support.until import TIMEOUT_S
 
 
@@ -29,7 +29,7 @@ def test_rows_come_in_the_callers_order_across_batches() -> None:
     assert np.array_equal(rows, rows_of(sentences))
 
 
-def test_waiting_sentences_are_batched_by_length(batcher: Batcher, engine: HeldEngine) -> None:
+def test_waiting_sentences_are_batched_by_length(batcher: EngineBatcher, engine: HeldEngine) -> None:
     """A batch holds the sentence whose turn it is and those of like length, whichever callers sent them."""
     futures = [batcher.submit([[1] * n]) for n in (3, 9, 3, 8, 3, 9, 3)]
     engine.released.release(10)
@@ -63,7 +63,7 @@ def test_no_more_batches_run_than_there_are_workers(engine: HeldEngine) -> None:
     assert [len(batch) for batch in engine.batches] == [1, 1, 3]
 
 
-def test_a_large_request_does_not_hold_back_small_ones(batcher: Batcher, engine: HeldEngine) -> None:
+def test_a_large_request_does_not_hold_back_small_ones(batcher: EngineBatcher, engine: HeldEngine) -> None:
     """Requests that come after one of 40 sentences are in the very next batches, not behind all of it."""
     large = batcher.submit([[1, 1]] * 40)
     small = [batcher.submit([[2, 2]]) for _ in range(3)]
@@ -95,7 +95,7 @@ def test_a_batch_keeps_its_token_budget(engine: HeldEngine) -> None:
     assert [list(map(len, batch)) for batch in engine.batches[1:]] == [[10, 10], [10], [30]]
 
 
-def test_a_full_queue_refuses_at_once_and_says_how_long(batcher: Batcher) -> None:
+def test_a_full_queue_refuses_at_once_and_says_how_long(batcher: EngineBatcher) -> None:
     """No sentence of a refused request is queued, and the refusal carries a time to wait."""
     batcher.submit([[1] * 90])
     with pytest.raises(OverloadedError) as refused:
@@ -104,13 +104,13 @@ def test_a_full_queue_refuses_at_once_and_says_how_long(batcher: Batcher) -> Non
     assert batcher.queued == (1, 1, 90)
 
 
-def test_an_empty_queue_takes_a_request_of_any_size(batcher: Batcher) -> None:
+def test_an_empty_queue_takes_a_request_of_any_size(batcher: EngineBatcher) -> None:
     """The bound can't refuse a request for ever."""
     batcher.submit([[1] * 500])
     assert batcher.queued == (1, 1, 500)
 
 
-def test_a_cancelled_request_frees_its_place_at_once(batcher: Batcher, engine: HeldEngine) -> None:
+def test_a_cancelled_request_frees_its_place_at_once(batcher: EngineBatcher, engine: HeldEngine) -> None:
     """A cancelled request's sentences leave the queue at once, not when their turn comes, and are never run."""
     doomed = batcher.submit([[7] * 5, [7] * 6])
     kept = batcher.submit([[8] * 5])
@@ -121,7 +121,7 @@ def test_a_cancelled_request_frees_its_place_at_once(batcher: Batcher, engine: H
     assert not any(7 in ids for batch in engine.batches for ids in batch)
 
 
-def test_cancelling_while_its_batch_runs_harms_nobody(batcher: Batcher, engine: HeldEngine) -> None:
+def test_cancelling_while_its_batch_runs_harms_nobody(batcher: EngineBatcher, engine: HeldEngine) -> None:
     """The batch loop survives settling a future that was cancelled under it."""
     both = [batcher.submit([[2]]), batcher.submit([[3]])]
     engine.released.release()
@@ -132,7 +132,7 @@ def test_cancelling_while_its_batch_runs_harms_nobody(batcher: Batcher, engine: 
     assert batcher.submit([[4]]).result(TIMEOUT_S).tolist() == [[4, 1]]
 
 
-def test_what_expired_while_waiting_is_not_run(batcher: Batcher, engine: HeldEngine, clock: Clock) -> None:
+def test_what_expired_while_waiting_is_not_run(batcher: EngineBatcher, engine: HeldEngine, clock: Clock) -> None:
     """A request past its deadline fails with DeadlineError and costs the engine nothing."""
     late = batcher.submit([[7]] * 10, deadline=5.0)
     on_time = batcher.submit([[8]], deadline=50.0)
@@ -145,7 +145,9 @@ def test_what_expired_while_waiting_is_not_run(batcher: Batcher, engine: HeldEng
     assert batcher.queued == (0, 0, 0)
 
 
-def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, engine: HeldEngine, clock: Clock) -> None:
+def test_what_can_not_meet_its_deadline_is_refused_at_once(
+    batcher: EngineBatcher, engine: HeldEngine, clock: Clock
+) -> None:
     """A request that would come too late isn't queued, once the engine's speed is known."""
     warm = batcher.submit([[1] * 10])  # 10 tokens in 2 s
     engine.released.release()
@@ -163,12 +165,14 @@ def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, eng
     assert not running.done()
 
 
-def test_no_sentences_give_no_rows(batcher: Batcher) -> None:
+def test_no_sentences_give_no_rows(batcher: EngineBatcher) -> None:
     """An empty request never reaches the engine."""
     assert batcher.submit([]).result(0).shape == (0, 2)
 
 
-def test_records_say_what_ran(batcher: Batcher, engine: HeldEngine, records: list[BatchRecord], clock: Clock) -> None:
+def test_records_say_what_ran(
+    batcher: EngineBatcher, engine: HeldEngine, records: list[BatchRecord], clock: Clock
+) -> None:
     """Rows, real and padded tokens, and how long each sentence waited."""
     future = batcher.submit([[1, 1], [1, 1, 1]])
     clock.now = 2.0

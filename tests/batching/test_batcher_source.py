@@ -6,11 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from bothends.batching.batcher import Batcher
 from bothends.batching.fairqueue import FairQueue
 from bothends.batching.request import Stuck
 from bothends.engines.contract import Engine, Fault
-from tests.support.engines import Clock, batcher_of
+from tests.support.clock import Clock
+from tests.support.engines import EngineBatcher, batcher_of
 from tests.support.inbox import HANGS, HangingEngine, Inbox
 from tests.support.until import TIMEOUT_S, until
 
@@ -69,7 +69,7 @@ def test_a_pause_before_pulling_fills_the_batch(fed: Fed, engine: HangingEngine)
     engine.released.release(1000)
     assert inbox.put([[1]])[0].result(TIMEOUT_S) == [[1, 1]]
     assert [answer.result(TIMEOUT_S) for answer in answers] == [[[2, 1]], [[3, 1]]]
-    assert sorted(engine.batches[0]) == [[1], [2], [3]]
+    assert sorted(map(list, engine.batches[0])) == [[1], [2], [3]]
     assert set(pauses) == {0.002}
 
 
@@ -222,7 +222,9 @@ def test_a_source_that_ends_leaves_the_batcher_at_work(fed: Fed, engine: Hanging
         assert inbox.batcher.submit([[number]]).result(TIMEOUT_S).tolist() == [[number, 1]]
 
 
-def test_the_queue_stands_still_while_its_wait_is_estimated(batcher: Batcher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_stands_still_while_its_wait_is_estimated(
+    batcher: EngineBatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever asks has the lock: a server's threads ask at each look, and others take from the queue meanwhile."""
     asked = []
     with ThreadPoolExecutor(1) as pool:

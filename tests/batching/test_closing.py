@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from bothends.batching.batcher import Batcher
 from bothends.batching.request import Request
 from bothends.errors import DrainingError
-from tests.support.engines import FreeEngine, HeldEngine, batcher_of
+from tests.support.engines import EngineBatcher, FreeEngine, HeldEngine, batcher_of
 from tests.support.until import TIMEOUT_S
 
 
-def test_close_finishes_what_was_accepted(batcher: Batcher, engine: HeldEngine) -> None:
+def test_close_finishes_what_was_accepted(batcher: EngineBatcher, engine: HeldEngine) -> None:
     """Draining answers what waits, and takes nothing new."""
     accepted = batcher.submit([[5]] * 9)
     engine.released.release(10)
@@ -36,7 +35,7 @@ def test_close_ends_every_thread(engine: HeldEngine) -> None:
     assert all(future.done() for future in futures)
 
 
-def test_close_tells_those_it_can_not_finish(batcher: Batcher, engine: HeldEngine) -> None:
+def test_close_tells_those_it_can_not_finish(batcher: EngineBatcher, engine: HeldEngine) -> None:
     """An engine that hangs can't hold a drain past its bound: what waits fails."""
     waiting = batcher.submit([[5]])
     assert not batcher.close(timeout_s=0.01)

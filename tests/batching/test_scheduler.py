@@ -6,7 +6,7 @@ import pytest
 
 from bothends.batching.request import Request
 from bothends.batching.scheduler import Scheduler
-from bothends.engines.contract import TokenIds
+from bothends.engines.contract import Engine, TokenIds
 from tests.support.engines import TERMS, FreeEngine, budgets, terms_of
 
 
@@ -90,7 +90,7 @@ def test_who_asks_a_costly_model_has_no_more_of_the_work() -> None:
     cheap, costly = FreeEngine(), FreeEngine()
     for engine, terms in ((costly, terms_of(budgets(), cost=10.0)), (cheap, TERMS)):
         waiting.put(Request(40, engine, terms, None, waiting.forget, caller=engine), [[1]] * 40, now=0.0)
-    served = {cheap: 0, costly: 0}
+    served: dict[Engine, int] = {cheap: 0, costly: 0}
     while served[cheap] < 40:
         batch = waiting.take_batch()
         served[batch[0].request.engine] += len(batch)

@@ -9,7 +9,8 @@ from bothends.batching.fairqueue import FairQueue
 from bothends.batching.runner import RanBatch, Runner
 from bothends.engines.contract import Fault
 from bothends.errors import EngineError
-from tests.support.engines import Clock, FreeEngine, HeldEngine, batcher_of
+from tests.support.clock import Clock
+from tests.support.engines import FreeEngine, HeldEngine, batcher_of
 from tests.support.until import TIMEOUT_S
 
 

@@ -15,7 +15,8 @@ from bothends.batching import lost_time
 from bothends.batching.batcher import Batcher
 from bothends.engines.contract import Fault, TokenIds
 from bothends.errors import EngineError
-from tests.support.engines import Clock, FreeEngine, batcher_of, rows_of
+from tests.support.clock import Clock
+from tests.support.engines import FreeEngine, batcher_of, rows_of
 from tests.support.paths import ROOT
 from tests.support.until import TIMEOUT_S, until
 
@@ -23,6 +24,7 @@ ENGINE_TIMEOUT_S = 8.0
 STOPPED_S = 20.0
 STOPPED = """
 import sys
+from tests.support.clock import Clock
 from tests.support.engines import FreeEngine, batcher_of, rows_of
 
 class Waiting(FreeEngine):

@@ -81,7 +81,7 @@ def _here(arguments: list[str], given: str | None) -> Ended:
 
 
 def _in_a_process(arguments: list[str], **options: Any) -> Ended:
-    given = {"capture_output": True, "text": True, "encoding": "utf-8", "env": environment(), "timeout": 100}
+    given: dict[str, Any] = {"capture_output": True, "encoding": "utf-8", "env": environment(), "timeout": 100}
     ended = subprocess.run([BOTHENDS, *arguments], check=False, **(given | options))
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
@@ -131,6 +131,6 @@ def write_lines(path: Path, texts: list[str]) -> Path:
 
 def start(*flags: object, **options: Any) -> "subprocess.Popen[str]":
     """The command, in a process that isn't waited for. It hears Ctrl-C, also where whoever runs the tests doesn't."""
-    command = [BOTHENDS, "embed", *map(str, flags)]
+    command = [str(BOTHENDS), "embed", *map(str, flags)]
     hears = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
-    return subprocess.Popen(command, text=True, env=environment(), preexec_fn=hears, **options)
+    return subprocess.Popen(command, text=True, env=environment(), preexec_fn=hears, **options)  # noqa: PLW1509  it calls no Python that another thread may hold a lock of

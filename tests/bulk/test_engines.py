@@ -20,7 +20,7 @@ def servers(toy_bundle: Bundle) -> Iterator[list[Server]]:
     """Three of the toy model, the last of which takes little at a time."""
     settings = [{}, {}, {"max_sentences": 20, "max_message_bytes": 4096}]
     running = [
-        Server(Settings(bundle=toy_bundle.path, device="cpu", port=0, http_port=0, workers=1, **each))  # type: ignore[arg-type]
+        Server(Settings(bundle=toy_bundle.path, device="cpu", port=0, http_port=0, workers=1, **each), lame_duck_s=0)
         for each in settings
     ]
     for each in running:

@@ -20,6 +20,7 @@ LONG_S = 60.0
 """Bound of waits for another process, which takes long to begin on a busy machine."""
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 def test_killed_at_any_moment(embed: Embed, toy_bundle: Bundle, tmp_path: Path) -> None:
     """SIGKILL, again and again, soon after some commit or in the middle of what follows; then to the end."""
@@ -82,6 +83,7 @@ def test_two_runs_dont_write_one_output(embed: Embed, source: Path, toy_bundle: 
     assert said == f"Error: another run is writing {made}.partial\n"
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 def test_ctrl_c_says_how_far_it_got(source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
     made = tmp_path / "out.npy"

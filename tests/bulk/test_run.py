@@ -23,7 +23,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 def peak_mib(source: Path, made: Path, bundle: Path) -> float:
     """Return the peak memory of the whole run, as the kernel counted it."""
-    flags = ["--input", source, "--output", made, "--bundle", bundle, "--device", "cpu"]
+    flags: list[str | Path] = ["--input", source, "--output", made, "--bundle", bundle, "--device", "cpu"]
     command = [sys.executable, "-c", _LAUNCH, BOTHENDS, "embed", *flags]
     return int(subprocess.run(command, capture_output=True, check=True, env=environment()).stdout) / 1024
 

@@ -130,7 +130,7 @@ def full(running: Running) -> Iterator[None]:
 
         def is_full() -> bool:
             channel = stack.enter_context(grpc.insecure_channel(running.target, options=ALONE))
-            begin = channel.stream_unary(f"{SERVICE}/Embed").future
+            begin = channel.stream_unary(f"{SERVICE}/Embed", bytes, bytes).future
             stack.callback(begin(iter(partial(_nothing, end), b"")).cancel)  # or is refused, where a call had its place
             return not _is_answered(client)
 
@@ -165,7 +165,7 @@ def drained(running: Running) -> Iterator[Callable[[], None]]:
             assert eventually(lambda: queued(running) > 0, within_s=10)
             running.process.send_signal(signal.SIGTERM)
 
-        calls: list[grpc.Future] = []
+        calls: list[grpc.Future[EmbedResponse]] = []
         yield tell
         for call in calls:
             assert len(call.result(timeout=120).embeddings) == len(request.sentences)

@@ -55,7 +55,7 @@ class Caller:
         self.most = most
         self.timeout_s = timeout_s
         self._takes_any = takes_any
-        self._metadata = [("authorization", f"Bearer {key}")] if key else []
+        self._metadata = (("authorization", f"Bearer {key}"),) if key else ()
         self._connect()
 
     def call(self) -> str:

@@ -101,7 +101,7 @@ def torn_frame(_: random.Random) -> Iterator[bytes]:
     yield begun(raw(0, 0, 1, b"x" * 10, length=1000))
 
 
-def oversize_frame(_: random.Random) -> Iterator[bytes]:
+def oversize_frame(_chance: random.Random) -> Iterator[bytes]:
     yield begun(headers(1))
     yield raw(0, 0, 1, b"", length=2**24 - 1)
     for _ in range(256):
@@ -130,7 +130,7 @@ def bad_windows(chance: random.Random) -> Iterator[bytes]:
     yield begun(headers(1), settings, *frames * 2)
 
 
-def continuation_flood(_: random.Random) -> Iterator[bytes]:
+def continuation_flood(_chance: random.Random) -> Iterator[bytes]:
     """A header block that never ends (CVE-2024-27316 and its like)."""
     yield begun(headers(1, block(), "END_STREAM"))
     filler = Encoder().encode([("x", "y" * 4000)])
@@ -189,7 +189,7 @@ def hpack_bomb(_: random.Random) -> Iterator[bytes]:
         yield headers(stream, kept + b"\xbe" * 15_000)
 
 
-def huge_header(_: random.Random) -> Iterator[bytes]:
+def huge_header(_chance: random.Random) -> Iterator[bytes]:
     """Sixteen megabytes of one value, in frames of the usual size."""
     yield begun(headers(1, block() + b"\x00\x01x" + b"\x7f" + b"\x81\xff\xff\x07", "END_STREAM"))
     for _ in range(1024):

@@ -65,7 +65,7 @@ class Pool:
 
 def compare(pool: Pool, connect: Connect, seconds: float) -> tuple[list[Offered], list[Offered]]:
     """Put the same load on the able ones and on all, in turns, each by a client that knows nothing yet."""
-    alone, together = [], []
+    alone, together = list[Offered](), list[Offered]()
     for number in range(ROUNDS):
         for targets, found in ((pool.able, alone), (pool.targets, together)):
             if number == 0 and targets is pool.targets:

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_full_disk(full: tuple[str, ...], reference: Reference, record: Callab
     port, http_port = free_ports()
     flags = ["--port", str(port), "--http-port", str(http_port), "--log-level", "debug"]
     with FULL.open("w") as nowhere:
-        where = {name: nowhere if name in full else subprocess.DEVNULL for name in ("stdout", "stderr")}
+        where: dict[str, Any] = {name: nowhere if name in full else subprocess.DEVNULL for name in ("stdout", "stderr")}
         process = subprocess.Popen([BOTHENDS, "serve", *flags], **where)
     try:
         with Caller(f"127.0.0.1:{port}", reference, seed=0) as caller:

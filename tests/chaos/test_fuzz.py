@@ -56,7 +56,7 @@ def test_a_live_server_answers_noise_with_a_status(attacked: Victim, form: Form,
     """Each request has an embedding for each sentence, or INVALID_ARGUMENT; nothing in between, nothing else."""
     tried = embedded = 0
     with grpc.insecure_channel("{}:{}".format(*attacked.grpc)) as channel:
-        embed = channel.unary_unary(PATH)
+        embed: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PATH)
 
         @hypothesis.settings(max_examples=form.pick(3000, 60_000), database=None)
         @hypothesis.given(st.one_of(st.binary(max_size=300), REQUESTS, nearly_requests()))

@@ -86,7 +86,7 @@ def list_s(target: str) -> float:
     request = EmbedRequest(sentences=["there will be dragons"] * 400).SerializeToString()
     began = time.monotonic()
     with grpc.insecure_channel(target, options=ALONE) as channel:
-        channel.unary_unary(EMBED)(request, timeout=6 * TIMEOUT_S, wait_for_ready=True)
+        channel.unary_unary(EMBED, bytes, bytes)(request, timeout=6 * TIMEOUT_S, wait_for_ready=True)
     return time.monotonic() - began
 
 

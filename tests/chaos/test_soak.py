@@ -59,7 +59,7 @@ def work(
 
     Returns what they saw, and that memory.
     """
-    stop, memory = threading.Event(), []
+    stop, memory = threading.Event(), list[float]()
     crowd = Crowd([partial(live, running.target, reference, seed + number, stop) for number in range(CLIENTS)])
     while not over(memory):
         memory.append(vitals(running.process.pid).rss_mb)

@@ -127,7 +127,7 @@ def test_a_tampered_file_is_refused_by_name(
 def test_a_server_says_so_in_one_line_and_exits(folder: Path, way: str) -> None:
     """The command line ends with one line, as an operator sees it."""
     TAMPERINGS[way](folder / MODEL)
-    command = [BOTHENDS, "serve", "--port", "0", "--http-port", "0", "--bundle", folder]
+    command: list[str | Path] = [BOTHENDS, "serve", "--port", "0", "--http-port", "0", "--bundle", folder]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 1
     assert [MODEL in line for line in ended.stderr.splitlines()] == [True]

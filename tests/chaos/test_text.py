@@ -178,7 +178,7 @@ def test_bytes_that_are_no_unicode_are_invalid_argument(
         b"\xe2\x82",
     ]
     with grpc.insecure_channel("{}:{}".format(*attacked.grpc)) as channel:
-        embed = channel.unary_unary(PATH)
+        embed: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PATH)
         for text in [*surrogates, *classics]:
             content = b"\x0a" + bytes([len(text) + 2]) + b"a" + text + b"b"
             with pytest.raises(grpc.RpcError) as refused:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from bothends import Client, OverloadedError
@@ -59,7 +60,7 @@ class Victim:
 
 
 @contextmanager
-def victim(*flags: str, **bounds: float) -> Iterator[Victim]:
+def victim(*flags: str, **bounds: Any) -> Iterator[Victim]:
     """Start a server, and end it however the attack went."""
     with tempfile.NamedTemporaryFile() as log:  # gRPC's core logs some of what it is sent, as it came
         running = start(*flags, log=Path(log.name), **bounds)

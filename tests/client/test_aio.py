@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
@@ -14,13 +14,15 @@ from bothends.settings import Settings
 from bothends.v1 import embedding_pb2
 from tests.support.grpcs import refuse, serving
 from tests.support.measured import sample
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
 
 @pytest.fixture
 def narrow(english: Bundle) -> Iterator[Server]:
     """A server with one worker, which some long sentences keep busy for seconds."""
-    server = Server(Settings(bundle=english.path, device="cpu", workers=1, port=0, http_port=0, selftest_s=0))
+    server = Server(
+        Settings(bundle=english.path, device="cpu", workers=1, port=0, http_port=0, selftest_s=0), lame_duck_s=0
+    )
     server.start()
     yield server
     server.stop()
@@ -30,18 +32,19 @@ def test_a_cancelled_task_frees_its_place_at_the_server(narrow: Server) -> None:
     """Both chunks are given up: the one that is computed, and the one that waits behind it."""
     queued = "bothends_queue_sentences"
 
+    async def seen(condition: Callable[[], bool]) -> None:
+        while not condition():  # noqa: ASYNC110  a server's metrics tell nobody
+            await asyncio.sleep(0)
+
     async def leave() -> None:
-        async with AsyncClient(f"127.0.0.1:{narrow.port}") as client, asyncio.timeout(30):
+        async with AsyncClient(f"127.0.0.1:{narrow.port}") as client, asyncio.timeout(TIMEOUT_S):
             task = asyncio.create_task(client.encode(["word " * 250] * 1000))
-            while sample(narrow, queued) <= 128:  # the second chunk has come, too
-                await asyncio.sleep(0)
+            await seen(lambda: sample(narrow, queued) > 128)  # the second chunk has come, too
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            while sample(narrow, queued) > 0:
-                await asyncio.sleep(0)
-            while sample(narrow, "bothends_requests_total", method="Embed", code="CANCELLED") < 2:
-                await asyncio.sleep(0)
+            await seen(lambda: sample(narrow, queued) == 0)
+            await seen(lambda: sample(narrow, "bothends_requests_total", method="Embed", code="CANCELLED") >= 2)
             assert (await client.encode(["next"])).shape == (1, 512)
 
     asyncio.run(leave())
@@ -61,7 +64,7 @@ def test_a_task_cancelled_between_attempts_waits_no_longer() -> None:
             return b""
 
         with serving(full) as server:
-            async with AsyncClient(server.target, timeout_s=7200) as client, asyncio.timeout(10):
+            async with AsyncClient(server.target, timeout_s=7200) as client, asyncio.timeout(TIMEOUT_S):
                 task = asyncio.create_task(client.encode(["word"]))
                 await refused.wait()
                 task.cancel()
@@ -93,13 +96,13 @@ def test_a_client_closed_while_it_waits_says_so() -> None:
             loop.call_soon_threadsafe(asked.set)
             gone = threading.Event()
             context.add_callback(gone.set)
-            gone.wait(10)
+            gone.wait(TIMEOUT_S)
             return b""
 
         with serving(never) as server:
             client = AsyncClient(server.target)
             task = asyncio.create_task(client.encode(["anyone?"]))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(TIMEOUT_S):
                 await asked.wait()
                 await client.close()
                 with pytest.raises(BothendsError, match="was closed while it waited"):

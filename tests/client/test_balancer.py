@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import pytest
@@ -118,14 +119,14 @@ def test_a_slow_server_keeps_its_calls_and_gets_no_more() -> None:
 
 
 @pytest.fixture
-def alone() -> Backend[grpc.Future]:
+def alone() -> "Backend[grpc.Future[Any]]":
     """A server as a client knows it before the first call."""
     return Backend(BlockingTransport.__new__(BlockingTransport))
 
 
 @pytest.mark.parametrize("kind", [NotServingError, ConnectionFailedError, DeadlineError], ids=lambda k: k.__name__)
 def test_a_server_that_fails_again_is_backed_off_from_twice_as_long(
-    alone: Backend[grpc.Future], kind: Callable[..., BothendsError]
+    alone: "Backend[grpc.Future[Any]]", kind: Callable[..., BothendsError]
 ) -> None:
     """Backoff ends at ten seconds."""
     now, waits = 0.0, []
@@ -136,14 +137,14 @@ def test_a_server_that_fails_again_is_backed_off_from_twice_as_long(
     assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
 
 
-def test_calls_that_fail_together_count_once(alone: Backend[grpc.Future]) -> None:
+def test_calls_that_fail_together_count_once(alone: "Backend[grpc.Future[Any]]") -> None:
     """A server that restarts under a hundred calls is asked again soon."""
     for number in range(100):
         alone.back_off(ConnectionFailedError("gone"), number / 1e4)
     assert alone.backoff_s(0.01) <= 0.1
 
 
-def test_a_full_server_is_backed_off_from_as_long_as_it_says(alone: Backend[grpc.Future]) -> None:
+def test_a_full_server_is_backed_off_from_as_long_as_it_says(alone: "Backend[grpc.Future[Any]]") -> None:
     """A shorter RetryInfo that comes meanwhile doesn't end the backoff."""
     alone.back_off(OverloadedError("full", retry_after_s=5), 0.0)
     alone.back_off(OverloadedError("full", retry_after_s=1), 1.0)

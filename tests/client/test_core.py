@@ -99,13 +99,13 @@ def test_models_that_never_agree_are_an_error(either: Either) -> None:
 def test_limits_that_shrank_are_learnt(either: Either, toy_bundle: Bundle) -> None:
     """The server came back with a lower limit than the one that the client knows."""
     settings = Settings(bundle=toy_bundle.path, device="cpu", workers=1, port=0, http_port=0, selftest_s=0)
-    before = Server(settings)
+    before = Server(settings, lame_duck_s=0)
     before.start()
     sentences = [f"sentence {number}" for number in range(60)]
     with either(f"127.0.0.1:{before.port}", retry=Retry(attempts=30), timeout_s=60) as client:
         expected = client.encode(sentences)
         before.stop()
-        after = Server(settings.model_copy(update={"port": before.port, "max_sentences": 7}))
+        after = Server(settings.model_copy(update={"port": before.port, "max_sentences": 7}), lame_duck_s=0)
         after.start()
         assert client.encode(sentences).tobytes() == expected.tobytes()
         after.stop()

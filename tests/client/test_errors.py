@@ -11,6 +11,7 @@ from bothends.client.errors import with_hint
 from bothends.v1 import embedding_pb2
 from tests.support.awaited import Awaited
 from tests.support.grpcs import answer, serving
+from tests.support.until import TIMEOUT_S
 
 from .certificates import Certificates
 
@@ -22,20 +23,21 @@ ONCE = Retry(attempts=1)
 
 def test_a_client_closed_while_it_waits_says_so() -> None:
     """Closing isn't taken for an overload, and the call isn't made again."""
-    asked = threading.Event()
+    asked, closed = threading.Event(), threading.Event()
 
     def never(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
         asked.set()
-        threading.Event().wait(10)
+        closed.wait(TIMEOUT_S)
         return b""
 
     with serving(never) as server, ThreadPoolExecutor(1) as pool:
         client = Client(server.target)
         waiting = pool.submit(client.encode, ["anyone?"])
-        assert asked.wait(10)
+        assert asked.wait(TIMEOUT_S)
         client.close()
         with pytest.raises(BothendsError, match="was closed while it waited"):
-            waiting.result(10)
+            waiting.result(TIMEOUT_S)
+        closed.set()
 
 
 def hinted(target: str, tls: TLS | bool, either: Either) -> str:

@@ -35,7 +35,7 @@ def test_a_serving_server_is_0(server: Server) -> None:
 def test_a_proxy_for_the_outside_is_not_asked(server: Server) -> None:
     """Container engines put http_proxy into every container; the server beside the check isn't behind it."""
     environment = {"http_proxy": "http://127.0.0.1:1", "PYTHONPATH": ":".join(sys.path)}
-    command = [BOTHENDS, "health", "--server", f"127.0.0.1:{server.port}"]
+    command = [str(BOTHENDS), "health", "--server", f"127.0.0.1:{server.port}"]
     assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
 
 

@@ -111,7 +111,7 @@ def test_asyncio_takes_asynchronous_sentences(server: Server) -> None:
             yield f"sentence number {number}"
 
     async def take() -> list[Any]:
-        found = []
+        found = list[Any]()
         async with AsyncClient(f"127.0.0.1:{server.port}") as client:
             async with aclosing(client.encode_stream(sentences())) as rows:  # type: ignore[type-var]
                 async for row in rows:

@@ -32,7 +32,7 @@ def about(name: str, kind: str, score: str) -> TaskMetadata:
     return TaskMetadata(eval_splits=["test"], eval_langs=["eng-Latn"], **known, **dict.fromkeys(UNKNOWN))
 
 
-class Pairs(AbsTaskSTS):
+class Pairs(AbsTaskSTS):  # type: ignore[misc]  # mteb is in another environment
     """Pairs of sentences, with how alike they are."""
 
     metadata = about("Pairs", "STS", "cosine_spearman")
@@ -44,7 +44,7 @@ class Pairs(AbsTaskSTS):
         self.data_loaded = True
 
 
-class Notes(AbsTaskRetrieval):
+class Notes(AbsTaskRetrieval):  # type: ignore[misc]  # mteb is in another environment
     """Notes that questions are to find."""
 
     metadata = about("Notes", "Retrieval", "ndcg_at_10")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bothends import AsyncClient, Client, SentenceError
 from bothends.server.server import Server
@@ -15,7 +15,7 @@ from bothends.settings import Settings
 PACKAGES = ("protobuf", "grpcio", "grpcio-health-checking", "grpcio-reflection", "grpcio-status", "tritonclient")
 
 
-async def suspended(target: str, sentences: list[str]) -> list[Any]:
+async def suspended(target: str, sentences: list[str]) -> Any:
     """Ask by asyncio."""
     async with AsyncClient(target) as client:
         return (await client.encode(sentences)).tolist()
@@ -23,7 +23,7 @@ async def suspended(target: str, sentences: list[str]) -> list[Any]:
 
 def by_triton(target: str, sentences: list[str]) -> list[Any]:
     """Ask by Triton's client, elsewhere: its messages have the names of the server's, which no process has twice."""
-    command = [sys.executable, "-I", Path(__file__).with_name("triton_rows.py"), target]
+    command: list[str | Path] = [sys.executable, "-I", Path(__file__).with_name("triton_rows.py"), target]
     rows: list[Any] = json.loads(subprocess.check_output(command, input=json.dumps(sentences), text=True))
     return rows
 
@@ -46,11 +46,11 @@ def main() -> None:
     with Client(target) as client:
         rows = {
             "encode": client.encode(sentences).tolist(),
-            "stream": [row.tolist() for row in client.encode_stream(sentences)],
+            "stream": [cast("Any", row).tolist() for row in client.encode_stream(sentences)],
             "asyncio": asyncio.run(suspended(target, sentences)),
             "triton": by_triton(target, sentences),
         }
-        report = {"rows": rows, "refused": refused(client), "model": client.model().name}
+        report: dict[str, Any] = {"rows": rows, "refused": refused(client), "model": client.model().name}
     report["versions"] = {name: version(name) for name in PACKAGES}
     report["answered"] = server.stop()
     json.dump(report, sys.stdout)

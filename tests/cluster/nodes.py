@@ -27,7 +27,7 @@ class Cluster:
 def node(*flags: str, cpus: int = 2, **variables: str) -> "subprocess.Popen[bytes]":
     """Start a node, which ends with the process that is returned."""
     quiet = ["--disable-usage-stats", f"--num-cpus={cpus}", "--object-store-memory=80000000", "--block"]
-    command = [RAY, "start", *flags, "--node-ip-address=127.0.0.1", *quiet]
+    command: list[str | Path] = [RAY, "start", *flags, "--node-ip-address=127.0.0.1", *quiet]
     nowhere = subprocess.DEVNULL
     return subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=os.environ | variables)
 

@@ -16,10 +16,12 @@ ENGINE = {name: value for name, value in os.environ.items() if name in {"PATH", 
 
 def docker(*arguments: str, check: bool = True, environment: dict[str, str] | None = None) -> str:
     """Run a docker command, and return its standard output."""
-    done = subprocess.run(
+    given: dict[str, Any] = {"cwd": ROOT, "env": ENGINE | (environment or {}), "capture_output": True, "timeout": 570}
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         ["docker", *arguments],  # noqa: S607  where the engine's client is, is the machine's business
-        **{"cwd": ROOT, "env": ENGINE | (environment or {}), "capture_output": True, "text": True, "timeout": 570},
+        text=True,
         check=False,
+        **given,
     )
     if check and done.returncode:
         raise RuntimeError(f"docker {' '.join(arguments)}: {done.stderr[-3000:]}")

@@ -19,9 +19,10 @@ from bothends.observe.metrics import Metrics
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest
 from bothends.v1.embedding_pb2_grpc import EmbeddingServiceStub
+from tests.support.paths import ROOT
 from tests.support.until import TIMEOUT_S, eventually
 
-from .stack import ROOT, Stack, docker, inspect, metric
+from .stack import Stack, docker, inspect, metric
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
@@ -132,10 +133,10 @@ class Callers:
                     return
 
 
-def in_flight(channel: grpc.Channel, embedder: str) -> grpc.Future:
+def in_flight(channel: grpc.Channel, embedder: str) -> "grpc.Future[Any]":
     """Answer to a long request of which much still waits. It is asked again if it was answered before."""
     for _ in range(50):
-        answer = EmbeddingServiceStub(channel).Embed.future(LONG, timeout=100)
+        answer: grpc.Future[Any] = EmbeddingServiceStub(channel).Embed.future(LONG, timeout=100)
         while not answer.done():
             if metric(embedder, "bothends_queue_sentences") >= 300:
                 return answer

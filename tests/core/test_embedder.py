@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,9 +65,9 @@ def test_a_models_reader_is_made_once(english: Bundle, monkeypatch: pytest.Monke
     made = []
 
     class CountedReader(InputReader):
-        def __init__(self, *args: object) -> None:
+        def __init__(self, *args: Any) -> None:
             made.append(args)
-            super().__init__(*args)  # type: ignore[arg-type]
+            super().__init__(*args)
 
     monkeypatch.setattr("bothends.core.embedder.InputReader", CountedReader)
     with Embedder.load(english, settings=EmbedderSettings(device="cpu", workers=1)) as embedder:

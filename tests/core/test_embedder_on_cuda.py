@@ -1,6 +1,7 @@
 """An embedder on a GPU, on the stand-in: its batches, its two runs at once, its threads, its memory."""
 
 import os
+from typing import Any
 
 from tests.support.standin import STANDIN, run
 
@@ -32,7 +33,7 @@ def limit(model):
 """
 
 
-def said(program: str, **switches: str) -> list[str]:
+def said(program: str, **switches: Any) -> list[str]:
     """Lines that `program` prints after what all of them begin with."""
     return run(BEGIN + program, **switches).splitlines()
 

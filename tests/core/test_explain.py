@@ -22,6 +22,8 @@ from bothends_export.encoder import Encoder
 from bothends_export.export import export
 from bothends_export.graph import weights_of
 
+pytestmark = pytest.mark.brief
+
 SENTENCES = [
     "there will be dragons",
     "A man is playing a guitar on the street.",
@@ -56,7 +58,7 @@ def encoder(english: Bundle) -> Encoder:
 def output(encoder: Encoder, explanation: Explanation) -> NDArray[np.float32]:
     """PyTorch's `output` of the sentence, alone: float32 [tokens, 2·hidden]."""
     with torch.inference_mode():
-        states, _ = encoder.lstm(encoder.embedding(torch.tensor(explanation.pieces.ids)))
+        states, _ = encoder.get_submodule("lstm")(encoder.embedding(torch.tensor(explanation.pieces.ids)))
     return np.asarray(states)
 
 

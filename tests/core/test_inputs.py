@@ -8,7 +8,7 @@ import pytest
 from bothends.core.embedder import Embedder
 from bothends.errors import RequestError, SentenceError
 from bothends.model.bundle import Bundle
-from bothends.options import Options
+from bothends.options import Options, Truncation
 from bothends.settings import EmbedderSettings
 from tests.support.until import TIMEOUT_S
 
@@ -62,8 +62,9 @@ def test_no_ids_are_no_sentence(embedder: Embedder, ids: list[list[int]]) -> Non
 def test_long_ids_are_cut_as_text_is(embedder: Embedder, ids: list[list[int]]) -> None:
     long = ids[1] * 9 + ids[0]
     assert long[:MOST] != long[-MOST:]
-    for truncation, kept in (("start", long[:MOST]), ("end", long[-MOST:])):
-        found = embedder.embed([long, kept], Options(truncation))  # type: ignore[arg-type]
+    cases: list[tuple[Truncation, list[int]]] = [("start", long[:MOST]), ("end", long[-MOST:])]
+    for truncation, kept in cases:
+        found = embedder.embed([long, kept], Options(truncation))
         assert (found.token_counts, found.truncated) == ([MOST, MOST], [True, False])
         assert found.rows[0].tobytes() == found.rows[1].tobytes()
     with pytest.raises(SentenceError, match=f"more than the {MOST} tokens"):

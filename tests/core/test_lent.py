@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bothends.batching.scheduler import Budgets
+from bothends.batching.budgets import Budgets
 from bothends.core.lent import CalledModel, lend
 from bothends.core.loaded import LoadedModel
 from bothends.engines import native

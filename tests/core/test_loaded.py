@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from bothends.core import loaded
-from bothends.core.loaded import LoadedModel, batching
+from bothends.core.batch_sizes import batching
+from bothends.core.loaded import LoadedModel
 from bothends.engines.contract import TokenIds
 from bothends.engines.fallback import Fallback
 from bothends.engines.native_parts import Speeds
@@ -109,4 +110,4 @@ def test_it_matches_the_bundle_that_it_is_of(toy_bundle: Bundle, make_bundle: Ca
     """A bundle of the same version and other weights is another."""
     model = LoadedModel.load(toy_bundle, CPU)
     assert model.matches(toy_bundle.config)
-    assert not model.matches(make_bundle(seed=7))
+    assert not model.matches(make_bundle(seed=7).config)

@@ -28,7 +28,9 @@ for _ in range(3):
 """
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", pytest.param("native", marks=NATIVE)])
+@pytest.mark.parametrize(
+    "engine", ["native" if native.is_built() else "onnxruntime", pytest.param("onnxruntime", marks=pytest.mark.slow)]
+)
 def test_a_script_ends_well_while_a_daemon_thread_encodes(engine: str) -> None:
     """An abort, exit code 134, is what C++ makes of a thread that is ended inside it."""
     command = [sys.executable, "-c", ENDS_WHILE_A_DAEMON_ENCODES, engine]
@@ -80,5 +82,5 @@ goes_on.set()
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_a_forked_process_waits_for_none_of_its_parents_threads() -> None:
-    ended = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True, timeout=30)
+    ended = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout == "0\n"

@@ -50,7 +50,10 @@ def test_the_packaged_bundle_needs_no_proof(tmp_path: Path) -> None:
 def test_another_models_golden_sentences_are_a_failed_self_test(
     toy_bundle: Bundle, newer: list[Bundle], tmp_path: Path
 ) -> None:
-    published(toy_bundle.path, tmp_path / "v2", lambda folder: shutil.copy(newer[0].path / GOLDEN, folder), version="2")
+    def mixed_up(folder: Path) -> None:
+        shutil.copy(newer[0].path / GOLDEN, folder)
+
+    published(toy_bundle.path, tmp_path / "v2", mixed_up, version="2")
     with pytest.raises(SelfTestError, match="golden sentence") as raised:
         result(tmp_path / "v2")
     assert raised.value.difference > 0

@@ -35,7 +35,12 @@ def test_the_third_failure_in_a_row_is_the_last() -> None:
 def test_an_attempt_that_hangs_is_told_of_meanwhile() -> None:
     reasons: SimpleQueue[str] = SimpleQueue()
     goes_on = threading.Event()
-    last = RestartPolicy(lambda reason: (reasons.put(reason), goes_on.set()), max_load_s=0.01)
+
+    def tell(reason: str) -> None:
+        reasons.put(reason)
+        goes_on.set()
+
+    last = RestartPolicy(tell, max_load_s=0.01)
     with last.attempt():
         assert goes_on.wait(TIMEOUT_S)
     assert reasons.get_nowait() == "loading the model anew hangs"

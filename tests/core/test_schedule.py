@@ -3,7 +3,7 @@
 import math
 
 from bothends.core.schedule import Schedule
-from tests.support.engines import Clock
+from tests.support.clock import Clock
 
 
 def test_a_task_is_due_once_its_interval_has_passed() -> None:

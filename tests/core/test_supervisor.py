@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bothends.engines.contract import TokenIds
 from bothends.errors import BothendsError, EngineError, NotServingError
 from bothends.model.bundle import Bundle
-from tests.support.engines import Clock
+from tests.support.clock import Clock
 from tests.support.supervised import WORDS, Supervised
 from tests.support.until import TIMEOUT_S, until
 

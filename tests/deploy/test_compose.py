@@ -9,6 +9,7 @@ import pytest
 from bothends.settings import ENV_PREFIX, Settings
 from tests.support.paths import ROOT
 from tests.support.ran import ran
+from tests.support.tools import program
 
 BIN = Path(sys.executable).parent
 COMPOSE = ROOT / "docker-compose.yml"
@@ -27,12 +28,14 @@ def variables(file: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("file", ["Dockerfile", "deploy/gateway/Dockerfile"])
 def test_dockerfiles_lint(file: str) -> None:
-    result = ran(BIN / "hadolint", ROOT / file)
+    result = ran(program("hadolint"), ROOT / file)
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_compose_files_fit_their_schema() -> None:
-    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE, GPU]
+    command: list[str | Path] = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE, GPU]
     result = ran(*command)
     assert result.returncode == 0, result.stdout
 

@@ -8,10 +8,10 @@ from prometheus_client import generate_latest
 
 from bothends.observe.metrics import CODES, REFUSALS
 from bothends.server.server import Server
+from tests.support.paths import ROOT
 from tests.support.watching import (
     BY_THE_NATIVE_TRANSPORT,
     ON_A_GPU,
-    ROOT,
     exported_in,
     metrics_in,
     panels,

@@ -10,8 +10,8 @@ from tests.support.ran import ran
 
 def test_envoy_accepts_its_configuration() -> None:
     """Envoy takes the file as it stands there, and calls no part of it deprecated."""
-    command = [binary(), "--mode", "validate", "-c", CONFIG, "--log-level", "warning", "--use-dynamic-base-id"]
-    found = ran(*command, timeout=60)
+    flags = ["--log-level", "warning", "--use-dynamic-base-id"]
+    found = ran(binary(), "--mode", "validate", "-c", CONFIG, *flags, timeout=60)
     assert found.returncode == 0, found.stderr
     assert "eprecated" not in found.stdout + found.stderr
 

@@ -10,7 +10,7 @@ from tests.support.paths import ROOT
 
 EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 WITH_ENGINE = {"cpu", "gpu", "gpu-cuda12", "native"}
-FOR_OURSELVES = {"bench", "lock", "test"}
+FOR_OURSELVES = {"bench", "lock", "test", "test-full"}
 """Extras of who works on the project, on a CPU."""
 
 

@@ -42,6 +42,7 @@ def test_prometheus_takes_the_configuration(promtool: str) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 def test_alerts_fire_when_they_should_and_only_then(promtool: str) -> None:
     """Every case of deploy/prometheus/tests, each on series made for it."""

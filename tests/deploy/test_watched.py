@@ -15,14 +15,14 @@ import pytest
 import yaml
 
 from bothends import Client, SentenceError
-from tests.conftest import WORDS
+from tests.support.bundles import WORDS
+from tests.support.paths import ROOT
 from tests.support.ran import ran
 from tests.support.serving import Running
 from tests.support.until import TIMEOUT_S, eventually
 from tests.support.watching import (
     BY_THE_NATIVE_TRANSPORT,
     ON_A_GPU,
-    ROOT,
     Prometheus,
     Query,
     exported_in,

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from bothends.server.server import Server
-from bothends_export.checkpoint import CheckpointConfig
+from bothends_export.checkpoint_config import CheckpointConfig
 from tests.support.exported import exported
 from tests.support.paths import ROOT
 from tests.support.ran import ran
+from tests.support.tools import need_imports_of
 from tests.support.until import TIMEOUT_S
 
 DOCUMENTS = sorted(
@@ -48,6 +49,9 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize(("document", "example"), EXAMPLES, ids=lambda value: getattr(value, "name", ""))
 def test_python_examples_run(server: Server, document: Path, example: str) -> None:
     """Examples run as they stand, but for the port."""
+    need_imports_of(example)
+    if "convert_to_tensor" in example:
+        pytest.importorskip("torch", reason="PyTorch isn't installed (make test-full)")
     code = compile(example.replace("127.0.0.1:50051", f"127.0.0.1:{server.port}"), str(document), "exec")
     exec(code, {"__name__": "example"})  # noqa: S102  our own documents
 
@@ -57,7 +61,7 @@ def test_the_readmes_first_embedding_runs(server: Server) -> None:
     (line,) = re.findall(
         r"^\.venv/bin/bothends embed .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
     )
-    command = [Path(sys.executable).parent / "bothends", *shlex.split(line)[1:]]
+    command: list[str | Path] = [Path(sys.executable).parent / "bothends", *shlex.split(line)[1:]]
     environment = os.environ | {"BOTHENDS_SERVER": f"127.0.0.1:{server.port}"}
     answer = ran(*command, check=True, env=environment)
     assert "512 numbers a sentence" in answer.stdout

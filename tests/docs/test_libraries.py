@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,8 @@ def postgres(tmp_path: Path) -> Iterator[Path]:
     if not POSTGRES:
         pytest.skip("no PostgreSQL here knows vectors: apt install postgresql-17-pgvector")
     programs = POSTGRES[-1].parents[1] / "bin"
-    data, nobody = tmp_path / "data", {"user": "nobody"} if os.getuid() == 0 else {}  # it never runs as root
+    data = tmp_path / "data"
+    nobody: dict[str, Any] = {"user": "nobody"} if os.getuid() == 0 else {}  # it never runs as root
     data.mkdir()
     if nobody:
         shutil.chown(data, "nobody")

@@ -102,8 +102,8 @@ def test_commands_print_what_is_shown(server: Server) -> None:
         line.split()[0] for line in server.banner().splitlines()
     ]
     environment = os.environ | {"BOTHENDS_SERVER": f"127.0.0.1:{server.port}"}
-    command = [BOTHENDS, *shlex.split(embed.command)[1:]]
-    printed = ran(*command, check=True, env=environment).stdout
+    command = shlex.split(embed.command)[1:]
+    printed = ran(BOTHENDS, *command, check=True, env=environment).stdout
     assert embed.is_outline_of(printed), printed
 
 

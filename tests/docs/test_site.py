@@ -15,7 +15,7 @@ from tests.support.scripts import module
 SITE = ROOT / "docs" / "site"
 
 
-class Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):  # type: ignore[misc]  # shipped without types
     """Reads mkdocs.yml, where MkDocs' own tags are what they are made of."""
 
 

@@ -20,7 +20,7 @@ from tests.support.until import TIMEOUT_S
 pytestmark = pytest.mark.slow
 BIN = Path(sys.executable).parent
 REPOSITORY = "https://example.org/own/bothends"
-PHONE = {"width": 390, "height": 844}
+PHONE: Any = {"width": 390, "height": 844}
 FETCHED = r'<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)="(?:https?:)?//[^"]*"'
 
 

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from .modules import EMBEDDING, HIDDEN, VOCABULARY
 
-ORDERS = {"LSTM": {"onnx": (0, 3, 1, 2), "torch": (0, 1, 2, 3)}, "GRU": {"onnx": (1, 0, 2), "torch": (0, 1, 2)}}
+ORDERS = {"LSTM": {"onnx": [0, 3, 1, 2], "torch": [0, 1, 2, 3]}, "GRU": {"onnx": [1, 0, 2], "torch": [0, 1, 2]}}
 
 
 def state_dict(cell: str, layers: int, directions: int, *, seed: int = 0) -> dict[str, NDArray[np.float32]]:

@@ -109,7 +109,8 @@ class Unpacked(nn.Module):
         self.inner = Written(read, packed=False, **sizes)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.inner(tokens, torch.ones(1, dtype=torch.int64))
+        found: Tensor = self.inner(tokens, torch.ones(1, dtype=torch.int64))
+        return found
 
 
 def example(module: nn.Module, *, size: int = 3, time: int = 8) -> tuple[Tensor, ...]:
@@ -147,7 +148,7 @@ def to_script(module: nn.Module, file: Path, *, trace: bool = False, size: int =
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is deprecated, and what tracing froze
         if trace:
-            made = torch.jit.trace(module, example(module, size=size, time=time), check_trace=False)
+            made = torch.jit.trace(module, example(module, size=size, time=time), check_trace=False)  # type: ignore[no-untyped-call]  # PyTorch's has no types
         else:
             made = torch.jit.script(module)
         torch.jit.save(made, str(file))

@@ -78,6 +78,7 @@ def test_a_packed_pytorch_encoder(tmp_path: Path, read: str, how: dict[str, Any]
     assert (found.exit_code, found.diagnoses) == (0, ())
 
 
+@pytest.mark.brief
 def test_a_bundle_of_ours(english: Bundle, toy_bundle: Bundle) -> None:
     """Bundles are healthy; one of these two keeps its table in float16."""
     for bundle in (english, toy_bundle):
@@ -85,6 +86,7 @@ def test_a_bundle_of_ours(english: Bundle, toy_bundle: Bundle) -> None:
         assert (found.exit_code, found.diagnoses) == (0, ())
 
 
+@pytest.mark.brief
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
 def test_the_gates_are_right_against_the_state_dict(tmp_path: Path, cell: str) -> None:
     weights = graphs.build(tmp_path / "encoder.onnx", cell=cell, layers=2)
@@ -113,7 +115,7 @@ class Masked(nn.Module):
 class PadsById(Masked):
     """Token 0 is its padding, and nothing else tells the lengths."""
 
-    def forward(self, input_ids: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor) -> Tensor:  # type: ignore[override]
         lengths = (input_ids != 0).sum(1)
         packed = pack_padded_sequence(self.embedding(input_ids), lengths.cpu(), batch_first=True, enforce_sorted=False)
         h_n = self.rnn(packed)[1]

@@ -1,9 +1,13 @@
 """The example of a migration: what is searched before and after the switch, and what it refuses."""
 
+import pytest
+
 from tests.support.serving import Running
 
 from .conftest import Run, output, refusal
 from .notes import NOTES
+
+pytestmark = pytest.mark.slow  # starts a server of two models
 
 DOG = "Our dog is afraid of thunder and hides under the bed."
 

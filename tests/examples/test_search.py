@@ -3,11 +3,15 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from bothends.model.bundle import Bundle
 from tests.support.serving import Running, answered, finish, start
 
 from .conftest import Run, output, refusal
 from .notes import LINES, NOTES
+
+pytestmark = pytest.mark.slow  # starts a server of two models
 
 
 def hits(printed: str) -> list[tuple[float, int, str]]:

@@ -15,6 +15,7 @@ from .notes import EXAMPLES
 DOCUMENT = EXAMPLES.parent / "docs" / "examples.md"
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 def test_the_examples_print_what_is_shown(served: Running, tmp_path: Path) -> None:
     """Examples run one after the other, since a query needs its index."""

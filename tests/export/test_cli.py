@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 
+import pytest
 from click.testing import CliRunner
 
 from bothends.cli.main import main
@@ -17,6 +18,7 @@ from .mutations import (
 )
 
 
+@pytest.mark.brief
 def test_export_prints_what_to_do_next(toy_checkpoint: tuple[Path, Checkpoint], tmp_path: Path) -> None:
     """A summary, the size, and a command that works; the card says what the checkpoint knows."""
     out = tmp_path / "bundles" / "mine"
@@ -42,6 +44,7 @@ def test_verify_says_what_a_pooling_is(make_checkpoint: Callable[..., tuple[Path
     assert "output[-1]" in opened.card
 
 
+@pytest.mark.brief
 def test_verify_prints_a_table_and_an_exit_code(
     toy_bundle: Bundle, toy_checkpoint: tuple[Path, Checkpoint], tmp_path: Path
 ) -> None:

@@ -1,13 +1,18 @@
 """The reference itself: which numbers of a bidirectional LSTM are the sentence's embedding."""
 
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from bothends.model.architecture import EncoderConfig
 from bothends_export.encoder import Encoder
+from bothends_export.export import lift
+from tests.support import bundles
+from tests.support.shapes import SHAPES
 
 LENGTHS = torch.tensor([7, 1, 12, 3])
 
@@ -19,29 +24,32 @@ def encoder(request: pytest.FixtureRequest) -> Encoder:
     return Encoder(config).eval()
 
 
+@pytest.mark.brief
 @torch.inference_mode()
 def test_embedding_is_both_ends(encoder: Encoder) -> None:
     """cat(h_n[-2], h_n[-1]) is the forward output at the last position and the backward output at position 0."""
     ids = torch.randint(50, (4, 12))
     embedding, h_n = encoder(ids, LENGTHS)
     packed = pack_padded_sequence(encoder.embedding(ids), LENGTHS, batch_first=True, enforce_sorted=False)
-    output, _ = pad_packed_sequence(encoder.lstm(packed)[0], batch_first=True)
+    output, _ = pad_packed_sequence(encoder.cells(packed)[0], batch_first=True)
     last = output[torch.arange(4), LENGTHS - 1]
     first = output[:, 0]
     assert torch.equal(embedding, torch.cat((h_n[-2], h_n[-1]), dim=1))
     assert torch.equal(embedding, torch.cat((last[:, :6], first[:, 6:]), dim=1))
 
 
+@pytest.mark.brief
 @torch.inference_mode()
 def test_last_output_is_not_the_embedding(encoder: Encoder) -> None:
     """output[-1] agrees in its forward half only: its backward half has read one token (all of it, if there is one)."""
     ids = torch.randint(50, (1, 9))
-    output, _ = encoder.lstm(encoder.embedding(ids).transpose(0, 1))
+    output, _ = encoder.cells(encoder.embedding(ids).transpose(0, 1))
     embedding = encoder(ids, torch.tensor([9])).embedding
     assert torch.equal(output[-1][:, :6], embedding[:, :6])
     assert (output[-1][:, 6:] - embedding[:, 6:]).abs().max() > 0.01
 
 
+@pytest.mark.brief
 @torch.inference_mode()
 def test_padding_is_never_read(encoder: Encoder) -> None:
     """Whatever stands in the padding slots, a sentence's embedding is that of the sentence alone."""
@@ -64,3 +72,13 @@ def test_weights_are_taken_without_pytorchs_compiler(encoder: Encoder, monkeypat
     monkeypatch.setitem(sys.modules, "torch._dynamo", None)
     taken = Encoder.of_weights(encoder.config, encoder.state_dict())
     assert all(map(torch.equal, taken.state_dict().values(), encoder.state_dict().values()))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bundles_that_are_made_without_it_hold_its_embeddings(tmp_path: Path, shape: str) -> None:
+    """Most tests take their encoders from bundles.make: PyTorch computes the same from its weights."""
+    made = bundles.make(tmp_path / "made", **SHAPES[shape])
+    encoder, golden = lift(made), made.golden
+    with torch.inference_mode():
+        rows = [encoder(torch.tensor([ids]), torch.tensor([len(ids)])).embedding for ids in golden.token_ids]
+    np.testing.assert_allclose(torch.cat(rows).numpy(), golden.embeddings, atol=bundles.TOLERANCE, rtol=0)

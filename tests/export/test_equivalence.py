@@ -85,6 +85,8 @@ def test_a_right_bundle_holds_without_its_checkpoint(
     assert verify(opened, lift(opened)).breaches() == []
 
 
+@pytest.mark.ci
+@pytest.mark.brief
 @pytest.mark.slow
 def test_the_packaged_bundle_holds(english: Bundle) -> None:
     """The model that people get is within 1e-5 of PyTorch; its golden vectors tie it to the trained checkpoint."""
@@ -122,13 +124,15 @@ def test_a_wrong_pool_or_state_fails(
     assert verify(wrong, lift(export(checkpoint, tmp_path / "again"))).breaches()
 
 
+@pytest.mark.brief
 def test_the_swap_shows_in_both_halves(toy_bundle: Bundle, tmp_path: Path) -> None:
     """Halves are compared each by itself: the report says which one is wrong."""
     wrong = mutated(toy_bundle, tmp_path, last_step_of_y)
-    alone = verify(wrong, lift(toy_bundle)).rows[1]
+    alone: Any = verify(wrong, lift(toy_bundle)).rows[1]
     assert alone.forward <= 1e-5 < alone.backward
 
 
+@pytest.mark.brief
 def test_a_changed_weight_fails(toy_bundle: Bundle, tmp_path: Path, toy_checkpoint: tuple[Path, Checkpoint]) -> None:
     """One number of one gate, off by 1e-3, is enough."""
 

@@ -12,7 +12,7 @@ from bothends.encoder import Encoder
 from bothends.model.architecture import Attention, EncoderConfig
 from bothends.model.bundle import Bundle
 from bothends_export import checkpoint, golden
-from bothends_export.checkpoint import CheckpointConfig
+from bothends_export.checkpoint_config import CheckpointConfig
 from bothends_export.encoder import Encoder as TorchEncoder
 from bothends_export.export import export
 from bothends_importing.tokenising.word_rules import WordRules

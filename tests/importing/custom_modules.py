@@ -55,7 +55,8 @@ class Pooled(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         output, _ = self.encoder["rnn"](self.encoder["proj"](self.lookup["words"](ids.T)))
-        return self.head(output.max(dim=0)[0])
+        embedding: Tensor = self.head(output.max(dim=0)[0])
+        return embedding
 
 
 class Learned(nn.Module):
@@ -72,7 +73,7 @@ class Learned(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         initial = (self.h0, self.c0) if isinstance(self.cells, nn.LSTM) else self.h0
-        output, _ = self.cells(self.emb(ids.T), initial)
+        output: Tensor = self.cells(self.emb(ids.T), initial)[0]
         return output.mean(dim=0)
 
 
@@ -103,7 +104,7 @@ class ContextVector(nn.Module):
         self.context = nn.Parameter(torch.randn(7, 1))
 
     def forward(self, ids: Tensor) -> Tensor:
-        output, _ = self.gru(self.emb(ids))
+        output: Tensor = self.gru(self.emb(ids))[0]
         weights = torch.softmax(torch.tanh(self.word_attention(output)) @ self.context, dim=1)
         return (weights * output).sum(dim=1)
 
@@ -115,10 +116,10 @@ class TwoModules(nn.Module):
         super().__init__()
         self.emb = nn.Embedding(40, 6)
         self.wide = nn.LSTM(6, 7, num_layers=2, bidirectional=True, batch_first=True)
-        self.narrow = nn.LSTM(14, second, bidirectional=True, batch_first=True)
+        self.narrow: nn.RNNBase = nn.LSTM(14, second, bidirectional=True, batch_first=True)
 
     def forward(self, ids: Tensor) -> Tensor:
-        output, _ = self.narrow(self.wide(self.emb(ids))[0])
+        output: Tensor = self.narrow(self.wide(self.emb(ids))[0])[0]
         return output.max(dim=1)[0]
 
 
@@ -130,7 +131,7 @@ class Subclass(nn.LSTM):
         self.table = nn.Embedding(40, 5)
 
     def embed(self, ids: Tensor) -> Tensor:
-        output, _ = super().forward(self.table(ids.T))
+        output: Tensor = super().forward(self.table(ids.T))[0]
         return output[-1]
 
 

@@ -75,7 +75,7 @@ def served(folder: Path, sentences: Sequence[str]) -> NDArray[Any]:
     bundle = exported(folder)
     result = bothends("verify", bundle)
     assert result.exit_code == 0, result.output
-    running = Server(Settings(bundle=bundle, device="cpu", port=0, http_port=0))
+    running = Server(Settings(bundle=bundle, device="cpu", port=0, http_port=0), lame_duck_s=0)
     running.start()
     try:
         with Client(f"127.0.0.1:{running.port}") as client:

@@ -45,15 +45,15 @@ class BasicClassifier(nn.Module):
         super().__init__()
         self.tokens, self.cell, self.activation = list(tokens), cell, activation
         self.rows = {token: row for row, token in enumerate((PADDING, UNKNOWN, *tokens))}
-        self._text_field_embedder = nn.Module()
+        self._text_field_embedder: Any = nn.Module()
         embedder = Embedding(len(self.rows), 7, projection)
         self._text_field_embedder.add_module("token_embedder_tokens", embedder)
         kind = nn.LSTM if cell == "lstm" else nn.GRU
-        self._seq2vec_encoder = nn.Module()
+        self._seq2vec_encoder: Any = nn.Module()
         self._seq2vec_encoder._module = kind(projection or 7, 5, 2, bidirectional=bidirectional, batch_first=True)
         sizes = [10 if bidirectional else 5, *feedforward]
         if feedforward:
-            self._feedforward = nn.Module()
+            self._feedforward: Any = nn.Module()
             layers = (nn.Linear(*pair) for pair in pairwise(sizes))
             self._feedforward._linear_layers = nn.ModuleList(layers)
         self._classification_layer = nn.Linear(sizes[-1], 2)
@@ -70,9 +70,9 @@ class BasicClassifier(nn.Module):
         state = module(packed)[1]
         state = state[0] if isinstance(state, tuple) else state
         last = 2 if module.bidirectional else 1
-        embedded = state.transpose(0, 1)[:, -last:, :].reshape(len(rows), -1)
+        embedded: Tensor = state.transpose(0, 1)[:, -last:, :].reshape(len(rows), -1)
         if with_head and hasattr(self, "_feedforward"):
-            then = {"relu": torch.relu, "tanh": torch.tanh, "linear": lambda x: x}[self.activation]
+            then: Any = {"relu": torch.relu, "tanh": torch.tanh, "linear": lambda x: x}[self.activation]
             for layer in self._feedforward._linear_layers:
                 embedded = then(layer(embedded))
         return embedded

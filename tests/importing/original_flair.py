@@ -17,7 +17,7 @@ class Words(nn.Module):
         super().__init__()
         self.vocabulary = vocabulary
         table = torch.cat((torch.randn(len(vocabulary), size), torch.zeros(1, size)))
-        self.embedding = nn.Embedding.from_pretrained(table)
+        self.embedding = nn.Embedding.from_pretrained(table)  # type: ignore[no-untyped-call]  # PyTorch's has no types
         self.layer_norm = nn.LayerNorm(size, elementwise_affine=False) if stable else None
 
     def row(self, word: str) -> int:
@@ -31,7 +31,8 @@ class Words(nn.Module):
     def forward(self, sentence: Sequence[str]) -> Tensor:
         """[words, size]"""
         vectors = self.embedding(torch.tensor([self.row(word) for word in sentence]))
-        return self.layer_norm(vectors) if self.layer_norm else vectors
+        found: Tensor = self.layer_norm(vectors) if self.layer_norm else vectors
+        return found
 
 
 class DocumentRNN(nn.Module):

@@ -20,6 +20,7 @@ def tokens(sentences: list[str]) -> list[list[str]]:
     return [sentence.split() for sentence in sentences]
 
 
+@pytest.mark.brief
 @pytest.mark.parametrize(
     ("cell", "bidirectional", "options"),
     [

@@ -8,7 +8,7 @@ from .end_to_end import bothends, refused
 
 def test_what_was_understood_is_shown_before_it_is_written(source: Path, tmp_path: Path) -> None:
     """The reading is shown also where it then can't be written: a person sees what was wrong with it."""
-    options = ["--vectors", tmp_path / "glove.txt", "--name", "a name", "--out", tmp_path / "new"]
+    options: list[str | Path] = ["--vectors", tmp_path / "glove.txt", "--name", "a name", "--out", tmp_path / "new"]
     result = bothends("import", source, *options)
     assert result.exit_code == 1
     assert "embedding.weight           glove.txt                       4 × 7" in result.stdout

@@ -26,6 +26,7 @@ def tokens(sentences: list[str]) -> list[list[str]]:
     return [sentence.split() for sentence in sentences]
 
 
+@pytest.mark.brief
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize(
     ("rnn_type", "options"),

@@ -56,6 +56,7 @@ def vectors_for(folder: Path, version: int, *, extra: Sequence[str] = ()) -> tup
     return file, original.write_vectors(file, [*WORDS, *extra, *original.MARKS[version], "rare"])
 
 
+@pytest.mark.brief
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("pool", ["max", "mean"])
 def test_it_embeds_as_the_original_does(tmp_path: Path, version: int, pool: str) -> None:
@@ -94,7 +95,7 @@ def test_the_vocabulary_is_the_max_frequent_words(tmp_path: Path) -> None:
     source = tmp_path / "infersent1.pkl"
     (tmp_path / "sentences.txt").write_text("The dogs don't run.\nUnheard\n", encoding="utf-8")
     kept = {"--top": WORDS[:4], "--words": ["The", "dogs", "do", "n't", "run", "."]}
-    for option, value in {"--top": "4", "--words": tmp_path / "sentences.txt"}.items():
+    for option, value in {"--top": "4", "--words": str(tmp_path / "sentences.txt")}.items():
         folder = tmp_path / option
         folder.mkdir()
         moved = source.rename(folder / source.name)

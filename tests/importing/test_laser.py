@@ -43,6 +43,7 @@ def laser2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.brief
 def test_laser_1_reads_tokens_and_cuts_them(tmp_path: Path) -> None:
     """LASER 1's tokens are cut by fastBPE's codes."""
     dictionary = original.write_codes(tmp_path / "93langs.fcodes")

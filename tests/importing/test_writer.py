@@ -1,6 +1,7 @@
 """An imported encoder is written whole or not at all, and never over what is there."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ def test_a_folder_made_meanwhile_stays_as_it_is(source: Path, tmp_path: Path) ->
     """An empty one would be replaced by a rename."""
     found = infersent(open_weights(source), ImportOptions(vectors=tmp_path / "glove.txt"), version=1)
     (tmp_path / "made").mkdir()
-    said = {"source": source, "format_name": "infersent1", "name": None, "version": "1", "table": "float32"}
+    said: Any = {"source": source, "format_name": "infersent1", "name": None, "version": "1", "table": "float32"}
     with pytest.raises(SourceError, match="made exists already"):
         write(tmp_path / "made", found, **said)
     assert list((tmp_path / "made").iterdir()) == []
@@ -43,7 +44,7 @@ def test_a_full_disk_leaves_nothing_behind(source: Path, tmp_path: Path) -> None
 
 def test_a_table_in_float16_is_rounded_and_says_so(source: Path, tmp_path: Path) -> None:
     vectors = original.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
-    options = ["--vectors", tmp_path / "glove.txt", "--table", "float16"]
+    options: list[str | Path] = ["--vectors", tmp_path / "glove.txt", "--table", "float16"]
     bothends("import", source, *options, "--out", tmp_path / "checkpoint")
     loaded = checkpoint.load(tmp_path / "checkpoint")
     assert loaded.table_dtype == torch.float16

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,7 +42,7 @@ def needs(*tools: Path | str) -> None:
             pytest.skip(f"{tool} is missing; docs/other-languages.md says what to install")
 
 
-def run(command: list[str | Path], folder: Path, **environment: str) -> str:
+def run(command: Sequence[str | Path], folder: Path, **environment: str) -> str:
     done = ran(*command, cwd=folder, env=os.environ | environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()

@@ -49,8 +49,8 @@ def array(value: object, *, pickled: bool = False) -> bytes:
 class Bomb:
     """Object whose pickle ends the process when it is loaded."""
 
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os._exit, (1,)  # type: ignore[return-value]
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return os._exit, (1,)
 
 
 TEXT = np.frombuffer(b'{"sentences": ["a"], "token_ids": [[1]]}', dtype=np.uint8)

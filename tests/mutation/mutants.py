@@ -56,8 +56,8 @@ class Mutant:
     @property
     def diff(self) -> str:
         """The change as a unified diff, with a line around it."""
-        lines = [text.splitlines(keepends=True) for text in (self.before, self.after)]
-        return "".join(difflib.unified_diff(*lines, f"a/{self.file}", f"b/{self.file}", n=1))
+        before, after = (text.splitlines(keepends=True) for text in (self.before, self.after))
+        return "".join(difflib.unified_diff(before, after, f"a/{self.file}", f"b/{self.file}", n=1))
 
     @property
     def line(self) -> int:

@@ -9,7 +9,7 @@ from parso.python.tree import Name
 Position = tuple[tuple[int, int], tuple[int, int]]
 
 
-class RemoveStatement(Operator):
+class RemoveStatement(Operator):  # type: ignore[misc]  # Cosmic Ray has no types
     """Replaces a call whose result isn't used, or an assignment to an attribute or an element, by `pass`."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
@@ -39,7 +39,7 @@ class RemoveStatement(Operator):
         return statement.type == "expr_stmt" and statement.children[0].type in ("atom_expr", "power")
 
 
-class OmitArgument(Operator):
+class OmitArgument(Operator):  # type: ignore[misc]  # Cosmic Ray has no types
     """Leaves an argument by name out of a call."""
 
     def mutation_positions(self, node: Any) -> list[Position]:

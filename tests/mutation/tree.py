@@ -90,14 +90,13 @@ class Tree:
         cmake = Path(sysconfig.get_path("scripts")) / "cmake"
         nanobind = subprocess.check_output([sys.executable, "-m", "nanobind", "--cmake_dir"], text=True).strip()
         found = [f"-DPython_EXECUTABLE={sys.executable}", f"-Dnanobind_DIR={nanobind}"]
-        modules = self._installed / "bothends_native"
-        shutil.copytree(self.root / "native" / "bothends_native", modules, dirs_exist_ok=True)
         for arguments in (
             ["-S", self.root / "native", "-B", self._build, *found],
             ["--build", self._build, "--parallel"],
             ["--install", self._build, "--prefix", self._installed],
         ):
-            done = subprocess.run([cmake, *arguments], capture_output=True, text=True, check=False, timeout=BUILD_S)
+            command = [str(cmake), *map(str, arguments)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=BUILD_S)
             if done.returncode != 0:
                 return done.stdout + done.stderr
         return ""

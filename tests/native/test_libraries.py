@@ -22,7 +22,7 @@ def test_old_headers_are_as_good_as_none(tmp_path: Path) -> None:
     (include / "nghttp2" / "nghttp2ver.h").write_text('#define NGHTTP2_VERSION "1.52.0"\n')
     (include / "llhttp.h").write_text("#define LLHTTP_VERSION_MAJOR 6\n")
     build = tmp_path / "build"
-    command = [
+    command: list[str | Path] = [
         *(Path(cmake.CMAKE_BIN_DIR) / "cmake", "-S", ROOT / "native", "-B", build),
         f"-DCMAKE_PREFIX_PATH={include.parent}",
         f"-DPython_EXECUTABLE={sys.executable}",

@@ -63,7 +63,7 @@ class Reported:
 @pytest.fixture(scope="session")
 def collector() -> Iterator[tuple[Collector, str]]:
     server, kept = grpc.server(ThreadPoolExecutor(1)), Collector()
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(kept, server)
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(kept, server)  # type: ignore[no-untyped-call]  # OpenTelemetry's has no types
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield kept, f"http://127.0.0.1:{port}"

@@ -45,7 +45,7 @@ def test_requests_and_keys_are_not_logged_by_default() -> None:
             )
         with grpc.insecure_channel(running.target) as channel:
             content = EmbedRequest(sentences=["a"]).SerializeToString()
-            channel.unary_unary(f"/{SERVICE}/Embed")(content, metadata=tuple(headers.items()), timeout=60)
+            channel.unary_unary(f"/{SERVICE}/Embed", bytes, bytes)(content, metadata=tuple(headers.items()), timeout=60)
         running.process.send_signal(signal.SIGTERM)
         _, errors = running.process.communicate(timeout=60)
     finally:

@@ -11,8 +11,12 @@ from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from tests.support.doors import connected, embed, serving
-from tests.support.until import TIMEOUT_S
+from tests.support.until import TIMEOUT_S, until
 
+EXAMPLES = pytest.mark.parametrize("examples", [8, pytest.param(60, marks=pytest.mark.slow)])
+"""How many lists of requests a test draws: few that stand for the many of `make test-slow`."""
+TIMES = pytest.mark.parametrize("times", [1, pytest.param(4, marks=pytest.mark.slow)])
+"""How many times each hard text is asked, each time by further options."""
 LONG = 200_000
 """Real sentences of every kind of the long form: pytest -m slow --long tests/promises/test_two_languages.py."""
 
@@ -56,7 +60,7 @@ class Both:
 
 def _outcome(channel: grpc.Channel, method: str, contents: Sequence[bytes]) -> list[Any]:
     """Return the responses to a stream's messages, and how it ends: its status, with words and details."""
-    call: Any = channel.stream_stream(method)(iter(contents), timeout=TIMEOUT_S)
+    call: Any = channel.stream_stream(method, bytes, bytes)(iter(contents), timeout=TIMEOUT_S)
     found: list[Any] = []
     with suppress(grpc.RpcError):
         for content in call:
@@ -86,7 +90,7 @@ def both(english: Bundle) -> Iterator[Both]:
         patched.setattr(Embedder, "lend", lambda *_: None)
         with serving(english, selftest_s=0) as python:
             made = Both(native, python)
-            assert made.served("Embed", "native") == 1
+            until(lambda: made.served("Embed", "native") == 1)
             yield made
             seen = python.metrics.registry.get_sample_value
             http = ("/v1/embeddings", "/embed", "/", "/api/embed", "/api/embeddings")

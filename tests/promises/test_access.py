@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -101,7 +102,7 @@ def test_a_call_without_a_key_is_refused_before_its_request_is_read(channel: grp
         never.wait(TIMEOUT_S)
         yield b""
 
-    call = channel.stream_unary("/bothends.v1.EmbeddingService/Embed").future(request())
+    call: Any = channel.stream_unary("/bothends.v1.EmbeddingService/Embed", bytes, bytes).future(request())
     assert call.exception(timeout=TIMEOUT_S).code() == grpc.StatusCode.UNAUTHENTICATED
     never.set()
 

@@ -1,19 +1,16 @@
 """Texts without a word: the same answer by every path, whatever the model's tokenizer makes of odd spaces."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
 import pytest
 
+from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire.status import from_status
-from bothends_export.checkpoint import Checkpoint
-from bothends_export.export import export
 from tests.support.doors import connected, serving
 from tests.support.streams import Stream, error_of, request
 from tests.support.until import TIMEOUT_S
@@ -31,12 +28,11 @@ TEXTS += ["", SPACES, SEPARATORS, UNSEEN, SPACES + SEPARATORS, "\x1c \u200b", "\
 
 
 @pytest.fixture(scope="module")
-def untouched(toy_checkpoint: tuple[Path, Checkpoint], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def untouched(make_bundle: Callable[..., Bundle], toy_tokenizer: str) -> Iterator[Server]:
     """A server whose model's tokenizer leaves every character where it is."""
-    definition = json.loads(toy_checkpoint[1].tokenizer)
+    definition = json.loads(toy_tokenizer)
     definition["normalizer"]["clean_text"] = False
-    bundle = export(replace(toy_checkpoint[1], tokenizer=json.dumps(definition)), tmp_path_factory.mktemp("b") / "raw")
-    with serving(bundle) as running:
+    with serving(make_bundle(tokenizer=json.dumps(definition))) as running:
         yield running
 
 

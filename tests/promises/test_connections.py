@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPResponse, RemoteDisconnected
+from typing import Any
 
 import grpc
 import pytest
@@ -13,9 +14,10 @@ from bothends import Client
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from tests.native.transport.raw import Raw
-from tests.support.doors import TIMEOUT_S, code_of, connected, embed, serving
+from tests.support.doors import code_of, connected, embed, serving
 from tests.support.streams import Stream, request
 from tests.support.transports import native_alone
+from tests.support.until import TIMEOUT_S
 
 SHORT_S = 0.6
 
@@ -34,8 +36,8 @@ def small(toy_bundle: Bundle) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def hasty(toy_bundle: Bundle) -> Iterator[Server]:
-    """A server that gives a handshake, a request and an idle connection little time."""
-    with serving(toy_bundle, caller_timeout_s=SHORT_S, http_idle_s=1) as server:
+    """A server that gives an idle connection little time."""
+    with serving(toy_bundle, http_idle_s=1) as server:
         yield server
 
 
@@ -77,7 +79,8 @@ def test_an_idle_http_connection_is_closed(hasty: Server) -> None:
 
 @pytest.mark.parametrize("setting", ["idle_s", "age_s"])
 def test_an_idle_or_old_connection_gets_a_goaway(toy_bundle: Bundle, setting: str) -> None:
-    with serving(toy_bundle, **{setting: SHORT_S}) as server:
+    settings: Any = {setting: SHORT_S}
+    with serving(toy_bundle, **settings) as server:
         started = time.monotonic()
         with Raw(server.port) as raw:
             raw.wait(lambda: raw.goaway is not None)
@@ -102,7 +105,7 @@ def test_a_caller_that_pings_too_often_is_disconnected(toy_bundle: Bundle) -> No
         for number in range(3):
             raw.http.ping(bytes(8))
             raw.flush()
-            raw.wait(lambda number=number: raw.pings == number + 1)
+            raw.wait(lambda: raw.pings == number + 1)  # noqa: B023  called here
         raw.http.ping(b"too much")
         raw.flush()
         raw.drain()

@@ -6,7 +6,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -29,6 +28,7 @@ from bothends.settings import EmbedderSettings
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.equivalence import verify
 from bothends_export.export import export, lift
+from tests.support.ran import ran
 
 TOLERANCE = 1e-4
 """Largest error of float32 without TF32, whose ten bits of mantissa are some 1e-3 off."""
@@ -92,7 +92,7 @@ def test_ragged_batches_are_pytorchs_in_each_half(
         assert backward <= TOLERANCE, size
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("layers", [2, *(pytest.param(layers, marks=pytest.mark.slow) for layers in (1, 3))])
 def test_every_length_is_pytorchs(
     device: str,
     make_checkpoint: Callable[..., tuple[Path, Checkpoint]],
@@ -157,9 +157,9 @@ def test_a_server_of_this_device_answers(english: Bundle, device: str) -> None:
 
 def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """A server asked for cuda with no device in sight ends with one line, and starts on no other device."""
-    command = [Path(sys.executable).parent / "bothends", "serve", "--device", "cuda", "--port", "0", "--http-port", "0"]
+    command = ["serve", "--device", "cuda", "--port", "0", "--http-port", "0"]
     hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
-    answer = subprocess.run(command, capture_output=True, text=True, env=hidden, cwd=tmp_path, timeout=60)
+    answer = ran(Path(sys.executable).parent / "bothends", *command, env=hidden, cwd=tmp_path, timeout=60)
     assert answer.returncode == 1
     assert "Error: device cuda" in answer.stderr
     assert "self-test" not in answer.stdout

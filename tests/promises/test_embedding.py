@@ -30,6 +30,7 @@ BY_HAND: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 """Functions of `output` [time, 2·hidden] and `h_n` [layers·2, hidden] of one sentence to its embedding."""
 
 
+@pytest.mark.brief
 @pytest.mark.parametrize("pooling", BY_HAND)
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @torch.inference_mode()
@@ -45,14 +46,20 @@ def test_a_batch_is_pooled_as_a_sentence_alone(make_checkpoint: MakeCheckpoint, 
         torch.testing.assert_close(row, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.brief
 @pytest.mark.parametrize(
     ("shape", "told"),
     [
         ({"pooling": "max", "layers": 2}, "2-layer bidirectional LSTM, max pooling"),
-        ({"pooling": "last_output", "head": Head(size=9, then="tanh")}, "last_output pooling, a head of 9"),
-        ({"cell": "gru", "pooling": "mean", "bidirectional": False}, "1-layer one-way GRU, mean pooling"),
-        ({"projection_size": 6, "learned_initial_states": True}, "1-layer bidirectional LSTM"),
-        ({"pooling": "first_and_last_output"}, "first_and_last_output pooling"),
+        *(
+            pytest.param(shape, told, marks=pytest.mark.slow)
+            for shape, told in (
+                ({"pooling": "last_output", "head": Head(size=9, then="tanh")}, "last_output pooling, a head of 9"),
+                ({"cell": "gru", "pooling": "mean", "bidirectional": False}, "1-layer one-way GRU, mean pooling"),
+                ({"projection_size": 6, "learned_initial_states": True}, "1-layer bidirectional LSTM"),
+                ({"pooling": "first_and_last_output"}, "first_and_last_output pooling"),
+            )
+        ),
     ],
 )
 @torch.inference_mode()
@@ -62,7 +69,7 @@ def test_other_encoders_are_served(
     """A server gives PyTorch's vectors, the same bits alone and in a list, and GetModel says what they are."""
     _, checkpoint = make_checkpoint(**shape)
     bundle = export(checkpoint, tmp_path / "bundle")
-    server = Server(Settings(bundle=bundle.path, device="cpu", port=0, http_port=0))
+    server = Server(Settings(bundle=bundle.path, device="cpu", port=0, http_port=0), lame_duck_s=0)
     server.start()
     try:
         with Client(f"127.0.0.1:{server.port}") as client:

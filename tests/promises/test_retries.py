@@ -53,6 +53,7 @@ class Callers:
                 thread.join(timeout=60)
 
 
+@pytest.mark.ci
 def test_a_server_killed_and_started_again_costs_time_only(running: Running) -> None:
     """Callers in a loop get no error and no wrong bytes, though the server dies without a word."""
     with Client(running.target) as client:

@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 import pytest
@@ -30,14 +31,15 @@ class Guarded:
     slow_key: str
     told: list[str] = field(default_factory=list)
 
-    def refused(self, request: bytes, *, method: str = "Embed", key: str | None = None, **options: object) -> str:
+    def refused(self, request: bytes, *, method: str = "Embed", key: str | None = None, **options: Any) -> str:
         """Make a call that is refused; return the status' code, and keep all else that it says."""
-        metadata = [*options.pop("metadata", ()), ("authorization", f"Bearer {key or self.key}")]  # type: ignore[misc]
+        metadata = (*options.pop("metadata", ()), ("authorization", f"Bearer {key or self.key}"))
+        path = f"/bothends.v1.EmbeddingService/{method}"
         with (
             grpc.insecure_channel(self.running.target) as channel,
             pytest.raises(grpc.RpcError) as raised,
         ):
-            channel.unary_unary(f"/bothends.v1.EmbeddingService/{method}")(request, metadata=metadata, **options)
+            channel.unary_unary(path, bytes, bytes)(request, metadata=metadata, **options)
         error = raised.value
         self.told += [error.details() or "", str(rpc_status.from_call(error)), str(error.trailing_metadata())]
         return str(error.code().name)

@@ -84,6 +84,7 @@ def test_nor_is_it_loaded_in_process(unsound: tuple[Path, str], engine: str, cap
     assert not caplog.messages
 
 
+@pytest.mark.slow
 @one_number
 def test_nor_does_it_embed_a_file(unsound: tuple[Path, str], tmp_path: Path) -> None:
     """One line, and no output."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -44,6 +45,7 @@ def resident_mb(running: Running) -> float:
     return int(found[1]) / 1024
 
 
+@pytest.mark.ci
 def test_a_slow_reader_fills_no_memory(running: Running) -> None:
     """A server whose answers stay unread takes few of a gigabyte's messages; all else stays with the caller."""
     large = request(*["x" * 30_000] * 20).SerializeToString()  # one unknown word each: little work, and few tokens
@@ -92,12 +94,12 @@ def test_a_client_goes_on_where_a_stream_broke(
         running.process.wait(timeout=60)
         successors.append(restarted(running))
 
-    with Client(running.target) as client:
-        expected = client.encode(sentences)
+    with Client(running.target) as plain:
+        expected = plain.encode(sentences)
     restarting = threading.Thread(target=restart)
     try:
         with either(running.target, retry=PATIENT) as client:
-            found = []
+            found = list[Any]()
             for row in client.encode_stream(read()):
                 found.append(row)
                 if len(found) == 500:

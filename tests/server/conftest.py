@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from bothends import Encoder
-from bothends.engines.select import LoadedEngine
 from bothends.model.bundle import Bundle
 from bothends.server.model_service import ModelService
 from bothends.server.server import Server
-from tests.support.engines import SERVES, Clock
+from tests.support.clock import Clock
+from tests.support.engines import SERVES
 from tests.support.fronts import http_of
 
 from .models import NAMES, SENTENCES, TRANSPORTS, Truth, serving_all
@@ -28,7 +28,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     run, goes_on = SERVES.run, threading.Event()
     goes_on.set()
 
-    def wait(self: LoadedEngine, sentences: list[list[int]]) -> object:
+    def wait(self: Any, sentences: list[list[int]]) -> object:
         assert goes_on.wait(HELD_S)
         return run(self, sentences)
 

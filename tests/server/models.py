@@ -17,7 +17,7 @@ SENTENCES = ["a man plays", "a dog", "the sun shines on a red guitar and a dog",
 LIST = SENTENCES * 60
 NAMES = ("english", "old")
 TRANSPORTS = [
-    "grpcio",
+    pytest.param("grpcio", marks=[pytest.mark.slow] * native.is_built()),
     pytest.param("native", marks=pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built")),
 ]
 Truth = dict[str, NDArray[np.float32]]
@@ -26,8 +26,9 @@ Truth = dict[str, NDArray[np.float32]]
 
 @contextmanager
 def serving_all(*bundles: str, **settings: Any) -> Iterator[Server]:
-    """Run a server of these, each as the command line has it, on free ports."""
-    server = Server(Settings(bundle=list(bundles), device="cpu", workers=2, port=0, http_port=0, **settings))
+    """Run a server of these, each as the command line has it, on free ports; it stops at once."""
+    options = Settings(bundle=list(bundles), device="cpu", workers=2, port=0, http_port=0, **settings)
+    server = Server(options, lame_duck_s=0)
     server.start()
     try:
         yield server

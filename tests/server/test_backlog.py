@@ -31,7 +31,7 @@ class CountingPool(ThreadPoolExecutor):
 class Busy:
     """A backlog of one thread, which is kept busy until `let_go`."""
 
-    def __init__(self, **options: int) -> None:
+    def __init__(self, **options: Any) -> None:
         self.backlog = Backlog(pool=ThreadPoolExecutor(1), **options)
         self.read: list[str] = []
         self._goes_on = threading.Event()
@@ -40,7 +40,7 @@ class Busy:
 
     def submit(self, name: str, *, size: int = LONG, act: Callable[[], object] = lambda: None) -> HandHeldCall:
         """Submit what notes its name; the caller is the name's first word."""
-        call = HandHeldCall(caller=name.split()[0])
+        call = HandHeldCall(caller=name.split(maxsplit=1)[0])
 
         def note() -> None:
             act()

@@ -3,8 +3,6 @@
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +12,6 @@ from bothends.engines.native_parts import Speeds, remedy
 from bothends.model.bundle import Bundle
 from bothends.server.banner import slowness
 from bothends.server.server import Server
-from bothends_export.checkpoint import Checkpoint
-from bothends_export.export import export
 from tests.support.doors import serving
 
 from .models import serving_all
@@ -99,11 +95,11 @@ def test_each_of_several_models_is_told_of(
 
 @needs_native
 def test_a_tokenizer_that_is_not_native_is_told_with_its_cost(
-    toy_checkpoint: tuple[Path, Checkpoint], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    make_bundle: Callable[..., Bundle], toy_tokenizer: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its engine is; where grpcio speaks, all calls are Python's anyway."""
-    definition = json.loads(toy_checkpoint[1].tokenizer) | {"pre_tokenizer": {"type": "Whitespace"}}
-    bundle = export(replace(toy_checkpoint[1], tokenizer=json.dumps(definition)), tmp_path / "odd")
+    definition = json.loads(toy_tokenizer) | {"pre_tokenizer": {"type": "Whitespace"}}
+    bundle = make_bundle(tokenizer=json.dumps(definition))
     why = "native code can't tokenise for toy, as it doesn't know its pre_tokenizer (Whitespace): "
     why += "a call of one sentence takes 1.8 times the processor time"
     better = "it reads BERT's tokenizers, and whole words split at white space"

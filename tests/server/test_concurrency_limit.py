@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from bothends.errors import DrainingError, OverloadedError
-from bothends.server.concurrency_limit import ConcurrencyLimit
+from bothends.server.concurrency_limit import ConcurrencyLimit, linger
+from tests.support.clock import Clock
 from tests.support.until import TIMEOUT_S
 
 
@@ -66,3 +67,26 @@ def test_a_full_gate_refuses_and_says_when_to_come_back() -> None:
         assert refused.value.retry_after_s > 0
     with visiting(concurrency):
         pass
+
+
+@pytest.mark.parametrize(
+    ("callers", "timeout_s", "takes_s"),
+    [(0, 9, 0.5), (2, 9, 0.4 + 0.4 + 0.5), (99, 9, 2.0), (99, 0.7, 0.7), (99, -1, 0)],
+)
+def test_a_stopping_server_goes_on_refusing_until_nobody_has_come_for_a_while(
+    callers: int, timeout_s: float, takes_s: float
+) -> None:
+    """Each caller that it refuses makes it stay longer, but not beyond its bound, nor for more than two seconds."""
+    clock, came = Clock(), iter(range(callers))
+    concurrency = ConcurrencyLimit(limit=2, clock=clock)
+    assert concurrency.close(timeout_s=0)
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds - 0.1)
+        if next(came, None) is not None:
+            with pytest.raises(DrainingError):
+                concurrency.enter()
+        clock.sleep(0.1)
+
+    linger(concurrency.quiet_s, enough_s=0.5, timeout_s=timeout_s, clock=clock, sleep=sleep)
+    assert clock.now == pytest.approx(takes_s)

@@ -124,7 +124,7 @@ def test_work_that_begins_while_the_caller_leaves_is_cancelled(monkeypatch: pyte
 
     def beginning(deadline: float | None, arrived: float) -> int:
         context.cancels(rows)
-        return code_pb2.CANCELLED
+        return int(code_pb2.CANCELLED)
 
     monkeypatch.setattr("bothends.server.context.code_of_leaving", beginning)
     call.leave()

@@ -43,8 +43,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 def embed(running: Running, key: str | None) -> grpc.StatusCode:
     """Ask for one sentence; returns the status."""
     with grpc.insecure_channel(running.target, options=ALONE) as channel:
-        method = channel.unary_unary(f"/{SERVICE}/Embed")
-        metadata = [("authorization", f"Bearer {key}")] if key else []
+        method = channel.unary_unary(f"/{SERVICE}/Embed", bytes, bytes)
+        metadata = (("authorization", f"Bearer {key}"),) if key else ()
         content = EmbedRequest(sentences=[SENTENCE]).SerializeToString()
         try:
             return method.with_call(content, metadata=metadata, timeout=60)[1].code()
@@ -52,6 +52,7 @@ def embed(running: Running, key: str | None) -> grpc.StatusCode:
             return error.code()
 
 
+@pytest.mark.slow
 def test_a_signal_has_the_last_events_logged(serve: Callable[..., Running], tmp_path: Path) -> None:
     """At every level: who came, who was refused and why, with their network, and no sentence, key or port of theirs."""
     key, entry = new("someone")
@@ -94,6 +95,7 @@ def test_events_are_logged_at_debug_as_they_come(serve: Callable[..., Running], 
     assert kinds()[-1] in ("stopped", "left")
 
 
+@pytest.mark.slow
 def test_a_transport_without_events_says_that_there_are_none(serve: Callable[..., Running]) -> None:
     assert events_of(serve("--transport", "grpcio")) == []
 

@@ -89,7 +89,7 @@ class Takeover:
         self.metrics = Metrics()
         for name in ("Embed", "EmbedStream"):
             self.metrics.register(name)
-        embedder = SimpleNamespace(
+        embedder: Any = SimpleNamespace(
             name="toy",
             model=self.old,
             limits=limits,
@@ -98,7 +98,7 @@ class Takeover:
             metrics=self.metrics.of("toy"),
             terms=None,
         )
-        transport = SimpleNamespace(
+        transport: Any = SimpleNamespace(
             fail=lambda ids, _: self.failed.extend(ids),
             answer=lambda ids, contents: self.answered.update(zip(ids, contents, strict=True)),
             set_traced=lambda _: None,
@@ -108,7 +108,7 @@ class Takeover:
             0: FastMethod("Embed", create),
             1: FastMethod("EmbedStream", create, EmbedStreams.write_failed),
         }
-        self.fast = FastPaths(transport, methods, [embedder], self.metrics, lambda: False)  # type: ignore[arg-type]  # as much of each as is asked
+        self.fast = FastPaths(transport, methods, [embedder], self.metrics, lambda: False)
         self.threads = []
         for serving in (self.old, self.new):
             embedder.model = serving

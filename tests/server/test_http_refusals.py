@@ -62,7 +62,7 @@ class Door:
         )
         self._limits = BodyLimits.of(settings)
 
-    def says(self, content: bytes | AsyncIterator[bytes] = b"{}", **headers: str) -> Failure:
+    def says(self, content: bytes | AsyncIterator[bytes] = b"{}", /, **headers: str) -> Failure:
         async def ask() -> httpx.Response:
             words = self.front.render_error, self.front.status_of
             endpoint = Endpoint({"POST": self.handle}, self._limits, *words)
@@ -143,7 +143,7 @@ def test_callers_whose_key_has_had_its_share(front: Front, tmp_path: Path, reaso
         MethodName.http("POST", "/v1/embeddings"), bytes, lambda _, context: context.charge(1)
     )
     found = door.says(**JSON, authorization=f"Bearer {key}")
-    numbers = {"limit": limits.split()[-1], "in_progress": "12"}
+    numbers = {"limit": limits.rsplit(maxsplit=1)[-1], "in_progress": "12"}
     numbers |= {"retry_after_s": found.headers["retry-after"], "retry_after_ms": found.headers["retry-after-ms"]}
     expected = prepared(front, reason)
     for name, number in numbers.items():

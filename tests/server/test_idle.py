@@ -21,6 +21,7 @@ def wakings(process: int) -> int:
     return sum(int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for text in ours)
 
 
+@pytest.mark.timing
 @pytest.mark.skipif(sys.platform != "linux", reason="it is counted by Linux")
 def test_an_idle_server_wakes_seldom(running: Running) -> None:
     """All threads together: those that wait for calls, the transport's, the event loop's, and timers."""

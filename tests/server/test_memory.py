@@ -33,7 +33,7 @@ def allocate(together):
     together.wait()
 
 print(arenas())
-server = Server(Settings.load({"port": "0", "http_port": "0"}, {}))
+server = Server(Settings.load({"port": "0", "http_port": "0"}, {}), lame_duck_s=0)
 server.start()
 together = threading.Barrier(THREADS + 1)
 threads = [threading.Thread(target=allocate, args=[together]) for _ in range(THREADS)]

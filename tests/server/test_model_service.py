@@ -17,7 +17,7 @@ from tests.support.until import TIMEOUT_S, until
 
 
 def settings_of(folder: Path, **changes: object) -> Settings:
-    return Settings(bundle=folder, device="cpu", workers=1, selftest_s=0, **changes)  # type: ignore[arg-type]
+    return Settings(bundle=folder, device="cpu", workers=1, selftest_s=0, **changes)
 
 
 def test_it_is_ready_between_its_start_and_its_stop(toy_bundle: Bundle) -> None:

@@ -9,7 +9,8 @@ from .models import NAMES, SENTENCES, Truth
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    found: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return found
 
 
 def test_ollamas_model_chooses(both: Server, truth: Truth) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from bothends.errors import BothendsError, RequestError
 from bothends.server.pending_bodies import PendingBodies
-from tests.support.engines import Clock
+from tests.support.clock import Clock
 
 LATE = RequestError("the request didn't come")
 

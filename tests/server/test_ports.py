@@ -4,6 +4,7 @@ import logging
 import socket
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -60,7 +61,7 @@ def test_a_start_warns(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture, mon
 def test_health_has_a_port_of_its_own(toy_bundle: Bundle, tmp_path: Path) -> None:
     """Probes are answered in plain on it, by yes or no and nothing else, however crowded or shut the HTTP port is."""
     write_pair(tmp_path, trustme.CA().issue_cert("127.0.0.1"))
-    tls = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
+    tls: dict[str, Any] = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
     with serving(toy_bundle, health_port=0, max_connections=1, **tls) as server:
         url = f"http://127.0.0.1:{server.health_port}"
         with closing(socket.create_connection(("127.0.0.1", server.http_port))):

@@ -6,7 +6,7 @@ import pytest
 
 from bothends.errors import QuotaError, RequestError
 from bothends.server.quota import KeyAccount, Quota, extra
-from tests.support.engines import Clock
+from tests.support.clock import Clock
 
 
 def test_without_limits_no_request_is_refused() -> None:

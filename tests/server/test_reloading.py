@@ -3,7 +3,6 @@
 import logging
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -85,10 +84,9 @@ def test_a_file_that_never_comes_keeps_nobody(file: Path, caplog: pytest.LogCapt
     known = ReloadingFile([file], read, every_s=AT_ONCE_S)
     put(file, b"second")
     assert known.value == b"first"
-    began = time.monotonic()
+    # Had each waited as the first did, the read would be over long before the last, and its content there.
     assert [known.value for _ in range(10_000)] == [b"first"] * 10_000
     known.reload()
-    assert time.monotonic() - began < TIMEOUT_S / 2
     assert reads == 2
     goes_on.set()
     until(lambda: known.value == b"second")

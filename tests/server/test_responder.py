@@ -7,12 +7,13 @@ import pytest
 from google.rpc import code_pb2
 
 from bothends.core.embedder import Embedder
+from bothends.core.query import Query
 from bothends.embeddings import Embeddings
 from bothends.model.bundle import Bundle
 from bothends.observe.tracing import NO_SPAN
 from bothends.server.context import CallContext
 from bothends.server.quota import KeyAccount, Quota
-from bothends.server.responder import Query, Responder
+from bothends.server.responder import Responder
 from bothends.settings import Settings
 from tests.support.calls import HandHeldCall, context_of, only_code
 from tests.support.until import until

@@ -45,7 +45,7 @@ def test_a_failed_start_leaves_nothing_behind(english: Bundle, tmp_path: Path) -
     first = Server(Settings(port=0, http_port=0, device="cpu", bundle=broken))
     with pytest.raises(BundleError):
         first.start()
-    second = Server(Settings(port=first.port, http_port=first.http_port, device="cpu"))
+    second = Server(Settings(port=first.port, http_port=first.http_port, device="cpu"), lame_duck_s=0)
     second.start()
     assert (second.port, second.http_port) == (first.port, first.http_port)
     assert second.stop()
@@ -108,7 +108,7 @@ def test_a_transport_has_a_shard_for_each_worker(toy_bundle: Bundle, monkeypatch
     monkeypatch.setattr("bothends.settings.ports.usable_cpus", lambda: 2)
     for given in (None, 4):
         settings = Settings(bundle=toy_bundle.path, device="cpu", port=0, http_port=0, workers=3)
-        fresh = Server(settings.model_copy(update={"transport_shards": given}))
+        fresh = Server(settings.model_copy(update={"transport_shards": given}), lame_duck_s=0)
         fresh.start()
         with Client(f"127.0.0.1:{fresh.port}") as client:
             assert len(client.encode(["dragons"])) == 1
@@ -138,7 +138,7 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(drained: list[ModelService]
 
 def test_a_model_that_is_no_longer_right_is_said_by_health_too() -> None:
     """NOT_SERVING and 503 while no engine agrees with PyTorch, SERVING and 200 once one does; calls are told."""
-    drifting = Server(Settings(port=0, http_port=0, device="cpu", engine="onnxruntime", selftest_s=0.01))
+    drifting = Server(Settings(port=0, http_port=0, device="cpu", engine="onnxruntime", selftest_s=0.01), lame_duck_s=0)
     drifting.start()
     right, off = drifting.service.embedder.model, [0.5]
     with (

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from bothends.server.timer import Timer
-from tests.support.engines import Clock
+from tests.support.clock import Clock
 from tests.support.until import TIMEOUT_S
 
 
@@ -34,7 +34,11 @@ def test_each_is_done_when_it_is_due() -> None:
 
 def test_what_is_asked_for_by_an_act_is_done() -> None:
     timer, over = Timer("test"), threading.Event()
-    timer.later(0, lambda: timer.later(0, over.set))
+
+    def ask() -> None:
+        timer.later(0, over.set)
+
+    timer.later(0, ask)
     assert over.wait(TIMEOUT_S)
     timer.close()
 

@@ -22,8 +22,8 @@ from bothends.errors import StartupError
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from bothends.settings import Settings
-from tests.support.doors import AT_ONCE_S, TIMEOUT_S, connected, embed, put, serving, shown_certificate, write_pair
-from tests.support.until import until
+from tests.support.doors import AT_ONCE_S, connected, embed, put, serving, shown_certificate, write_pair
+from tests.support.until import TIMEOUT_S, until
 
 LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 NAMES = ("localhost", "127.0.0.1")
@@ -95,12 +95,13 @@ def test_callers_must_show_a_certificate_of_the_authority(
 ) -> None:
     """gRPC's; a probe reads /readyz without one."""
     day = datetime.timedelta(days=1)
-    own = {
+    ways: dict[str, Callable[[], trustme.LeafCert | None]] = {
         "right": lambda: authority.issue_cert("caller@example.org"),
         "none": lambda: None,
         "foreign": lambda: trustme.CA().issue_cert("caller@example.org"),
         "expired": lambda: authority.issue_cert("c@example.org", not_before=LONG_AGO, not_after=LONG_AGO + day),
-    }[shown]()
+    }
+    own = ways[shown]()
     with by_mtls(toy_bundle, files) as server:
         with connected(server, trusting(authority, own)) as channel:
             if shown == "right":
@@ -125,6 +126,8 @@ def test_the_banners_line_to_try_works_by_mtls(toy_bundle: Bundle, files: Path, 
     assert "there will be dragons" in tried.output
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_changed_certificates_are_used_for_new_connections(
     encrypted: Server, files: Path, authority: trustme.CA, caplog: pytest.LogCaptureFixture
 ) -> None:

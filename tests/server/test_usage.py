@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bothends.errors import BothendsError, OverloadedError
 from bothends.server.quota import KeyAccount, Quota
 from bothends.server.usage import Excess
+from tests.support.clock import Clock
 
 native = pytest.importorskip(
     "bothends_native.transport", reason="bothends-native has no transport here", exc_type=ImportError
@@ -33,21 +34,11 @@ STEPS = st.lists(
 )
 
 
-class Clock:
-    """Time that passes when told to; a little may pass backwards, as it does for threads that overtake each other."""
-
-    def __init__(self) -> None:
-        self.now_s = 1e5
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 class Followed:
     """An account that does as it is told, and says what came of it."""
 
     def __init__(self, limits: Quota, *, in_cpp: bool) -> None:
-        self.clock = Clock()
+        self.clock = Clock(1e5)  # a wait may be below 0, as for threads that overtake each other
         made = {"create_usage": native.Usage} if in_cpp else {}
         self.account = KeyAccount("any", limits, clock=self.clock, **made)
         self.begun: list[tuple[int, int]] = []
@@ -80,7 +71,7 @@ class Followed:
         self.account.pay(sentences)
 
     def wait(self, seconds: float) -> None:
-        self.clock.now_s += seconds
+        self.clock.sleep(seconds)
 
     def limit(self, limits: Quota) -> None:
         self.account.limits = limits

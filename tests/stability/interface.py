@@ -23,7 +23,7 @@ from bothends.model.bundle import BundleConfig
 from bothends.server.web_routes import document
 from bothends.settings import ENV_PREFIX, Settings
 from bothends.wire.status import TABLE
-from bothends_export.checkpoint import CheckpointConfig
+from bothends_export.checkpoint_config import CheckpointConfig
 from tests.support.exported import exported
 
 Names = dict[str, list[str]]

@@ -2,10 +2,10 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.support.paths import ROOT
+from tests.support.tools import program
 
 from .interface import Listing
 
@@ -29,5 +29,5 @@ def contracts() -> list[Path]:
 
 def buf(*words: str | Path, folder: Path = PROTO) -> subprocess.CompletedProcess[str]:
     """Run buf in a folder of contracts."""
-    command = [Path(sys.executable).parent / "buf", *words]
+    command = [program("buf"), *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from google.rpc import status_pb2
 
@@ -13,6 +14,7 @@ from bothends.server.caller import Caller
 from bothends.server.concurrency_limit import ConcurrencyLimit
 from bothends.server.context import CallContext
 from bothends.server.dispatch import Dispatcher, protobuf
+from bothends.server.inbound import Inbound
 from bothends.v1 import embedding_pb2
 from bothends.wire.messages import SERVICE
 
@@ -54,7 +56,7 @@ class HandHeldCall:
 
 def context_of(call: HandHeldCall) -> CallContext:
     """The context of a call that came past no gate."""
-    return CallContext(call, lambda code, refused: None, NO_SPAN)  # type: ignore[arg-type]
+    return CallContext(cast("Inbound", call), lambda code, refused: None, NO_SPAN)
 
 
 class CallHarness:
@@ -77,7 +79,7 @@ class CallHarness:
 
     def call(self, content: bytes | None = b"", deadline: float | None = None) -> HandHeldCall:
         call = HandHeldCall(content, deadline=deadline)
-        self.handle(call)  # type: ignore[arg-type]
+        self.handle(cast("Inbound", call))
         return call
 
     def counted(self, name: str = "bothends_requests_total", label: str = "code") -> dict[str, float]:
@@ -93,4 +95,4 @@ class CallHarness:
 def only_code(call: HandHeldCall) -> int:
     (status,) = call.outcomes
     assert isinstance(status, status_pb2.Status)
-    return status.code
+    return int(status.code)

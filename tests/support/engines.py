@@ -1,9 +1,10 @@
-"""Engines that serve a bundle here or that a test steers, and a batcher in front of one. The clock is the test's."""
+"""Engines that serve a bundle here or that a test steers, and a batcher in front of one."""
 
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,15 +60,6 @@ class FreeEngine:
         return rows_of(sentences)
 
 
-class Clock:
-    """A clock that the test moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def rows_of(sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
     return np.array([[sum(ids), len(ids)] for ids in sentences], dtype=np.float32)
 
@@ -75,16 +67,19 @@ def rows_of(sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
 class EngineBatcher(Batcher):
     """A batcher in front of one engine, which needs no naming."""
 
-    def __init__(self, engine: HeldEngine | FreeEngine, terms: Terms, *args: object, **options: object) -> None:
+    def __init__(self, engine: HeldEngine | FreeEngine, terms: Terms, *args: Any, **options: Any) -> None:
         self.engine = engine
         self.terms = terms
-        super().__init__(*args, **options)  # type: ignore[arg-type]
+        super().__init__(*args, **options)
 
-    def submit(self, sentences: Sequence[TokenIds], **options: object) -> Future[NDArray[np.float32]]:
-        return super().submit(sentences, **({"engine": self.engine, "terms": self.terms} | options))  # type: ignore[arg-type]
+    def __enter__(self) -> Self:
+        return self
+
+    def submit(self, sentences: Sequence[TokenIds], **options: Any) -> Future[NDArray[np.float32]]:
+        return super().submit(sentences, **({"engine": self.engine, "terms": self.terms} | options))
 
 
-def budgets(**changes: float) -> Budgets:
+def budgets(**changes: Any) -> Budgets:
     """Small budgets, but for `changes`."""
     few = Budgets(max_batch_rows=4, max_batch_tokens=1000, max_queue_tokens=100, overhead_rows=1.5)
     return replace(few, **changes)
@@ -98,9 +93,9 @@ def terms_of(of: Budgets, *, cost: float = 1.0) -> Terms:
 TERMS = terms_of(budgets())
 
 
-def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> EngineBatcher:
+def batcher_of(engine: HeldEngine | FreeEngine, **changes: Any) -> EngineBatcher:
     bounds = {name: changes.pop(name) for name in Budgets.__dataclass_fields__ if name in changes}
     told = {name: changes.pop(name) for name in ("observe", "on_fault") if name in changes}
-    terms = replace(terms_of(budgets(**bounds)), **told)  # type: ignore[arg-type]
-    options: dict[str, object] = {"workers": 1, "engine_timeout_s": 3600.0}
+    terms = replace(terms_of(budgets(**bounds)), **told)
+    options: dict[str, Any] = {"workers": 1, "engine_timeout_s": 3600.0}
     return EngineBatcher(engine, terms, terms.budgets, **(options | changes))

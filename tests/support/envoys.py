@@ -49,8 +49,8 @@ def envoy(targets: Sequence[str], *, healthy: int = 1) -> Iterator[tuple[str, st
     with tempfile.TemporaryDirectory() as folder:
         file, admin, log = (Path(folder) / name for name in ("envoy.json", "admin", "log"))
         file.write_text(json.dumps(placed(targets)), encoding="utf-8")
-        flags = ["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning", "--log-path", log]
-        process = subprocess.Popen([binary(), "-c", file, "--admin-address-path", admin, *flags])
+        flags = ["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"]
+        process = subprocess.Popen([binary(), "-c", file, "--admin-address-path", admin, "--log-path", log, *flags])
         try:
             assert eventually(lambda: admin.exists() and ":" in admin.read_text(), within_s=TIMEOUT_S), log.read_text()
             page = f"http://{admin.read_text()}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import grpc
 import httpx
@@ -76,7 +76,7 @@ class Streaming:
         items = list(self.client.embed_stream(sentences, **asked))
         good = {index: item for index, item in enumerate(items) if not isinstance(item, SentenceError)}
         if not good:
-            raise items[0]  # type: ignore[misc]  # an error, then
+            raise cast("SentenceError", items[0])
         rows = {index: item.row for index, item in good.items()}
         each = list(good.values())
         return Found(rows, [one.token_count for one in each], [one.truncated for one in each], each[0].model_version)

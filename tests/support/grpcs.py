@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
 import numpy as np
@@ -59,7 +60,7 @@ class Plain:
         model: embedding_pb2.Model,
     ) -> None:
         self._server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
-        handlers = {
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "Embed": grpc.unary_unary_rpc_method_handler(embed, embedding_pb2.EmbedRequest.FromString),
             "EmbedStream": grpc.stream_stream_rpc_method_handler(stream, embedding_pb2.EmbedStreamRequest.FromString),
             "GetModel": grpc.unary_unary_rpc_method_handler(

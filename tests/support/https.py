@@ -7,7 +7,7 @@ from http.client import HTTPResponse
 
 from bothends.server.server import Server
 
-from .doors import TIMEOUT_S
+from .until import TIMEOUT_S
 
 BY_PYTHON = "/v1/embeddings?"
 """The path with a query, if an empty one: no plain request, so Python serves it."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from bothends.batching.request import Stuck
 from bothends.engines.contract import TokenIds
-from tests.support.engines import Clock, EngineBatcher, HeldEngine, rows_of
+from tests.support.clock import Clock
+from tests.support.engines import EngineBatcher, HeldEngine, rows_of
 from tests.support.until import TIMEOUT_S
 
 HANGS = 1313
@@ -24,7 +25,7 @@ class Inbox:
 
     def __init__(self, batcher: EngineBatcher) -> None:
         self.batcher = batcher
-        self.letters: deque[tuple[list[TokenIds], Future[list[list[float]]]]] = deque()
+        self.letters: deque[tuple[Sequence[TokenIds], Future[list[list[float]]]]] = deque()
         self.came = threading.Condition()
         self.has_ended = False
         self.is_open = threading.Event()  # else the thread that pulls is held after bringing in what came
@@ -39,9 +40,9 @@ class Inbox:
     def gathering(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def put(self, *letters: list[TokenIds]) -> list[Future[list[list[float]]]]:
+    def put(self, *letters: Sequence[TokenIds]) -> list[Future[list[list[float]]]]:
         """Add all of them at once."""
-        found = [(sentences, Future()) for sentences in letters]
+        found = [(sentences, Future[list[list[float]]]()) for sentences in letters]
         with self.came:
             self.letters.extend(found)
             self.came.notify_all()

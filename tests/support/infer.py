@@ -33,7 +33,7 @@ def packed(elements: Iterable[bytes]) -> bytes:
     return b"".join(len(element).to_bytes(4, "little") + element for element in elements)
 
 
-def parameters(**values: bool | int | str | float) -> dict[str, Any]:
+def parameters(**values: Any) -> dict[str, Any]:
     """Make a request's parameters, of the types that tritonclient chooses for them."""
     kinds = {bool: "bool_param", int: "int64_param", str: "string_param", float: "double_param"}
     return {
@@ -59,4 +59,4 @@ def refused(call: Callable[[], object]) -> tuple[grpc.StatusCode, str, str]:
     bad = error_details_pb2.BadRequest()
     details = rpc_status.from_call(raised.value).details
     assert any(detail.Unpack(bad) for detail in details)
-    return raised.value.code(), raised.value.details(), bad.field_violations[0].field
+    return raised.value.code(), raised.value.details() or "", bad.field_violations[0].field

@@ -38,6 +38,7 @@ def run(program: str, *arguments: object, timeout_s: float = TIMEOUT_S, **switch
         [sys.executable, "-c", program, *map(str, arguments)],
         capture_output=True,
         text=True,
+        check=False,
         env=environment(**switches),
         timeout=timeout_s,
     )

@@ -14,7 +14,8 @@ from bothends.v1 import embedding_pb2
 from bothends.wire.messages import SERVICE
 from bothends.wire.status import from_status
 
-from .doors import TIMEOUT_S
+from .doors import Channel
+from .until import TIMEOUT_S
 
 PATH = f"/{SERVICE}/EmbedStream"
 
@@ -28,12 +29,11 @@ class Stream:
     """One call. `send` never waits; `receive` does."""
 
     def __init__(
-        self, channel: grpc.Channel, *, key: str | None = None, timeout: float | None = TIMEOUT_S, path: str = PATH
+        self, channel: Channel, *, key: str | None = None, timeout: float | None = TIMEOUT_S, path: str = PATH
     ) -> None:
         self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
-        begin: Any = channel.stream_stream(path)
         metadata = (("authorization", f"Bearer {key}"),) if key else None
-        self.call = begin(iter(self._outgoing.get, None), timeout=timeout, metadata=metadata)
+        self.call = channel.stream_stream(path)(iter(self._outgoing.get, None), timeout=timeout, metadata=metadata)
 
     def send(self, *messages: embedding_pb2.EmbedStreamRequest | bytes) -> None:
         for message in messages:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from bothends.core.proof import prove
 from bothends.core.supervisor import Supervisor
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
+from bothends.engines.select import LoadedEngine
 from bothends.errors import BundleError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
@@ -96,7 +97,7 @@ class Supervised:
             raise self.broken_by
         self.engines.append(Faulty(bundle))
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-        return LoadedModel(bundle, tokenizer, self.engines[-1])
+        return LoadedModel(bundle, tokenizer, cast("LoadedEngine", self.engines[-1]))
 
     def shows(self, series: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(series, {"model": self.embedder.name} | labels)

@@ -11,7 +11,8 @@ import tokenizers
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from bothends_training.recipe import Recipe, Resource, Teacher
+from bothends_training.recipe import Recipe, Teacher
+from bothends_training.resource import Resource
 
 _TEXT = (
     "the a one some old young small red blue quiet man woman child dog cat bird horse sees likes hears follows paints "

@@ -1,8 +1,10 @@
 """Waits for other threads and processes, with a generous bound."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
+_Thing = TypeVar("_Thing")
 TIMEOUT_S = 60
 """Bound of each wait, generous enough for a machine ten times slower: reached only where something is wrong."""
 
@@ -20,3 +22,9 @@ def eventually(condition: Callable[[], object], *, within_s: float, every_s: flo
             return False
         time.sleep(every_s)
     return True
+
+
+def gathered(things: list[_Thing], more: Iterable[_Thing]) -> list[_Thing]:
+    """Add to a list in the midst of a condition."""
+    things.extend(more)
+    return things

@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from bothends_training import train
 from bothends_training.recipe import Recipe
+from bothends_training.student import Run
 from bothends_training.train import STATE
 from tests.support import toy
 
@@ -81,7 +82,7 @@ def kill_in_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """End the process before step `number` (from 0) is taken."""
     real: Callable[..., torch.Tensor] = train.step
 
-    def step(dataset: Any, rows: Any, run: train.Run, *rest: Any) -> torch.Tensor:
+    def step(dataset: Any, rows: Any, run: Run, *rest: Any) -> torch.Tensor:
         if run.step == number:
             raise Kill
         return real(dataset, rows, run, *rest)
@@ -92,7 +93,7 @@ def kill_in_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def kill_in_save(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """End the process in save `number` (from 0), its checkpoint written, half of its state too."""
     real = torch.save
-    saved = []
+    saved = list[Path]()
 
     def save(content: Any, file: Path) -> None:
         if len(saved) == number:

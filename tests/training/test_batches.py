@@ -119,7 +119,7 @@ def test_a_batch_may_have_parts_from_near_and_far() -> None:
     """
     random = np.random.default_rng(0)
     lengths, kinds, near = random.integers(1, 30, 6000), random.integers(0, 2, 6000), random.integers(0, 20, 6000)
-    plan = {"size": 32, "bucket": 50, "share": 1.0, "per_batch": 4}
+    plan: dict[str, Any] = {"size": 32, "bucket": 50, "share": 1.0, "per_batch": 4}
     whole = sum(int((np.bincount(near[kinds == kind]) // 8).sum() // 4) for kind in (0, 1))
     epoch = list(itertools.islice(stream(lengths, kinds, near, **plan), whole))
     assert {batch.shape for batch in epoch} == {(32,)}

@@ -82,7 +82,7 @@ def test_ids_lie_end_to_end(tokenizer: Tokenizer) -> None:
     for index, tokens in enumerate(tokenizer.encode(sentences)):
         assert tokenised.ids[tokenised.offsets[index] : tokenised.offsets[index + 1]].tolist() == tokens.ids
         assert tokenised.lengths[index] == len(tokens.ids) == min(10, len(sentences[index].split()))
-    assert (tokenised.ids.dtype, tokenised.offsets.dtype) == (np.int32, np.int64)
+    assert (tokenised.ids.dtype, tokenised.offsets.dtype) == (np.dtype(np.int32), np.dtype(np.int64))
 
 
 def test_sentences_without_a_token_are_left_out(tokenizer: Tokenizer) -> None:

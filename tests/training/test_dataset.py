@@ -36,6 +36,7 @@ def test_each_teacher_gives_its_own_targets(folder: Path) -> None:
     dataset, rows = prepared(recipe, folder), np.array([5, 0, 299])
     sentences = [dataset.corpus.sentences[row] for row in rows]
     for spec, found in zip(recipe.teachers, Targets(dataset, torch.device("cpu")).of(rows), strict=True):
+        assert found is not None
         assert found.dtype == torch.float32
         np.testing.assert_allclose(found, Teacher(spec, folder, folder).embed(sentences), atol=1e-3)
 
@@ -165,11 +166,11 @@ def test_a_teacher_of_families_alone_embeds_those(folder: Path) -> None:
     np.testing.assert_allclose(few[few.any(1)], (unit - unit.mean(0))[: int(few.any(1).sum())], atol=1e-3)
     nothing, _ = Targets(dataset, torch.device("cpu")).of(np.flatnonzero(members == 1)[:5])
     assert nothing is None
-    words = [
+    first, second = (
         initial_token_embeddings(toy.recipe(corpus=copied, teachers=teachers), folder, folder, found)
         for teachers, found in (([alone, toy.teacher()], dataset), ([toy.teacher()], without))
-    ]
-    assert np.array_equal(*words)
+    )
+    assert np.array_equal(first, second)
 
 
 def test_tokens_have_as_many_numbers_as_the_teachers_words_give_them(folder: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bothends_training import train
+from bothends_training.student import Run
 from tests.support import toy
 
 from .runs import EVERYTHING, run
@@ -26,7 +27,7 @@ def test_no_step_waits_for_the_gpu(
     """
     real: Callable[..., torch.Tensor] = train.step
 
-    def step(job: Any, rows: Any, taught: train.Run) -> torch.Tensor:
+    def step(job: Any, rows: Any, taught: Run) -> torch.Tensor:
         torch.cuda.set_sync_debug_mode("error")
         try:
             return real(job, rows, taught)

@@ -78,7 +78,7 @@ class Widths:
     count: int = 2
 
     def score(self, vectors: NDArray[np.float32]) -> float:
-        return vectors.shape[1]
+        return len(vectors.T)
 
 
 def test_trials_are_made_at_each_size(toy_bundle: Bundle) -> None:

@@ -15,7 +15,7 @@ def test_a_run_is_a_table(tmp_path: Path) -> None:
     """A row for each evaluation, under what was scored; the command prints it for each checkpoint."""
     toy.write(tmp_path)
     history = run(toy.recipe(), tmp_path, tmp_path / "out")
-    command = [sys.executable, "-m", "bothends_training.history", tmp_path / "out", tmp_path / "out"]
+    command: list[str | Path] = [sys.executable, "-m", "bothends_training.history", tmp_path / "out", tmp_path / "out"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     head, _, *rows = table(history, ()).splitlines()
     assert head == "| step | loss | dev |"
@@ -28,7 +28,7 @@ def test_a_run_is_a_table(tmp_path: Path) -> None:
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     """In one line that names it."""
-    command = [sys.executable, "-m", "bothends_training.history", tmp_path]
+    command: list[str | Path] = [sys.executable, "-m", "bothends_training.history", tmp_path]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr.startswith(f"Error: {tmp_path} is no checkpoint that `bothends train` left: ")

@@ -29,7 +29,7 @@ def test_those_that_point_the_same_way_are_together() -> None:
     """More centres than crowds: no neighbourhood holds members of two, whatever the sample left out."""
     vectors, crowd = crowds(4, 60)
     found = neighbourhoods(vectors, 16, seed=0).numbers
-    assert (found.shape, found.dtype) == ((240,), np.int64)
+    assert (found.shape, found.dtype) == ((240,), np.dtype(np.int64))
     assert set(found.tolist()) <= set(range(16))
     assert all(len(set(crowd[found == number].tolist())) == 1 for number in set(found.tolist()))
 

@@ -1,6 +1,7 @@
 """The losses, each against the same written out in numpy, and what they may and may not feel."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from bothends_training.objective import Objective, log_rows, nested, similarities
+from bothends_training.objective import Head, Objective, log_rows, nested, similarities
 from bothends_training.recipe import Loss
 
 DIMENSION, TEACHERS, BATCH = 8, (5, 3), 6
@@ -33,7 +34,8 @@ def objective(plan: Loss, teachers: Sequence[int] = TEACHERS, weights: Sequence[
 
 def unit(vectors: torch.Tensor) -> NDArray[np.float64]:
     array = vectors.detach().double().numpy()
-    return array / np.linalg.norm(array, axis=1, keepdims=True)
+    found: NDArray[np.float64] = array / np.linalg.norm(array, axis=1, keepdims=True)
+    return found
 
 
 def imitation(maps: torch.nn.ModuleList, vectors: torch.Tensor, found: Sequence[torch.Tensor | None]) -> float:
@@ -55,6 +57,7 @@ def relation(vectors: torch.Tensor, found: Sequence[torch.Tensor | None], temper
     return float(np.mean([(p * np.log(p / q)).sum() for p, q in rows]))
 
 
+@pytest.mark.brief
 @pytest.mark.parametrize("absent", [None, 0, 1])
 def test_imitation_by_hand(absent: int | None) -> None:
     """Each teacher through its own map; one without vectors of the batch plays no part."""
@@ -114,7 +117,7 @@ def test_nested_sizes_by_hand() -> None:
     for columns, head in zip(([0, 4], [0, 1, 2, 4, 5, 6]), made.nested, strict=True):
         part = embedding[:, columns]
         torch.testing.assert_close(nested(embedding, len(columns)), part)
-        expected += 0.4 / 2 * (imitation(head.to_teachers, part, found) + relation(part, found, 0.5))
+        expected += 0.4 / 2 * (imitation(cast("Head", head).to_teachers, part, found) + relation(part, found, 0.5))
     assert made(embeddings(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle, default_path
-from bothends_export.checkpoint import CheckpointConfig
+from bothends_export.checkpoint_config import CheckpointConfig
 from bothends_training import recipe, stages
 from bothends_training.errors import RecipeError
 from bothends_training.recipe import Recipe

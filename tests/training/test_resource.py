@@ -43,7 +43,7 @@ def test_it_is_unpacked_once_and_anew_when_a_part_changes(tmp_path: Path) -> Non
 
 def test_several_may_unpack_it_at_once(tmp_path: Path) -> None:
     """Teachers that embed side by side, each in a process of its own, begin with this."""
-    resource, together = zipped(tmp_path, parts=3, weights=WEIGHTS * 100_000), Barrier(4)
+    resource, together = zipped(tmp_path, parts=3, weights=WEIGHTS * 2_000), Barrier(4)
 
     def locate(_: int) -> Path:
         together.wait()

@@ -14,7 +14,7 @@ from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
 from bothends_training import train
 from bothends_training.dataset import prepare
-from bothends_training.student import begin
+from bothends_training.student import Run, begin
 from bothends_training.teacher import Teacher, token_embeddings
 from tests.support import toy
 
@@ -43,7 +43,7 @@ def test_a_student_begins_by_remembering(folder: Path, layers: int) -> None:
     """The forget gates' biases stand near 1, in both directions of every layer; those of other gates near 0."""
     recipe = toy.recipe(student={**toy.recipe().student.model_dump(), "layers": layers})
     dataset = prepare(recipe, folder, folder / "cache", Progress())
-    parameters = dict(begin(recipe, folder, folder / "cache", dataset, CPU).encoder.lstm.named_parameters())
+    parameters = dict(begin(recipe, folder, folder / "cache", dataset, CPU).encoder.cells.named_parameters())
     biases = [value.detach() for name, value in parameters.items() if name.startswith("bias_ih")]
     assert len(biases) == 2 * layers
     spread = 1 / 8**0.5  # of nn.LSTM's own initial values
@@ -62,7 +62,7 @@ def test_the_average_of_weights_is_scored_and_exported(
     expected: dict[str, torch.Tensor] = {}
     real: Callable[..., torch.Tensor] = train.step
 
-    def step(job: Any, rows: Any, taught: train.Run) -> torch.Tensor:
+    def step(job: Any, rows: Any, taught: Run) -> torch.Tensor:
         loss = real(job, rows, taught)
         decay = min(0.4, (1 + taught.step) / (10 + taught.step)) if expected else 0
         for name, now in taught.encoder.state_dict().items():

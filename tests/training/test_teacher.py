@@ -30,14 +30,15 @@ def mean_vectors(table: NDArray[np.float32], sentences: list[str], *, limit: int
     tokenizer.no_padding()
     tokenizer.enable_truncation(limit)
     means = np.stack([table[tokenizer.encode(sentence).ids].mean(axis=0) for sentence in sentences])
-    return means / np.linalg.norm(means, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = means / np.linalg.norm(means, axis=1, keepdims=True)
+    return unit
 
 
 def test_vectors_are_unit_and_in_the_order_given(folder: Path) -> None:
     """Batches of like length shuffle sentences inside; each gets its own vector back, unmoved by padding."""
     table = toy.write_onnx_teacher(folder / "parrot.onnx")
     vectors = Teacher(toy.teacher(), folder, folder / "cache").embed(SENTENCES)
-    assert (vectors.shape, vectors.dtype) == ((230, toy.DIMENSION), np.float32)
+    assert (vectors.shape, vectors.dtype) == ((230, toy.DIMENSION), np.dtype(np.float32))
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(vectors, mean_vectors(table, SENTENCES), atol=1e-6)
 
@@ -67,7 +68,7 @@ def test_a_transformer_is_the_mean_of_its_last_states(folder: Path) -> None:
         states = [network(torch.tensor([tokenizer.encode(text).ids])).last_hidden_state[0] for text in sentences]
     means = np.stack([state.mean(0).numpy() for state in states])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    assert (vectors.shape, vectors.dtype) == ((70, 16), np.float32)
+    assert (vectors.shape, vectors.dtype) == ((70, 16), np.dtype(np.float32))
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(vectors, means, atol=0.02)
     assert (vectors @ means.T).argmax(axis=1).tolist() == list(range(70))
@@ -104,7 +105,7 @@ def test_a_function_of_a_package_may_be_a_teacher(folder: Path, monkeypatch: pyt
     teacher = Teacher(of_letters(), folder, folder / "cache")
     vectors = teacher.embed(SENTENCES)
     counted = np.array([[3 * text.count(letter) + 0.5 for letter in "aeiou "] for text in SENTENCES])
-    assert (vectors.shape, vectors.dtype, teacher.dimension) == ((230, 6), np.float32, 6)
+    assert (vectors.shape, vectors.dtype, teacher.dimension) == ((230, 6), np.dtype(np.float32), 6)
     np.testing.assert_allclose(vectors, counted / np.linalg.norm(counted, axis=1, keepdims=True), atol=1e-6)
     import letters  # type: ignore[import-not-found]  # this test wrote it
 
@@ -138,7 +139,7 @@ def test_token_embeddings_are_the_principal_directions() -> None:
     """
     vectors, unseen = token_vectors(), np.zeros(50)
     whole = token_embeddings(vectors, unseen, size=10, norm=3, frequency_scale=1e-3)
-    assert (whole.shape, whole.dtype) == ((50, 10), np.float32)
+    assert (whole.shape, whole.dtype) == ((50, 10), np.dtype(np.float32))
     centred = vectors - vectors.mean(axis=0)
     scale = np.linalg.norm(centred, axis=1).mean()
     np.testing.assert_allclose(whole @ whole.T, centred @ centred.T * (3 / scale) ** 2, atol=1e-4)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from bothends.model.tokenizer import Tokenizer
 from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
+from bothends_training import train
 from bothends_training.errors import RecipeError
 from bothends_training.evaluate import PairsError, read_pairs
 from bothends_training.recipe import Recipe
@@ -24,7 +25,13 @@ from .runs import EVERYTHING, run, state
     [
         {"precision": "float32"},
         {"student": {**toy.recipe().student.model_dump(), "pooling": "max"}},
-        {"student": {**toy.recipe().student.model_dump(), "pooling": "attention", "attention": {"size": 5, "hops": 2}}},
+        {
+            "student": {
+                **toy.recipe().student.model_dump(),
+                "pooling": "attention",
+                "attention": {"size": 5, "hops": 2},
+            }
+        },
         pytest.param(EVERYTHING, marks=pytest.mark.slow),
     ],
     ids=["float32", "max", "attention", "everything"],
@@ -39,6 +46,7 @@ def test_the_student_learns(folder: Path, tmp_path: Path, options: dict[str, Any
     assert taught[-1]["loss"] < 0.6 * untrained[-1]["loss"]
 
 
+@pytest.mark.brief
 def test_the_checkpoint_is_one_that_export_reads(folder: Path, uninterrupted: Path) -> None:
     """The checkpoint holds the trained weights, the table rounded to float16, the tokenizer without marks, and the
     run's story.
@@ -99,3 +107,15 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
     with pytest.raises((RecipeError, PairsError), match=missing):
         run(toy.recipe(), tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_processor_without_bfloat16_trains_in_float32_and_says_so(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run is the same as one whose recipe asks for float32."""
+    monkeypatch.setattr(train, "takes_bfloat16", lambda: False)
+    found = run(toy.recipe(precision="bfloat16", steps=4), folder, tmp_path / "half")
+    assert "training in float32" in " ".join(capsys.readouterr().out.split())
+    assert [entry["loss"] for entry in found] == [
+        entry["loss"] for entry in run(toy.recipe(steps=4), folder, tmp_path / "whole")
+    ]

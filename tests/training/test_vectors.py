@@ -32,7 +32,7 @@ def test_vectors_are_the_teachers_in_the_order_asked(tmp_path: Path) -> None:
     parrot, reported = Parrot(), list[int]()
     found = cached_vectors(parrot, SENTENCES, tmp_path, reported.append)
     assert_right(found, SENTENCES, parrot)
-    assert (found.dimension, found.kept.dtype) == (DIMENSION, np.float16)
+    assert (found.dimension, found.kept.dtype) == (DIMENSION, np.dtype(np.float16))
     np.testing.assert_array_equal(found[np.array([7, 229, 0])], found[:][[7, 229, 0]])
     assert reported == [0, CHUNK, CHUNK, CHUNK, CHUNK, 30]
 

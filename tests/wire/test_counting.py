@@ -2,7 +2,7 @@
 
 import pytest
 
-from bothends.v1.embedding_pb2 import EmbedRequest, TokenizeRequest
+from bothends.v1.embedding_pb2 import TRUNCATION_ERROR, EmbedRequest, TokenizeRequest
 from bothends.wire.counting import holds_more_than
 
 OVERLONG = b"\x8a\x80\x00\x00"
@@ -13,7 +13,7 @@ OVERLONG = b"\x8a\x80\x00\x00"
 @pytest.mark.parametrize("count", [1, 9, 10, 11, 500])
 def test_as_many_as_its_parser_finds(words: str, count: int) -> None:
     for request in (EmbedRequest, TokenizeRequest):
-        content = request(sentences=[words] * count, truncation=1).SerializeToString()
+        content = request(sentences=[words] * count, truncation=TRUNCATION_ERROR).SerializeToString()
         assert holds_more_than(content, 10) == (count > 10)
 
 

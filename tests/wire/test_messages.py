@@ -1,5 +1,7 @@
 """The short way and the contract's way are the same bytes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from google.rpc import status_pb2
@@ -85,7 +87,8 @@ def test_options_come_back_as_they_were_asked(truncation: str, encoding: str) ->
 
 @pytest.mark.parametrize("field", ["encoding", "truncation"])
 def test_options_that_the_contract_does_not_know_are_refused_by_name(field: str) -> None:
-    request = embedding_pb2.EmbedRequest.FromString(embedding_pb2.EmbedRequest(**{field: 9}).SerializeToString())
+    unknown: Any = {field: 9}
+    request = embedding_pb2.EmbedRequest.FromString(embedding_pb2.EmbedRequest(**unknown).SerializeToString())
     with pytest.raises(RequestError, match="9 is no ") as refused:
         messages.options(request)
     assert refused.value.field == field

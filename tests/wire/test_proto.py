@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.tools import program
 
 PACKAGES = Path(sysconfig.get_path("purelib"))
 PROTOC = Path(sys.prefix) / "protoc" / "bin" / "python"
@@ -47,7 +48,6 @@ def test_what_the_contract_imports_stands_beside_it() -> None:
 
 def test_buf_lint_is_clean() -> None:
     """STANDARD and COMMENTS, as proto/buf.yaml asks."""
-    buf = Path(sys.executable).parent / "buf"
-    command = [buf, "lint", "--path", "bothends"]
+    command: list[str | Path] = [program("buf"), "lint", "--path", "bothends"]
     result = subprocess.run(command, cwd=ROOT / "proto", capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -17,7 +17,7 @@ def plan(source: object, output: object, bundle: Bundle | None = None, **changed
     model = {"device": "cpu", "workers": 1}
     usual: dict[str, Any] = {"column": None, "keep": (), "overwrite": False, "options": OPTIONS, "run": "first"}
     usual |= {"input_format": None, "output_format": "parquet", "model": model}
-    return Plan(str(source), str(output), bundle=bundle and str(bundle.path), **(usual | changed))
+    return Plan(str(source), str(output), bundle=str(bundle.path) if bundle else None, **(usual | changed))
 
 
 def embedded(given: Plan) -> list[dict[str, Any]]:

@@ -35,9 +35,9 @@ def test_another_version_is_fatal(toy_bundle: Bundle, tmp_path: Path) -> None:
     write_lines(tmp_path / "a.txt", ["dragons"])
     given = plan(tmp_path / "a.txt", tmp_path / "out", toy_bundle)
     (file,) = files_of(given)[0]
-    for name in VERSIONS:
+    for name, ours in VERSIONS.items():
         found = answer(Actor(VERSIONS | {name: "0.0"}, asdict(given), None), file)
-        problem = f"{name} is {VERSIONS[name]} there, and 0.0 where the command runs"
+        problem = f"{name} is {ours} there, and 0.0 where the command runs"
         assert (found["problem"], found["is_fatal"], found["is_setting"]) == (problem, True, False)
     assert not (tmp_path / "out").exists()
 

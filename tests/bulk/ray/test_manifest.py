@@ -17,7 +17,8 @@ from tests.bulk.ray.plans import OPTIONS, embedded, plan
 def test_what_is_whole_is_left_alone(toy_bundle: Bundle, tmp_path: Path) -> None:
     """Whole outputs aren't made anew; those that are gone are; changed inputs and files of others are named."""
     folder, made = tmp_path / "in", tmp_path / "out"
-    folder.mkdir(), made.mkdir()
+    folder.mkdir()
+    made.mkdir()
     for name in ("a", "b", "c"):
         write_lines(folder / f"{name}.txt", lines(20))
     (made / "c.parquet").write_bytes(b"somebody's")

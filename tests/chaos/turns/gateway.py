@@ -1,13 +1,13 @@
 """An attack through the gateway, before which all callers have one address, and neighbours who come by it too."""
 
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.support.proxies import haproxy_of_web_by_port
+from tests.support.ran import ran
 from tests.support.serving import BOTHENDS
 from tests.support.until import until
 
@@ -30,7 +30,7 @@ class ThroughGateway:
 
     def run(self, name: str, *, seconds: float, folder: Path) -> Outcome:
         """Start a server and deploy/gateway/haproxy.cfg before it, and attack by that; skips where either lacks."""
-        if _FLAG not in subprocess.run([BOTHENDS, "serve", "--help-all"], capture_output=True, text=True).stdout:
+        if _FLAG not in ran(BOTHENDS, "serve", "--help-all").stdout:
             pytest.skip(f"this server has no {_FLAG}")
         with served("--health-port", "0", _FLAG, "127.0.0.1") as running:
             health = re.search(r"health +http://\S+:(\d+)", running.banner)

@@ -7,7 +7,8 @@ from tokenizers import Tokenizer
 
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle, default_path
-from bothends_export.checkpoint import Checkpoint, CheckpointConfig
+from bothends_export.checkpoint import Checkpoint
+from bothends_export.checkpoint_config import CheckpointConfig
 from bothends_export.encoder import Encoder
 from bothends_export.export import export
 

@@ -22,7 +22,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.paths import ROOT
-from tests.support.until import TIMEOUT_S as TIMEOUT_S
+from tests.support.until import TIMEOUT_S as TIMEOUT_S  # noqa: PLC0414  its own modules take it from here
 
 SERVE = Path(sys.executable).parent / "serve"
 EXAMPLE = ROOT / "deploy" / "ray" / "serve.yaml"
@@ -74,7 +74,7 @@ class Said:
 class Cluster:
     """A cluster that runs until it is stopped. `settings` are BOTHENDS_* without that; `arguments` are Ray's."""
 
-    def __init__(self, arguments: Mapping[str, object], **settings: object) -> None:
+    def __init__(self, arguments: Mapping[str, object], **settings: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="serve-", dir="/tmp"))  # a socket's path is short
         self.port, self.http_port = PORTS
         self.target, self.url = f"127.0.0.1:{self.port}", f"http://127.0.0.1:{self.http_port}"
@@ -96,7 +96,7 @@ class Cluster:
         """Run `serve run` once more."""
         ours = {f"BOTHENDS_{name.upper()}": str(value) for name, value in settings.items()}
         given = [f"{name}={value}" for name, value in (arguments or self.arguments).items()]
-        command = (SERVE, "run", *flags, "bothends.ray:app", *given)
+        command: list[str | Path] = [SERVE, "run", *flags, "bothends.ray:app", *given]
         return Said(*command, environment=self.environment | ours)
 
     def deploy(self, options: Mapping[str, object] | None = None, **settings: object) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -60,11 +61,11 @@ def calling(target: str, key: str) -> Call:
     def call(method: str, request: bytes, *, key: str = key, timeout: float = 30) -> Reply:
         metadata = (("authorization", f"Bearer {key}"),) if key else ()
         try:
-            content = channel.unary_unary(f"/{SERVICE}/{method}")(request, metadata=metadata, timeout=timeout)
+            send = channel.unary_unary(f"/{SERVICE}/{method}", bytes, bytes)
+            return Reply(send(request, metadata=metadata, timeout=timeout))
         except grpc.RpcError as error:
-            trailing = dict(error.trailing_metadata() or ())
+            trailing: dict[str, Any] = {each.key: each.value for each in error.trailing_metadata() or ()}
             return Reply(b"", error.code(), error.details(), trailing.get("grpc-status-details-bin", b""))
-        return Reply(content)
 
     return call
 

@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from itertools import cycle
+from typing import Any
 
 import grpc
 import pytest
@@ -38,7 +39,7 @@ FULL = pb.EmbedRequest(sentences=["a " * 255] * 1000).SerializeToString()
         {"truncation": pb.TRUNCATION_KEEP_END},
     ],
 )
-def test_embeddings_are_the_same_bytes(on_ray: Call, without: Call, options: dict[str, object]) -> None:
+def test_embeddings_are_the_same_bytes(on_ray: Call, without: Call, options: dict[str, Any]) -> None:
     request = pb.EmbedRequest(sentences=[*SENTENCES, LONG], **options).SerializeToString()
     found = on_ray("Embed", request)
     assert found.code == grpc.StatusCode.OK
@@ -70,7 +71,7 @@ def test_errors_are_the_same_in_code_message_and_details(
 
 def test_streams_say_that_they_do_not_pass(cluster: Cluster, key: tuple[str, object]) -> None:
     with grpc.insecure_channel(cluster.target) as channel, pytest.raises(grpc.RpcError) as raised:
-        list(channel.stream_stream(f"/{SERVICE}/EmbedStream")(iter([b""]), timeout=10))
+        list(channel.stream_stream(f"/{SERVICE}/EmbedStream", bytes, bytes)(iter([b""]), timeout=10))
     assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
     assert "Embed" in (raised.value.details() or "")
 
@@ -79,10 +80,10 @@ def test_a_call_to_full_replicas_gets_a_time_to_come_again(cluster: Cluster, key
     """Callers of full replicas get a time to come again, and callers who leave free the queue."""
     metadata = (("authorization", f"Bearer {key[0]}"),)
     with grpc.insecure_channel(cluster.target) as channel:
-        embed = channel.unary_unary(f"/{SERVICE}/Embed")
+        embed: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/Embed")
         calls = [embed.future(FULL, metadata=metadata, timeout=60) for _ in range(8)]
         until(lambda: any(call.done() for call in calls))
-        refused = next(error for call in calls if call.done() and (error := call.exception()))
+        refused: Any = next(error for call in calls if call.done() and (error := call.exception()))
         until(lambda: max(cluster.counted("bothends_queue_sentences").values()) > 100)
         for call in calls:
             call.cancel()

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -77,11 +78,12 @@ def test_a_killed_replica_is_replaced_and_no_caller_sees_it(cluster: Cluster, ke
     until(lambda: len(names(cluster)) == 2)
     before = names(cluster)
     with calling(cluster, key[0]) as calls, grpc.insecure_channel(cluster.target) as channel:
-        embed, metadata = channel.unary_unary(f"/{SERVICE}/Embed"), (("authorization", f"Bearer {key[0]}"),)
+        embed: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/Embed")
+        metadata = (("authorization", f"Bearer {key[0]}"),)
         long = [embed.future(LONG, metadata=metadata) for _ in range(8)]
         until(lambda: min(cluster.counted("bothends_queue_sentences").values()) > 0)
         os.kill(replicas()[0], signal.SIGKILL)
-        lost = [error for call in long if isinstance(error := call.exception(), grpc.Call)]
+        lost: list[Any] = [error for call in long if isinstance(error := call.exception(), grpc.Call)]
         assert grpc.StatusCode.UNAVAILABLE in [error.code() for error in lost]  # which is tried again
         assert grpc.StatusCode.INTERNAL not in [error.code() for error in lost]
         calls.many_more()

@@ -161,7 +161,7 @@ def running() -> Iterator[Helm]:
     """Start Helm's library, or skip where it isn't installed."""
     if not (LIBRARY / "helm_python").exists():
         pytest.skip("Helm's library is missing: make .venv/.helm, which has it for Linux on x86-64")
-    command = [sys.executable, Path(__file__).parent / "renderer.py", CHART]
+    command: list[str | Path] = [sys.executable, Path(__file__).parent / "renderer.py", CHART]
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
     pipe = subprocess.PIPE
     with subprocess.Popen(

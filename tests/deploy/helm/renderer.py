@@ -7,6 +7,7 @@ A question is a list of a function's name and its arguments by name; an answer i
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def _package(folder: str) -> str:
     return str(made)
 
 
-QUESTIONS = {"render": _render, "lint": _lint, "package": _package}
+QUESTIONS: dict[str, Callable[..., Any]] = {"render": _render, "lint": _lint, "package": _package}
 
 if __name__ == "__main__":
     main()

@@ -21,6 +21,11 @@ FIRST_VERSION = "1.30"
 BY_EACH_VERSION: list[Values] = [{}, EVERYTHING, *VARIANTS.values()]
 """What Kubernetes 1.30 takes as well; volumes of images it didn't know."""
 ALL: list[Values] = [*BY_EACH_VERSION, {**EVERYTHING, "gpu": {"enabled": True}}, FROM_AN_IMAGE, *EXAMPLES]
+EACH = [
+    pytest.param(values, marks=[] if values in (EVERYTHING, FROM_AN_IMAGE) else [pytest.mark.slow], id=str(index))
+    for index, values in enumerate(ALL)
+]
+"""All, of which plain runs take those that have most objects."""
 NO_CLAIM = {"claimName": "a"}
 
 
@@ -41,7 +46,7 @@ def everything(helm: Helm, values: Values) -> list[Resource]:
     ]
 
 
-@pytest.mark.parametrize("values", ALL)
+@pytest.mark.parametrize("values", EACH)
 def test_all_objects_fit_the_schemas(helm: Helm, values: Values) -> None:
     """Kubernetes' published schemas, strictly; of the operator's kinds they know nothing."""
     import kubernetes_validate  # which takes more than a second: not in each worker
@@ -54,12 +59,12 @@ def test_all_objects_fit_the_schemas(helm: Helm, values: Values) -> None:
                 kubernetes_validate.validate(dict(resource), version, strict=True)
 
 
-@pytest.mark.parametrize("values", ALL)
+@pytest.mark.parametrize("values", EACH)
 def test_helm_has_nothing_to_say_but_that_there_is_no_icon(helm: Helm, values: Values) -> None:
     assert [found["error"] for found in helm.ask("lint", values=values)] == ["icon is recommended"]
 
 
-@pytest.mark.parametrize("values", ALL)
+@pytest.mark.parametrize("values", EACH)
 def test_selectors_find_the_pods_and_never_the_one_that_tests(helm: Helm, values: Values) -> None:
     made = everything(helm, values)
     labels = the(made, "Deployment")["spec"]["template"]["metadata"]["labels"].items()

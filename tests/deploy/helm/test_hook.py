@@ -59,6 +59,7 @@ def test_it_passes_where_the_server_answers_and_fails_where_none_does(helm: Helm
         passes(helm, {}, server.port, {})
 
 
+@pytest.mark.slow
 def test_it_needs_a_key_to_embed(helm: Helm, toy_bundle: Bundle, tmp_path: Path) -> None:
     """Without one it asks for health alone, which needs none."""
     key, lines = new("tester")
@@ -72,6 +73,7 @@ def test_it_needs_a_key_to_embed(helm: Helm, toy_bundle: Bundle, tmp_path: Path)
             passes(helm, with_key, server.port, {}, BOTHENDS_API_KEY="another")
 
 
+@pytest.mark.slow
 def test_it_shows_a_certificate_where_callers_need_one(helm: Helm, toy_bundle: Bundle, tmp_path: Path) -> None:
     """The server runs by the files that the chart's environment names; without a certificate there is no such pod."""
     authority = trustme.CA()
@@ -85,7 +87,7 @@ def test_it_shows_a_certificate_where_callers_need_one(helm: Helm, toy_bundle: B
     folders["ca"].mkdir()
     authority.cert_pem.write_to_path(str(folders["ca"] / "ca.crt"))
     assert hook(helm, MUTUAL) is None
-    files = {
+    files: dict[str, Any] = {
         name.removeprefix("BOTHENDS_").lower(): Path(value.replace("/tls/", f"{folders['tls']}/"))
         for name, value in environment(helm.objects(MUTUAL)).items()
         if name.startswith("BOTHENDS_TLS_")

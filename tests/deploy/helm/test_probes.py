@@ -77,6 +77,7 @@ def _moved(value: str, mount: str, folder: Path) -> str:
     return str(folder) + value.removeprefix(mount) if value == mount or value.startswith(f"{mount}/") else value
 
 
+@pytest.mark.slow
 def test_a_pod_is_ready_while_it_serves_and_alive_until_it_ends(helm: Helm) -> None:
     """A pod is ready when it serves and when it is busy; from SIGTERM on it gets no calls, and answers those it has."""
     pods = helm.variant("cpu")
@@ -93,6 +94,7 @@ def test_a_pod_is_ready_while_it_serves_and_alive_until_it_ends(helm: Helm) -> N
     assert answers(pods, ports) == (False, False, False)
 
 
+@pytest.mark.slow
 def test_a_pod_with_all_that_may_be_chosen_is_too(helm: Helm, english: Bundle, tmp_path: Path) -> None:
     """A bundle of one's own, keys, TLS and tracing come each from a folder that holds what its volume would."""
     pods = helm.variant("cpu+all")
@@ -109,6 +111,7 @@ def test_a_pod_with_all_that_may_be_chosen_is_too(helm: Helm, english: Bundle, t
         assert answers(pods, ports_of(running)) == (True, True, True)
 
 
+@pytest.mark.slow
 def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(helm: Helm, english: Bundle) -> None:
     """A pod with an unfit model is alive, and ready again once its model is fit."""
     pods = helm.variant("cpu")
@@ -116,7 +119,7 @@ def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(helm: Helm, 
         serving(english, engine="onnxruntime", selftest_s=0.01, health_port=0) as server,
         pytest.MonkeyPatch.context() as patch,
     ):
-        ports = {"health": server.health_port}
+        ports = {"health": server.health_port or 0}
         off: list[Any] = [0.5]
         run = OnnxRuntimeEngine.run
         patch.setattr(OnnxRuntimeEngine, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))

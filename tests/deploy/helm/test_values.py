@@ -67,8 +67,8 @@ def test_a_releases_chart_has_that_releases_image(tmp_path: Path) -> None:
     helm.write_text('#!/bin/sh\n[ "$1" = lint ] || cp -R "$2" "$4"\n')
     helm.chmod(0o755)
     path = {**os.environ, "PATH": f"{helm.parent}{os.pathsep}{os.environ['PATH']}"}
-    command = [ROOT / "deploy" / "release" / "chart.sh", "ghcr.io/example/bothends", tmp_path / "packed"]
-    subprocess.run(command, check=True, env=path)
+    script = str(ROOT / "deploy" / "release" / "chart.sh")
+    subprocess.run([script, "ghcr.io/example/bothends", tmp_path / "packed"], check=True, env=path)
     packed = tmp_path / "packed"
     released = yaml.safe_load((packed / "values.yaml").read_text(encoding="utf-8"))
     assert released == {**VALUES, "image": {**VALUES["image"], "repository": "ghcr.io/example/bothends"}}

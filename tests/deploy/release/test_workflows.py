@@ -4,26 +4,30 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.support.paths import ROOT
 from tests.support.ran import ran
+from tests.support.tools import program
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 BY_NAME = {workflow.stem: workflow for workflow in WORKFLOWS}
 
 
+@pytest.mark.ci
+@pytest.mark.slow
 def test_they_are_valid() -> None:
     """By the schema of SchemaStore, which check-jsonschema brings."""
-    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS]
+    command: list[str | Path] = [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS]
     result = ran(*command)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_they_have_no_known_weakness() -> None:
     """Zizmor looks for injection, tokens that stay, rights that are too wide, actions without a hash."""
-    command = [BIN / "zizmor", "--offline", "--no-progress", "--quiet", *WORKFLOWS]
+    command: list[str | Path] = [program("zizmor"), "--offline", "--no-progress", "--quiet", *WORKFLOWS]
     result = ran(*command)
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -127,7 +127,8 @@ class Frozen(nn.Module):
         self.rnn = nn.LSTM(EMBEDDING, HIDDEN, bidirectional=True, batch_first=True)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        output, (h_n, _) = self.rnn(self.embedding(tokens))
+        read: tuple[Tensor, tuple[Tensor, Tensor]] = self.rnn(self.embedding(tokens))
+        output, (h_n, _) = read
         if self.which == "batch":
             return h_n.transpose(0, 1).reshape(3, 2 * HIDDEN)
         return output[:, 7]
@@ -138,7 +139,7 @@ def test_a_frozen_torchscript(tmp_path: Path, which: str) -> None:
     module = Frozen(which).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = torch.jit.trace(module, (torch.randint(0, 50, (3, 8)),))
+        made = torch.jit.trace(module, (torch.randint(0, 50, (3, 8)),))  # type: ignore[no-untyped-call]  # PyTorch's has no types
         torch.jit.save(made, str(tmp_path / "encoder.pt"))
     found = mistakes(tmp_path / "encoder.pt")
     assert (f"frozen_{which}" in found, "frozen_batch" in found) == (True, which == "batch")

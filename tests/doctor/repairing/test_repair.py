@@ -83,6 +83,7 @@ def test_it_computes_what_pytorch_does(tmp_path: Path, how: dict[str, Any], pool
     assert np.abs(np.concatenate(alone) - expected[[0, 1, 6, 39]]).max() <= 1e-5
 
 
+@pytest.mark.brief
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
 def test_gates_are_put_in_order_by_the_state_dict(tmp_path: Path, cell: str) -> None:
     weights = graphs.build(tmp_path / "wrong.onnx", cell=cell, order="torch", layers=2)
@@ -170,7 +171,7 @@ def test_a_number_that_is_none_in_the_proof_is_a_difference(tmp_path: Path) -> N
     graphs.build(tmp_path / "encoder.onnx", pooling="swapped_halves")
     model = onnx.load(tmp_path / "encoder.onnx")
     row = model.graph.node.pop().input[0]
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(0.78), "shift"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(0.78, np.float32), "shift"))
     model.graph.node.append(helper.make_node("Add", [row, "shift"], ["shifted"]))
     model.graph.node.append(helper.make_node("Sqrt", ["shifted"], ["embedding"]))
     onnx.save(model, tmp_path / "encoder.onnx")

@@ -93,7 +93,7 @@ def own_mask() -> Any:
     return keras.Model(given, kl.LSTM(4)(kl.Embedding(WORDS, 6)(given), mask=keras.ops.not_equal(given, 3)))
 
 
-class Subclassed(keras.Model):
+class Subclassed(keras.Model):  # type: ignore[misc]  # Keras has no types
     """Layers as attributes: its config says nothing of them."""
 
     def __init__(self) -> None:

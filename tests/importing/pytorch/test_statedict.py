@@ -63,7 +63,9 @@ def refusal(tensors: dict[str, Any], folder: Path, text: str = "") -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("theirs", THEIRS)
+@pytest.mark.parametrize(
+    "theirs", [pytest.param(each, marks=[pytest.mark.brief] * (each == "learned gru")) for each in THEIRS]
+)
 def test_people_s_modules_are_mapped_without_their_names_being_said(tmp_path: Path, theirs: str) -> None:
     make, text = THEIRS[theirs]
     module = make()

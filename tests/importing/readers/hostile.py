@@ -96,7 +96,7 @@ def _whole_legacy_file(payload: object, file: Path) -> None:
 def _torchscript(payload: object, file: Path) -> None:
     """A scripted module's archive, whose data.pkl is the payload."""
     with warnings.catch_warnings(action="ignore"):  # torch says that it is deprecated
-        torch.jit.script(torch.nn.Linear(2, 3)).save(file)
+        torch.jit.save(torch.jit.script(torch.nn.Linear(2, 3)), file)
     replace(file, "data.pkl", pickle.dumps(payload, protocol=2))
 
 

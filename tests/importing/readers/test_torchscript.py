@@ -30,7 +30,7 @@ class Tagger(nn.Module):
         self.plain = torch.ones(3)
 
     def forward(self, ids: Tensor) -> Tensor:
-        output, _ = self.rnn(self.encoder(self.embedding(ids)))
+        output: Tensor = self.rnn(self.encoder(self.embedding(ids)))[0]
         return output.max(1)[0]
 
 
@@ -89,7 +89,7 @@ def test_a_traced_module_gives_its_state_dict(tmp_path: Path) -> None:
 
 def test_a_module_in_half_precision_and_one_that_is_used_twice(tmp_path: Path) -> None:
     module = Tagger("GRU")
-    module.again = module.rnn  # type: ignore[assignment]  # as nn.Module takes it
+    module.again = module.rnn
     file = scripted(tmp_path / "m.pt", module.half())
     expected = quietly(torch.jit.load, file).state_dict()
     read = open_weights(file, ignore=["plain"])  # which half() leaves as it was
@@ -136,7 +136,7 @@ FORGED: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("forged", FORGED)
 def test_a_forged_pickle_is_refused(tagger: Path, tmp_path: Path, forged: str) -> None:
-    file = shutil.copy(tagger, tmp_path / "m.pt")
+    file = Path(shutil.copy(tagger, tmp_path / "m.pt"))
     content, expected = FORGED[forged]
     replace(file, "data.pkl", b"\x80\x02" + content)
     assert expected in refusal(file)

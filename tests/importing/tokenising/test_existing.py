@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tokenizers
@@ -51,7 +52,7 @@ def test_ids_may_have_gaps_that_are_said(tmp_path: Path) -> None:
 
 def test_two_tokens_of_one_id_are_refused(tmp_path: Path) -> None:
     model = {"type": "WordLevel", "vocab": {"[UNK]": 0, "a": 1, "b": 1}, "unk_token": "[UNK]"}
-    whole = {"version": "1.0", "model": model, "added_tokens": [], **dict.fromkeys(_PARTS)}
+    whole: dict[str, Any] = {"version": "1.0", "model": model, "added_tokens": [], **dict.fromkeys(_PARTS)}
     (tmp_path / "tokenizer.json").write_text(json.dumps(whole), encoding="utf-8")
     with pytest.raises(TokenisingError, match="both have row 1; which of them is it"):
         read_tokenizer(tmp_path / "tokenizer.json", rows=2)

@@ -2,7 +2,7 @@
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -65,7 +65,7 @@ def test_a_model_that_gets_other_ids_than_the_library_gives_is_refused(tmp_path:
 
 
 def _changed(source: Path, folder: Path, **changes: Any) -> Path:
-    proto = sentencepiece_model_pb2.ModelProto()
+    proto = cast("Any", sentencepiece_model_pb2).ModelProto()
     proto.ParseFromString(source.read_bytes())
     for name, value in changes.items():
         part, _, field = name.partition("__")

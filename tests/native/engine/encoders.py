@@ -1,4 +1,4 @@
-"""Encoders with random weights, in PyTorch and in the native engine, and sentences for both."""
+"""Encoders with random weights, in the native engine and, where it is installed, in PyTorch; and sentences for both."""
 
 import platform
 from collections.abc import Sequence
@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from bothends.engines.onnx_weights import Weights
 from bothends.model.architecture import EncoderConfig
 from bothends.options import Precision
-from bothends_export.encoder import Encoder
 from bothends_export.graph.tensors import named_as_in_graph
+from tests.support import bundles
 
 engine = pytest.importorskip("bothends_native.engine", reason="bothends-native isn't built (make native)")
 
@@ -30,14 +29,16 @@ PRECISIONS: list[Precision] = ["float32", "bf16", "int8"]
 class Pair:
     """One encoder's weights, and how PyTorch computes with them."""
 
-    reference: Encoder
+    config: EncoderConfig
+    named: bundles.Weights
+    """Weights by PyTorch's names, in float32."""
     table: NDArray[Any]
     layers: list[dict[str, NDArray[np.float32]]]
     weights: Weights
 
     def native(self, **options: Any) -> Any:
         """The engine's encoder with these weights."""
-        config = self.reference.config
+        config = self.config
         return engine.Encoder(
             self.table,
             self.layers,
@@ -49,12 +50,16 @@ class Pair:
             **options,
         )
 
-    @torch.inference_mode()
     def expected(self, sentences: Sentences) -> Rows:
-        """PyTorch's embeddings, of one packed batch."""
+        """PyTorch's embeddings, of one packed batch; skips the test where PyTorch isn't installed."""
+        torch = pytest.importorskip("torch", reason="PyTorch isn't installed")
+        from bothends_export.encoder import Encoder
+
+        reference = Encoder.of_weights(self.config, {name: torch.from_numpy(a) for name, a in self.named.items()})
         lengths = torch.tensor([len(sentence) for sentence in sentences])
         token_ids = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(s).long() for s in sentences], batch_first=True)
-        rows: Rows = self.reference(token_ids, lengths).embedding.numpy()
+        with torch.inference_mode():
+            rows: Rows = reference(token_ids, lengths).embedding.numpy()
         return rows
 
 
@@ -68,7 +73,7 @@ def pair(
     seed: int = 0,
     **others: Any,
 ) -> Pair:
-    """An encoder with PyTorch's own random weights; `half` rounds its table to float16; `others` are of its config."""
+    """An encoder with random weights; `half` rounds its table to float16; `others` are of its config."""
     config = EncoderConfig(
         vocabulary_size=vocabulary, embedding_size=embedding, hidden_size=hidden, layers=layers, **others
     )
@@ -77,17 +82,14 @@ def pair(
 
 def pair_of(config: EncoderConfig, *, half: bool = False, seed: int = 0, initial: float = 1.0) -> Pair:
     """An encoder of any config; learned initial states are normal, of the standard deviation `initial`."""
-    torch.manual_seed(seed)
-    reference = Encoder(config).eval()
-    for name, parameter in reference.named_parameters():
-        if name in ("h_0", "c_0"):
-            torch.nn.init.normal_(parameter, std=initial)
+    named = bundles.weights(config, seed=seed)
+    for name in {"h_0", "c_0"} & named.keys():
+        named[name] = (named[name] * initial).astype(np.float32)
     if half:
-        reference.embedding.weight.data = reference.embedding.weight.half().float()
-    weights = {name: tensor.detach().numpy() for name, tensor in reference.state_dict().items()}
-    table = weights["embedding.weight"]
-    made = Weights.named_as_in_graph(named_as_in_graph(weights, config), config)
-    return Pair(reference, table.astype(np.float16) if half else table, made.layers, made)
+        named["embedding.weight"] = named["embedding.weight"].astype(np.float16).astype(np.float32)
+    table = named["embedding.weight"]
+    made = Weights.named_as_in_graph(named_as_in_graph(named, config), config)
+    return Pair(config, named, table.astype(np.float16) if half else table, made.layers, made)
 
 
 def sentences_of(lengths: Sequence[int], *, vocabulary: int = 300, seed: int = 0) -> Sentences:

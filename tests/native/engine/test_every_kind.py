@@ -27,8 +27,7 @@ def drawn(number: int) -> tuple[Pair, Sentences]:
 
 def of_onnxruntime(made: Pair, sentences: Sentences, folder: Path) -> Rows:
     """Embeddings by the exported graph, of one padded batch."""
-    weights = {name: tensor.detach().numpy() for name, tensor in made.reference.state_dict().items()}
-    onnx.save(build(weights, made.reference.config), folder / "model.onnx")
+    onnx.save(build(made.named, made.config), folder / "model.onnx")
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     token_ids = np.zeros((len(sentences), max(map(len, sentences))), dtype=np.int64)
     for row, sentence in zip(token_ids, sentences, strict=True):
@@ -42,7 +41,7 @@ def of_onnxruntime(made: Pair, sentences: Sentences, folder: Path) -> Rows:
 def test_three_libraries_agree(number: int, tmp_path: Path) -> None:
     """Each precision is within its bound of PyTorch, at every level, and float32 is near onnxruntime."""
     made, sentences = drawn(number)
-    config, expected = made.reference.config, made.expected(sentences)
+    config, expected = made.config, made.expected(sentences)
     scale = max(1.0, float(np.abs(expected).max()))  # a head's numbers have no bound
     exact = made.native().run(*flat(sentences))
     assert exact.shape == (len(sentences), config.dimension)

@@ -16,9 +16,9 @@ MADE = pair(hidden=64, layers=2)
 MUCH = ragged(120, longest=60)  # 3,500 tokens, each of which meets 64 KiB of weights in each direction
 
 
-def _threads() -> int:
-    """How many threads this process has, whoever made them."""
-    return len(list(Path("/proc/self/task").iterdir()))
+def _threads() -> set[Path]:
+    """Threads that this process has, whoever made them: those of earlier tests may end meanwhile."""
+    return set(Path("/proc/self/task").iterdir())
 
 
 def _helped_s(encoder: Any, sentences: Sentences) -> float:
@@ -41,11 +41,11 @@ def test_nobody_helps(threads: int, sentences: Sentences) -> None:
     encoder, before, end = MADE.native(threads=threads), _threads(), time.monotonic() + 0.1
     while time.monotonic() < end:  # longer than a core has to be idle
         encoder.run(*flat(sentences))
-    assert _threads() == before
+    assert _threads() <= before
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("threads", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_bits_stay_while_callers_come_and_go(threads: int, precision: str) -> None:
     """A helper leaves in the middle of a sentence once a caller wants its core, and whoever it helped goes on."""
     expected = MADE.native(precision=precision).run(*flat(MUCH)).tobytes()

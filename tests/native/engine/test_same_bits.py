@@ -1,5 +1,7 @@
 """A sentence's row is the same, bit for bit, however and with whatever it is run."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -101,4 +103,4 @@ def test_ragged_batches(lengths: list[int], threads: int, data: st.DataObject) -
 
 
 SMALL = pair(hidden=16, layers=2)
-ENCODERS: dict[str, object] = {}
+ENCODERS: dict[str, Any] = {}

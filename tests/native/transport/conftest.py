@@ -1,5 +1,7 @@
-"""Transports, each gone by its test's end with nothing left in it. They have one part, and in a second run of each
-test several.
+"""Transports, each gone by its test's end with nothing left in it.
+
+They have one shard, in which all that a call or a connection meets is: so bounds and orders are exact, and one thread
+may step it. Modules about what shards share have four too.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,15 +17,31 @@ from .fast import Fast
 from .served import Served
 from .victim import MAX_GROWTH_MB, SMALL, Victim, attacked
 
-SHARDS = [pytest.param(1, id=pytest.HIDDEN_PARAM), pytest.param(4, id="4-shards")]
-WITHOUT_TRANSPORT = {"test_units"}
+ONE, FOUR = pytest.param(1, id=pytest.HIDDEN_PARAM), pytest.param(4, id="4-shards")
+OF_SEVERAL = {"test_shards", "test_shards_batches"}
+"""Modules about nothing but several shards: with one, others prove the same."""
+SHARED = {
+    "test_attacks",
+    "test_fairness",
+    "test_header_bombs",
+    "test_networks",
+    "test_places",
+    "test_public_attacks",
+    "test_refusals",
+    "test_shares",
+    "test_threads",
+    "test_turns",
+    "test_unread",
+}
+"""Modules about turns, shares, places, bounds and attacks, which have code of their own where shards are several."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test with one shard and with four, unless a number was asked for."""
-    is_without = metafunc.module.__name__.rpartition(".")[2] in WITHOUT_TRANSPORT
-    if not (asked() or is_without):
-        metafunc.parametrize("shards", SHARDS, indirect=True, scope="module")
+    """Run tests of what shards share with four of them as well, unless a number was asked for."""
+    module = metafunc.module.__name__.rpartition(".")[2]
+    if not asked() and module in SHARED | OF_SEVERAL:
+        shards = [FOUR] if module in OF_SEVERAL else [ONE, FOUR]
+        metafunc.parametrize("shards", shards, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,7 +15,8 @@ from bothends.wire.messages import options
 from tests.support.characters import asking
 from tests.support.until import TIMEOUT_S
 
-from .served import ECHO, Served
+from .raw import ECHO
+from .served import Served
 
 HIDDEN, EMBEDDING, MAX_TOKENS = 8, 6, 5
 WORDS = ("[UNK]", "a", "b", "##b", "man", "é")
@@ -163,4 +164,7 @@ class Fast:
 
 def rows_of(fast: Fast, *sentences: list[int]) -> list[list[float]]:
     offsets = np.cumsum([0, *map(len, sentences)])
-    return fast.encoder.run(np.concatenate(sentences).astype(np.int32), offsets.astype(np.int64)).tolist()
+    rows: list[list[float]] = fast.encoder.run(
+        np.concatenate(sentences).astype(np.int32), offsets.astype(np.int64)
+    ).tolist()
+    return rows

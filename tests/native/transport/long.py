@@ -13,10 +13,11 @@ from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import MAX_TOKENS, encoder_of, path_of
-from .served import ECHO, Served
+from .raw import ECHO
+from .served import Served
 
 MOST = 200
-LIMITS = {"max_sentences": MOST, "max_sentence_bytes": 200, "max_request_tokens": 1000}
+LIMITS: dict[str, Any] = {"max_sentences": MOST, "max_sentence_bytes": 200, "max_request_tokens": 1000}
 TOKENS = {"a": 1, "b": 2, "man": 4, "é": 5}
 TOGETHER = 16
 """Sentences of a slice, until it is known how fast the encoder is."""
@@ -48,7 +49,7 @@ class Long:
         self.computed += [len(run.waited_s) for run in path.served() if run.waited_s]
         return list(taken.messages)
 
-    def answers(self, call: grpc.Future, path: transport.FastPath | None = None) -> bytes:
+    def answers(self, call: "grpc.Future[bytes]", path: transport.FastPath | None = None) -> bytes:
         """Serve until a call has its answer."""
         until(lambda: self.step(path) == [] and call.done())
         return bytes(call.result())
@@ -57,9 +58,9 @@ class Long:
         """Wait until so many messages wait."""
         until(lambda: self.served.figure("waiting") == count)
 
-    def begin(self, call: Any, content: bytes, *, steps: int, timeout: float = TIMEOUT_S) -> grpc.Future:
+    def begin(self, call: Any, content: bytes, *, steps: int, timeout: float = TIMEOUT_S) -> "grpc.Future[bytes]":
         """Begin a call, have it read, and compute so many slices of it."""
-        future: grpc.Future = call.future(content, timeout=timeout)
+        future: grpc.Future[bytes] = call.future(content, timeout=timeout)
         self.waits()
         for _ in range(1 + steps):
             self.step()

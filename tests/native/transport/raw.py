@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from h2.config import H2Configuration
 from h2.connection import ConnectionState, H2Connection
@@ -43,7 +44,7 @@ class Response:
     """Statuses that came before its headers."""
     headers: dict[str, str] = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
-    content: bytearray = field(default_factory=bytearray)
+    content: bytes | bytearray = field(default_factory=bytearray)
     reset: int | None = None
     is_over: bool = False
 
@@ -77,6 +78,8 @@ class Raw:
             self.socket.bind((source, 0))
         self.socket.settimeout(TIMEOUT_S)
         self.socket.connect(port if isinstance(port, str) else ("127.0.0.1", port))
+        if not isinstance(port, str):
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a second frame waits for an ACK
         if context:
             plain = self.socket
             try:
@@ -192,7 +195,7 @@ class Raw:
         match event:
             case RemoteSettingsChanged():
                 self.is_ready = True
-            case ConnectionTerminated(error_code=code, additional_data=words):
+            case ConnectionTerminated(error_code=int(code), additional_data=words):
                 self.goaway = (int(code), words or b"")
                 self.go_on()
             case PingAckReceived():
@@ -205,11 +208,11 @@ class Raw:
     def _note_of_call(self, event: Event) -> None:
         match event:
             case InformationalResponseReceived(stream_id=stream, headers=headers):
-                self.responses[stream].informed.append(dict(headers)[":status"])  # type: ignore[arg-type]
+                self.responses[stream].informed.append(decoded(headers)[":status"])
             case ResponseReceived(stream_id=stream, headers=headers):
-                self.responses[stream].headers = dict(headers)  # type: ignore[arg-type]
+                self.responses[stream].headers = decoded(headers)
             case TrailersReceived(stream_id=stream, headers=headers):
-                self.responses[stream].trailers = dict(headers)  # type: ignore[arg-type]
+                self.responses[stream].trailers = decoded(headers)
             case DataReceived(stream_id=stream, data=data, flow_controlled_length=size):
                 self.responses[stream].content += data or b""
                 if self.reads and size:
@@ -226,8 +229,13 @@ class Raw:
         self.socket.close()
 
 
+def decoded(headers: Any) -> dict[str, str]:
+    """Headers as strings, which hyper-h2's types don't know that it was asked for."""
+    return dict(headers)
+
+
 @contextlib.contextmanager
-def several(port: int, connections: int, **options: object) -> Iterator[list[Raw]]:
+def several(port: int, connections: int, **options: Any) -> Iterator[list[Raw]]:
     """Connect so many callers, each with these `options` of Raw's, and close them at the end."""
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Raw(port, **options)) for _ in range(connections)]  # type: ignore[arg-type]
+        yield [stack.enter_context(Raw(port, **options)) for _ in range(connections)]

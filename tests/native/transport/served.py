@@ -4,14 +4,14 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from bothends_native.transport import Ended, Hosts, Limits, Listener, Message, Method, Refusal, Transport
 
 from bothends.server.http.failure import HTTP_STATUSES
 from tests.support import shards
-from tests.support.doors import ALONE
+from tests.support.doors import ALONE, Channel
 from tests.support.until import TIMEOUT_S, until
 
 from .raw import ECHO
@@ -105,7 +105,7 @@ class Served:
             headers=["x-note", "traceparent", "tracestate"],
             health=["", "t.T"],
             statuses={Refusal[name]: status for name, status in STATUSES.items()},
-            limits=Limits(**{"transport_shards": shards.asked() or 1} | limits),
+            limits=cast("Any", Limits)(**{"transport_shards": shards.asked() or 1} | limits),
             max_wait=max_wait,
             responses=[
                 {
@@ -180,7 +180,7 @@ class Served:
         assert not any(left[name] for name in HELD), left
 
     @contextlib.contextmanager
-    def channel(self, credentials: grpc.ChannelCredentials | None = None, *options: Any) -> Iterator[grpc.Channel]:
+    def channel(self, credentials: grpc.ChannelCredentials | None = None, *options: Any) -> Iterator[Channel]:
         """A connection by grpcio that no other caller shares."""
         target, settings = f"localhost:{self.port}", [*ALONE, *options]
         with (

@@ -10,8 +10,8 @@ from hpack import Encoder
 
 from tests.chaos.hostile import PATH, begun, message, raw
 
-from .raw import Raw
-from .served import ECHO, ROW
+from .raw import ECHO, Raw
+from .served import ROW
 from .victim import MAX_GROWTH_MB, SMALL, Victim
 
 # How much memory a process keeps of what it has freed is decided by what else runs, too.

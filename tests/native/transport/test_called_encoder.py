@@ -9,7 +9,7 @@ import pytest
 from bothends_native import transport
 from numpy.typing import NDArray
 
-from bothends.batching.scheduler import Budgets
+from bothends.batching.budgets import Budgets
 from bothends.core.lent import lend
 from bothends.core.loaded import LoadedModel
 from bothends.model.bundle import Bundle
@@ -18,7 +18,8 @@ from bothends.v1.embedding_pb2 import ENCODING_SIGN_BITS, EmbedRequest, EmbedRes
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import EMPTY, path_of
-from .served import ECHO, Served
+from .raw import ECHO
+from .served import Served
 
 DIMENSION = 2
 Ids = NDArray[np.int32]
@@ -37,7 +38,8 @@ class Called:
         return transport.called_encoder(self, DIMENSION)
 
     def __call__(self, token_ids: Ids, offsets: Offsets, rows: Rows) -> bool:
-        assert (token_ids.dtype, offsets.dtype, rows.dtype) == (np.int32, np.int64, np.float32)
+        assert (token_ids.dtype, offsets.dtype) == (np.dtype(np.int32), np.dtype(np.int64))
+        assert rows.dtype == np.float32
         assert rows.shape == (len(offsets) - 1, DIMENSION)
         self.calls.append((token_ids.tolist(), offsets.tolist()))
         rows[:, 0] = [token_ids[start:end].sum() for start, end in pairwise(offsets)]
@@ -168,7 +170,7 @@ def test_onnxruntime_computes_the_bits_of_each_sentence_alone(served: Served, to
     texts = ["a dog", "there will be dragons there", "a man", "dragons"]
     answers, left = taken_of(served, path, *texts)
     assert left == []
-    found = [np.float32(EmbedResponse.FromString(answer).embeddings[0].values) for answer in answers]
+    found = [np.array(EmbedResponse.FromString(answer).embeddings[0].values, np.float32) for answer in answers]
     assert [row.tobytes() for row in found] == [
         model.run([tokens.ids]).tobytes() for tokens in model.tokenizer.encode(texts)
     ]

@@ -57,7 +57,8 @@ def test_each_metric_is_a_figure() -> None:
 
 
 def test_an_unknown_limit_and_a_missing_status_are_errors() -> None:
+    limits: Any = transport.Limits
     with pytest.raises(TypeError, match="no such limit"):
-        transport.Limits(max_hedaers=1)
+        limits(max_hedaers=1)
     with pytest.raises(ValueError, match="no status for no_key"):
-        transport.Transport([], [], headers=[], health=[], statuses={}, limits=transport.Limits(), max_wait=1)
+        transport.Transport([], [], headers=[], health=[], statuses={}, limits=limits(), max_wait=1)

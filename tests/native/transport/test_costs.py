@@ -8,10 +8,11 @@ from bothends_native import transport
 from bothends.errors import QuotaError
 from bothends.server.quota import KeyAccount, Quota
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
-from tests.support.until import TIMEOUT_S, until
+from tests.support.until import TIMEOUT_S, gathered, until
 
 from .fast import EMPTY, Fast, named, path_of
-from .served import ECHO, Served
+from .raw import ECHO
+from .served import Served
 from .test_called_encoder import DIMENSION, Called
 from .test_shares import KEY, Holder, sha256
 
@@ -42,14 +43,14 @@ def test_a_share_is_held_until_its_own_models_run_has_ended(serve: Callable[...,
     served.transport.set_keys({sha256(KEY): account.usage})
     models, in_progress = (Called(), Called()), list[int]()
     for model in models:
-        model.answers = lambda _: in_progress.append(account.in_progress) is None
+        model.answers = lambda _: bool(gathered(in_progress, [account.in_progress]))
     codec = transport.Codec.embed(models=[named(name, dimension=DIMENSION) for name in ("", "other")], empty=EMPTY)
     path = path_of(served, *models, codec=codec)
     with served.channel() as channel:
         requests = (EmbedRequest(sentences=["a", "b"]), EmbedRequest(sentences=["man"], model="other"))
         calls = [
             channel.unary_unary(ECHO).future(
-                request.SerializeToString(), timeout=TIMEOUT_S, metadata=[("authorization", f"Bearer {KEY}")]
+                request.SerializeToString(), timeout=TIMEOUT_S, metadata=(("authorization", f"Bearer {KEY}"),)
             )
             for request in requests
         ]

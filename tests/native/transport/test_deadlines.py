@@ -39,8 +39,9 @@ def test_absurd_timeouts(serve: Serve, timeout: str, seconds: float | None) -> N
         assert (deadline and deadline - arrived) == (seconds and pytest.approx(seconds))
 
 
+@pytest.mark.timing
 def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
-    """Python is told, and counts it."""
+    """Python is told, and counts it. It measures time: the call has to be taken before its deadline."""
     served = serve()
     with Raw(served.port) as raw, ThreadPoolExecutor(1) as python:
         taking = python.submit(served.take_messages)  # before it comes: it has no time to wait for a busy machine

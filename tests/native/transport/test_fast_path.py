@@ -1,5 +1,6 @@
 """Small requests that are answered without Python: the same bytes, what is left to it, and what it is told."""
 
+import ctypes
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -54,23 +55,23 @@ def test_what_is_not_plain_is_left_to_python(fast: Fast, request_of: dict[str, A
     assert fast.count() == 0
 
 
-@pytest.mark.parametrize(
-    "request_of",
-    [{"sentences": ["a"] * 4}, {"sentences": ["a"], "dimensions": 6}, {"sentences": ["a "] * 3 + ["b"] * 30}],
-    ids=["many", "size", "more"],
-)
-def test_what_python_does_not_want_stays_outside(fast: Fast, request_of: dict[str, Any]) -> None:
+def test_what_python_does_not_want_stays_outside(fast: Fast) -> None:
     """However few bytes it has; small requests are answered meanwhile."""
-    content = EmbedRequest(**request_of).SerializeToString()
+    requests = (
+        EmbedRequest(sentences=["a"] * 4),
+        EmbedRequest(sentences=["a"], dimensions=6),
+        EmbedRequest(sentences=["a "] * 3 + ["b"] * 30),
+    )
+    contents = [request.SerializeToString() for request in requests]
     fast.wanted = 0
     until(lambda: set(fast.wanted_by.values()) == {0})
     with fast.served.channel() as channel:
-        waits = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
-        until(lambda: fast.served.figure("waiting") == 1)
+        waits = [channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for content in contents]
+        until(lambda: fast.served.figure("waiting") == len(contents))
         assert EmbedResponse.FromString(fast.ask("a")).embeddings
         assert fast.taken == []
         fast.wanted = 64
-        assert waits.result() == content
+        assert [call.result() for call in waits] == contents
 
 
 @pytest.mark.parametrize(
@@ -109,8 +110,8 @@ def test_a_header_that_python_wants_is_seen_by_it(fast: Fast) -> None:
     content = EmbedRequest(sentences=["a"]).SerializeToString()
     with fast.served.channel() as channel:
         call = channel.unary_unary(ECHO)
-        assert call(content, metadata=[("x-note", "b")], timeout=TIMEOUT_S) == content
-        assert EmbedResponse.FromString(call(content, metadata=[("authorization", "c")], timeout=TIMEOUT_S)).embeddings
+        assert call(content, metadata=(("x-note", "b"),), timeout=TIMEOUT_S) == content
+        assert EmbedResponse.FromString(call(content, metadata=(("authorization", "c"),), timeout=TIMEOUT_S)).embeddings
 
 
 @pytest.mark.parametrize(
@@ -206,5 +207,10 @@ def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., S
     bounds = dict.fromkeys([f"max_{name}" for name in (*small, *LONG)], 1)
     with pytest.raises(ValueError, match=r"expected a capsule of bothends_native\.Tokenizer"):
         transport.FastPath(serve().transport, {}, (transport.LentModel(part, part, max_tokens=1),), **bounds)
+    made, name = ctypes.pythonapi.PyCapsule_New, b"bothends_native.Tokenizer 0"  # which the capsule doesn't copy
+    made.restype, made.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+    old = transport.LentModel(made(1, name, None), part, max_tokens=1)
+    with pytest.raises(ValueError, match=r"Tokenizer 0: the modules of bothends-native are of different builds"):
+        transport.FastPath(serve().transport, {}, (old,), **bounds)
     with pytest.raises(ValueError, match="there is no model"):
         transport.FastPath(serve().transport, {}, (), **bounds)

@@ -9,8 +9,8 @@ from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import encoder_of, path_of
-from .raw import Raw, framed, several
-from .served import ECHO, Served
+from .raw import ECHO, Raw, framed, several
+from .served import Served
 
 
 @pytest.mark.parametrize("max_together", [8, 16])

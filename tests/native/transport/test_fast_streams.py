@@ -12,7 +12,7 @@ from bothends_native import transport
 from bothends.server.quota import KeyAccount, Quota
 from bothends.v1.embedding_pb2 import EmbedStreamRequest, EmbedStreamResponse
 from bothends.wire.messages import encode_items, items
-from tests.support.until import TIMEOUT_S, until
+from tests.support.until import TIMEOUT_S, gathered, until
 
 from .fast import SIZES, VERSION, Fast, embedded, encoder_of, named, path_of
 from .long import LIMITS, MOST, sentences_of
@@ -45,7 +45,7 @@ def fast(serve: Callable[..., Served]) -> Iterator[Fast]:
     made.stop()
 
 
-def message(*sentences: str, **options: int) -> bytes:
+def message(*sentences: str, **options: Any) -> bytes:
     return EmbedStreamRequest(sentences=sentences, **options).SerializeToString()
 
 
@@ -55,7 +55,7 @@ def written(encoder: Any, content: bytes) -> bytes:
 
 
 def answers(fast: Fast, contents: Sequence[bytes], key: str = "") -> list[bytes]:
-    metadata = [("authorization", f"Bearer {key}")] if key else []
+    metadata = (("authorization", f"Bearer {key}"),) if key else ()
     with fast.served.channel() as channel:
         return list(channel.stream_stream(ROW)(iter(contents), timeout=TIMEOUT_S, metadata=metadata))
 
@@ -78,9 +78,9 @@ def test_each_message_is_answered_with_the_bytes_that_python_writes(fast: Fast) 
 
 
 @pytest.mark.parametrize("asked", LEFT, ids=["empty", "character", "none", "size", "cut", "many", "blank"])
-def test_what_is_not_plain_is_python_s_and_has_its_place(fast: Fast, asked: dict[str, object]) -> None:
+def test_what_is_not_plain_is_python_s_and_has_its_place(fast: Fast, asked: dict[str, Any]) -> None:
     """The others of its stream are answered as ever, before it and after it."""
-    plain, odd = message("a man"), EmbedStreamRequest(**asked).SerializeToString()  # type: ignore[arg-type]  # any
+    plain, odd = message("a man"), EmbedStreamRequest(**asked).SerializeToString()
     right = written(fast.encoder, plain)
     assert answers(fast, [plain, odd, plain, odd, plain]) == [right, odd, right, odd, right]
     assert [left.content for left in fast.taken] == [odd, odd]
@@ -132,7 +132,7 @@ def test_a_message_that_python_begins_late_waits(serve: Callable[..., Served]) -
     assert take(10 * TIMEOUT_S) == []
     with served.channel() as channel:
         row = channel.stream_stream(ROW)(iter([odd]), timeout=TIMEOUT_S)
-        until(lambda: found.extend(take(10 * TIMEOUT_S)) or found)
+        until(lambda: gathered(found, take(10 * TIMEOUT_S)))
         served.transport.answer([found[0].id], [b"python"])
         until(lambda: take(0.0) == [] and served.figure("taken") == 0)
         assert list(row) == [b"python"]

@@ -53,11 +53,12 @@ def test_a_stopping_server_answers_what_it_read(long: Long) -> None:
 
 def test_messages_of_which_the_time_is_over_leave_nothing(long: Long) -> None:
     """Whatever has become of them by then; here the last is never answered."""
-    with long.served.channel() as channel, Stream(channel, path=ROW, timeout=1) as stream:
-        stream.send(SHORT, message(" "), *[LONG] * 3)
-        until(lambda: long.step(most=1) or stream.call.done())
-        _, code = outcome(stream)
-        assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+    contents = framed(SHORT, message(" "), *[LONG] * 3)
+    with Raw(long.served.port) as raw:
+        late = raw.call(ROW, contents, ends=False, headers=[("grpc-timeout", "500m")])
+        until(lambda: long.step(most=1) or long.served.figure("calls") == 0)
+        raw.over(late)
+        assert late.status == "4"
         until(lambda: long.served.count())
         assert long.step() == []
         long.served.let_go()

@@ -47,7 +47,7 @@ def test_a_request_comes_whole_and_its_answer_is_dressed(echo: Web) -> None:
         assert (request.key, request.deadline, request.is_encrypted) == (b"", None, False)
 
 
-@pytest.mark.parametrize("size", [0, 1, 16_384, 65_537, 3_000_000])
+@pytest.mark.parametrize("size", [0, 65_537, 3_000_000])
 def test_bodies_of_every_size_come_back(echo: Web, size: int) -> None:
     body = b"x" * size
     with Wire(echo.http_port) as wire:
@@ -64,8 +64,6 @@ def test_every_split_of_a_request_reads_the_same(echo: Web) -> None:
     for index in range(1, len(whole)):
         with Wire(echo.http_port) as wire:
             wire.say(whole[:index])
-            if index % 7 == 0:
-                until(lambda: True)
             wire.say(whole[index:])
             first, second = seen(wire.answer()[2]), seen(wire.answer()[2])
         assert (first["body"], second["body"], second["target"]) == ("body", "abcd", "/b")
@@ -74,7 +72,7 @@ def test_every_split_of_a_request_reads_the_same(echo: Web) -> None:
 def test_pipelined_requests_are_answered_in_order(echo: Web) -> None:
     """More of them than are read before the first is answered, by a caller that then closes its side."""
     with Wire(echo.http_port) as wire:
-        count = 2000
+        count = 500  # of some 70 bytes: twice as many as are read ahead
         wire.say(b"".join(post(f"/{number}", b"%d" % number) for number in range(count)))
         wire.socket.shutdown(socket.SHUT_WR)
         for number in range(count):

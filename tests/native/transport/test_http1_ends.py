@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.until import TIMEOUT_S, until
 
-from .web import EMBED, GET, PROBE, Wire, post, web
+from .web import EMBED, GET, Wire, post, web
 
 
 def test_a_caller_that_sends_no_more_is_answered_within_a_second() -> None:
@@ -94,8 +94,14 @@ def test_a_caller_that_does_not_read_is_closed() -> None:
         served.let_go(of_connections=True)
 
 
-@pytest.mark.parametrize("lines", [["Content-Length: 900000000"], ["Transfer-Encoding: chunked"]])
-@pytest.mark.parametrize("path", [EMBED, "/page", PROBE])
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [
+        (EMBED, ["Content-Length: 900000000"]),
+        (EMBED, ["Transfer-Encoding: chunked"]),
+        ("/page", ["Transfer-Encoding: chunked"]),
+    ],
+)
 def test_a_refused_request_is_read_no_further(path: str, lines: list[str]) -> None:
     """Its caller is told so while it still sends; then the connection ends."""
     head = "\r\n".join([f"POST {path} HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()

@@ -131,6 +131,7 @@ def test_a_deadline_passes(seconds: str) -> None:
     with web() as served, Wire(served.http_port) as wire:
         wire.say(post(EMBED, b"{}", f"X-Stainless-Read-Timeout: {seconds}"))
         [call] = served.take_requests()
+        assert call.deadline is not None
         assert call.deadline - call.arrived == pytest.approx(0.05)
         status, headers, _ = wire.answer()
         assert (status, headers["x-refusal"]) == (504, "expired")

@@ -11,7 +11,7 @@ from tests.support.until import until
 
 from .long import MOST, Long, sentences_of
 from .test_http_lists import answer, begin, body_of, left_to_the_application, lists, wire
-from .web import EMBED, Wire, post
+from .web import EMBED, Web, Wire, post
 
 __all__ = ("lists", "wire")
 JSON = "Content-Type: application/json"
@@ -58,7 +58,9 @@ def test_what_is_odd_once_it_is_inflated_is_the_applications_as_it_came(
     lists: Long, wire: Wire, content: bytes
 ) -> None:
     wire.say(post(EMBED, content, JSON, GZIP))
-    until(lambda: lists.step() == [] and lists.served.has_requests())
+    served = lists.served
+    assert isinstance(served, Web)
+    until(lambda: lists.step() == [] and served.has_requests())
     left_to_the_application(lists, wire, content)
 
 

@@ -20,7 +20,7 @@ METHOD = 3
 JSON = "Content-Type: application/json"
 
 
-def long_of(served: Web, **limits: int) -> Long:
+def long_of(served: Web, **limits: Any) -> Long:
     codec = Codec.openai(models=[named("m", shown='"m"', version=f'"{VERSION}"')], truncation=Truncation.start)
     return Long(served, codec=codec, method=METHOD, **limits)
 

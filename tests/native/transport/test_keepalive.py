@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tests.support.until import TIMEOUT_S, until
 
@@ -58,5 +59,5 @@ def test_pings_beside_answers_are_no_strikes(serve: Serve) -> None:
         for count in range(1, 11):
             raw.http.ping(b"12345678")
             raw.over(raw.echo(b"x"))
-            raw.wait(lambda count=count: raw.pings == count)  # type: ignore[misc]
+            raw.wait(partial(lambda count: raw.pings == count, count))
         assert raw.goaway is None

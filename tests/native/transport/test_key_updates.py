@@ -87,10 +87,14 @@ def shaken(openssl: ctypes.CDLL, port: int) -> Iterator[tuple[socket.socket, Pee
         yield connection, peer
 
 
+@pytest.mark.timing
 def test_new_keys_by_the_hundred_thousand_keep_nobody_waiting(
     serve: Callable[..., Served], openssl: ctypes.CDLL
 ) -> None:
-    """A neighbour is answered before what comes behind the flood is read: each record has its turn, like any other."""
+    """A neighbour is answered before what comes behind the flood is read: each record has its turn, like any other.
+
+    It measures time: the flood has to outlast an echo.
+    """
     served = serve(caller_timeout_s=TIMEOUT_S).answering()
     with Raw(served.port) as neighbour:
         show(served)

@@ -8,11 +8,13 @@ import pytest
 from bothends_native import transport
 
 from bothends.v1.embedding_pb2 import EmbedRequest
+from tests.support.doors import Channel
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import EMPTY, named, path_of
 from .long import LIMITS, MOST, TOGETHER
-from .served import ECHO, Served
+from .raw import ECHO
+from .served import Served
 from .test_called_encoder import DIMENSION, Called, Ids, Offsets, Rows
 
 SLOW_S = 0.05
@@ -46,15 +48,16 @@ class Two:
         codec = transport.Codec.embed(models=named_models, empty=EMPTY)
         self.path = path_of(served, *self.models, codec=codec, **LIMITS)
 
-    def step(self) -> None:
+    def step(self) -> bool:
         taken = self.path.take_messages(0, 0.0, 0.0, 0, 1)
         assert taken is not None
+        return True
 
-    def begin(self, channel: grpc.Channel, name: str, *sentences: str) -> grpc.Future:
+    def begin(self, channel: Channel, name: str, *sentences: str) -> "grpc.Future[bytes]":
         """Begin a call, and return once it waits."""
         waiting = self.served.figure("waiting")
         content = EmbedRequest(sentences=sentences, model=name).SerializeToString()
-        call: grpc.Future = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
+        call = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
         until(lambda: self.served.figure("waiting") == waiting + 1)
         return call
 
@@ -87,9 +90,9 @@ def test_who_asks_a_quick_model_waits_for_one_run_of_a_slow_one_at_most(two: Two
         two.step()
         two.ran.clear()
         quick = two.begin(hasty, "quick", "a")
-        until(lambda: two.step() or quick.done())
+        until(lambda: two.step() and quick.done())
         assert two.ran.index("quick") <= 1  # of the three that had not begun
-        until(lambda: two.step() or all(call.done() for call in calls))
+        until(lambda: two.step() and all(call.done() for call in calls))
 
 
 def test_slices_are_as_short_as_their_own_model_needs(two: Two) -> None:
@@ -103,7 +106,7 @@ def test_slices_are_as_short_as_their_own_model_needs(two: Two) -> None:
             listed = two.begin(channel, name, *["a"] * MOST)
             two.step()  # reads it
             size = two.slice()
-            until(lambda: two.step() or listed.done())
+            until(lambda: two.step() and listed.done())
             assert listed.result()
             return size
 

@@ -12,7 +12,8 @@ from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S
 
 from .fast import EMPTY, MAX_TOKENS, WORDS, encoder_of, named, path_of
-from .served import ECHO, Served
+from .raw import ECHO
+from .served import Served
 
 NAMES = ("", "new", "old")
 VERSIONS = ("1", "2")
@@ -79,7 +80,7 @@ def test_each_request_has_the_rows_of_the_model_that_it_names(both: Both) -> Non
     sentences = [" ".join(words) for words in itertools.product(("a", "b", "man"), repeat=2)]
     asked = [request(sentences[:count], name) for _ in range(20) for name in NAMES for count in (1, 3, 9)]
     for one, answer in zip(asked, both.ask(asked), strict=True):
-        assert [np.float32(each.values).tobytes() for each in answer.embeddings] == both.rows(one)
+        assert [np.array(each.values, np.float32).tobytes() for each in answer.embeddings] == both.rows(one)
         assert answer.model_version == VERSIONS[one.model == "old"]
     assert both.left == []
 
@@ -106,6 +107,6 @@ def test_where_one_model_is_stopped_the_other_answers(both: Both) -> None:
     asked = [request(["a man"] * count, name) for name in NAMES for count in (1, 9)]
     answers = both.ask(asked)
     for one, answer in zip(asked, answers, strict=True):
-        found = [np.float32(each.values).tobytes() for each in answer.embeddings]
+        found = [np.array(each.values, np.float32).tobytes() for each in answer.embeddings]
         assert found == ([] if one.model == "old" else both.rows(one))
     assert sorted(both.left) == sorted(one.SerializeToString() for one in asked if one.model == "old")

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import grpc
+import pytest
 from bothends_native import transport
 
 from bothends.v1.embedding_pb2 import EmbedRequest
+from tests.support.doors import Channel
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import EMPTY, named, path_of
@@ -151,6 +153,7 @@ class Timed(Called):
         return super().__call__(token_ids, offsets, rows)
 
 
+@pytest.mark.timing
 def test_what_cannot_be_cut_leaves_a_thread_to_those_who_are_served_soon(serve: Serve) -> None:
     """With nobody else about, a slow model has both threads; within a moment of a quick one's calls it has one."""
     served, slow, quick = serve(), Timed(SLOW_S), Timed(0)
@@ -162,10 +165,9 @@ def test_what_cannot_be_cut_leaves_a_thread_to_those_who_are_served_soon(serve: 
             Timed.looks.since = time.monotonic()
             path.take_messages(0, 0.05, 0.0, 1 << 20, threading.get_ident())
 
-    def ask(channel: grpc.Channel, model: str) -> grpc.Future:
+    def ask(channel: Channel, model: str) -> "grpc.Future[bytes]":
         content = EmbedRequest(sentences=["a"], model=model).SerializeToString()
-        future: grpc.Future = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
-        return future
+        return channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:

@@ -15,12 +15,13 @@ from bothends_native import transport
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import WORDS, Fast, encoder_of, named, path_of, rows_of
-from .served import ECHO, Served
+from .raw import ECHO
+from .served import Served
 
 START = transport.Truncation.start
 QUOTED = 'an "other"'
-BAD_OPTIONS: list[Any] = [[], "a", {"stop": ["a"]}, {"a": {}}, dict.fromkeys(map(str, range(65)))]
-BAD_KEEP_ALIVE: list[Any] = [True, [], {}]
+BAD_OPTIONS: list[Any] = [[], {"stop": ["a"]}, dict.fromkeys(map(str, range(65)))]
+BAD_KEEP_ALIVE: list[Any] = [True, []]
 
 
 def named_models() -> list[transport.NamedModel]:
@@ -79,12 +80,12 @@ def test_the_older_way_scales_nothing(embeddings: Fast) -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        *({"model": name} for name in ("", ":latest", "m:latest:latest", "m:v2", "another", QUOTED, 1)),
+        *({"model": name} for name in (":latest", "m:latest:latest", "another", QUOTED, 1)),
         *({"options": given} for given in BAD_OPTIONS),
         *({"keep_alive": given} for given in BAD_KEEP_ALIVE),
-        *({"truncate": given} for given in (1, "true")),
-        *({"dimensions": given} for given in (0, 5, 4.0, True)),
-        *({"input": given} for given in ("", [""], [], " ", ["a"] * 4, [1], None)),
+        *({"truncate": given} for given in (1,)),
+        *({"dimensions": given} for given in (5, 4.0, True)),
+        *({"input": given} for given in ("", [], " ", ["a"] * 4, [1], None)),
         {"input": "a b a b man b", "truncate": False},
         {"prompt": "a"},
     ],
@@ -96,7 +97,7 @@ def test_what_is_not_plain_is_left_to_python(embed: Fast, members: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    "members", [{}, *({"prompt": given} for given in ("", " ", ["a"], 1, None)), {"prompt": "a", "truncate": True}]
+    "members", [{}, *({"prompt": given} for given in (" ", ["a"], None)), {"prompt": "a", "truncate": True}]
 )
 def test_a_prompt_that_is_no_text_is_left_to_python(embeddings: Fast, members: dict[str, Any]) -> None:
     assert answer(embeddings, model="m", **members) is None

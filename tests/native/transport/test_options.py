@@ -12,7 +12,8 @@ from bothends.wire.messages import encode
 from tests.support.until import TIMEOUT_S
 
 from .fast import SIZES, Fast, embedded, encoder_of
-from .served import ECHO, Served
+from .raw import ECHO
+from .served import Served
 
 SENTENCES = ("a man b a b a man", "b", "é b a")
 WIDTHS = (3, 8, 37)
@@ -40,7 +41,7 @@ def answers(fast: Fast, contents: list[bytes]) -> list[bytes]:
 def test_each_option_is_answered_with_the_bits_that_python_makes(wide: Fast) -> None:
     """All of them together: what is cut, which numbers, of what length, in which format."""
     sizes = [0, *(size for size in SIZES if size <= wide.encoder.dimension)]
-    asked = itertools.product((0, 2, 3, 4), (False, True), sizes, range(5))
+    asked: Iterator[tuple[Any, ...]] = itertools.product((0, 2, 3, 4), (False, True), sizes, range(5))
     contents = [
         EmbedRequest(
             sentences=SENTENCES, truncation=truncation, normalize=normalize, dimensions=size, encoding=encoding
@@ -73,6 +74,7 @@ def test_fields_come_in_any_order_and_the_last_of_an_option_counts(fast: Fast) -
 def test_a_sentence_that_is_long_is_an_error_only_where_it_is_to_be(fast: Fast) -> None:
     """Truncation by error lets through what fits; what doesn't is Python's, which has the words."""
     fits, long = (
-        EmbedRequest(sentences=[sentence], truncation=1).SerializeToString() for sentence in ("a b", "a " * 6)
+        EmbedRequest(sentences=[sentence], truncation="TRUNCATION_ERROR").SerializeToString()
+        for sentence in ("a b", "a " * 6)
     )
     assert answers(fast, [fits, long]) == [written(fast, fits), long]

@@ -93,9 +93,10 @@ def test_a_call_that_would_wait_for_too_much_of_its_time_is_refused(serve: Serve
 
 def test_a_wait_that_was_told_passes(serve: Serve) -> None:
     """Who told it sleeps until something comes, and what comes then doesn't wait any more."""
-    served, told_s = serve(), 0.5
+    told_s, timeout_s = 0.2, 2 * TIMEOUT_S
+    served = serve(max_wait=told_s / timeout_s)  # just told, the wait is more than seven tenths of what it may be
     served.transport.take_messages(0, 0.0, told_s)
-    time.sleep(told_s)
+    time.sleep(told_s)  # at least: once it has passed, it is over however late this thread goes on
     with Raw(served.port) as raw:
-        raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", "1S")])  # half of that is more than it may wait
+        raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", f"{timeout_s}S")])
         until(lambda: served.figure("waiting") == 1)

@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
 from bothends.v1.embedding_pb2 import EmbedRequest
-from tests.support.until import TIMEOUT_S, until
+from tests.support.until import TIMEOUT_S, gathered, until
 
 from .fast import Fast, encoder_of, path_of
 from .raw import ECHO, Raw, framed, several
@@ -110,7 +111,7 @@ def test_who_left_is_told_of_wherever_they_were(serve: Serve) -> None:
         taken = served.take_messages(CALLERS)
         for caller, call in zip(callers, calls, strict=True):
             caller.reset(call)
-        until(lambda: gone.extend(served.look(0, 0.1)[1]) or len(gone) == CALLERS)
+        until(lambda: len(gathered(gone, served.look(0, 0.1)[1])) == CALLERS)
         assert sorted(gone) == sorted(message.id for message in taken)
 
 
@@ -122,7 +123,7 @@ def test_one_who_sleeps_is_woken_by_each_connection(serve: Serve) -> None:
             found = list[bytes]()
             taker = threading.Thread(target=lambda found=found: found.extend(served.look(1, TIMEOUT_S)[0]))
             taker.start()
-            until(lambda taker=taker: sleeps(taker))  # type: ignore[misc]
+            until(partial(sleeps, taker))
             caller.echo(b"%d" % number)
             taker.join(TIMEOUT_S / 2)
             assert found == [b"%d" % number]
@@ -134,7 +135,7 @@ def test_one_connection_keeps_all_takers_at_work(serve: Serve) -> None:
     takers = [threading.Thread(target=lambda: found.extend(served.look(1, TIMEOUT_S)[0])) for _ in range(4)]
     for taker in takers:
         taker.start()
-        until(lambda taker=taker: sleeps(taker))  # type: ignore[misc]
+        until(partial(sleeps, taker))
     with several(served.port, 1) as (caller,):
         for number in range(4):
             caller.echo(b"%d" % number)

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import grpc
 import pytest
@@ -15,11 +16,13 @@ from bothends.server.quota import KeyAccount, Quota
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.status import from_status, to_status
+from tests.support.doors import Channel
 from tests.support.until import TIMEOUT_S, until
 
 from .fast import Fast
 from .long import MOST, Long, checked, request_of
-from .served import ECHO, STATUSES, Served
+from .raw import ECHO
+from .served import STATUSES, Served
 
 KEY, OTHER = "one", "two"
 DETAILS = "grpc-status-details-bin"
@@ -45,10 +48,10 @@ class Holder:
         self.account = KeyAccount(KEY, limits, create_usage=transport.Usage)
         fast.served.transport.set_keys({sha256(KEY): self.account.usage, sha256(OTHER): None})
 
-    def ask(self, *sentences: str, key: str = KEY, **options: bool) -> bytes:
+    def ask(self, *sentences: str, key: str = KEY, **options: Any) -> bytes:
         with self.fast.served.channel() as channel:
             content = EmbedRequest(sentences=sentences, **options).SerializeToString()
-            metadata = [("authorization", f"Bearer {key}")]
+            metadata = (("authorization", f"Bearer {key}"),)
             return bytes(channel.unary_unary(ECHO)(content, timeout=TIMEOUT_S, metadata=metadata))
 
     def refused(self, *sentences: str) -> grpc.Call:
@@ -118,12 +121,11 @@ def test_a_connection_rests_whose_only_key_has_had_its_share(fast: Fast) -> None
     Holder(fast, Quota(sentences_per_s=0.001)).account.pay(1000)
     content = EmbedRequest(sentences=["a"]).SerializeToString()
 
-    def ask(channel: grpc.Channel, key: str) -> grpc.StatusCode:
+    def ask(channel: Channel, key: str) -> grpc.StatusCode:
         call = channel.unary_unary(ECHO).future(
-            content, timeout=TIMEOUT_S, metadata=[("authorization", f"Bearer {key}")]
+            content, timeout=TIMEOUT_S, metadata=(("authorization", f"Bearer {key}"),)
         )
-        code: grpc.StatusCode = call.code()
-        return code
+        return call.code()
 
     with fast.served.channel() as channel:
         assert ask(channel, OTHER) is grpc.StatusCode.OK
@@ -157,7 +159,9 @@ def test_a_list_is_pythons_where_a_share_is_counted(serve: Callable[..., Served]
     long.served.transport.set_keys({sha256(KEY): account.usage, sha256(OTHER): free.usage})
     with long.served.channel() as channel, long.served.channel() as another:
         calls = {
-            key: way.unary_unary(ECHO).future(content, timeout=TIMEOUT_S, metadata=[("authorization", f"Bearer {key}")])
+            key: way.unary_unary(ECHO).future(
+                content, timeout=TIMEOUT_S, metadata=(("authorization", f"Bearer {key}"),)
+            )
             for key, way in ((OTHER, channel), (KEY, another))
         }
         long.waits(2)
@@ -175,7 +179,7 @@ def test_a_share_is_back_before_its_caller_has_the_answer(fast: Fast) -> None:
     with fast.served.channel() as channel:
         call, content = channel.unary_unary(ECHO), EmbedRequest(sentences=["b"]).SerializeToString()
         for _ in range(300):
-            call(content, timeout=TIMEOUT_S, metadata=[("authorization", f"Bearer {KEY}")])
+            call(content, timeout=TIMEOUT_S, metadata=(("authorization", f"Bearer {KEY}"),))
             assert holder.account.in_progress == 0
     assert fast.taken == []
 
@@ -186,7 +190,7 @@ def test_a_run_that_is_given_up_gives_its_share_back(fast: Fast) -> None:
     with fast.served.channel() as channel:
         call, content = channel.unary_unary(ECHO), EmbedRequest(sentences=["b b b b b"] * 3).SerializeToString()
         while not fast.given_up:
-            asked = call.future(content, timeout=TIMEOUT_S, metadata=[("authorization", f"Bearer {KEY}")])
+            asked = call.future(content, timeout=TIMEOUT_S, metadata=(("authorization", f"Bearer {KEY}"),))
             while not asked.done():
                 for run in fast.path.overdue(0.0):
                     assert holder.account.in_progress == 0

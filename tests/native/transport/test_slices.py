@@ -11,7 +11,8 @@ from tests.support.until import TIMEOUT_S, until
 
 from .fast import embed_codec, encoder_of
 from .long import MOST, Long, call, checked, long, request_of, sentences_of
-from .served import ECHO, Served
+from .raw import ECHO
+from .served import Served
 
 __all__ = ("call", "long")
 
@@ -137,7 +138,7 @@ def test_a_list_that_is_read_in_part_is_kept_when_another_comes_before_it(serve:
     ids=["unknown character", "blank", "long", "tokens", "many"],
 )
 def test_what_is_not_plain_is_left_to_python_before_anything_is_computed(
-    serve: Callable[..., Served], sentences: list[str], limits: dict[str, int]
+    serve: Callable[..., Served], sentences: list[str], limits: dict[str, Any]
 ) -> None:
     """It waits there as all that is Python's, which takes it when it wants."""
     long, content = Long(serve(), **limits), request_of(*sentences)

@@ -34,7 +34,8 @@ def test_a_unix_socket_beside_a_port(serve: Serve, tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)  # a socket's path is short
     served = serve(listening(), listening("socket")).answering()
     with grpc.insecure_channel("unix:socket") as channel:
-        assert channel.unary_unary(ECHO)(b"x" * 1_000_000, timeout=TIMEOUT_S) == b"x" * 1_000_000
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(ECHO)
+        assert call(b"x" * 1_000_000, timeout=TIMEOUT_S) == b"x" * 1_000_000
     with served.channel() as channel:
         assert channel.unary_unary(ECHO)(b"y", timeout=TIMEOUT_S) == b"y"
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_each_that_is_roused_returns(serve: Serve, count: int) -> None:
     takers = [threading.Thread(target=served.transport.take_messages, args=(1, TIMEOUT_S)) for _ in range(count)]
     for taker in takers:
         taker.start()
-        until(lambda taker=taker: sleeps(taker))  # type: ignore[misc]
+        until(partial(sleeps, taker))
     for _ in takers:
         served.transport.wake()
     for taker in takers:
@@ -85,7 +86,7 @@ def test_one_who_may_take_a_message_has_it_whoever_else_waits(
         ids = [message.id for message in served.take_messages()] if first else []
         for taker in takers:
             taker.start()
-            until(lambda taker=taker: sleeps(taker))  # type: ignore[misc]
+            until(partial(sleeps, taker))
         if first:
             served.transport.answer(ids, [b"answer"])  # and the stream has room for its second
         else:

@@ -13,7 +13,8 @@ from bothends_native import transport
 from tests.support.until import TIMEOUT_S
 
 from .fast import MAX_TOKENS, WORDS, Fast, named
-from .served import ECHO, Served
+from .raw import ECHO
+from .served import Served
 
 WRITTEN = "b man a b b a man"
 

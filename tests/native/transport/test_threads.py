@@ -4,6 +4,7 @@ import random
 import select
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import grpc
 import pytest
@@ -70,10 +71,13 @@ def test_each_call_is_counted_once(serve: Serve, slots: int) -> None:
     streams.
     """
     served = serve(max_concurrent_requests=slots).answering(2)
-    whims = [lambda seed=seed: by_whim(served, seed) for seed in range(6)]  # type: ignore[misc]
+    whims = [partial(by_whim, served, seed) for seed in range(6)]
     together(lambda: one_of_each(served), *whims)
     served.let_go(of_connections=True)
-    by_python = lambda: sum(message.method == 0 for message in served.messages)  # noqa: E731
+
+    def by_python() -> int:
+        return sum(message.method == 0 for message in served.messages)
+
     until(lambda: by_python() + len(served.count()) >= served.figure("calls_begun"))
     assert by_python() + len(served.count()) == served.figure("calls_begun")
     assert {code for _, code, _ in served.count()} >= {0, 1, 3, 4, 12, 13}

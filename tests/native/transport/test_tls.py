@@ -11,8 +11,8 @@ import trustme
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
-from .served import ECHO, ROW, Served
+from .raw import ECHO, Raw
+from .served import ROW, Served
 
 Serve = Callable[..., Served]
 AUTHORITY = trustme.CA()

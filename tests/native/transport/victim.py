@@ -51,7 +51,8 @@ class Victim:
         assert self._process.stdin is not None
         self._process.stdin.write("trim\n" if trims else "\n")
         self._process.stdin.flush()
-        return json.loads(self._line())  # type: ignore[no-any-return]
+        vitals: dict[str, float] = json.loads(self._line())
+        return vitals
 
     def is_answered(self) -> None:
         """The neighbour asks once, and is answered right."""

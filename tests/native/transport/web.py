@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from http.client import HTTPResponse
-from typing import Any
+from typing import Any, cast
 
 from bothends_native.transport import FastPath, HttpRequest, Method
 
@@ -121,6 +121,7 @@ class Wire:
             self.socket.bind((source, 0))
         self.socket.settimeout(TIMEOUT_S)
         self.socket.connect(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each piece is sent as it is said
         if context is not None:
             self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
 
@@ -131,7 +132,7 @@ class Wire:
 
     def answer(self, verb: str = "GET") -> tuple[int, dict[str, str], bytes]:
         """Read one response: status, headers and body."""
-        response = HTTPResponse(_Unbuffered(self.socket), method=verb)  # type: ignore[arg-type]
+        response = HTTPResponse(cast("socket.socket", _Unbuffered(self.socket)), method=verb)
         response.begin()
         return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
 

@@ -159,8 +159,8 @@ class Caller:
         return Answer(CODES[answer.status_code], "retry-after" in answer.headers, answer.text)
 
     def _ask_grpc(self, method: Method, metadata: dict[str, str]) -> Answer:
-        call = self._grpc.stream_stream(method.path)(
-            iter([method.content]), timeout=TIMEOUT_S, metadata=[*metadata.items()]
+        call = self._grpc.stream_stream(method.path, bytes, bytes)(
+            iter([method.content]), timeout=TIMEOUT_S, metadata=tuple(metadata.items())
         )
         try:
             assert len(list(call)) == 1
@@ -193,7 +193,7 @@ def test_each_is_counted_by_its_name_and_code(caller: Caller, method: Method) ->
     for code, one in asked.items():
         before = caller.counted(method, code)
         assert caller.ask(one).code == code
-        until(lambda code=code, before=before: caller.counted(method, code) == before + 1)
+        until(lambda: caller.counted(method, code) == before + 1)  # noqa: B023  called here
 
 
 @pytest.fixture(scope="module")

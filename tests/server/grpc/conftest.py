@@ -42,11 +42,12 @@ class Served:
         self, content: bytes = b"", *, method: str = UNARY, timeout: float | None = TIMEOUT_S, **options: Any
     ) -> Any:
         """Begin a call."""
-        return self.keep(self.channel.unary_unary(method).future(content, timeout=timeout, **options))
+        return self.keep(self.channel.unary_unary(method, bytes, bytes).future(content, timeout=timeout, **options))
 
     def open(self) -> Any:
         """Begin a call that sends nothing."""
-        return self.keep(self.channel.stream_unary(UNARY).future(iter(self._never.wait, True), timeout=None))
+        begin = self.channel.stream_unary(UNARY, bytes, bytes).future
+        return self.keep(begin(iter(self._never.wait, True), timeout=None))
 
     def keep(self, call: Any) -> Any:
         """Hold on to a call: one that nobody holds is cancelled."""
@@ -69,10 +70,10 @@ class Served:
 
     def begun(self, channel: grpc.Channel, timeout: float | None) -> tuple[Any, Message]:
         """Begin a call whose message is taken, and one whose message waits; anew where their time was over before."""
-        begin = channel.unary_unary(UNARY).future
+        begin = channel.unary_unary(UNARY, bytes, bytes).future
         while True:
             taken, messages = begin(b"taken", timeout=timeout), list[Message]()
-            until(lambda: messages.extend(self.take_messages()) or messages or taken.done())  # noqa: B023  called here
+            until(lambda: messages.__iadd__(self.take_messages()) or taken.done())  # noqa: B023  called here
             waiting = self.keep(begin(b"waiting", timeout=timeout))
             until(lambda: self.transport.figures()["waiting"] == 1 or waiting.done())  # noqa: B023
             if messages and not waiting.done():

@@ -23,9 +23,10 @@ def test_a_message_comes_with_its_keys_hash(serve: Open) -> None:
     assert [(message.key, message.metadata) for message in served.expect(1)] == [(b"", ())]
     found = hashlib.sha256(b"secret").digest()
     served.transport.set_keys(dict.fromkeys((found, hashlib.sha256(b"other").digest())))
-    metadata = [("authorization", "Bearer secret")]
+    metadata = (("authorization", "Bearer secret"),)
     served.unary(b"keyed", metadata=metadata)
-    served.keep(served.channel.stream_stream(STREAM)(iter([b"streamed"]), timeout=TIMEOUT_S, metadata=metadata))
+    begin = served.channel.stream_stream(STREAM, bytes, bytes)
+    served.keep(begin(iter([b"streamed"]), timeout=TIMEOUT_S, metadata=metadata))
     messages = served.expect(2)
     assert {message.content for message in messages} == {b"keyed", b"streamed"}
     assert [(message.key, message.metadata) for message in messages] == [(found, ())] * 2

@@ -26,7 +26,7 @@ class Caller:
 
     def __init__(self, channel: grpc.Channel) -> None:
         self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
-        self.call: Any = channel.stream_stream(STREAM)(iter(self._outgoing.get, None), timeout=TIMEOUT_S)
+        self.call: Any = channel.stream_stream(STREAM, bytes, bytes)(iter(self._outgoing.get, None), timeout=TIMEOUT_S)
 
     def send(self, *contents: bytes) -> "Caller":
         for content in contents:
@@ -208,7 +208,7 @@ def silent(serve: Open, name: TransportName) -> Silent:
         served, callers = serve(max_concurrent_requests=1, caller_timeout_s=caller_timeout_s), []
         for number in range(1, 9):
             callers.append(Caller(served.channel))
-            until(lambda number=number: served.transport.figures()["calls"] == number)
+            until(lambda: served.transport.figures()["calls"] == number)  # noqa: B023  called here
         return served, callers
 
     return opened
@@ -239,6 +239,6 @@ def test_silent_streams_give_way_to_others(silent: Silent) -> None:
 
 def test_unary_calls_and_streams_share_a_connection(served: Served, begin: Any) -> None:
     caller = begin().send(b"stream")
-    call = served.channel.unary_unary(UNARY).future(b"unary", timeout=TIMEOUT_S)
+    call = served.channel.unary_unary(UNARY, bytes, bytes).future(b"unary", timeout=TIMEOUT_S)
     served.echo(served.expect(2))
     assert (next(caller.call), call.result()) == (b"stream", b"unary")

@@ -7,7 +7,8 @@ import pytest
 
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
-from tests.support.doors import TIMEOUT_S, serving
+from tests.support.doors import serving
+from tests.support.until import TIMEOUT_S
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/live"])

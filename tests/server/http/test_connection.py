@@ -16,10 +16,10 @@ from bothends.server.http.failure import JSON
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.settings import Settings
-from tests.support.doors import TIMEOUT_S, serving
+from tests.support.doors import serving
 from tests.support.https import BY_PYTHON, answer_on, in_progress, of, posting
 from tests.support.transports import native_alone
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
 pytestmark = native_alone
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,10 +15,10 @@ import trustme
 from bothends.model.bundle import Bundle
 from bothends.server.model_service import ModelService
 from bothends.server.server import Server
-from tests.support.doors import TIMEOUT_S, serving, write_pair
-from tests.support.engines import Clock
+from tests.support.clock import Clock
+from tests.support.doors import serving, write_pair
 from tests.support.https import BY_PYTHON, answer_on, counted, of, posting, queued
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
 MANY = ["a dragon"] * 300
 """Sentences that wait while engines stand still."""
@@ -25,8 +26,8 @@ MANY = ["a dragon"] * 300
 
 @pytest.fixture(scope="module")
 def small(english: Bundle) -> Iterator[Server]:
-    """A server whose callers have little time."""
-    with serving(english, caller_timeout_s=0.6, http_idle_s=1) as server:
+    """A server with the usual limits."""
+    with serving(english) as server:
         yield server
 
 
@@ -45,6 +46,7 @@ def test_a_caller_that_leaves_frees_its_places(small: Server, gate: threading.Ev
     until(lambda: small.service.backlog.answer_budget.taken_bytes == 0)
 
 
+@pytest.mark.slow
 def test_who_breaks_an_upload_off_is_waited_for_no_more(toy_bundle: Bundle, patience: Clock) -> None:
     """The place in a full server is of somebody who still has it: that caller gives way."""
     with serving(toy_bundle, transport="grpcio", max_concurrent_requests=1) as server:  # natively C++ has that clock
@@ -89,7 +91,7 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(
     """Six megabytes, of which the caller takes the first when the server has begun to stop."""
     body = of(["a dragon"] * 1000)
     write_pair(tmp_path, trustme.CA().issue_cert("127.0.0.1"))
-    files = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"} if tls else {}
+    files: Any = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"} if tls else {}
     with serving(english, **files) as server, ThreadPoolExecutor(1) as other:
         with closing(posting(server, f"Content-Length: {len(body)}", body=body, receives=4096, tls=tls)) as slow:
             until(lambda: counted(server, "OK") == 1)

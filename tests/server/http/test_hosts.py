@@ -8,12 +8,14 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import Message
 
 from bothends.model.bundle import Bundle
 from bothends.server.http.hosts import Hosts, guarded
 from bothends.server.server import Server
 from bothends.settings import Settings
-from tests.support.doors import TIMEOUT_S, serving
+from tests.support.doors import serving
+from tests.support.until import TIMEOUT_S
 
 PAGE = Starlette(routes=[Route("/", lambda _: PlainTextResponse("here"), methods=["GET", "POST"])])
 EVERYWHERE = "0.0.0.0"  # noqa: S104  the very address that is asked about
@@ -64,14 +66,14 @@ def test_pages_of_this_machine_have_work_done(local: httpx.Client, origin: str) 
 def test_a_probe_of_old_that_names_no_host_is_answered(toy_bundle: Bundle) -> None:
     async def ask() -> int:
         app = guarded(PAGE, Hosts.of(Settings(), "127.0.0.1"))
-        messages = []
+        messages = list[Message]()
 
-        async def send(message: dict[str, object]) -> None:
+        async def send(message: Message) -> None:
             messages.append(message)
 
         scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b"", "root_path": ""}
         await app(scope, None, send)  # type: ignore[arg-type]
-        return int(messages[0]["status"])  # type: ignore[call-overload]
+        return int(messages[0]["status"])
 
     assert asyncio.run(ask()) == 200
 

@@ -66,7 +66,7 @@ OTHER = Starlette(routes=[Route("/", lambda _: PlainTextResponse("another listen
 
 @pytest.fixture
 def transport() -> Iterator[HandHeldTransport]:
-    made = HandHeldTransport()
+    made: Any = HandHeldTransport()
     ENDED.clear()
     server = NativeWebServer(made, {0: APP, 2: OTHER})
     server.start()
@@ -132,7 +132,7 @@ def test_who_left_before_is_told_of_at_once(transport: HandHeldTransport) -> Non
 
 
 def test_a_stop_ends_what_is_open(caplog: pytest.LogCaptureFixture) -> None:
-    transport = HandHeldTransport()
+    transport: Any = HandHeldTransport()
     server = NativeWebServer(transport, {0: APP})
     server.start()
     ENDED.clear()
@@ -152,7 +152,7 @@ def test_a_transport_that_has_stopped_has_no_more_requests(transport: HandHeldTr
 
 def served(request: Asked, limits: BodyLimits, *, handle: Any = None, admitted: Any = None) -> Response:
     """What is said to a request of a front's route."""
-    transport = HandHeldTransport()
+    transport: Any = HandHeldTransport()
     words = lambda code, status: f"{code} {status.message}".encode()  # noqa: E731
     endpoint = Endpoint({"POST": handle}, limits, words, admitted={"POST": admitted})
     server = NativeWebServer(transport, {0: Starlette(routes=[Route("/it", endpoint)])})

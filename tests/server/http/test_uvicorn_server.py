@@ -16,9 +16,9 @@ from bothends.model.bundle import Bundle
 from bothends.server.http.uvicorn_server import UvicornServer
 from bothends.server.server import Server
 from bothends.settings import HttpSettings
-from tests.support.doors import TIMEOUT_S, serving
+from tests.support.doors import serving
 from tests.support.transports import native_alone
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 ABSOLUTE = [

@@ -9,7 +9,7 @@ import pytest
 from bothends.errors import RequestError
 from bothends.server.http.values import check_values
 from bothends.server.server import Server
-from tests.support.doors import TIMEOUT_S
+from tests.support.until import TIMEOUT_S
 
 REFUSED = {
     "lists": b"[" + b"[]," * 1000 + b"[]]",

@@ -53,10 +53,10 @@ def one(replica: Any, toy_bundle: Bundle) -> Iterator[Any]:
 
 
 def ask(one: Any, request: bytes, context: Context) -> bytes:
-    async def embed() -> bytes:
-        return (await one.Embed((request, None), context)).SerializeToString()
+    async def embed() -> Any:
+        return await one.Embed((request, None), context)
 
-    return asyncio.run(embed())
+    return bytes(asyncio.run(embed()).SerializeToString())
 
 
 def test_it_answers_once_it_is_made(one: Any) -> None:

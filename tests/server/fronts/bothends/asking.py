@@ -8,7 +8,8 @@ from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 def embed(channel: grpc.Channel, message: embedding_pb2.EmbedStreamRequest) -> embedding_pb2.EmbedResponse:
     """Ask Embed the same: both messages are the same on the wire."""
     same = embedding_pb2.EmbedRequest.FromString(message.SerializeToString())
-    return embedding_pb2_grpc.EmbeddingServiceStub(channel).Embed(same)
+    answer: embedding_pb2.EmbedResponse = embedding_pb2_grpc.EmbeddingServiceStub(channel).Embed(same)
+    return answer
 
 
 def embeddings(response: embedding_pb2.EmbedStreamResponse) -> list[bytes]:

@@ -13,7 +13,6 @@ from bothends.batching.request import Request
 from bothends.core.embedder import Embedder
 from bothends.core.inputs import SHORT_BYTES
 from bothends.core.loaded import LoadedModel
-from bothends.engines.select import LoadedEngine
 from bothends.errors import BothendsError
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
@@ -26,11 +25,11 @@ from bothends.settings import EmbedderSettings
 from bothends.v1 import embedding_pb2
 from bothends.wire.status import _sentence_status, from_status
 from tests.support.calls import HandHeldCall, context_of
-from tests.support.doors import TIMEOUT_S, connected, left_to_python, serving
+from tests.support.doors import connected, left_to_python, serving
 from tests.support.engines import SERVES
 from tests.support.garbage import left_in_circles
 from tests.support.streams import Stream, request
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
 from .asking import embed, embeddings
 
@@ -55,7 +54,7 @@ def test_a_bad_sentence_costs_itself_only(channel: grpc.Channel, bad: str, optio
         first, mixed, alone, last = stream.rest()
     with pytest.raises(grpc.RpcError) as raised:
         embed(channel, message)
-    (details,) = [value for name, value in raised.value.trailing_metadata() if name == "grpc-status-details-bin"]
+    (details,) = [each.value for each in raised.value.trailing_metadata() if each.key == "grpc-status-details-bin"]
     assert mixed.items[1].error.SerializeToString() == details
     assert from_status(mixed.items[3].error).index == 3  # type: ignore[attr-defined]
     assert from_status(alone.items[0].error).index == 0  # type: ignore[attr-defined]
@@ -117,7 +116,7 @@ def poisonable(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ser
     monkeypatch.setattr(Embedder, "lend", lambda *_: None)  # to C++, which would have it run by another door
     with serving(english, selftest_s=0) as server:
 
-        def poisoned(self: LoadedEngine, sentences: list[list[int]]) -> np.ndarray:
+        def poisoned(self: Any, sentences: list[list[int]]) -> np.ndarray:
             if any(len(ids) == 5 for ids in sentences):
                 raise ArithmeticError("poison")
             return run(self, sentences)
@@ -151,7 +150,7 @@ def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
     with serving(english, selftest_s=0, engine_timeout_s=0.2) as server, connected(server) as channel:
         (five,) = server.service.embedder.model.tokenizer.encode(["there will be five dragons"])
 
-        def hang(self: LoadedEngine, sentences: list[list[int]]) -> np.ndarray:
+        def hang(self: Any, sentences: list[list[int]]) -> np.ndarray:
             if five.ids in sentences:  # not at the self-test of the model that takes over
                 hung.append(len(sentences))
                 goes_on.wait(TIMEOUT_S)

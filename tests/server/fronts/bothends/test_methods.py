@@ -45,7 +45,7 @@ def left(server: Server) -> float:
 
 def test_the_clients_numbers_are_the_engines_bit_for_bit(client: Client, expected: np.ndarray) -> None:
     rows = client.encode(SENTENCES)
-    assert (rows.dtype, rows.shape) == (np.float32, (60, 512))
+    assert (rows.dtype, rows.shape) == (np.dtype(np.float32), (60, 512))
     assert rows.tobytes() == expected.tobytes()
 
 
@@ -55,7 +55,7 @@ def test_load_changes_no_bit(server: Server, expected: np.ndarray) -> None:
     def one(number: int) -> bool:
         index = number % len(SENTENCES)
         with Client(f"127.0.0.1:{server.port}") as own:
-            return own.encode([SENTENCES[index]])[0].tobytes() == expected[index].tobytes()
+            return bool(own.encode([SENTENCES[index]])[0].tobytes() == expected[index].tobytes())
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(one, range(240)))
@@ -142,9 +142,9 @@ def test_a_bad_request_costs_its_mates_nothing(server: Server, expected: np.ndar
     """Good requests beside bad ones are all served, bit for bit."""
     channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
-    calls = []
-    for index, sentence in enumerate(SENTENCES):
-        calls.append((index, stub.Embed.future(embedding_pb2.EmbedRequest(sentences=[sentence]))))
+    calls = list[tuple[int | None, Any]]()
+    for number, sentence in enumerate(SENTENCES):
+        calls.append((number, stub.Embed.future(embedding_pb2.EmbedRequest(sentences=[sentence]))))
         calls.append((None, stub.Embed.future(embedding_pb2.EmbedRequest(sentences=[sentence, " "]))))
     for index, call in calls:
         if index is None:

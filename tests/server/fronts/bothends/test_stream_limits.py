@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
 
 import grpc
 import pytest
@@ -15,10 +16,10 @@ from bothends.server.fronts.bothends.waiting import WaitingMessages
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
-from tests.support.doors import TIMEOUT_S, connected, embed, left_to_python, serving
+from tests.support.doors import connected, embed, left_to_python, serving
 from tests.support.measured import sample
 from tests.support.streams import Stream, request
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
 
 def left(*sentences: str) -> embedding_pb2.EmbedStreamRequest:
@@ -29,7 +30,8 @@ def left(*sentences: str) -> embedding_pb2.EmbedStreamRequest:
 def filling_with(channel: grpc.Channel, *sentences: str) -> embedding_pb2.EmbedResponse:
     """Make a call of Python's."""
     call = embedding_pb2_grpc.EmbeddingServiceStub(channel).Embed
-    return call(left_to_python(embedding_pb2.EmbedRequest(sentences=sentences)), timeout=TIMEOUT_S)
+    request = left_to_python(embedding_pb2.EmbedRequest(sentences=sentences))
+    return cast("embedding_pb2.EmbedResponse", call(request, timeout=TIMEOUT_S))
 
 
 def waiting(server: Server) -> WaitingMessages:

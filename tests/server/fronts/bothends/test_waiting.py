@@ -15,7 +15,7 @@ from bothends.server.fronts.bothends.waiting import WaitingMessages
 from bothends.server.quota import KeyAccount, Quota
 from bothends.server.timer import Timer
 from tests.support.calls import HandHeldCall
-from tests.support.engines import Clock
+from tests.support.clock import Clock
 from tests.support.streams import request
 
 EMBEDDER: Any = SimpleNamespace(limits=SimpleNamespace(sentences=1024))

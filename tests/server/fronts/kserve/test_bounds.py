@@ -71,6 +71,6 @@ def test_it_is_the_callers_error_and_the_next_request_is_served(server: Server) 
     with connected(server) as channel:
         stub = Stub(channel)
         for bad, name in (BAD["id"], BAD["outputs"]):
-            code, _, field = refused(lambda bad=bad: stub.ModelInfer(bad))
+            code, _, field = refused(lambda: stub.ModelInfer(bad))  # noqa: B023  called here
             assert (code, field) == (grpc.StatusCode.INVALID_ARGUMENT, name)
         assert stub.ModelInfer(request("a")).outputs

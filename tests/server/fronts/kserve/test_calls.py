@@ -17,10 +17,10 @@ from bothends.model.bundle import Bundle
 from bothends.server.fronts.kserve.methods import SERVICE
 from bothends.server.keys import new
 from bothends.server.server import Server
-from tests.support.doors import TIMEOUT_S, connected, put, serving
+from tests.support.doors import connected, put, serving
 from tests.support.infer import Stub, request
 from tests.support.streams import error_by
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
 
 def probed(stub: Stub) -> tuple[bool, bool, bool]:
@@ -91,5 +91,5 @@ def test_only_what_is_served_is_ready(server: Server) -> None:
             answer = stub.ModelReady(inference_pb2.ModelReadyRequest(name=name, version=asked))
             assert answer.ready == ready
         with pytest.raises(grpc.RpcError) as raised:
-            channel.unary_unary(f"/{SERVICE}/ModelReady")(b"\xff")
+            channel.unary_unary(f"/{SERVICE}/ModelReady", bytes, bytes)(b"\xff")
         assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT

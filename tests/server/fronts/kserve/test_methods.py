@@ -40,7 +40,7 @@ def test_rows_are_our_clients_bit_for_bit(stub: Stub, client: Client, raw: bool,
     response = stub.ModelInfer(asked)
     found, expected = tensors(response), client.embed(SENTENCES)
     assert list(found) == ["embedding", "token_count", "truncated"]
-    assert (found["embedding"].dtype, found["embedding"].shape) == (np.float32, (60, 512))
+    assert (found["embedding"].dtype, found["embedding"].shape) == (np.dtype(np.float32), (60, 512))
     assert found["embedding"].tobytes() == expected.rows.tobytes()
     assert found["token_count"].tolist() == expected.token_counts
     assert found["truncated"].tolist() == [False] * 60
@@ -128,11 +128,11 @@ def test_another_model_is_not_found(stub: Stub) -> None:
     }
     for call in calls.values():
         for name in ("French", "", "x" * 10_000):
-            code, text, _ = refused(lambda call=call, name=name: call(name, ""))
+            code, text, _ = refused(lambda: call(name, ""))  # noqa: B023  called here
             assert code == NOT_FOUND
             assert "isn't served here; 'english' is" in text
             assert len(text) < 500
-        code, text, _ = refused(lambda call=call: call("english", "0.1"))
+        code, text, _ = refused(lambda: call("english", "0.1"))  # noqa: B023  called here
         assert code == NOT_FOUND
         assert "version '0.1' of model 'english' isn't served here" in text
 
@@ -163,5 +163,5 @@ def test_what_others_ask_for_is_unimplemented(server: Server) -> None:
     with connected(server) as channel:
         for method in ("ModelStatistics", "RepositoryIndex", "SystemSharedMemoryStatus"):
             with pytest.raises(grpc.RpcError) as raised:
-                channel.unary_unary(f"/{SERVICE}/{method}")(b"", timeout=10)
+                channel.unary_unary(f"/{SERVICE}/{method}", bytes, bytes)(b"", timeout=10)
             assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -91,7 +91,7 @@ def perf_analyzer(running: Running, *flags: str, model: str = "english") -> subp
     program = next(CLIENTS.glob("lib/python*/site-packages/perf_analyzer/bin/perf_analyzer"), None)
     if program is None:
         pytest.skip("perf_analyzer is missing; `make test-slow` installs it, where it has a wheel")
-    command = [program, "-m", model, "-i", "grpc", "-u", running.target, *flags]
+    command: list[str | Path] = [program, "-m", model, "-i", "grpc", "-u", running.target, *flags]
     return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
 
 

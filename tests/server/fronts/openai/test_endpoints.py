@@ -19,8 +19,8 @@ from bothends.server.fronts.openai import endpoints as openai
 from bothends.server.fronts.openai.requests import EmbeddingRequest
 from bothends.server.http.json_requests import parse
 from bothends.server.server import Server
-from tests.support.doors import TIMEOUT_S, serving
-from tests.support.until import until
+from tests.support.doors import serving
+from tests.support.until import TIMEOUT_S, until
 
 SENTENCES = ["there will be dragons", "a man plays the guitar and a woman sings", "no"]
 LONG = "there will be dragons " * 200

@@ -3,7 +3,7 @@
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -14,7 +14,8 @@ from bothends.errors import SentenceError
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from bothends.server.server import Server
-from tests.support.doors import TIMEOUT_S, put, serving, write_pair
+from tests.support.doors import put, serving, write_pair
+from tests.support.until import TIMEOUT_S
 
 LONG = "there will be dragons " * 200
 JSON = {"content-type": "application/json"}
@@ -174,15 +175,15 @@ def test_no_open_door_beside_a_locked_one(toy_bundle: Bundle, tmp_path: Path, ca
     put(tmp_path / "ca.pem", authority.cert_pem.bytes())
     key, entry = new("somebody")
     put(tmp_path / "keys.toml", entry.encode())
-    tls = {name: tmp_path / f"{file}.pem" for name, file in
+    tls: Any = {name: tmp_path / f"{file}.pem" for name, file in
            (("tls_cert", "cert"), ("tls_key", "key"), ("tls_client_ca", "ca"))}  # fmt: skip
     for settings, code, told in (
         ({}, 403, "needs --api-keys"),
         ({"api_keys": tmp_path / "keys.toml"}, 401, "no API key"),
     ):
         caplog.clear()
-        with serving(toy_bundle, **tls, **settings) as server:
-            secure = {"base_url": f"https://127.0.0.1:{server.http_port}", "verify": False}
+        with serving(toy_bundle, **tls, **cast("Any", settings)) as server:
+            secure: Any = {"base_url": f"https://127.0.0.1:{server.http_port}", "verify": False}
             with calling(server, **secure) as http, calling(server, key, **secure) as known:
                 answer = embed(http)
                 assert answer.status_code == code

@@ -30,7 +30,7 @@ SHADES = """() => {
 
 def far(one: list[int], other: list[int]) -> float:
     """Distance of two colours, of at most 442."""
-    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
+    return float(sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

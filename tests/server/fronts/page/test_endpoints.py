@@ -23,8 +23,6 @@ from bothends.observe.model_metrics import SECONDS
 from bothends.server.caller import Caller
 from bothends.server.keys import new
 from bothends.server.server import Server
-from bothends_export.checkpoint import Checkpoint
-from bothends_export.export import export
 from tests.support.doors import put, serving
 from tests.support.https import queued
 from tests.support.paths import ROOT
@@ -125,10 +123,8 @@ def test_a_form_of_another_site_gets_nothing_embedded(http: httpx.Client) -> Non
     assert answer.status_code == 415
 
 
-def test_a_deeper_model_is_served_and_says_why_it_isnt_explained(
-    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
-) -> None:
-    with serving(export(make_checkpoint(layers=2)[1], tmp_path / "deep")) as deep:
+def test_a_deeper_model_is_served_and_says_why_it_isnt_explained(make_bundle: Callable[..., Bundle]) -> None:
+    with serving(make_bundle(layers=2)) as deep:
         address = f"http://127.0.0.1:{deep.http_port}"
         answer = httpx.post(f"{address}/explain", json={"sentence": "a"})
         assert answer.status_code == 400

@@ -29,7 +29,7 @@ CLIENTS = Path(sys.prefix) / "clients" / "bin" / "python"
 def code(opened: Visit, way: str) -> str:
     """Return the code that the page shows for `way`."""
     opened.page.get_by_role("button", name=way, exact=True).click()
-    return opened.page.locator("#code pre").inner_text()
+    return str(opened.page.locator("#code pre").inner_text())
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None) -> str:

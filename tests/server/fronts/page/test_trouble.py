@@ -7,8 +7,6 @@ import pytest
 
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
-from bothends_export.checkpoint import Checkpoint
-from bothends_export.export import export
 from tests.support.doors import put, serving
 from tests.support.serving import finish, start
 
@@ -76,10 +74,10 @@ def test_what_cant_be_done_is_said(visit: Callable[..., Visit], text: str, said:
 
 
 def test_a_model_that_cant_be_explained_is_compared(
-    visit: Callable[..., Visit], make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+    visit: Callable[..., Visit], make_bundle: Callable[..., Bundle]
 ) -> None:
     """The picture would be another model's; the heat map is there, and the reason."""
-    with serving(export(make_checkpoint(layers=2)[1], tmp_path / "deep")) as deep:
+    with serving(make_bundle(layers=2)) as deep:
         opened = visit(f"http://127.0.0.1:{deep.http_port}/")
         opened.sees("#ends-problem", "only a model of one layer can be explained")
         expect(opened.page.locator("#heat tbody tr")).to_have_count(6)

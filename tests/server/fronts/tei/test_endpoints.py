@@ -157,14 +157,14 @@ def test_the_base_url_takes_a_comparison_too(http: httpx.Client) -> None:
         assert np.array_equal(rows(http.post("/", json=body)), expected)
     long = http.post("/", json=compared | {"source_sentence": LONG, "parameters": {"truncate": True}})
     assert long.headers["x-truncated-inputs"] == "1"
-    for body, mistake in (
+    for wrong, mistake in (
         ({"source_sentence": "a"}, "missing parameter 'inputs.sentences'"),
         ({"inputs": {"sentences": ["a"]}}, "missing parameter 'inputs.source_sentence'"),
         (compared | {"inputs": "a"}, "unknown parameter 'source_sentence'"),
         ({"inputs": compared, "normalize": True}, "unknown parameter 'normalize'"),
     ):
-        assert told(http.post("/", json=body))[:2] == (422, "Validation")
-        assert told(http.post("/", json=body))[2].startswith(mistake)
+        assert told(http.post("/", json=wrong))[:2] == (422, "Validation")
+        assert told(http.post("/", json=wrong))[2].startswith(mistake)
 
 
 def test_tokenize(http: httpx.Client) -> None:
@@ -229,7 +229,7 @@ def test_spans_have_the_status_that_was_sent(
     """Though gRPC has one status for all that is wrong with a request."""
     found = []
     monkeypatch.setattr("bothends.observe.tracing.answered", lambda _, method, name, code: found.append((name, code)))
-    for inputs in ("a", "", [], LONG):
+    for inputs in ("a", "", list[str](), LONG):
         http.post("/embed?", json={"inputs": inputs, "truncate": False})  # a query is for Python
     until(lambda: len(found) == 4)
     assert found == [("OK", 200), *(("INVALID_ARGUMENT", code) for code in (422, 400, 413))]

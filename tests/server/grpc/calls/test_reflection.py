@@ -1,6 +1,7 @@
 """Reflection of a real server, by both of its names."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -11,16 +12,17 @@ from bothends.server.fronts import FRONTS
 from bothends.server.grpc.calls.reflection import NAMES
 from bothends.server.server import Server
 from bothends.wire.messages import SERVICE
-from tests.support.doors import TIMEOUT_S, connected
+from tests.support.doors import connected
+from tests.support.until import TIMEOUT_S
 
 
-def ask(channel: grpc.Channel, name: str, *requests: reflection_pb2.ServerReflectionRequest) -> Iterator[bytes]:
+def ask(channel: grpc.Channel, name: str, *requests: reflection_pb2.ServerReflectionRequest) -> Iterator[Any]:
     begin = channel.stream_stream(
         f"/{name}/ServerReflectionInfo",
         reflection_pb2.ServerReflectionRequest.SerializeToString,
         reflection_pb2.ServerReflectionResponse.FromString,
     )
-    return begin(iter(requests), timeout=TIMEOUT_S)  # type: ignore[no-any-return]
+    return begin(iter(requests), timeout=TIMEOUT_S)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,7 +46,8 @@ def test_it_names_every_service_and_describes_it(server: Server, name: str) -> N
 
 def test_a_message_that_is_none_ends_the_stream(server: Server) -> None:
     with connected(server) as channel:
-        call = channel.stream_stream(f"/{NAMES[0]}/ServerReflectionInfo")(iter((b"\xff",)), timeout=TIMEOUT_S)
+        begin = channel.stream_stream(f"/{NAMES[0]}/ServerReflectionInfo", bytes, bytes)
+        call = begin(iter((b"\xff",)), timeout=TIMEOUT_S)
         with pytest.raises(grpc.RpcError) as raised:
             next(call)
     assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT

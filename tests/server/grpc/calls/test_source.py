@@ -87,7 +87,7 @@ def test_what_a_thread_took_beside_a_run_that_is_given_up_is_begun() -> None:
         is_used = True
 
         def take_messages(self, *_: object, **__: object) -> None:
-            raise GivenUpError(GrpcioBatch([GrpcioMessage(1, 0, b"1", None, (), 0, 0.0)], [2]))  # type: ignore[arg-type]  # as much as is asked
+            raise GivenUpError(GrpcioBatch([GrpcioMessage(1, 0, b"1", None, (), 0, 0.0)], [2]))
 
         def count(self) -> None:
             """Do nothing: nothing was served."""

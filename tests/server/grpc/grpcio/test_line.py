@@ -4,7 +4,7 @@ import pytest
 
 from bothends.server.grpc.grpcio.line import Line
 from bothends.server.grpc.grpcio.message_queue import GrpcioMessage
-from tests.support.engines import Clock
+from tests.support.clock import Clock
 
 
 def message(number: int, caller: int = 0) -> GrpcioMessage:

@@ -14,9 +14,9 @@ from bothends.server.grpc.grpcio import health, streams
 from bothends.server.grpc.grpcio.transport import GrpcioListener
 from bothends.server.grpc.refusals import statuses
 from bothends.settings import Settings
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
-from ..conftest import METHODS, TIMEOUT_S, Served
+from ..conftest import METHODS, Served
 
 REFLECTION = "/test.Service/Reflection"
 MOST = 3
@@ -63,7 +63,7 @@ def test_a_drain_does_not_wait_for_a_caller_who_reads_no_reflection(served: Serv
     """An answer larger than its caller's window stays here until it reads, which may be never."""
     reader = served.connect(("grpc.http2.bdp_probe", 0), ("grpc.max_receive_message_length", -1))
     never = threading.Event()
-    call = served.keep(reader.stream_stream(REFLECTION)(once(never)))
+    call = served.keep(reader.stream_stream(REFLECTION, bytes, bytes)(once(never)))
     (message,) = served.expect(1)
     served.transport.answer([message.id], [bytes(1 << 20)])
     next(iter(call.initial_metadata()), None)  # comes with the first bytes
@@ -101,7 +101,7 @@ def test_one_network_has_so_many_streams_without_a_key(served: Served, monkeypat
     never = threading.Event()
 
     def begin(method: str) -> Any:
-        return served.keep(served.connect().stream_stream(method)(once(never)))
+        return served.keep(served.connect().stream_stream(method, bytes, bytes)(once(never)))
 
     held = [begin(REFLECTION) for _ in range(MOST)]
     served.expect(MOST)
