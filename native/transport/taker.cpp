@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t max_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
 constexpr double enough_of = 0.125;  // of the time that a batch may take, while one who asks for little may ask again
+constexpr std::size_t little_of = 256;  // part of a network's bound on unread bytes that each connection has to itself
 constexpr std::size_t lately = 64;  // batches within which one who asks for little may ask again
 
 /// Takes a message's content out of it; as the last step, so that the message keeps it if memory for the rest fails.
@@ -230,13 +231,17 @@ std::size_t Taker::max_costly(const Taking& taking) const {
 bool Taker::begin_costly(const Taking& taking) { return shared_.all->costly.begin(taking.time, max_costly(taking)); }
 
 /// Counts the expected answer to a waiting message as unread by its caller, its network and all; returns false if that
-/// would exceed a limit. If only the total is exceeded, a network with clearly more unread bytes gives way.
+/// would exceed a limit. If only the total is exceeded, a network with clearly more unread bytes gives way. A connection
+/// with little unread waits for no other of its network.
 bool Taker::reserve(Message& message) {
     Call& call = *message.call;
     const std::size_t bytes = message.expected;
     while (!shared_.unread.has_room_for(bytes) && shared_.shed_unread_for(call.network(), bytes)) {
     }
-    const bool has_room = call.peer().unread.has_room_for(bytes) && call.network().unread.has_room_for(bytes) &&
+    const std::size_t little = shared_.settings.limits.network_unread_bytes / little_of;
+    const bool is_little = !call.peer().peer_address.is_trusted && call.peer().unread.used() + bytes <= little;
+    const bool has_room = call.peer().unread.has_room_for(bytes) &&
+                          (is_little || call.network().unread.has_room_for(bytes)) &&
                           shared_.unread.has_room_for(bytes);
     if (has_room) call.reserve(message, bytes);
     return has_room;

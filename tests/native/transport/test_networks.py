@@ -16,7 +16,7 @@ from tests.support.until import TIMEOUT_S, until
 
 from .fast import EMPTY, named, path_of
 from .long import MOST, Long, request_of
-from .raw import ECHO, Raw, framed
+from .raw import ECHO, Raw, framed, several
 from .served import Served
 from .test_called_encoder import DIMENSION, Called, Ids, Offsets, Rows
 from .web import Web, Wire
@@ -192,3 +192,23 @@ def test_what_cannot_be_cut_leaves_a_thread_to_those_who_are_served_soon(serve: 
         for looked_for_quick, quick_began in quick.taken[3:]
         if quick_began <= looked and began <= looked_for_quick + LATELY_S
     ]
+
+
+def test_who_has_little_unread_waits_for_no_other_of_its_network(serve: Serve) -> None:
+    """Of a network that may leave no more unread, a connection without any is answered, and one with much isn't."""
+    long = Long(serve(network_unread_bytes=256 * 400, unread_bytes=100_000))
+    content = request_of(*["a b"] * MOST)
+    with several(long.served.port, 8, reads=False, window=0) as deaf, long.served.channel() as other:
+        for each in deaf:
+            for _ in range(2):
+                each.call(ECHO, framed(content))
+        until(lambda: long.served.figure("waiting") == 16)
+        until(lambda: long.step() == [] and sum(long.computed) >= MOST)
+        for _ in range(100):
+            long.step()
+        computed = sum(long.computed)
+        assert computed < 16 * MOST
+        answered = other.unary_unary(ECHO).future(request_of("man"), timeout=TIMEOUT_S)
+        until(lambda: long.step() == [] and answered.done())
+        assert sum(long.computed) == computed + 1
+    long.served.let_go()
