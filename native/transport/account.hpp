@@ -172,8 +172,37 @@ private:
     std::uint64_t count_ = 0;
 };
 
-/// Used seconds of a core, which several shards count.
-using UsedTime = std::atomic<double>;
+constexpr double max_saved_s = 5e-4;  // of use, by whoever wanted nothing for a while
+
+/// Used seconds of a core, which several shards count. The first that a network uses are counted for all new networks
+/// too: whoever comes next begins behind them.
+class UsedTime {
+public:
+    explicit UsedTime(double seconds = 0, std::shared_ptr<UsedTime> newcomers = nullptr)
+        : seconds_(seconds), newcomers_(std::move(newcomers)) {}
+
+    double load() const { return seconds_.load(std::memory_order_relaxed); }
+
+    /// Adds seconds to what was used, or to `least` if that is more; not beyond `most`. Returns what is used now.
+    double add(double seconds, double least, double most) {
+        double before = load(), after = 0;
+        do after = std::min(std::max(before, least) + seconds, std::max(before, most));
+        while (!seconds_.compare_exchange_weak(before, after, std::memory_order_relaxed));
+        if (newcomers_ && left_as_new_.load(std::memory_order_relaxed) > 0) {
+            left_as_new_.store(left_as_new_.load(std::memory_order_relaxed) - seconds, std::memory_order_relaxed);
+            newcomers_->add(seconds, least, most + max_row_s);
+        }
+        return after;
+    }
+
+private:
+    static constexpr double new_s = 0.05;  // of use, for which a network is new
+    static constexpr double max_row_s = 10;  // by which new networks may be behind all others
+
+    std::atomic<double> seconds_;
+    const std::shared_ptr<UsedTime> newcomers_;
+    std::atomic<double> left_as_new_{new_s};
+};
 
 /// Seconds of a core that a network, or a caller of it, has used. A caller's seconds count for its network, too. Each
 /// shard has an account of its own for a network and for a key, and they share what they count.
@@ -186,9 +215,9 @@ public:
     Account& operator=(const Account&) = delete;
 
     /// Returns the used seconds for the order of turns: an account that was idle has saved at most `max_saved_s`.
-    double start_tag() const { return std::max(used_->load(std::memory_order_relaxed), clock_.time() - max_saved_s); }
+    double start_tag() const { return std::max(used_->load(), clock_.time() - max_saved_s); }
 
-    /// Adds used seconds; a negative number corrects an earlier estimate. Nobody's debt exceeds `max_debt_s`.
+    /// Adds used seconds; a negative number corrects an earlier estimate. Nobody's debt grows beyond `max_debt_s`.
     void charge(double seconds) {
         for (Account* each = this; each; each = each->whole_) {
             if (each->waiting_ > 0)
@@ -230,15 +259,12 @@ public:
     Order<Account>::Node node;  // among those that wait
 
 private:
-    static constexpr double max_debt_s = 1, max_saved_s = 5e-4;
+    static constexpr double max_debt_s = 1;
     static constexpr std::size_t message_bytes = 64;  // what a request takes besides, as if it had so many bytes more
 
     /// Adds used seconds for this account alone; returns what it has used now.
     double add(double seconds) {
-        double before = used_->load(std::memory_order_relaxed), after = 0;
-        do after = std::min(std::max(before, clock_.time() - max_saved_s) + seconds, clock_.time() + max_debt_s);
-        while (!used_->compare_exchange_weak(before, after, std::memory_order_relaxed));
-        return after;
+        return used_->add(seconds, clock_.time() - max_saved_s, clock_.time() + max_debt_s);
     }
 
     TurnClock& clock_;

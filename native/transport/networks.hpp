@@ -22,12 +22,18 @@ namespace transport {
 /// One network: one IPv4 address, one half of an IPv6 address (a /64), or all sockets without an IP address. For a call
 /// through a trusted proxy, the proxy says which network it is. Any thread may ask for its counts and change them.
 struct NetworkTotals {
-    NetworkTotals(std::string address, std::uint64_t its_number, std::size_t shards, std::size_t max_unread)
-        : prefix(std::move(address)), number(its_number), callers(shards), unread(max_unread) {}
+    /// It begins where all `newcomers` are, with a little saved: to be read costs something already.
+    NetworkTotals(std::string address, std::uint64_t its_number, std::size_t shards, std::size_t max_unread,
+                  const std::shared_ptr<UsedTime>& newcomers = std::make_shared<UsedTime>())
+        : prefix(std::move(address)),
+          number(its_number),
+          used(newcomers->load() - max_saved_s, newcomers),
+          callers(shards),
+          unread(max_unread) {}
 
     const std::string prefix;  // what its addresses begin with
     const std::uint64_t number;  // by which Python knows it
-    UsedTime used{0};  // by all of its callers
+    UsedTime used;  // by all of its callers
     VirtualTime callers;  // that take turns with each other
     Pool slots, held, unread;
     std::array<std::atomic<std::size_t>, 2> connections{};  // to gRPC's listeners, and to HTTP's
@@ -66,7 +72,7 @@ public:
         const std::lock_guard lock(mutex_);
         const auto found = networks_.find(prefix);
         if (found != networks_.end()) return found->second;
-        auto made = std::make_shared<NetworkTotals>(prefix, last_number_ + 1, shards_, max_unread_);
+        auto made = std::make_shared<NetworkTotals>(prefix, last_number_ + 1, shards_, max_unread_, newcomers_);
         by_number_.emplace(made->number, made.get());
         const OnFailure undo([&] { by_number_.erase(made->number); });
         networks_.emplace(prefix, made);
@@ -121,6 +127,7 @@ private:
     std::unordered_map<std::string, std::shared_ptr<NetworkTotals>> networks_;
     std::unordered_map<std::uint64_t, const NetworkTotals*> by_number_;
     std::uint64_t last_number_ = 0;  // never 0: that is none
+    const std::shared_ptr<UsedTime> newcomers_ = std::make_shared<UsedTime>(-max_saved_s);
 };
 
 }  // namespace transport

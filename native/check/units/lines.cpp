@@ -360,3 +360,25 @@ TEST(turns_are_those_of_python) {
         }
     }
 }
+
+TEST(ever_new_networks_have_one_turn_together) {
+    constexpr double list_s = 0.005;
+    constexpr std::size_t at_once = 64, networks = 10'000;
+    Waiting waiting;
+    Line line;
+    waiting.account(1, "old").charge(0.1);
+    std::size_t begun = 0;
+    const auto put = [&](const std::string& network) { waiting.put(line, 1, 100, never, false, network, list_s); };
+    const auto put_new = [&] { put("new " + std::to_string(++begun)); };
+    put("old");
+    while (begun < at_once) put_new();
+    std::size_t of_old = 0, of_new = 0, in_a_row = 0, longest = 0;
+    while (of_new < networks) {
+        const bool is_old = line.take_message()->account == &waiting.account(1, "old");
+        ++(is_old ? of_old : of_new);
+        in_a_row = is_old ? 0 : in_a_row + 1;
+        if (of_new > 2 * at_once) longest = std::max(longest, in_a_row);
+        is_old ? put("old") : put_new();
+    }
+    CHECK(of_old >= networks - 2 * at_once && longest <= 2);
+}

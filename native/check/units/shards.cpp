@@ -204,9 +204,9 @@ TEST(keys_that_nobody_has_are_forgotten) {
     Totals all(settings());
     const auto network = all.networks.find_or_add("a");
     const auto kept = network->used_by(of_key);
-    *kept = 1;
+    kept->add(1, 0, 9);
     for (std::uint64_t key = 1; key < 10'000; ++key) network->used_by(of_key | key);
-    CHECK(network->used_by(of_key) == kept && *network->used_by(of_key | 1) == 0);
+    CHECK(network->used_by(of_key) == kept && network->used_by(of_key | 1)->load() == 0);
 }
 
 TEST(a_network_is_forgotten_once_no_shard_has_it) {
