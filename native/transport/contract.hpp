@@ -34,6 +34,7 @@ namespace transport {
     X(double, keepalive_timeout_s, 20, "Seconds in which a peer has to answer a ping.")                          \
     X(int, ping_strikes, 2, "Early pings after which their connection is closed.")                               \
     X(double, stall_s, 300, "Seconds for which a caller may leave its answers unread.")                          \
+    X(double, passes_s, 2, "Seconds for which workers may stand still before others pass what waits for them.")  \
     X(std::size_t, window_messages, 32, "Most messages of one stream in progress.")                              \
     X(std::size_t, window_sentences, 256, "Most sentences of one stream in progress.")                           \
     X(std::size_t, window_bytes, 1 << 20, "Most bytes of one stream in progress.")                               \

@@ -86,13 +86,15 @@ void Shared::publish() {
     const Message* const next = is_small ? small : metered;
     Turn turn = next ? turn_of(*next) : Turn{};
     turn.is_urgent = lines.unmetered.size() > 0 || outstanding.has_news();
-    here.set_turn(turn);
+    here.turn.set(turn);
+    Message* const request = lines.application.first();
+    here.request.set(request ? turn_of(*request) : Turn{});
+    here.has_news = outstanding.has_news(true);
     here.small_network = small ? small->call->network().number : 0;
     here.small_tag = small ? small->account->network().start_tag() : never;
     here.slow_at = reading.empty() ? never : reading.front()->arrived() + settings.limits.caller_timeout_s;
     here.waiting = lines.size() + outstanding.has_news();
     here.has_costly = lines.has_costly();
-    here.has_requests = lines.application.size() > 0 || outstanding.has_news(true);
     here.due = due.time();
 }
 
@@ -102,7 +104,8 @@ Turn Shared::turn_of(const Message& message) {
     return {.modesty = is_only ? 2 - message.is_long : 0,
             .network = message.call->network().number,
             .network_tag = account.network().start_tag(),
-            .caller_tag = account.start_tag()};
+            .caller_tag = account.start_tag(),
+            .since = message.arrived};
 }
 
 bool Shared::where_most(const std::function<std::size_t(Shared&)>& measure, const Act& act) {

@@ -77,11 +77,17 @@ void Taker::take(Taking& taking) {
     taking.goes_on = false;
     std::size_t unmetered_bytes = 0;
     take_from(lines.unmetered, max_unmetered, taking, taking.unmetered, unmetered_bytes);
-    const double work = take_small(taking);
-    taking.batch.work += work;
-    lines.small.moved(work, now());
-    lines.metered.moved(take_from(lines.metered, taking.limits.messages, taking, taking.metered, taking.metered_bytes),
-                        now());
+    double small = 0, metered = 0;
+    std::size_t before = unlimited;
+    while (std::exchange(before, taking.count()) != taking.count()) {  // in turns of both lines
+        small += take_small(taking);
+        metered += take_from(lines.metered, taking.limits.messages, taking, taking.metered, taking.metered_bytes);
+    }
+    taking.batch.work += small;
+    const double time = now();
+    if (small > 0) shared_.all->taken_at = time;
+    lines.small.moved(small, time);
+    lines.metered.moved(metered, time);
     for (const std::uint64_t id : shared_.outstanding.hand_over_gone()) taking.batch.gone.push_back(id);
 }
 
@@ -91,6 +97,7 @@ double Taker::take_from(Line& line, std::size_t max_messages, Taking& taking, st
     while (count < max_messages) {
         Message* const message = line.first(allowed(taking));
         if (!message || (bytes > 0 && bytes + message->size > taking.limits.bytes)) break;
+        if (&line == &shared_.lines.metered && is_behind_plain(*message, taking)) break;
         const bool may_yield = &line != &shared_.lines.unmetered && (count > 0 || taking.yields);
         if (may_yield && is_overtaken(*message, taking)) break;
         if (message->call->deadline() <= taking.time) {
@@ -120,6 +127,7 @@ double Taker::take_small(Taking& taking) {
         Message* const message = shared_.lines.small.first(allowed);
         if (!message || (message->is_long && !taking.limits.takes_long)) break;
         if (taking.batch.unread && is_to_read(*message, taking.limits)) break;  // one is read at a time
+        if (is_behind_python(*message, taking)) break;
         if ((taking.small > 0 || taking.yields) && is_overtaken(*message, taking)) break;
         if (set_aside(*message, taking)) continue;
         taking.is_full = !take_together(*message, taking);
@@ -132,6 +140,20 @@ double Taker::take_small(Taking& taking) {
 bool Taker::is_overtaken(const Message& message, Taking& taking) const {
     taking.goes_on = taking.next.is_before(Shared::turn_of(message));
     return taking.goes_on;
+}
+
+/// Returns whether a message for Python has its turn after one that some thread answers without Python.
+bool Taker::is_behind_plain(const Message& message, const Taking& taking) {
+    const Message* const plain = shared_.lines.small.first(allowed(taking));
+    return plain && Line::turn_of(*plain) < Line::turn_of(message) && shared_.all->moves(plain->arrived, taking.time);
+}
+
+/// Returns whether a message that needs no Python has its turn after one that this thread may take for Python.
+bool Taker::is_behind_python(const Message& message, const Taking& taking) {
+    if (taking.metered >= taking.limits.messages) return false;
+    const Message* const first = shared_.lines.metered.first(allowed(taking));
+    const bool fits = first && (taking.metered_bytes == 0 || taking.metered_bytes + first->size <= taking.limits.bytes);
+    return fits && Line::turn_of(*first) < Line::turn_of(message);
 }
 
 /// Handles a message that can't be computed in its turn; returns true if it has left the line, or is in a new place.
@@ -293,7 +315,7 @@ void Taker::take_requests(std::size_t max_requests, HttpRequests& taken) {
     const double time = now();
     while (taken.requests.size() < max_requests) {
         Message* const message = shared_.lines.application.first();
-        if (!message) break;
+        if (!message || shared_.all->is_overtaken(Shared::turn_of(*message), time)) break;
         if (message->call->deadline() <= time) {
             message->call->expire();
             continue;

@@ -103,6 +103,8 @@ private:
         REQUIRES(the_lock);
     double take_small(Taking& taking) REQUIRES(the_lock);
     bool is_overtaken(const Message& message, Taking& taking) const REQUIRES(the_lock);
+    bool is_behind_plain(const Message& message, const Taking& taking) REQUIRES(the_lock);
+    bool is_behind_python(const Message& message, const Taking& taking) REQUIRES(the_lock);
     bool set_aside(Message& message, Taking& taking) REQUIRES(the_lock);
     bool take_together(Message& message, Taking& taking) REQUIRES(the_lock);
     bool is_for_another(const Message& message, const Taking& taking) const REQUIRES(the_lock);

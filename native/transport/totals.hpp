@@ -24,6 +24,7 @@ struct Turn {
     int modesty = 0;         // 2 if its caller waits for nothing else, 1 if that is a list, 0 if they wait for more
     std::uint64_t network = 0;
     double network_tag = never, caller_tag = never;  // what its network and its caller have used; infinite without one
+    double since = 0;  // when it came
 
     /// Returns whether it comes before another so clearly that a thread leaves the other's shard for it. In one network
     /// a caller that asks for less needs no lead: it would otherwise wait for the rest of one that asks for much.
@@ -38,34 +39,40 @@ private:
     static constexpr double clearly_s = 0.00005;  // of a core: for less, another lock isn't worth it
 };
 
+/// A turn that any thread may ask for. Who asks while it is set may get parts of two: whoever takes looks again.
+class PublishedTurn {
+public:
+    void set(const Turn& turn) {
+        is_urgent_ = turn.is_urgent;
+        modesty_ = turn.modesty;
+        network_ = turn.network;
+        network_tag_ = turn.network_tag;
+        caller_tag_ = turn.caller_tag;
+        since_ = turn.since;
+    }
+    Turn get() const { return {is_urgent_, modesty_, network_, network_tag_, caller_tag_, since_}; }
+
+private:
+    std::atomic<bool> is_urgent_{false};
+    std::atomic<int> modesty_{0};
+    std::atomic<std::uint64_t> network_{0};
+    std::atomic<double> network_tag_{never}, caller_tag_{never}, since_{0};
+};
+
 /// What a shard tells the others of itself before whoever has changed it releases its lock, so that they needn't take
 /// that to look.
 struct alignas(64) Standing {
     std::atomic<std::size_t> waiting{0};  // messages, and what else a worker may take
     std::atomic<bool> has_costly{false};  // some of those would keep a thread for long
-    std::atomic<bool> has_requests{false};  // for the application
+    std::atomic<bool> has_news{false};      // for the application: requests that it has taken are over
+    PublishedTurn turn;                     // of the first message for a worker
+    PublishedTurn request;                  // of the first request for the application
     std::atomic<double> due{never};  // when something ends by itself
     std::atomic<double> rested_at{never};  // when the first connection that rests has rested
     std::atomic<std::size_t> connections{0};
     std::atomic<double> slow_at{never};  // when the oldest request with a slot that is still on its way is too slow
     std::atomic<std::uint64_t> small_network{0};  // whose turn it is among small requests, and what it has used
     std::atomic<double> small_tag{never};
-
-    /// Sets, or returns, whose turn is next. Who asks meanwhile may get parts of two turns: whoever takes looks again.
-    void set_turn(const Turn& turn) {
-        is_urgent_ = turn.is_urgent;
-        modesty_ = turn.modesty;
-        network_ = turn.network;
-        network_tag_ = turn.network_tag;
-        caller_tag_ = turn.caller_tag;
-    }
-    Turn turn() const { return {is_urgent_, modesty_, network_, network_tag_, caller_tag_}; }
-
-private:
-    std::atomic<bool> is_urgent_{false};
-    std::atomic<int> modesty_{0};
-    std::atomic<std::uint64_t> network_{0};
-    std::atomic<double> network_tag_{never}, caller_tag_{never};
 };
 
 /// State that all shards of a transport share. Any thread may ask for it and change it: each part is atomic, or has a
@@ -93,6 +100,7 @@ public:
     std::array<std::atomic<std::size_t>, 2> connections{};  // of gRPC's listeners and of HTTP's, without extra ones
     std::atomic<std::size_t> watchers{0};  // of health, and of services that nobody knows
 
+    std::atomic<double> taken_at{0};  // when a worker last took something to compute
     CostlyRuns costly;
     std::atomic<double> cheap_at{0};  // when something that isn't costly was last taken
     std::atomic<std::size_t> since_modest{0};  // batches since a small message whose caller had no other
@@ -109,6 +117,21 @@ public:
             if (tag < first.second) first = {there.small_network, tag};
         }
         return first;
+    }
+
+    /// Returns whether something waits for workers that comes before `turn`, in whichever shard.
+    bool is_overtaken(const Turn& turn, double time) const {
+        return std::any_of(standings.begin(), standings.end(), [&](const Standing& there) {
+            Turn first = there.turn.get();
+            first.is_urgent = false;
+            return there.waiting > 0 && first.is_before(turn) && moves(first.since, time);
+        });
+    }
+
+    /// Returns whether something that has waited `since` then is being served, as far as anybody can tell: where
+    /// workers have taken nothing for a while, since all runs hang, nothing is to wait for it.
+    bool moves(double since, double time) const {
+        return time - std::max(since, taken_at.load()) < settings.limits.passes_s;
     }
 
     /// Returns the earliest of a time that each shard tells.

@@ -51,7 +51,7 @@ void silence(const Descriptor& bell) {
 
 /// Returns whether it is clearly one shard's turn before another's.
 bool is_before(const Shard& one, const Shard& other) {
-    return one.standing().turn().is_before(other.standing().turn());
+    return one.standing().turn.get().is_before(other.standing().turn.get());
 }
 
 /// Returns those events that are of connections of one shard; `events` are in the order of what they carry.
@@ -185,7 +185,7 @@ void Transport::take(Taking& taking, Shard& home, bool waits) {
         if (Shard* const first = next(home, left_out); first && is_before(*first, *shard)) shard = first;
         const std::uint64_t own = std::uint64_t(1) << shard->shared.index;
         const Shard* const other = next(home, left_out | own);
-        taking.next = other ? other->standing().turn() : Turn{};
+        taking.next = other ? other->standing().turn.get() : Turn{};
         taking.goes_on = false;
         const std::size_t before = taking.count();
         if (waits || shard == &home || passed_over & own || (other && is_before(*shard, *other))) {
@@ -423,6 +423,16 @@ void Transport::fail(const Failures& failures) {
         });
 }
 
+void Transport::charge(std::uint64_t id, double seconds) {
+    Shard& shard = shard_of(id);
+    const Lock lock(shard.mutex);
+    Message* const message = shard.shared.outstanding.find(id);
+    if (!message) return;
+    message->call->account().charge(seconds - std::exchange(message->work, 0));
+    shard.shared.publish();
+    tell(shard);
+}
+
 void Transport::deny(const std::vector<Denied>& calls) {
     by_shard(
         calls, [](const Denied& of) { return of.message.id; },
@@ -445,7 +455,7 @@ void Transport::settle(Shard& shard) {
 /// Wakes who doesn't take messages, but is to know of what a shard has published.
 void Transport::tell(const Shard& shard) {
     wake_own(shard.standing().due);
-    if (shard.standing().has_requests) wake_application();
+    if (has_requests()) wake_application();
 }
 
 /// Does something in other shards than `from`, one after the other, until it returns true; returns whether it did. The
@@ -496,7 +506,7 @@ std::optional<HttpRequests> Transport::take_requests(std::size_t max_requests) {
     const std::size_t first = next_for_application_++;
     for (std::size_t ahead = 0; ahead < shards_.size(); ++ahead) {
         Shard& shard = *shards_[(first + ahead) % shards_.size()];
-        if (!shard.standing().has_requests) continue;
+        if (!has_requests(shard)) continue;
         const Lock lock(shard.mutex);
         try {
             shard.taker.take_requests(max_requests, taken);
@@ -587,7 +597,16 @@ Figures Transport::figures() {
     return sum;
 }
 
-bool Transport::has_requests() const { return totals_->any(&Standing::has_requests); }
+/// Returns whether a shard has a request for the application whose turn it is, or news of those that it has taken.
+bool Transport::has_requests(const Shard& shard) const {
+    const Standing& standing = shard.standing();
+    const Turn turn = standing.request.get();
+    return standing.has_news || (turn.network_tag < never && !totals_->is_overtaken(turn, now()));
+}
+
+bool Transport::has_requests() const {
+    return std::any_of(shards_.begin(), shards_.end(), [this](const auto& shard) { return has_requests(*shard); });
+}
 
 double Transport::quiet_s() {
     double began = 0;
@@ -622,6 +641,7 @@ void Transport::look_after() {
             sleepers_.announce();  // who came meanwhile waits, and is to look from now on
         if (time >= due() && time - ticked_at >= ticks_s) tick(ticked_at = time);
         if (acceptor_.is_paused()) acceptor_.listen();
+        if (has_requests()) wake_application();  // those that workers passed until these stood still
         std::unique_lock lock(own_mutex_);
         // Who sleeps at the sockets looks at them meanwhile, and wakes this thread once something has come.
         const bool may_rest = is_polling_ && polls_ == std::exchange(polls, polls_);

@@ -69,6 +69,10 @@ public:
     using Counted = std::function<void(const std::vector<std::size_t>& indices)>;
     void answer(Answers& answers, const Counted& counted = [](const auto&) {});
     void fail(const Failures& failures);
+
+    /// Charges the caller of a message, or request, that was taken and isn't answered yet with `seconds` of a core that
+    /// it has taken. The first time that is instead of what was estimated.
+    void charge(std::uint64_t id, double seconds);
     void deny(const std::vector<Denied>& calls);  // refuses and counts them: Python knows nothing of them
 
     /// Puts a job in its line again after another part of it was parsed, in `took_s` seconds. If it `is_whole`, it
@@ -137,6 +141,7 @@ private:
     void wake_own(double by);
     std::size_t waiting() const;
     bool has_costly() const;
+    bool has_requests(const Shard& shard) const;
     bool has_requests() const;
     void tick(double time);
     bool is_idle();

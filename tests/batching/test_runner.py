@@ -10,7 +10,7 @@ from bothends.batching.request import Request
 from bothends.batching.runner import Throughput
 from bothends.engines.contract import BatchRecord, TokenIds
 from bothends.errors import EngineError, NotServingError
-from tests.support.engines import FreeEngine, batcher_of
+from tests.support.engines import FreeEngine, HeldEngine, batcher_of
 from tests.support.garbage import left_in_circles
 from tests.support.until import TIMEOUT_S
 
@@ -67,6 +67,21 @@ def test_a_row_that_is_no_vector_is_a_failure_of_its_sentence(number: float) -> 
                     future.result(TIMEOUT_S)
             else:
                 assert future.result(TIMEOUT_S).tolist() == [[2 * word, 2]]
+
+
+def test_each_request_has_its_part_of_the_time_by_its_tokens() -> None:
+    """What is computed together is shared out, and nothing of it is lost."""
+    seconds: list[float] = []
+    engine = HeldEngine()
+    with batcher_of(engine, observe=lambda record: seconds.append(record.engine_s)) as batcher:
+        first = batcher.submit([[1]])
+        engine.await_batch()
+        small, large = batcher.submit([[1]]), batcher.submit([[1, 1, 1], [1, 1]])
+        engine.released.release(2)
+        for each in (first, small, large):
+            each.result(TIMEOUT_S)
+    assert large.engine_s == pytest.approx(5 * small.engine_s)
+    assert sum(each.engine_s for each in (first, small, large)) == pytest.approx(sum(seconds))
 
 
 def test_an_observer_that_raises_costs_nobody_an_answer() -> None:

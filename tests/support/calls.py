@@ -32,6 +32,7 @@ class HandHeldCall:
     metadata: tuple[tuple[str, str | bytes], ...] = ()
     key: bytes | None = None
     outcomes: list[bytes | status_pb2.Status] = field(default_factory=list)
+    charged_s: float = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.caller, str):
@@ -40,6 +41,9 @@ class HandHeldCall:
     def read(self, then: Callable[[bytes | None], None]) -> None:
         self.was_read = True
         then(self.content)
+
+    def charge(self, seconds: float) -> None:
+        self.charged_s += seconds
 
     def answer(self, content: bytes) -> None:
         self.outcomes.append(content)

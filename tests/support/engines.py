@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, Self
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from bothends.batching.batcher import Batcher
 from bothends.batching.budgets import Budgets, Terms
+from bothends.batching.request import Request
 from bothends.engines.contract import TokenIds
 from bothends.engines.native import NativeEngine, is_built
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
@@ -75,7 +75,7 @@ class EngineBatcher(Batcher):
     def __enter__(self) -> Self:
         return self
 
-    def submit(self, sentences: Sequence[TokenIds], **options: Any) -> Future[NDArray[np.float32]]:
+    def submit(self, sentences: Sequence[TokenIds], **options: Any) -> Request:
         return super().submit(sentences, **({"engine": self.engine, "terms": self.terms} | options))
 
 

@@ -57,6 +57,7 @@ class HandHeldTransport:
 
     def __init__(self) -> None:
         self.responses: queue.Queue[Response] = queue.Queue()
+        self.charged: dict[int, float] = {}
         self._lock = threading.Lock()
         self._came: deque[Came | None] = deque()
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK)
@@ -81,6 +82,9 @@ class HandHeldTransport:
     def respond(self, id: int, status: int, headers: Headers, body: bytes) -> bool:  # noqa: A002  the transport's name
         self.responses.put(Response(id, status, headers, body))
         return True
+
+    def charge(self, id: int, seconds: float) -> None:  # noqa: A002  the transport's name
+        self.charged[id] = self.charged.get(id, 0.0) + seconds
 
     def _add(self, came: Came | None) -> None:
         with self._lock:

@@ -242,12 +242,12 @@ TEST(what_waits_is_told_to_the_other_shards) {
     Caller caller(shards.one, 1);
     const Standing& told = shards.all->standings[0];
     shards.one.publish();
-    CHECK(told.waiting == 0 && told.turn().network_tag == never && told.slow_at == never);
+    CHECK(told.waiting == 0 && told.turn.get().network_tag == never && told.slow_at == never);
     Call& torn = caller.call("/t/Unary", "", false);
     caller.echo("x");
     caller.call("/t/Probe", framed("x"));
     shards.one.publish();
-    CHECK(told.waiting == 2 && told.turn().is_urgent && told.turn().network == 1 && told.turn().modesty == 2);
+    CHECK(told.waiting == 2 && told.turn.get().is_urgent && told.turn.get().network == 1 && told.turn.get().modesty == 2);
     CHECK(told.slow_at == torn.arrived() + 10 && shards.all->has_slow(now() + 11) && !shards.all->has_slow(now() + 9));
     CHECK(told.small_tag == never && shards.all->first_small(1).second == never);  // it is for Python
     CHECK(shards.all->standings[1].waiting == 0);

@@ -10,12 +10,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
 from ..engines.contract import BatchRecord, Engine, TokenIds
@@ -110,7 +107,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         deadline: float | None = None,
         span: Span = tracing.NO_SPAN,
         caller: Hashable = None,
-    ) -> Future[NDArray[np.float32]]:
+    ) -> Request:
         """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
 
         `terms` belong to the engine's model. `deadline` is a time of the batcher's clock. Requests of one `caller`

@@ -135,7 +135,9 @@ class Runner:
                 return []
             middle = len(batch) // 2
             return self._run(batch[:middle]) + self._run(batch[middle:])
-        return [RanBatch(batch, rows, self._record(batch, started, self._clock() - started, pads=engine.pads), span)]
+        engine_s = self._clock() - started
+        _share_out(batch, engine_s)
+        return [RanBatch(batch, rows, self._record(batch, started, engine_s, pads=engine.pads), span)]
 
     def _record(self, batch: list[Sentence], started: float, engine_s: float, *, pads: bool) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]
@@ -144,6 +146,13 @@ class Runner:
         waits = [started - sentence.since for sentence in batch]
         computed = len(batch) * max(lengths) if pads else sum(lengths)
         return BatchRecord(len(batch), sum(lengths), computed, engine_s, waits)
+
+
+def _share_out(batch: list[Sentence], engine_s: float) -> None:
+    """Give each request its part, by tokens, of the time that a batch has kept a core."""
+    token_s = engine_s / max(1, sum(len(sentence.ids) for sentence in batch))
+    for sentence in batch:
+        sentence.request.engine_s += token_s * len(sentence.ids)
 
 
 def fail(batch: list[Sentence], error: Exception) -> list[RanBatch]:

@@ -1,20 +1,18 @@
 """Request for embeddings as parsed by any front, and what is known about it before it is computed."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
+from ..batching.request import Request
 from ..model.tokenizer import Tokens
 from ..observe.tracing import NO_SPAN
 from ..options import DEFAULT_OPTIONS, Options
 from .inputs import Sentences
 
-Rows: TypeAlias = Future[NDArray[np.float32]]
+Rows: TypeAlias = Request
 """float32 [sentences, dimension] to come."""
 
 

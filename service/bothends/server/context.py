@@ -17,6 +17,7 @@ from .answer_budget import AnswerBudget, Share
 from .caller import Caller
 from .inbound import ChoosesStatus, HasHeaders, HasPath, Inbound, KeepsRoom, code_of_leaving
 from .quota import KeyAccount
+from .thread_times import ThreadTimes
 
 _log = logging.getLogger(__name__)
 _SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
@@ -73,6 +74,7 @@ class CallContext:
         self.span = span
         """Span of the call in a trace."""
         self._settled: Settled | None = settled
+        self._times = ThreadTimes()
         self._work: Work = _NO_WORK
         self._lock = threading.Lock()
         call.on_cancelled(self._cancelled)
@@ -132,6 +134,17 @@ class CallContext:
                 self.account.take_share(sentences, extra=extra)
                 self._charged, self._extra = sentences, extra
 
+    def spending(self) -> "_Spending":
+        """Return a context manager that charges the caller with what the thread uses inside it.
+
+        What it has used until the call is settled is charged before that.
+        """
+        return _Spending(self._times, self._charge_spent)
+
+    def spent(self, seconds: float) -> None:
+        """Charge the caller with `seconds` of a core that others have used for the call."""
+        self._call.charge(seconds)
+
     def header(self, name: str) -> str | None:
         """Return the text that came with the call as header `name`, in lower case; None if none did."""
         return next((value for key, value in self._call.metadata if key == name and isinstance(value, str)), None)
@@ -180,6 +193,11 @@ class CallContext:
             self.fail(BothendsError("internal error"))
             _log.error("a call failed: %s", error_site(error))
 
+    def _charge_spent(self) -> None:
+        """Charge what this thread has used since it was last asked, if it works for the call."""
+        if (seconds := self._times.take()) > 0:
+            self._call.charge(seconds)
+
     def _cancelled(self) -> None:
         work = self._settle(code_of_leaving(self._call.deadline, self._call.arrived))
         if work is not None:
@@ -189,6 +207,7 @@ class CallContext:
         self, code: int, refused: Refusal | None = None, failed: status_pb2.Status | None = None
     ) -> Work | None:
         """Settle the call; returns the work that was done for it until now, or None if it was already settled."""
+        self._charge_spent()  # before its caller can come again
         with self._lock:
             settled, self._settled = self._settled, None
             charged, self._charged = self._charged, 0
@@ -202,6 +221,24 @@ class CallContext:
             self._call.ends_with(failed)
         settled(code, refused)
         return work
+
+
+class _Spending:
+    """The context of `spending`; inside another one of the same call and thread, it does nothing."""
+
+    __slots__ = ("_charge", "_is_outer", "_times")
+
+    def __init__(self, times: ThreadTimes, charge: Callable[[], None]) -> None:
+        self._times = times
+        self._charge = charge
+
+    def __enter__(self) -> None:
+        self._is_outer = self._times.begin()
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_outer:
+            self._charge()
+            self._times.end()
 
 
 class _Guard:

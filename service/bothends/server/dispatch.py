@@ -116,7 +116,7 @@ class Dispatcher:
 
         def act(context: CallContext, content: bytes) -> None:
             began = time.thread_time()
-            with context.guarding():
+            with context.spending(), context.guarding():
                 behaviour(parse(content), context)
             price.note(len(content), time.thread_time() - began)
 

@@ -42,6 +42,10 @@ class Inbound(Protocol):
         """Call `then` with the request's bytes; with None if none arrived or they were too many."""
         ...
 
+    def charge(self, seconds: float) -> None:
+        """Count `seconds` of a core that were spent on the call against its caller's turns, before it is answered."""
+        ...
+
     def answer(self, content: bytes) -> None:
         """Send the response."""
         ...

@@ -81,10 +81,11 @@ class Responder:
         """Write the answer, on the engine's thread that had the last row."""
         if rows.cancelled():
             return
+        context.spent(rows.engine_s)
         if isinstance(error := rows.exception(), Exception):
             context.raised(error)  # it isn't raised here: its traceback would hold `rows`, which hold it
             return
-        with context.guarding():
+        with context.spending(), context.guarding():
             found = self.embedder.finish(accepted, rows.result())
             with self.embedder.metrics.phase("serialise"):
                 content = write(found)

@@ -31,6 +31,7 @@ SHARED = {
     "test_shares",
     "test_threads",
     "test_turns",
+    "test_turns_of_python",
     "test_unread",
 }
 """Modules about turns, shares, places, bounds and attacks, which have code of their own where shards are several."""

@@ -180,7 +180,9 @@ def test_onnxruntime_computes_the_bits_of_each_sentence_alone(served: Served, to
 
 
 def test_beyond_the_runs_at_once_others_read_and_leave_the_rest(served: Served) -> None:
-    """A thread looks at the sockets while another computes, and takes what Python is for; small requests wait."""
+    """A thread looks at the sockets while another computes, and takes what has its turn and is for Python: no small
+    request.
+    """
     called, entered, released = Called(), threading.Event(), threading.Event()
 
     def answers(_: Rows) -> bool:
@@ -196,7 +198,9 @@ def test_beyond_the_runs_at_once_others_read_and_leave_the_rest(served: Served) 
         runs = threading.Thread(target=path.take_messages, args=(64, TIMEOUT_S, 0.0, 1 << 20, 1))
         runs.start()
         assert entered.wait(TIMEOUT_S)
-        second, third = ask.future(small, timeout=TIMEOUT_S), ask.future(large, timeout=TIMEOUT_S)
+        third = ask.future(large, timeout=TIMEOUT_S)
+        until(lambda: served.figure("waiting") == 1)
+        second = ask.future(small, timeout=TIMEOUT_S)
         until(lambda: served.figure("waiting") == 2)
         taken = path.take_messages(64, 0.0, 0.0, 1 << 20, 2)
         assert taken is not None

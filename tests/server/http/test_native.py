@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,12 +22,24 @@ from tests.support.requests import Asked, HandHeldTransport, Response
 from tests.support.until import TIMEOUT_S, until
 
 ENDED: list[str] = []
+WORKS_S = 0.01
 
 
 async def echo(request: Request) -> JSONResponse:
     scope = {name: request.scope[name] for name in ("method", "path", "http_version", "scheme", "client")}
     body = (await request.body()).decode()
     return JSONResponse({**scope, "query": request.url.query, "body": body, "x": request.headers.get("x")})
+
+
+async def dear(request: Request) -> PlainTextResponse:
+    """Use this thread for a while, and another for a quarter of a second."""
+    ends = time.thread_time() + WORKS_S
+    while time.thread_time() < ends:
+        pass
+    call = HttpInbound(request.scope, BodyLimits(1, 1), lambda code, status: b"")
+    call.charge(1000)  # which is counted already
+    await asyncio.to_thread(call.charge, 0.25)
+    return PlainTextResponse("")
 
 
 async def broken(_: Request) -> JSONResponse:
@@ -57,6 +70,7 @@ APP = Starlette(
     routes=[
         Route("/echo", echo, methods=["GET", "POST"]),
         Route("/broken", broken),
+        Route("/dear", dear),
         Route("/nothing", Nothing()),
         Route("/endless", Endless()),
     ]
@@ -88,6 +102,13 @@ def test_a_request_is_the_applications(transport: HandHeldTransport) -> None:
     assert (status, dict(headers)) == (200, {b"content-type": b"application/json"})
     told = b'{"method":"POST","path":"/echo","http_version":"2","scheme":"https","client":["127.0.0.1",1],'
     assert body == told + '"query":"a=%20b","body":"body","x":"é"}'.encode()
+
+
+def test_its_caller_pays_for_what_it_used_before_it_is_answered(transport: HandHeldTransport) -> None:
+    """All that the event loop's thread used, and what other threads say that they have."""
+    request = Asked(b"/dear")
+    answer(transport, request)
+    assert 0.25 + WORKS_S <= transport.charged[request.id] < 0.25 + 100 * WORKS_S
 
 
 def test_each_listener_has_its_application(transport: HandHeldTransport) -> None:

@@ -196,6 +196,11 @@ class Transport(Protocol):
     def hand_over_polling(self) -> None:
         """Let a thread that waits in `take_messages` poll the sockets, if no thread does."""
 
+    def charge(self, id: int, seconds: float) -> None:  # noqa: A002  the transport's name
+        """Count `seconds` of a core that were spent on a message against its caller's turns, where the transport has
+        turns. Does nothing for a message that is answered or has ended.
+        """
+
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Send responses; those of one stream are sent in order. Responses to messages that have ended are dropped."""
 

@@ -8,7 +8,8 @@ from urllib.parse import unquote
 from starlette.types import Message, Scope
 
 from ..caller import Caller
-from .contract import ADMITTED, CALLER, Admission, Headers, HttpRequest
+from ..thread_times import ThreadTimes
+from .contract import ADMITTED, CALLER, CHARGE, Admission, Charge, Headers, HttpRequest
 
 _TRANSPORTS = frozenset((b"content-length", b"transfer-encoding", b"date", b"connection", b"x-content-type-options"))
 """Headers that the transport writes by itself."""
@@ -16,13 +17,13 @@ Respond = Callable[[int, int, Headers, bytes], object]
 """Function that sends a response: `HttpTransport.respond`."""
 
 
-def scope_of(request: HttpRequest) -> Scope:
-    """Make the ASGI scope of a request.
+def scope_of(request: HttpRequest, charge: Charge) -> Scope:
+    """Make the ASGI scope of a request, whose caller is charged by `charge`.
 
     Its extensions hold the `Admission` if the transport has admitted the request.
     """
     path, _, query = request.target.partition(b"?")
-    extensions: dict[str, Any] = {CALLER: Caller(request.network, request.caller)}
+    extensions: dict[str, Any] = {CALLER: Caller(request.network, request.caller), CHARGE: charge}
     if request.method is not None:
         extensions[ADMITTED] = Admission(request.arrived, request.deadline, request.key or None)
     return {
@@ -45,10 +46,24 @@ def scope_of(request: HttpRequest) -> Scope:
 class Exchange:
     """Exchange of a request and its response, until the response is sent or the caller has left."""
 
-    __slots__ = ("_content", "_headers", "_id", "_is_whole", "_over", "_respond", "_status", "_unread")
+    __slots__ = (
+        "_charge",
+        "_content",
+        "_headers",
+        "_id",
+        "_is_whole",
+        "_over",
+        "_respond",
+        "_status",
+        "_unread",
+        "times",
+    )
 
-    def __init__(self, request: HttpRequest, respond: Respond) -> None:
-        """Answer `request` by `respond`."""
+    def __init__(self, request: HttpRequest, respond: Respond, charge: Callable[[int, float], object]) -> None:
+        """Answer `request` by `respond`. `charge` counts seconds of a core against its caller's turns."""
+        self.times = ThreadTimes()
+        """What the event loop's thread uses for it."""
+        self._charge = charge
         self._id, self._is_whole = request.id, request.is_whole
         self._unread: HttpRequest | None = request  # let go of once it is read: it may be long
         self._respond = respond
@@ -65,6 +80,11 @@ class Exchange:
     def leave(self) -> None:
         """Mark the caller as gone."""
         self._over.set()
+
+    def charge(self, seconds: float) -> None:
+        """Count `seconds` of a core against the caller's turns, unless the request is over."""
+        if not self.is_over and seconds > 0:
+            self._charge(self._id, seconds)
 
     async def receive(self) -> Message:
         """Return the body, and after it a disconnect message.
@@ -94,6 +114,7 @@ class Exchange:
         """
         if self.is_over:
             return
+        self.charge(self.times.take())  # before its caller can come again
         self._over.set()
         kept = [(name, value) for name, value in headers if name not in _TRANSPORTS]
         self._respond(self._id, status, kept, content)

@@ -26,7 +26,7 @@ from ..inbound import Inbound, Metadata
 from ..keys import digest
 from ..sockets import network
 from .body import BodyTurns, read_json
-from .contract import ADMITTED, CALLER, Admission
+from .contract import ADMITTED, CALLER, CHARGE, Admission, Charge
 from .failure import JSON, RenderError, StatusOf, UnfitError, crowded, failure, late, status_of
 
 _TIMEOUT = "x-stainless-read-timeout"
@@ -85,6 +85,8 @@ class HttpInbound:
         self.path_params: Mapping[str, str] = self._request.path_params
         self._host = self._request.client.host if self._request.client else ""
         self.caller = scope.get("extensions", {}).get(CALLER) or Caller(network(self._host), self._host)
+        self._charge: Charge | None = scope.get("extensions", {}).get(CHARGE)
+        self._reader = threading.get_ident()
         admission: Admission | None = scope.get("extensions", {}).get(ADMITTED)
         self._admission = admission
         self.arrived = time.monotonic() if admission is None else admission.arrived
@@ -119,6 +121,11 @@ class HttpInbound:
         arrive.
         """
         self._then = then
+
+    def charge(self, seconds: float) -> None:
+        """Count `seconds` of a core against the caller's turns; what the event loop's thread uses is counted there."""
+        if self._charge is not None and threading.get_ident() != self._reader:
+            self._charge(seconds)
 
     def answer(self, content: bytes) -> None:
         """Send `content`, which is JSON."""

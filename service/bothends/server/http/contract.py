@@ -1,12 +1,16 @@
 """Interfaces between HTTP requests and the code that answers them: an HTTP transport, and a server of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 ADMITTED = "bothends.admission"
 """Extension of the scope of a request that its transport has let in: an `Admission`."""
 CALLER = "bothends.caller"
 """Extension of the scope of a request whose transport knows who calls: a `Caller`."""
+CHARGE = "bothends.charge"
+"""Extension of the scope of a request whose transport has turns: a `Charge`."""
+Charge = Callable[[float], None]
+"""Function that counts seconds of a core, spent on a request, against its caller's turns."""
 Headers = Sequence[tuple[bytes, bytes]]
 """Names, in lower case, and values."""
 
@@ -122,6 +126,9 @@ class HttpTransport(Protocol):
         x-content-type-options.
         """
         ...
+
+    def charge(self, id: int, seconds: float) -> None:  # noqa: A002  the transport's name
+        """Count `seconds` of a core that were spent on a request against its caller's turns, until it is answered."""
 
     def figures(self) -> Mapping[str, float]:
         """Return the transport's own measurements by name, `http_connections` among them."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Scope
 from ...observe.unforeseen import error_site
 from .asgi import Exchange, scope_of
 from .contract import HttpTransport
+from .measured import Measured
 
 _log = logging.getLogger(__name__)
 _ENDS_S = 5.0
@@ -62,15 +64,19 @@ class NativeWebServer:
 
     def _take(self) -> None:
         """Begin the requests that have come, and tell those whose callers have left."""
+        began = time.thread_time()
         taken = self._transport.take_requests()
         if taken is None:
             self._stopping.set()
             return
         for request in taken.requests:
-            exchange = Exchange(request, self._transport.respond)
-            task = self._loop.create_task(_answer(self._applications[request.listener], scope_of(request), exchange))
+            exchange = Exchange(request, self._transport.respond, self._transport.charge)
+            answering = _answer(self._applications[request.listener], scope_of(request, exchange.charge), exchange)
+            task = self._loop.create_task(Measured(answering, exchange.times, exchange.charge))
             self._open[request.id] = exchange, task
             task.add_done_callback(partial(self._forget, request.id))
+            exchange.charge((now := time.thread_time()) - began)
+            began = now
         for request_id in taken.over:
             if (found := self._open.get(request_id)) is not None:
                 found[0].leave()

@@ -123,6 +123,9 @@ class RayInbound:
         """Call `then` with the request's bytes at once."""
         then(self._content)
 
+    def charge(self, seconds: float) -> None:
+        """Do nothing: Ray's proxies don't say who calls."""
+
     def answer(self, content: bytes) -> None:
         """Send the response."""
         self._settle(lambda: None, content)

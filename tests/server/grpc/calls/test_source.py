@@ -26,6 +26,7 @@ class HandHeldTransport:
         self.calls_that_ended: list[GrpcioEnded] = []
         self.answered: list[tuple[Sequence[int], Sequence[bytes]]] = []
         self.failed: list[tuple[Sequence[int], Sequence[Status]]] = []
+        self.charged: list[tuple[int, float]] = []
 
     def take_messages(
         self, max_messages: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22
@@ -40,6 +41,9 @@ class HandHeldTransport:
         """Do nothing: nobody sleeps here."""
 
     hand_over_polling = wake
+
+    def charge(self, id: int, seconds: float) -> None:  # noqa: A002  the contract's name
+        self.charged.append((id, seconds))
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         self.answered.append((ids, contents))

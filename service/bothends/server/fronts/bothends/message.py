@@ -110,7 +110,7 @@ class StreamMessage:
 
     def _attempt(self, places: Sequence[int], act: Callable[[], None]) -> None:
         """Act, and take what is raised for the error of `places`."""
-        with self.context.guarding():
+        with self.context.spending(), self.context.guarding():
             try:
                 act()
             except BothendsError as error:
@@ -154,7 +154,7 @@ class StreamMessage:
             self._put([(place, sentence_status(error, place)) for place, error in wrong])
         left_out = {error.index for error in unreadable}
         read = [place for index, place in enumerate(places) if index not in left_out]
-        rows.add_done_callback(lambda rows: self._attempt(read, partial(self._finish, read, accepted, rows)))
+        rows.add_done_callback(partial(self._ready, read, accepted))
 
     def charge(self) -> None:
         """Count its sentences against the caller's quota, once.
@@ -169,10 +169,14 @@ class StreamMessage:
                 self.context.account.take_share(len(self.sentences), extra=self._extra)
                 self._charged = True
 
-    def _finish(self, places: Sequence[int], accepted: AcceptedRequest, rows: Rows) -> None:
+    def _ready(self, places: Sequence[int], accepted: AcceptedRequest, rows: Rows) -> None:
         """Take the rows, on the engine's thread that had the last one."""
+        self._attempt(places, partial(self._finish, places, accepted, rows))
+
+    def _finish(self, places: Sequence[int], accepted: AcceptedRequest, rows: Rows) -> None:
         if rows.cancelled():
             return
+        self.context.spent(rows.engine_s)
         if isinstance(error := rows.exception(), BothendsError):
             self._fail(places, error)  # it isn't raised here: its traceback would hold `rows`, which hold it
             return

@@ -82,6 +82,10 @@ class GrpcInbound:
         """Call `then` with the request's bytes at once."""
         then(self.content)
 
+    def charge(self, seconds: float) -> None:
+        """Count `seconds` of a core against the caller's turns."""
+        self._calls.charge(self._id, seconds)
+
     def answer(self, content: bytes) -> None:
         """Send the response."""
         self._then = None  # most often it leads back here; a circle would wait for the garbage collector
@@ -143,6 +147,7 @@ class Calls:
         self._looked_at = 0.0
         self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
         self._fast = fast
+        self.charge = transport.charge
         self.wake = transport.wake
         self.hand_over_polling = transport.hand_over_polling
 

@@ -157,6 +157,9 @@ class GrpcioTransport:
     def hand_over_polling(self) -> None:
         """Do nothing: the event loop polls the sockets."""
 
+    def charge(self, id: int, seconds: float) -> None:  # noqa: A002  the contract's name
+        """Do nothing: calls are taken in the order in which they come."""
+
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Send responses."""
         self._settle(ids, contents)

@@ -1,0 +1,35 @@
+"""CPU time that threads use for one call, so that its caller can be charged with it."""
+
+import threading
+import time
+
+
+class ThreadTimes:
+    """CPU time of the threads that work for one call. Each thread asks for its own."""
+
+    __slots__ = ("_since",)
+
+    def __init__(self) -> None:
+        self._since: dict[int, float] = {}
+
+    def begin(self) -> bool:
+        """Measure this thread from now on; returns False if it is measured already."""
+        thread = threading.get_ident()
+        if thread in self._since:
+            return False
+        self._since[thread] = time.thread_time()
+        return True
+
+    def take(self) -> float:
+        """Return the seconds of a core that this thread has used since it was last asked, or since `begin`; 0 if it
+        isn't measured.
+        """
+        thread = threading.get_ident()
+        if (since := self._since.get(thread)) is None:
+            return 0.0
+        self._since[thread] = now = time.thread_time()
+        return now - since
+
+    def end(self) -> None:
+        """Measure this thread no longer."""
+        del self._since[threading.get_ident()]
