@@ -106,7 +106,7 @@ void construct_hosts(Hosts* self, const std::vector<std::string>& names, bool ta
 }
 
 std::optional<python::Batch> take_messages(Transport& transport, std::size_t max_messages, double wait_s,
-                                           double queue_s, std::size_t max_bytes, bool takes_long) {
+                                           double queue_s, std::size_t max_bytes) {
     std::optional<Batch> batch;
     {
         const nb::gil_scoped_release release;
@@ -114,7 +114,6 @@ std::optional<python::Batch> take_messages(Transport& transport, std::size_t max
                                          .bytes = max_bytes,
                                          .small = max_messages,
                                          .small_bytes = max_bytes,
-                                         .takes_long = takes_long,
                                          .soon_s = never},
                                         wait_s, now() + queue_s);
         if (batch) transport.pass_on(*batch);
@@ -348,13 +347,10 @@ NB_MODULE(_transport, module) {
             "they call: addresses of 4 or 16 bytes, and how many of their bits count.")
         .def("start", &Transport::start, Release(), "Accept connections.")
         .def("take_messages", &take_messages, "max_messages"_a, "wait_s"_a, "queue_s"_a = 0.0,
-             "max_bytes"_a = std::size_t(1) << 22, "takes_long"_a = true,
+             "max_bytes"_a = std::size_t(1) << 22,
              "Wait up to `wait_s`, without the GIL, for messages, and return at most `max_messages` of them, in fair "
-             "order "
-             "of callers; of more than `max_bytes`, one alone. Refuses calls that `queue_s`, the wait in Python "
-             "now, makes hopeless. None once stopped. Where it `takes_long`, also long ones that a fast path serves, "
-             "even in "
-             "the middle of them.")
+             "order of callers; of more than `max_bytes`, one alone. Refuses calls that `queue_s`, the wait in Python "
+             "now, makes hopeless. None once stopped.")
         .def("wake", &Transport::wake_one, Release(),
              "Make one `take_messages` return early: one that waits now, or otherwise the next one.")
         .def("has_hasty_callers", &Transport::has_hasty_callers, Release(),

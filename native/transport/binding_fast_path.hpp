@@ -101,11 +101,11 @@ inline void construct_path(FastPath* self, Transport& transport, const std::map<
 }
 
 inline std::optional<Batch> take_with_fast_path(FastPath& path, std::size_t max_messages, double wait_s, double queue_s,
-                                                std::size_t max_bytes, std::uint64_t thread) {
+                                                std::size_t max_bytes, std::uint64_t thread, bool may_run) {
     transport::Report report;
     {
         const nb::gil_scoped_release release;
-        report = path.take_messages(max_messages, wait_s, queue_s, max_bytes, thread);
+        report = path.take_messages(max_messages, wait_s, queue_s, max_bytes, thread, may_run);
     }
     return batch_of(report.batch, path.transport(), report.is_given_up);
 }
@@ -170,10 +170,10 @@ inline void bind_path(nb::module_& module) {
              "those of methods, by their places. About `max_runs` threads compute at once; others read what comes. "
              "Raises ValueError where something else is given.")
         .def("take_messages", &take_with_fast_path, "max_messages"_a, "wait_s"_a, "queue_s"_a, "max_bytes"_a,
-             "thread"_a,
+             "thread"_a, nb::kw_only(), "may_run"_a = true,
              "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
-             "`wait_s`. Plain requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "
-             "calling thread's number, by which `overdue` knows it.")
+             "`wait_s`. Plain requests are served meanwhile; with 0 seconds, those that have come; where it may not run, "
+             "they wait for who may. `thread` is the calling thread's number, by which `overdue` knows it.")
         .def("served", &FastPath::served, nb::call_guard<nb::gil_scoped_release>(),
              "Return what was served since the last call of this, by any thread: everything whose answers a caller may "
              "have seen.")

@@ -94,15 +94,15 @@ FastPath::FastPath(Transport& transport, Settings settings, std::vector<Reader> 
 }
 
 Report FastPath::take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes,
-                               std::uint64_t thread) {
+                               std::uint64_t thread, bool may_run) {
     const double begins_at = now() + queue_s;
     double end = now() + wait_s, reports_at = never;
     Report report;
     while (true) {
-        const bool may_run = runs_.count() < settings_.max_runs;
-        const double left = std::min(std::min(end, reports_at) - now(), may_run ? wait_s : looks_s);
+        const bool has_place = may_run && runs_.count() < settings_.max_runs;
+        const double left = std::min(std::min(end, reports_at) - now(), has_place ? wait_s : looks_s);
         report.batch =
-            transport_.take_messages(at_once(max_messages, max_bytes, may_run), std::max(0.0, left), begins_at);
+            transport_.take_messages(at_once(max_messages, max_bytes, has_place), std::max(0.0, left), begins_at);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) {

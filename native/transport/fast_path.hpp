@@ -72,9 +72,9 @@ public:
     /// Serves small requests until there is a message for Python, or `wait_s` seconds have passed; with 0, only those
     /// that have arrived. `thread` identifies the calling thread for `overdue`. `max_messages` and `max_bytes` limit
     /// the messages for Python as in Transport::take_messages; `queue_s` is how long one of those waits in Python's
-    /// queue now.
+    /// queue now. Where it may not run, nothing is served: a thread without a core leaves that to those who have one.
     Report take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes,
-                         std::uint64_t thread);
+                         std::uint64_t thread, bool may_run = true);
 
     /// Returns what was served since the last call of this: everything whose answers a caller may have seen.
     std::vector<RunCounts> served();

@@ -125,7 +125,7 @@ double Taker::take_small(Taking& taking) {
         Allowed allowed = this->allowed(taking);
         allowed.begin = allowed.begin && !taking.batch.unread;
         Message* const message = shared_.lines.small.first(allowed);
-        if (!message || (message->is_long && !taking.limits.takes_long)) break;
+        if (!message) break;
         if (taking.batch.unread && is_to_read(*message, taking.limits)) break;  // one is read at a time
         if (is_behind_python(*message, taking)) break;
         if ((taking.small > 0 || taking.yields) && is_overtaken(*message, taking)) break;
@@ -238,7 +238,7 @@ bool Taker::is_for_another(const Message& message, const Taking& taking) const {
 /// while there are quick requests, one thread is kept free from those that take long.
 Allowed Taker::allowed(const Taking& taking) const {
     const TakeLimits& limits = taking.limits;
-    const bool may_begin = limits.takes_long && (limits.path == 0 || !shared_.making.is_full());
+    const bool may_begin = limits.path == 0 || !shared_.making.is_full();
     return {may_begin, shared_.all->costly.count(taking.time) < max_costly(taking)};
 }
 

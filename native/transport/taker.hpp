@@ -55,7 +55,6 @@ struct HttpRequests {
 struct TakeLimits {
     std::size_t messages, bytes;
     std::size_t small = 0, small_bytes = 0;  // of those in the line of the fast path, where there is one
-    bool takes_long = true;  // of that line
     std::uint64_t path = 0;  // the fast path that takes long ones in slices; 0 for whoever takes them as all others
     SliceLimits slices{};
     double soon_s = 0;       // that those of the fast path take together, about, where others wait

@@ -228,7 +228,7 @@ def asking(request: pytest.FixtureRequest, both: Both) -> Iterator[Asking]:
 
 @TIMES
 def test_hard_texts(asking: Asking, times: int) -> None:
-    """Each alone or beside others, with each option; some are too long, blank, or read by the library alone."""
+    """Beside others, with each option; some are too long, blank, or read by the library alone."""
     before = asking.served()
     answered = asking.agree(list(asking.front.bodies(iter(HARD * times))))
     assert answered > 12 * times

@@ -43,10 +43,9 @@ def test_hard_texts(both: Both) -> None:
         for cut, unit, side in ((True, False, "TRUNCATION_DIRECTION_LEFT"), (False, True, "TRUNCATION_DIRECTION_RIGHT"))
     ]
     with both.agreeing(f"/{UNARY}") as agree:
+        before = both.served(UNARY, "native")
         answered = agree(contents)
         assert answered > 30
-        before = both.served(UNARY, "native")
-        assert sum(agree([content]) for content in contents) == answered  # of many at once, Python may take most
     until(lambda: both.served(UNARY, "native") > before + answered / 2)
 
 

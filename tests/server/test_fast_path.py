@@ -36,7 +36,8 @@ class HangingPath:
         self.forgiven: dict[int, float] = {}
         self.made.append(self)
 
-    def take_messages(self, *arguments: Any) -> Any:
+    def take_messages(self, *arguments: Any, may_run: bool) -> Any:
+        assert may_run
         self.inside.append(arguments[-1])
         assert self.over.wait(TIMEOUT_S)
         served = {

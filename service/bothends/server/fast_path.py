@@ -106,12 +106,12 @@ class FastPaths:
         Parameters and errors are those of `PlainCalls.take_messages`.
         """
         newest = self._current()
-        if newest is None or not may_run:  # who has no core leaves long requests to those who have one
-            return self._transport.take_messages(max_messages, wait_s, queue_s, max_bytes, takes_long=newest is None)
+        if newest is None:
+            return self._transport.take_messages(max_messages, wait_s, queue_s, max_bytes)
         thread = threading.get_ident()
         self._taking[thread] = newest
         try:
-            taken = newest.path.take_messages(max_messages, wait_s, queue_s, max_bytes, thread)
+            taken = newest.path.take_messages(max_messages, wait_s, queue_s, max_bytes, thread, may_run=may_run)
         finally:
             del self._taking[thread]
         if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's

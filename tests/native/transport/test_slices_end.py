@@ -68,9 +68,9 @@ def test_a_model_that_was_stopped_in_the_middle_leaves_all_to_python(long: Long,
 def test_python_takes_a_list_in_the_middle_only_where_no_path_serves(long: Long, call: Any) -> None:
     content = request_of(*["a b"] * MOST)
     future = long.begin(call, content, steps=2)
-    batch = long.served.transport.take_messages(9, 0.0, takes_long=False)
-    assert batch is not None
-    assert batch.messages == []
+    taken = long.path.take_messages(9, 0.0, 0.0, 1 << 20, 2, may_run=False)
+    assert taken is not None
+    assert taken.messages == []
     batch = long.served.transport.take_messages(9, 0.0)
     assert batch is not None
     assert [message.content for message in batch.messages] == [content]

@@ -54,7 +54,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
             until(lambda: sample(server, "bothends_queue_sentences") > 20)
             stream.send(*[left(*["a man plays the guitar"] * 5) for _ in range(20)])
             with pytest.raises(grpc.RpcError) as raised:
-                embed(channel, "a man plays the guitar")
+                filling_with(channel, "a man plays the guitar")
             assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
             gate.set()
             assert [len(response.items) for response in stream.rest()] == [5] * 20
