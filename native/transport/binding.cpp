@@ -121,14 +121,19 @@ std::optional<python::Batch> take_messages(Transport& transport, std::size_t max
     return python::batch_of(batch, transport, false);
 }
 
-void answer(Transport& transport, const Sequence<std::uint64_t>& ids, const Sequence<nb::bytes>& contents) {
+void answer(Transport& transport, const Sequence<std::uint64_t>& ids, const Sequence<nb::bytes>& contents,
+            const Sequence<double>& spent) {
     const std::size_t count = nb::len(ids);
     if (count != nb::len(contents)) throw nb::value_error("there must be as many contents as ids");
+    const bool is_spent = nb::len(spent) > 0;
+    if (is_spent && count != nb::len(spent)) throw nb::value_error("there must be as many seconds as ids, or none");
     Transport::Answers answers;
     answers.reserve(count);
     for (std::size_t index = 0; index < count; ++index) {
         const nb::bytes content = nb::cast<nb::bytes>(contents[index]);  // the sequence keeps it alive
-        answers.push_back({nb::cast<std::uint64_t>(ids[index]), std::string(content.c_str(), content.size())});
+        answers.push_back({.id = nb::cast<std::uint64_t>(ids[index]),
+                           .content = std::string(content.c_str(), content.size()),
+                           .spent = is_spent ? nb::cast<double>(spent[index]) : 0});
     }
     const nb::gil_scoped_release release;
     transport.answer(answers);
@@ -157,10 +162,10 @@ std::optional<python::Requests> take_requests(Transport& transport, std::size_t 
 }
 
 bool respond(Transport& transport, std::uint64_t id, int status, const python::GivenHeaders& headers,
-             const nb::bytes& body) {
+             const nb::bytes& body, double spent) {
     Response response = response_of({status, headers, body});
     const nb::gil_scoped_release release;
-    return transport.respond(id, std::move(response));
+    return transport.respond(id, std::move(response), spent);
 }
 
 nb::typed<nb::list, python::Ended> ended(Transport& transport) {
@@ -357,8 +362,9 @@ NB_MODULE(_transport, module) {
              "Return whether a caller has recently asked for something that a fast path answers quickly.")
         .def("hand_over_polling", &Transport::hand_over_polling, Release(),
              "Let a thread that waits in `take_messages` poll the sockets, if no thread does.")
-        .def("answer", &answer, "ids"_a, "contents"_a,
-             "Answer messages: a unary call ends OK, a stream continues. Ids of messages that have ended are ignored.")
+        .def("answer", &answer, "ids"_a, "contents"_a, "spent"_a = nb::tuple(),
+             "Answer messages: a unary call ends OK, a stream continues. Ids of messages that have ended are ignored. "
+             "Callers are charged with what was `spent` on each, in seconds of a core, as by `charge`.")
         .def("fail", &fail, "ids"_a, "statuses"_a,
              "End calls with a status; a stream ends after its earlier messages are answered.")
         .def("charge", &Transport::charge, "id"_a, "seconds"_a, nb::call_guard<nb::gil_scoped_release>(),
@@ -369,8 +375,8 @@ NB_MODULE(_transport, module) {
              "Never waits.")
         .def("requests_descriptor", &Transport::requests_descriptor,
              "Return an eventfd that is readable while `take_requests` has something to return. It is the transport's.")
-        .def("respond", &respond, "id"_a, "status"_a, "headers"_a, "body"_a,
-             "Answer a request over HTTP; False where its caller had left. Content-length, date, connection and "
+        .def("respond", &respond, "id"_a, "status"_a, "headers"_a, "body"_a, "spent"_a = 0.0,
+             "Answer a request over HTTP, and charge its caller as by `charge`; False where its caller had left. Content-length, date, connection and "
              "x-content-type-options are added; names of headers are in lower case. Raises ValueError for one that "
              "holds a line's end.")
         .def("ended", &ended, "Return the calls that ended without Python since the last look.")

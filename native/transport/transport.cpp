@@ -405,6 +405,7 @@ void Transport::answer(Shared& in, Answer& given) {
     given.is_wanted = message;
     if (!message) return;
     Call& call = *message->call;
+    pay(*message, given.spent);
     if (given.work > 0) {
         call.account().charge(given.work - message->work);
         call.account().took(message->size, given.work);
@@ -428,9 +429,13 @@ void Transport::charge(std::uint64_t id, double seconds) {
     const Lock lock(shard.mutex);
     Message* const message = shard.shared.outstanding.find(id);
     if (!message) return;
-    message->call->account().charge(seconds - std::exchange(message->work, 0));
+    pay(*message, seconds);
     shard.shared.publish();
     tell(shard);
+}
+
+void Transport::pay(Message& message, double seconds) {
+    if (seconds > 0) message.call->account().charge(seconds - std::exchange(message.work, 0));
 }
 
 void Transport::deny(const std::vector<Denied>& calls) {
@@ -517,13 +522,14 @@ std::optional<HttpRequests> Transport::take_requests(std::size_t max_requests) {
     return taken;
 }
 
-bool Transport::respond(std::uint64_t id, Response response) {
+bool Transport::respond(std::uint64_t id, Response response, double spent) {
     Shard& shard = shard_of(id);
     const Lock lock(shard.mutex);
     Shared& shared = shard.shared;
     Message* const message = shared.outstanding.find(id);
     if (!message || message->line != &shared.lines.application) return false;
     shared.outstanding.remove(id);
+    pay(*message, spent);
     auto& call = static_cast<HttpCall&>(*message->call);
     call.or_reset([&]() REQUIRES(the_lock) { call.respond(std::move(response)); });
     settle(shard);

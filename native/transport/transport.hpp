@@ -45,6 +45,7 @@ public:
         std::string content;
         std::size_t cut = 0;  // of its sentences, how many were longer than the model reads
         double work = 0;      // seconds of a core that it took; 0 where that is what was charged already
+        double spent = 0;  // seconds of a core that Python has used for it, since it was charged
         bool is_wanted = false;  // said once it was given: its caller had not left before
     };
     using Answers = std::vector<Answer>;
@@ -96,7 +97,7 @@ public:
     int requests_descriptor() const { return requests_.get(); }
 
     /// Answers a request; returns false if its caller had left.
-    bool respond(std::uint64_t id, Response response);
+    bool respond(std::uint64_t id, Response response, double spent = 0);
     void set_serving(bool serving, const std::optional<std::vector<std::string>>& services = {});
     void drain();
     double quiet_s();
@@ -112,6 +113,7 @@ public:
     const TransportSettings& settings() const { return totals_->settings; }
 
 private:
+    static void pay(Message& message, double seconds) REQUIRES(the_lock);
     Shard& home();
     Shard& shard_of(std::uint64_t id) const { return *shards_[Shared::shard_of(id) % shards_.size()]; }
     std::optional<Batch> take_batch(const TakeLimits& limits, double end, double begins_at);

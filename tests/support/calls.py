@@ -15,6 +15,7 @@ from bothends.server.concurrency_limit import ConcurrencyLimit
 from bothends.server.context import CallContext
 from bothends.server.dispatch import Dispatcher, protobuf
 from bothends.server.inbound import Inbound
+from bothends.server.thread_times import ThreadTimes
 from bothends.v1 import embedding_pb2
 from bothends.wire.messages import SERVICE
 
@@ -33,6 +34,7 @@ class HandHeldCall:
     key: bytes | None = None
     outcomes: list[bytes | status_pb2.Status] = field(default_factory=list)
     charged_s: float = 0.0
+    times: ThreadTimes = field(default_factory=ThreadTimes)
 
     def __post_init__(self) -> None:
         if isinstance(self.caller, str):

@@ -79,7 +79,8 @@ class HandHeldTransport:
     def requests_descriptor(self) -> int:
         return self._descriptor
 
-    def respond(self, id: int, status: int, headers: Headers, body: bytes) -> bool:  # noqa: A002  the transport's name
+    def respond(self, id: int, status: int, headers: Headers, body: bytes, spent: float = 0.0) -> bool:  # noqa: A002  the transport's name
+        self.charge(id, spent)
         self.responses.put(Response(id, status, headers, body))
         return True
 

@@ -42,7 +42,7 @@ class Request(Future[NDArray[np.float32]]):
         self.span = span
         self.caller = caller
         """Caller whose requests share turns; None if each request has its own turns."""
-        self.engine_s = 0.0
+        self.run_s = 0.0
         """Seconds for which its sentences have kept a core: of each run, its part by tokens."""
         self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)
         self._missing = sentences

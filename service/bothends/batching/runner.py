@@ -5,6 +5,7 @@ Cancelled requests are left out, and a sentence that can't be run fails alone.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ class RanBatch(NamedTuple):
     rows: NDArray[np.float32]
     record: BatchRecord
     span: Span
+    thread_s: float
+    """Seconds of a core that the thread itself used in the engine."""
 
     def pass_on(self) -> list[Request]:
         """Give each request its rows; returns the requests that now have all rows. Call from one thread at a time."""
@@ -83,14 +86,19 @@ class Runner:
 
         Requests whose deadline has passed, or that can't be run, fail here.
         """
-        now = self._clock()
+        now, used_s = self._clock(), time.thread_time()
         requests = {sentence.request for sentence in batch}
         for request in requests:
             if request.deadline is not None and request.deadline <= now:
                 request.settle(DeadlineError("the deadline passed while the request waited"))
         if over := {request for request in requests if request.done()}:
             batch = [sentence for sentence in batch if sentence.request not in over]
-        return self._run(batch) if batch else []
+        if not batch:
+            return []
+        ran = self._run(batch)
+        in_engines_s = sum(each.thread_s for each in ran)
+        _share_out(batch, time.thread_time() - used_s - in_engines_s)  # what it took beside
+        return ran
 
     def ran(self, record: BatchRecord, terms: Terms) -> None:
         """Record a batch that ran elsewhere, with the model of these `terms`, for estimates, metrics and traces."""
@@ -117,7 +125,7 @@ class Runner:
 
     def _run(self, batch: list[Sentence]) -> list[RanBatch]:
         engine = batch[0].request.engine
-        started = self._clock()
+        started, used_s = self._clock(), time.thread_time()
         span = tracing.batch()
         try:
             rows = engine.run([sentence.ids for sentence in batch])
@@ -135,9 +143,9 @@ class Runner:
                 return []
             middle = len(batch) // 2
             return self._run(batch[:middle]) + self._run(batch[middle:])
-        engine_s = self._clock() - started
+        engine_s, thread_s = self._clock() - started, time.thread_time() - used_s
         _share_out(batch, engine_s)
-        return [RanBatch(batch, rows, self._record(batch, started, engine_s, pads=engine.pads), span)]
+        return [RanBatch(batch, rows, self._record(batch, started, engine_s, pads=engine.pads), span, thread_s)]
 
     def _record(self, batch: list[Sentence], started: float, engine_s: float, *, pads: bool) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]
@@ -148,11 +156,11 @@ class Runner:
         return BatchRecord(len(batch), sum(lengths), computed, engine_s, waits)
 
 
-def _share_out(batch: list[Sentence], engine_s: float) -> None:
-    """Give each request its part, by tokens, of the time that a batch has kept a core."""
-    token_s = engine_s / max(1, sum(len(sentence.ids) for sentence in batch))
+def _share_out(batch: list[Sentence], seconds: float) -> None:
+    """Give each request its part, by tokens, of the time for which a batch has kept a core."""
+    token_s = seconds / max(1, sum(len(sentence.ids) for sentence in batch))
     for sentence in batch:
-        sentence.request.engine_s += token_s * len(sentence.ids)
+        sentence.request.run_s += token_s * len(sentence.ids)
 
 
 def fail(batch: list[Sentence], error: Exception) -> list[RanBatch]:

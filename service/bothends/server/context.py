@@ -74,7 +74,6 @@ class CallContext:
         self.span = span
         """Span of the call in a trace."""
         self._settled: Settled | None = settled
-        self._times = ThreadTimes()
         self._work: Work = _NO_WORK
         self._lock = threading.Lock()
         call.on_cancelled(self._cancelled)
@@ -139,7 +138,7 @@ class CallContext:
 
         What it has used until the call is settled is charged before that.
         """
-        return _Spending(self._times, self._charge_spent)
+        return _Spending(self._call.times, self._charge_spent)
 
     def spent(self, seconds: float) -> None:
         """Charge the caller with `seconds` of a core that others have used for the call."""
@@ -195,7 +194,7 @@ class CallContext:
 
     def _charge_spent(self) -> None:
         """Charge what this thread has used since it was last asked, if it works for the call."""
-        if (seconds := self._times.take()) > 0:
+        if (seconds := self._call.times.take()) > 0:
             self._call.charge(seconds)
 
     def _cancelled(self) -> None:

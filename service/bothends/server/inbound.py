@@ -8,6 +8,7 @@ from google.rpc import code_pb2, status_pb2
 
 from .answer_budget import AnswerBudget, Share
 from .caller import Caller
+from .thread_times import ThreadTimes
 
 DETAILS = "grpc-status-details-bin"
 """Name of the trailing metadata that carries a google.rpc.Status, where grpcio-status and its like look for it."""
@@ -32,6 +33,9 @@ class Inbound(Protocol):
     """Time of `time.monotonic` at which the call came."""
     caller: Caller
     """Connection, or address, that it came from, with its network; used for the turns of callers without a key."""
+
+    times: ThreadTimes
+    """What threads use for the call, as far as it is to be charged."""
 
     @property
     def key(self) -> bytes | None:

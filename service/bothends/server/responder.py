@@ -81,7 +81,7 @@ class Responder:
         """Write the answer, on the engine's thread that had the last row."""
         if rows.cancelled():
             return
-        context.spent(rows.engine_s)
+        context.spent(rows.run_s)
         if isinstance(error := rows.exception(), Exception):
             context.raised(error)  # it isn't raised here: its traceback would hold `rows`, which hold it
             return

@@ -3,6 +3,9 @@
 import threading
 import time
 
+CHARGED_S = 1e-3
+"""Seconds of a core that a call's caller is charged with at once; less is charged with its answer."""
+
 
 class ThreadTimes:
     """CPU time of the threads that work for one call. Each thread asks for its own."""

@@ -201,8 +201,11 @@ class Transport(Protocol):
         turns. Does nothing for a message that is answered or has ended.
         """
 
-    def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
-        """Send responses; those of one stream are sent in order. Responses to messages that have ended are dropped."""
+    def answer(self, ids: Sequence[int], contents: Sequence[bytes], spent: Sequence[float] = ()) -> None:
+        """Send responses; those of one stream are sent in order. Responses to messages that have ended are dropped.
+
+        `spent` is charged as by `charge`, for each.
+        """
 
     def fail(self, ids: Sequence[int], statuses: Sequence[Status]) -> None:
         """End messages with error statuses.

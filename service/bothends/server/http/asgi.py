@@ -8,22 +8,22 @@ from urllib.parse import unquote
 from starlette.types import Message, Scope
 
 from ..caller import Caller
-from ..thread_times import ThreadTimes
-from .contract import ADMITTED, CALLER, CHARGE, Admission, Charge, Headers, HttpRequest
+from ..thread_times import CHARGED_S, ThreadTimes
+from .contract import ACCOUNT, ADMITTED, CALLER, Account, Admission, Headers, HttpRequest
 
 _TRANSPORTS = frozenset((b"content-length", b"transfer-encoding", b"date", b"connection", b"x-content-type-options"))
 """Headers that the transport writes by itself."""
-Respond = Callable[[int, int, Headers, bytes], object]
+Respond = Callable[[int, int, Headers, bytes, float], object]
 """Function that sends a response: `HttpTransport.respond`."""
 
 
-def scope_of(request: HttpRequest, charge: Charge) -> Scope:
-    """Make the ASGI scope of a request, whose caller is charged by `charge`.
+def scope_of(request: HttpRequest, account: Account) -> Scope:
+    """Make the ASGI scope of a request, for which `account` counts what is spent.
 
     Its extensions hold the `Admission` if the transport has admitted the request.
     """
     path, _, query = request.target.partition(b"?")
-    extensions: dict[str, Any] = {CALLER: Caller(request.network, request.caller), CHARGE: charge}
+    extensions: dict[str, Any] = {CALLER: Caller(request.network, request.caller), ACCOUNT: account}
     if request.method is not None:
         extensions[ADMITTED] = Admission(request.arrived, request.deadline, request.key or None)
     return {
@@ -54,6 +54,7 @@ class Exchange:
         "_is_whole",
         "_over",
         "_respond",
+        "_spent",
         "_status",
         "_unread",
         "times",
@@ -64,6 +65,7 @@ class Exchange:
         self.times = ThreadTimes()
         """What the event loop's thread uses for it."""
         self._charge = charge
+        self._spent = 0.0
         self._id, self._is_whole = request.id, request.is_whole
         self._unread: HttpRequest | None = request  # let go of once it is read: it may be long
         self._respond = respond
@@ -83,7 +85,9 @@ class Exchange:
 
     def charge(self, seconds: float) -> None:
         """Count `seconds` of a core against the caller's turns, unless the request is over."""
-        if not self.is_over and seconds > 0:
+        self._spent += seconds
+        if self._spent > CHARGED_S and not self.is_over:
+            seconds, self._spent = self._spent, 0.0
             self._charge(self._id, seconds)
 
     async def receive(self) -> Message:
@@ -114,7 +118,6 @@ class Exchange:
         """
         if self.is_over:
             return
-        self.charge(self.times.take())  # before its caller can come again
         self._over.set()
         kept = [(name, value) for name, value in headers if name not in _TRANSPORTS]
-        self._respond(self._id, status, kept, content)
+        self._respond(self._id, status, kept, content, self._spent + self.times.take())

@@ -25,8 +25,9 @@ from ..caller import Caller
 from ..inbound import Inbound, Metadata
 from ..keys import digest
 from ..sockets import network
+from ..thread_times import ThreadTimes
 from .body import BodyTurns, read_json
-from .contract import ADMITTED, CALLER, CHARGE, Admission, Charge
+from .contract import ACCOUNT, ADMITTED, CALLER, Account, Admission
 from .failure import JSON, RenderError, StatusOf, UnfitError, crowded, failure, late, status_of
 
 _TIMEOUT = "x-stainless-read-timeout"
@@ -85,8 +86,9 @@ class HttpInbound:
         self.path_params: Mapping[str, str] = self._request.path_params
         self._host = self._request.client.host if self._request.client else ""
         self.caller = scope.get("extensions", {}).get(CALLER) or Caller(network(self._host), self._host)
-        self._charge: Charge | None = scope.get("extensions", {}).get(CHARGE)
-        self._reader = threading.get_ident()
+        account: Account | None = scope.get("extensions", {}).get(ACCOUNT)
+        self._charge = None if account is None else account.charge
+        self.times = ThreadTimes() if account is None else account.times
         admission: Admission | None = scope.get("extensions", {}).get(ADMITTED)
         self._admission = admission
         self.arrived = time.monotonic() if admission is None else admission.arrived
@@ -123,8 +125,8 @@ class HttpInbound:
         self._then = then
 
     def charge(self, seconds: float) -> None:
-        """Count `seconds` of a core against the caller's turns; what the event loop's thread uses is counted there."""
-        if self._charge is not None and threading.get_ident() != self._reader:
+        """Count `seconds` of a core against the caller's turns, where the transport has turns."""
+        if self._charge is not None:
             self._charge(seconds)
 
     def answer(self, content: bytes) -> None:

@@ -1,16 +1,16 @@
 """Interfaces between HTTP requests and the code that answers them: an HTTP transport, and a server of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+from ..thread_times import ThreadTimes
 
 ADMITTED = "bothends.admission"
 """Extension of the scope of a request that its transport has let in: an `Admission`."""
 CALLER = "bothends.caller"
 """Extension of the scope of a request whose transport knows who calls: a `Caller`."""
-CHARGE = "bothends.charge"
-"""Extension of the scope of a request whose transport has turns: a `Charge`."""
-Charge = Callable[[float], None]
-"""Function that counts seconds of a core, spent on a request, against its caller's turns."""
+ACCOUNT = "bothends.account"
+"""Extension of the scope of a request whose transport has turns: an `Account`."""
 Headers = Sequence[tuple[bytes, bytes]]
 """Names, in lower case, and values."""
 
@@ -106,6 +106,16 @@ class Requests(Protocol):
         """Ids of requests taken earlier whose caller has left or was told that the deadline has passed."""
 
 
+class Account(Protocol):
+    """What is spent on a request, for its caller's turns."""
+
+    times: ThreadTimes
+    """What threads use for it."""
+
+    def charge(self, seconds: float) -> None:
+        """Count `seconds` of a core against the caller's turns, until the request is over."""
+
+
 class HttpTransport(Protocol):
     """Server side of HTTP: it talks to callers and leaves requests to an application.
 
@@ -119,8 +129,9 @@ class HttpTransport(Protocol):
         """Return a file descriptor that is readable while `take_requests` has something to return."""
         ...
 
-    def respond(self, id: int, status: int, headers: Headers, body: bytes) -> bool:  # noqa: A002  the transport's name
-        """Send a complete response; returns False if the caller has left.
+    def respond(self, id: int, status: int, headers: Headers, body: bytes, spent: float = 0.0) -> bool:  # noqa: A002  the transport's name
+        """Send a complete response, and charge its caller with what was `spent`, as by `charge`; returns False if the
+        caller has left.
 
         The transport adds the headers that all responses have: content-length, date, connection and
         x-content-type-options.

@@ -71,7 +71,7 @@ class NativeWebServer:
             return
         for request in taken.requests:
             exchange = Exchange(request, self._transport.respond, self._transport.charge)
-            answering = _answer(self._applications[request.listener], scope_of(request, exchange.charge), exchange)
+            answering = _answer(self._applications[request.listener], scope_of(request, exchange), exchange)
             task = self._loop.create_task(Measured(answering, exchange.times, exchange.charge))
             self._open[request.id] = exchange, task
             task.add_done_callback(partial(self._forget, request.id))

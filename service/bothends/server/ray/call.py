@@ -18,6 +18,7 @@ from ...wire.messages import SERVICE
 from ..caller import Caller
 from ..inbound import DETAILS, Inbound, Metadata
 from ..keys import digest
+from ..thread_times import ThreadTimes
 
 Request: TypeAlias = tuple[bytes, float | None]
 """A request's bytes, and the seconds that its caller still waits; None for ever."""
@@ -101,6 +102,7 @@ class RayInbound:
         self.deadline = None if remaining_s is None else time.monotonic() + remaining_s
         self.metadata: Metadata = context.invocation_metadata()
         self.arrived = time.monotonic()
+        self.times = ThreadTimes()
         alone = object()  # Ray's proxies don't say who calls: each call has turns of its own
         self.caller = Caller(alone, alone)
 

@@ -45,7 +45,8 @@ class HandHeldTransport:
     def charge(self, id: int, seconds: float) -> None:  # noqa: A002  the contract's name
         self.charged.append((id, seconds))
 
-    def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
+    def answer(self, ids: Sequence[int], contents: Sequence[bytes], spent: Sequence[float] = ()) -> None:
+        self.charged += zip(ids, spent, strict=True)
         self.answered.append((ids, contents))
 
     def fail(self, ids: Sequence[int], statuses: Sequence[Status]) -> None:

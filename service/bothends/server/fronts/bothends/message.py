@@ -176,7 +176,7 @@ class StreamMessage:
     def _finish(self, places: Sequence[int], accepted: AcceptedRequest, rows: Rows) -> None:
         if rows.cancelled():
             return
-        self.context.spent(rows.engine_s)
+        self.context.spent(rows.run_s)
         if isinstance(error := rows.exception(), BothendsError):
             self._fail(places, error)  # it isn't raised here: its traceback would hold `rows`, which hold it
             return

@@ -20,6 +20,7 @@ from ....observe.unforeseen import error_site
 from ....wire.status import to_status
 from ...caller import Caller
 from ...inbound import Inbound, Metadata
+from ...thread_times import CHARGED_S, ThreadTimes
 from ..contract import Message, Method, Reason, Status, Transport
 from ..plain_calls import CreateCodec, GivenUpError, PlainCalls
 from ..refusals import COUNTED, prepared
@@ -65,7 +66,20 @@ class Route(NamedTuple):
 class GrpcInbound:
     """`Inbound` for one message of a gRPC transport."""
 
-    __slots__ = ("_calls", "_id", "_is_over", "_then", "arrived", "caller", "content", "deadline", "key", "metadata")
+    __slots__ = (
+        "_calls",
+        "_id",
+        "_is_over",
+        "_spent",
+        "_then",
+        "arrived",
+        "caller",
+        "content",
+        "deadline",
+        "key",
+        "metadata",
+        "times",
+    )
     metadata: Metadata
     caller: Caller
 
@@ -75,26 +89,35 @@ class GrpcInbound:
         self.deadline, self.arrived = message.deadline, message.arrived
         self.caller = Caller(message.network, message.caller)
         self.key = message.key
+        self.times = ThreadTimes()
         self._then: Callable[[], None] | None = None
         self._is_over = False
+        self._spent = 0.0
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then` with the request's bytes at once."""
         then(self.content)
 
     def charge(self, seconds: float) -> None:
-        """Count `seconds` of a core against the caller's turns."""
-        self._calls.charge(self._id, seconds)
+        """Count `seconds` of a core against the caller's turns: soon if they are many, else with the answer."""
+        self._spent += seconds
+        if self._spent > CHARGED_S:
+            self._charge()
 
     def answer(self, content: bytes) -> None:
         """Send the response."""
         self._then = None  # most often it leads back here; a circle would wait for the garbage collector
-        self._calls.answer(self._id, content)
+        self._calls.answer(self._id, content, self._spent)
 
     def fail(self, status: status_pb2.Status) -> None:
         """End the call with the error `status`."""
         self._then = None
+        self._charge()
         self._calls.fail(self._id, prepared(status))
+
+    def _charge(self) -> None:
+        seconds, self._spent = self._spent, 0.0
+        self._calls.charge(self._id, seconds)
 
     def wire_status(self, code: int) -> int:
         """Return `code`: gRPC's own."""
@@ -197,7 +220,7 @@ class Calls:
     @contextmanager
     def gathering(self) -> Iterator[None]:
         """Return a context manager that collects the answers of this thread, and sends them together when it ends."""
-        gathered: list[tuple[int, bytes]] = []
+        gathered: list[tuple[int, bytes, float]] = []
         self._gathered.answers = gathered
         try:
             yield
@@ -206,14 +229,16 @@ class Calls:
             if gathered:
                 self._transport.answer(*zip(*gathered, strict=True))
 
-    def answer(self, message_id: int, content: bytes) -> None:
-        """Send a response to a message, at once or with the others of `gathering`."""
+    def answer(self, message_id: int, content: bytes, spent: float = 0.0) -> None:
+        """Send a response to a message, at once or with the others of `gathering`, and charge its caller with the
+        seconds of a core that were `spent`.
+        """
         self._in_flight.remove(message_id)
         gathered = getattr(self._gathered, "answers", None)
         if gathered is None:
-            self._transport.answer((message_id,), (content,))
+            self._transport.answer((message_id,), (content,), (spent,))
         else:
-            gathered.append((message_id, content))
+            gathered.append((message_id, content, spent))
 
     def fail(self, message_id: int, status: Status) -> None:
         """Send an error status to a message."""
@@ -246,9 +271,12 @@ class Calls:
     def _begin(self, message: Message) -> None:
         """Start a message. If its handler raises, only this message fails, since all others are still to be started."""
         call = GrpcInbound(self, message)
+        call.times.begin()
         self._in_flight.add(message.id, call.leave)
         try:
             self._routes[message.method].handle(call)
         except Exception as error:  # a bug of ours: its caller is told
             _log.error("a gRPC message couldn't be handled: %s", error_site(error))
             call.fail(to_status(BothendsError("internal error")))
+        call.charge(call.times.take())  # but for those that are answered by now, which have been charged
+        call.times.end()

@@ -160,7 +160,7 @@ class GrpcioTransport:
     def charge(self, id: int, seconds: float) -> None:  # noqa: A002  the contract's name
         """Do nothing: calls are taken in the order in which they come."""
 
-    def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
+    def answer(self, ids: Sequence[int], contents: Sequence[bytes], spent: Sequence[float] = ()) -> None:  # noqa: ARG002  there are no turns
         """Send responses."""
         self._settle(ids, contents)
 
