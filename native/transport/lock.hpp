@@ -81,6 +81,34 @@ private:
     Mutex& mutex_;
 };
 
+/// Scoped lock of a shard's mutex for a thread that looks at its sockets: others get it first, those that come within
+/// `stands_back_s` seconds too.
+class [[nodiscard]] SCOPED_CAPABILITY ReadersLock {
+public:
+    explicit ReadersLock(Mutex& mutex, double stands_back_s = 0) ACQUIRE(the_lock) : mutex_(mutex) {
+        mutex_.lock();
+        if (stands_back_s > 0) mutex_.stand_back(stands_back_s);
+    }
+    ~ReadersLock() RELEASE() { mutex_.unlock(); }
+    ReadersLock(const ReadersLock&) = delete;
+    ReadersLock& operator=(const ReadersLock&) = delete;
+
+private:
+    Mutex& mutex_;
+};
+
+/// Scope in which a thread doesn't have the lock that it has around it.
+class [[nodiscard]] SCOPED_CAPABILITY Unlocked {
+public:
+    explicit Unlocked(Mutex& mutex) RELEASE(the_lock) : mutex_(mutex) { mutex_.unlock(); }
+    ~Unlocked() RELEASE() { mutex_.enter(); }  // of this scope: so Clang is told that the lock is had again
+    Unlocked(const Unlocked&) = delete;
+    Unlocked& operator=(const Unlocked&) = delete;
+
+private:
+    Mutex& mutex_;
+};
+
 /// Scoped lock of a shard's mutex if that becomes free within some seconds; false if it doesn't. The compiler doesn't
 /// follow a lock that may fail: whoever got it says `the_lock.is_sure()`.
 class [[nodiscard]] TryLock {

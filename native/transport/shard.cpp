@@ -25,19 +25,19 @@ void Shard::read(std::span<const epoll_event> ready) {
     read_at_ = now();
     static thread_local std::vector<Incoming> incoming;
     incoming.clear();
-    mutex.lock();
-    mutex.stand_back(stands_back_s);
+    // Where memory fails, there may be some the next time: what wasn't read is in the sockets still.
     try {
+        const ReadersLock lock(mutex, stands_back_s);
         sockets.begin_reading(ready, incoming);
-        mutex.unlock();
-        for (Incoming& each : incoming) each.read();
-        mutex.lock();
+    } catch (const std::bad_alloc&) {
+    }
+    for (Incoming& each : incoming) each.read();
+    const ReadersLock lock(mutex);
+    try {
         sockets.read(incoming);
-    } catch (const std::bad_alloc&) {  // there may be memory the next time: what wasn't read is in the sockets still
+    } catch (const std::bad_alloc&) {
     }
     settle();
-    mutex.unlock();
-    incoming.clear();
 }
 
 void Shard::settle() noexcept {
@@ -52,9 +52,10 @@ void Shard::settle() noexcept {
         }
         shared.publish();
         if (outgoing.empty()) return;
-        mutex.unlock();
-        for (Outgoing& each : outgoing) each.write();
-        mutex.enter();
+        {
+            const Unlocked unlocked(mutex);
+            for (Outgoing& each : outgoing) each.write();
+        }
         sockets.wrote(outgoing);
     } while (!shared.to_send.empty());
     outgoing.clear();

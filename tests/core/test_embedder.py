@@ -49,7 +49,8 @@ def test_a_long_list_is_cut_into_runs_that_do_not_take_long(
     tokens, run = list[int](), LoadedModel.run
 
     def noted(model: LoadedModel, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        tokens.append(sum(map(len, sentences)))
+        if model is embedder.model:  # others of this process may prove themselves meanwhile
+            tokens.append(sum(map(len, sentences)))
         return run(model, sentences)
 
     monkeypatch.setattr(LoadedModel, "run", noted)
