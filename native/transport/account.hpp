@@ -263,9 +263,7 @@ private:
     static constexpr std::size_t message_bytes = 64;  // what a request takes besides, as if it had so many bytes more
 
     /// Adds used seconds for this account alone; returns what it has used now.
-    double add(double seconds) {
-        return used_->add(seconds, clock_.time() - max_saved_s, clock_.time() + max_debt_s);
-    }
+    double add(double seconds) { return used_->add(seconds, clock_.time() - max_saved_s, clock_.time() + max_debt_s); }
 
     TurnClock& clock_;
     Account* const whole_;

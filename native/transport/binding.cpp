@@ -368,7 +368,8 @@ NB_MODULE(_transport, module) {
         .def("fail", &fail, "ids"_a, "statuses"_a,
              "End calls with a status; a stream ends after its earlier messages are answered.")
         .def("charge", &Transport::charge, "id"_a, "seconds"_a, nb::call_guard<nb::gil_scoped_release>(),
-             "Charge the caller of a message, or request, that was taken and isn't answered yet with `seconds` of a core, "
+             "Charge the caller of a message, or request, that was taken and isn't answered yet with `seconds` of a "
+             "core, "
              "the first time instead of what was estimated; what it asks for next has its turn later.")
         .def("take_requests", &take_requests, "max_requests"_a = std::size_t(64),
              "Return HTTP requests that have arrived for the application, at most `max_requests`; None once stopped. "
@@ -376,7 +377,8 @@ NB_MODULE(_transport, module) {
         .def("requests_descriptor", &Transport::requests_descriptor,
              "Return an eventfd that is readable while `take_requests` has something to return. It is the transport's.")
         .def("respond", &respond, "id"_a, "status"_a, "headers"_a, "body"_a, "spent"_a = 0.0,
-             "Answer a request over HTTP, and charge its caller as by `charge`; False where its caller had left. Content-length, date, connection and "
+             "Answer a request over HTTP, and charge its caller as by `charge`; False where its caller had left. "
+             "Content-length, date, connection and "
              "x-content-type-options are added; names of headers are in lower case. Raises ValueError for one that "
              "holds a line's end.")
         .def("ended", &ended, "Return the calls that ended without Python since the last look.")

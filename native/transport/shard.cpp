@@ -32,12 +32,15 @@ void Shard::read(std::span<const epoll_event> ready) {
     } catch (const std::bad_alloc&) {
     }
     for (Incoming& each : incoming) each.read();
-    const ReadersLock lock(mutex);
-    try {
-        sockets.read(incoming);
-    } catch (const std::bad_alloc&) {
+    {
+        const ReadersLock lock(mutex);
+        try {
+            sockets.read(incoming);
+        } catch (const std::bad_alloc&) {
+        }
+        settle();
     }
-    settle();
+    incoming.clear();  // it holds the sockets, of which some may be closed by now
 }
 
 void Shard::settle() noexcept {

@@ -64,9 +64,9 @@ private:
 struct alignas(64) Standing {
     std::atomic<std::size_t> waiting{0};  // messages, and what else a worker may take
     std::atomic<bool> has_costly{false};  // some of those would keep a thread for long
-    std::atomic<bool> has_news{false};      // for the application: requests that it has taken are over
-    PublishedTurn turn;                     // of the first message for a worker
-    PublishedTurn request;                  // of the first request for the application
+    std::atomic<bool> has_news{false};  // for the application: requests that it has taken are over
+    PublishedTurn turn;  // of the first message for a worker
+    PublishedTurn request;  // of the first request for the application
     std::atomic<double> due{never};  // when something ends by itself
     std::atomic<double> rested_at{never};  // when the first connection that rests has rested
     std::atomic<std::size_t> connections{0};

@@ -247,7 +247,8 @@ TEST(what_waits_is_told_to_the_other_shards) {
     caller.echo("x");
     caller.call("/t/Probe", framed("x"));
     shards.one.publish();
-    CHECK(told.waiting == 2 && told.turn.get().is_urgent && told.turn.get().network == 1 && told.turn.get().modesty == 2);
+    CHECK(told.waiting == 2 && told.turn.get().is_urgent && told.turn.get().network == 1 &&
+          told.turn.get().modesty == 2);
     CHECK(told.slow_at == torn.arrived() + 10 && shards.all->has_slow(now() + 11) && !shards.all->has_slow(now() + 9));
     CHECK(told.small_tag == never && shards.all->first_small(1).second == never);  // it is for Python
     CHECK(shards.all->standings[1].waiting == 0);

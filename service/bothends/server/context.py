@@ -5,7 +5,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from google.rpc import code_pb2, status_pb2
 from opentelemetry.trace import Span
@@ -134,9 +134,8 @@ class CallContext:
                 self._charged, self._extra = sentences, extra
 
     def spending(self) -> "_Spending":
-        """Return a context manager that charges the caller with what the thread uses inside it.
-
-        What it has used until the call is settled is charged before that.
+        """Return a context manager that charges the caller with what the thread uses inside it, until the call is
+        settled, and then has that as its `seconds`.
         """
         return _Spending(self._call.times, self._charge_spent)
 
@@ -193,8 +192,8 @@ class CallContext:
             _log.error("a call failed: %s", error_site(error))
 
     def _charge_spent(self) -> None:
-        """Charge what this thread has used since it was last asked, if it works for the call."""
-        if (seconds := self._call.times.take()) > 0:
+        """Charge what this thread has used since it was last asked, if it works for the call and that isn't settled."""
+        if self._settled is not None and (seconds := self._call.times.take()) > 0:
             self._call.charge(seconds)
 
     def _cancelled(self) -> None:
@@ -223,20 +222,23 @@ class CallContext:
 
 
 class _Spending:
-    """The context of `spending`; inside another one of the same call and thread, it does nothing."""
+    """The context of `spending`. Inside another one of the same call and thread, it goes on measuring for that."""
 
-    __slots__ = ("_charge", "_is_outer", "_times")
+    __slots__ = ("_before", "_charge", "_is_outer", "_times", "seconds")
 
     def __init__(self, times: ThreadTimes, charge: Callable[[], None]) -> None:
         self._times = times
         self._charge = charge
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._is_outer = self._times.begin()
+        self._before = self._times.used
+        return self
 
     def __exit__(self, *_: object) -> None:
+        self._charge()
+        self.seconds = self._times.used - self._before
         if self._is_outer:
-            self._charge()
             self._times.end()
 
 

@@ -115,10 +115,9 @@ class Dispatcher:
                 self._backlog.submit(partial(act, context, content), work * len(content), context, work_s=work_s)
 
         def act(context: CallContext, content: bytes) -> None:
-            began = time.thread_time()
-            with context.spending(), context.guarding():
+            with context.spending() as spending, context.guarding():
                 behaviour(parse(content), context)
-            price.note(len(content), time.thread_time() - began)
+            price.note(len(content), spending.seconds)
 
         return handle
 

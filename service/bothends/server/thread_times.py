@@ -10,10 +10,12 @@ CHARGED_S = 1e-3
 class ThreadTimes:
     """CPU time of the threads that work for one call. Each thread asks for its own."""
 
-    __slots__ = ("_since",)
+    __slots__ = ("_since", "used")
 
     def __init__(self) -> None:
         self._since: dict[int, float] = {}
+        self.used = 0.0
+        """Seconds of a core that were taken so far, of all threads."""
 
     def begin(self) -> bool:
         """Measure this thread from now on; returns False if it is measured already."""
@@ -31,6 +33,7 @@ class ThreadTimes:
         if (since := self._since.get(thread)) is None:
             return 0.0
         self._since[thread] = now = time.thread_time()
+        self.used += now - since
         return now - since
 
     def end(self) -> None:

@@ -278,5 +278,4 @@ class Calls:
         except Exception as error:  # a bug of ours: its caller is told
             _log.error("a gRPC message couldn't be handled: %s", error_site(error))
             call.fail(to_status(BothendsError("internal error")))
-        call.charge(call.times.take())  # but for those that are answered by now, which have been charged
         call.times.end()
