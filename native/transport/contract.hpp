@@ -30,21 +30,21 @@ namespace transport {
     X(double, min_ping_s, 30, "Least seconds between two pings of a peer.")
 
 /// Limits that no setting changes, except in tests.
-#define TRANSPORT_CONSTANTS(X)                                                                                   \
-    X(double, keepalive_timeout_s, 20, "Seconds in which a peer has to answer a ping.")                          \
-    X(int, ping_strikes, 2, "Early pings after which their connection is closed.")                               \
-    X(double, stall_s, 300, "Seconds for which a caller may leave its answers unread.")                          \
-    X(double, passes_s, 2, "Seconds for which workers may stand still before others pass what waits for them.")  \
-    X(std::size_t, window_messages, 32, "Most messages of one stream in progress.")                              \
-    X(std::size_t, window_sentences, 256, "Most sentences of one stream in progress.")                           \
-    X(std::size_t, window_bytes, 1 << 20, "Most bytes of one stream in progress.")                               \
-    X(std::size_t, held_bytes, 64 << 20, "Most received bytes of untaken requests of a connection.")             \
-    X(std::size_t, held_total_bytes, 96 << 20, "Most received bytes of all untaken requests.")                   \
-    X(std::size_t, requests, 256, "Most open requests of the application, beyond one a connection.")             \
-    X(std::size_t, connection_requests, 16, "Most open requests of the application on one connection.")          \
-    X(std::size_t, making_bytes, 128 << 20, "Most bytes of long requests in progress, with their rows.")         \
-    X(std::size_t, unread_bytes, 16 << 20, "Most unread bytes of answers, with those being made, a connection.") \
-    X(std::size_t, network_unread_bytes, 64 << 20, "Most unread bytes of answers of a network.")                 \
+#define TRANSPORT_CONSTANTS(X)                                                                                    \
+    X(double, keepalive_timeout_s, 20, "Seconds in which a peer has to answer a ping.")                           \
+    X(int, ping_strikes, 2, "Early pings after which their connection is closed.")                                \
+    X(double, stall_s, 300, "Seconds for which a caller may leave its answers unread.")                           \
+    X(double, passes_s, 0.5, "Seconds for which workers may stand still before others pass what waits for them.") \
+    X(std::size_t, window_messages, 32, "Most messages of one stream in progress.")                               \
+    X(std::size_t, window_sentences, 256, "Most sentences of one stream in progress.")                            \
+    X(std::size_t, window_bytes, 1 << 20, "Most bytes of one stream in progress.")                                \
+    X(std::size_t, held_bytes, 64 << 20, "Most received bytes of untaken requests of a connection.")              \
+    X(std::size_t, held_total_bytes, 96 << 20, "Most received bytes of all untaken requests.")                    \
+    X(std::size_t, requests, 256, "Most open requests of the application, beyond one a connection.")              \
+    X(std::size_t, connection_requests, 16, "Most open requests of the application on one connection.")           \
+    X(std::size_t, making_bytes, 128 << 20, "Most bytes of long requests in progress, with their rows.")          \
+    X(std::size_t, unread_bytes, 16 << 20, "Most unread bytes of answers, with those being made, a connection.")  \
+    X(std::size_t, network_unread_bytes, 64 << 20, "Most unread bytes of answers of a network.")                  \
     X(std::size_t, unread_total_bytes, 256 << 20, "Most bytes of all answers that callers have not read.")
 
 /// Bounds of a transport: those that settings give, and constants.

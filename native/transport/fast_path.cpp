@@ -99,7 +99,7 @@ Report FastPath::take_messages(std::size_t max_messages, double wait_s, double q
     double end = now() + wait_s, reports_at = never;
     Report report;
     while (true) {
-        const bool has_place = may_run && runs_.count() < settings_.max_runs;
+        const bool has_place = (may_run || transport_.stands_still()) && runs_.count() < settings_.max_runs;
         const double left = std::min(std::min(end, reports_at) - now(), has_place ? wait_s : looks_s);
         report.batch =
             transport_.take_messages(at_once(max_messages, max_bytes, has_place), std::max(0.0, left), begins_at);

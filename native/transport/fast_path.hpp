@@ -72,7 +72,8 @@ public:
     /// Serves small requests until there is a message for Python, or `wait_s` seconds have passed; with 0, only those
     /// that have arrived. `thread` identifies the calling thread for `overdue`. `max_messages` and `max_bytes` limit
     /// the messages for Python as in Transport::take_messages; `queue_s` is how long one of those waits in Python's
-    /// queue now. Where it may not run, nothing is served: a thread without a core leaves that to those who have one.
+    /// queue now. Where it may not run, nothing is served: a thread without a core leaves that to those who have one,
+    /// unless they are kept.
     Report take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes,
                          std::uint64_t thread, bool may_run = true);
 

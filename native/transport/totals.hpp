@@ -128,6 +128,13 @@ public:
         });
     }
 
+    /// Returns whether something waits in some shard of which nothing is taken, since all workers are kept.
+    bool stands_still(double time) const {
+        return std::any_of(standings.begin(), standings.end(), [&](const Standing& there) {
+            return there.waiting > 0 && !moves(there.turn.get().since, time);
+        });
+    }
+
     /// Returns whether something that has waited `since` then is being served, as far as anybody can tell: where
     /// workers have taken nothing for a while, since all runs hang, nothing is to wait for it.
     bool moves(double since, double time) const {

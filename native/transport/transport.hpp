@@ -65,6 +65,9 @@ public:
     bool has_hasty_callers();
     void hand_over_polling();
 
+    /// Returns whether something has waited for a while of which no thread takes anything.
+    bool stands_still() const { return totals_->stands_still(now()); }
+
     /// Answers messages, shard by shard. `counted` is called for those of each shard, by their indices, once it is
     /// known who wants them and before anybody can have read them. That shard's lock is held meanwhile.
     using Counted = std::function<void(const std::vector<std::size_t>& indices)>;
