@@ -15,6 +15,7 @@ SANITIZERS = ("LD_PRELOAD", "ASAN_OPTIONS", "TSAN_OPTIONS")
 
 
 @pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.timeout(1800)  # a busy machine compiles for minutes
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "c++")), reason="there is no C++ compiler")
 def test_the_parts_of_the_transport() -> None:
