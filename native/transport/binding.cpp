@@ -369,8 +369,7 @@ NB_MODULE(_transport, module) {
              "End calls with a status; a stream ends after its earlier messages are answered.")
         .def("charge", &Transport::charge, "id"_a, "seconds"_a, nb::call_guard<nb::gil_scoped_release>(),
              "Charge the caller of a message, or request, that was taken and isn't answered yet with `seconds` of a "
-             "core, "
-             "the first time instead of what was estimated; what it asks for next has its turn later.")
+             "core, the first time instead of what was estimated; what it asks for next has its turn later.")
         .def("take_requests", &take_requests, "max_requests"_a = std::size_t(64),
              "Return HTTP requests that have arrived for the application, at most `max_requests`; None once stopped. "
              "Never waits.")

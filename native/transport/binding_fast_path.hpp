@@ -173,8 +173,7 @@ inline void bind_path(nb::module_& module) {
              "thread"_a, nb::kw_only(), "may_run"_a = true,
              "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
              "`wait_s`. Plain requests are served meanwhile; with 0 seconds, those that have come; where it may not "
-             "run, "
-             "they wait for who may. `thread` is the calling thread's number, by which `overdue` knows it.")
+             "run, they wait for who may. `thread` is the calling thread's number, by which `overdue` knows it.")
         .def("served", &FastPath::served, nb::call_guard<nb::gil_scoped_release>(),
              "Return what was served since the last call of this, by any thread: everything whose answers a caller may "
              "have seen.")

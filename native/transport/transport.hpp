@@ -99,7 +99,8 @@ public:
     /// Returns an eventfd that is readable while there are requests, or news of those that were taken.
     int requests_descriptor() const { return requests_.get(); }
 
-    /// Answers a request; returns false if its caller had left.
+    /// Answers a request, for which Python has `spent` seconds of a core since they were last charged; returns false if
+    /// its caller had left.
     bool respond(std::uint64_t id, Response response, double spent = 0);
     void set_serving(bool serving, const std::optional<std::vector<std::string>>& services = {});
     void drain();
