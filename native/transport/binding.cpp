@@ -367,7 +367,7 @@ NB_MODULE(_transport, module) {
              "Callers are charged with what was `spent` on each, in seconds of a core, as by `charge`.")
         .def("fail", &fail, "ids"_a, "statuses"_a,
              "End calls with a status; a stream ends after its earlier messages are answered.")
-        .def("charge", &Transport::charge, "id"_a, "seconds"_a, nb::call_guard<nb::gil_scoped_release>(),
+        .def("charge", &Transport::charge, "id"_a, "seconds"_a, Release(),
              "Charge the caller of a message, or request, that was taken and isn't answered yet with `seconds` of a "
              "core, the first time instead of what was estimated; what it asks for next has its turn later.")
         .def("take_requests", &take_requests, "max_requests"_a = std::size_t(64),

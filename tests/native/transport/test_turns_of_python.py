@@ -66,16 +66,18 @@ def test_what_python_used_is_paid_before_the_next_of_its_callers_requests(serve:
     assert answered == len(asked)
 
 
-def test_what_python_has_not_used_is_not_paid(serve: Serve, callers: ExitStack) -> None:
-    """Two networks that have had as little have turns alike, whoever answers them."""
+def test_who_has_had_less_comes_first_by_python_too(serve: Serve, callers: ExitStack) -> None:
+    """A message for Python doesn't wait for plain ones of a network that has had more."""
     stepped = Stepped(serve(passes_s=TIMEOUT_S))
     odd = callers.enter_context(Raw(stepped.served.port, source="127.0.0.3"))
     plain = [callers.enter_context(Raw(stepped.served.port, source="127.0.0.2")) for _ in range(4)]
-    odd.call(ECHO, framed(ODD))
-    until(lambda: stepped.served.figure("waiting") == 1)
+    plain[0].call(ECHO, framed(ODD))
+    (dear,) = taken(stepped)
     asked = [raw.call(ECHO, framed(PLAIN)) for raw in plain for _ in range(FEW)]
+    odd.call(ECHO, framed(ODD))
     until(lambda: stepped.served.figure("waiting") == len(asked) + 1)
-    assert [message.content for message in taken(stepped)] == [ODD]
+    stepped.served.transport.charge(dear.id, COSTS_S)
+    assert [message.content for message in stepped.step()] == [ODD]
     assert stepped.answered < len(asked)
 
 
@@ -89,12 +91,15 @@ def test_a_request_of_the_application_has_its_turn_too(callers: ExitStack) -> No
     polite.say(GET)
     (page,) = web.take_requests()
     web.respond(page)
-    greedy[0].say(GET)
-    (first,) = web.take_requests()
+    of_plain = callers.enter_context(Wire(web.http_port, source="127.0.0.2"))
+    for each in (greedy[0], of_plain):
+        each.say(GET)
+    first, second = sorted(web.take_requests(2), key=lambda request: request.peer[0], reverse=True)
     callers.enter_context(Raw(web.port, source="127.0.0.2")).echo(PLAIN)
     greedy[1].say(GET)
     until(lambda: web.figure("waiting") == 2)
     web.transport.charge(first.id, COSTS_S)
+    web.transport.charge(second.id, COSTS_S / 4)  # what is measured by the clock is far less
     polite.say(GET)
     (of_polite,) = web.take_requests()
     assert of_polite.network != first.network
