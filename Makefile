@@ -30,8 +30,7 @@ SANITIZED = native/check/sanitized.sh "$(abspath $(BIN))/python"
 WIRE = --confcutdir=tests/native/transport
 
 native-check: $(VENV)/.test ## Run the native engine, the transport and their tests under sanitizers, their fuzzers for a minute, and clang-tidy
-	@native/check/tidy.sh
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check nanobind
+	@native/check/tidy.sh "$(abspath $(BIN))/python"
 	@for each in plain address thread; do $(BUILD) $$each && printf '%s: ' $$each && native/build/$$each/check || exit 1; done
 	@$(SANITIZED) address tests/native/engine tests/native/wordpiece
 	@$(SANITIZED) address $(WIRE) -m "" tests/native/transport
@@ -44,7 +43,6 @@ arm-check: $(VENV)/.test ## Run the native engine's check for AArch64 under qemu
 
 # A transport of several parts does all that one of a single part does, and more.
 sanitize: $(VENV)/.test ## Run what takes little time of native-check: the native modules under ASan and UBSan
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check nanobind
 	@$(BUILD) units && native/build/units/units
 	@CXX="$${CXX:-g++}" $(BUILD) sanitize && native/build/sanitize/memory
 	@BOTHENDS_TRANSPORT_SHARDS=4 $(SANITIZED) sanitize $(WIRE) tests/native/wordpiece/test_wordpiece.py tests/native/engine/test_arrays.py \
@@ -135,14 +133,8 @@ coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test run
 mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one package)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too, where they are built), import contracts, C++'s format, and what the native locks guard
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	@if $(BIN)/python -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("torch"))'; then $(BIN)/mypy; else \
-		echo "PyTorch isn't here, so types are checked of what serves alone"; $(BIN)/mypy --package bothends; fi
-	$(BIN)/lint-imports
-	@native/check/format.sh $(BIN)/python
-	@native/check/locks.sh $(BIN)/python
+lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too, where they are built), import contracts, C++'s format, what the native locks guard; says what it skipped
+	@tests/lint.sh $(BIN)
 
 proto: $(VENV)/.protoc ## Generate service/bothends/v1, kserve/v2 and tei/v1 anew from proto/
 	$(VENV)/protoc/bin/python -m grpc_tools.protoc -Iproto --python_out=service --pyi_out=service --grpc_python_out=service \

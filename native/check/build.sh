@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds a preset of ../CMakePresets.json in native/build/PRESET, with the compiler CXX where that is set, and says nothing but what failed.
-# Tests and sanitizers may do so at once: one waits for the other. Modules are installed in native/build/PRESET/modules.
+# Tests and sanitizers may do so at once: one waits for the other. Modules, where the preset
+# makes any, are installed in native/build/PRESET/modules.
 #
 # native/check/build.sh PYTHON PRESET [CMAKE'S OPTION...]     CMake is the one beside PYTHON, or else that of PATH
 set -eu
@@ -15,6 +16,5 @@ flock 9
 nanobind=$("$python" -m nanobind --cmake_dir 2>/dev/null) || nanobind= # what has no modules doesn't need it
 {
     cmake --preset "$preset" -DPython_EXECUTABLE="$python" ${nanobind:+-Dnanobind_DIR="$nanobind"} "$@" &&
-        cmake --build --preset "$preset" --parallel "$(nproc)" &&
-        cmake --install "build/$preset"
+        cmake --build --preset "$preset" --parallel "$(nproc)"
 } >"$log" 2>&1 || { cat "$log" >&2; exit 1; }

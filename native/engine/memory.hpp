@@ -29,10 +29,10 @@ inline Memory allocated(std::size_t bytes) {
 inline Memory allocated_for_reading(std::size_t bytes) {
     Memory memory = allocated(bytes);
 #if defined(__linux__)
-    const auto address = reinterpret_cast<std::uintptr_t>(memory.get());
-    constexpr std::uintptr_t page = 4096;  // of any size: the system takes its own multiple of it
-    const std::uintptr_t begin = (address + page - 1) / page * page, end = (address + bytes) / page * page;
-    if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // it may refuse
+    constexpr std::size_t page = 4096;  // of any size: the system takes its own multiple of it
+    const std::size_t before = -reinterpret_cast<std::uintptr_t>(memory.get()) % page;
+    const std::size_t whole = bytes < before ? 0 : (bytes - before) / page * page;
+    if (whole > 0) madvise(memory.get() + before, whole, MADV_HUGEPAGE);  // it may refuse
 #endif
     return memory;
 }

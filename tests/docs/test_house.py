@@ -61,3 +61,16 @@ def test_nothing_is_committed_by_mistake() -> None:
     listed = ran("git", "ls-files", "-z", cwd=ROOT, check=True)
     files = [ROOT / name for name in listed.stdout.split("\0") if name]
     assert [path for path in files if path.is_file() and not path.stat().st_size and path.name != "py.typed"] == []
+
+
+BUNDLE = "service/bothends/models/english/"
+ARCHIVE = re.compile(r"\.(whl|zip|tar|tgz|tbz2|gz|bz2|zst|7z|jar|so|dylib|dll|a|o|pyc)$")
+LARGEST_BYTES = 500_000
+
+
+def test_nothing_large_is_committed() -> None:
+    """Each clone has all that ever was: of files past 500 kB it has the default bundle's, and no archive or built object."""
+    listed = ran("git", "ls-files", "-z", cwd=ROOT, check=True)
+    files = [ROOT / name for name in listed.stdout.split("\0") if name and not name.startswith(BUNDLE)]
+    large = [path for path in files if path.is_file() and path.stat().st_size > LARGEST_BYTES]
+    assert large + [path for path in files if path.is_file() and ARCHIVE.search(path.name)] == []
