@@ -1,11 +1,11 @@
 #!/bin/sh
 # Builds a preset of ../CMakePresets.json in native/build/PRESET, with the compiler CXX where that is set, and says nothing but what failed.
-# Tests and sanitizers may do so at once: one waits for the other. Modules, where the preset
-# makes any, are installed in native/build/PRESET/modules.
+# Tests and sanitizers may do so at once: one waits for the other. Modules are
+# installed in native/build/PRESET/modules, where the preset makes any.
 #
 # native/check/build.sh PYTHON PRESET [CMAKE'S OPTION...]     CMake is the one beside PYTHON, or else that of PATH
 set -eu
-python=$1 preset=$2
+python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") preset=$2
 shift 2
 cd "$(dirname "$0")/.."
 PATH=$(dirname "$python"):$PATH

@@ -69,7 +69,7 @@ LARGEST_BYTES = 500_000
 
 
 def test_nothing_large_is_committed() -> None:
-    """Each clone has all that ever was: of files past 500 kB it has the default bundle's, and no archive or built object."""
+    """Every clone holds all that ever was: no archive, no built object, past 500 kB nothing but the default bundle."""
     listed = ran("git", "ls-files", "-z", cwd=ROOT, check=True)
     files = [ROOT / name for name in listed.stdout.split("\0") if name and not name.startswith(BUNDLE)]
     large = [path for path in files if path.is_file() and path.stat().st_size > LARGEST_BYTES]
