@@ -15,6 +15,8 @@ from bothends.v1 import embedding_pb2
 from bothends.wire.messages import SERVICE, encode, encode_items, items
 from bothends.wire.status import to_status
 
+from .until import TIMEOUT_S
+
 Embed = Callable[[embedding_pb2.EmbedRequest, grpc.ServicerContext], bytes]
 EmbedStream = Callable[[Iterator[embedding_pb2.EmbedStreamRequest], grpc.ServicerContext], Iterator[bytes]]
 
@@ -87,7 +89,8 @@ class Plain:
             self._health.set(service, status.SERVING if serving else status.NOT_SERVING)
 
     def stop(self) -> None:
-        self._server.stop(None).wait()
+        """Stop once the last call has ended: to cancel calls, gRPC breaks connections, and their clients log it."""
+        self._server.stop(TIMEOUT_S).wait()
 
 
 @contextmanager
