@@ -225,6 +225,7 @@ private:
     void take(Shared& shared, Message& message) {
         Call& call = *message.call;
         if (message.parked) return;
+        if (message.job) return call.take_back(message);  // it is computed
         if ((message.id >> 8) % 8 == 7) return shared.park(message);  // as if there were no room for its answer
         message.line->take(message);
         shared.outstanding.add(message);
@@ -244,13 +245,25 @@ private:
         if (taken_.empty()) return;
         const std::uint64_t id = taken_[input.byte() % taken_.size()];
         Message& message = *shard_of(id).outstanding.find(id);
-        if (input.byte() % 4 == 0) {
+        const std::uint8_t how = input.byte() % 4;
+        if (how == 1 && !message.job) {
+            submit(shard_of(id), message);
+        } else if (how == 0) {
             message.call->fail(message, {3, "no\n\xff", "\x08"});
         } else {
             shard_of(id).outstanding.remove(id);
             message.call->answer(message, std::string(input.byte() * 8u, 'x'), 0);
         }
         settle();
+    }
+
+    /// Has a sentence of a message computed before it is answered.
+    void submit(Shared& shared, Message& message) {
+        Submission submission{0, {}, never};
+        const std::int32_t token = 1;
+        submission.tokens.append(std::span(&token, 1));
+        const auto job = std::make_shared<Job>(1, TakenMessage{.id = message.id}, std::move(submission), 2);
+        message.call->submitted(message, shared.lines.small, job, job->bytes(2));
     }
 
     void look(std::uint8_t what) {

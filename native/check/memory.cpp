@@ -19,6 +19,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -148,6 +149,9 @@ TransportSettings settings(std::size_t shards) {
 /// answers them.
 class Served {
 public:
+    static constexpr std::uint64_t path = 1;
+    static constexpr std::size_t dimension = 2;
+
     explicit Served(std::size_t shards)
         : transport_(settings(shards), {{listening(grpc), false, false}, {listening(http), true, false}}) {
         const NamedModels models({{{""}, "\"m\"", "\"v\"", 4, {}}});
@@ -162,9 +166,17 @@ public:
         for (; rounds > 0; --rounds) {
             std::optional<Batch> batch;
             asked([&] {
-                batch = transport_.take_messages({.messages = 8, .bytes = 1 << 20, .small = 8, .small_bytes = 1 << 20},
-                                                 0, 0);
+                batch = transport_.take_messages(
+                    {.messages = 8,
+                     .bytes = 1 << 20,
+                     .small = 8,
+                     .small_bytes = 1 << 20,
+                     .path = path,
+                     .slices = {.usual_sentences = 1, .max_sentences = 1, .soon_s = 0, .max_tokens = 2}},
+                    0);
             });
+            if (batch && batch->unread) transport_.leave_to_python(*batch->unread);
+            if (batch) compute(batch->slices);
             if (batch) answer(*batch);
             std::optional<HttpRequests> requests;
             asked([&] { requests = transport_.take_requests(8); });
@@ -189,7 +201,7 @@ private:
         Transport::Failures failed;
         for (TakenMessage& taken : batch.messages) {
             const bool fails = taken.content.find("fails") != std::string::npos, is_passed_on = taken.is_http && fails;
-            if (is_passed_on) continue;
+            if (is_passed_on || (taken.content.find("odd") != std::string::npos && submit(taken.id))) continue;
             if (fails) failed.push_back({taken.id, {3, "no", "\x08\x03"}});
             else answers.push_back({taken.id, "answer to " + taken.content});
             taken.is_http = false;
@@ -197,6 +209,29 @@ private:
         asked([&] { transport_.pass_on(batch); });
         asked([&] { transport_.fail(failed); });
         asked([&] { transport_.answer(answers); });
+    }
+
+    /// Has two sentences of a message computed before it is answered; returns false if there is no memory for it.
+    bool submit(std::uint64_t id) {
+        bool is_submitted = false;
+        asked([&] {
+            Submission submission{0, {}, never};
+            for (const std::int32_t token : {1, 2}) submission.tokens.append(std::span(&token, 1));
+            is_submitted = transport_.submit(id, path, std::move(submission), dimension, {}, 1e-6);
+        });
+        return is_submitted;
+    }
+
+    /// Computes the sentences whose turn it is, and answers the messages of which they were the last.
+    void compute(const std::vector<Slice>& slices) {
+        for (const Slice& slice : slices) {
+            const std::array<float, dimension> row{};
+            if (!slice.job->put(slice, row.data(), dimension, 0) || !transport_.end_submission(*slice.job)) continue;
+            const std::string content = "rows of " + slice.job->message.content;
+            const Exposed exposed(false);  // Python has its answer by now
+            Transport::Answers answers{{slice.job->message.id, content}};
+            transport_.answer(answers);
+        }
     }
 
     void respond(HttpRequests& requests) {
@@ -266,7 +301,9 @@ std::vector<Conversation> conversations() {
           {asks(19, "/t/Row") + says(19, "dropped", 0) + fuzz::frame(reset, 0, 19, std::string("\0\0\0\x08", 4)) +
                fuzz::frame(ping, 0, 0, "12345678"),
            "12345678"},
-          {asks(21, "/t/Probe") + says(21, "the last"), "answer to the last"}}},
+          {asks(21, "/t/Unary") + says(21, "an odd one"), "rows of an odd one"},
+          {asks(23, "/t/Row") + says(23, "an odd one"), "rows of an odd one"},
+          {asks(25, "/t/Probe") + says(25, "the last"), "answer to the last"}}},
         {"HTTP/1.1",
          &Served::http,
          {{posts("/e", R"({"input":"small"})"), R"(answer to {"input":"small"})"},

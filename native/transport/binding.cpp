@@ -106,7 +106,7 @@ void construct_hosts(Hosts* self, const std::vector<std::string>& names, bool ta
 }
 
 std::optional<python::Batch> take_messages(Transport& transport, std::size_t max_messages, double wait_s,
-                                           double queue_s, std::size_t max_bytes) {
+                                           std::size_t max_bytes) {
     std::optional<Batch> batch;
     {
         const nb::gil_scoped_release release;
@@ -115,7 +115,7 @@ std::optional<python::Batch> take_messages(Transport& transport, std::size_t max
                                          .small = max_messages,
                                          .small_bytes = max_bytes,
                                          .soon_s = never},
-                                        wait_s, now() + queue_s);
+                                        wait_s);
         if (batch) transport.pass_on(*batch);
     }
     return python::batch_of(batch, transport, false);
@@ -351,17 +351,14 @@ NB_MODULE(_transport, module) {
             "in whose name "
             "they call: addresses of 4 or 16 bytes, and how many of their bits count.")
         .def("start", &Transport::start, Release(), "Accept connections.")
-        .def("take_messages", &take_messages, "max_messages"_a, "wait_s"_a, "queue_s"_a = 0.0,
-             "max_bytes"_a = std::size_t(1) << 22,
+        .def("take_messages", &take_messages, "max_messages"_a, "wait_s"_a, "max_bytes"_a = std::size_t(1) << 22,
              "Wait up to `wait_s`, without the GIL, for messages, and return at most `max_messages` of them, in fair "
-             "order of callers; of more than `max_bytes`, one alone. Refuses calls that `queue_s`, the wait in Python "
-             "now, makes hopeless. None once stopped.")
+             "order of callers; of more than `max_bytes`, one alone. None once stopped.")
         .def("wake", &Transport::wake_one, Release(),
              "Make one `take_messages` return early: one that waits now, or otherwise the next one.")
-        .def("has_hasty_callers", &Transport::has_hasty_callers, Release(),
-             "Return whether a caller has recently asked for something that a fast path answers quickly.")
-        .def("hand_over_polling", &Transport::hand_over_polling, Release(),
-             "Let a thread that waits in `take_messages` poll the sockets, if no thread does.")
+        .def("stands_still", &Transport::stands_still,
+             "Return whether something has waited for a while of which no thread takes anything, since all are kept by "
+             "what they run.")
         .def("answer", &answer, "ids"_a, "contents"_a, "spent"_a = nb::tuple(),
              "Answer messages: a unary call ends OK, a stream continues. Ids of messages that have ended are ignored. "
              "Callers are charged with what was `spent` on each, in seconds of a core, as by `charge`.")

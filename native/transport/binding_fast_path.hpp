@@ -93,24 +93,60 @@ inline void construct_path(FastPath* self, Transport& transport, const std::map<
     std::vector<shared::Encoder> encoders;
     for (const nb::handle each : models) {
         const auto& model = nb::cast<const GivenModel&>(each);
-        readers.push_back({shared::borrowed<shared::Tokenizer>(model.tokenizer), model.max_tokens});
+        const bool has_tokenizer = !model.tokenizer.is_none();
+        readers.push_back({has_tokenizer ? shared::borrowed<shared::Tokenizer>(model.tokenizer) : shared::Tokenizer{},
+                           model.max_tokens});
         encoders.push_back(shared::borrowed<shared::Encoder>(model.encoder));
     }
     if (readers.empty()) throw std::invalid_argument("there is no model");
     new (self) FastPath(transport, std::move(settings), std::move(readers), encoders);
 }
 
-inline std::optional<Batch> take_with_fast_path(FastPath& path, std::size_t max_messages, double wait_s, double queue_s,
-                                                std::size_t max_bytes, std::uint64_t thread, bool may_run) {
+inline std::optional<Batch> take_with_fast_path(FastPath& path, std::size_t max_messages, double wait_s,
+                                                std::size_t max_bytes, std::uint64_t thread, bool may_answer) {
     transport::Report report;
     {
         const nb::gil_scoped_release release;
-        report = path.take_messages(max_messages, wait_s, queue_s, max_bytes, thread, may_run);
+        report = path.take_messages(max_messages, wait_s, max_bytes, thread, may_answer);
     }
-    return batch_of(report.batch, path.transport(), report.is_given_up);
+    return batch_of(report.batch, path.transport(), report.is_given_up, &path);
+}
+
+using Ids = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Offsets = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+/// Submits sentences; throws ValueError for offsets that don't fit the ids.
+inline bool submit(FastPath& path, std::uint64_t id, std::size_t model, const Ids& ids, const Offsets& offsets,
+                   double deadline, double spent) {
+    Submission submission{model, {}, deadline};
+    for (std::size_t index = 0; index + 1 < offsets.size(); ++index) {
+        const std::int64_t from = offsets(index), to = offsets(index + 1);
+        if (from < 0 || to <= from || std::size_t(to) > ids.size())
+            throw nb::value_error("a sentence has no token, or ids that are not there");
+        submission.tokens.append(std::span(ids.data() + from, std::size_t(to - from)));
+    }
+    if (submission.tokens.sentences() == 0) throw nb::value_error("there is no sentence");
+    const nb::gil_scoped_release release;
+    return path.submit(id, std::move(submission), spent);
 }
 
 inline void bind_path(nb::module_& module) {
+    nb::exception<NoRoom>(module, "NoRoom");
+    nb::enum_<Outcome>(module, "Outcome", "What has become of a submission.")
+        .value("done", Outcome::done, "Its rows are there.")
+        .value("failed", Outcome::failed,
+               "The model's run failed, for this submission alone, or the model was stopped.")
+        .value("replaced", Outcome::replaced, "Other models have taken over before it was computed.")
+        .value("late", Outcome::late, "Its deadline passed before it was computed.");
+    nb::class_<python::Returned>(module, "Returned", "Submission that is over.")
+        .def_ro("id", &python::Returned::id, "Id of the message that it was for.")
+        .def_ro("outcome", &python::Returned::outcome)
+        .def_prop_ro(
+            "rows", [](const python::Returned& self) { return self.rows; },
+            nb::rv_policy::reference,  // it has an owner
+            "float32 [sentences, dimension] where it is done; else None.")
+        .def_ro("tokens", &python::Returned::tokens)
+        .def_ro("engine_s", &python::Returned::engine_s, "Seconds of the runs that it was computed in.");
     nb::enum_<Truncation>(module, "Truncation", "What to do with a sentence of more tokens than the model reads.")
         .value("start", Truncation::start, "Its start is kept.")
         .value("error", Truncation::error, "It is an error of its request.")
@@ -129,8 +165,10 @@ inline void bind_path(nb::module_& module) {
              "Take the names by which requests ask for it, an empty one for those that name none; its name and version "
              "as responses have them; how many numbers its embeddings have, and the sizes that it offers.");
     nb::class_<GivenModel>(module, "LentModel", "A model as a fast path computes by it.")
-        .def(nb::init<nb::object, nb::object, std::size_t>(), "tokenizer"_a, "encoder"_a, nb::kw_only(), "max_tokens"_a,
-             "Take what a WordPiece and an Encoder share; the model reads `max_tokens` of a sentence.");
+        .def(nb::init<nb::object, nb::object, std::size_t>(), "tokenizer"_a.none(), "encoder"_a, nb::kw_only(),
+             "max_tokens"_a,
+             "Take what a WordPiece and an Encoder share; the model reads `max_tokens` of a sentence. Without a "
+             "tokenizer Python reads all its requests, and no codec may know it.");
     nb::class_<GivenCodec>(module, "Codec", "What a fast path knows of a method: its requests and its responses.")
         .def_static("embed", &embed_codec, nb::kw_only(), "models"_a, "empty"_a,
                     "Return that of bothends.v1's Embed. `empty` is the status of a request without sentences.")
@@ -169,11 +207,20 @@ inline void bind_path(nb::module_& module) {
              "many sentences and bytes, so many of them together, and long ones within `max_…` in slices. `codecs` are "
              "those of methods, by their places. About `max_runs` threads compute at once; others read what comes. "
              "Raises ValueError where something else is given.")
-        .def("take_messages", &take_with_fast_path, "max_messages"_a, "wait_s"_a, "queue_s"_a, "max_bytes"_a,
-             "thread"_a, nb::kw_only(), "may_run"_a = true,
-             "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
-             "`wait_s`. Plain requests are served meanwhile; with 0 seconds, those that have come; where it may not "
-             "run, they wait for who may. `thread` is the calling thread's number, by which `overdue` knows it.")
+        .def("take_messages", &take_with_fast_path, "max_messages"_a, "wait_s"_a, "max_bytes"_a, "thread"_a,
+             nb::kw_only(), "may_answer"_a = true,
+             "Return what Transport.take_messages returns, and submissions that are over, once there is any or a while "
+             "has passed, at most `wait_s`. Plain requests are served meanwhile, and submissions computed; with 0 "
+             "seconds, what has come. Where it may not answer, Python gets plain requests too. `thread` is the calling "
+             "thread's number, by which `overdue` knows it.")
+        .def("submit", &submit, "id"_a, "model"_a, "ids"_a, "offsets"_a, nb::kw_only(), "deadline"_a = never,
+             "spent"_a = 0.0,
+             "Let sentences of a message, or request, that was taken and isn't answered yet wait in its caller's turn "
+             "to "
+             "be computed by the model of this index: int32 token ids, and int64 offsets [sentences + 1] of where each "
+             "sentence begins. `take_messages` returns them, by the message's id. They are late once the time is "
+             "`deadline`. Charges the caller with what was `spent`, in seconds of a core. Return False if the caller "
+             "has left. Raises NoRoom if too much waits, and ValueError for a sentence without ids.")
         .def("served", &FastPath::served, nb::call_guard<nb::gil_scoped_release>(),
              "Return what was served since the last call of this, by any thread: everything whose answers a caller may "
              "have seen.")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -11,6 +12,7 @@
 
 #include <cmath>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,10 +39,22 @@ struct Message {
     nb::bytes key;
 };
 
-/// What `take_messages` returns to Python: messages, and the ids of those whose calls are over.
+using Rows = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
+
+/// Submission that is over, as Python gets it.
+struct Returned {
+    std::uint64_t id;
+    Outcome outcome;
+    std::optional<Rows> rows;
+    std::size_t tokens;
+    double engine_s;
+};
+
+/// What `take_messages` returns to Python: messages, the ids of those whose calls are over, and submissions that are.
 struct Batch {
     nb::typed<nb::list, Message> messages;
     nb::typed<nb::list, nb::int_> over;
+    nb::typed<nb::list, Returned> returned;
     bool is_given_up;
 };
 
@@ -119,14 +133,29 @@ inline Message message_of(const TakenMessage& taken, const std::vector<std::stri
             .key = bytes_of(taken.key_digest)};
 }
 
+/// Hands over the rows of a submission; Python's array owns them from now on.
+inline Returned returned_of(const transport::Returned& from, const FastPath& path) {
+    Job& job = *from.job;
+    Returned made{job.message.id, from.outcome, std::nullopt, job.tokens().size(), job.engine_s()};
+    if (from.outcome != Outcome::done) return made;
+    const std::size_t shape[] = {job.tokens().sentences(), path.dimension(job.request().model)};
+    std::unique_ptr<float[]> rows = job.take_rows();
+    const nb::capsule owner(rows.get(), [](void* of) noexcept { delete[] static_cast<float*>(of); });
+    made.rows.emplace(rows.release(), 2, shape, owner);
+    return made;
+}
+
+/// Makes what Python gets of a batch; only what a fast path has taken holds submissions.
 inline std::optional<Batch> batch_of(const std::optional<transport::Batch>& taken, const Transport& transport,
-                                     bool is_given_up) {
+                                     bool is_given_up, const FastPath* path = nullptr) {
     if (!taken) return std::nullopt;
-    nb::list messages, over;
+    nb::list messages, over, returned;
     for (const TakenMessage& message : taken->messages)
         messages.append(message_of(message, transport.settings().headers));
     for (const std::uint64_t id : taken->gone) over.append(id);
-    return Batch{messages, over, is_given_up};
+    if (path)
+        for (const transport::Returned& each : taken->returned) returned.append(returned_of(each, *path));
+    return Batch{messages, over, returned, is_given_up};
 }
 
 /// Groups similar calls, since there may be thousands.
@@ -221,6 +250,7 @@ inline void bind_results(nb::module_& module) {
         .def_ro("messages", &Batch::messages)
         .def_ro("over", &Batch::over,
                 "Ids of messages taken earlier whose caller has left, or whose deadline has passed.")
+        .def_ro("returned", &Batch::returned, "Submissions that are over.")
         .def_ro("is_given_up", &Batch::is_given_up,
                 "True where the thread's own run took too long, and others have answered its callers.");
     nb::class_<Ended>(module, "Ended",
@@ -262,7 +292,8 @@ inline void bind_results(nb::module_& module) {
         .def_ro("messages", &Overdue::messages, "Ids of small calls that it was for, by the index of their method.")
         .def_ro("long_messages", &Overdue::long_messages,
                 "Ids of calls that it was for in part. The transport counts how they end.")
-        .def_ro("in_streams", &Overdue::in_streams, "Streams' messages that it was for, or in part.");
+        .def_ro("in_streams", &Overdue::in_streams, "Streams' messages that it was for, or in part.")
+        .def_ro("submitted", &Overdue::submitted, "Ids of messages whose submissions it was for, or in part.");
 }
 
 inline void bind_requests(nb::module_& module) {

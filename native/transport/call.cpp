@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "failure.hpp"
 #include "job.hpp"
 #include "peer.hpp"
 #include "trace.hpp"
@@ -176,9 +177,49 @@ void Call::start_over(Message& message, Line& line) {
     or_reset([&] { line.put(message); });
 }
 
+void Call::submitted(Message& message, Line& line, const std::shared_ptr<Job>& job, std::size_t bytes) {
+    Line* const came_by = message.line;
+    const OnFailure undo([&, is_long = message.is_long, is_costly = message.is_costly, work = message.work] {
+        message.job.reset();
+        message.is_long = is_long;
+        message.is_costly = is_costly;
+        message.work = work;
+    });
+    message.job = job;
+    message.is_long = true;
+    message.is_costly = job->max_work_at_once() > costly_s;
+    message.work = job->work();
+    line.put(message);
+    message.work = 0;  // it is charged as it is taken, and what is spent on it besides comes in addition
+    message.came_by = came_by;
+    message.state = Message::State::shared_out;
+    message.made = bytes;
+    shared_.making.use(bytes);
+}
+
+void Call::take_back(Message& message) {
+    if (message.waits()) message.line->remove(message);
+    message.state = Message::State::taken;
+    message.line = message.came_by;
+    give_job_back(message);
+}
+
+/// Has whoever has taken a message learn that it is over, if anybody has.
+void Call::abandon(const Message& message) {
+    const bool is_submitted = message.job && message.job->is_submitted();
+    if (message.job && !is_submitted) shared_.outstanding.remove(message.id);
+    else if (is_submitted || !message.waits())
+        shared_.outstanding.abandon(message.id,
+                                    (is_submitted ? message.came_by : message.line) == &shared_.lines.application);
+}
+
 /// Releases the work that was counted for a message: it is answered, or nobody waits for it any more.
 void Call::give_work_back(Message& message) {
     reserve(message, 0);
+    give_job_back(message);
+}
+
+void Call::give_job_back(Message& message) {
     if (!message.job) return;
     message.job->is_over = true;
     message.job.reset();

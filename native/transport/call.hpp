@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -77,6 +78,12 @@ public:
 
     /// Lets a message that was served in slices wait in `line` from its start again.
     void start_over(Message& message, Line& line) REQUIRES(the_lock);
+
+    /// Lets `job`, the sentences of a message that was taken and is not answered yet, wait in `line`; it holds `bytes`.
+    void submitted(Message& message, Line& line, const std::shared_ptr<Job>& job, std::size_t bytes) REQUIRES(the_lock);
+
+    /// Ends that job: it is done, or nobody will do it.
+    void take_back(Message& message) REQUIRES(the_lock);
 
     /// Counts the sentences in `content` against its stream's window.
     virtual void count_sentences(Message& message, std::string_view content) REQUIRES(the_lock) = 0;
@@ -220,6 +227,8 @@ protected:
     void take_slot() REQUIRES(the_lock);
     void note_progress(bool waits_for_more) REQUIRES(the_lock);
     void give_work_back(Message& message) REQUIRES(the_lock);
+    void give_job_back(Message& message) REQUIRES(the_lock);
+    void abandon(const Message& message) REQUIRES(the_lock);
     void give_slot_back() REQUIRES(the_lock);
     void disown() REQUIRES(the_lock);
 

@@ -93,25 +93,24 @@ FastPath::FastPath(Transport& transport, Settings settings, std::vector<Reader> 
                              settings_.long_limits.sentences, max_written_bytes(codec->usual_options(), max_numbers));
 }
 
-Report FastPath::take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes,
-                               std::uint64_t thread, bool may_run) {
-    const double begins_at = now() + queue_s;
+Report FastPath::take_messages(std::size_t max_messages, double wait_s, std::size_t max_bytes, std::uint64_t thread,
+                               bool may_answer) {
     double end = now() + wait_s, reports_at = never;
     Report report;
     while (true) {
-        const bool has_place = (may_run || transport_.stands_still()) && runs_.count() < settings_.max_runs;
+        const bool has_place = runs_.count() < settings_.max_runs;
         const double left = std::min(std::min(end, reports_at) - now(), has_place ? wait_s : looks_s);
-        report.batch =
-            transport_.take_messages(at_once(max_messages, max_bytes, has_place), std::max(0.0, left), begins_at);
+        report.batch = transport_.take_messages(at_once(max_messages, max_bytes, has_place), std::max(0.0, left));
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) {
             end = std::min(end, now() + returns_s);
             reports_at = std::min(reports_at, now() + reports_s);
         }
-        report.is_given_up = !serve(*report.batch, thread);
+        report.is_given_up = !serve(*report.batch, thread, may_answer);
         transport_.pass_on(*report.batch);
-        const bool has_news = !batch.messages.empty() || !batch.gone.empty() || batch.is_woken || report.is_given_up;
+        const bool has_news = !batch.messages.empty() || !batch.gone.empty() || !batch.returned.empty() ||
+                              batch.is_woken || report.is_given_up;
         if (has_news || now() >= end || (now() >= reports_at && is_to_report(reports_at))) return report;
     }
 }
@@ -143,28 +142,46 @@ TakeLimits FastPath::at_once(std::size_t max_messages, std::size_t max_bytes, bo
             .runs = settings_.max_runs};
 }
 
+bool FastPath::submit(std::uint64_t id, Submission submission, double spent) {
+    const Model& model = models_.at(submission.model);
+    const Pace pace{model.token.of(1), 0, model.token.is_noted()};
+    return transport_.submit(id, number_, std::move(submission), model.encoder.dimension, pace, spent);
+}
+
 /// Answers what it can of `batch`, and leaves the rest in it. Returns false if its run was given up meanwhile.
-bool FastPath::serve(Batch& batch, std::uint64_t thread) {
+bool FastPath::serve(Batch& batch, std::uint64_t thread, bool may_answer) {
     const std::shared_ptr<Job> unread = std::move(batch.unread);
-    bool is_given_up = false;
     Works works(models_.size());
-    if (!batch.messages.empty()) read(batch, works);
+    if (!batch.messages.empty() && may_answer) read(batch, works);
     add(batch.slices, works);
     Work* const only = &works.first;  // of most servers
     const std::vector<Work*> several = works.others.empty() ? std::vector<Work*>() : in_order(works);
     std::span<Work* const> left(several);
     if (works.others.empty()) left = {&only, std::size_t(only->tokens.sentences() > 0)};
-    for (; !left.empty() && !is_given_up; left = left.subspan(1)) {
+    const bool is_whole = serve(left, batch, thread);
+    if (unread) read_on(*unread, may_answer);
+    return is_whole;
+}
+
+/// Computes one of `left` after the other, and answers each. Returns false if a run was given up, and the rest with it.
+bool FastPath::serve(std::span<Work* const> left, Batch& batch, std::uint64_t thread) {
+    for (; !left.empty(); left = left.subspan(1)) {
         Work& work = *left.front();
+        bool is_given_up = false;
         if (compute(left, thread, is_given_up)) {
             write(work);
-            answer(work);
-        } else if (!is_given_up) {
-            leave_to_python(work, batch);
+            answer(work, batch);
+            continue;
         }
+        if (is_given_up) return false;
+        std::deque<Work> apart = set_apart(work, batch);
+        if (apart.empty()) continue;
+        std::vector<Work*> next;
+        for (Work& each : apart) next.push_back(&each);
+        next.insert(next.end(), left.begin() + 1, left.end());
+        return serve(next, batch, thread);
     }
-    if (unread) read_on(*unread);
-    return !is_given_up;
+    return true;
 }
 
 /// Parses the messages of a batch, and leaves in it those for Python.
@@ -333,18 +350,19 @@ void FastPath::write(Work& work) {
     for (const Slice& slice : work.slices) {
         Job& job = *slice.job;
         const double put_at = now();
-        const bool is_whole = !job.is_over && job.put(slice, numbers, dimension);
+        const bool is_whole = !job.is_over && job.put(slice, numbers, dimension, work.served.engine_s);
         const Options& options = job.request().options;
-        written_[std::size_t(options.encoding)].note(double(slice.sentences() * max_written_bytes(options, dimension)),
-                                                     now() - put_at);
+        if (!job.is_submitted())
+            written_[std::size_t(options.encoding)].note(
+                double(slice.sentences() * max_written_bytes(options, dimension)), now() - put_at);
         if (is_whole && !job.is_over.exchange(true)) work.whole.push_back(slice.job);
         numbers += slice.sentences() * dimension;
     }
     work.served.tokens = work.tokens.size();
 }
 
-/// Answers small requests, and long ones that are completely written.
-void FastPath::answer(Work& work) {
+/// Answers small requests, and long ones that are completely written; gives submissions back whose rows are all there.
+void FastPath::answer(Work& work, Batch& batch) {
     const double began = now();
     Transport::Answers answers;
     std::span<const Reading> readings(work.tokens.readings());
@@ -355,8 +373,14 @@ void FastPath::answer(Work& work) {
             {work.calls[call].id, std::move(work.contents[call]), cut(readings.first(sentences)), took_s});
         readings = readings.subspan(sentences);
     }
-    for (const auto& job : work.whole)
+    for (const auto& job : std::exchange(work.whole, {})) {
+        if (job->is_submitted()) {
+            give_back(job, Outcome::done, batch);
+            continue;
+        }
         answers.push_back({job->message.id, job->take_response(), cut(job->tokens().readings())});
+        work.whole.push_back(job);
+    }
     work.charges.clear();  // before its caller can come again
     if (!work.calls.empty()) work.served.serialise_s += now() - began;
     if (answers.empty()) return note(std::move(work.served));
@@ -407,19 +431,40 @@ double FastPath::work_of(const Work& work, std::size_t call) const {
            written_[std::size_t(request.options.encoding)].of(double(work.contents[call].size()));
 }
 
-/// Leaves the calls of a failed run to Python: small requests in `batch`, long ones in Python's line.
-void FastPath::leave_to_python(Work& work, Batch& batch) {
+/// Leaves the calls of a failed run to Python: small requests in `batch`, long ones in Python's line. Returns its
+/// submissions, each to be computed on its own, since another may be to blame; one that was alone has failed.
+std::deque<FastPath::Work> FastPath::set_apart(Work& work, Batch& batch) {
     for (Charge& charge : work.charges) charge.undo();
     std::move(work.calls.begin(), work.calls.end(), std::back_inserter(batch.messages));
-    for (const Slice& slice : work.slices) transport_.leave_to_python(*slice.job);
+    const bool is_one = work.calls.empty() && work.slices.size() == 1;
+    const bool may_help = !is_one && models_[work.model].is_trusted();
+    std::deque<Work> apart;
+    for (Slice& slice : work.slices) {
+        if (!slice.job->is_submitted()) {
+            transport_.leave_to_python(*slice.job);
+        } else if (may_help) {
+            Work& alone = apart.emplace_back();
+            alone.model = work.model;
+            alone.tokens.append(slice.job->tokens(), slice.from, slice.to);
+            alone.slices.push_back(std::move(slice));
+        } else if (!slice.job->is_over.exchange(true)) {
+            give_back(slice.job, Outcome::failed, batch);
+        }
+    }
+    return apart;
+}
+
+/// Has whoever has submitted a job get its outcome, unless the caller has left.
+void FastPath::give_back(const std::shared_ptr<Job>& job, Outcome outcome, Batch& batch) {
+    if (transport_.end_submission(*job)) batch.returned.push_back({job, outcome});
 }
 
 /// Parses another part of a long request, which then waits in line again: to be parsed further, or computed in slices.
-void FastPath::read_on(Job& job) {
+void FastPath::read_on(Job& job, bool may_answer) {
     const double began = now();
     const auto codec = settings_.codecs.find(job.message.method);
     auto found = Job::Read::declined;
-    if (codec != settings_.codecs.end() && job.message.is_plain)
+    if (may_answer && codec != settings_.codecs.end() && job.message.is_plain)
         found = job.read(codec->second, readers_, settings_.long_limits);
     const Model& model = models_[job.request().model];
     if (found == Job::Read::declined || !model.is_trusted()) return transport_.leave_to_python(job);

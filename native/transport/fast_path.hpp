@@ -69,18 +69,24 @@ public:
     FastPath(Transport& transport, Settings settings, std::vector<Reader> readers,
              const std::vector<shared::Encoder>& encoders);
 
-    /// Serves small requests until there is a message for Python, or `wait_s` seconds have passed; with 0, only those
-    /// that have arrived. `thread` identifies the calling thread for `overdue`. `max_messages` and `max_bytes` limit
-    /// the messages for Python as in Transport::take_messages; `queue_s` is how long one of those waits in Python's
-    /// queue now. Where it may not run, nothing is served: a thread without a core leaves that to those who have one,
-    /// unless they are kept.
-    Report take_messages(std::size_t max_messages, double wait_s, double queue_s, std::size_t max_bytes,
-                         std::uint64_t thread, bool may_run = true);
+    /// Serves small requests, and computes submissions, until there is something for Python, or `wait_s` seconds have
+    /// passed; with 0, only what has arrived. `thread` identifies the calling thread for `overdue`. `max_messages` and
+    /// `max_bytes` limit the messages for Python as in Transport::take_messages. Where it may not `answer`, Python gets
+    /// all messages, and submissions alone are computed.
+    Report take_messages(std::size_t max_messages, double wait_s, std::size_t max_bytes, std::uint64_t thread,
+                         bool may_answer = true);
+
+    /// Lets sentences of a message that was taken wait in its turn to be computed, as Transport::submit does; a batch
+    /// of `take_messages` returns them. Throws std::out_of_range if there is no such model.
+    bool submit(std::uint64_t id, Submission submission, double spent);
 
     /// Returns what was served since the last call of this: everything whose answers a caller may have seen.
     std::vector<RunCounts> served();
 
     const Transport& transport() const { return transport_; }
+
+    /// Returns how many numbers the rows of a model have.
+    std::size_t dimension(std::size_t model) const { return models_[model].encoder.dimension; }
 
     Runs& runs() { return runs_; }
 
@@ -90,19 +96,21 @@ private:
 
     TakeLimits at_once(std::size_t max_messages, std::size_t max_bytes, bool may_run) const;
     bool is_to_report(double& again_at);
-    bool serve(Batch& batch, std::uint64_t thread);
+    bool serve(Batch& batch, std::uint64_t thread, bool may_answer);
+    bool serve(std::span<Work* const> left, Batch& batch, std::uint64_t thread);
     Pace pace_of(const Request& request) const;
     double work_of(const Work& work, std::size_t call) const;
     void read(Batch& batch, Works& works);
     bool read(TakenMessage& message, Works& works) const;
-    void read_on(Job& job);
+    void read_on(Job& job, bool may_answer);
     void add(std::vector<Slice>& slices, Works& works) const;
     std::vector<Work*> in_order(Works& works) const;
     bool compute(std::span<Work* const> works, std::uint64_t thread, bool& is_given_up);
     void answer_known(const std::vector<std::pair<TakenMessage, Request>>& known);
-    void leave_to_python(Work& work, Batch& batch);
+    std::deque<Work> set_apart(Work& work, Batch& batch);
     void write(Work& work);
-    void answer(Work& work);
+    void answer(Work& work, Batch& batch);
+    void give_back(const std::shared_ptr<Job>& job, Outcome outcome, Batch& batch);
     void count(Work& work, const Transport::Answers& answers, const std::vector<std::size_t>& indices);
     RunCounts counts_of(const Job& job, double time) const;
     void note(RunCounts served);

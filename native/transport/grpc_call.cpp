@@ -368,10 +368,10 @@ void GrpcCall::drop(const Message* from) {
         if (last.waits()) last.line->remove(last);
         if (last.state == Message::State::waiting) {
             held_.give_back(last.cost());
-        } else if (is_first || last.job) {
+        } else if (is_first) {
             shared_.outstanding.remove(last.id);
         } else {
-            shared_.outstanding.abandon(last.id);
+            abandon(last);
         }
         give_work_back(last);
         sentences_ -= last.sentences;

@@ -349,9 +349,7 @@ void HttpCall::drop_all() {
     std::exchange(body_, {});
     if (!message_) return;
     if (message_->waits()) message_->line->remove(*message_);
-    if (message_->job) shared_.outstanding.remove(message_->id);
-    else if (!message_->waits())
-        shared_.outstanding.abandon(message_->id, message_->line == &shared_.lines.application);
+    abandon(*message_);
     give_work_back(*message_);
     message_.reset();
     peer_.messages.give_back(1);

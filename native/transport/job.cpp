@@ -15,6 +15,17 @@ constexpr std::size_t max_end = 1 << 10;  // bytes behind a response's rows, abo
 constexpr std::size_t sentence_overhead = sizeof(std::string_view) + sizeof(std::size_t) + sizeof(Reading);
 }  // namespace
 
+Job::Job(std::uint64_t of_path, TakenMessage taken, Submission submission, std::size_t dimension)
+    : path(of_path),
+      message(std::move(taken)),
+      tokens_(std::move(submission.tokens)),
+      is_whole_(true),
+      is_submitted_(true),
+      deadline_(submission.deadline),
+      rows_(new float[tokens_.sentences() * dimension]) {
+    request_.model = submission.model;
+}
+
 Job::Read Job::read(const std::shared_ptr<const Codec>& codec, std::span<const Reader> readers,
                     const LongLimits& limits) {
     const double began = now();
@@ -53,7 +64,7 @@ Job::Read Job::tokenise(const Reader& reader, const LongLimits& limits) {
 }
 
 std::size_t Job::bytes(std::size_t dimension) const {
-    const std::size_t sentences = request_.sentences.size();
+    const std::size_t sentences = tokens_.sentences();
     // A row waits as the encoder's, or is written.
     const std::size_t row = std::max(dimension * sizeof(float), max_written_bytes(request_.options, dimension));
     return message.content.size() + inflated_.size() + request_.kept_bytes + tokens_.size() * sizeof(std::uint32_t) +
@@ -81,14 +92,21 @@ Slice Job::cut(const std::shared_ptr<Job>& job, const SliceLimits& limits) {
         const bool fits = tokens <= limits.max_tokens && (slice.sentences() < limits.usual_sentences || is_soon);
         if (!fits && slice.to > slice.from) break;
         slice.work = work;
-        slice.bytes += job->request_.sentences[slice.to].size();
+        slice.bytes +=
+            job->is_submitted() ? token_bytes * readings[slice.to].tokens : job->request_.sentences[slice.to].size();
     }
     job->next_ = slice.to;
     return slice;
 }
 
-bool Job::put(const Slice& slice, const float* rows, std::size_t dimension) {
+bool Job::put(const Slice& slice, const float* rows, std::size_t dimension, double engine_s) {
     const std::lock_guard lock(mutex_);
+    engine_s_ += engine_s;
+    if (is_submitted_) {
+        std::memcpy(&rows_[slice.from * dimension], rows, slice.sentences() * dimension * sizeof(float));
+        written_ += slice.sentences();
+        return written_ == tokens_.sentences();
+    }
     const double began = now();
     const bool is_whole = put_in_order(slice, rows, dimension);
     serialise_s_ += now() - began;

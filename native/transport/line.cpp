@@ -12,7 +12,8 @@ constexpr double memory_s = 0.5;  // in which what was seen of the line's speed 
 constexpr double min_kept = 0.5;
 // Of what one take says, so that a process that was stopped isn't taken for slow.
 constexpr double max_pause_s = 0.05, max_slower = 4;
-constexpr double overtaken = 2;   // as the batcher's queue has it (service/bothends/batching/scheduler.py)
+constexpr double overtaken =
+    2;  // times the work that was ahead of a message as it came, which others may put before it
 }  // namespace
 
 std::tuple<double, double, std::uint64_t> Line::turn_of(const Message& message) {

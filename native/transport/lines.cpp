@@ -36,13 +36,13 @@ Line& Lines::choose(Message& message, std::size_t method, bool may_be_small, dou
 }
 
 bool Lines::is_late(const Line& in, const Account& caller, double patience_s) const {
-    const double left_s = max_expected * patience_s - queue_s(in);
+    const double left_s = max_expected * patience_s;
     return in.wait_s() > left_s && in.wait_s(caller) > left_s;
 }
 
 Message* Lines::late(const Line& in) const {
     Message* const last = in.last();
-    return last && !last->job && in.wait_s_of_last() + queue_s(in) > last->patience_s ? last : nullptr;
+    return last && !last->job && in.wait_s_of_last() > last->patience_s ? last : nullptr;
 }
 
 }  // namespace transport

@@ -20,9 +20,6 @@ namespace transport {
 /// slot.
 class Lines {
 public:
-    /// `begins_at` is where all shards' lines keep when a sentence that Python takes now would start.
-    explicit Lines(std::atomic<double>& begins_at) : begins_at_(begins_at) {}
-
     Line metered, small, unmetered;
     Line application;  // requests over HTTP, which are taken apart from all messages
 
@@ -52,8 +49,6 @@ public:
     std::size_t size() const { return metered.size() + small.size() + unmetered.size(); }
 
 private:
-    double queue_s(const Line& in) const { return &in == &small ? 0 : std::max(0.0, begins_at_ - now()); }
-
     struct Small {
         std::shared_ptr<const Codec> codec;
         std::size_t bytes, sentences, max_sentences;
@@ -61,7 +56,6 @@ private:
     };
 
     std::map<std::size_t, Small> small_;  // by method
-    std::atomic<double>& begins_at_;
 };
 
 }  // namespace transport

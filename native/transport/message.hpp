@@ -37,6 +37,7 @@ struct Message {
     bool is_long = false;  // it is served in slices, where it isn't left to Python
     std::size_t listed = 0;  // sentences that a long one seemed to have as it came
     Line* line = nullptr;  // in which it waits, or did; none before
+    Line* came_by = nullptr;  // the line that it was taken from, while token ids of it wait in another
     double
         work = 0,
         left =

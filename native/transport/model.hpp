@@ -9,7 +9,7 @@
 
 namespace transport {
 
-/// Tokenizer of a model, and how much of a sentence the model reads.
+/// Tokenizer of a model, which no codec's request asks for where it has none, and how much of a sentence the model reads.
 struct Reader {
     shared::Tokenizer tokenizer;
     std::size_t max_tokens;  // that the model reads of a sentence

@@ -40,11 +40,12 @@ std::vector<Overdue> Runs::overdue(double seconds) {
         }
         Run& of = run->second;
         Overdue& given_up =
-            found.emplace_back(Overdue{run->first, of.model, std::move(of.messages), {}, std::move(of.in_streams)});
+            found.emplace_back(Overdue{run->first, of.model, std::move(of.messages), {}, std::move(of.in_streams), {}});
         for (const auto& job : of.jobs) {
             if (job->is_over.exchange(true)) continue;
             const TakenMessage& message = job->message;
-            if (message.is_in_stream)
+            if (job->is_submitted()) given_up.submitted.push_back(message.id);
+            else if (message.is_in_stream)
                 given_up.in_streams.push_back(
                     {message.id, message.method, job->request().model, job->request().sentences.size()});
             else given_up.long_messages.push_back(message.id);

@@ -36,6 +36,7 @@ struct Overdue {
     std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids of unary calls' that it was for, by method
     std::vector<std::uint64_t> long_messages;                    // ids of those that it was for in part
     std::vector<InStream> in_streams;                            // that it was for, or in part
+    std::vector<std::uint64_t> submitted;  // ids of messages of which it computed submitted sentences
 };
 
 /// Current runs by thread; a thread is in one at most. Safe to use from several threads.

@@ -55,7 +55,6 @@ Shared::Shared(std::shared_ptr<Totals> totals, std::size_t number)
     : all(std::move(totals)),
       index(number),
       turns(all->turns, index),
-      lines(all->queue_begins_at),
       requests(all->requests),
       making(all->making),
       slots(all->slots),

@@ -65,6 +65,11 @@ HttpRequest request_of(Message& message) REQUIRES(the_lock) {
     return made;
 }
 
+/// Returns whether a submission can't be computed: it is of models that others have replaced, or it is late.
+bool is_unwanted(const Job& job, const Taking& taking) {
+    return job.path != taking.limits.path || job.deadline() <= taking.time;
+}
+
 /// Returns whether a long message has to be parsed before it can be taken in slices.
 bool is_to_read(const Message& message, const TakeLimits& limits) {
     return message.is_long && limits.path != 0 && !(message.job && message.job->is_whole());
@@ -163,6 +168,10 @@ bool Taker::set_aside(Message& message, Taking& taking) {
     const bool is_begun = message.job && message.job->is_whole();
     if (call.deadline() <= taking.time) {
         call.expire();
+    } else if (message.job && message.job->is_submitted() && is_unwanted(*message.job, taking)) {
+        const Outcome outcome = message.job->path != limits.path ? Outcome::replaced : Outcome::late;
+        taking.batch.returned.push_back({message.job, outcome});
+        call.take_back(message);
     } else if (message.job && message.job->path != limits.path) {
         call.start_over(message, *message.line);
     } else if (!is_begun && message.reserved == 0 && !reserve(message)) {
@@ -309,6 +318,13 @@ double Taker::take_slice(Message& message, const SliceLimits& limits, Batch& bat
         message.line->take_slice(message, slice.work);
     }
     return slice.work;
+}
+
+void Taker::submit(Message& message, std::uint64_t path, Submission submission, std::size_t dimension,
+                   const Pace& pace) {
+    const auto job = std::make_shared<Job>(path, taken_of(message), std::move(submission), dimension);
+    job->set_pace(pace);
+    message.call->submitted(message, shared_.lines.small, job, job->bytes(dimension));
 }
 
 void Taker::take_requests(std::size_t max_requests, HttpRequests& taken) {

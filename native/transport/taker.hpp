@@ -18,13 +18,22 @@ namespace transport {
 
 constexpr double cheap_s = 0.02;  // for which others count, once they were taken, where something is costly
 
+enum class Outcome { done, failed, replaced, late };  // replaced: another model computes now; late: the deadline passed
+
+/// Submission that is over, for whoever has submitted it.
+struct Returned {
+    std::shared_ptr<Job> job;
+    Outcome outcome;
+};
+
 /// What one thread takes at once.
 struct Batch {
     std::vector<TakenMessage> messages;
-    std::vector<Slice> slices;      // of long requests
-    std::shared_ptr<Job> unread;    // a long request, of which more is to be read
-    double work = 0;                // seconds that all which is computed takes, as far as they can be estimated
+    std::vector<Slice> slices;  // of long requests
+    std::shared_ptr<Job> unread;  // a long request, of which more is to be read
+    double work = 0;  // seconds that all which is computed takes, as far as they can be estimated
     std::vector<std::uint64_t> gone;
+    std::vector<Returned> returned;
     bool is_woken = false;
 };
 
@@ -57,8 +66,8 @@ struct TakeLimits {
     std::size_t small = 0, small_bytes = 0;  // of those in the line of the fast path, where there is one
     std::uint64_t path = 0;  // the fast path that takes long ones in slices; 0 for whoever takes them as all others
     SliceLimits slices{};
-    double soon_s = 0;       // that those of the fast path take together, about, where others wait
-    std::size_t runs = 1;    // that there may be at once
+    double soon_s = 0;  // that those of the fast path take together, about, where others wait
+    std::size_t runs = 1;  // that there may be at once
 };
 
 /// A batch while it is taken, from one shard after the other.
@@ -66,7 +75,7 @@ struct Taking {
     const TakeLimits& limits;
     Batch& batch;
     const double time = now();  // that it is
-    Turn next{};                // the first of those in other shards
+    Turn next{};  // the first of those in other shards
     bool yields = false;  // takes nothing where that has its turn before: who told of an earlier one may have had more
 
     std::size_t unmetered = 0;  // messages that were taken before all others
@@ -82,7 +91,7 @@ struct Taking {
     std::size_t count() const { return unmetered + metered + small; }
 
     /// Returns whether something was taken.
-    bool has_some() const { return count() > 0 || batch.unread || !batch.gone.empty(); }
+    bool has_some() const { return count() > 0 || batch.unread || !batch.gone.empty() || !batch.returned.empty(); }
 };
 
 /// Chooses what a thread takes next of what waits in a shard, by whose turn it is.
@@ -93,6 +102,11 @@ public:
     /// Takes messages of unmetered calls, which even a full server answers, then the others; each kind in fair order.
     /// Throws std::bad_alloc if memory fails: then the batch holds what was taken before, and the rest waits.
     void take(Taking& taking) REQUIRES(the_lock);
+
+    /// Lets sentences of a message that was taken wait for whoever computes; throws as `take` does, and then nothing has
+    /// changed.
+    void submit(Message& message, std::uint64_t path, Submission submission, std::size_t dimension, const Pace& pace)
+        REQUIRES(the_lock);
 
     /// Takes requests for the application, in fair order; throws as `take` does.
     void take_requests(std::size_t max_requests, HttpRequests& taken) REQUIRES(the_lock);

@@ -49,6 +49,13 @@ void Tokens::add_pieces(const shared::Tokenizer& tokenizer, std::size_t begin, s
     offsets_.push_back(std::int64_t(ids_.size()));
 }
 
+void Tokens::append(std::span<const std::int32_t> ids) {
+    ids_.insert(ids_.end(), ids.begin(), ids.end());
+    offsets_.push_back(std::int64_t(ids_.size()));
+    firsts_.push_back(pieces());
+    readings_.push_back({ids.size(), false});
+}
+
 void Tokens::append(const Tokens& others, std::size_t from, std::size_t to) {
     const auto shift = std::int64_t(ids_.size()) - std::int64_t(others.before(from));
     ids_.insert(ids_.end(), others.ids_.begin() + long(others.before(from)),

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,9 @@ public:
     /// be left to Python: it isn't plain, has no token, or has more than it may.
     bool append(const shared::Tokenizer& tokenizer, std::string_view sentence, Truncation truncation,
                 std::size_t max_tokens);
+
+    /// Adds a sentence of these ids, as one piece.
+    void append(std::span<const std::int32_t> ids);
 
     /// Adds the sentences `from` to before `to` of `others`.
     void append(const Tokens& others, std::size_t from, std::size_t to);

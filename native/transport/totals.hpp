@@ -106,7 +106,6 @@ public:
     std::atomic<std::size_t> since_modest{0};  // batches since a small message whose caller had no other
     std::atomic<std::size_t> since_few{0};  // batches since one of a network that asks for little
     std::atomic<std::uint64_t> few_of{0};  // that network
-    std::atomic<double> queue_begins_at{0};  // when a sentence that Python takes now would start
 
     /// Returns the network whose small request is the first in all shards but this one, and what it has used.
     std::pair<std::uint64_t, double> first_small(std::size_t but) const {

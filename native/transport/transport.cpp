@@ -34,6 +34,7 @@ constexpr double hands_over_s = 0.00015;  // work of so long is worth another th
 constexpr double visits_s = 0.002;  // for which a thread that holds one shard's lock tries to get another's
 constexpr double visits_rest = 9;   // times as long as it has tried so, it tries no longer than once
 constexpr double closes_s = 0.005;  // between two looks at whether a stopping server's callers have left
+constexpr std::size_t max_times_making = 2;  // of the bound on long requests, that all together may hold
 constexpr std::size_t max_visits = 8;  // to shards, for one batch: what a few hold fills it, and each has a lock
 constexpr std::size_t never_enough = std::numeric_limits<std::size_t>::max();
 
@@ -129,8 +130,8 @@ void Transport::set_serving(bool serving, const std::optional<std::vector<std::s
     }
 }
 
-std::optional<Batch> Transport::take_messages(const TakeLimits& limits, double wait_s, double begins_at) {
-    std::optional<Batch> taken = take_batch(limits, now() + wait_s, begins_at);
+std::optional<Batch> Transport::take_messages(const TakeLimits& limits, double wait_s) {
+    std::optional<Batch> taken = take_batch(limits, now() + wait_s);
     if (taken) inflate(*taken);
     return taken;
 }
@@ -142,9 +143,8 @@ Shard& Transport::home() {
     return *shards_[number % shards_.size()];
 }
 
-std::optional<Batch> Transport::take_batch(const TakeLimits& limits, double end, double begins_at) {
+std::optional<Batch> Transport::take_batch(const TakeLimits& limits, double end) {
     totals_->costly.end();
-    totals_->queue_begins_at = begins_at;
     Shard& home = this->home();
     look_around(home, limits);  // what came meanwhile makes a larger batch
     Batch taken;
@@ -324,13 +324,6 @@ void Transport::wake_one() {
     wake();
 }
 
-/// Lets a thread that waits in take_messages poll the sockets, if no thread does.
-void Transport::hand_over_polling() {
-    if (!is_polling_) sleepers_.announce();
-}
-
-bool Transport::has_hasty_callers() { return now() - totals_->cheap_at <= cheap_s; }
-
 /// Calls `act` for items that belong to messages, in each shard under its lock, then `before_sent` for that shard, and
 /// sends what has become ready. Takes no memory.
 template <typename Items, typename IdOf, typename Act, typename BeforeSent>
@@ -370,6 +363,29 @@ void Transport::put_back(Job& job, bool is_whole, std::size_t bytes, std::size_t
     }
     message->line->put_back(*message);
     shard.shared.publish();
+}
+
+bool Transport::submit(std::uint64_t id, std::uint64_t path, Submission submission, std::size_t dimension,
+                       const Pace& pace, double spent) {
+    Shard& shard = shard_of(id);
+    const Lock lock(shard.mutex);
+    Message* const message = shard.shared.outstanding.find(id);
+    if (!message || message->job) return false;
+    if (totals_->making.used() > max_times_making * settings().limits.making_bytes) throw NoRoom();
+    pay(*message, spent);
+    shard.taker.submit(*message, path, std::move(submission), dimension, pace);
+    settle(shard);
+    return true;
+}
+
+bool Transport::end_submission(const Job& job) {
+    Shard& shard = shard_of(job.message.id);
+    const Lock lock(shard.mutex);
+    Message* const message = shard.shared.outstanding.find(job.message.id);
+    if (!message || message->job.get() != &job) return false;
+    message->call->take_back(*message);
+    settle(shard);
+    return true;
 }
 
 void Transport::leave_to_python(Job& job) {
@@ -527,7 +543,10 @@ bool Transport::respond(std::uint64_t id, Response response, double spent) {
     const Lock lock(shard.mutex);
     Shared& shared = shard.shared;
     Message* const message = shared.outstanding.find(id);
-    if (!message || message->line != &shared.lines.application) return false;
+    if (!message) return false;
+    if (message->job && message->job->is_submitted())
+        message->call->take_back(*message);  // it is answered without that
+    if (message->line != &shared.lines.application) return false;
     shared.outstanding.remove(id);
     pay(*message, spent);
     auto& call = static_cast<HttpCall&>(*message->call);

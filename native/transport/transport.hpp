@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -28,6 +29,11 @@ namespace transport {
 struct Denied {
     TakenMessage message;
     Denial denial;
+};
+
+/// Thrown where more would wait to be computed than there is memory for.
+struct NoRoom : std::exception {
+    const char* what() const noexcept override { return "too much waits to be computed"; }
 };
 
 /// gRPC and HTTP server without a dedicated reading thread: threads that come to take messages poll the sockets,
@@ -57,13 +63,8 @@ public:
     Transport& operator=(const Transport&) = delete;
 
     void start();
-    std::optional<Batch> take_messages(const TakeLimits& limits, double wait_s, double begins_at);
+    std::optional<Batch> take_messages(const TakeLimits& limits, double wait_s);
     void wake_one();
-
-    /// Returns whether a caller has recently asked for something that a fast path answers quickly; a thread is then
-    /// kept free.
-    bool has_hasty_callers();
-    void hand_over_polling();
 
     /// Returns whether something has waited for a while of which no thread takes anything.
     bool stands_still() const { return totals_->stands_still(now()); }
@@ -82,6 +83,15 @@ public:
     /// Puts a job in its line again after another part of it was parsed, in `took_s` seconds. If it `is_whole`, it
     /// holds `bytes`, and its response needs `response_bytes`.
     void put_back(Job& job, bool is_whole, std::size_t bytes, std::size_t response_bytes, double took_s);
+
+    /// Lets the sentences of a message wait in turn to be computed by the fast path of this number; returns false if its
+    /// caller has left, or such sentences wait of it already. Charges the caller with what was `spent` so far. Throws
+    /// NoRoom if too much waits.
+    bool submit(std::uint64_t id, std::uint64_t path, Submission submission, std::size_t dimension, const Pace& pace,
+                double spent);
+
+    /// Ends a submission; returns false if its caller has left.
+    bool end_submission(const Job& job);
 
     /// Queues a long message for Python, unless it has been answered or dropped meanwhile.
     void leave_to_python(Job& job);
@@ -120,7 +130,7 @@ private:
     static void pay(Message& message, double seconds) REQUIRES(the_lock);
     Shard& home();
     Shard& shard_of(std::uint64_t id) const { return *shards_[Shared::shard_of(id) % shards_.size()]; }
-    std::optional<Batch> take_batch(const TakeLimits& limits, double end, double begins_at);
+    std::optional<Batch> take_batch(const TakeLimits& limits, double end);
     void take(Taking& taking, Shard& home, bool waits);
     void take_certainly(Taking& taking);
     void take_from(Shard& shard, Taking& taking) REQUIRES(the_lock);

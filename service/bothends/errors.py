@@ -15,7 +15,8 @@
     ├── OverloadedError           the load's: the queue is full; try again after `retry_after_s`
     │   └── QuotaError            … the load of this caller's key, which has had its share
     ├── NotServingError           the server's: its model isn't fit to answer now; another server may be
-    │   └── DrainingError         … it is stopping and takes nothing new
+    │   ├── DrainingError         … it is stopping and takes nothing new
+    │   └── ReplacedError         … another has taken over while the request waited for it
     ├── DeadlineError             the clock's: the answer would come too late
     ├── EngineError               the server's: the model run itself failed
     ├── ConnectionFailedError     the network's: no server answered (raised by the client only)
@@ -144,6 +145,10 @@ class DrainingError(NotServingError):
     """Refusal because the server is stopping. Another server, or this one after its restart, may answer."""
 
     refusal = "draining"
+
+
+class ReplacedError(NotServingError):
+    """Model that another one has replaced while a request waited for it. The request can be begun anew."""
 
 
 class DeadlineError(BothendsError):

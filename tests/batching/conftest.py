@@ -1,4 +1,4 @@
-"""A batcher whose one worker stands still, and what it is made of."""
+"""A queue whose one worker stands still, and what it is made of."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from bothends.batching import lost_time
 from bothends.engines.contract import BatchRecord
 from tests.support.clock import Clock
-from tests.support.engines import EngineBatcher, HeldEngine, batcher_of
+from tests.support.engines import EngineQueue, HeldEngine, fifo_of
 from tests.support.until import TIMEOUT_S
 
 
@@ -33,9 +33,9 @@ def records() -> list[BatchRecord]:
 
 
 @pytest.fixture
-def batcher(engine: HeldEngine, clock: Clock, records: list[BatchRecord]) -> Iterator[EngineBatcher]:
+def queue(engine: HeldEngine, clock: Clock, records: list[BatchRecord]) -> Iterator[EngineQueue]:
     """One worker, held inside its first batch, so that what is submitted next has to wait."""
-    made = batcher_of(engine, clock=clock, observe=records.append)
+    made = fifo_of(engine, clock=clock, observe=records.append)
     first = made.submit([[1]])
     engine.await_batch()
     yield made

@@ -1,4 +1,4 @@
-"""A batcher's end: what was accepted is finished, or told that it won't be; no thread stays."""
+"""A queue's end: what was accepted is finished, or told that it won't be; no thread stays."""
 
 import threading
 import time
@@ -8,26 +8,26 @@ import pytest
 
 from bothends.batching.request import Request
 from bothends.errors import DrainingError
-from tests.support.engines import EngineBatcher, FreeEngine, HeldEngine, batcher_of
+from tests.support.engines import EngineQueue, FreeEngine, HeldEngine, fifo_of
 from tests.support.until import TIMEOUT_S
 
 
-def test_close_finishes_what_was_accepted(batcher: EngineBatcher, engine: HeldEngine) -> None:
+def test_close_finishes_what_was_accepted(queue: EngineQueue, engine: HeldEngine) -> None:
     """Draining answers what waits, and takes nothing new."""
-    accepted = batcher.submit([[5]] * 9)
+    accepted = queue.submit([[5]] * 9)
     engine.released.release(10)
-    assert batcher.close(timeout_s=TIMEOUT_S)
+    assert queue.close(timeout_s=TIMEOUT_S)
     assert accepted.result(0).shape == (9, 2)
     with pytest.raises(DrainingError):
-        batcher.submit([[1]])
+        queue.submit([[1]])
 
 
 def test_close_ends_every_thread(engine: HeldEngine) -> None:
     """Idle threads end too, once the last batch has run; closing doesn't wait for its time-out."""
-    batcher = batcher_of(engine, workers=3)
-    futures = [batcher.submit([[number]]) for number in range(9)]
+    queue = fifo_of(engine, workers=3)
+    futures = [queue.submit([[number]]) for number in range(9)]
     engine.await_batch()
-    closing = threading.Thread(target=lambda: batcher.close(timeout_s=100))
+    closing = threading.Thread(target=lambda: queue.close(timeout_s=100))
     closing.start()
     engine.released.release(100)
     closing.join(TIMEOUT_S)
@@ -35,10 +35,10 @@ def test_close_ends_every_thread(engine: HeldEngine) -> None:
     assert all(future.done() for future in futures)
 
 
-def test_close_tells_those_it_can_not_finish(batcher: EngineBatcher, engine: HeldEngine) -> None:
+def test_close_tells_those_it_can_not_finish(queue: EngineQueue, engine: HeldEngine) -> None:
     """An engine that hangs can't hold a drain past its bound: what waits fails."""
-    waiting = batcher.submit([[5]])
-    assert not batcher.close(timeout_s=0.01)
+    waiting = queue.submit([[5]])
+    assert not queue.close(timeout_s=0.01)
     with pytest.raises(DrainingError):
         waiting.result(TIMEOUT_S)
 
@@ -52,21 +52,21 @@ def test_close_tells_those_whose_batch_still_runs(engine: HeldEngine, monkeypatc
         settle(request, outcome)
 
     monkeypatch.setattr(Request, "settle", slowly)
-    batcher = batcher_of(engine)
-    futures = [batcher.submit([[1]])]
+    queue = fifo_of(engine)
+    futures = [queue.submit([[1]])]
     engine.await_batch()
-    futures.append(batcher.submit([[2]]))
-    assert not batcher.close(timeout_s=0.05)
+    futures.append(queue.submit([[2]]))
+    assert not queue.close(timeout_s=0.05)
     for future in futures:
         with pytest.raises(DrainingError):
             future.result(TIMEOUT_S)
     engine.released.release(10)
-    assert batcher.threads.join(TIMEOUT_S)
+    assert queue.join(TIMEOUT_S)
 
 
 def test_who_leaves_a_batchers_context_has_closed_it() -> None:
     """All that was accepted is answered by then, and no thread is left."""
-    with batcher_of(FreeEngine()) as batcher:
-        accepted = batcher.submit([[5]])
+    with fifo_of(FreeEngine()) as queue:
+        accepted = queue.submit([[5]])
     assert accepted.done()
-    assert batcher.threads.join(0)
+    assert queue.join(0)

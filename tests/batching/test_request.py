@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bothends.batching.request import Request
+from bothends.batching.runner import Rows
 from bothends.errors import EngineError
 from tests.support.engines import TERMS, FreeEngine
 
@@ -19,9 +20,9 @@ def request(sentences: int = 3) -> tuple[Request, list[Request]]:
 def test_the_last_row_completes_it_in_whatever_order_they_come() -> None:
     """Rows stand where their sentences stood."""
     made, forgotten = request()
-    numbers = np.arange(6, dtype=np.float32).reshape(3, 2)
-    assert [made.put([position], numbers[[position]]) for position in (2, 0, 1)] == [False, False, True]
-    made.settle(made.rows)
+    rows, numbers = Rows(made), np.arange(6, dtype=np.float32).reshape(3, 2)
+    assert [rows.put(position, numbers[position]) for position in (2, 0, 1)] == [False, False, True]
+    made.settle(rows.of)
     assert np.array_equal(made.result(0), numbers)
     assert forgotten == []
 
@@ -31,7 +32,7 @@ def test_cancelling_gives_back_its_places_at_once() -> None:
     made, forgotten = request()
     assert made.cancel()
     assert forgotten == [made]
-    made.settle(made.rows)
+    made.settle(made.no_rows())
     with pytest.raises(CancelledError):
         made.result(0)
 
@@ -48,7 +49,8 @@ def test_an_error_gives_back_its_places() -> None:
 def test_it_is_settled_once() -> None:
     """An answered request stays as it was answered, and can't be cancelled any more."""
     made, _ = request()
-    made.settle(made.rows)
+    rows = made.no_rows()
+    made.settle(rows)
     made.settle(EngineError("too late"))
     assert not made.cancel()
-    assert made.result(0) is made.rows
+    assert made.result(0) is rows

@@ -10,7 +10,7 @@ from bothends.batching.request import Request
 from bothends.batching.runner import Throughput
 from bothends.engines.contract import BatchRecord, TokenIds
 from bothends.errors import EngineError, NotServingError
-from tests.support.engines import FreeEngine, HeldEngine, batcher_of
+from tests.support.engines import FreeEngine, fifo_of
 from tests.support.garbage import left_in_circles
 from tests.support.until import TIMEOUT_S
 
@@ -24,8 +24,8 @@ def test_a_poisonous_sentence_fails_alone() -> None:
                 raise RuntimeError("secret words")
             return super().run(sentences)
 
-    with batcher_of(Poisoned()) as batcher:
-        futures = [batcher.submit([[number, number]]) for number in range(30)]
+    with fifo_of(Poisoned()) as queue:
+        futures = [queue.submit([[number, number]]) for number in range(30)]
         for number, future in enumerate(futures):
             if number == 13:
                 with pytest.raises(EngineError, match="the model run failed") as failed:
@@ -33,7 +33,7 @@ def test_a_poisonous_sentence_fails_alone() -> None:
                 assert "secret" not in str(failed.value)
             else:
                 assert future.result(TIMEOUT_S).tolist() == [[2 * number, 2]]
-    assert batcher.queued == (0, 0, 0)
+    assert queue.queued == (0, 0, 0)
 
 
 def test_an_engine_that_returns_too_few_rows_is_a_failure() -> None:
@@ -43,10 +43,10 @@ def test_an_engine_that_returns_too_few_rows_is_a_failure() -> None:
         def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
             return super().run(sentences)[:-1]
 
-    with batcher_of(Short()) as batcher:
+    with fifo_of(Short()) as queue:
         for _ in range(3):
             with pytest.raises(EngineError):
-                batcher.submit([[1], [2]]).result(TIMEOUT_S)
+                queue.submit([[1], [2]]).result(TIMEOUT_S)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
@@ -59,8 +59,8 @@ def test_a_row_that_is_no_vector_is_a_failure_of_its_sentence(number: float) -> 
             rows[[ids == [13, 13] for ids in sentences], 1] = number
             return rows
 
-    with batcher_of(Poisoned()) as batcher:
-        futures = [batcher.submit([[word, word]]) for word in range(30)]
+    with fifo_of(Poisoned()) as queue:
+        futures = [queue.submit([[word, word]]) for word in range(30)]
         for word, future in enumerate(futures):
             if word == 13:
                 with pytest.raises(EngineError):
@@ -69,30 +69,15 @@ def test_a_row_that_is_no_vector_is_a_failure_of_its_sentence(number: float) -> 
                 assert future.result(TIMEOUT_S).tolist() == [[2 * word, 2]]
 
 
-def test_each_request_has_its_part_of_the_time_by_its_tokens() -> None:
-    """What is computed together is shared out, and nothing of it is lost."""
-    seconds: list[float] = []
-    engine = HeldEngine()
-    with batcher_of(engine, observe=lambda record: seconds.append(record.engine_s)) as batcher:
-        first = batcher.submit([[1]])
-        engine.await_batch()
-        small, large = batcher.submit([[1]]), batcher.submit([[1, 1, 1], [1, 1]])
-        engine.released.release(2)
-        for each in (first, small, large):
-            each.result(TIMEOUT_S)
-    assert large.run_s == pytest.approx(5 * small.run_s)
-    assert sum(each.run_s for each in (first, small, large)) >= sum(seconds)
-
-
 def test_an_observer_that_raises_costs_nobody_an_answer() -> None:
     """Measuring can't end the worker."""
 
     def observe(record: BatchRecord) -> None:
         raise ValueError(record)
 
-    with batcher_of(FreeEngine(), observe=observe) as batcher:
+    with fifo_of(FreeEngine(), observe=observe) as queue:
         for number in range(3):
-            assert batcher.submit([[number]]).result(TIMEOUT_S).tolist() == [[number, 1]]
+            assert queue.submit([[number]]).result(TIMEOUT_S).tolist() == [[number, 1]]
 
 
 def test_a_failed_request_leaves_nothing_to_the_garbage_collector() -> None:
@@ -102,11 +87,11 @@ def test_a_failed_request_leaves_nothing_to_the_garbage_collector() -> None:
         def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
             raise NotServingError("withdrawn") if sentences[0][0] == 1 else RuntimeError("broken")
 
-    with batcher_of(Broken()) as batcher:
+    with fifo_of(Broken()) as queue:
 
         def fail() -> None:
             for word, kind in ((1, NotServingError), (2, EngineError)):
-                assert isinstance(batcher.submit([[word]]).exception(TIMEOUT_S), kind)
+                assert isinstance(queue.submit([[word]]).exception(TIMEOUT_S), kind)
 
         assert left_in_circles(fail, Request) == []
 

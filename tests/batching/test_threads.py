@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from bothends.batching.threads import WorkerThreads
-from tests.support.engines import FreeEngine, batcher_of
+from tests.support.engines import FreeEngine, fifo_of
 from tests.support.until import TIMEOUT_S
 
 
@@ -62,19 +62,19 @@ def test_threads_are_waited_for_while_one_is_replaced() -> None:
 
 def test_each_thread_runs_an_errand_once() -> None:
     """A new model is made ready in every thread that will run it."""
-    batcher, came = batcher_of(FreeEngine(), workers=3), list[int]()
-    assert batcher.in_each_thread(lambda: came.append(threading.get_ident()), timeout_s=TIMEOUT_S)
-    assert sorted(came) == sorted(batcher.threads.idents)
-    assert batcher.close(timeout_s=TIMEOUT_S)
+    queue, came = fifo_of(FreeEngine(), workers=3), list[int]()
+    assert queue.in_each_thread(lambda: came.append(threading.get_ident()), timeout_s=TIMEOUT_S)
+    assert sorted(came) == sorted(queue.threads.idents)
+    assert queue.close(timeout_s=TIMEOUT_S)
 
 
 def test_an_errand_that_fails_ends_no_thread(caplog: pytest.LogCaptureFixture) -> None:
-    batcher = batcher_of(FreeEngine())
+    queue = fifo_of(FreeEngine())
 
     def fail() -> None:
         raise LookupError("a secret")
 
-    assert batcher.in_each_thread(fail, timeout_s=TIMEOUT_S)
+    assert queue.in_each_thread(fail, timeout_s=TIMEOUT_S)
     assert {record.getMessage() for record in caplog.records} == {"a thread couldn't be made ready: LookupError"}
-    assert batcher.submit([[5]]).result(TIMEOUT_S).tolist() == [[5, 1]]
-    assert batcher.close(timeout_s=TIMEOUT_S)
+    assert queue.submit([[5]]).result(TIMEOUT_S).tolist() == [[5, 1]]
+    assert queue.close(timeout_s=TIMEOUT_S)

@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from bothends.batching import lost_time
-from bothends.batching.batcher import Batcher
+from bothends.batching.fifo import FifoQueue
 from bothends.engines.contract import Fault, TokenIds
 from bothends.errors import EngineError
 from tests.support.clock import Clock
-from tests.support.engines import FreeEngine, batcher_of, rows_of
+from tests.support.engines import FreeEngine, fifo_of, rows_of
 from tests.support.paths import ROOT
 from tests.support.until import TIMEOUT_S, until
 
@@ -25,7 +25,7 @@ STOPPED_S = 20.0
 STOPPED = """
 import sys
 from tests.support.clock import Clock
-from tests.support.engines import FreeEngine, batcher_of, rows_of
+from tests.support.engines import FreeEngine, fifo_of, rows_of
 
 class Waiting(FreeEngine):
     def run(self, sentences):
@@ -33,8 +33,8 @@ class Waiting(FreeEngine):
         sys.stdin.readline()
         return rows_of(sentences)
 
-with batcher_of(Waiting(), engine_timeout_s=10.0) as batcher:
-    print(batcher.submit([[13]]).result(60).tolist(), flush=True)
+with fifo_of(Waiting(), engine_timeout_s=10.0) as queue:
+    print(queue.submit([[13]]).result(60).tolist(), flush=True)
 """
 
 
@@ -57,67 +57,67 @@ class Hanging(FreeEngine):
         return rows_of(sentences)
 
 
-def passing(clock: Clock, batcher: Batcher, seconds: float) -> None:
+def passing(clock: Clock, queue: FifoQueue, seconds: float) -> None:
     """Have time pass, and the watchdog look each second."""
     for _ in range(int(seconds)):
         clock.now += 1
-        batcher.abandon_overdue()
+        queue.abandon_overdue()
 
 
-@pytest.mark.parametrize("spare_core", [False, True])
-def test_a_run_that_hangs_costs_its_callers_an_error_and_nobody_else_anything(spare_core: bool) -> None:
+@pytest.mark.parametrize("spare", [0, 1])
+def test_a_run_that_hangs_costs_its_callers_an_error_and_nobody_else_anything(spare: int) -> None:
     """A hang on all workers at once, twice over, is got over; what an engine returns after that is dropped."""
     engine, clock, faults = Hanging(), Clock(), list[Fault]()
-    with batcher_of(
+    with fifo_of(
         engine,
         workers=2,
         engine_timeout_s=ENGINE_TIMEOUT_S,
         clock=clock,
-        spare_core=spare_core,
+        spare=spare,
         on_fault=lambda fault, _: faults.append(fault),
-    ) as batcher:
+    ) as queue:
         for _ in range(2):
-            stuck = [batcher.submit([[13] * length]) for length in (1, 90)]  # too unlike for one batch
+            stuck = [queue.submit([[13] * length]) for length in (1, 90)]  # too unlike for one batch
             for _ in stuck:
                 assert engine.hangs.acquire(timeout=TIMEOUT_S)
-            passing(clock, batcher, ENGINE_TIMEOUT_S - 1)
+            passing(clock, queue, ENGINE_TIMEOUT_S - 1)
             assert not any(future.done() for future in stuck)
-            passing(clock, batcher, 1)
+            passing(clock, queue, 1)
             for future in stuck:
                 with pytest.raises(EngineError, match="took too long"):
                     future.result(TIMEOUT_S)
-            assert batcher.submit([[4, 5]]).result(TIMEOUT_S).tolist() == [[9, 2]]
+            assert queue.submit([[4, 5]]).result(TIMEOUT_S).tolist() == [[9, 2]]
         assert faults == ["hung"] * 4
         engine.over.set()
         until(lambda: engine.returned == len(faults))
-        assert batcher.submit([[6]]).result(TIMEOUT_S).tolist() == [[6, 1]]
+        assert queue.submit([[6]]).result(TIMEOUT_S).tolist() == [[6, 1]]
         engine.over.clear()
         again = []
         for _ in range(2):
-            again.append(batcher.submit([[13]]))
+            again.append(queue.submit([[13]]))
             assert engine.hangs.acquire(timeout=TIMEOUT_S)
-        again.append(batcher.submit([[13]]))
+        again.append(queue.submit([[13]]))
         assert not engine.hangs.acquire(timeout=0.05)  # two workers run two batches: none was counted off twice
         engine.over.set()
         assert [len(future.result(TIMEOUT_S)) for future in again] == [1, 1, 1]
-    assert batcher.queued == (0, 0, 0)
+    assert queue.queued == (0, 0, 0)
 
 
 def test_a_run_in_a_process_that_was_stopped_is_given_its_time() -> None:
     """A process that was stopped, or a machine that was suspended, looks late: what it missed doesn't count."""
     engine, clock, faults = Hanging(), Clock(), list[Fault]()
-    with batcher_of(
+    with fifo_of(
         engine, engine_timeout_s=ENGINE_TIMEOUT_S, clock=clock, on_fault=lambda fault, _: faults.append(fault)
-    ) as batcher:
-        stuck = batcher.submit([[13]])
+    ) as queue:
+        stuck = queue.submit([[13]])
         assert engine.hangs.acquire(timeout=TIMEOUT_S)
-        passing(clock, batcher, ENGINE_TIMEOUT_S - 3)
+        passing(clock, queue, ENGINE_TIMEOUT_S - 3)
         for _ in range(2):
             clock.now += 1000
-            batcher.abandon_overdue()
+            queue.abandon_overdue()
         assert not stuck.done()
         assert not faults
-        passing(clock, batcher, 1)
+        passing(clock, queue, 1)
         with pytest.raises(EngineError, match="took too long"):  # one that hangs still is
             stuck.result(TIMEOUT_S)
         engine.over.set()
@@ -127,17 +127,17 @@ def test_a_run_that_waits_for_a_processor_is_given_its_time(monkeypatch: pytest.
     """Time that another thread lost is given to none that hangs."""
     engine, clock, waited = Hanging(), Clock(), dict[int, float]()
     monkeypatch.setattr(lost_time, "waited_for_processor", lambda thread: waited.get(thread, 0.0))
-    with batcher_of(engine, workers=2, engine_timeout_s=ENGINE_TIMEOUT_S, clock=clock) as batcher:
-        starved, stuck = batcher.submit([[13]]), batcher.submit([[13] * 90])
+    with fifo_of(engine, workers=2, engine_timeout_s=ENGINE_TIMEOUT_S, clock=clock) as queue:
+        starved, stuck = queue.submit([[13]]), queue.submit([[13] * 90])
         for _ in range(2):
             assert engine.hangs.acquire(timeout=TIMEOUT_S)
-        passing(clock, batcher, 1)
+        passing(clock, queue, 1)
         thread = engine.threads[1]
         for second in range(7):
             waited[thread] = 0.75 * second
-            passing(clock, batcher, 1)
+            passing(clock, queue, 1)
         assert (starved.done(), stuck.done()) == (False, True)
-        passing(clock, batcher, 5)
+        passing(clock, queue, 5)
         assert starved.done()
         engine.over.set()
 
@@ -169,10 +169,10 @@ def test_a_check_that_raises_is_not_the_last() -> None:
         faults.append(fault)
         raise ValueError
 
-    with batcher_of(engine, engine_timeout_s=0.05, on_fault=on_fault) as batcher:
+    with fifo_of(engine, engine_timeout_s=0.05, on_fault=on_fault) as queue:
         for _ in range(2):
             with pytest.raises(EngineError):
-                batcher.submit([[13]]).result(TIMEOUT_S)
+                queue.submit([[13]]).result(TIMEOUT_S)
         until(lambda: faults == ["hung", "hung"])  # which is told after the caller
         engine.over.set()
 
@@ -180,7 +180,7 @@ def test_a_check_that_raises_is_not_the_last() -> None:
 def test_it_looks_by_itself() -> None:
     """A run is given up without a test's help, on the real clock."""
     engine = Hanging()
-    with batcher_of(engine, engine_timeout_s=0.05) as batcher:
+    with fifo_of(engine, engine_timeout_s=0.05) as queue:
         with pytest.raises(EngineError):
-            batcher.submit([[13]]).result(TIMEOUT_S)
+            queue.submit([[13]]).result(TIMEOUT_S)
         engine.over.set()

@@ -1,4 +1,4 @@
-"""Sentences that wait for an engine that the test holds: their room, their deadlines, and in whose turns they run."""
+"""Sentences that wait for an engine that the test holds: their room and their deadlines."""
 
 import threading
 import time
@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bothends.batching.fairqueue import FairQueue
 from bothends.core.embedder import Embedder
 from bothends.core.loaded import LoadedModel
 from bothends.engines.contract import TokenIds
@@ -115,34 +114,3 @@ def test_a_deadline_that_the_work_would_pass_is_told_at_once(held: tuple[Embedde
     with pytest.raises(DeadlineError):
         embedder.begin(["word " * 200], deadline=time.monotonic() + 10)
     assert len(session.begun) == 1
-
-
-def test_a_deadline_is_held_to_what_waits_once(
-    held: tuple[Embedder, HeldSession], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When all tokens are known: to tokenise what is then refused costs less than to ask each request twice."""
-    asked, work_before = [], FairQueue.work_before
-
-    def counted(queue: FairQueue, work: float) -> float:
-        asked.append(work)
-        return work_before(queue, work)
-
-    monkeypatch.setattr(FairQueue, "work_before", counted)
-    embedder, _ = held
-    embedder.begin([[5] * 3, [5] * 4], deadline=time.monotonic() + TIMEOUT_S)[1].result(TIMEOUT_S)
-    assert asked == [7]
-
-
-def test_requests_of_one_caller_share_its_turns(english: Bundle, metrics: Metrics) -> None:
-    """A caller of one request waits for one of another's ten, however late it came."""
-    with holding(english, metrics, max_batch_rows=1) as (embedder, session):
-        session.goes_on.clear()
-        rows = [embedder.begin([[1]])[1]]
-        until(lambda: session.begun)
-        rows += [embedder.begin([[number]], caller="greedy")[1] for number in range(10, 20)]
-        rows.append(embedder.begin([[20]], caller="modest")[1])
-        session.goes_on.set()
-        for some in rows:
-            some.result(TIMEOUT_S)
-        order = [sentence for batch in session.begun for sentence in batch]
-    assert order[:4] == [[1], [10], [20], [11]]

@@ -7,10 +7,11 @@ from typing import Any
 import grpc
 import pytest
 
-from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from tests.support.doors import connected, embed, serving
+from tests.support.gate import Gate
+from tests.support.lending import is_read_natively, lend_no_tokenizer
 from tests.support.until import TIMEOUT_S, until
 
 EXAMPLES = pytest.mark.parametrize("examples", [8, pytest.param(60, marks=pytest.mark.slow)])
@@ -80,14 +81,22 @@ def _outcomes(channel: grpc.Channel, method: str, contents: Sequence[bytes]) -> 
     return outcomes
 
 
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """Keeps what Python has read from engines while it is closed. It is open at first."""
+    made = Gate(monkeypatch)
+    yield made
+    made.set()
+
+
 @pytest.fixture(scope="module")
 def both(english: Bundle) -> Iterator[Both]:
     with serving(english, selftest_s=0) as native, pytest.MonkeyPatch.context() as patched:
-        if native.transport != "native" or native.service.embedder.lend(native.service.embedder.model) is None:
+        if not is_read_natively(native):
             pytest.skip("nothing is served by C++ alone here")
         with connected(native) as channel:  # once it has served, it has borrowed the model
             embed(channel, "a man")
-        patched.setattr(Embedder, "lend", lambda *_: None)
+        lend_no_tokenizer(patched)
         with serving(english, selftest_s=0) as python:
             made = Both(native, python)
             until(lambda: made.served("Embed", "native") == 1)

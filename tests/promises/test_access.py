@@ -17,6 +17,7 @@ from bothends.server.server import Server
 from bothends.server.usage import Usage
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support.doors import AT_ONCE_S, code_of, connected, embed, put, serving
+from tests.support.gate import Gate
 from tests.support.streams import error_by
 from tests.support.until import TIMEOUT_S, until
 
@@ -147,7 +148,7 @@ def test_the_model_has_the_limit_of_the_callers_own_key(channel: grpc.Channel, d
     ],  # late: its deadline is a second
 )
 def test_a_share_is_given_back_however_a_call_ends(
-    guarded: Server, channel: grpc.Channel, door: Door, end: str
+    guarded: Server, channel: grpc.Channel, door: Door, gate: Gate, end: str
 ) -> None:
     """A key is full while the call is in progress; after it, all of its share is free, and no more than all."""
     key = door.keys["narrow"]
@@ -160,9 +161,12 @@ def test_a_share_is_given_back_however_a_call_ends(
         assert isinstance(error_by(lambda: embed(channel, *["a"] * 299, "", key=key)), RequestError)
     else:
         sentences, timeout = (LONG, 600) if end == "cancelled" else (LONG_TO_READ, 1)
+        if end == "cancelled":
+            gate.clear()
         call = stub.Embed.future(embedding_pb2.EmbedRequest(sentences=sentences), metadata=metadata, timeout=timeout)
         until(lambda: account.in_progress == len(sentences))
         assert isinstance(error_by(lambda: embed(channel, *["a"] * 300, key=key)), QuotaError)
+        gate.set()
         embed(channel, "a", key=door.keys["free"])
         if end == "cancelled":
             call.cancel()

@@ -1,7 +1,6 @@
 """Engines that stand still, and a clock of slow callers, for tests of the server's room."""
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,28 +12,18 @@ from bothends.model.bundle import Bundle
 from bothends.server.model_service import ModelService
 from bothends.server.server import Server
 from tests.support.clock import Clock
-from tests.support.engines import SERVES
 from tests.support.fronts import http_of
+from tests.support.gate import Gate
 
 from .models import NAMES, SENTENCES, TRANSPORTS, Truth, serving_all
 
-HELD_S = 100
-"""Longer than any test takes."""
-
 
 @pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """An event without which engines stand still. It is set at first."""
-    run, goes_on = SERVES.run, threading.Event()
-    goes_on.set()
-
-    def wait(self: Any, sentences: list[list[int]]) -> object:
-        assert goes_on.wait(HELD_S)
-        return run(self, sentences)
-
-    monkeypatch.setattr(SERVES, "run", wait)
-    yield goes_on
-    goes_on.set()
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """Keeps what Python has read from engines while it is closed. It is open at first."""
+    made = Gate(monkeypatch)
+    yield made
+    made.set()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from bothends.errors import (
 )
 from bothends.observe.metrics import Metrics
 from bothends.observe.tracing import NO_SPAN
-from bothends.server.backlog import Backlog
 from bothends.server.context import CallContext
 from bothends.server.dispatch import Dispatcher, protobuf
 from bothends.server.keys import Keys
@@ -148,7 +147,7 @@ def test_a_call_is_its_keys(tmp_path: Path) -> None:
     """What the transport knows of its key is enough: the key itself doesn't come this far."""
     file = tmp_path / "keys.toml"
     file.write_text(f'[keys.one]\nsha256 = "{hashlib.sha256(b"1").hexdigest()}"\n')
-    dispatcher = Dispatcher(Metrics(), None, lambda: 0.0, Keys(file), backlog=Backlog())
+    dispatcher = Dispatcher(Metrics(), None, lambda: 0.0, Keys(file))
     call = HandHeldCall(key=hashlib.sha256(b"1").digest())
     account = dispatcher.identify(call)  # type: ignore[arg-type]
     assert account is not None
@@ -159,7 +158,7 @@ def test_a_call_is_its_keys(tmp_path: Path) -> None:
 def test_an_open_method_answers_at_once(content: bytes | None, answer: bytes) -> None:
     """A call whose caller sends no request has an empty one."""
     call = HandHeldCall(content)
-    Dispatcher(Metrics(), None, lambda: 0.0, backlog=Backlog()).open_handler(bytes)(call)  # type: ignore[arg-type]
+    Dispatcher(Metrics(), None, lambda: 0.0).open_handler(bytes)(call)  # type: ignore[arg-type]
     assert call.outcomes == [answer]
 
 

@@ -36,8 +36,8 @@ class HangingPath:
         self.forgiven: dict[int, float] = {}
         self.made.append(self)
 
-    def take_messages(self, *arguments: Any, may_run: bool) -> Any:
-        assert may_run
+    def take_messages(self, *arguments: Any, may_answer: bool) -> Any:
+        assert may_answer
         self.inside.append(arguments[-1])
         assert self.over.wait(TIMEOUT_S)
         served = {
@@ -51,7 +51,7 @@ class HangingPath:
             "unanswered": [],
         }
         self.untold.append(SimpleNamespace(**served, messages={1: 2}, tokenise_s=0.1, engine_s=0.2, serialise_s=0.1))
-        return SimpleNamespace(messages=[], over=[], is_given_up=False)
+        return SimpleNamespace(messages=[], over=[], is_given_up=False, returned=[])
 
     def forgive(self, thread: int, seconds: float) -> None:
         self.forgiven[thread] = seconds
@@ -59,7 +59,7 @@ class HangingPath:
     def overdue(self, seconds: float) -> list[Any]:
         found, self.inside = self.inside, []
         left = {"messages": {0: [7]}, "long_messages": [8], "in_streams": self.in_streams}
-        return [SimpleNamespace(thread=thread, model=0, **left) for thread in found]
+        return [SimpleNamespace(thread=thread, model=0, submitted=[], **left) for thread in found]
 
     def served(self) -> list[object]:
         found, self.untold = self.untold, []
@@ -118,7 +118,7 @@ class Takeover:
             until(lambda: sum(len(path.inside) for path in paths) == len(self.threads))
 
     def _take(self) -> None:
-        self.fast.take_messages(64, 1.0, 0.0, 4096, may_run=True)
+        self.fast.take_messages(64, 1.0, 4096)
 
     def counted(self, code: int) -> float | None:
         labels = {"method": "Embed", "code": code_pb2.Code.Name(code)}

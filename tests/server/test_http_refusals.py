@@ -13,7 +13,6 @@ from starlette.routing import Route
 from bothends.observe.metrics import Metrics
 from bothends.observe.tracing import MethodName
 from bothends.server import pending_bodies
-from bothends.server.backlog import Backlog
 from bothends.server.concurrency_limit import ConcurrencyLimit
 from bothends.server.dispatch import Dispatcher
 from bothends.server.fronts import FRONTS, tei
@@ -54,7 +53,6 @@ class Door:
             self.concurrency,
             lambda: wait_s,
             keys,
-            backlog=Backlog(),
             max_wait_s=settings.caller_timeout_s,
         )
         self.handle = self.dispatcher.handler(

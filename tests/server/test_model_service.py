@@ -12,7 +12,6 @@ from bothends.observe.metrics import Metrics
 from bothends.server.keys import Keys, new
 from bothends.server.model_service import ModelService
 from bothends.settings import Settings
-from tests.support.calls import HandHeldCall, context_of
 from tests.support.until import TIMEOUT_S, until
 
 
@@ -41,15 +40,11 @@ def test_it_is_ready_between_its_start_and_its_stop(toy_bundle: Bundle) -> None:
 
 
 def test_its_end_leaves_no_thread(toy_bundle: Bundle) -> None:
-    """Threads that a long text started end too."""
     before = set(threading.enumerate())
     service = ModelService.load(settings_of(toy_bundle.path), Metrics(), keys=None)
     service.start()
-    done = threading.Event()
-    service.backlog.submit(done.set, 10_000, context_of(HandHeldCall()))
     service.begin_stop()
     assert service.close()
-    assert done.wait(TIMEOUT_S)
     until(lambda: set(threading.enumerate()) <= before)
 
 

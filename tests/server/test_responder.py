@@ -47,23 +47,21 @@ def test_an_answer_is_what_was_written(embedder: Embedder, sentences: list[str])
     assert answer_to(embedder, sentences) == b"%d" % len(sentences)
 
 
-def test_its_caller_pays_for_running_and_writing_before_it_is_answered(embedder: Embedder) -> None:
-    """The run's time, and what the thread that writes uses."""
+def test_its_caller_pays_for_writing_before_it_is_answered(embedder: Embedder) -> None:
+    """What the thread that writes uses; for running whoever runs it charges."""
     works_s = 0.01
 
     def write(found: Embeddings) -> bytes:
         ends = time.thread_time() + works_s
         while time.thread_time() < ends:
             pass
-        return b"%.9f" % call.charged_s
+        return b"written"
 
     call = HandHeldCall()
     Responder(embedder).embed(Query([LONG]), context_of(call), write)
     until(lambda: call.outcomes)
-    (content,) = call.outcomes
-    assert isinstance(content, bytes)
-    assert float(content) > 0
-    assert call.charged_s >= float(content) + works_s
+    assert call.outcomes == [b"written"]
+    assert call.charged_s >= works_s
 
 
 @pytest.mark.parametrize("sentences", [[""], ["", LONG]])

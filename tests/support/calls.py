@@ -9,7 +9,6 @@ from google.rpc import status_pb2
 
 from bothends.observe.metrics import Metrics
 from bothends.observe.tracing import NO_SPAN, MethodName
-from bothends.server.backlog import Backlog
 from bothends.server.caller import Caller
 from bothends.server.concurrency_limit import ConcurrencyLimit
 from bothends.server.context import CallContext
@@ -78,7 +77,7 @@ class CallHarness:
         self.metrics = metrics or Metrics()
         self.concurrency = ConcurrencyLimit(limit=limit)
         self.wait_s = 0.0
-        dispatcher = Dispatcher(self.metrics, self.concurrency, lambda: self.wait_s, backlog=Backlog())
+        dispatcher = Dispatcher(self.metrics, self.concurrency, lambda: self.wait_s)
         self.handle = dispatcher.handler(
             MethodName.rpc(SERVICE, "Embed"), protobuf(embedding_pb2.EmbedRequest), behaviour
         )

@@ -1,4 +1,4 @@
-"""Engines that serve a bundle here or that a test steers, and a batcher in front of one."""
+"""Engines that serve a bundle here or that a test steers, and a queue in front of one."""
 
 import threading
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.batching.batcher import Batcher
 from bothends.batching.budgets import Budgets, Terms
+from bothends.batching.fifo import FifoQueue
 from bothends.batching.request import Request
 from bothends.engines.contract import TokenIds
 from bothends.engines.native import NativeEngine, is_built
@@ -64,8 +64,8 @@ def rows_of(sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
     return np.array([[sum(ids), len(ids)] for ids in sentences], dtype=np.float32)
 
 
-class EngineBatcher(Batcher):
-    """A batcher in front of one engine, which needs no naming."""
+class EngineQueue(FifoQueue):
+    """A queue in front of one engine, which needs no naming."""
 
     def __init__(self, engine: HeldEngine | FreeEngine, terms: Terms, *args: Any, **options: Any) -> None:
         self.engine = engine
@@ -93,9 +93,9 @@ def terms_of(of: Budgets, *, cost: float = 1.0) -> Terms:
 TERMS = terms_of(budgets())
 
 
-def batcher_of(engine: HeldEngine | FreeEngine, **changes: Any) -> EngineBatcher:
+def fifo_of(engine: HeldEngine | FreeEngine, **changes: Any) -> EngineQueue:
     bounds = {name: changes.pop(name) for name in Budgets.__dataclass_fields__ if name in changes}
     told = {name: changes.pop(name) for name in ("observe", "on_fault") if name in changes}
     terms = replace(terms_of(budgets(**bounds)), **told)
     options: dict[str, Any] = {"workers": 1, "engine_timeout_s": 3600.0}
-    return EngineBatcher(engine, terms, terms.budgets, **(options | changes))
+    return EngineQueue(engine, terms, terms.budgets, **(options | changes))

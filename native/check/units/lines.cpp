@@ -126,7 +126,7 @@ TEST(a_message_that_leaves_gives_its_callers_next_its_turn) {
 
 TEST(nobody_is_late_by_their_own_work) {
     Waiting waiting;
-    Lines lines{waiting.all.queue_begins_at};
+    Lines lines;
     double time = 0;
     waiting.put(lines.metered, 1, 4);
     waiting.put(lines.metered, 1, 4);
@@ -140,7 +140,7 @@ TEST(nobody_is_late_by_their_own_work) {
 
 TEST(who_is_let_in_is_not_refused_for_those_who_come_soon_after) {
     Waiting waiting;
-    Lines lines{waiting.all.queue_begins_at};
+    Lines lines;
     double time = 0;
     waiting.put(lines.metered, 2, 100, 60);
     pace(lines.metered, time, work_of(100), 1);
@@ -155,18 +155,13 @@ TEST(who_is_let_in_is_not_refused_for_those_who_come_soon_after) {
 
 TEST(who_is_many_makes_nobody_else_late) {
     Waiting waiting;
-    Lines lines{waiting.all.queue_begins_at};
+    Lines lines;
     double time = 0;
     for (int count = 0; count < 600; ++count) waiting.put(lines.metered, 1, 100);
     pace(lines.metered, time, work_of(100), 1);
     CHECK(lines.is_late(lines.metered, waiting.account(1), 60));
     CHECK(!lines.is_late(lines.metered, waiting.account(2), 60));
     CHECK(!lines.is_late(lines.metered, waiting.account(2, "another"), 60));
-    waiting.all.queue_begins_at = now() + 3600;
-    CHECK(lines.is_late(lines.metered, waiting.account(2), 60));
-    CHECK(!lines.is_late(lines.small, waiting.account(2), 60));  // what Python has taken keeps no small one waiting
-    waiting.all.queue_begins_at = now();  // it is over, though nobody has told another time since
-    CHECK(!lines.is_late(lines.metered, waiting.account(2), 60));
 }
 
 TEST(who_is_late_counts_the_networks_before_its_own) {
@@ -251,8 +246,7 @@ TEST(what_is_costly_leaves_its_turn_where_it_may_not_be_taken) {
 }
 
 TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
-    std::atomic<double> begins_at{0};
-    Lines lines{begins_at};
+    Lines lines;
     lines.set_small(1, std::make_shared<EmbedCodec>(NamedModels({{{""}, "", ""}}), Status{}), 10, 2, 3, 1000);
     VirtualTime turns;
     TurnClock clock{turns};
@@ -332,7 +326,7 @@ TEST(a_key_is_what_stands_after_its_scheme) {
     CHECK(caller_of(key) >> 63 == 1 && caller_of(key) != caller_of(digest.of("Bearer two")));
 }
 
-TEST(turns_are_those_of_python) {
+TEST(turns_come_as_they_are_written) {
     constexpr std::string_view cases =
 #include "turns.txt"
         ;

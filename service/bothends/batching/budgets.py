@@ -17,7 +17,7 @@ class Budgets:
     overhead_rows: float
     """Cost of a step of the engine besides its rows, in rows (see choose.py)."""
     max_wait_s: float = 0.0
-    """Time that a thread which pulls waits for more to come, where a batch isn't full."""
+    """Seconds that a thread waits for more sentences, where a batch isn't full."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,7 @@
-"""Request in the batcher's queue, which is the future that its caller holds, and the interface of a source of
-requests.
-"""
+"""Request in a queue, which is the future that its caller holds, and what it is asked for on behalf of."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
-from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -17,10 +14,25 @@ from ..observe.tracing import NO_SPAN
 from .budgets import Terms
 
 
-class Request(Future[NDArray[np.float32]]):
-    """Sentences that one caller waits for. Rows arrive batch by batch, and the last batch settles the request.
+class Ticket(Protocol):
+    """A call's place in the turns of a transport's callers: its sentences wait for the turn of the call's caller."""
 
-    It is the future that the caller holds; cancelling it removes its waiting sentences from the queue.
+    @property
+    def id(self) -> int:
+        """Id by which the transport knows the call's message."""
+        ...
+
+    def take_spent(self) -> float:
+        """Return the seconds of a core that the call has taken and that nobody was charged with yet; they are charged
+        now.
+        """
+        ...
+
+
+class Request(Future[NDArray[np.float32]]):
+    """Sentences that one caller waits for: a future of their rows, float32 [sentences, dimension].
+
+    Cancelling it removes its waiting sentences from the queue.
     """
 
     def __init__(
@@ -31,8 +43,6 @@ class Request(Future[NDArray[np.float32]]):
         deadline: float | None,
         forget: "Forget",
         span: Span = NO_SPAN,
-        *,
-        caller: Hashable = None,
     ) -> None:
         super().__init__()
         self.engine = engine
@@ -40,14 +50,9 @@ class Request(Future[NDArray[np.float32]]):
         self.terms = terms
         """Terms of that engine's model."""
         self.span = span
-        self.caller = caller
-        """Caller whose requests share turns; None if each request has its own turns."""
-        self.run_s = 0.0
-        """Seconds for which its sentences have kept a core: of each run, its part by tokens."""
-        self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)
-        self._missing = sentences
+        self.size = sentences
+        """Number of its sentences."""
         self.deadline = deadline
-        self.waiting_sentences = self.waiting_tokens = 0
         self._forget = forget
 
     def cancel(self) -> bool:
@@ -57,14 +62,9 @@ class Request(Future[NDArray[np.float32]]):
             self._forget(self)
         return cancelled
 
-    def put(self, positions: Sequence[int], rows: NDArray[np.float32]) -> bool:
-        """Store the rows of the sentences at `positions`; returns True if all rows are there.
-
-        Call from one thread at a time.
-        """
-        self.rows[positions] = rows
-        self._missing -= len(positions)
-        return not self._missing
+    def no_rows(self) -> NDArray[np.float32]:
+        """Return an array for its rows, not yet filled in."""
+        return np.empty((self.size, self.engine.dimension), dtype=np.float32)
 
     def settle(self, outcome: NDArray[np.float32] | BothendsError) -> None:
         """Answer the caller. Does nothing if the request has just been cancelled."""
@@ -81,15 +81,6 @@ class Request(Future[NDArray[np.float32]]):
 
 Forget = Callable[[Request], None]
 """Callback that removes a request's waiting sentences from the queue."""
-
-
-class Sentence(NamedTuple):
-    """Waiting sentence and its position in its request."""
-
-    ids: TokenIds
-    request: Request
-    position: int
-    since: float
 
 
 class Depth(NamedTuple):
@@ -109,31 +100,24 @@ class Stuck(NamedTuple):
 
 
 class WorkSource(Protocol):
-    """Source of work that isn't submitted by callers' threads.
+    """Source of requests that computes sentences by itself, in the threads that pull from it."""
 
-    The batcher's threads pull from it, several at a time.
-    """
+    def pull(self, wait_s: float) -> bool | None:
+        """Handle what has arrived, and compute what waits; sleep up to `wait_s` seconds until there is something.
 
-    @property
-    def runs_itself(self) -> bool:
-        """True if threads may run the model inside `pull`, for work that needn't be submitted."""
-        ...
-
-    @property
-    def has_hasty_callers(self) -> bool:
-        """True if a caller has recently asked for work that is answered quickly inside `pull`; a thread is then kept
-        free for it.
+        Returns False once no more can come, and None if the calling thread was given up.
         """
         ...
 
-    def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
-        """Submit work that has arrived, up to about `sentences` sentences; sleep up to `wait_s` seconds until something
-        arrives.
-
-        If `may_run`, the calling thread has a core, and may run by itself work that needn't be submitted. Returns False
-        once no more work can come, and None if the calling thread was given up.
+    def submit(self, request: Request, sentences: Sequence[TokenIds], ticket: Ticket) -> None:
+        """Let the sentences of `request` wait in the turn of the caller who has `ticket`; some `pull` settles it. Only
+        one request at a time may wait for each ticket. Raises OverloadedError.
         """
-        ...
+
+    def forget(self, request: Request, ticket: Ticket) -> None:
+        """Let go of `request`, which was submitted with `ticket`: nobody waits for it. Another may have the ticket by
+        now.
+        """
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
         """Give up runs that threads have been in for more than `seconds` inside `pull`, and return them.
@@ -142,16 +126,10 @@ class WorkSource(Protocol):
         """
         ...
 
-    def hand_over_polling(self) -> None:
-        """Make a thread that sleeps in `pull` watch for arrivals, because the calling thread will be busy for a
-        while.
-        """
+    def stands_still(self) -> bool:
+        """Return True if something has waited for a while of which no thread takes anything."""
         ...
 
     def wake(self) -> None:
         """Make one thread that sleeps in `pull` return; if none sleeps, the next one to enter."""
-        ...
-
-    def gathering(self) -> AbstractContextManager[None]:
-        """Return a context manager that collects the answers of this thread, and sends them together when it ends."""
         ...

@@ -5,7 +5,6 @@ Cancelled requests are left out, and a sentence that can't be run fails alone.
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,16 +12,41 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
-from ..engines.contract import BatchRecord
+from ..engines.contract import BatchRecord, TokenIds
 from ..errors import BothendsError, DeadlineError, EngineError, NotServingError
 from ..observe import tracing
 from ..observe.unforeseen import error_site, error_text
 from .budgets import Terms
-from .request import Request, Sentence
+from .request import Request
 
 _log = logging.getLogger(__name__)
 _WEIGHT = 0.1
 """Weight of the newest figure in the running average of throughput."""
+
+
+class Rows:
+    """Rows of a request, of which some may be missing. Use it from one thread at a time."""
+
+    def __init__(self, request: Request) -> None:
+        self.of = request.no_rows()
+        """The rows, float32 [sentences, dimension]."""
+        self._missing = request.size
+
+    def put(self, index: int, row: NDArray[np.float32]) -> bool:
+        """Store the row of the sentence at `index`; returns True if no row is missing now."""
+        self.of[index] = row
+        self._missing -= 1
+        return not self._missing
+
+
+class Sentence(NamedTuple):
+    """Waiting sentence, and where its row goes."""
+
+    ids: TokenIds
+    request: Request
+    place: int
+    since: float
+    rows: Rows
 
 
 class RanBatch(NamedTuple):
@@ -32,20 +56,11 @@ class RanBatch(NamedTuple):
     rows: NDArray[np.float32]
     record: BatchRecord
     span: Span
-    thread_s: float
-    """Seconds of a core that the thread itself used in the engine."""
 
-    def pass_on(self) -> list[Request]:
-        """Give each request its rows; returns the requests that now have all rows. Call from one thread at a time."""
-        first = self.batch[0].request
-        if all(sentence.request is first for sentence in self.batch):
-            return [first] if first.put([sentence.position for sentence in self.batch], self.rows) else []
-        places: dict[Request, tuple[list[int], list[int]]] = {}
-        for row, sentence in enumerate(self.batch):
-            positions, rows = places.setdefault(sentence.request, ([], []))
-            positions.append(sentence.position)
-            rows.append(row)
-        return [request for request, (positions, rows) in places.items() if request.put(positions, self.rows[rows])]
+    def pass_on(self) -> list[Sentence]:
+        """Give each request its rows; returns a sentence of each that now has all. Call from one thread at a time."""
+        pairs = zip(self.batch, self.rows, strict=True)
+        return [sentence for sentence, row in pairs if sentence.rows.put(sentence.place, row)]
 
 
 class Throughput:
@@ -86,24 +101,19 @@ class Runner:
 
         Requests whose deadline has passed, or that can't be run, fail here.
         """
-        now, used_s = self._clock(), time.thread_time()
+        now = self._clock()
         requests = {sentence.request for sentence in batch}
         for request in requests:
             if request.deadline is not None and request.deadline <= now:
                 request.settle(DeadlineError("the deadline passed while the request waited"))
         if over := {request for request in requests if request.done()}:
             batch = [sentence for sentence in batch if sentence.request not in over]
-        if not batch:
-            return []
-        ran = self._run(batch)
-        in_engines_s = sum(each.thread_s for each in ran)
-        _share_out(batch, time.thread_time() - used_s - in_engines_s)  # what it took beside
-        return ran
+        return self._run(batch) if batch else []
 
     def ran(self, record: BatchRecord, terms: Terms) -> None:
-        """Record a batch that ran elsewhere, with the model of these `terms`, for estimates, metrics and traces."""
+        """Record a batch that ran elsewhere, with the model of these `terms`, for estimates and metrics."""
         self._throughput.record(record.tokens * terms.cost, record.engine_s, at_once=self._at_once)
-        self.report(record, terms, tracing.NO_SPAN)
+        report(record, terms)
 
     def deliver(self, ran: list[RanBatch]) -> None:
         """Give callers their rows, and report what ran."""
@@ -111,21 +121,13 @@ class Runner:
             tracing.link((sentence.request.span for sentence in batch.batch), batch.span)
             with self._delivering:
                 finished = batch.pass_on()
-            for request in finished:
-                request.settle(request.rows)
-            self.report(batch.record, batch.batch[0].request.terms, batch.span)
-
-    def report(self, record: BatchRecord, terms: Terms, span: Span) -> None:
-        """Report the record of a batch to metrics and traces."""
-        tracing.ran(span, record)
-        try:
-            terms.observe(record)
-        except Exception as error:  # measuring may go wrong; the next batch is served all the same
-            _log.error("a batch couldn't be recorded: %s", error_site(error))
+            for sentence in finished:
+                sentence.request.settle(sentence.rows.of)
+            tracing.ran(batch.span, batch.record)
+            report(batch.record, batch.batch[0].request.terms)
 
     def _run(self, batch: list[Sentence]) -> list[RanBatch]:
-        engine = batch[0].request.engine
-        started, used_s = self._clock(), time.thread_time()
+        engine, started = batch[0].request.engine, self._clock()
         span = tracing.batch()
         try:
             rows = engine.run([sentence.ids for sentence in batch])
@@ -143,12 +145,10 @@ class Runner:
                 return []
             middle = len(batch) // 2
             return self._run(batch[:middle]) + self._run(batch[middle:])
-        engine_s, thread_s = self._clock() - started, time.thread_time() - used_s
-        _share_out(batch, engine_s)
-        return [RanBatch(batch, rows, self._record(batch, started, engine_s, pads=engine.pads), span, thread_s)]
+        return [RanBatch(batch, rows, self._record(batch, started, pads=engine.pads), span)]
 
-    def _record(self, batch: list[Sentence], started: float, engine_s: float, *, pads: bool) -> BatchRecord:
-        lengths = [len(sentence.ids) for sentence in batch]
+    def _record(self, batch: list[Sentence], started: float, *, pads: bool) -> BatchRecord:
+        lengths, engine_s = [len(sentence.ids) for sentence in batch], self._clock() - started
         work = sum(lengths) * batch[0].request.terms.cost
         self._throughput.record(work, engine_s, at_once=self._at_once)
         waits = [started - sentence.since for sentence in batch]
@@ -156,11 +156,12 @@ class Runner:
         return BatchRecord(len(batch), sum(lengths), computed, engine_s, waits)
 
 
-def _share_out(batch: list[Sentence], seconds: float) -> None:
-    """Give each request its part, by tokens, of the time for which a batch has kept a core."""
-    token_s = seconds / max(1, sum(len(sentence.ids) for sentence in batch))
-    for sentence in batch:
-        sentence.request.run_s += token_s * len(sentence.ids)
+def report(record: BatchRecord, terms: Terms) -> None:
+    """Report the record of a batch to the metrics of its model."""
+    try:
+        terms.observe(record)
+    except Exception as error:  # measuring may go wrong; the next batch is served all the same
+        _log.error("a batch couldn't be recorded: %s", error_site(error))
 
 
 def fail(batch: list[Sentence], error: Exception) -> list[RanBatch]:

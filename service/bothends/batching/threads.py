@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..observe.unforeseen import error_site
 
@@ -59,10 +60,13 @@ class WorkerThreads:
         self.fill()
 
     def replace(self, lost: int) -> None:
-        """Start a thread in place of the one with identifier `lost`, which isn't waited for any more."""
+        """Start a thread in place of the one with identifier `lost`, which isn't waited for any more; if the machine
+        has no room for another, `fill` will.
+        """
         with self._lock:
             self._threads = {thread for thread in self._threads if thread.ident != lost}
-        self.fill()
+        with suppress(RuntimeError):
+            self.fill()
 
     def fill(self) -> None:
         """Start threads that are missing. Raises RuntimeError if the machine has no room for another thread."""

@@ -6,12 +6,12 @@ starts and ends. Time that a run lost, because the machine was busy or suspended
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from ..observe.unforeseen import error_site
 from .lost_time import LostTime
-from .request import Sentence
 
 _log = logging.getLogger(__name__)
 _CHECKS = 8
@@ -19,25 +19,22 @@ _CHECKS = 8
 
 
 class Run:
-    """Model run in progress, and the thread that started it."""
+    """Model run in progress: the thread that started it, and what is called if it takes too long."""
 
-    __slots__ = ("batch", "deadline", "thread")
+    __slots__ = ("deadline", "give_up", "thread")
 
-    def __init__(self, batch: list[Sentence], deadline: float) -> None:
-        self.batch = batch
+    def __init__(self, give_up: Callable[[], None], deadline: float) -> None:
+        self.give_up = give_up
         self.thread = threading.get_ident()
         self.deadline = deadline
 
 
 class Watchdog:
-    """Timer of model runs: calls `on_overdue`, in its own thread, once for each run that has taken `timeout_s`
-    seconds.
-    """
+    """Timer of model runs: gives up, in its own thread, each run that has taken `timeout_s` seconds."""
 
     def __init__(
         self,
         timeout_s: float,
-        on_overdue: Callable[[Run], None],
         *,
         clock: Callable[[], float],
         also: Callable[[Callable[[int], float]], None] = lambda _: None,
@@ -47,7 +44,6 @@ class Watchdog:
         check.
         """
         self._timeout_s = timeout_s
-        self._on_overdue = on_overdue
         self._also = also
         self._clock = clock
         self._lost = LostTime(timeout_s / _CHECKS, clock=clock)
@@ -56,9 +52,9 @@ class Watchdog:
         self._closed = threading.Event()
         threading.Thread(target=self._watch, name="bothends-watchdog", daemon=True).start()
 
-    def begin(self, batch: list[Sentence]) -> Run:
-        """Watch a run that starts now."""
-        run = Run(batch, self._clock() + self._timeout_s)
+    def begin(self, give_up: Callable[[], None]) -> Run:
+        """Watch a run that the calling thread starts now; `give_up` is called once if it takes too long."""
+        run = Run(give_up, self._clock() + self._timeout_s)
         with self._lock:
             self._runs.add(run)
         return run
@@ -70,6 +66,15 @@ class Watchdog:
             self._runs.discard(run)
         return watched
 
+    @contextmanager
+    def watching(self, give_up: Callable[[], None]) -> Iterator[None]:
+        """Return a context manager for a run, which `begin` and `end` enclose."""
+        run = self.begin(give_up)
+        try:
+            yield
+        finally:
+            self.end(run)
+
     def check(self) -> None:
         """Give up the runs that have taken too long."""
         now = self._clock()
@@ -79,22 +84,18 @@ class Watchdog:
                 run.deadline += self._lost.of(run.thread)
             overdue = {run for run in self._runs if run.deadline <= now}
             self._runs -= overdue
-        acts: list[Callable[[], None]] = [
-            *(partial(self._on_overdue, run) for run in overdue),
-            partial(self._also, self._lost.of),
-        ]
+        acts: list[Callable[[], None]] = [*(run.give_up for run in overdue), partial(self._also, self._lost.of)]
         for act in acts:
             try:
                 act()
             except Exception as error:  # a bug of ours: the others that hang are to be given up all the same
                 _log.error("a check of model runs met an unforeseen error: %s", error_site(error))
 
-    def close(self) -> set[Run]:
-        """Stop watching; returns the runs that are still in progress."""
+    def close(self) -> None:
+        """Stop watching: no run is given up any more."""
         self._closed.set()
         with self._lock:
-            left, self._runs = self._runs, set()
-        return left
+            self._runs = set()
 
     def _watch(self) -> None:
         while not self._closed.wait(self._timeout_s / _CHECKS):

@@ -1,8 +1,11 @@
 """`Embedder`: the whole path from sentences to embeddings. Servers of any protocol and in-process callers use it."""
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -10,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
-from ..batching.batcher import Batcher
 from ..batching.budgets import Terms
-from ..batching.request import WorkSource
+from ..batching.queue import Queue
+from ..batching.request import Ticket
 from ..embeddings import Embeddings
 from ..engines.contract import BatchRecord, Engine, Fault, TokenIds
-from ..errors import DeadlineError, NotServingError
+from ..errors import BothendsError, DeadlineError, EngineError, NotServingError
 from ..model.bundle import Bundle
 from ..model.tokenizer import Pieces
 from ..observe.metrics import Metrics
 from ..observe.tracing import NO_SPAN
+from ..observe.unforeseen import error_text
 from ..options import DEFAULT_OPTIONS, Options
 from ..settings import EmbedderSettings
 from .inputs import FEW, SHORT_BYTES, InputReader, OnError, RequestLimits, Sentences, refuse
@@ -31,6 +35,7 @@ from .query import AcceptedRequest, Rows
 from .queue import queue_of, terms_of
 from .selftest import SelfTest
 
+_log = logging.getLogger(__name__)
 _RUN_ENDS_S = 5.0
 """Bound on the time that a model run takes to end once it is stopped: one that hangs is left behind."""
 
@@ -55,7 +60,7 @@ class Embedder:
         settings: EmbedderSettings,
         metrics: Metrics,
         name: str | None = None,
-        queue: Batcher | None = None,
+        queue: Queue | None = None,
     ) -> None:
         """Embed with `model`, in the threads of the `queue` that it shares with others, or in threads of its own.
 
@@ -66,7 +71,7 @@ class Embedder:
         self.limits = RequestLimits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
         self._engine_timeout_s = settings.engine_timeout_s
         self._on_fault: Callable[[Fault, Engine], None] = lambda *_: None
-        self._queue: Batcher = queue or queue_of([model], settings, metrics)
+        self._queue: Queue = queue or queue_of([model], settings, metrics)
         self.terms: Terms = terms_of(model, settings, self.metrics, lambda *fault: self._on_fault(*fault))
         """How its sentences are batched."""
         self.serve(model)
@@ -95,18 +100,36 @@ class Embedder:
         """Number of model runs at once, over all models that share the queue."""
         return self._queue.workers
 
-    @property
-    def max_pulling(self) -> int:
-        """Most threads that take from a source of work at once, for all models that share the queue."""
-        return self._queue.max_pulling
-
     def prove(self) -> SelfTest:
-        """Self-test the model through the queue, as callers use it.
+        """Self-test the model in a thread of its own, beside what callers have computed.
 
-        Raises SelfTestError, or what the queue refuses with.
+        Raises SelfTestError, NotServingError, or EngineError if the engine raises or hangs.
         """
-        model = self.model
-        return model.prove(lambda ids: self._queue.submit(ids, engine=model, terms=self.terms).result())
+        model, found = self.model, Future[SelfTest]()
+
+        def hang() -> None:
+            with suppress(InvalidStateError):
+                found.set_exception(EngineError("the model run took too long and was given up", hung=True))
+            self._on_fault("hung", model)
+
+        def watched(ids: Sequence[TokenIds]) -> NDArray[np.float32]:
+            with self._queue.watching(hang):
+                return model.run(ids)
+
+        def prove() -> None:
+            try:
+                told: SelfTest | Exception = model.prove(watched)
+            except BothendsError as error:
+                told = error
+            except Exception as error:
+                _log.error("a self-test failed: %s", error_text(error))
+                told = EngineError("the model run failed")
+                self._on_fault("raised", model)
+            with suppress(InvalidStateError):
+                found.set_exception(told) if isinstance(told, Exception) else found.set_result(told)
+
+        threading.Thread(target=prove, name="bothends-proof", daemon=True).start()
+        return found.result()
 
     def on_fault(self, then: Callable[[Fault, Engine], None]) -> None:
         """Set the callback for engine faults. It is called soon after one, and must return quickly."""
@@ -143,14 +166,14 @@ class Embedder:
         span: Span = NO_SPAN,
         on_error: OnError = refuse,
         is_over: Callable[[], bool] = lambda: False,
-        caller: Hashable = None,
+        ticket: Ticket | None = None,
     ) -> tuple[AcceptedRequest, Rows]:
         """Start `embed` without waiting for it: check, tokenise and queue `sentences`.
 
         `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
         frees the queue's space at once. If `on_error` doesn't raise the error that it is called with, the other
-        sentences are embedded. `is_over` is called now and then, and returns True once nobody waits any more. The
-        requests of one `caller` share one part of the time.
+        sentences are embedded. `is_over` is called now and then, and returns True once nobody waits any more. They wait
+        in the turn of the caller who has the `ticket`, where the queue has turns.
         """
         model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
@@ -163,7 +186,7 @@ class Embedder:
         pieces = None
         if options.truncation == "pieces":
             ids, pieces = in_pieces(ids, max_tokens=model.config.max_tokens, continuing=model.tokenizer.continuing)
-        rows = self._queue.submit(ids, engine=model, terms=self.terms, deadline=deadline, span=span, caller=caller)
+        rows = self._queue.submit(ids, engine=model, terms=self.terms, deadline=deadline, span=span, ticket=ticket)
         return AcceptedRequest.of(tokens, options, model.config.version, pieces=pieces), rows
 
     def tokenise(
@@ -201,17 +224,13 @@ class Embedder:
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
         )
 
-    def lend(self, model: LoadedModel) -> Lent | None:
-        """Lend `model` to native code that serves small requests by itself; None if that isn't possible."""
+    def lend(self, model: LoadedModel) -> Lent:
+        """Lend `model` to native code, which computes with it, and reads requests if it can tokenise for it."""
         return lend(model, self.terms.budgets, max_together=FEW, short_bytes=SHORT_BYTES, max_runs=self._queue.workers)
 
     def ran(self, record: BatchRecord) -> None:
         """Record a batch that native code ran with the model."""
         self._queue.ran(record, self.terms)
-
-    def pull_from(self, source: WorkSource) -> None:
-        """Submit whatever arrives at `source`, in the threads that run the model, until it ends."""
-        self._queue.pull_from(source)
 
     def close(self, *, timeout_s: float = 30, others: Sequence["Embedder"] = ()) -> bool:
         """Finish accepted requests and stop; returns True if all were finished within `timeout_s`.
@@ -221,7 +240,7 @@ class Embedder:
         finished = self._queue.close(timeout_s=timeout_s)
         for embedder in (self, *others):
             embedder.model.stop()  # no caller waits any more for what may still run
-        self._queue.threads.join(_RUN_ENDS_S)  # a process that ends while one is inside a run would abort
+        self._queue.join(_RUN_ENDS_S)  # a process that ends while one is inside a run would abort
         return finished
 
     def __enter__(self) -> Self:

@@ -4,6 +4,7 @@ one in Python.
 It knows nothing of requests or callers.
 """
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,8 +18,10 @@ from ..batching.choose import split
 from ..engines.arrays import pick
 from ..engines.contract import BatchRecord
 from ..errors import NotServingError
+from ..observe.unforeseen import error_text
 from .loaded import LoadedModel
 
+_log = logging.getLogger(__name__)
 _SPLITS = 2
 """Full batches' worth of sentences that are taken together where an engine pads: of more, more are of like length."""
 
@@ -59,6 +62,9 @@ class CalledModel:
                 self._note(lengths[places], self._clock() - began)
         except NotServingError:
             return False
+        except Exception as error:  # native code sees that it raised, and can't say what
+            _log.error("a batch of %d sentences failed: %s", len(lengths), error_text(error))
+            raise
         return True
 
     def records(self) -> list[BatchRecord]:
@@ -77,7 +83,8 @@ class CalledModel:
 class Lent:
     """What native code needs to serve small requests with a model."""
 
-    tokenizer: object
+    tokenizer: object | None
+    """What native code borrows to read requests; None where it can't tokenise for the model."""
     encoder: object | None
     """What native code borrows to compute by itself; None where `called` is called."""
     called: CalledModel | None
@@ -88,13 +95,12 @@ class Lent:
     """Number of runs at once."""
 
 
-def lend(model: LoadedModel, budgets: Budgets, *, max_together: int, short_bytes: int, max_runs: int) -> Lent | None:
-    """Lend `model` to native code; None if native code can't tokenise for it.
+def lend(model: LoadedModel, budgets: Budgets, *, max_together: int, short_bytes: int, max_runs: int) -> Lent:
+    """Lend `model` to native code.
 
     It takes up to `max_together` small requests of `short_bytes` bytes together, or more if that computes them faster.
     """
-    if (tokenizer := model.tokenizer.share()) is None:
-        return None
+    tokenizer = model.tokenizer.share()
     if (encoder := model.share()) is not None:
         return Lent(tokenizer, encoder, None, max_together, short_bytes, max_runs)
     called = CalledModel(model, budgets)

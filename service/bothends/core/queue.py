@@ -1,9 +1,11 @@
-"""Queue of sentences that all models of a process share, and the terms on which each model's sentences are batched."""
+"""The queue that all models of a process share, and the terms on which each model's sentences are batched."""
 
 from collections.abc import Callable, Sequence
 
-from ..batching.batcher import Batcher
 from ..batching.budgets import Budgets, Terms
+from ..batching.fifo import FifoQueue
+from ..batching.queue import Queue
+from ..batching.source_queue import SourceQueue
 from ..engines.contract import Engine, Fault
 from ..engines.cuda_driver import memory_used
 from ..model.architecture import EncoderConfig
@@ -17,8 +19,12 @@ _WORK_OF_1 = 2 << 20
 """Bytes of recurrent weights in the packaged model, whose tokens count once."""
 
 
-def queue_of(models: Sequence[LoadedModel], settings: BatchingSettings, metrics: Metrics) -> Batcher:
-    """Make the queue in front of `models` and the threads that run them; `metrics` reports on it."""
+def queue_of(
+    models: Sequence[LoadedModel], settings: BatchingSettings, metrics: Metrics, *, has_source: bool = False
+) -> Queue:
+    """Make the queue in front of `models` and the threads that run them; `metrics` reports on it. If it `has_source`,
+    these are to pull from a source that keeps its callers' turns; else sentences wait in order of arrival.
+    """
     all_budgets = [_budgets(model, settings) for model in models]
     at_once = [batching(model.config, model.device).at_once or settings.workers for model in models]
     on_gpu = any(model.device == "cuda" for model in models)
@@ -29,7 +35,12 @@ def queue_of(models: Sequence[LoadedModel], settings: BatchingSettings, metrics:
         overhead_rows=max(budgets.overhead_rows for budgets in all_budgets),
         max_wait_s=max(budgets.max_wait_s for budgets in all_budgets),
     )
-    queue = Batcher(widest, workers=max(at_once), engine_timeout_s=settings.engine_timeout_s, spare_core=on_gpu)
+    workers, timeout_s, spare = max(at_once), settings.engine_timeout_s, int(on_gpu)
+    queue: Queue = (
+        SourceQueue(workers=workers, engine_timeout_s=timeout_s, spare=spare)
+        if has_source
+        else FifoQueue(widest, workers=workers, engine_timeout_s=timeout_s, spare=spare)
+    )
     metrics.watch_queue(lambda: queue.queued._asdict(), tokens_limit=settings.max_queue_tokens, workers=queue.workers)
     if on_gpu:
         metrics.watch_device_memory(memory_used)

@@ -6,6 +6,7 @@ Some GPU errors last as long as the process that met them, and a run or a load t
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from ..batching.watchdog import Watchdog
 
@@ -27,12 +28,10 @@ class RestartPolicy:
 
         Time in which the process couldn't run, for example on a suspended machine, isn't counted.
         """
-        watchdog = Watchdog(
-            self._max_load_s, lambda _: self._give_up("loading the model anew hangs"), clock=time.monotonic
-        )
-        watchdog.begin([])
+        watchdog = Watchdog(self._max_load_s, clock=time.monotonic)
         try:
-            yield
+            with watchdog.watching(partial(self._give_up, "loading the model anew hangs")):
+                yield
         except Exception:  # counted, and raised again: whatever it is, a new process may help
             self._failed += 1
             if self._failed >= _TRIES:

@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal, NamedTuple
 
+from ..batching.queue import Queue
 from ..engines.contract import Engine, Fault
 from ..errors import BothendsError, DrainingError, NotServingError, OverloadedError, SelfTestError
 from ..model.bundle import Bundle, default_path
@@ -279,15 +280,18 @@ def load_supervised(
     on_fitness: Callable[[str, bool], None],
     on_reload: Callable[[], None] = lambda: None,
     on_lost: Callable[[], None] = lambda: None,
-) -> list[Supervised]:
-    """Load the models that `settings` name, in order, with one shared queue, and make their supervisors.
+    has_source: bool = False,
+) -> tuple[list[Supervised], Queue]:
+    """Load the models that `settings` name, in order, and make their supervisors. Returns them with the queue that they
+    share.
 
-    `on_fitness` is called with a model's name and health; `on_reload` and `on_lost` once for all models. A separate
+    `on_fitness` is called with a model's name and health; `on_reload` and `on_lost` once for all models. If the queue
+    `has_source`, embedders serve the calls of that source alone, once its queue pulls from it. A separate
     process proves each model first, except the packaged one. Raises BundleError or DeviceError, which names the model
     if there are several.
     """
     found = [_load(one) for one in settings.models]
-    queue = queue_of([one.model for one in found], settings, metrics)
+    queue = queue_of([one.model for one in found], settings, metrics, has_source=has_source)
     supervised = []
     for index, one in enumerate(found):
         embedder = Embedder(one.model, settings=one.settings, metrics=metrics, name=one.name, queue=queue)
@@ -304,7 +308,7 @@ def load_supervised(
             on_lost=on_lost,
         )
         supervised.append(Supervised(embedder, supervisor, one.memory_bytes))
-    return supervised
+    return supervised, queue
 
 
 def _load(one: OneModel) -> _Found:

@@ -4,6 +4,7 @@ Spans that aren't exported are the API's no-op ones, and cost a microsecond or t
 sentence.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -128,6 +129,18 @@ def ran(span: Span, record: BatchRecord) -> None:
         sizes = {"rows": record.rows, "tokens": record.tokens, "padded_tokens": record.padded_tokens}
         span.set_attributes({f"bothends.batch.{name}": value for name, value in sizes.items()})
     span.end()
+
+
+def served(requests: Iterable[Span], seconds: float, *, rows: int, tokens: int) -> None:
+    """Link each request's span to one of the model runs that have just served it, for `seconds` seconds."""
+    if not is_on():
+        return
+    ended = time.time_ns()
+    span = _tracer.start_span("batch", _ALONE, start_time=ended - int(seconds * 1e9))
+    link(requests, span)
+    if span.is_recording():
+        span.set_attributes({"bothends.batch.rows": rows, "bothends.batch.tokens": tokens})
+    span.end(ended)
 
 
 def failed(span: Span) -> None:

@@ -9,7 +9,7 @@ from typing import Self
 
 HTTP_BYTES = 64 << 20
 """Upper bound on the bytes of incomplete HTTP bodies. Together with gRPC requests that weren't taken (the native
-transport's `held_total_bytes`) and with what waits to be parsed (backlog.py), it is less than 256 MiB."""
+transport's `held_total_bytes`), it is less than 256 MiB."""
 
 
 class ByteBudget:

@@ -10,12 +10,12 @@ from typing import Protocol, Self
 from google.rpc import code_pb2, status_pb2
 from opentelemetry.trace import Span
 
+from ..batching.request import Ticket
 from ..errors import BothendsError, Refusal, RequestError
 from ..observe.unforeseen import error_site
 from ..wire.status import to_status
-from .answer_budget import AnswerBudget, Share
 from .caller import Caller
-from .inbound import ChoosesStatus, HasHeaders, HasPath, Inbound, KeepsRoom, code_of_leaving
+from .inbound import ChoosesStatus, HasHeaders, HasPath, HasTicket, Inbound, code_of_leaving
 from .quota import KeyAccount
 from .thread_times import ThreadTimes
 
@@ -95,27 +95,14 @@ class CallContext:
         return self._call.arrived
 
     @property
-    def caller(self) -> Caller:
-        """Caller for fair queueing: the account of its key, or without a key its connection, within its network."""
-        network, number = self._call.caller
-        return Caller(network, self.account or number)
+    def ticket(self) -> Ticket | None:
+        """The call's place in the turns of its transport's callers; None where the transport has no turns."""
+        return self._call.ticket if isinstance(self._call, HasTicket) else None
 
     @property
     def payer(self) -> KeyAccount | Caller:
         """Identity that quotas and bounds apply to: the key's account, across networks, or without a key the caller."""
         return self.account or self._call.caller
-
-    @property
-    def keeps_room(self) -> bool:
-        """True if the answer counts against the answer budget, because the transport doesn't bound unread answers
-        itself.
-        """
-        return isinstance(self._call, KeepsRoom)
-
-    def keep(self, answer_budget: AnswerBudget, share: Share) -> None:
-        """Reserve `share` of the answer budget for this call's answer, if its answers count against it."""
-        if isinstance(self._call, KeepsRoom):
-            self._call.keep(answer_budget, share)
 
     def is_over(self) -> bool:
         """Return True once the call is settled, and nobody waits for its result."""
@@ -138,10 +125,6 @@ class CallContext:
         settled, and then has that as its `seconds`.
         """
         return _Spending(self._call.times, self._charge_spent)
-
-    def spent(self, seconds: float) -> None:
-        """Charge the caller with `seconds` of a core that others have used for the call."""
-        self._call.charge(seconds)
 
     def header(self, name: str) -> str | None:
         """Return the text that came with the call as header `name`, in lower case; None if none did."""

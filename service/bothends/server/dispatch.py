@@ -23,13 +23,11 @@ from ..observe.unforeseen import error_site
 from ..text import printable
 from ..wire.counting import holds_more_than
 from ..wire.status import to_status
-from .backlog import Backlog
 from .concurrency_limit import MAX_WAIT, ConcurrencyLimit
 from .context import Asked, CallContext, Settled
 from .inbound import Inbound
 from .keys import Keys
 from .pending_bodies import PendingBodies
-from .price import Price
 from .quota import KeyAccount
 
 _log = logging.getLogger(__name__)
@@ -60,17 +58,15 @@ class Dispatcher:
         wait_s: Callable[[], float],
         keys: Keys | None = None,
         *,
-        backlog: Backlog,
         max_wait_s: float = 10.0,
     ) -> None:
         """`concurrency` limits the calls in progress; it is None if the transport has done that already. `wait_s`
         returns the estimated wait, in seconds, of a sentence that arrives now; calls that can't wait for so long are
         refused.
 
-        `keys` identify callers; None if callers need no key. Long requests are parsed in the `backlog`. A request may
-        take `max_wait_s` seconds to arrive while others need its slot.
+        `keys` identify callers; None if callers need no key. A request may take `max_wait_s` seconds to arrive while
+        others need its slot.
         """
-        self._backlog = backlog
         self._metrics = metrics
         self._concurrency = concurrency
         self._wait_s = wait_s
@@ -85,15 +81,12 @@ class Dispatcher:
         behaviour: Behaviour[RequestT],
         *,
         in_stream: bool = False,
-        work: int = 1,
     ) -> Callable[[Inbound], None]:
         """Make the handler of calls to `method`. `parse` makes the request of its bytes; `behaviour` gets that and the
         call's context, and settles the call, at once or later, or raises.
 
-        `in_stream` is for messages of a stream, since metrics count the stream as a whole. `work` is how many bytes of
-        text to embed one byte of a request stands for; a request that is long by that measure waits for its turn.
+        `in_stream` is for messages of a stream, since metrics count the stream as a whole.
         """
-        price = Price()  # of a byte of its requests, to read and begin them
         self._metrics.register(method.name)
         count = self._count_message if in_stream else self._count
         late = RequestError(f"the request didn't come within {self.pending_bodies.max_wait_s:g} s", field="request")
@@ -106,18 +99,12 @@ class Dispatcher:
         def begin(context: CallContext, content: bytes | None) -> None:
             if not self.pending_bodies.remove(context):
                 return  # it had its time
-            with context.guarding():
+            with context.spending(), context.guarding():
                 if content is None:
                     raise RequestError("no request came with the call", field="request")
                 if len(content) > SHORT_BYTES and context.account is not None and not in_stream:
                     context.account.check()
-                work_s = price.of(len(content))
-                self._backlog.submit(partial(act, context, content), work * len(content), context, work_s=work_s)
-
-        def act(context: CallContext, content: bytes) -> None:
-            with context.spending() as spending, context.guarding():
                 behaviour(parse(content), context)
-            price.note(len(content), spending.seconds)
 
         return handle
 

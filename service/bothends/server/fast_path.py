@@ -1,8 +1,11 @@
 """Lets the native transport answer plain requests in C++ with the model that serves now, and reports them to metrics.
 
-Requests that the C++ code doesn't handle, or fails on, are left to Python.
+Requests that the C++ code doesn't handle, or fails on, are left to Python, which submits their token ids: they are
+computed in the same turns as all others.
 """
 
+import logging
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,25 +13,28 @@ from typing import TYPE_CHECKING, NamedTuple
 from google.rpc import code_pb2, status_pb2
 from opentelemetry import trace
 
-from ..batching.request import Stuck
+from ..batching.request import Request, Stuck, Ticket
 from ..core.embedder import Embedder
 from ..core.inputs import FEW, SHORT_BYTES
 from ..core.lent import CalledModel
 from ..core.loaded import LoadedModel
-from ..engines.contract import BatchRecord
-from ..errors import EngineError, Refusal
+from ..engines.arrays import flat
+from ..engines.contract import BatchRecord, TokenIds
+from ..errors import BothendsError, DeadlineError, EngineError, NotServingError, OverloadedError, Refusal, ReplacedError
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..wire.status import to_status
-from .grpc.contract import Batch
 from .grpc.plain_calls import CreateCodec, GivenUpError, ServedModel, WriteFailed
 from .grpc.refusals import prepared
 
 if TYPE_CHECKING:
-    from bothends_native.transport import FastPath, InStream, RunCounts
+    from bothends_native.transport import Batch, FastPath, InStream, Returned, RunCounts
     from bothends_native.transport import Transport as NativeTransport
 
 
+_log = logging.getLogger(__name__)
+_RETRY_S = 0.5
+"""Seconds after which to try again if there is no room."""
 _REFUSALS: dict[str, Refusal] = {"INVALID_ARGUMENT": "invalid"}
 """Reasons by which calls that C++ refuses are counted, by their codes."""
 
@@ -54,10 +60,11 @@ class FastMethod(NamedTuple):
 
 
 class FastPaths:
-    """The native fast path of the models that serve now, which answers plain calls over gRPC and HTTP.
+    """The native fast path of the models that serve now, which answers plain calls over gRPC and HTTP, and computes
+    what is submitted for others.
 
-    It is one path for all models that can be lent to native code. Whenever one of them is replaced another path is
-    made, and the threads that are in the old one go on in it until they come back.
+    It is one path for all models. Whenever one of them is replaced another path is made, and the threads that are in
+    the old one go on in it until they come back.
     """
 
     def __init__(
@@ -83,42 +90,66 @@ class FastPaths:
         self._embedders = embedders
         self._metrics = metrics
         self._of: Sequence[LoadedModel] = ()
-        self._newest: PathOf | None = None  # of those models, where any of them can be lent
+        self._newest: PathOf | None = None  # of those models
+        self._submitted: dict[int, Request] = {}
+        """Requests whose sentences are to be computed, by the ids of their calls' messages."""
         self._taking: dict[int, PathOf] = {}
         """The path that each thread is in now: one may hang in the path of a model that no longer serves."""
 
-    @property
-    def is_used(self) -> bool:
-        """True if the models that serve have a path."""
-        return self._newest is not None
-
-    @property
-    def has_hasty_callers(self) -> bool:
-        """True if a caller has recently asked for something that is answered quickly."""
-        return self._newest is not None and self._transport.has_hasty_callers()
-
-    def take_messages(
-        self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool
-    ) -> Batch | None:
-        """Take messages from the transport, and answer plain requests in C++ meanwhile. Returns those that Python has
-        to answer; None once the transport has stopped.
+    def take_messages(self, max_messages: int, wait_s: float, max_bytes: int) -> "Batch | None":
+        """Take messages from the transport, answer plain requests in C++ meanwhile, and settle the requests whose
+        submissions are over. Returns those messages that Python has to answer; None once the transport has stopped.
 
         Parameters and errors are those of `PlainCalls.take_messages`.
         """
-        newest = self._current()
-        if newest is None:
-            return self._transport.take_messages(max_messages, wait_s, queue_s, max_bytes)
+        newest, may_answer = self._current(), not self._traces_all() and not self._logs_each()
         thread = threading.get_ident()
         self._taking[thread] = newest
         try:
-            taken = newest.path.take_messages(max_messages, wait_s, queue_s, max_bytes, thread, may_run=may_run)
+            taken = newest.path.take_messages(max_messages, wait_s, max_bytes, thread, may_answer=may_answer)
         finally:
             del self._taking[thread]
         if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's
             self._count_all(newest)
-        if taken is not None and taken.is_given_up:
+        if taken is None:
+            return None
+        for returned in taken.returned:
+            if (request := self._submitted.pop(returned.id, None)) is not None:
+                _settle(request, returned)
+        if taken.is_given_up:
             raise GivenUpError(taken)
         return taken
+
+    def submit(self, request: Request, sentences: Sequence[TokenIds], ticket: Ticket) -> None:
+        """Let sentences wait in the turn of a call's caller, as `PlainCalls.submit` says."""
+        from bothends_native.transport import NoRoom  # not in every build
+
+        current = self._current()
+        index = next((index for index, model in enumerate(current.models) if model is request.engine), None)
+        if index is None:
+            request.settle(ReplacedError("another model took over"))
+            return
+        ids, offsets = flat(sentences)
+        deadline = math.inf if request.deadline is None else request.deadline
+        self._submitted[ticket.id] = request
+        try:
+            is_wanted = current.path.submit(
+                ticket.id, index, ids, offsets, deadline=deadline, spent=ticket.take_spent()
+            )
+        except NoRoom:
+            del self._submitted[ticket.id]
+            raise OverloadedError("the queue is full: too much waits to be computed", retry_after_s=_RETRY_S) from None
+        if not is_wanted:  # its caller has left, and its call will be told
+            self._submitted.pop(ticket.id, None)
+
+    def forget(self, request: Request, ticket: Ticket) -> None:
+        """Let go of a request that was submitted, unless its call has submitted another since."""
+        if self._submitted.get(ticket.id) is request:
+            del self._submitted[ticket.id]
+
+    def stands_still(self) -> bool:
+        """Return True if something has waited for a while of which no thread takes anything."""
+        return self._transport.stands_still()
 
     def count(self) -> None:
         """Add to the metrics what was served since the last call of this."""
@@ -149,6 +180,9 @@ class FastPaths:
                     self._transport.fail(ids, [status] * len(ids))  # who is told finds it counted
                 self._transport.fail(run.long_messages, [status] * len(run.long_messages))
                 self._answer_failed(run.in_streams, told, of.models)
+                for message_id in run.submitted:
+                    if (request := self._submitted.pop(message_id, None)) is not None:
+                        request.settle(error)
                 found.append(Stuck(run.thread, of.models[run.model], of.embedders[run.model].terms))
         return found
 
@@ -167,17 +201,16 @@ class FastPaths:
     def _answered(self, place: int, code: str, seconds: Sequence[float], refusal: Refusal | None = None) -> None:
         self._metrics.answered_all(self._methods[place].name, code, seconds, path="native", refusal=refusal)
 
-    def _current(self) -> PathOf | None:
+    def _current(self) -> PathOf:
+        """Return the path of the models that serve now."""
         if not self._is_of_newest():
             with self._lock:  # two paths of the same models would each hide what the other served
                 if not self._is_of_newest():
                     models = [embedder.model for embedder in self._embedders]
                     self.count()
                     self._newest, self._of = self._made(models), models
-        newest = self._newest
-        if newest is None or self._logs_each() or self._traces_all():
-            return None
-        return None if all(model.is_withdrawn for model in newest.models) else newest
+        assert self._newest is not None  # noqa: S101  it was made with the models
+        return self._newest
 
     def _is_of_newest(self) -> bool:
         return bool(self._of) and all(
@@ -192,44 +225,47 @@ class FastPaths:
             self._provider = provider
         return self._keeps_all
 
-    def _made(self, of: Sequence[LoadedModel]) -> PathOf | None:
-        """Make a path of those models that can be lent and aren't withdrawn; None if there are none."""
-        lendable = [
-            (embedder, model, lent)
-            for embedder, model in zip(self._embedders, of, strict=True)
-            if not model.is_withdrawn and (lent := embedder.lend(model)) is not None
-        ]
-        if not lendable:
-            return None
+    def _made(self, models: Sequence[LoadedModel]) -> PathOf:
+        """Make a path of these models: those of which native code reads requests come first, as codecs count. Python
+        refuses the requests of a withdrawn one.
+        """
         from bothends_native.transport import FastPath, LentModel, called_encoder  # not in every build
 
-        embedders, models, lents = zip(*lendable, strict=True)
+        lent = [
+            (embedder, model, embedder.lend(model)) for embedder, model in zip(self._embedders, models, strict=True)
+        ]
+        lent.sort(key=lambda each: each[2].tokenizer is None or each[1].is_withdrawn)
         limits, default = self._embedders[0].limits, self._embedders[0]
-        served = [ServedModel(each.name, model, each is default) for each, model, _ in lendable]
+        read = [
+            ServedModel(each.name, model, each is default)
+            for each, model, of in lent
+            if of.tokenizer is not None and not model.is_withdrawn
+        ]
+        lents = [of for _, _, of in lent]
         path = FastPath(
             self._transport,
-            {index: method.create_codec(served) for index, method in self._methods.items()},
+            {index: method.create_codec(read) for index, method in self._methods.items()} if read else {},
             tuple(
                 LentModel(
-                    lent.tokenizer,
-                    called_encoder(lent.called, model.dimension) if lent.called else lent.encoder,
+                    of.tokenizer,
+                    called_encoder(of.called, model.dimension) if of.called else of.encoder,
                     max_tokens=model.config.max_tokens,
                 )
-                for _, model, lent in lendable
+                for _, model, of in lent
             ),
             max_small_sentences=min(FEW, limits.sentences),
             max_bytes=min(SHORT_BYTES, limits.sentence_chars, limits.tokens),
-            max_together=max(lent.max_together for lent in lents),
-            max_bytes_together=max(lent.max_bytes_together for lent in lents),
+            max_together=max(of.max_together for of in lents),
+            max_bytes_together=max(of.max_bytes_together for of in lents),
             max_runs=lents[0].max_runs,
             max_sentences=limits.sentences,
             max_sentence_bytes=limits.sentence_chars,  # a text of more bytes may have too many
             max_request_tokens=limits.tokens,
         )
         # A model withdrawn before the path counted its stops passes for one to be trusted there.
-        if any(model.is_withdrawn for model in models):
-            return self._made(of)
-        return PathOf(path, embedders, models, [lent.called for lent in lents])
+        if any(each.model.is_withdrawn for each in read):
+            return self._made(models)
+        return PathOf(path, [each for each, _, _ in lent], [model for _, model, _ in lent], [of.called for of in lents])
 
     def _count(self, served: "RunCounts", of: PathOf) -> None:
         embedder = of.embedders[served.model]
@@ -253,3 +289,25 @@ class FastPaths:
             embedder.ran(BatchRecord(len(waited_s), tokens, tokens, served.engine_s, waited_s))
         else:
             metrics.waited(waited_s)
+
+
+def _settle(request: Request, returned: "Returned") -> None:
+    if returned.rows is None:
+        request.settle(_error(request, returned.outcome.name))
+        return
+    tracing.served([request.span], returned.engine_s, rows=request.size, tokens=returned.tokens)
+    request.settle(returned.rows)
+
+
+def _error(request: Request, outcome: str) -> BothendsError:
+    """Return the error of a request whose submission had no rows; reports a fault of the engine."""
+    engine = request.engine
+    if outcome == "replaced":
+        return ReplacedError("another model took over")
+    if outcome == "late":
+        return DeadlineError("the deadline passed while the request waited")
+    if isinstance(engine, LoadedModel) and engine.is_withdrawn:
+        return NotServingError(engine.why_withdrawn)
+    _log.error("a model run failed for a request of %d sentences", request.size)
+    request.terms.on_fault("raised", engine)
+    return EngineError("the model run failed")

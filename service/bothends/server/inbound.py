@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from google.rpc import code_pb2, status_pb2
 
-from .answer_budget import AnswerBudget, Share
+from ..batching.request import Ticket
 from .caller import Caller
 from .thread_times import ThreadTimes
 
@@ -94,11 +94,12 @@ class ChoosesStatus(Protocol):
 
 
 @runtime_checkable
-class KeepsRoom(Protocol):
-    """Call whose answer counts against the answer budget, from its start until it is being sent."""
+class HasTicket(Protocol):
+    """Call whose transport has turns, in which its sentences wait to be computed."""
 
-    def keep(self, answer_budget: AnswerBudget, share: Share) -> None:
-        """Reserve `share`, and release it in time. Does nothing if the caller has left."""
+    @property
+    def ticket(self) -> Ticket | None:
+        """Its place in the turns; None where this server's transport has none."""
         ...
 
 

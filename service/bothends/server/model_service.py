@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Self
 
+from ..batching.queue import Queue
+from ..batching.request import WorkSource
+from ..batching.source_queue import SourceQueue
 from ..core.embedder import Embedder
 from ..core.supervisor import Supervised, load_supervised
 from ..observe.metrics import Metrics
 from ..settings import Settings
-from .answer_budget import AnswerBudget
-from .backlog import Backlog
 from .concurrency_limit import ConcurrencyLimit
 from .dispatch import Dispatcher
 from .keys import Keys
@@ -29,9 +30,8 @@ each single sentence would wait for Python's own 5 ms several times."""
 _COLLECT_EVERY = 10_000
 """Objects made and not freed between two collections. Calls leave nothing to them, and Python's own looks, after every
 700 objects, would fall into each batch."""
-_HTTP_SHARE = 1 / 8
-"""Share of the queue's tokens from which on HTTP's requests wait for their turn outside: half of that at which gRPC's
-do (batching/scheduler.py), or they would keep those out."""
+_SLEEP_S = 2.0
+"""Seconds for which a thread of its own sleeps in a source when nothing comes."""
 SUPERVISOR_ENDS_S = 10.0
 """Time that a closing service gives its supervisor: longer than to load a model, which can't be broken off."""
 
@@ -93,6 +93,7 @@ class ModelService:
         settings: Settings,
         metrics: Metrics,
         supervised: Sequence[Supervised],
+        queue: Queue,
         readiness: Readiness,
         *,
         keys: Keys | None,
@@ -104,9 +105,8 @@ class ModelService:
         """All models, the default first."""
         self.keys = keys
         self.concurrency = ConcurrencyLimit(limit=settings.max_concurrent_requests)
-        answer_budget = AnswerBudget(max_tokens=settings.max_queue_tokens * _HTTP_SHARE)
-        self.responders = Responders([Responder(one.embedder, answer_budget=answer_budget) for one in supervised])
-        self.backlog = Backlog(answer_budget=answer_budget)
+        self.responders = Responders([Responder(one.embedder) for one in supervised])
+        self._queue = queue
         self._readiness = readiness
 
     @classmethod
@@ -119,8 +119,10 @@ class ModelService:
         on_fitness: OnFitness = lambda *_: None,
         on_reload: Callable[[], None] = lambda: None,
         on_lost: Callable[[], None] = lambda: None,
+        has_source: bool = False,
     ) -> Self:
-        """Load the models that `settings` name and run their self-tests. Nothing is served before `start`.
+        """Load the models that `settings` name and run their self-tests. Nothing is served before `start`. If it
+        `has_source`, it serves the calls of a source with turns, which `pull_from` names.
 
         `on_fitness` is called when a model's health, or that of all, changes; `on_reload` at each `request_reload`,
         after the keys have been read again; `on_lost` when only a new process can help. Raises BundleError or
@@ -136,19 +138,36 @@ class ModelService:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         keep_little_memory()
         readiness = Readiness(on_fitness)
-        supervised = load_supervised(
-            settings, metrics, on_fitness=readiness.set_fit, on_reload=reload_files, on_lost=on_lost
+        supervised, queue = load_supervised(
+            settings,
+            metrics,
+            on_fitness=readiness.set_fit,
+            on_reload=reload_files,
+            on_lost=on_lost,
+            has_source=has_source,
         )
-        return cls(settings, metrics, supervised, readiness, keys=keys)
+        return cls(settings, metrics, supervised, queue, readiness, keys=keys)
 
     @property
     def embedder(self) -> Embedder:
         """Embedder of the default model, for callers who name none."""
         return self.responders.default.embedder
 
+    @property
+    def threads(self) -> int:
+        """Number of threads that pull from a source, once there is one."""
+        return self._queue.threads_pulling if isinstance(self._queue, SourceQueue) else 1
+
+    def pull_from(self, source: WorkSource) -> None:
+        """Serve the calls of `source` until it ends: in the threads that compute, or in one of its own."""
+        if isinstance(self._queue, SourceQueue):
+            self._queue.pull_from(source)
+        else:
+            threading.Thread(target=partial(_pull_all, source), name="bothends-calls", daemon=True).start()
+
     def dispatcher_of_admitted(self) -> Dispatcher:
         """Return a new dispatcher for a gRPC transport that admits calls itself."""
-        return Dispatcher(self.metrics, None, lambda: 0.0, self.keys, backlog=self.backlog)
+        return Dispatcher(self.metrics, None, lambda: 0.0, self.keys)
 
     def dispatcher(self) -> Dispatcher:
         """Return a new dispatcher for the calls of one thread; all dispatchers share concurrency limit, keys and
@@ -159,7 +178,6 @@ class ModelService:
             self.concurrency,
             lambda: self.embedder.wait_s,
             self.keys,
-            backlog=self.backlog,
             max_wait_s=self.settings.caller_timeout_s,
         )
 
@@ -216,5 +234,9 @@ class ModelService:
         finished = first.close(timeout_s=timeout_s, others=others)
         for one in self.supervised:
             one.supervisor.join(SUPERVISOR_ENDS_S)
-        self.backlog.close()
         return finished
+
+
+def _pull_all(source: WorkSource) -> None:
+    while source.pull(_SLEEP_S) is not False:
+        pass

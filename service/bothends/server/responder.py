@@ -9,9 +9,8 @@ from functools import partial
 from ..core.embedder import Embedder
 from ..core.query import AcceptedRequest, Query, Rows
 from ..embeddings import Write
-from ..errors import UnknownModelError
+from ..errors import ReplacedError, UnknownModelError
 from ..text import printable
-from .answer_budget import AnswerBudget, Share
 from .context import CallContext
 from .quota import extra
 
@@ -20,16 +19,13 @@ DEFAULT = "default"
 _SHOWN_CHARS = 64
 _SHOWN_NAMES = 8
 """Number of names that an error lists: enough to find the right one, and no more than a screen's line holds."""
-_NUMBER_BYTES = 16
-"""Bytes that each number takes while an answer is made: in its row, and as JSON."""
 
 
 class Responder:
     """Answers queries from the embedder of one model."""
 
-    def __init__(self, embedder: Embedder, *, answer_budget: AnswerBudget | None = None) -> None:
-        """Answer from `embedder`; answers that take room have it in `answer_budget`."""
-        self._answer_budget = answer_budget or AnswerBudget()
+    def __init__(self, embedder: Embedder) -> None:
+        """Answer from `embedder`."""
         self.embedder = embedder
 
     @property
@@ -45,18 +41,19 @@ class Responder:
         """
         self.charge(query.sentences, context)
         self._complete(query, context)
+        self._begin(query, context, write)
+
+    def _begin(self, query: Query, context: CallContext, write: Write) -> None:
         accepted, rows = self.embedder.begin(
             query.sentences,
             query.options,
             deadline=query.deadline,
             span=query.span,
             is_over=context.is_over,
-            caller=context.caller,
+            ticket=context.ticket,
         )
-        numbers = len(accepted.token_counts) * self.embedder.model.config.dimension
-        context.keep(self._answer_budget, Share(numbers * _NUMBER_BYTES, sum(accepted.token_counts)))
         context.cancels(rows)
-        rows.add_done_callback(partial(self._finish, accepted, context, write))
+        rows.add_done_callback(partial(self._finish, query, accepted, context, write))
 
     def max_sentences(self, context: CallContext) -> int:
         """Return the largest number of sentences in one request of this caller."""
@@ -77,15 +74,17 @@ class Responder:
         if context.deadline is not None:
             query.deadline = context.deadline if query.deadline is None else min(query.deadline, context.deadline)
 
-    def _finish(self, accepted: AcceptedRequest, context: CallContext, write: Write, rows: Rows) -> None:
-        """Write the answer, on the engine's thread that had the last row."""
+    def _finish(self, query: Query, accepted: AcceptedRequest, context: CallContext, write: Write, rows: Rows) -> None:
+        """Write the answer, on the engine's thread that had the last row; begin anew if another model took over."""
         if rows.cancelled():
             return
-        context.spent(rows.run_s)
-        if isinstance(error := rows.exception(), Exception):
+        if isinstance(error := rows.exception(), Exception) and not isinstance(error, ReplacedError):
             context.raised(error)  # it isn't raised here: its traceback would hold `rows`, which hold it
             return
         with context.spending(), context.guarding():
+            if error is not None:
+                self._begin(query, context, write)
+                return
             found = self.embedder.finish(accepted, rows.result())
             with self.embedder.metrics.phase("serialise"):
                 content = write(found)

@@ -84,6 +84,7 @@ class Server:
                 on_fitness=lambda model, fit: self.grpc.set_serving(fit, self._all if model is None else [model]),
                 on_reload=lambda: self._reload(ports),
                 on_lost=self._give_up,
+                has_source=ports.transport == "native",
             )
             undo.callback(self.service.close, timeout_s=0)
             served = Served(self.service, self._fronts, self.transport, self.port)
@@ -202,7 +203,7 @@ class Server:
     def _let_calls_in(self) -> None:
         """Start what takes gRPC's calls; HTTP's thread runs already."""
         self.grpc.start()
-        self.service.embedder.pull_from(self._calls)
+        self.service.pull_from(self._calls)
 
     def _add_grpc_services(self, listener: Listener, hosts: Hosts | None, routes: list[Route]) -> None:
         service = self.service
@@ -216,7 +217,7 @@ class Server:
             http=HttpTerms(
                 http_words(self.settings, self._fronts), HTTP_STATUSES, hosts, self.settings.cors_origin_names
             ),
-            shards=self.settings.shards_for(service.embedder.max_pulling),
+            shards=self.settings.shards_for(service.threads),
         )
         self._renew = self._renewing(listener)
         native = cast("NativeTransport", self.grpc) if self.transport == "native" else None
@@ -225,7 +226,6 @@ class Server:
             self.grpc,
             routes,
             self.metrics,
-            wait_s=lambda: service.embedder.wait_s,
             renew=self._look,
             fast=self._fast_paths(routes),
         )

@@ -153,7 +153,7 @@ class Fast:
         thread = threading.get_ident()
         while True:
             self.wanted_by[thread] = wanted = self.wanted
-            taken = self.path.take_messages(wanted, 1.0, 0.0, 1 << 20, thread)
+            taken = self.path.take_messages(wanted, 1.0, 1 << 20, thread)
             if taken is None or taken.is_given_up:
                 self.given_up += taken is not None
                 return

@@ -44,7 +44,7 @@ class Long:
     def step(self, path: transport.FastPath | None = None, most: int = 0) -> list[transport.Message]:
         """Take once, and serve what was taken; returns what is for Python."""
         path = path or self.path
-        taken = path.take_messages(most, 0.0, 0.0, 1 << 20, 1)
+        taken = path.take_messages(most, 0.0, 1 << 20, 1)
         assert taken is not None
         self.computed += [len(run.waited_s) for run in path.served() if run.waited_s]
         return list(taken.messages)

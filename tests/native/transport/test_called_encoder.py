@@ -62,7 +62,7 @@ def taken_of(served: Served, path: transport.FastPath, *sentences: str) -> tuple
         until(lambda: served.figure("waiting") == len(asked))
         left = list[bytes]()
         while served.figure("waiting"):  # a batch has fewer where what came before took long, as on a busy machine
-            taken = path.take_messages(64, 0.0, 0.0, 1 << 20, 1)
+            taken = path.take_messages(64, 0.0, 1 << 20, 1)
             assert taken is not None
             contents = [message.content for message in taken.messages]
             served.transport.answer([message.id for message in taken.messages], contents)
@@ -106,7 +106,7 @@ def test_a_sign_bit_is_1_above_0(served: Served) -> None:
         content = EmbedRequest(sentences=["a"], encoding=ENCODING_SIGN_BITS).SerializeToString()
         answer = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
         until(lambda: served.figure("waiting") == 1)
-        assert path.take_messages(0, 0.0, 0.0, 0, 1) is not None
+        assert path.take_messages(0, 0.0, 0, 1) is not None
         (found,) = EmbedResponse.FromString(answer.result()).embeddings
         assert found.sign_bits == np.packbits([False, True]).tobytes()
 
@@ -195,14 +195,14 @@ def test_beyond_the_runs_at_once_others_read_and_leave_the_rest(served: Served) 
         small, large = (EmbedRequest(sentences=["a"] * count).SerializeToString() for count in (1, 4))
         ask = channel.unary_unary(ECHO)
         first = ask.future(small, timeout=TIMEOUT_S)
-        runs = threading.Thread(target=path.take_messages, args=(64, TIMEOUT_S, 0.0, 1 << 20, 1))
+        runs = threading.Thread(target=path.take_messages, args=(64, TIMEOUT_S, 1 << 20, 1))
         runs.start()
         assert entered.wait(TIMEOUT_S)
         third = ask.future(large, timeout=TIMEOUT_S)
         until(lambda: served.figure("waiting") == 1)
         second = ask.future(small, timeout=TIMEOUT_S)
         until(lambda: served.figure("waiting") == 2)
-        taken = path.take_messages(64, 0.0, 0.0, 1 << 20, 2)
+        taken = path.take_messages(64, 0.0, 1 << 20, 2)
         assert taken is not None
         assert [message.content for message in taken.messages] == [large]
         served.transport.answer([taken.messages[0].id], [large])

@@ -55,6 +55,6 @@ def test_a_share_is_held_until_its_own_models_run_has_ended(serve: Callable[...,
             for request in requests
         ]
         until(lambda: served.figure("waiting") == len(calls))
-        assert path.take_messages(0, 0.0, 0.0, 0, 1) is not None
+        assert path.take_messages(0, 0.0, 0, 1) is not None
         assert [len(EmbedResponse.FromString(call.result()).embeddings) for call in calls] == [2, 1]
     assert (in_progress, account.in_progress) == ([3, 2], 0)

@@ -12,7 +12,7 @@ Serve = Callable[..., Served]
 
 
 def taken(served: Served, most: int, max_bytes: int = 1 << 22) -> list[bytes]:
-    batch = served.transport.take_messages(most, TIMEOUT_S, 0.0, max_bytes)
+    batch = served.transport.take_messages(most, TIMEOUT_S, max_bytes)
     assert batch is not None
     return [message.content for message in batch.messages]
 

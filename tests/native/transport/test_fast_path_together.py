@@ -26,7 +26,7 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
     with served.channel() as greedy, served.channel() as modest:
         known = modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)  # its connection's beginning is past then
         until(lambda: served.figure("waiting") == 1)
-        path.take_messages(0, 0.0, 0.0, 0, 1)
+        path.take_messages(0, 0.0, 0, 1)
         assert known.result()
         path.served()
         large = EmbedRequest(sentences=["a" * 500_000]).SerializeToString()
@@ -38,13 +38,13 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
         for _ in range(2):
             again = modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
             until(lambda: served.figure("waiting") == 129)
-            path.take_messages(0, 0.0, 0.0, 0, 1)
+            path.take_messages(0, 0.0, 0, 1)
             assert [len(batch.counts) for batch in path.served()] == [1]
             assert again.result()
         served.transport.answer([message.id for message in first], [b""])
         assert taken.result() == b""
         while not calls[-1].done():
-            path.take_messages(0, 0.1, 0.0, 0, 1)
+            path.take_messages(0, 0.1, 0, 1)
         assert [len(batch.counts) for batch in path.served()][:7] == [max_together // 2] * 7
 
 
@@ -65,11 +65,11 @@ def test_a_network_with_a_call_is_not_computed_beside_one_of_many_callers(serve:
         for _ in range(2):
             call = modest.call(ECHO, content)
             until(lambda: served.figure("waiting") == calls + 1)
-            path.take_messages(0, 0.0, 0.0, 0, 1)
+            path.take_messages(0, 0.0, 0, 1)
             assert [len(batch.counts) for batch in path.served()] == [1]
             modest.over(call)
         while served.figure("waiting"):
-            path.take_messages(0, 0.0, 0.0, 0, 1)
+            path.take_messages(0, 0.0, 0, 1)
         assert max(len(batch.counts) for batch in path.served()) == max_together // 2
         for each, of in zip(greedy, asked, strict=True):
             each.over(of)
@@ -85,7 +85,7 @@ def test_a_thousand_calls_are_computed_together_where_nobody_else_asks(serve: Ca
         calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(300)]
         until(lambda: served.figure("waiting") == 300)
         while not calls[-1].done():
-            path.take_messages(0, 0.1, 0.0, 0, 1)
+            path.take_messages(0, 0.1, 0, 1)
         sizes = [len(batch.counts) for batch in path.served()]
     assert sizes == [2] * 64 + [4] * 43
 
@@ -100,7 +100,7 @@ def test_what_is_left_to_python_changes_nobody_elses_answer(serve: Callable[...,
         contents = [EmbedRequest(sentences=[sentence]).SerializeToString() for sentence in sentences]
         answers = [call.future(content, timeout=TIMEOUT_S) for content in contents]
         until(lambda: served.figure("waiting") == len(answers))
-        taken = path.take_messages(64, 0.0, 0.0, 1 << 20, 1)
+        taken = path.take_messages(64, 0.0, 1 << 20, 1)
         assert taken is not None
         assert sorted(message.content for message in taken.messages) == sorted(contents[::2])
         for answer, token in ((answers[1], 1), (answers[3], 4)):

@@ -12,9 +12,9 @@ from bothends_native import transport
 from bothends.server.quota import KeyAccount, Quota
 from bothends.v1.embedding_pb2 import EmbedStreamRequest, EmbedStreamResponse
 from bothends.wire.messages import encode_items, items
-from tests.support.until import TIMEOUT_S, gathered, until
+from tests.support.until import TIMEOUT_S, until
 
-from .fast import SIZES, VERSION, Fast, embedded, encoder_of, named, path_of
+from .fast import SIZES, VERSION, Fast, embedded, named
 from .long import LIMITS, MOST, sentences_of
 from .raw import Raw, framed
 from .served import ROW, Served
@@ -116,26 +116,6 @@ def test_messages_of_who_has_left_are_counted_by_nobody(serve: Callable[..., Ser
     fast.stop()
     assert all((batch.seconds, batch.unanswered) == ({}, []) for batch in fast.path.served())
     assert [method for method, _, _ in fast.served.count()] == [1] * 20
-
-
-def test_a_message_that_python_begins_late_waits(serve: Callable[..., Served]) -> None:
-    """However little of its stream's time is left then, where a unary call would be refused."""
-    served = serve()
-    path = path_of(served, encoder_of(), codec=codec(), method=1, **LIMITS)
-    odd, found = message("a", dimensions=6), list[transport.Message]()
-
-    def take(wait_s: float) -> list[transport.Message]:
-        taken = path.take_messages(9, 0.0, wait_s, 1 << 20, 1)
-        assert taken is not None
-        return list(taken.messages)
-
-    assert take(10 * TIMEOUT_S) == []
-    with served.channel() as channel:
-        row = channel.stream_stream(ROW)(iter([odd]), timeout=TIMEOUT_S)
-        until(lambda: gathered(found, take(10 * TIMEOUT_S)))
-        served.transport.answer([found[0].id], [b"python"])
-        until(lambda: take(0.0) == [] and served.figure("taken") == 0)
-        assert list(row) == [b"python"]
 
 
 def test_an_engine_that_was_stopped_leaves_messages_to_python(fast: Fast) -> None:

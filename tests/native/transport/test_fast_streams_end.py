@@ -43,7 +43,7 @@ def test_a_message_in_a_run_that_is_given_up_is_told_of(serve: Callable[..., Ser
 
     def work() -> None:
         while not given_up.is_set():
-            taken = path.take_messages(9, 0.1, 0.0, 1 << 20, 1)
+            taken = path.take_messages(9, 0.1, 1 << 20, 1)
             if taken is None or taken.is_given_up:
                 given_up.set()
 
@@ -63,7 +63,7 @@ def test_a_message_in_a_run_that_is_given_up_is_told_of(serve: Callable[..., Ser
         assert given_up.is_set()
         stream.send(request("a b b"))
         until(lambda: served.figure("waiting") == 1)
-        path.take_messages(9, 0.0, 0.0, 1 << 20, 1)
+        path.take_messages(9, 0.0, 1 << 20, 1)
         (item,) = EmbedStreamResponse.FromString(next(stream.call)).items
         assert list(item.embedding.values) == [3, 3]
         assert stream.rest() == []

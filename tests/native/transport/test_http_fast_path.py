@@ -28,7 +28,7 @@ def fast() -> Iterator[Web]:
 
 
 def take(served: Web) -> None:
-    served.path.take_messages(64, 0.2, 0.0, 1 << 20, 1)
+    served.path.take_messages(64, 0.2, 1 << 20, 1)
 
 
 BODY = json.dumps({"model": "m", "input": ["a b", "man"]}).encode()

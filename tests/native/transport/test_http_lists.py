@@ -98,7 +98,7 @@ def test_a_list_is_answered_in_slices(lists: Long, wire: Wire, count: int, encod
 
 def test_served_lists_are_counted(lists: Long, wire: Wire) -> None:
     begin(lists, wire, body_of(["a b", "a " * 9] * 20), steps=0)
-    until(lambda: lists.path.take_messages(0, 0.0, 0.0, 1 << 20, 1) and lists.served.figure("slots") == 0)
+    until(lambda: lists.path.take_messages(0, 0.0, 1 << 20, 1) and lists.served.figure("slots") == 0)
     assert wire.answer()[0] == 200
     told = lists.path.served()
     assert [len(run.seconds[METHOD]) for run in told if run.seconds] == [1]

@@ -29,7 +29,7 @@ def web_path() -> Iterator[Web]:
         path = path_of(served, encoder_of(), codec=codec, method=len(METHODS))  # the first of HTTP's
 
         def take() -> None:
-            while path.take_messages(64, 1.0, 0.0, 1 << 20, threading.get_ident()) is not None:
+            while path.take_messages(64, 1.0, 1 << 20, threading.get_ident()) is not None:
                 pass
 
         thread = threading.Thread(target=take)

@@ -49,7 +49,7 @@ class Two:
         self.path = path_of(served, *self.models, codec=codec, **LIMITS)
 
     def step(self) -> bool:
-        taken = self.path.take_messages(0, 0.0, 0.0, 0, 1)
+        taken = self.path.take_messages(0, 0.0, 0, 1)
         assert taken is not None
         return True
 

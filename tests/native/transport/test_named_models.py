@@ -53,7 +53,7 @@ class Both:
 
     def _take(self) -> None:
         thread = threading.get_ident()
-        while (taken := self.path.take_messages(64, 1.0, 0.0, 1 << 20, thread)) is not None:
+        while (taken := self.path.take_messages(64, 1.0, 1 << 20, thread)) is not None:
             self.left += [message.content for message in taken.messages]
             self.served.transport.answer([message.id for message in taken.messages], [b"" for _ in taken.messages])
 

@@ -101,7 +101,7 @@ def test_who_has_read_enough_is_served_on(serve: Serve) -> None:
 
         def serve_on() -> None:
             while not stop.is_set():
-                long.path.take_messages(0, 0.05, 0.0, 1 << 20, 1)
+                long.path.take_messages(0, 0.05, 1 << 20, 1)
 
         thread = threading.Thread(target=serve_on)
         thread.start()
@@ -163,7 +163,7 @@ def test_what_cannot_be_cut_leaves_a_thread_to_those_who_are_served_soon(serve: 
     def work() -> None:
         while not stop.is_set():
             Timed.looks.since = time.monotonic()
-            path.take_messages(0, 0.05, 0.0, 1 << 20, threading.get_ident())
+            path.take_messages(0, 0.05, 1 << 20, threading.get_ident())
 
     def ask(channel: Channel, model: str) -> "grpc.Future[bytes]":
         content = EmbedRequest(sentences=["a"], model=model).SerializeToString()

@@ -122,6 +122,6 @@ def test_the_time_that_is_told_is_that_since_the_call_came(serve: Callable[..., 
         until(lambda: served.figure("waiting") == 16)
         waited_s = time.monotonic() - came
         while not all(call.done() for call in (first, *others)):
-            path.take_messages(0, 0.1, 0.0, 0, 1)
+            path.take_messages(0, 0.1, 0, 1)
         told_s = json.loads(first.result())["total_duration"] / 1e9
         assert waited_s <= told_s <= time.monotonic() - asked

@@ -1,9 +1,6 @@
 """Bounds on calls: who is refused, with which words, and who gives way."""
 
-import time
 from collections.abc import Callable
-
-import pytest
 
 from tests.support.until import TIMEOUT_S, until
 
@@ -75,28 +72,3 @@ def test_probes_are_taken_first_but_do_not_keep_all_else_waiting(serve: Serve) -
     assert contents[0] == b"p"
     assert contents[-1] == b"x"
     assert len(contents) < 50
-
-
-@pytest.mark.parametrize("max_wait", [0.25, 0.5])
-def test_a_call_that_would_wait_for_too_much_of_its_time_is_refused(serve: Serve, max_wait: float) -> None:
-    """For more than seven tenths of what the transport was told that it may; who has no deadline waits."""
-    served, enough_s = serve(max_wait=max_wait), 1000 / max_wait / 0.7
-    with Raw(served.port) as raw:
-        served.transport.take_messages(0, 0.0, 1000.0)
-        refused = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", f"{0.9 * enough_s:.0f}S")])
-        raw.over(refused)
-        raw.call(ECHO, framed(b"y"), headers=[("grpc-timeout", f"{1.1 * enough_s:.0f}S")])
-        raw.echo(b"z")
-        assert said(refused) == "late"
-        assert [message.content for message in served.take_messages(2)] == [b"y", b"z"]
-
-
-def test_a_wait_that_was_told_passes(serve: Serve) -> None:
-    """Who told it sleeps until something comes, and what comes then doesn't wait any more."""
-    told_s, timeout_s = 0.2, 2 * TIMEOUT_S
-    served = serve(max_wait=told_s / timeout_s)  # just told, the wait is more than seven tenths of what it may be
-    served.transport.take_messages(0, 0.0, told_s)
-    time.sleep(told_s)  # at least: once it has passed, it is over however late this thread goes on
-    with Raw(served.port) as raw:
-        raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", f"{timeout_s}S")])
-        until(lambda: served.figure("waiting") == 1)

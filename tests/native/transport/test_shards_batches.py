@@ -225,7 +225,7 @@ def test_who_may_not_take_what_comes_first_takes_what_comes_after_it(serve: Serv
 
     def take() -> None:
         while not stopped.is_set():
-            path.take_messages(0, 0.01, 0.0, 1 << 20, threading.get_ident())
+            path.take_messages(0, 0.01, 1 << 20, threading.get_ident())
 
     with ExitStack() as stack:
         sources = [f"127.0.0.{2 + number}" for number in range(5)]  # of four parts, the last has the first one's
@@ -243,7 +243,7 @@ def test_who_may_not_take_what_comes_first_takes_what_comes_after_it(serve: Serv
         until(lambda: served.figure("waiting") == 3)
         calls.append((other, other.call(ECHO, plain)))
         until(lambda: served.figure("waiting") == 4)
-        last = threading.Thread(target=path.take_messages, args=(0, 0.2, 0.0, 1 << 20, 1), daemon=True)
+        last = threading.Thread(target=path.take_messages, args=(0, 0.2, 1 << 20, 1), daemon=True)
         last.start()
         for caller, call in calls:
             caller.over(call)

@@ -35,7 +35,7 @@ def test_several_threads_serve_one_request(long: Long) -> None:
     """Rows that are there before those of an earlier slice wait for it."""
 
     def serve() -> None:
-        while long.path.take_messages(0, 1.0, 0.0, 0, threading.get_ident()) is not None:
+        while long.path.take_messages(0, 1.0, 0, threading.get_ident()) is not None:
             pass
 
     threads = [threading.Thread(target=serve) for _ in range(3)]

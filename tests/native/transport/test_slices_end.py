@@ -65,12 +65,9 @@ def test_a_model_that_was_stopped_in_the_middle_leaves_all_to_python(long: Long,
     assert long.served.figure("making_bytes") == 0
 
 
-def test_python_takes_a_list_in_the_middle_only_where_no_path_serves(long: Long, call: Any) -> None:
+def test_python_takes_a_list_in_the_middle_where_no_path_serves(long: Long, call: Any) -> None:
     content = request_of(*["a b"] * MOST)
     future = long.begin(call, content, steps=2)
-    taken = long.path.take_messages(9, 0.0, 0.0, 1 << 20, 2, may_run=False)
-    assert taken is not None
-    assert taken.messages == []
     batch = long.served.transport.take_messages(9, 0.0)
     assert batch is not None
     assert [message.content for message in batch.messages] == [content]
@@ -107,7 +104,7 @@ def test_a_run_that_is_given_up_tells_its_caller_once(long: Long) -> None:
     stop, given_up, codes = threading.Event(), list[int](), list[grpc.StatusCode]()
 
     def serve() -> None:
-        while (taken := long.path.take_messages(0, 0.1, 0.0, 0, threading.get_ident())) is not None:
+        while (taken := long.path.take_messages(0, 0.1, 0, threading.get_ident())) is not None:
             if stop.is_set() and not taken.is_given_up:
                 return
 
@@ -146,9 +143,9 @@ class InRuns:
         """Ask for a list, have it read, and begin so many runs of it."""
         future = call.future(request_of(*["a b"] * MOST), timeout=TIMEOUT_S)
         until(lambda: self.served.figure("waiting") == 1)
-        assert self.path.take_messages(0, 0.0, 0.0, 0, 0) is not None
+        assert self.path.take_messages(0, 0.0, 0, 0) is not None
         for number in range(runs):
-            self._threads.append(threading.Thread(target=self.path.take_messages, args=(0, 0.0, 0.0, 0, 1 + number)))
+            self._threads.append(threading.Thread(target=self.path.take_messages, args=(0, 0.0, 0, 1 + number)))
             self._threads[-1].start()
             assert self.begun.acquire(timeout=TIMEOUT_S)
         return future

@@ -54,9 +54,9 @@ class Served:
         self._calls.append(call)
         return call
 
-    def take_messages(self, most: int = 64, wait_s: float = 0.05, queue_s: float = 0.0) -> list[Message]:
+    def take_messages(self, most: int = 64, wait_s: float = 0.05) -> list[Message]:
         """Take what is there, and note what is over."""
-        taken = self.transport.take_messages(most, wait_s, queue_s)
+        taken = self.transport.take_messages(most, wait_s)
         assert taken is not None
         self.over += taken.over
         return list(taken.messages)

@@ -17,12 +17,12 @@ from starlette.routing import Route
 
 from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
-from bothends.server.answer_budget import AnswerBudget, Share
 from bothends.server.http.call import BodyLimits, Handle, HttpInbound
 from bothends.server.http.routes import Endpoint
 from bothends.server.inbound import Inbound
 from bothends.server.server import Server
 from tests.support.doors import serving
+from tests.support.gate import Gate
 from tests.support.https import BY_PYTHON, answer_on, counted, of, posting
 from tests.support.transports import IS_NATIVE
 from tests.support.until import TIMEOUT_S, until
@@ -48,7 +48,7 @@ def url_of(server: Server) -> str:
     return f"http://127.0.0.1:{server.http_port}"
 
 
-def test_an_answer_may_take_longer_than_a_request_may(toy_bundle: Bundle, gate: threading.Event) -> None:
+def test_an_answer_may_take_longer_than_a_request_may(toy_bundle: Bundle, gate: Gate) -> None:
     """Connections that are silent, or idle, have come and gone; the one that waits for its answer gets it."""
     with serving(toy_bundle, caller_timeout_s=SHORT_S, http_idle_s=1, selftest_s=0) as server:
         body = json.dumps({"model": server.service.embedder.model.config.name, "input": ["a man"] * 300}).encode()
@@ -76,7 +76,7 @@ def test_a_caller_with_time_is_answered(server: Server, timeout: str) -> None:
 
 
 @pytest.mark.parametrize("timeout", ["0", "0.05"])
-def test_a_caller_learns_in_time_that_it_waits_too_long(server: Server, gate: threading.Event, timeout: str) -> None:
+def test_a_caller_learns_in_time_that_it_waits_too_long(server: Server, gate: Gate, timeout: str) -> None:
     """504 once its time is over, whether it was over at first or while the engine is busy."""
     headers = {"content-type": "application/json", "x-stainless-read-timeout": timeout}
     before = counted(server, "DEADLINE_EXCEEDED")
@@ -117,23 +117,6 @@ def test_an_answer_is_not_held_back(server: Server) -> None:
             return time.monotonic() - started
 
         assert statistics.median(seconds() for _ in range(60)) < 0.02
-
-
-def test_an_answers_room_is_given_back_once_it_is_made() -> None:
-    """Room that a call keeps is free before its caller has the last byte: what is on its way is bounded elsewhere."""
-    answer_budget, taken = AnswerBudget(), []
-
-    def kept(call: Inbound) -> None:
-        def then(content: bytes | None) -> None:
-            assert isinstance(call, HttpInbound)
-            call.keep(answer_budget, Share(100))
-            taken.append(answer_budget.taken_bytes)
-            call.answer(b"{}")
-
-        call.read(then)
-
-    answer = asked(kept)
-    assert (answer.status_code, taken, answer_budget.taken_bytes) == (200, [100], 0)
 
 
 def test_a_call_whose_deadline_passed_is_over_before_its_caller_knows() -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from http.client import RemoteDisconnected
@@ -17,6 +16,7 @@ from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.settings import Settings
 from tests.support.doors import serving
+from tests.support.gate import Gate
 from tests.support.https import BY_PYTHON, answer_on, in_progress, of, posting
 from tests.support.transports import native_alone
 from tests.support.until import TIMEOUT_S, until
@@ -65,7 +65,7 @@ def waiting(server: Server, *sources: str) -> Iterator[list[socket.socket]]:
         yield connections
 
 
-def test_who_is_answered_does_not_give_way_to_its_own_network(small: Server, gate: threading.Event) -> None:
+def test_who_is_answered_does_not_give_way_to_its_own_network(small: Server, gate: Gate) -> None:
     """A newcomer is refused, but for a probe or a scrape, where all others of its address wait for their answers."""
     gate.clear()
     with waiting(small, *["127.0.0.1"] * 3) as others, ExitStack() as stack:
@@ -78,7 +78,7 @@ def test_who_is_answered_does_not_give_way_to_its_own_network(small: Server, gat
         assert [answer_on(connection)[0] for connection in others] == [200] * 3
 
 
-def test_who_is_answered_gives_way_to_who_has_far_less(small: Server, gate: threading.Event) -> None:
+def test_who_is_answered_gives_way_to_who_has_far_less(small: Server, gate: Gate) -> None:
     """One is told to come again, and its work is dropped; the others are answered."""
     gate.clear()
     with waiting(small, *["127.0.0.3"] * 3) as greedy, connected(small, "127.0.0.2") as newcomer:

@@ -1,7 +1,6 @@
 """Ends of HTTP calls: the caller leaves, reads slowly or not at all, or the server stops."""
 
 import json
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,7 +16,8 @@ from bothends.server.model_service import ModelService
 from bothends.server.server import Server
 from tests.support.clock import Clock
 from tests.support.doors import serving, write_pair
-from tests.support.https import BY_PYTHON, answer_on, counted, of, posting, queued
+from tests.support.gate import Gate
+from tests.support.https import BY_PYTHON, answer_on, counted, of, posting
 from tests.support.until import TIMEOUT_S, until
 
 MANY = ["a dragon"] * 300
@@ -31,19 +31,17 @@ def small(english: Bundle) -> Iterator[Server]:
         yield server
 
 
-def test_a_caller_that_leaves_frees_its_places(small: Server, gate: threading.Event) -> None:
-    """The places are free at once, as after a call over gRPC, and so is the room for answers."""
+def test_a_caller_that_leaves_frees_its_places(small: Server, gate: Gate) -> None:
+    """The places are free at once, as after a call over gRPC."""
     before = counted(small, "CANCELLED")
     body = of(MANY)
     gate.clear()
     connections = [posting(small, f"Content-Length: {len(body)}", body=body, path=BY_PYTHON) for _ in range(3)]
-    until(lambda: queued(small) > 600)
-    until(lambda: small.service.backlog.answer_budget.taken_bytes > 0)
+    until(lambda: gate.sentences(small) > 600)
     for connection in connections:
         connection.close()
-    until(lambda: queued(small) == 0)
+    until(lambda: gate.sentences(small) == 0)
     until(lambda: counted(small, "CANCELLED") == before + 3)
-    until(lambda: small.service.backlog.answer_budget.taken_bytes == 0)
 
 
 @pytest.mark.slow
@@ -60,13 +58,13 @@ def test_who_breaks_an_upload_off_is_waited_for_no_more(toy_bundle: Bundle, pati
             assert answer_on(slow)[0] == 408
 
 
-def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle, gate: threading.Event) -> None:
+def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle, gate: Gate) -> None:
     """New calls get 503 meanwhile, and health goes on; then nothing listens."""
     body = of(MANY)
     with serving(english) as server, ThreadPoolExecutor(1) as other:
         gate.clear()
         accepted = posting(server, f"Content-Length: {len(body)}", body=body, path=BY_PYTHON)
-        until(lambda: queued(server) > 200)
+        until(lambda: gate.sentences(server) > 200)
         stopped = other.submit(server.stop)
         base = f"http://127.0.0.1:{server.http_port}"
         until(lambda: httpx.get(f"{base}/readyz").status_code == 503)

@@ -178,23 +178,17 @@ class Transport(Protocol):
     def start(self) -> None:
         """Accept connections."""
 
-    def take_messages(
-        self, max_messages: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22
-    ) -> Batch | None:
+    def take_messages(self, max_messages: int, wait_s: float, max_bytes: int = 1 << 22) -> Batch | None:
         """Wait up to `wait_s` seconds for messages; return at most `max_messages` of them, in the order of their
         callers' turns.
 
         The first message may be larger than `max_bytes`; all together are smaller otherwise. Messages of unmetered
-        methods come first, and don't count towards `max_messages`. `queue_s` is how long a sentence waits after it is
-        taken; a call whose deadline leaves less is refused. Returns None once the transport has stopped.
+        methods come first, and don't count towards `max_messages`. Returns None once the transport has stopped.
         """
         ...
 
     def wake(self) -> None:
         """Make one `take_messages` return early: one that waits now, or otherwise the next one."""
-
-    def hand_over_polling(self) -> None:
-        """Let a thread that waits in `take_messages` poll the sockets, if no thread does."""
 
     def charge(self, id: int, seconds: float) -> None:  # noqa: A002  the transport's name
         """Count `seconds` of a core that were spent on a message against its caller's turns, where the transport has

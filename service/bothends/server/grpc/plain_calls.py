@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 import orjson
 from google.rpc import status_pb2
 
-from ...batching.request import Stuck
+from ...batching.request import Request, Stuck, Ticket
 from ...core.loaded import LoadedModel
-from .contract import Batch
+from ...engines.contract import TokenIds
 
 if TYPE_CHECKING:
+    from bothends_native.transport import Batch as NativeBatch
     from bothends_native.transport import Codec, NamedModel
 
 
@@ -31,31 +32,36 @@ WriteFailed: TypeAlias = Callable[[status_pb2.Status, int, LoadedModel], bytes]
 class GivenUpError(Exception):
     """Raised in a thread whose model run took too long: another thread has taken over its work."""
 
-    def __init__(self, taken: Batch) -> None:
+    def __init__(self, taken: "NativeBatch") -> None:
         """`taken` is what the thread had taken for Python, and is still to be started."""
         super().__init__("the run was given up")
         self.taken = taken
 
 
 class PlainCalls(Protocol):
-    """Fast path that answers plain calls in C++, in the threads that call `take_messages` for all other calls."""
+    """Fast path that answers plain calls in C++, in the threads that call `take_messages` for all other calls, whose
+    sentences it computes.
+    """
 
-    @property
-    def is_used(self) -> bool:
-        """True while it answers any methods."""
-
-    @property
-    def has_hasty_callers(self) -> bool:
-        """True if a caller has recently asked for something that is answered quickly."""
-        ...
-
-    def take_messages(
-        self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int, *, may_run: bool
-    ) -> Batch | None:
-        """Take messages like a transport's `take_messages`; if `may_run`, answer plain calls meanwhile.
+    def take_messages(self, max_messages: int, wait_s: float, max_bytes: int) -> "NativeBatch | None":
+        """Take messages like a transport's `take_messages`, answer plain calls meanwhile, and compute what was
+        submitted, whose requests are settled before this returns.
 
         Raises GivenUpError if another thread has taken over this one's work.
         """
+        ...
+
+    def submit(self, request: Request, sentences: Sequence[TokenIds], ticket: Ticket) -> None:
+        """Let sentences wait in the turn of the caller who has `ticket`. Raises OverloadedError.
+
+        The request gets ReplacedError where its engine doesn't serve any more.
+        """
+
+    def forget(self, request: Request, ticket: Ticket) -> None:
+        """Let go of a request that was submitted, because nobody waits for it."""
+
+    def stands_still(self) -> bool:
+        """Return True if something has waited for a while of which no thread takes anything."""
         ...
 
     def count(self) -> None:

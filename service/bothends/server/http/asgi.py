@@ -50,13 +50,13 @@ class Exchange:
         "_charge",
         "_content",
         "_headers",
-        "_id",
         "_is_whole",
         "_over",
         "_respond",
         "_spent",
         "_status",
         "_unread",
+        "id",
         "times",
     )
 
@@ -66,7 +66,7 @@ class Exchange:
         """What the event loop's thread uses for it."""
         self._charge = charge
         self._spent = 0.0
-        self._id, self._is_whole = request.id, request.is_whole
+        self.id, self._is_whole = request.id, request.is_whole
         self._unread: HttpRequest | None = request  # let go of once it is read: it may be long
         self._respond = respond
         self._over = asyncio.Event()
@@ -88,7 +88,12 @@ class Exchange:
         self._spent += seconds
         if self._spent > CHARGED_S and not self.is_over:
             seconds, self._spent = self._spent, 0.0
-            self._charge(self._id, seconds)
+            self._charge(self.id, seconds)
+
+    def take_spent(self) -> float:
+        """Return the seconds of a core that nobody was charged with yet, for the caller who charges them."""
+        seconds, self._spent = self._spent + self.times.take(), 0.0
+        return seconds
 
     async def receive(self) -> Message:
         """Return the body, and after it a disconnect message.
@@ -120,4 +125,4 @@ class Exchange:
             return
         self._over.set()
         kept = [(name, value) for name, value in headers if name not in _TRANSPORTS]
-        self._respond(self._id, status, kept, content, self._spent + self.times.take())
+        self._respond(self.id, status, kept, content, self.take_spent())

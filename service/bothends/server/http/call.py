@@ -5,7 +5,6 @@ Each front provides what the call does, and the format of its errors.
 
 import asyncio
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,10 +15,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ...core.inputs import SHORT_BYTES
 from ...errors import DeadlineError
 from ...settings import ListenerSettings
 from ...wire.status import to_status
-from ..answer_budget import AnswerBudget, Share
 from ..budget import ByteBudget
 from ..caller import Caller
 from ..inbound import Inbound, Metadata
@@ -78,16 +77,13 @@ class HttpInbound:
         self._then: Callable[[bytes | None], None] | None = None
         self._on_cancelled: Callable[[], None] | None = None
         self._unfit: UnfitError | None = None
-        self._lock = threading.Lock()
-        self._kept: tuple[AnswerBudget, Share] | None = None
-        self._is_sent = False
         self.metadata: Metadata = self._request.headers.items()
         self.answer_headers: dict[str, str] = {}
         self.path_params: Mapping[str, str] = self._request.path_params
         self._host = self._request.client.host if self._request.client else ""
         self.caller = scope.get("extensions", {}).get(CALLER) or Caller(network(self._host), self._host)
         account: Account | None = scope.get("extensions", {}).get(ACCOUNT)
-        self._charge = None if account is None else account.charge
+        self._account = self.ticket = account
         self.times = ThreadTimes() if account is None else account.times
         admission: Admission | None = scope.get("extensions", {}).get(ADMITTED)
         self._admission = admission
@@ -106,28 +102,29 @@ class HttpInbound:
             if (then := self._then) is not None:
                 self._then = None  # it leads back here; a circle would wait for the garbage collector
                 content = await self._content(receive)
-                then(content)
+                if len(content or b"") > SHORT_BYTES:  # others are still to be answered meanwhile
+                    self._loop.run_in_executor(None, then, content)
+                else:
+                    then(content)
                 if content is not None:  # else there may be more of its body to come, which isn't wanted
                     await self._settled(receive)
             response = await self._response
-            self._give_back()
             await response(self._request.scope, receive, send)
         except ClientDisconnect:
             pass  # there is no caller to answer
         finally:
             self._cancel()
-            self._give_back()
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
-        """Call `then`, in the event loop, with the request's bytes; with None if the body is refused or doesn't
-        arrive.
+        """Call `then` with the request's bytes, long ones in another thread; with None if the body is refused or
+        doesn't arrive.
         """
         self._then = then
 
     def charge(self, seconds: float) -> None:
         """Count `seconds` of a core against the caller's turns, where the transport has turns."""
-        if self._charge is not None:
-            self._charge(seconds)
+        if self._account is not None:
+            self._account.charge(seconds)
 
     def answer(self, content: bytes) -> None:
         """Send `content`, which is JSON."""
@@ -154,19 +151,6 @@ class HttpInbound:
     def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then`, in the event loop, when the caller leaves or its deadline passes."""
         self._on_cancelled = then
-
-    def keep(self, answer_budget: AnswerBudget, share: Share) -> None:
-        """Reserve `share` until the answer is being sent; the transport bounds unread answers from then on."""
-        with self._lock:
-            if not self._is_sent:
-                self._kept = answer_budget, share
-                answer_budget.reserve(share)
-
-    def _give_back(self) -> None:
-        with self._lock:
-            kept, self._kept, self._is_sent = self._kept, None, True
-        if kept is not None:
-            kept[0].give_back(kept[1])
 
     async def _content(self, receive: Receive) -> bytes | None:
         """Read the request's bytes; returns None where `fail`, which comes next, says why. Raises ClientDisconnect."""

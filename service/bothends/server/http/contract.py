@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from ...batching.request import Ticket
 from ..thread_times import ThreadTimes
 
 ADMITTED = "bothends.admission"
@@ -106,8 +107,8 @@ class Requests(Protocol):
         """Ids of requests taken earlier whose caller has left or was told that the deadline has passed."""
 
 
-class Account(Protocol):
-    """What is spent on a request, for its caller's turns."""
+class Account(Ticket, Protocol):
+    """What is spent on a request, for its caller's turns, in which it has a place."""
 
     times: ThreadTimes
     """What threads use for it."""

@@ -38,15 +38,13 @@ class HttpRoutes:
         _, status_of = self._errors
         return type(self)(self._limits, self._dispatcher, render_error, status_of, admitted=self._admitted)
 
-    def posts(
-        self, path: str, act: Behaviour[Any], *, name: str = "", parse: Parse[Any] = bytes, work: int = 1
-    ) -> Route:
+    def posts(self, path: str, act: Behaviour[Any], *, name: str = "", parse: Parse[Any] = bytes) -> Route:
         """Route POST requests at `path` to `act`, which gets the body as parsed by `parse`. `name` is the metrics'
-        label, and `work` as in `Dispatcher.handler`.
+        label.
 
         Other HTTP methods get 405, here and in `gets`.
         """
-        return self._route(path, MethodName.http("POST", name or path), act=act, parse=parse, work=work)
+        return self._route(path, MethodName.http("POST", name or path), act=act, parse=parse)
 
     def gets(self, path: str, act: Behaviour[bytes], *, name: str = "") -> Route:
         """Route GET requests at `path` to `act`, which gets the path's variable part. `name` is the metrics' label."""
@@ -56,12 +54,10 @@ class HttpRoutes:
         """Answer all requests at `path` with this HTTP status and message."""
         return Route(path, RefusingEndpoint(code, message, self._errors[0]))
 
-    def _route(
-        self, path: str, method: MethodName, *, act: Behaviour[Any], parse: Parse[Any] = bytes, work: int = 1
-    ) -> Route:
+    def _route(self, path: str, method: MethodName, *, act: Behaviour[Any], parse: Parse[Any] = bytes) -> Route:
         verb = method.attributes["http.request.method"]
         handlers, admitted = (
-            {} if each is None else {verb: each.handler(method, parse, act, work=work)}
+            {} if each is None else {verb: each.handler(method, parse, act)}
             for each in (self._dispatcher, self._admitted)
         )
         return Route(path, Endpoint(handlers, self._limits, *self._errors, admitted=admitted))

@@ -5,18 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 
 from bothends import EngineError, NotServingError, OverloadedError, RequestError
 from bothends.batching.request import Request
 from bothends.core.embedder import Embedder
-from bothends.core.inputs import SHORT_BYTES
 from bothends.core.loaded import LoadedModel
 from bothends.errors import BothendsError
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
-from bothends.server.backlog import Backlog
 from bothends.server.context import CallContext
 from bothends.server.fronts.bothends.message import StreamMessage
 from bothends.server.grpc.calls.source import GrpcInbound
@@ -26,8 +23,8 @@ from bothends.v1 import embedding_pb2
 from bothends.wire.status import _sentence_status, from_status
 from tests.support.calls import HandHeldCall, context_of
 from tests.support.doors import connected, left_to_python, serving
-from tests.support.engines import SERVES
 from tests.support.garbage import left_in_circles
+from tests.support.lending import lend_no_engine, patch_runs
 from tests.support.streams import Stream, request
 from tests.support.until import TIMEOUT_S, until
 
@@ -64,17 +61,8 @@ def test_a_bad_sentence_costs_itself_only(channel: grpc.Channel, bad: str, optio
     assert rows == list(expected.embeddings)
 
 
-def test_empty_sentences_by_the_hundred_are_read_apart_and_their_errors_made_once(
-    server: Server, channel: grpc.Channel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two bytes each, and an error each: who takes messages waits for none of it, and it isn't done twice."""
-    sizes, submit = list[int](), Backlog.submit
-
-    def noted(backlog: Backlog, act: Any, size: int, context: CallContext, **options: Any) -> None:
-        sizes.append(size)
-        submit(backlog, act, size, context, **options)
-
-    monkeypatch.setattr(Backlog, "submit", noted)
+def test_errors_of_empty_sentences_by_the_hundred_are_made_once(server: Server, channel: grpc.Channel) -> None:
+    """Two bytes each, and an error each, which isn't made twice."""
     most = server.service.embedder.limits.sentences
     with Stream(channel) as stream:
         stream.send(request(*[""] * most))
@@ -84,7 +72,6 @@ def test_empty_sentences_by_the_hundred_are_read_apart_and_their_errors_made_onc
         assert stream.receive() == first
     assert _sentence_status.cache_info().misses == before
     assert [from_status(item.error).index for item in first.items] == list(range(most))  # type: ignore[attr-defined]
-    assert max(sizes) > SHORT_BYTES > 2 * most
 
 
 @pytest.mark.parametrize(
@@ -112,18 +99,15 @@ def test_options_that_cannot_be_had_are_told_of_each_sentence(
 @pytest.fixture
 def poisonable(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server whose engine fails every batch with a sentence of exactly five tokens, once it has started."""
-    run = SERVES.run
-    monkeypatch.setattr(Embedder, "lend", lambda *_: None)  # to C++, which would have it run by another door
-    with serving(english, selftest_s=0) as server:
+    lend_no_engine(monkeypatch)
+    with serving(english, selftest_s=0) as server, monkeypatch.context() as patched:
 
-        def poisoned(self: Any, sentences: list[list[int]]) -> np.ndarray:
-            if any(len(ids) == 5 for ids in sentences):
+        def poison(lengths: list[int]) -> None:
+            if 5 in lengths:
                 raise ArithmeticError("poison")
-            return run(self, sentences)
 
-        monkeypatch.setattr(SERVES, "run", poisoned)
+        patch_runs(patched, lambda sentences: poison([*map(len, sentences)]))
         yield server
-        monkeypatch.setattr(SERVES, "run", run)
 
 
 def test_a_sentence_that_the_engine_can_not_run_costs_itself_only(poisonable: Server, channel: grpc.Channel) -> None:
@@ -146,17 +130,17 @@ def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
     english: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part of it would hang as long. Each sentence has the error; the stream ends as the model is withdrawn."""
-    run, goes_on, hung = SERVES.run, threading.Event(), []
+    goes_on, hung = threading.Event(), list[int]()
+    lend_no_engine(monkeypatch)
     with serving(english, selftest_s=0, engine_timeout_s=0.2) as server, connected(server) as channel:
         (five,) = server.service.embedder.model.tokenizer.encode(["there will be five dragons"])
 
-        def hang(self: Any, sentences: list[list[int]]) -> np.ndarray:
-            if five.ids in sentences:  # not at the self-test of the model that takes over
+        def hang(sentences: list[list[int]]) -> None:
+            if list(five.ids) in sentences:  # not at the self-test of the model that takes over
                 hung.append(len(sentences))
                 goes_on.wait(TIMEOUT_S)
-            return run(self, sentences)
 
-        monkeypatch.setattr(SERVES, "run", hang)
+        patch_runs(monkeypatch, hang)
         with Stream(channel) as stream:
             stream.send(left_to_python(request("dragons", "there will be five dragons")))
             found = stream.receive()

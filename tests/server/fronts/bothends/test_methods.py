@@ -18,6 +18,7 @@ from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support.doors import left_to_python
 from tests.support.engines import placed
+from tests.support.gate import Gate
 from tests.support.measured import sample
 from tests.support.until import TIMEOUT_S, until
 
@@ -163,12 +164,12 @@ def test_a_long_sentence_says_that_it_was_cut(server: Server, stub: embedding_pb
     until(lambda: sample(server, "bothends_truncated_sentences_total", model="english") == before + 1)
 
 
-def test_a_cancelled_call_frees_its_places(server: Server, gate: threading.Event) -> None:
+def test_a_cancelled_call_frees_its_places(server: Server, gate: Gate) -> None:
     """A request whose caller has left waits no more, while engines stand still."""
     gate.clear()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
         call = stub.Embed.future(left_to_python(embedding_pb2.EmbedRequest(sentences=["a dragon"] * 300)))
-        until(lambda: sample(server, "bothends_queue_sentences") > 100)
+        until(lambda: gate.sentences(server) > 100)
         call.cancel()
-        until(lambda: sample(server, "bothends_queue_sentences") == 0)
+        until(lambda: gate.sentences(server) == 0)

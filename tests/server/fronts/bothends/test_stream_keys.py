@@ -1,6 +1,5 @@
 """Streams of callers with keys: the key is asked for again and again, and its share bounds what is in progress."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.wire.status import from_status
 from tests.support.doors import AT_ONCE_S, code_of, connected, embed, put, serving
+from tests.support.gate import Gate
 from tests.support.measured import sample
 from tests.support.streams import Stream, request
 from tests.support.until import until
@@ -58,7 +58,7 @@ def test_a_withdrawn_key_ends_its_stream_after_what_was_read(guarded: Server, do
     until(lambda: sample(guarded, "bothends_requests_total", method="EmbedStream", code="UNAUTHENTICATED") == 1)
 
 
-def test_a_stream_waits_for_its_keys_share(guarded: Server, door: Door, gate: threading.Event) -> None:
+def test_a_stream_waits_for_its_keys_share(guarded: Server, door: Door, gate: Gate) -> None:
     """The stream never has more sentences in progress than it may, and gets all; afterwards nothing is in use."""
     assert guarded.service.keys is not None
     account = guarded.service.keys.identify(f"Bearer {door.keys['narrow']}")
@@ -78,7 +78,7 @@ def test_a_stream_waits_for_its_keys_share(guarded: Server, door: Door, gate: th
         assert right.items[0].HasField("embedding")
 
 
-def test_a_caller_that_leaves_gives_its_share_back(guarded: Server, door: Door, gate: threading.Event) -> None:
+def test_a_caller_that_leaves_gives_its_share_back(guarded: Server, door: Door, gate: Gate) -> None:
     assert guarded.service.keys is not None
     account = guarded.service.keys.identify(f"Bearer {door.keys['narrow']}")
     assert account is not None

@@ -1,10 +1,9 @@
 """Bounds of a stream, and its waits: for a slow reader, a full server, other callers, the end."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -17,9 +16,13 @@ from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support.doors import connected, embed, left_to_python, serving
+from tests.support.gate import Gate
 from tests.support.measured import sample
 from tests.support.streams import Stream, request
 from tests.support.until import TIMEOUT_S, until
+
+SMALL: Any = {"transport": "grpcio", "max_queue_tokens": 20, "selftest_s": 0}
+"""Settings of a server whose queue is soon full: that of Python's, since the native one has no bound in tokens."""
 
 
 def left(*sentences: str) -> embedding_pb2.EmbedStreamRequest:
@@ -45,13 +48,16 @@ def embedded(server: Server) -> float:
     return sample(server, "bothends_sentence_tokens_count", model=server.service.embedder.name)
 
 
-def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Event) -> None:
+def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: Gate) -> None:
     """A stream isn't refused as Embed is: it goes on when there is room, and loses nothing."""
-    with serving(toy_bundle, max_queue_tokens=20, selftest_s=0) as server, connected(server) as channel:
+    with (
+        serving(toy_bundle, **SMALL) as server,
+        connected(server) as channel,
+    ):
         gate.clear()
         with ThreadPoolExecutor(4) as pool, Stream(channel) as stream:
             filling = pool.submit(filling_with, channel, *["there will be dragons"] * 40)
-            until(lambda: sample(server, "bothends_queue_sentences") > 20)
+            until(lambda: gate.sentences(server) > 20)
             stream.send(*[left(*["a man plays the guitar"] * 5) for _ in range(20)])
             with pytest.raises(grpc.RpcError) as raised:
                 filling_with(channel, "a man plays the guitar")
@@ -62,7 +68,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
         until(lambda: sample(server, "bothends_refused_requests_total", reason="full") == 1)
 
 
-def test_a_caller_that_leaves_frees_the_queue(toy_bundle: Bundle, gate: threading.Event) -> None:
+def test_a_caller_that_leaves_frees_the_queue(toy_bundle: Bundle, gate: Gate) -> None:
     """The places are free at once, while engines still run what they had begun; another call gets them."""
     with (
         serving(toy_bundle, max_concurrent_requests=1, selftest_s=0) as server,
@@ -71,20 +77,23 @@ def test_a_caller_that_leaves_frees_the_queue(toy_bundle: Bundle, gate: threadin
     ):
         gate.clear()
         stream.send(*[left(*["a man"] * 40) for _ in range(10)])
-        until(lambda: sample(server, "bothends_queue_sentences") >= 64)  # as many as a batch is chosen from are read in
+        until(lambda: gate.sentences(server) >= 64)  # as many as a batch is chosen from are read in
         stream.call.cancel()
-        until(lambda: sample(server, "bothends_queue_sentences") == 0)
+        until(lambda: gate.sentences(server) == 0)
         until(lambda: sample(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
         gate.set()
         assert embed(channel, "there").embeddings
 
 
-def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: Bundle, gate: threading.Event) -> None:
-    with serving(toy_bundle, max_queue_tokens=20, selftest_s=0) as server, connected(server) as channel:
+def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: Bundle, gate: Gate) -> None:
+    with (
+        serving(toy_bundle, **SMALL) as server,
+        connected(server) as channel,
+    ):
         gate.clear()
         with ThreadPoolExecutor(1) as pool:
             filling = pool.submit(filling_with, channel, *["there will be dragons"] * 40)
-            until(lambda: sample(server, "bothends_queue_sentences") > 20)
+            until(lambda: gate.sentences(server) > 20)
             with Stream(channel) as stream:
                 stream.send(left(*["a man"] * 5))
                 until(lambda: waiting(server))
@@ -92,7 +101,7 @@ def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: B
             until(lambda: sample(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
             gate.set()
             filling.result(TIMEOUT_S)
-        until(lambda: sample(server, "bothends_queue_sentences") == 0)
+        until(lambda: gate.sentences(server) == 0)
         assert embedded(server) == 40
 
 
@@ -129,7 +138,7 @@ def test_a_share_that_can_be_had_soon_is_waited_for(toy_bundle: Bundle, tmp_path
         assert waiting(server).bytes == 0
 
 
-def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: Bundle, gate: threading.Event) -> None:
+def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: Bundle, gate: Gate) -> None:
     """No other stream holds it up: neither one that is idle nor one that never began."""
     with (
         serving(toy_bundle, drain_s=TIMEOUT_S, selftest_s=0) as server,
@@ -141,10 +150,10 @@ def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: 
     ):
         paused.send(request("a man"))
         paused.receive()
-        until(lambda: sample(server, "bothends_queue_sentences") == 0)
+        until(lambda: gate.sentences(server) == 0)
         gate.clear()
         busy.send(*[left(*["a man"] * 8) for _ in range(100)])
-        until(lambda: sample(server, "bothends_queue_sentences") > 50)  # workers bring in no more than they soon need
+        until(lambda: gate.sentences(server) > 50)  # workers bring in no more than they soon need
         stopped = pool.submit(server.stop)
         assert isinstance(silent.end(), DrainingError)
         assert isinstance(paused.end(), DrainingError)

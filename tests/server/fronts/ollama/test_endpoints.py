@@ -16,6 +16,7 @@ from bothends.server.responder import Responder
 from bothends.server.server import Server
 from tests.support.doors import put, serving
 from tests.support.fronts import http_of
+from tests.support.lending import is_read_natively
 
 SENTENCES = ["there will be dragons", "a man plays the guitar and a woman sings", "no"]
 LONG = "first " + "there will be dragons " * 200 + "last"
@@ -172,7 +173,7 @@ def test_a_plain_call_never_comes_to_python(
     server: Server, http: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str, asked: dict[str, str]
 ) -> None:
     """It is counted all the same, by its method."""
-    if server.transport != "native" or server.service.embedder.lend(server.service.embedder.model) is None:
+    if not is_read_natively(server):
         pytest.skip("nothing is served by C++ alone here")
     http.post(f"/api/{path}", json=asked)  # once it has served, it has borrowed the model
     counts = [served(server, "bothends_requests_total", path, code="OK"), served(server, PATHS, path, path="native")]

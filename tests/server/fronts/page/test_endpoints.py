@@ -6,9 +6,7 @@ import shlex
 import shutil
 import socket
 import subprocess
-import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +17,25 @@ from bothends import Client
 from bothends.core.embedder import Embedder
 from bothends.core.explain import explain
 from bothends.model.bundle import Bundle
+from bothends.observe.metrics import Metrics
 from bothends.observe.model_metrics import SECONDS
-from bothends.server.caller import Caller
 from bothends.server.keys import new
 from bothends.server.server import Server
 from tests.support.doors import put, serving
-from tests.support.https import queued
+from tests.support.gate import Gate
 from tests.support.paths import ROOT
+from tests.support.transports import IS_NATIVE
 from tests.support.until import until
 
 SENTENCE = "A man is playing a guitar on the street."
 
 
-def test_an_explanation_is_the_domains(server: Server, http: httpx.Client) -> None:
+def test_an_explanation_is_the_domains(server: Server, http: httpx.Client, english: Bundle) -> None:
     """The answer has 24 of each state's numbers."""
     answer = http.post("/explain", json={"sentence": SENTENCE})
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == explain(SENTENCE, server.service.embedder).as_json(numbers=24)
+    with Embedder.load(english, settings=server.service.settings, metrics=Metrics()) as embedder:
+        assert answer.json() == explain(SENTENCE, embedder).as_json(numbers=24)
 
 
 @pytest.mark.parametrize(
@@ -63,17 +63,16 @@ def test_explanations_have_their_callers_turns(
     server: Server, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is hundreds of sequences: with turns of its own, a hundred of one caller's would leave others none."""
-    begin, callers = Embedder.begin, list[Any]()
+    begin, tickets = Embedder.begin, list[Any]()
 
     def noting(*arguments: Any, **options: Any) -> Any:
-        callers.append(options.get("caller"))
+        tickets.append(options.get("ticket"))
         return begin(*arguments, **options)
 
     monkeypatch.setattr(Embedder, "begin", noting)
     for _ in range(2):
         assert http.post("/explain", json={"sentence": SENTENCE}).status_code == 200
-    assert all(isinstance(caller, Caller) for caller in callers)
-    assert [caller.network for caller in callers] == [callers[0].network] * 2
+    assert [hasattr(ticket, "take_spent") for ticket in tickets] == [IS_NATIVE] * 2
 
 
 def explaining(server: Server, body: bytes) -> socket.socket:
@@ -83,28 +82,12 @@ def explaining(server: Server, body: bytes) -> socket.socket:
     return connection
 
 
-def test_explanations_leave_room_for_others(server: Server, gate: threading.Event) -> None:
-    """Small requests that stand for much wait outside of the queue while an eighth of it is theirs."""
-    body, backlog = b'{"sentence": "%s"}' % (b"a " * 100), server.service.backlog
-    gate.clear()
-    with ExitStack() as asked:
-        for _ in range(12):
-            asked.enter_context(explaining(server, body))
-        until(lambda: backlog.answer_budget.is_full)
-        until(lambda: backlog.waiting_bytes > 6 * len(body))
-        assert queued(server) < 7 * 199
-    until(lambda: not backlog.waiting_bytes and queued(server) == 0)
-
-
-def test_nothing_is_explained_to_a_caller_who_has_left(server: Server, gate: threading.Event) -> None:
-    """The queue's places of an explanation, and the room for its answer, are free once its caller has gone."""
-    room = server.service.backlog.answer_budget
+def test_nothing_is_explained_to_a_caller_who_has_left(server: Server, gate: Gate) -> None:
+    """The queue's places of an explanation are free once its caller has gone."""
     gate.clear()
     with explaining(server, b'{"sentence": "%s"}' % (b"word " * 100)):
-        until(lambda: queued(server) > 100)
-        until(lambda: room.taken_bytes > 199 * 512 * 4)
-    until(lambda: queued(server) == 0)
-    until(lambda: room.taken_bytes == 0)
+        until(lambda: gate.sentences(server) > 100)
+    until(lambda: gate.sentences(server) == 0)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")

@@ -12,7 +12,7 @@ def _rpc_routes(served: Served, rpc: RpcRoutes) -> list[Route]:
     service = served.service
     max_bytes = service.settings.max_message_bytes
     unary = EmbeddingService(service.responders, max_message_bytes=max_bytes, transport=served.transport)
-    return [*unary.routes(rpc), EmbedStreams(service.responders, service.backlog).route(rpc)]
+    return [*unary.routes(rpc), EmbedStreams(service.responders).route(rpc)]
 
 
 FRONT = Front(name="bothends", services=(SERVICE,), rpc_routes=_rpc_routes, embedding_methods=("Embed",))

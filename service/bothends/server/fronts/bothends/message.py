@@ -11,7 +11,15 @@ from typing import Protocol
 
 from ....core.embedder import Embedder
 from ....core.query import AcceptedRequest, Rows
-from ....errors import BothendsError, EngineError, NotServingError, OverloadedError, RequestError, SentenceError
+from ....errors import (
+    BothendsError,
+    EngineError,
+    NotServingError,
+    OverloadedError,
+    ReplacedError,
+    RequestError,
+    SentenceError,
+)
 from ....v1 import embedding_pb2
 from ....wire.messages import Item, encode_items, items, options
 from ....wire.status import sentence_status, to_status
@@ -61,6 +69,7 @@ class StreamMessage:
         self._version: str | None = None
         self._work: list[Rows] = []
         self._waiting: list[Sequence[int]] = [range(len(self.sentences))]  # places of those to be begun, or tried again
+        self._alone: list[int] = []  # places of those to be tried, each once the one before has its outcome
         self._charged = self._is_over = False
         self._extra = 0  # that its long sentences count for
 
@@ -125,6 +134,8 @@ class StreamMessage:
                 self._listener.full(self, error)
             case EngineError():
                 self._isolate(places, error)
+            case ReplacedError():
+                self.begin_at(places)
             case RequestError():
                 self._refuse(places, error)
             case _:
@@ -141,7 +152,7 @@ class StreamMessage:
             span=self.context.span,
             on_error=unreadable.append,
             is_over=self.context.is_over,
-            caller=self.context.caller,
+            ticket=self.context.ticket,
         )
         with self._lock:
             is_over = self._is_over
@@ -176,7 +187,6 @@ class StreamMessage:
     def _finish(self, places: Sequence[int], accepted: AcceptedRequest, rows: Rows) -> None:
         if rows.cancelled():
             return
-        self.context.spent(rows.run_s)
         if isinstance(error := rows.exception(), BothendsError):
             self._fail(places, error)  # it isn't raised here: its traceback would hold `rows`, which hold it
             return
@@ -190,8 +200,8 @@ class StreamMessage:
     def _isolate(self, places: Sequence[int], error: EngineError) -> None:
         """Try each sentence alone, if that may help, so that only the one to blame fails."""
         if len(places) > 1 and not error.hung:
-            for index in places:
-                self.begin_at([index])
+            self._alone = list(places)  # a call has one place in its caller's turns
+            self.begin_at([self._alone.pop(0)])
         else:
             self._put([(index, to_status(error)) for index in places])
 
@@ -207,10 +217,17 @@ class StreamMessage:
             for index, item in found:
                 self._items[index] = item
                 self._missing -= 1
-            if self._missing or self._is_over or self.content is not None:
-                return
-            whole = [item for item in self._items if item is not None]
-            self._items = []
+            following = self._alone.pop(0) if self._alone else None
+            is_answered = not (self._missing or self._is_over or self.content is not None)
+            whole = [item for item in self._items if item is not None] if is_answered else []
+            if is_answered:
+                self._items = []
+        if following is not None:
+            self.begin_at([following])
+        if is_answered:
+            self._answer(whole)
+
+    def _answer(self, whole: Sequence[Item]) -> None:
         with self._embedder.metrics.phase("serialise"):
             self.content = encode_items(whole, self._version or self._embedder.model.config.version)
         self._listener.done(self)

@@ -10,12 +10,10 @@ from functools import partial
 
 from google.rpc import status_pb2
 
-from ....core.inputs import SHORT_BYTES
 from ....core.loaded import LoadedModel
 from ....errors import BothendsError, DrainingError, OverloadedError, QuotaError
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE, encode_items
-from ...backlog import Backlog
 from ...context import CallContext
 from ...dispatch import protobuf
 from ...grpc.calls.rpc_routes import RpcRoutes
@@ -26,19 +24,15 @@ from .codec import embed_stream_codec
 from .message import StreamMessage
 from .waiting import WaitingMessages
 
-_FEW = 64
-"""Largest number of sentences of a message that is started at once: each may cost an error, however short it is."""
-
 
 class EmbedStreams:
     """EmbedStream over all models, and the messages that wait for room or for their key's quota."""
 
-    def __init__(self, responders: Responders, backlog: Backlog) -> None:
-        """Embed by the embedders of `responders`; long messages are tried again in the turns of `backlog`."""
+    def __init__(self, responders: Responders) -> None:
+        """Embed by the embedders of `responders`."""
         self._responders = responders
-        self._backlog = backlog
         self._timer = Timer("bothends-streams")
-        self.waiting = WaitingMessages(self._timer, self._try_again)
+        self.waiting = WaitingMessages(self._timer, self._begin)
         """Messages that are to be tried again."""
         self._lock = threading.Lock()
         self._is_draining = False
@@ -57,11 +51,7 @@ class EmbedStreams:
         if self.waiting.is_for_share(context.payer):
             self._wait(message, None, is_for_share=True)
             return
-        if len(message.sentences) > _FEW and message.size <= SHORT_BYTES:  # else it has had its turn
-            self._try_again(message)
-            return
-        context.cancels(message)
-        message.begin()
+        self._begin(message)
 
     def done(self, message: StreamMessage) -> None:
         """Send the response of `message`."""
@@ -106,10 +96,8 @@ class EmbedStreams:
         if is_draining:
             self._stop(message)
 
-    def _try_again(self, message: StreamMessage) -> None:
-        self._backlog.submit(partial(self._resume, message), message.work, message.context, begun=message)
-
-    def _resume(self, message: StreamMessage) -> None:
+    @staticmethod
+    def _begin(message: StreamMessage) -> None:
         message.context.cancels(message)
         message.begin()
 

@@ -97,7 +97,7 @@ class Page:
         routes: list[BaseRoute] = [
             *_files(),
             http.gets("/model", self.model),
-            http.posts("/explain", self.explain, parse=_parse, work=_EXPLAINED),
+            http.posts("/explain", self.explain, parse=_parse),
             http.posts("/tokens", self.tokens, parse=self._parse_sentences),
         ]
         return [*routes, Route("/live", self.live)] if self._metrics_for != "off" else routes

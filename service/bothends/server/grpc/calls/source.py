@@ -1,6 +1,6 @@
 """Takes a transport's messages in the threads that run the model, hands them to handlers, and sends the answers.
 
-It is the batcher's `WorkSource` for gRPC. It also cancels calls whose callers have left.
+It is the `WorkSource` of gRPC. It also cancels calls whose callers have left.
 """
 
 import logging
@@ -12,8 +12,9 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from google.rpc import code_pb2, status_pb2
 
-from ....batching.request import Stuck
+from ....batching.request import Request, Stuck, Ticket
 from ....core.loaded import LoadedModel
+from ....engines.contract import TokenIds
 from ....errors import BothendsError
 from ....observe.metrics import Metrics
 from ....observe.unforeseen import error_site
@@ -21,7 +22,7 @@ from ....wire.status import to_status
 from ...caller import Caller
 from ...inbound import Inbound, Metadata
 from ...thread_times import CHARGED_S, ThreadTimes
-from ..contract import Message, Method, Reason, Status, Transport
+from ..contract import Batch, Message, Method, Reason, Status, Transport
 from ..plain_calls import CreateCodec, GivenUpError, PlainCalls
 from ..refusals import COUNTED, prepared
 from .in_flight import InFlight
@@ -29,8 +30,10 @@ from .in_flight import InFlight
 _log = logging.getLogger(__name__)
 _LOOK_S = 0.1
 """The longest that certificates and ended calls are left alone, while there is something to do."""
-_SENTENCE_BYTES = 64
-"""Bytes of a usual request of one sentence: of longer ones, or lists, fewer are taken at once."""
+_MESSAGES = 64
+"""Most messages that are taken at once: a batch of single sentences."""
+_MESSAGE_BYTES = 64
+"""Bytes of a usual message of one sentence: of longer ones, or lists, fewer are taken at once."""
 _ENDING = threading.Lock()
 """Lock of all calls' ends, held for a moment: one thread may say what to do then while another says that it is now."""
 Handler: TypeAlias = Callable[[Inbound], None]
@@ -68,7 +71,6 @@ class GrpcInbound:
 
     __slots__ = (
         "_calls",
-        "_id",
         "_is_over",
         "_spent",
         "_then",
@@ -76,6 +78,7 @@ class GrpcInbound:
         "caller",
         "content",
         "deadline",
+        "id",
         "key",
         "metadata",
         "times",
@@ -85,7 +88,7 @@ class GrpcInbound:
 
     def __init__(self, calls: "Calls", message: Message) -> None:
         self._calls = calls
-        self._id, self.content, self.metadata = message.id, message.content, message.metadata
+        self.id, self.content, self.metadata = message.id, message.content, message.metadata
         self.deadline, self.arrived = message.deadline, message.arrived
         self.caller = Caller(message.network, message.caller)
         self.key = message.key
@@ -93,6 +96,16 @@ class GrpcInbound:
         self._then: Callable[[], None] | None = None
         self._is_over = False
         self._spent = 0.0
+
+    @property
+    def ticket(self) -> Ticket:
+        """The call's place in its caller's turns."""
+        return self
+
+    def take_spent(self) -> float:
+        """Return the seconds of a core that nobody was charged with yet, for the caller who charges them."""
+        seconds, self._spent = self._spent + self.times.take(), 0.0
+        return seconds
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then` with the request's bytes at once."""
@@ -107,17 +120,17 @@ class GrpcInbound:
     def answer(self, content: bytes) -> None:
         """Send the response."""
         self._then = None  # most often it leads back here; a circle would wait for the garbage collector
-        self._calls.answer(self._id, content, self._spent)
+        self._calls.answer(self.id, content, self._spent)
 
     def fail(self, status: status_pb2.Status) -> None:
         """End the call with the error `status`."""
         self._then = None
         self._charge()
-        self._calls.fail(self._id, prepared(status))
+        self._calls.fail(self.id, prepared(status))
 
     def _charge(self) -> None:
         seconds, self._spent = self._spent, 0.0
-        self._calls.charge(self._id, seconds)
+        self._calls.charge(self.id, seconds)
 
     def wire_status(self, code: int) -> int:
         """Return `code`: gRPC's own."""
@@ -151,19 +164,17 @@ class Calls:
         routes: Sequence[Route],
         metrics: Metrics,
         *,
-        wait_s: Callable[[], float],
         renew: Callable[[], None] = lambda: None,
         fast: PlainCalls | None = None,
     ) -> None:
         """Take the calls of `transport`, whose methods have these `routes`, in the same order.
 
-        `wait_s` returns the estimated seconds that a sentence waits now; `renew` is called about ten times a second, to
-        look at certificates. With `fast`, messages are taken by it, and plain requests answered in C++.
+        `renew` is called about ten times a second, to look at certificates. With `fast`, messages are taken by it,
+        plain requests answered in C++, and what is submitted computed there.
         """
         self._transport = transport
         self._routes = routes
         self._metrics = metrics
-        self._wait_s = wait_s
         self._renew = renew
         self._in_flight = InFlight()
         self._gathered = threading.local()
@@ -172,43 +183,45 @@ class Calls:
         self._fast = fast
         self.charge = transport.charge
         self.wake = transport.wake
-        self.hand_over_polling = transport.hand_over_polling
 
-    @property
-    def has_hasty_callers(self) -> bool:
-        """True if a caller has recently asked for something that the fast path answers quickly."""
-        return self._fast is not None and self._fast.has_hasty_callers
-
-    @property
-    def runs_itself(self) -> bool:
-        """True while a fast path serves, so that `pull` may run the model itself."""
-        return self._fast is not None and self._fast.is_used
-
-    def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
-        """Start messages that have arrived, of up to about `sentences` sentences, and cancel those whose callers have
+    def pull(self, wait_s: float) -> bool | None:
+        """Start messages that have arrived, settle requests that are computed, and cancel calls whose callers have
         left.
 
-        Sleeps up to `wait_s` seconds for messages. If `may_run`, the fast path also answers plain requests in this
-        call. Returns False once no more messages can come, and None if the calling thread was given up because its run
-        was stuck.
+        Sleeps up to `wait_s` seconds until there is something. The fast path, if there is one, also answers plain
+        requests in this call. Returns False once no more messages can come, and None if the calling thread was given up
+        because its run was stuck.
         """
         self._look()
         is_given_up = False
-        asked, fast = (sentences, wait_s, self._wait_s(), sentences * _SENTENCE_BYTES), self._fast
-        try:
-            taken = fast.take_messages(*asked, may_run=may_run) if fast else self._transport.take_messages(*asked)
-        except GivenUpError as given_up:
-            taken, is_given_up = given_up.taken, True
+        taken: Batch | None
+        with self._gathering():
+            try:
+                taken = (self._fast or self._transport).take_messages(_MESSAGES, wait_s, _MESSAGES * _MESSAGE_BYTES)
+            except GivenUpError as given_up:
+                taken, is_given_up = given_up.taken, True
+            for message in taken.messages if taken else ():
+                self._begin(message)
         if taken is None:
             self.count()
             return False
-        if taken.messages:
-            with self.gathering():
-                for message in taken.messages:
-                    self._begin(message)
         for message_id in taken.over:
             self._in_flight.end(message_id)
         return None if is_given_up else True
+
+    def submit(self, request: Request, sentences: Sequence[TokenIds], ticket: Ticket) -> None:
+        """Let the fast path compute the sentences of a call in its caller's turn, as `WorkSource.submit` says."""
+        assert self._fast is not None  # noqa: S101  queues of other transports compute by themselves
+        self._fast.submit(request, sentences, ticket)
+
+    def forget(self, request: Request, ticket: Ticket) -> None:
+        """Let go of a request that was submitted."""
+        if self._fast is not None:
+            self._fast.forget(request, ticket)
+
+    def stands_still(self) -> bool:
+        """Return True if something has waited for a while of which no thread takes anything."""
+        return self._fast is not None and self._fast.stands_still()
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[Stuck]:
         """Give up the model runs that threads have been in for more than `seconds` inside `pull`, and return them.
@@ -218,7 +231,7 @@ class Calls:
         return [] if self._fast is None else self._fast.give_up(seconds, lost_s)
 
     @contextmanager
-    def gathering(self) -> Iterator[None]:
+    def _gathering(self) -> Iterator[None]:
         """Return a context manager that collects the answers of this thread, and sends them together when it ends."""
         gathered: list[tuple[int, bytes, float]] = []
         self._gathered.answers = gathered
@@ -230,7 +243,7 @@ class Calls:
                 self._transport.answer(*zip(*gathered, strict=True))
 
     def answer(self, message_id: int, content: bytes, spent: float = 0.0) -> None:
-        """Send a response to a message, at once or with the others of `gathering`, and charge its caller with the
+        """Send a response to a message, at once or with the others of `_gathering`, and charge its caller with the
         seconds of a core that were `spent`.
         """
         self._in_flight.remove(message_id)

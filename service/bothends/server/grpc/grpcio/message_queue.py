@@ -2,11 +2,10 @@
 
 import threading
 from collections.abc import Hashable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from ...concurrency_limit import MAX_WAIT
 from ..contract import Message, Reason
-from .line import Line
 
 
 class GrpcioMessage(NamedTuple):
@@ -44,38 +43,28 @@ class MessageQueue:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._line = Line()
+        self._metered: dict[int, Message] = {}
         self._unmetered: dict[int, Message] = {}
         self._over: list[int] = []
         self._ended: dict[tuple[int, int, Reason | None], list[float]] = {}
-        self._queue_s = 0.0
         self._is_closed = False
         self._woken = 0
 
     @property
     def waiting(self) -> int:
         """Number of waiting messages."""
-        return len(self._line)
-
-    def is_hopeless(self, remaining_s: float, ahead: int) -> bool:
-        """Return True if a new call would wait too long for its `remaining_s` seconds, with `ahead` more messages
-        before it.
-        """
-        return self._line.lag_s(ahead) + self._queue_s > MAX_WAIT * remaining_s
+        return len(self._metered)
 
     def put(self, message: Message, *, is_metered: bool = True) -> None:
         """Add a message, and wake a thread that waits for one."""
         with self._changed:
-            if is_metered:
-                self._line.put(message)
-            else:
-                self._unmetered[message.id] = message
+            (self._metered if is_metered else self._unmetered)[message.id] = message
             self._changed.notify()
 
     def leave(self, message: Message) -> bool:
         """Mark a message as ended; returns True if no thread had taken it."""
         with self._changed:
-            if self._unmetered.pop(message.id, None) or self._line.remove(message):
+            if self._unmetered.pop(message.id, None) or self._metered.pop(message.id, None):
                 return True
             self._over.append(message.id)
             self._changed.notify()
@@ -100,26 +89,35 @@ class MessageQueue:
             self._woken += 1
             self._changed.notify()
 
-    def take_messages(self, max_messages: int, wait_s: float, queue_s: float, max_bytes: int) -> GrpcioBatch | None:
+    def take_messages(self, max_messages: int, wait_s: float, max_bytes: int) -> GrpcioBatch | None:
         """Wait up to `wait_s` seconds for messages, or for the end of earlier ones, and return both; None once closed.
 
-        The other parameters are those of `Transport.take_messages`.
+        The other parameters are those of `Transport.take_messages`; metered messages come in the order of their
+        arrival.
         """
 
         def has_come() -> bool:
-            return bool(
-                self._is_closed or self._woken or self._over or self._unmetered or (max_messages and self._line)
-            )
+            return bool(self._is_closed or self._woken or self._over or self._unmetered or self._metered)
 
         with self._changed:
-            self._queue_s = queue_s
             self._changed.wait_for(has_come, wait_s)
             if self._is_closed:
                 return None
             self._woken = max(0, self._woken - 1)
             unmetered, self._unmetered = self._unmetered, {}
             over, self._over = self._over, []
-            return GrpcioBatch([*unmetered.values(), *self._line.take_messages(max_messages, max_bytes)], over)
+            return GrpcioBatch([*unmetered.values(), *self._taken(max_messages, max_bytes)], over)
+
+    def _taken(self, max_messages: int, max_bytes: int) -> list[Message]:
+        taken: list[Message] = []
+        for message in islice(self._metered.values(), max_messages):
+            max_bytes -= len(message.content)
+            if taken and max_bytes < 0:
+                break
+            taken.append(message)
+        for message in taken:
+            del self._metered[message.id]
+        return taken
 
     def close(self) -> None:
         """Make every `take_messages` return None from now on."""

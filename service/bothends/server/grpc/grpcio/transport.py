@@ -142,20 +142,15 @@ class GrpcioTransport:
         """Accept connections."""
         self._listener.run(self._listener.server.start())
 
-    def take_messages(
-        self, max_messages: int, wait_s: float, queue_s: float = 0.0, max_bytes: int = 1 << 22
-    ) -> Batch | None:
+    def take_messages(self, max_messages: int, wait_s: float, max_bytes: int = 1 << 22) -> Batch | None:
         """Wait for messages, or for the end of earlier ones, and return both; None once stopped. The parameters are
         those of `Transport.take_messages`.
         """
-        return self._queue.take_messages(max_messages, wait_s, queue_s, max_bytes)
+        return self._queue.take_messages(max_messages, wait_s, max_bytes)
 
     def wake(self) -> None:
         """Make one `take_messages` return early: one that waits now, or otherwise the next one."""
         self._queue.wake()
-
-    def hand_over_polling(self) -> None:
-        """Do nothing: the event loop polls the sockets."""
 
     def charge(self, id: int, seconds: float) -> None:  # noqa: A002  the contract's name
         """Do nothing: calls are taken in the order in which they come."""

@@ -49,12 +49,8 @@ class UnaryCalls:
             return reason
         if registry.is_draining:
             return Reason.draining
-        if end is not None:
-            remaining = end - monotonic()
-            if remaining <= 0:
-                return Reason.expired
-            if registry.queue.is_hopeless(remaining, len(self._reading)):
-                return Reason.late
+        if end is not None and end <= monotonic():
+            return Reason.expired
         if self.slots >= registry.settings.max_concurrent_requests and not self._evict_one():
             return Reason.full
         return None
