@@ -23,8 +23,6 @@ from tests.support.until import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 300
 """Sentences of seconds of work for the model."""
-LONG_TO_READ = ["!" * 60_000] * 60
-"""Sentences of seconds of work for the tokenizer, whose length isn't known before."""
 
 
 class Door:
@@ -160,17 +158,17 @@ def test_a_share_is_given_back_however_a_call_ends(
     elif end == "failed":
         assert isinstance(error_by(lambda: embed(channel, *["a"] * 299, "", key=key)), RequestError)
     else:
-        sentences, timeout = (LONG, 600) if end == "cancelled" else (LONG_TO_READ, 1)
-        if end == "cancelled":
-            gate.clear()
-        call = stub.Embed.future(embedding_pb2.EmbedRequest(sentences=sentences), metadata=metadata, timeout=timeout)
-        until(lambda: account.in_progress == len(sentences))
+        gate.clear()
+        timeout = 600 if end == "cancelled" else 1
+        call = stub.Embed.future(embedding_pb2.EmbedRequest(sentences=LONG), metadata=metadata, timeout=timeout)
+        until(lambda: account.in_progress == len(LONG))
         assert isinstance(error_by(lambda: embed(channel, *["a"] * 300, key=key)), QuotaError)
-        gate.set()
-        embed(channel, "a", key=door.keys["free"])
+        if guarded.transport == "native":  # elsewhere engines stand still for all
+            embed(channel, "a", key=door.keys["free"])
         if end == "cancelled":
             call.cancel()
         until(lambda: account.in_progress == 0)
+        gate.set()
     assert len(embed(channel, *["a"] * 300, key=key).embeddings) == 300
     assert isinstance(error_by(lambda: embed(channel, *["a"] * 301, key=key)), RequestError)
 

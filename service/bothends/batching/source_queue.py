@@ -24,8 +24,10 @@ from .watchdog import Watchdog
 _log = logging.getLogger(__name__)
 _SLEEP_S = 2.0
 """Seconds for which a thread sleeps in `pull` when nothing comes."""
-_LOOK_S = 0.1
-"""Seconds between two looks of a spare thread at whether all others are kept by runs that hang."""
+_LOOK_S, _LOOK_AGAIN_S = 1.0, 0.1
+"""Seconds between two looks of a spare thread at whether all others are kept by runs that hang: usually, since each
+look wakes an idle server, and while they are.
+"""
 
 
 class SourceQueue:
@@ -157,9 +159,12 @@ class SourceQueue:
 
     def _look_out(self) -> None:
         """Pull while all other threads are kept, so that whoever needs no model is answered."""
-        while not self._has_ended.wait(_LOOK_S):
-            if (source := self._source) is not None and source.stands_still():
+        wait_s = _LOOK_S
+        while not self._has_ended.wait(wait_s):
+            is_still = (source := self._source) is not None and source.stands_still()
+            if source is not None and is_still:
                 source.pull(0.0)
+            wait_s = _LOOK_AGAIN_S if is_still else _LOOK_S
 
     def _give_up(self, lost_s: Callable[[int], float]) -> None:
         """Replace threads that hang in a run, and start those that couldn't be before."""
